@@ -1,0 +1,1 @@
+"""Architectures, spaces, networks, tasks, training and search strategies; knows nothing of rules, audits or the agent."""

@@ -1,0 +1,189 @@
+"""YAML files that people edit: read safely, check against a strict model, report every problem with its place.
+
+Streams, constraint sets, audit suites and device files all come through here, so that each error reads
+`file.yaml:12:7: what is wrong`, all of them at once, before anything runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from selfnas.errors import InputError, Problem, suggestion
+
+__all__ = ["Document", "StrictModel", "read_document"]
+
+_MAX_BYTES = 1_000_000  # no file that a person edits comes near; bounds time and memory on hostile input
+_MAX_DEPTH = 32
+
+Place = tuple[str | int, ...]
+Model = TypeVar("Model", bound="StrictModel")
+
+
+class StrictModel(BaseModel):
+    """Base of every file model: unknown keys are errors, no coercion, immutable."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Document(Generic[Model]):
+    """A checked file.
+
+    Attributes:
+        value: the model.
+        path: as the person named it.
+        places: 1-based (line, column) of every key and item, by its path of keys and indexes.
+    """
+
+    value: Model
+    path: str
+    places: Mapping[Place, tuple[int, int]]
+
+    def problem(self, place: Place, message: str) -> Problem:
+        """A problem at the nearest known place on the way to `place`."""
+        return _located(self.path, self.places, place, message)
+
+
+def read_document(path: Path, model: type[Model]) -> Document[Model]:
+    """Read and check one YAML file.
+
+    Raises:
+        InputError: missing, unreadable, too large, not YAML 1.2, anchors or tags in it, or not of the model; carries
+            every problem found.
+    """
+    name = str(path)
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError([Problem(f"larger than {_MAX_BYTES:,} bytes", name)])
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError([Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", name)]) from error
+    except OSError as error:
+        raise InputError([Problem(f"cannot be read: {(error.strerror or str(error)).lower()}", name)]) from error
+    return parse_document(text, model, name=name)
+
+
+def parse_document(text: str, model: type[Model], *, name: str = "") -> Document[Model]:
+    """Check YAML text; `name` stands for the file in messages. Raises as `read_document`."""
+    tree = _load(text, name)
+    places: dict[Place, tuple[int, int]] = {}
+    plain = _plain(tree, (), places, name, 0)
+    if not isinstance(plain, dict):
+        raise InputError([Problem("expected a mapping of keys to values at the top", name, 1, 1)])
+    try:
+        return Document(model.model_validate(plain), name, places)
+    except ValidationError as error:
+        raise InputError(list(_explain(error, model, name, places))) from error
+
+
+def _load(text: str, name: str) -> object:
+    yaml = YAML(typ="rt", pure=True)
+    yaml.allow_duplicate_keys = False
+    try:
+        # Anchors are refused before composing, so that aliases can never multiply.
+        for event in yaml.parse(text):
+            if getattr(event, "anchor", None) is not None or getattr(event, "tag", None) is not None:
+                mark = event.start_mark
+                raise InputError([Problem("anchors, aliases and tags are not used here", name, mark.line + 1, mark.column + 1)])
+        return yaml.load(text)
+    except InputError:
+        raise
+    except MarkedYAMLError as error:
+        at = error.problem_mark or error.context_mark
+        line, column = (at.line + 1, at.column + 1) if at else (0, 0)
+        what = " ".join(str(part) for part in (error.context, error.problem) if part)
+        raise InputError([Problem(f"not valid YAML: {' '.join(what.split())}", name, line, column)]) from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError([Problem(f"not valid YAML: {first}", name)]) from error
+
+
+def _plain(node: Any, place: Place, places: dict[Place, tuple[int, int]], name: str, depth: int) -> object:
+    """Plain dicts, lists and scalars, filling in where each stood."""
+    if depth > _MAX_DEPTH:
+        line, column = places.get(place, (0, 0))
+        raise InputError([Problem(f"nested deeper than {_MAX_DEPTH} levels", name, line, column)])
+    if isinstance(node, CommentedMap):
+        result: dict[object, object] = {}
+        for key, value in node.items():
+            at = node.lc.key(key)
+            here = (*place, key if isinstance(key, (str, int)) else str(key))
+            places[here] = (at[0] + 1, at[1] + 1)
+            result[str(key)] = _plain(value, here, places, name, depth + 1)
+        return result
+    if isinstance(node, CommentedSeq):
+        items: list[object] = []
+        for index, value in enumerate(node):
+            at = node.lc.item(index)
+            places[(*place, index)] = (at[0] + 1, at[1] + 1)
+            items.append(_plain(value, (*place, index), places, name, depth + 1))
+        return items
+    if isinstance(node, bool) or node is None:
+        return node
+    for kind in (int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return str(node)
+
+
+def _explain(
+    error: ValidationError, model: type[StrictModel], name: str, places: Mapping[Place, tuple[int, int]]
+) -> Iterator[Problem]:
+    seen = set()
+    for detail in error.errors(include_url=False):
+        place = detail["loc"]
+        if detail["type"] == "extra_forbidden":
+            message = f"unknown key {place[-1]!r}{suggestion(str(place[-1]), _siblings(model, place))}"
+        elif detail["type"] == "missing":
+            message = f"missing key {place[-1]!r}"
+            place = place[:-1]
+        else:
+            where = f"{place[-1]}: " if place and isinstance(place[-1], str) else ""
+            message = f"{where}{detail['msg'].removeprefix('Value error, ')}{_got(detail['input'])}"
+        problem = _located(name, places, place, message)
+        if problem not in seen:
+            seen.add(problem)
+            yield problem
+
+
+def _got(value: object) -> str:
+    text = repr(value)
+    return "" if isinstance(value, (dict, list)) else f", not {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def _siblings(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
+    """The keys that would have been known at `place`."""
+    current: Any = model
+    for step in place[:-1]:
+        if isinstance(step, int):
+            continue
+        field = current.model_fields.get(step) if isinstance(current, type) and issubclass(current, BaseModel) else None
+        current = _model_inside(field.annotation) if field else current
+    fields = getattr(current, "model_fields", {})
+    return sorted(field.alias or key for key, field in fields.items())
+
+
+def _model_inside(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in getattr(annotation, "__args__", ()):
+        found = _model_inside(part)
+        if found is not None:
+            return found
+    return None
+
+
+def _located(name: str, places: Mapping[Place, tuple[int, int]], place: Sequence[str | int], message: str) -> Problem:
+    steps: Place = tuple(place)
+    while steps and steps not in places:
+        steps = steps[:-1]
+    line, column = places.get(steps, (1, 1))
+    return Problem(message, name, line, column)

@@ -1,0 +1,1 @@
+"""Search strategies: callables over the history of trials."""
