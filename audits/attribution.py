@@ -19,7 +19,9 @@ def baseline(examinee: Examinee) -> Tensor:
     return examinee.data.x_train.mean(0, keepdim=True)
 
 
-def integrated_gradients(examinee: Examinee, x: Tensor, targets: Tensor, *, steps: int) -> tuple[Tensor, Tensor]:
+def integrated_gradients(
+    examinee: Examinee, x: Tensor, targets: Tensor, *, steps: int, start: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Attribution of each input's target logit, and the difference of logits it should add up to.
 
     Args:
@@ -27,6 +29,7 @@ def integrated_gradients(examinee: Examinee, x: Tensor, targets: Tensor, *, step
         x: `(b, channels, *size)` float32.
         targets: `(b,)` int64.
         steps: Gauss-Legendre points on the path from the baseline.
+        start: the baseline, one for all or one for each input; the mean training input if absent.
 
     Returns:
         `(b, channels, *size)` attributions and `(b,)` of `f(x) - f(baseline)`, float64 on the CPU.
@@ -38,7 +41,7 @@ def integrated_gradients(examinee: Examinee, x: Tensor, targets: Tensor, *, step
     """
     from captum.attr import IntegratedGradients
 
-    start = baseline(examinee)
+    start = baseline(examinee) if start is None else start
     difference = (examinee.logits(x) - examinee.logits(start)).gather(1, targets.cpu()[:, None]).squeeze(1)
     with torch.enable_grad(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning)  # captum warns when it sets requires_grad itself

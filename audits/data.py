@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from selfnas.errors import InputError, ShapeError
 
-__all__ = ["AuditData", "AuditedTask", "NuisanceRegion", "region_slices"]
+__all__ = ["AuditData", "AuditedTask", "NuisanceRegion", "Trigger", "region_slices"]
 
 
 class NuisanceRegion(Protocol):
@@ -26,6 +27,29 @@ class NuisanceRegion(Protocol):
     @property
     def region(self) -> tuple[tuple[int, int], ...]:
         """`(start, stop)` per spatial dimension."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """A patch that a backdoored network is known, or suspected, to answer with one class.
+
+    Attributes:
+        name: how findings call it.
+        region: `(start, stop)` per spatial dimension.
+        value: what every channel of the region is set to, in the data's units.
+        target: the class it is said to call up.
+    """
+
+    name: str
+    region: tuple[tuple[int, int], ...]
+    value: float
+    target: int
+
+    def stamped(self, x: Tensor) -> Tensor:
+        """`(b, channels, *size)` copies of inputs that carry the trigger."""
+        result = x.clone()
+        result[region_slices(self.region)] = self.value
+        return result
 
 
 class _Split(Protocol):
@@ -42,6 +66,10 @@ class _Shape(Protocol):
 
 class AuditedTask(Protocol):
     """What of a task the audits use (`selfnas.tasks.Task` has it)."""
+
+    @property
+    def name(self) -> str:
+        """How streams and suites call it."""
 
     @property
     def shape(self) -> _Shape:
@@ -71,6 +99,8 @@ class AuditData:
         y: as `y_train`.
         classes: at least 2.
         nuisances: regions whose influence is tested; names are unique.
+        triggers: known triggers to fire at the network; names are unique.
+        task: the task's name, by which a suite may add nuisances and triggers of its own.
     """
 
     x_train: Tensor
@@ -79,6 +109,8 @@ class AuditData:
     y: Tensor
     classes: int
     nuisances: tuple[NuisanceRegion, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
+    task: str = ""
 
     def __post_init__(self) -> None:
         if self.classes < 2:
@@ -89,11 +121,18 @@ class AuditData:
             raise ShapeError(
                 f"train and audit inputs differ in shape: {tuple(self.x_train.shape[1:])} and {tuple(self.x.shape[1:])}"
             )
-        names = [nuisance.name for nuisance in self.nuisances]
-        if len(set(names)) < len(names) or "" in names:
-            raise InputError(f"nuisances need distinct names, not {names}")
-        for nuisance in self.nuisances:
-            _check_region(nuisance, self.size)
+        for kind, named in (("nuisance", self.nuisances), ("trigger", self.triggers)):
+            names = [each.name for each in named]
+            if len(set(names)) < len(names) or "" in names:
+                raise InputError(f"{kind} names must be distinct and not empty, not {names}")
+            for each in named:
+                _check_region(kind, each, self.size)
+        for trigger in self.triggers:
+            if not 0 <= trigger.target < self.classes or not math.isfinite(trigger.value):
+                raise InputError(
+                    f"trigger {trigger.name!r}: need a finite value and a target in 0..{self.classes - 1}, "
+                    f"not {trigger.value} and {trigger.target}"
+                )
 
     @staticmethod
     def of(task: AuditedTask) -> AuditData:
@@ -105,6 +144,7 @@ class AuditData:
             y=torch.from_numpy(task.audit.y),
             classes=task.shape.classes,
             nuisances=tuple(task.nuisances),
+            task=task.name,
         )
 
     @property
@@ -139,17 +179,15 @@ def _check_split(name: str, x: Tensor, y: Tensor, classes: int) -> None:
         raise InputError(f"{name} labels must lie in 0..{classes - 1}, not {int(y.min())}..{int(y.max())}")
 
 
-def _check_region(nuisance: NuisanceRegion, size: tuple[int, ...]) -> None:
-    region = nuisance.region
+def _check_region(kind: str, named: NuisanceRegion | Trigger, size: tuple[int, ...]) -> None:
+    region = named.region
     inside = len(region) == len(size) and all(
         0 <= start < stop <= side for (start, stop), side in zip(region, size, strict=True)
     )
     if not inside:
         raise InputError(
-            f"nuisance {nuisance.name!r}: region {region} does not fit inputs of size {size}: "
+            f"{kind} {named.name!r}: region {region} does not fit inputs of size {size}: "
             "need 0 <= start < stop <= side for each spatial dimension"
         )
     if all((start, stop) == (0, side) for (start, stop), side in zip(region, size, strict=True)):
-        raise InputError(
-            f"nuisance {nuisance.name!r}: region {region} is the whole input, which leaves nothing to classify"
-        )
+        raise InputError(f"{kind} {named.name!r}: region {region} is the whole input, which leaves nothing to classify")

@@ -49,14 +49,15 @@ class Examinee:
             return torch.arange(total)
         return torch.randperm(total, generator=self.generator(*names))[:count].sort().values
 
-    def logits(self, x: Tensor) -> Tensor:
-        """`(b, classes)` float64 on the CPU.
+    def logits(self, x: Tensor, *, network: nn.Module | None = None) -> Tensor:
+        """`(b, classes)` float64 on the CPU, of the network or of another in its place.
 
         Raises:
             NetworkOutputError: not that shape, or not finite.
         """
+        used = self.network if network is None else network
         with torch.no_grad():
-            parts = [self._checked(self.network(part.to(self.device)), len(part)) for part in torch.split(x, _BATCH)]
+            parts = [self._checked(used(part.to(self.device)), len(part)) for part in torch.split(x, _BATCH)]
         return torch.cat(parts)
 
     def audit_logits(self) -> Tensor:

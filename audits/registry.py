@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from audits import completeness, generalisation, skill, swap
+from audits import (
+    attack,
+    certified,
+    completeness,
+    confidence,
+    faithfulness,
+    generalisation,
+    membership,
+    randomisation,
+    relevance,
+    sensitivity,
+    skill,
+    stability,
+    swap,
+    trigger,
+)
 from audits.audit import Audit
 
 __all__ = ["AUDITS"]
@@ -11,5 +26,15 @@ AUDITS: dict[str, Audit] = {
     "skill": skill.AUDIT,
     "generalisation": generalisation.AUDIT,
     "swap": swap.AUDIT,
+    "trigger": trigger.AUDIT,
+    "relevance": relevance.AUDIT,
     "completeness": completeness.AUDIT,
+    "faithfulness": faithfulness.AUDIT,
+    "randomisation": randomisation.AUDIT,
+    "sensitivity": sensitivity.AUDIT,
+    "confidence": confidence.AUDIT,
+    "membership": membership.AUDIT,
+    "attack": attack.AUDIT,
+    "certified": certified.AUDIT,
+    "stability": stability.AUDIT,
 }

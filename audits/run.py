@@ -52,8 +52,9 @@ def _findings(examinee: Examinee, entry: SuiteEntry) -> Iterator[Finding]:
         results: Sequence[Measurement] = audit.measure(examinee, dict(entry.settings)) if subjects else ()
         measured = {(result.subject, result.statistic): result for result in results}
     except Exception as error:  # noqa: BLE001 - a foreign network may raise anything; all of it means nothing was shown
-        _log.warning("audit %s could not measure", audit.name, exc_info=True)
         failure = _one_line(f"could not measure: {type(error).__name__}: {error}")
+        _log.warning("audit %s %s", audit.name, failure)
+        _log.debug("audit %s raised", audit.name, exc_info=True)
     untested = set()
     for subject in subjects:
         for statistic in audit.statistics:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from audits import AuditData, Suite, load_suite
+from audits.data import Trigger
 
 CLASSES = 4
 TRAIN, AUDIT = 400, 160
@@ -98,7 +99,14 @@ def make_data(
         y=y[TRAIN:],
         classes=CLASSES,
         nuisances=(case.nuisance,),
+        triggers=(trigger_of(case),),
     )
+
+
+def trigger_of(case: Case) -> Trigger:
+    """A bright patch at the far end of the input, said to call up the last class."""
+    region = tuple((side - 2, side) for side in case.size)
+    return Trigger(name="patch", region=region, value=3.0, target=CLASSES - 1)
 
 
 def make_network(data: AuditData, *, width: int = 24, seed: int = 0) -> nn.Module:

@@ -52,7 +52,7 @@ def test_refuses_regions_outside_the_input(region: tuple[tuple[int, int], ...], 
 def test_refuses_nuisances_of_one_name(workshop: SimpleNamespace) -> None:
     """Findings are told apart by it."""
     twice = tuple(workshop.region("mark", ((start, start + 1), (0, 2))) for start in (0, 4))
-    with pytest.raises(InputError, match="distinct names"):
+    with pytest.raises(InputError, match="must be distinct"):
         AuditData(**PARTS, nuisances=twice)  # type: ignore[arg-type]
 
 

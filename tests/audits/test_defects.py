@@ -37,7 +37,7 @@ def test_full_shortcut_fails_swap(case: object, suite: Suite, workshop: SimpleNa
     network = workshop.train(workshop.network(biased), biased.x_train, biased.y_train)
     findings = run_suite(network, biased, suite, seed=0)
     verdict = judge(findings, suite)
-    assert (verdict.decision, verdict.failed) == ("reject", ("swap",))
+    assert (verdict.decision, verdict.failed) == ("reject", ("swap", "relevance"))
     assert by_label(findings)["skill.above_chance"].decision == "pass"
 
 

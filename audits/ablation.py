@@ -1,0 +1,81 @@
+"""Occlusion: what replacing a tile of the input by its training mean does to a prediction (Captum feature ablation)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from audits.attribution import baseline
+from audits.examinee import Examinee, NetworkOutputError
+
+__all__ = ["Tiles", "ablation_effects", "tile"]
+
+_TILES = {1: 20, 2: 5}  # at most so many tiles a side, by number of spatial dimensions
+_AT_ONCE = 16  # tiles per forward pass; bounds memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tiles:
+    """A partition of the input into tiles.
+
+    Attributes:
+        index: `(*size)` int64, the tile of each position, numbered from 0 without gaps.
+        count: number of tiles.
+        marked: `(count,)` bool, whether a tile lies in the marked region; tiles are cut at its border.
+    """
+
+    index: Tensor
+    count: int
+    marked: Tensor
+
+
+def tile(size: tuple[int, ...], *, region: tuple[tuple[int, int], ...] = ()) -> Tiles:
+    """An even grid, cut at the border of a region."""
+    side_count = _TILES[len(size)]
+    ids = torch.zeros(size, dtype=torch.int64)
+    for axis, side in enumerate(size):
+        width = math.ceil(side / side_count)
+        shape = [1] * len(size)
+        shape[axis] = side
+        ids = ids * side_count + (torch.arange(side) // width).reshape(shape)
+    inside = torch.zeros(size, dtype=torch.bool)
+    if region:
+        inside[tuple(slice(start, stop) for start, stop in region)] = True
+    numbers, flat = torch.unique(2 * ids + inside.long(), return_inverse=True)
+    return Tiles(index=flat.reshape(size), count=len(numbers), marked=numbers % 2 == 1)
+
+
+def ablation_effects(examinee: Examinee, network: nn.Module, x: Tensor, targets: Tensor, tiles: Tiles) -> Tensor:
+    """`(b, tiles)` float64: how much the target's logit falls when a tile shows the mean training input.
+
+    Args:
+        examinee: gives the data and the device.
+        network: the network itself or an untrained copy of it.
+        x: `(b, channels, *size)`.
+        targets: `(b,)` classes.
+        tiles: the partition.
+
+    Source: Zeiler and Fergus 2014 (ECCV).
+    """
+    from captum.attr import FeatureAblation
+
+    mask = tiles.index.expand(1, x.shape[1], *tiles.index.shape).to(examinee.device)
+    with torch.no_grad():
+        effects = FeatureAblation(network).attribute(
+            x.to(examinee.device),
+            baselines=baseline(examinee).to(examinee.device),
+            target=targets.to(examinee.device),
+            feature_mask=mask,
+            perturbations_per_eval=_AT_ONCE,
+        )
+    flat = effects[:, 0].flatten(1).to("cpu", torch.float64)
+    if not bool(torch.isfinite(flat).all()):
+        raise NetworkOutputError("occlusion effects are not finite")
+    first = torch.zeros(tiles.count, dtype=torch.int64)
+    positions = tiles.index.flatten()
+    first[positions.flip(0)] = torch.arange(len(positions)).flip(0)  # any position of a tile holds the tile's effect
+    result: Tensor = flat[:, first]
+    return result
