@@ -1,1 +1,1 @@
-"""Architectures, spaces, networks, tasks, training and search strategies; knows nothing of rules, audits or the agent."""
+"""Architectures, spaces, networks, tasks, training, strategies; knows nothing of rules, audits or the agent."""

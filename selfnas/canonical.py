@@ -1,8 +1,8 @@
 """The canonical form of a cell's effective graph, and the digest made of it.
 
-Effective: dead edges dropped; in a cell with a single output, a `skip` that is a node's only input, or an inner
-node's only use, is contracted (at stride 1 it passes the value on, and sums associate). Canonical: inner nodes renumbered so that isomorphic graphs give equal text.
-Our own code because digests are stored for years, and library hashes change between versions.
+Effective: dead edges dropped; in a cell with a single output, a `skip` that is a node's only input, or the only use of
+an inner node, is contracted (at stride 1 it passes the value on, and sums associate). Canonical: inner nodes renumbered
+so that isomorphic graphs give equal text. Our own code because digests are stored for years, and library hashes change.
 """
 
 from __future__ import annotations
@@ -47,19 +47,14 @@ def _merge_skips(edges: list[_Triple], output: int, inputs: int) -> tuple[list[_
     """Contract every skip that is a node's only input, or that is the only use of an inner node (sums associate)."""
     while True:
         into, out_of = Counter(t for _, t, _ in edges), Counter(s for s, _, _ in edges)
-        for position, (source, target, operation) in enumerate(edges):
-            only_use = out_of[source] == 1 and source >= inputs and source != output
-            if operation == "skip" and (into[target] == 1 or only_use):
-                break
-        else:
+        only_uses = {node for node, uses in out_of.items() if uses == 1 and node >= inputs and node != output}
+        skips = [at for at, (s, t, op) in enumerate(edges) if op == "skip" and (into[t] == 1 or s in only_uses)]
+        if not skips:
             return edges, output
-        kept = target if only_use and into[target] > 1 else source
+        source, target, _ = edges.pop(skips[0])
+        kept = source if into[target] == 1 else target
         gone = source + target - kept
-        edges = [
-            (kept if s == gone else s, kept if t == gone else t, op)
-            for index, (s, t, op) in enumerate(edges)
-            if index != position
-        ]
+        edges = [(kept if s == gone else s, kept if t == gone else t, op) for s, t, op in edges]
         output = kept if output == gone else output
 
 
@@ -93,5 +88,5 @@ def _hash(*parts: object) -> str:
 def _spell(edges: list[_Triple], outputs: set[int], order: tuple[int, ...], inputs: int) -> list[list[object]]:
     number = {node: inputs + position for position, node in enumerate(order)} | {i: i for i in range(inputs)}
     spelled: list[list[object]] = [[number[s], number[t], op] for s, t, op in edges]
-    spelled.sort(key=lambda row: (row[1], row[0], row[2]))  # type: ignore[arg-type, return-value]
+    spelled.sort(key=lambda row: (row[1], row[0], row[2]))
     return [*spelled, ["out", *sorted(number.get(node, -1) for node in outputs)]]

@@ -18,7 +18,7 @@ from selfnas.errors import ArchitectureError
 from selfnas.space import Space, space_named
 from selfnas.stack import Block, Stack, halved, stack
 
-__all__ = ["QUANTITIES", "Costs", "CostTable", "cost_table", "costs", "operation_costs", "reach"]
+__all__ = ["QUANTITIES", "CostTable", "Costs", "cost_table", "costs", "operation_costs", "reach"]
 
 QUANTITIES = ("params", "macs", "activation_bytes")
 
@@ -92,10 +92,10 @@ def cost_table(space: str, macro: Macro, shape: TaskShape) -> CostTable:
     slots: dict[tuple[int, int, int, str], Costs] = {}
     for block in plan.blocks:
         if block.template is None:
-            fixed += _reduction(block, shape.dimensions)
+            fixed += _reduction(block)
             continue
         template = here.templates[block.template]
-        fixed += _preprocessing(block, shape.dimensions, template.inputs)
+        fixed += _preprocessing(block, template.inputs)
         for source, target in template.slots:
             stride = block.stride if source < template.inputs else 1
             size = block.size_in if source < template.inputs else block.size_out
@@ -112,7 +112,6 @@ def operation_costs(operation: str, channels: int, *, size: tuple[int, ...], str
     Raises:
         ArchitectureError: an operation that no formula is known for.
     """
-    dimensions = len(size)
     out = halved(size, stride)
     memory = _FLOAT_BYTES * channels * math.prod(out)
     if operation in ("avg3", "max3"):
@@ -181,11 +180,13 @@ def _head(plan: Stack, space: Space) -> Costs:
     last = plan.blocks[-1].channels_out
     classes = plan.shape.classes
     return Costs(
-        params=2 * last + last * classes + classes, macs=last * classes, activation_bytes=_FLOAT_BYTES * (last + classes)
+        params=2 * last + last * classes + classes,
+        macs=last * classes,
+        activation_bytes=_FLOAT_BYTES * (last + classes),
     )
 
 
-def _reduction(block: Block, dimensions: int) -> Costs:
+def _reduction(block: Block) -> Costs:
     """Two 3x3 convolutions beside average pooling and a 1x1 convolution (no norm on the shortcut)."""
     before, after = block.channels_in[0], block.channels_out
     shortcut = before * after
@@ -196,7 +197,7 @@ def _reduction(block: Block, dimensions: int) -> Costs:
     )
 
 
-def _preprocessing(block: Block, dimensions: int, inputs: int) -> Costs:
+def _preprocessing(block: Block, inputs: int) -> Costs:
     """DARTS brings both inputs to the cell's width by a 1x1 convolution; single-input cells need none."""
     if inputs == 1:
         return Costs()

@@ -15,12 +15,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from selfnas.errors import InputError, Problem, suggestion
 
 __all__ = ["Document", "StrictModel", "read_document"]
 
-_MAX_BYTES = 1_000_000  # no file that a person edits comes near; bounds time and memory on hostile input
+_MAX_BYTES = 250_000  # no file that a person edits comes near; bounds time and memory on hostile input
 _MAX_DEPTH = 32
 
 Place = tuple[str | int, ...]
@@ -52,8 +53,13 @@ class Document(Generic[Model]):
         return _located(self.path, self.places, place, message)
 
 
-def read_document(path: Path, model: type[Model]) -> Document[Model]:
+def read_document(path: Path, model: type[Model], *, overrides: Sequence[str] = ()) -> Document[Model]:
     """Read and check one YAML file.
+
+    Args:
+        path: as the person named it.
+        model: what the file must be.
+        overrides: `key.key.0.key=value` as given on a command line; the value is YAML.
 
     Raises:
         InputError: missing, unreadable, too large, not YAML 1.2, anchors or tags in it, or not of the model; carries
@@ -68,31 +74,72 @@ def read_document(path: Path, model: type[Model]) -> Document[Model]:
         raise InputError([Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", name)]) from error
     except OSError as error:
         raise InputError([Problem(f"cannot be read: {(error.strerror or str(error)).lower()}", name)]) from error
-    return parse_document(text, model, name=name)
+    return parse_document(text, model, name=name, overrides=overrides)
 
 
-def parse_document(text: str, model: type[Model], *, name: str = "") -> Document[Model]:
+def parse_document(text: str, model: type[Model], *, name: str = "", overrides: Sequence[str] = ()) -> Document[Model]:
     """Check YAML text; `name` stands for the file in messages. Raises as `read_document`."""
     tree = _load(text, name)
     places: dict[Place, tuple[int, int]] = {}
-    plain = _plain(tree, (), places, name, 0)
+    plain = _plain(tree, (), places)
     if not isinstance(plain, dict):
         raise InputError([Problem("expected a mapping of keys to values at the top", name, 1, 1)])
+    given = {_override(plain, text): text for text in overrides}
     try:
         return Document(model.model_validate(plain), name, places)
     except ValidationError as error:
-        raise InputError(list(_explain(error, model, name, places))) from error
+        raise InputError(
+            [
+                _blame_override(problem, place, given) or problem
+                for problem, place in _explain(error, model, name, places)
+            ]
+        ) from error
+
+
+def _override(plain: dict[Any, Any], text: str) -> Place:
+    """Put one `key=value` in its place; returns the place."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"--set reads key=value, not {text!r}")
+    steps: list[str | int] = [int(step) if step.isdecimal() else step for step in key.strip().split(".")]
+    here: Any = plain
+    for depth, step in enumerate(steps):
+        if isinstance(here, list) and not (isinstance(step, int) and step < len(here)):
+            raise InputError(f"--set {text}: a list of {len(here)} items has no item {step!r}")
+        if not isinstance(here, (dict, list)):
+            raise InputError(f"--set {text}: {steps[depth - 1]!r} holds a single value, nothing inside it can be set")
+        place: Any = step
+        if depth == len(steps) - 1:
+            here[place] = _plain(_load(value, f"--set {text}"), (), {})
+        else:
+            here = here.setdefault(place, {}) if isinstance(here, dict) else here[place]
+    return tuple(steps)
+
+
+def _blame_override(problem: Problem, place: Place, given: Mapping[Place, str]) -> Problem | None:
+    for steps, text in given.items():
+        if place[: len(steps)] == steps or steps[: len(place)] == place:
+            return Problem(problem.message, f"--set {text}")
+    return None
 
 
 def _load(text: str, name: str) -> object:
     yaml = YAML(typ="rt", pure=True)
     yaml.allow_duplicate_keys = False
     try:
-        # Anchors are refused before composing, so that aliases can never multiply.
+        # Anchors and depth are checked before composing: aliases could multiply, and deep nesting takes quadratic time.
+        depth = 0
         for event in yaml.parse(text):
-            if getattr(event, "anchor", None) is not None or getattr(event, "tag", None) is not None:
+            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+            forbidden = getattr(event, "anchor", None) is not None or getattr(event, "tag", None) is not None
+            if forbidden or depth > _MAX_DEPTH:
+                what = (
+                    "anchors, aliases and tags are not used here"
+                    if forbidden
+                    else f"nested deeper than {_MAX_DEPTH} levels"
+                )
                 mark = event.start_mark
-                raise InputError([Problem("anchors, aliases and tags are not used here", name, mark.line + 1, mark.column + 1)])
+                raise InputError([Problem(what, name, mark.line + 1, mark.column + 1)])
         return yaml.load(text)
     except InputError:
         raise
@@ -106,25 +153,22 @@ def _load(text: str, name: str) -> object:
         raise InputError([Problem(f"not valid YAML: {first}", name)]) from error
 
 
-def _plain(node: Any, place: Place, places: dict[Place, tuple[int, int]], name: str, depth: int) -> object:
+def _plain(node: Any, place: Place, places: dict[Place, tuple[int, int]]) -> object:
     """Plain dicts, lists and scalars, filling in where each stood."""
-    if depth > _MAX_DEPTH:
-        line, column = places.get(place, (0, 0))
-        raise InputError([Problem(f"nested deeper than {_MAX_DEPTH} levels", name, line, column)])
     if isinstance(node, CommentedMap):
         result: dict[object, object] = {}
         for key, value in node.items():
             at = node.lc.key(key)
             here = (*place, key if isinstance(key, (str, int)) else str(key))
             places[here] = (at[0] + 1, at[1] + 1)
-            result[str(key)] = _plain(value, here, places, name, depth + 1)
+            result[str(key)] = _plain(value, here, places)
         return result
     if isinstance(node, CommentedSeq):
         items: list[object] = []
         for index, value in enumerate(node):
             at = node.lc.item(index)
             places[(*place, index)] = (at[0] + 1, at[1] + 1)
-            items.append(_plain(value, (*place, index), places, name, depth + 1))
+            items.append(_plain(value, (*place, index), places))
         return items
     if isinstance(node, bool) or node is None:
         return node
@@ -136,7 +180,7 @@ def _plain(node: Any, place: Place, places: dict[Place, tuple[int, int]], name: 
 
 def _explain(
     error: ValidationError, model: type[StrictModel], name: str, places: Mapping[Place, tuple[int, int]]
-) -> Iterator[Problem]:
+) -> Iterator[tuple[Problem, Place]]:
     seen = set()
     for detail in error.errors(include_url=False):
         place = detail["loc"]
@@ -151,7 +195,7 @@ def _explain(
         problem = _located(name, places, place, message)
         if problem not in seen:
             seen.add(problem)
-            yield problem
+            yield problem, tuple(place)
 
 
 def _got(value: object) -> str:

@@ -87,16 +87,18 @@ class CellTemplate:
         for target in range(self.inputs, self.nodes):
             order = np.argsort(rng.random((count, target)), axis=1)
             chosen = np.argsort(order, axis=1) < self.in_degree
-            columns.append(np.where(chosen, rng.integers(1, kinds + 1, size=(count, target), dtype=np.int8), np.int8(0)))
+            columns.append(
+                np.where(chosen, rng.integers(1, kinds + 1, size=(count, target), dtype=np.int8), np.int8(0))
+            )
         return np.concatenate(columns, axis=1).astype(np.int8)
 
     def fits(self, vectors: Vector) -> NDArray[np.bool_]:
         """`(n,)` whether each row of `(n, slots)` is a cell of this template."""
-        good: NDArray[np.bool_] = ((vectors >= 0) & (vectors <= len(self.operations))).all(axis=1)
+        good = np.asarray(((vectors >= 0) & (vectors <= len(self.operations))).all(axis=1))
         if self.in_degree is not None:
             start = 0
             for target in range(self.inputs, self.nodes):
-                good &= (vectors[:, start : start + target] > 0).sum(axis=1) == self.in_degree
+                good = good & ((vectors[:, start : start + target] > 0).sum(axis=1) == self.in_degree)
                 start += target
         return good
 
@@ -150,7 +152,9 @@ class CellTemplate:
                 raise ArchitectureError(f"two operations on edge {edge.source}->{edge.target}")
             vector[position] = self.operations.index(edge.operation) + 1
         if not self.fits(vector[None])[0]:
-            raise ArchitectureError(f"each inner node of a {self.name} cell needs exactly {self.in_degree} incoming edges")
+            raise ArchitectureError(
+                f"each inner node of a {self.name} cell needs exactly {self.in_degree} incoming edges"
+            )
         return vector
 
     def format(self, cell: Cell) -> str:
@@ -235,7 +239,7 @@ class Space:
     def fits(self, vectors: Vector) -> NDArray[np.bool_]:
         """`(n,)` whether each row of `(n, slots)` belongs to this space."""
         parts = self.split(vectors)
-        return np.logical_and.reduce([t.fits(part) for t, part in zip(self.templates, parts, strict=True)])
+        return np.asarray(np.all([t.fits(part) for t, part in zip(self.templates, parts, strict=True)], axis=0))
 
     def neighbours(self, vector: Vector) -> Vector:
         """`(k, slots)` every architecture one edit away from a `(slots,)` vector, in a fixed order."""
@@ -271,7 +275,9 @@ class Space:
         if architecture.space != self.name:
             raise ArchitectureError(f"an architecture of space {architecture.space!r} is not of space {self.name!r}")
         if len(architecture.cells) != len(self.templates):
-            raise ArchitectureError(f"space {self.name} needs {len(self.templates)} cells, not {len(architecture.cells)}")
+            raise ArchitectureError(
+                f"space {self.name} needs {len(self.templates)} cells, not {len(architecture.cells)}"
+            )
         return np.concatenate([t.vector(cell) for t, cell in zip(self.templates, architecture.cells, strict=True)])
 
     def decode(self, vector: Vector, *, macro: Macro) -> Architecture:
@@ -302,7 +308,9 @@ class Space:
         """
         parts = text.strip().split(";")
         if len(parts) != len(self.templates):
-            raise ArchitectureError(f"space {self.name} needs {len(self.templates)} cells joined by ';', not {len(parts)}")
+            raise ArchitectureError(
+                f"space {self.name} needs {len(self.templates)} cells joined by ';', not {len(parts)}"
+            )
         cells = tuple(t.parse(part) for t, part in zip(self.templates, parts, strict=True))
         return Architecture(space=self.name, cells=cells, macro=macro)
 

@@ -13,6 +13,7 @@ from selfnas.space import Space
 
 __all__ = ["Block", "Stack", "stack"]
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
     """One cell instance or one fixed reduction block.

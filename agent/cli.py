@@ -1,0 +1,136 @@
+"""The command line: each command parses, calls one function, prints. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Lifelong, alignment-constrained, self-improving neural architecture search.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+motifs = typer.Typer(help="The library: what was admitted, and on what evidence.", no_args_is_help=True)
+app.add_typer(motifs, name="motifs")
+
+_Home = Annotated[Path, typer.Option("--home", help="Directory of one agent's life.")]
+_DEFAULT_HOME = Path(".selfnas")
+
+
+@app.command()
+def run(
+    stream: Annotated[Path, typer.Argument(metavar="STREAM.yaml", help="The stream file to live through.")],
+    home: _Home = _DEFAULT_HOME,
+    seed: Annotated[int | None, typer.Option(help="Seed of the run; stands in for the file's.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Worker processes; default: one per core.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Stands in for a value of the file; repeatable."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="Torch device for training: auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    mirror: Annotated[bool, typer.Option(help="Mirror finished tasks to MLflow.")] = True,
+) -> None:
+    """Live through a stream; a life that was cut off goes on where it stopped."""
+    from agent.commands.run import live
+
+    overrides = [*(settings or []), *([f"seed={seed}"] if seed is not None else [])]
+    live(stream, home=home, overrides=overrides, workers=workers, device=device, mirror=mirror)
+
+
+@app.command()
+def status(home: _Home = _DEFAULT_HOME) -> None:
+    """Where a life stands: its runs, their tasks, and the library."""
+    from agent.commands.inspect import show_status
+
+    show_status(home)
+
+
+@app.command()
+def verify(home: _Home = _DEFAULT_HOME) -> None:
+    """Re-check the chain, every certificate, every audit verdict, every admission and its weights."""
+    from agent.commands.inspect import show_verification
+
+    raise typer.Exit(0 if show_verification(home) else 1)
+
+
+@app.command()
+def mirror(home: _Home = _DEFAULT_HOME) -> None:
+    """Write to MLflow what it lacks of a life; the mirror can always be made again."""
+    from agent.commands.inspect import mirror_life
+
+    raise typer.Exit(0 if mirror_life(home) else 1)
+
+
+@app.command()
+def ui(
+    home: _Home = _DEFAULT_HOME,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; other machines need another than this.")
+    ] = "127.0.0.1",
+) -> None:
+    """Open MLflow on this life's records: one experiment per stream, one run per task."""
+    from agent.commands.ui import serve
+
+    raise typer.Exit(serve(home, host=host, port=port))
+
+
+@motifs.command("list")
+def list_motifs(
+    home: _Home = _DEFAULT_HOME, task: Annotated[str | None, typer.Option(help="Only of this task.")] = None
+) -> None:
+    """Every admitted architecture, newest first."""
+    from agent.commands.motifs import show_motifs
+
+    show_motifs(home, task=task)
+
+
+@motifs.command("show")
+def show_motif(
+    digest: Annotated[str, typer.Argument(help="The beginning of a digest, as `list` prints it.")],
+    home: _Home = _DEFAULT_HOME,
+) -> None:
+    """One architecture: where it won, its certificate, its audits, its files."""
+    from agent.commands.motifs import show_motif as show
+
+    show(home, digest)
+
+
+@motifs.command("export")
+def export_motif(
+    digest: Annotated[str, typer.Argument(help="The beginning of a digest, as `list` prints it.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .pt2 file to write.")],
+    home: _Home = _DEFAULT_HOME,
+) -> None:
+    """Write the trained network as a torch.export program that needs none of this project."""
+    from agent.commands.motifs import export
+
+    export(home, digest, output)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print(message, file=sys.stderr)
+    raise SystemExit(code)
+
+
+def main() -> None:
+    """Entry point: exit code 0 done, 1 a check failed, 2 misuse or bad input, 130 interrupted."""
+    from selfnas.errors import InputError, SelfnasError
+
+    try:
+        app(standalone_mode=False)
+    except InputError as error:
+        _fail(str(error), 2)
+    except SelfnasError as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        _fail("stopped; what was finished is kept, and the same command goes on from there", 130)

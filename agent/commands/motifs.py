@@ -1,0 +1,121 @@
+"""`selfnas motifs list|show|export`: the library, for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from agent.commands.inspect import open_life
+from agent.home import Home
+from agent.life import replay
+from agent.state import LifeState, Motif, TaskState, items, mapping, number
+from selfnas.errors import InputError
+
+__all__ = ["export", "show_motif", "show_motifs"]
+
+
+def show_motifs(home: Path, *, task: str | None) -> None:
+    """Print the library, newest first."""
+    console = Console()
+    with open_life(home) as ledger:
+        library = replay(ledger).library
+    chosen = [motif for motif in reversed(library) if task in (None, motif.task)]
+    if not chosen:
+        console.print("the library is empty" if not library else f"nothing was admitted on task {escape(str(task))}")
+        return
+    table = Table(header_style="bold")
+    for name in ("digest", "task", "run", "validation", "test", "parameters", "architecture"):
+        table.add_column(name, no_wrap=name == "digest", overflow="fold")
+    for motif in chosen:
+        table.add_row(
+            motif.digest[:12],
+            escape(motif.task),
+            str(motif.run),
+            f"{100 * motif.validation:.1f} %",
+            f"{100 * motif.test:.1f} %",
+            f"{motif.params:,}",
+            escape(motif.architecture),
+        )
+    console.print(table)
+
+
+def show_motif(home: Path, digest: str) -> None:
+    """Print everything that is known of one admitted architecture.
+
+    Raises:
+        InputError: no motif, or several, with such a digest.
+    """
+    console = Console()
+    with open_life(home) as ledger:
+        state = replay(ledger)
+    for motif in _find(state, digest):
+        task = _task_of(state, motif)
+        console.print(f"[bold]{motif.digest}[/]\n{escape(motif.architecture)}")
+        console.print(f"admitted on task {escape(motif.task)} in run {motif.run}, event {motif.seq}")
+        console.print(
+            f"validation {100 * motif.validation:.1f} %, test {100 * motif.test:.1f} %, {motif.params:,} parameters"
+        )
+        console.print(f"weights: {Home(home).weights / (motif.weights_sha256 + '.safetensors')}", soft_wrap=True)
+        console.print(f"pictures: {Home(home).pictures(motif.run, motif.task) / motif.digest[:12]}", soft_wrap=True)
+        audited = task.finalist(motif.digest).audited or {}
+        table = Table(title="audits", header_style="bold")
+        for name in ("audit", "statistic", "estimate", "95 % interval", "n", "threshold", "decision", "role"):
+            table.add_column(name)
+        for record in items(audited.get("findings", [])):
+            finding = mapping(record)
+            low, high = finding["low"], finding["high"]
+            table.add_row(
+                str(finding["audit"]) + (f" ({finding['subject']})" if finding["subject"] else ""),
+                str(finding["statistic"]),
+                "–" if finding["estimate"] is None else f"{number(finding['estimate']):.3f}",
+                "–" if low is None or high is None else f"{number(low):.3f} … {number(high):.3f}",
+                str(finding["n"]),
+                f"{number(finding['threshold']):g}",
+                str(finding["decision"]),
+                str(finding["role"]),
+            )
+        console.print(table)
+        console.print(f"certificate: {escape(motif.certificate)}", soft_wrap=True)
+
+
+def export(home: Path, digest: str, output: Path) -> None:
+    """Write the trained network as a `torch.export` program with a free batch size.
+
+    Raises:
+        InputError: no motif, or several, with such a digest; its weights are missing; the file cannot be written.
+    """
+    import torch
+
+    from agent.restore import restore_network, task_shape
+
+    with open_life(home) as ledger:
+        state = replay(ledger)
+    motif = _find(state, digest)[-1]
+    task = _task_of(state, motif)
+    shape = task_shape(task.started)
+    network = restore_network(task, motif.architecture, Home(home).weights / f"{motif.weights_sha256}.safetensors")
+    example = torch.zeros((2, shape.channels, *shape.size))
+    program = torch.export.export(network, (example,), dynamic_shapes={"x": {0: torch.export.Dim("batch")}})
+    try:
+        with output.open("wb") as file:
+            torch.export.save(program, file)
+    except OSError as error:
+        raise InputError(f"{output}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+    sizes = ", ".join(map(str, ("b", shape.channels, *shape.size)))
+    print(f"{output}: ({sizes}) float32 -> (b, {shape.classes}) logits; torch.export.load reads it")
+
+
+def _find(state: LifeState, digest: str) -> list[Motif]:
+    found = [motif for motif in state.library if motif.digest.startswith(digest)]
+    if not found:
+        raise InputError(f"no admitted architecture has a digest that begins with {digest!r}")
+    if len({motif.digest for motif in found}) > 1:
+        raise InputError(f"several digests begin with {digest!r}: {', '.join(sorted({m.digest[:16] for m in found}))}")
+    return found
+
+
+def _task_of(state: LifeState, motif: Motif) -> TaskState:
+    return next(task for task in state.runs[motif.run - 1].tasks if task.name == motif.task)

@@ -1,0 +1,145 @@
+"""`selfnas run`: prepare, live, tell."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from agent.console import ConsoleObserver, results_table, where_next
+from agent.home import Home, hold
+from agent.ledger import Ledger
+from agent.pictures import draw_task
+from agent.state import RunState, TaskState
+from agent.stream import read_stream
+from agent.workers import Workers
+
+if TYPE_CHECKING:
+    from audits import Suite
+
+__all__ = ["live", "task_key"]
+
+
+def live(stream: Path, *, home: Path, overrides: Sequence[str], workers: int | None, device: str, mirror: bool) -> None:
+    """Live through a stream on a home, with progress on the terminal.
+
+    Raises:
+        InputError: the stream, something it names, the home or the device cannot be used.
+    """
+    console = Console()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    document = read_stream(stream, overrides=overrides)
+    with Workers(workers or len(os.sched_getaffinity(0))) as pool:
+        pool.warm_up()
+        from agent.life import Life
+        from agent.prepare import prepare
+
+        with console.status("checking the stream") as status:
+            prepared = prepare(document, on_task=lambda name: status.update(f"checking task {name}"))
+            chosen = _device(device)
+        with (
+            hold(home) as held,
+            Ledger(held.ledger, clock=time.time) as ledger,
+            _AfterTask(held, ledger, prepared.suite, mirror=mirror) as after,
+        ):
+            policy = prepared.stream.policy
+            observer = ConsoleObserver(
+                console,
+                names=[task.spec.name for task in prepared.tasks],
+                steps_per_task=prepared.stream.budget.evaluations + policy.finalists_per_task + 1,
+                after_task=after,
+            )
+            life = Life(ledger, prepared, pool, home=held, device=chosen, observer=observer)
+            life.check_resumable()
+            resumed, known = life.state.open_run, len(life.state.library)
+            if resumed:
+                console.print(f"going on with run {resumed.number}, cut off in task {len(resumed.tasks)}")
+            elif known:
+                console.print(f"this agent remembers {known} admitted architecture(s) of {len(life.state.runs)} run(s)")
+            with observer:
+                finished = life.run()
+            with console.status("writing pictures and MLflow records"):
+                after.wait()
+            console.print(results_table(finished))
+            where_next(home, console=console)
+            after.tell(console)
+
+
+class _AfterTask:
+    """Draws and mirrors finished tasks on a thread of its own, so that training goes on meanwhile.
+
+    Use as a context manager: leaving it waits for what was begun, unless the life was interrupted.
+    """
+
+    def __init__(self, home: Home, ledger: Ledger, suite: Suite, *, mirror: bool) -> None:
+        self._home, self._ledger, self._suite, self._wanted = home, ledger, suite, mirror
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mirror")
+        self._written: list[Future[bool]] = []
+        self._uri = ""
+
+    def __enter__(self) -> _AfterTask:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.shutdown(wait=kind is None, cancel_futures=kind is not None)
+
+    def __call__(self, run: RunState, task: TaskState) -> None:
+        """Begin with one finished task; its state does not change any more."""
+        key = task_key(self._ledger, run, task)
+        self._written.append(self._thread.submit(self._record, run, task, key))
+
+    def _record(self, run: RunState, task: TaskState, key: str) -> bool:
+        draw_task(task, self._home.pictures(run.number, task.name))
+        if not self._wanted:
+            return True
+        from agent.tracking import Mirror, tracking_uri
+
+        self._uri = tracking_uri()
+        try:
+            return Mirror(self._uri).write(self._home, run, task, suite=self._suite, key=key)
+        except Exception as error:  # noqa: BLE001 - MLflow is a mirror; that it is down must not stop a life
+            logging.getLogger(__name__).warning("MLflow cannot be reached at %s: %s", self._uri, error)
+            return False
+
+    def wait(self) -> None:
+        """Until everything begun is written."""
+        for written in self._written:
+            written.result()
+
+    def tell(self, console: Console) -> None:
+        """Say where the mirror is, or that it lacks something."""
+        missing = sum(not written.result() for written in self._written)
+        if missing:
+            console.print(f"{missing} task(s) are not in MLflow yet; `selfnas mirror` writes them")
+        elif self._uri:
+            console.print(f"MLflow records: {self._uri}")
+
+
+def task_key(ledger: Ledger, run: RunState, task: TaskState) -> str:
+    """Names one task of one life wherever it is mirrored."""
+    genesis = next(ledger.events()).hash
+    return f"{genesis[:16]}-{run.number}-{task.index}"
+
+
+def _device(name: str) -> str:
+    import torch
+
+    from selfnas.errors import InputError
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"--device {name}: cannot be used here: {first}") from error
+    return name

@@ -1,0 +1,122 @@
+"""What the agent asks of a worker process, as text: a job is JSON, and so is its answer.
+
+Text, so that a job can be logged, replayed by hand and sent anywhere; and so that an answer is checked like any input.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from agent.stream import FidelitySection, TrainingSection
+from selfnas.documents import StrictModel
+from selfnas.tasks import TaskSpec
+
+__all__ = ["FullAnswer", "FullJob", "Job", "LowAnswer", "LowJob", "ProxyAnswer", "ProxyJob", "job_from_json"]
+
+
+class _OnTask(StrictModel):
+    """What every job has.
+
+    Attributes:
+        task: as the stream states it.
+        base: directory that the task's relative path starts from.
+        device: a torch device.
+        architecture: one-line form.
+        seed: decides everything random in the job.
+    """
+
+    task: TaskSpec
+    base: str
+    device: str
+    architecture: str
+    seed: int
+
+
+class ProxyJob(_OnTask):
+    """Score an architecture without training it."""
+
+    kind: Literal["proxy"] = "proxy"
+    proxy: str
+
+
+class LowJob(_OnTask):
+    """Train at low fidelity."""
+
+    kind: Literal["low"] = "low"
+    training: TrainingSection
+    fidelity: FidelitySection
+
+
+class FullJob(_OnTask):
+    """Train fully; then, if there is a suite, audit.
+
+    Attributes:
+        suite: name or file; None trains only.
+        weights: directory that keeps the weights, in a file named by its SHA-256; None keeps none.
+        pictures: directory for pictures of what the audits saw; None draws none.
+    """
+
+    kind: Literal["full"] = "full"
+    training: TrainingSection
+    fidelity: FidelitySection
+    suite: str | None = None
+    audit_seed: int = 0
+    weights: str | None = None
+    pictures: str | None = None
+
+
+Job = ProxyJob | LowJob | FullJob
+
+
+class ProxyAnswer(StrictModel):
+    """A proxy's score; None when it is not finite or failed."""
+
+    score: float | None
+    reason: str = ""
+
+
+class LowAnswer(StrictModel):
+    """Best validation accuracy and the curve; a failure has a reason and no score."""
+
+    score: float | None
+    reason: str = ""
+    curve: list[float] = Field(default_factory=list)
+
+
+class FullAnswer(StrictModel):
+    """What full training and the audits gave.
+
+    Attributes:
+        score: best validation accuracy; None when training failed.
+        reason: why it failed.
+        curve: validation accuracy after each epoch.
+        test_correct: test examples classified correctly, of `test_count`; for reporting alone.
+        findings: records of `audits.Finding`; empty when nothing was audited.
+        audit_error: why the audits could not be run to their end.
+        suite_digest: of the suite that was run.
+        weights_sha256: of the safetensors file; empty when none was kept.
+    """
+
+    score: float | None
+    reason: str = ""
+    curve: list[float] = Field(default_factory=list)
+    test_correct: int = 0
+    test_count: int = 0
+    findings: list[dict[str, str | int | float | None]] = Field(default_factory=list)
+    audit_error: str = ""
+    suite_digest: str = ""
+    weights_sha256: str = ""
+
+
+_JOB: TypeAdapter[Job] = TypeAdapter(Annotated[Job, Field(discriminator="kind")])
+
+
+def job_from_json(text: str) -> Job:
+    """Read a job.
+
+    Raises:
+        pydantic.ValidationError: not a job.
+    """
+    return _JOB.validate_json(text)

@@ -1,0 +1,193 @@
+"""The ledger: one append-only, hash-chained list of events in SQLite; all else about a life is derived from it.
+
+An event's hash covers its number, kind, payload and the hash before it, and no clock: a life that was killed and
+resumed has the same chain as one that was not. Wall-clock times stand in a side table that no hash covers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TypeAlias
+
+from selfnas.errors import InputError, SelfnasError
+
+__all__ = ["GENESIS", "Event", "Json", "Ledger", "LedgerError", "canonical_json", "event_hash"]
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+GENESIS = "0" * 64
+_APPLICATION_ID = 0x5E1F_0A5  # marks a SQLite file as one of ours
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, payload TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL
+) STRICT;
+CREATE TABLE clock (seq INTEGER PRIMARY KEY, unix_seconds REAL NOT NULL) STRICT;
+CREATE TRIGGER events_are_final BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+CREATE TRIGGER events_stay BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+CREATE VIEW library AS
+    SELECT seq, json_extract(payload, '$.digest') AS digest, json_extract(payload, '$.architecture') AS architecture,
+           json_extract(payload, '$.task') AS task, json_extract(payload, '$.validation') AS validation
+    FROM events WHERE kind = 'admitted';
+"""
+
+
+class LedgerError(SelfnasError, RuntimeError):
+    """The ledger cannot be written, or what it holds is not what its hashes say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened.
+
+    Attributes:
+        seq: 0-based, without gaps.
+        kind: what happened; `agent/state.py` lists the kinds.
+        payload: its facts.
+        previous: hash of the event before; `GENESIS` for the first.
+        hash: SHA-256 over the rest.
+    """
+
+    seq: int
+    kind: str
+    payload: Mapping[str, Json]
+    previous: str
+    hash: str
+
+
+def canonical_json(value: object) -> str:
+    """The one text of a JSON value: sorted keys, no spaces, shortest floats.
+
+    Raises:
+        ValueError: a number that is not finite.
+
+    Example:
+        >>> canonical_json({"b": 0.1, "a": [1, None]})
+        '{"a":[1,null],"b":0.1}'
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def event_hash(seq: int, kind: str, payload: str, previous: str) -> str:
+    """The hash of an event whose payload is given as canonical JSON."""
+    return hashlib.sha256("\x1f".join((str(seq), kind, payload, previous)).encode()).hexdigest()
+
+
+class Ledger:
+    """An open ledger; use as a context manager.
+
+    Args:
+        path: the SQLite file; made when missing, unless `read_only`.
+        clock: gives Unix seconds.
+        read_only: opens without writing anything, for reports and verification.
+
+    Raises:
+        InputError: not a ledger of ours, of a newer schema, or a place that cannot be written.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], float], read_only: bool = False) -> None:
+        self._path, self._clock = path, clock
+        if read_only and not path.is_file():
+            raise InputError(f"{path}: there is no ledger here")
+        try:
+            target = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+            self._db = sqlite3.connect(target, uri=True, isolation_level=None)
+            self._open(read_only=read_only)
+        except sqlite3.DatabaseError as error:
+            raise InputError(f"{path}: cannot be used as a ledger: {error}") from error
+
+    def _open(self, *, read_only: bool) -> None:
+        if not read_only:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+        application = self._db.execute("PRAGMA application_id").fetchone()[0]
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        tables = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        if tables == 0 and not read_only:
+            self._db.executescript(
+                f"BEGIN;{_SCHEMA}PRAGMA application_id={_APPLICATION_ID};PRAGMA user_version={_SCHEMA_VERSION};COMMIT;"
+            )
+        elif application != _APPLICATION_ID:
+            raise InputError(f"{self._path}: an SQLite file, but not a selfnas ledger")
+        elif version != _SCHEMA_VERSION:
+            raise InputError(
+                f"{self._path}: ledger format {version}, but this release reads format {_SCHEMA_VERSION}: "
+                "use the release that wrote it, or another --home"
+            )
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+
+    def head(self) -> tuple[int, str]:
+        """Number of events, and the hash of the last one (`GENESIS` when there is none)."""
+        row = self._db.execute("SELECT seq + 1, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+        return (int(row[0]), str(row[1])) if row else (0, GENESIS)
+
+    def append(self, entries: Sequence[tuple[str, Mapping[str, object]]]) -> tuple[Event, ...]:
+        """Append events in one transaction: all or none.
+
+        Raises:
+            LedgerError: the disk is full or the file cannot be written; nothing was appended.
+            ValueError: a payload that is not JSON with finite numbers.
+        """
+        seq, previous = self.head()
+        events, rows = [], []
+        for kind, payload in entries:
+            text = canonical_json(payload)
+            digest = event_hash(seq, kind, text, previous)
+            events.append(Event(seq, kind, json.loads(text), previous, digest))
+            rows.append((seq, kind, text, previous, digest))
+            seq, previous = seq + 1, digest
+        now = self._clock()
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
+            self._db.executemany("INSERT INTO clock VALUES (?, ?)", [(row[0], now) for row in rows])
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise LedgerError(f"{self._path}: nothing was written: {error}") from error
+        return tuple(events)
+
+    def events(self, *, since: int = 0) -> Iterator[Event]:
+        """Every event from number `since` on, in order, as stored (not verified)."""
+        rows = self._db.execute(
+            "SELECT seq, kind, payload, previous, hash FROM events WHERE seq >= ? ORDER BY seq", (since,)
+        )
+        for seq, kind, payload, previous, digest in rows:
+            yield Event(seq, kind, json.loads(payload), previous, digest)
+
+    def times(self) -> Mapping[int, float]:
+        """Unix seconds at which each event was written, by number; outside every hash."""
+        return dict(self._db.execute("SELECT seq, unix_seconds FROM clock"))
+
+    def broken_links(self) -> Iterator[str]:
+        """What is wrong with the chain: one sentence per event whose number, hash or link does not fit."""
+        expected, previous = 0, GENESIS
+        rows = self._db.execute("SELECT seq, kind, payload, previous, hash FROM events ORDER BY seq")
+        for seq, kind, payload, stored_previous, digest in rows:
+            if seq != expected:
+                yield f"event {expected} is missing: the next one is {seq}"
+            if stored_previous != previous:
+                yield f"event {seq} ({kind}) does not follow the event before it"
+            if event_hash(seq, kind, payload, stored_previous) != digest:
+                yield f"event {seq} ({kind}) does not have the content that its hash was made of"
+            expected, previous = seq + 1, digest
+
+
+def finite(value: float) -> float | None:
+    """The number, or None where JSON has no word for it."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,131 @@
+"""One agent's life: run after run over streams, each task by the same few steps, every step one transaction.
+
+Each step is a function of the state that the ledger gives, so that a life cut off anywhere goes on to the same future.
+Nothing here prints, draws or tracks: an `Observer` is told what happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from agent.home import Home
+from agent.ledger import Event, Ledger
+from agent.prepare import Prepared
+from agent.state import LifeState, RunState, TaskState
+from agent.task_life import TaskLife
+from agent.workers import Workers
+from selfnas.errors import InputError
+
+__all__ = ["Life", "Observer", "replay"]
+
+
+class Observer(Protocol):
+    """Who watches a life."""
+
+    def task_begins(self, task: TaskState, *, steps: int) -> None:
+        """A task starts or goes on; it takes at most `steps` trainings."""
+
+    def advanced(self, task: TaskState, *, steps: int) -> None:
+        """So many trainings more are done."""
+
+    def task_ends(self, run: RunState, task: TaskState) -> None:
+        """A task is finished and recorded."""
+
+
+def replay(ledger: Ledger) -> LifeState:
+    """The state that a ledger's events give."""
+    state = LifeState()
+    for event in ledger.events():
+        state.apply(event)
+    return state
+
+
+class Life:
+    """Lives through one stream on one ledger.
+
+    Args:
+        ledger: open for writing.
+        prepared: the stream and what it names.
+        workers: who trains.
+        home: where weights and pictures go.
+        device: torch device that trainings run on.
+        observer: is told of progress.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        prepared: Prepared,
+        workers: Workers,
+        *,
+        home: Home,
+        device: str,
+        observer: Observer,
+    ) -> None:
+        self.ledger, self.prepared, self.workers = ledger, prepared, workers
+        self.home, self.device, self.observer = home, device, observer
+        self.state = replay(ledger)
+
+    def append(self, entries: Sequence[tuple[str, Mapping[str, object]]]) -> tuple[Event, ...]:
+        """One step: write its events, then fold them in."""
+        events = self.ledger.append(entries)
+        for event in events:
+            self.state.apply(event)
+        return events
+
+    def run(self) -> RunState:
+        """Go on with the run that was cut off, or begin a new one, and live it to its end.
+
+        Raises:
+            InputError: the unfinished run is of another stream.
+        """
+        run = self.state.open_run or self._begin()
+        for index in range(len(self.prepared.tasks)):
+            if index >= len(run.tasks) or run.tasks[index].finished is None:
+                TaskLife(self, run, index).live()
+        self.append([("run.finished", {"tasks": len(run.tasks)})])
+        return run
+
+    def check_resumable(self) -> None:
+        """Refuse a stream that is not the one of the unfinished run.
+
+        Raises:
+            InputError: it is another, or its constraint set or audit suite was edited since.
+        """
+        run = self.state.open_run
+        if run is None:
+            return
+        for what, now in _identity(self.prepared).items():
+            if run.started[what] != now:
+                name = what.removesuffix("_digest").replace("_", " ")
+                raise InputError(
+                    f"run {run.number} in this home was cut off and its {name} was another: finish it with the files "
+                    "and --set values that began it, or choose another --home"
+                )
+
+    def _begin(self) -> RunState:
+        prepared = self.prepared
+        self.append(
+            [
+                (
+                    "run.started",
+                    {
+                        "run": len(self.state.runs) + 1,
+                        "stream": prepared.stream.model_dump(mode="json", exclude_none=True),
+                        "constraint_set": {"name": prepared.set_.name, "text": prepared.set_.text},
+                        "audit_suite": {"name": prepared.suite.name, "text": prepared.suite_text},
+                        **_identity(prepared),
+                    },
+                )
+            ]
+        )
+        return self.state.runs[-1]
+
+
+def _identity(prepared: Prepared) -> dict[str, str]:
+    return {
+        "stream_digest": prepared.stream.digest,
+        "constraint_set_digest": prepared.set_.digest,
+        "audit_suite_digest": prepared.suite.digest,
+    }

@@ -1,0 +1,55 @@
+"""What the library suggests for a new task: winners of like tasks, best first, and nothing where nothing is alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from agent.policy import SearchPolicy
+from agent.state import Motif
+from selfnas.architecture import Architecture, Macro
+from selfnas.probes import TaskDescription, distance
+from selfnas.space import parse_architecture
+
+__all__ = ["Recollection", "recall"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recollection:
+    """One remembered architecture, under the macro settings of the present run.
+
+    Attributes:
+        architecture: what to try.
+        motif: where it comes from.
+        likeness: of its task to the present one, in [0, 1]; 1 for the same task.
+    """
+
+    architecture: Architecture
+    motif: Motif
+    likeness: float
+
+
+def recall(
+    library: Sequence[Motif], description: TaskDescription, policy: SearchPolicy, *, space: str, macro: Macro
+) -> tuple[Recollection, ...]:
+    """At most `policy.recall` architectures of `space`, no two of one digest.
+
+    The most alike task gives its best first, then the next task its best, and round again: a misjudged likeness then
+    costs one evaluation rather than all of them. Tasks below `policy.recall_trust_percent` give nothing.
+    """
+    by_task: dict[str, list[Recollection]] = {}
+    for motif in library:
+        likeness = max(0.0, 1.0 - distance(description, TaskDescription.from_json(motif.description)))
+        remembered = parse_architecture(motif.architecture)
+        if remembered.space == space and 100 * likeness >= policy.recall_trust_percent:
+            adapted = replace(remembered, macro=macro)
+            found = Recollection(architecture=adapted, motif=motif, likeness=likeness)
+            by_task.setdefault(motif.task_digest, []).append(found)
+    groups = [sorted(group, key=lambda found: (-found.motif.validation, found.motif.seq)) for group in by_task.values()]
+    groups.sort(key=lambda group: (-group[0].likeness, group[0].motif.seq))
+    chosen: dict[str, Recollection] = {}
+    for rank in range(max(map(len, groups), default=0)):
+        for group in groups:
+            if rank < len(group) and len(chosen) < policy.recall:
+                chosen.setdefault(group[rank].architecture.digest, group[rank])
+    return tuple(chosen.values())

@@ -1,0 +1,59 @@
+"""The search policy: everything about its own search that the agent may change, and nothing else.
+
+Out of its reach, because not in it: the constraint set, the audit suite and its thresholds, the budget ceiling, the
+ledger. Rates are whole per cent so that rules of scope `policy` can be checked exactly.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from selfnas.documents import StrictModel
+
+__all__ = ["SearchPolicy"]
+
+Percent = Annotated[int, Field(ge=0, le=100)]
+
+
+class SearchPolicy(StrictModel):
+    """One way of searching.
+
+    Attributes:
+        strategy: name of a strategy (`selfnas.strategies`).
+        population: how many of the latest trials regularised evolution keeps; 20 does best at 100 evaluations.
+        sample: how many of them compete to be a parent.
+        crossover_percent: how often a child has two parents.
+        batch: candidates trained between two looks at the results.
+        oversample: candidates certified and scored by proxy for each one trained; 1 switches the proxy off.
+        proxy: the score without training that picks among them.
+        recall: how many remembered architectures start the search on a task.
+        recall_trust_percent: how alike a past task must be, at least, for its winners to be recalled.
+        finalists_per_task: how many of the best are trained fully and audited.
+    """
+
+    strategy: str = "regularised_evolution"
+    population: int = Field(default=20, ge=2, le=10_000)
+    sample: int = Field(default=10, ge=1, le=10_000)
+    crossover_percent: Percent = 0
+    batch: int = Field(default=4, ge=1, le=1000)
+    oversample: int = Field(default=2, ge=1, le=100)
+    proxy: Literal["synflow", "naswot", "grad_norm", "params", "macs"] = "naswot"
+    recall: int = Field(default=3, ge=0, le=1000)
+    recall_trust_percent: Percent = 30
+    finalists_per_task: int = Field(default=2, ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _sample_within_population(self) -> SearchPolicy:
+        if self.sample > self.population:
+            raise ValueError(f"sample {self.sample} is larger than population {self.population}")
+        return self
+
+    def strategy_settings(self) -> dict[str, int]:
+        """The settings that strategies read; each takes its own."""
+        return {
+            "population": self.population,
+            "sample": self.sample,
+            "crossover_percent": self.crossover_percent,
+        }

@@ -1,0 +1,128 @@
+"""Everything that can be wrong is found here, before a life begins or goes on: files, data, and clashing rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from agent.stream import Stream, StreamFile
+from audits import Suite, load_suite
+from audits.suite import shipped_suites
+from constraints import ConstraintSet, Guard, load_set
+from selfnas.architecture import TaskShape
+from selfnas.errors import InputError, Problem
+from selfnas.probes import TaskDescription, describe
+from selfnas.tasks import TaskSpec, load_task
+
+__all__ = ["Prepared", "PreparedTask", "prepare", "reference"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedTask:
+    """One task of a stream, loaded once and described; workers load the arrays again."""
+
+    spec: TaskSpec
+    shape: TaskShape
+    digest: str
+    description: TaskDescription
+    guard: Guard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A stream whose every part was found usable.
+
+    Attributes:
+        base: directory of the stream file, where relative paths start.
+        suite_reference: what workers load the suite by.
+        suite_text: the suite's file, for the ledger.
+    """
+
+    stream: Stream
+    base: Path
+    set_: ConstraintSet
+    suite: Suite
+    suite_reference: str
+    suite_text: str
+    tasks: tuple[PreparedTask, ...]
+
+
+def reference(name: str, base: Path) -> str:
+    """A shipped name as it is; a file relative to the stream file.
+
+    Example:
+        >>> reference("baseline", Path("/streams")), reference("mine.yaml", Path("/streams"))
+        ('baseline', '/streams/mine.yaml')
+    """
+    return str(base / name) if "/" in name or name.endswith((".yaml", ".yml")) else name
+
+
+def prepare(document: StreamFile, *, on_task: Callable[[str], None] = lambda name: None) -> Prepared:
+    """Load and check what a stream names.
+
+    Raises:
+        InputError: every problem found in the constraint set, the suite and the tasks, each with its place.
+    """
+    stream, base = document.value, Path(document.path).resolve().parent
+    problems: list[Problem] = []
+
+    def collect(place: str, error: InputError) -> None:
+        # A file of its own has its own places; a name that is not found belongs to the stream file.
+        problems.extend(p if p.line else document.problem((place,), p.message) for p in error.problems)
+
+    set_ = suite = None
+    try:
+        set_ = load_set(reference(stream.constraints, base))
+    except InputError as error:
+        collect("constraints", error)
+    suite_reference = reference(stream.audits, base)
+    try:
+        suite = load_suite(suite_reference)
+    except InputError as error:
+        collect("audits", error)
+    tasks = []
+    guards: dict[TaskShape, Guard] = {}
+    for index, spec in enumerate(stream.tasks):
+        on_task(spec.name)
+        at = ("tasks", index)
+        try:
+            task = load_task(spec, base=base, report=lambda place, text, at=at: document.problem((*at, *place), text))  # type: ignore[misc]
+        except InputError as error:
+            problems.extend(error.problems)
+            continue
+        if set_ is None:
+            continue
+        if task.shape not in guards:
+            guards[task.shape] = guard = Guard(set_, space=stream.space, macro=stream.macro.macro(), shape=task.shape)
+            if guard.count().high == 0:
+                clash = ", ".join(guard.clash())
+                text = (
+                    f"constraint set {set_.name!r} admits nothing in space {stream.space!r} for task {spec.name!r}: "
+                    f"these rules clash: {clash}"
+                )
+                problems.append(document.problem(("constraints",), text))
+        description = describe(task, seed=stream.seed)
+        tasks.append(
+            PreparedTask(
+                spec=spec, shape=task.shape, digest=task.digest, description=description, guard=guards[task.shape]
+            )
+        )
+    if problems or set_ is None or suite is None:
+        raise InputError(problems)
+    return Prepared(
+        stream=stream,
+        base=base,
+        set_=set_,
+        suite=suite,
+        suite_reference=suite_reference,
+        suite_text=_suite_text(suite_reference),
+        tasks=tuple(tasks),
+    )
+
+
+def _suite_text(name: str) -> str:
+    if name in shipped_suites():
+        return (resources.files("audits") / "suites" / f"{name}.yaml").read_text(encoding="utf-8")
+    return Path(name).read_text(encoding="utf-8")

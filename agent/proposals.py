@@ -1,0 +1,47 @@
+"""What a strategy is handed: the part of the space that the guard admits, with a tally of what was kept out."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from constraints import Guard
+from selfnas.architecture import Macro
+from selfnas.space import Space, Vector
+
+__all__ = ["GuardedDomain"]
+
+
+class GuardedDomain:
+    """Draws and neighbours of the admitted part of a space; implements `selfnas.domain.Domain`.
+
+    Attributes:
+        filtered: distinct considered architectures that each rule kept out, by rule.
+        examples: the first of them for each rule.
+        seen: considered architectures, by vector bytes, so that none is counted twice.
+    """
+
+    def __init__(self, guard: Guard, *, space: Space, macro: Macro) -> None:
+        self._guard = guard
+        self.space, self.macro = space, macro
+        self.filtered: Counter[str] = Counter()
+        self.examples: dict[str, Vector] = {}
+        self._seen: set[bytes] = set()
+
+    def draw(self, rng: np.random.Generator, count: int) -> Vector:
+        """`(count, slots)` exactly uniform over the admitted part."""
+        return self._guard.draw(rng, count)
+
+    def admits(self, vectors: Vector) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """`(n,)` whether each row of `(n, slots)` is admitted; what is not is tallied by rule."""
+        broken = self._guard.violations(vectors)
+        for row in np.flatnonzero(broken.any(axis=1)):
+            key = vectors[row].tobytes()
+            if key not in self._seen:
+                self._seen.add(key)
+                for column in np.flatnonzero(broken[row]):
+                    rule = self._guard.rules[column].id
+                    self.filtered[rule] += 1
+                    self.examples.setdefault(rule, vectors[row])
+        return np.asarray(~broken.any(axis=1))

@@ -1,0 +1,207 @@
+"""The state of a life, folded from its events; the only reader of event payloads that the life itself relies on.
+
+Kinds of events, in the order in which they come:
+
+- `run.started` — one pass over a stream: the stream, the constraint set and the audit suite, whole.
+- `task.started` — the task's description, the guard's digest and count, what was recalled from the library.
+- `certified`, `rejected`, `quarantined` — the gate's decision on one architecture, with its certificate.
+- `filtered` — how many considered architectures each rule kept out before anything was computed, in one round.
+- `evaluated` — one training at low fidelity, or its failure.
+- `trained`, `audited`, then `admitted` or `refused` — one full training and what the audits said.
+- `compared` — the hand-designed network of equal size, trained the same way.
+- `task.finished`, `run.finished`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from selfnas.history import Trial
+
+from agent.ledger import Event, Json, canonical_json
+from selfnas.space import parse_architecture
+
+__all__ = ["Finalist", "LifeState", "Motif", "RunState", "TaskState"]
+
+Payload = Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Motif:
+    """An admitted architecture, as remembered.
+
+    Attributes:
+        architecture: one-line form.
+        digest: of the architecture.
+        task: name of the task it won on.
+        task_digest: of that task's content.
+        description: of that task, JSON text.
+        validation: accuracy on that task after full training, in [0, 1].
+        test: accuracy on its test split; for people, never used by the agent.
+        params: trainable numbers on that task.
+        run: the run it was admitted in.
+        seq: number of the event that admitted it.
+        certificate: JSON text.
+        weights_sha256: of its weights file.
+    """
+
+    architecture: str
+    digest: str
+    task: str
+    task_digest: str
+    description: str
+    validation: float
+    test: float
+    params: int
+    run: int
+    seq: int
+    certificate: str
+    weights_sha256: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Finalist:
+    """One fully trained candidate."""
+
+    digest: str
+    architecture: str
+    trained: Payload
+    audited: Payload | None = None
+    outcome: str = ""  # `admitted` or `refused`
+
+
+@dataclass(slots=True, kw_only=True)
+class TaskState:
+    """Where one task of a run stands."""
+
+    index: int
+    name: str
+    started: Payload
+    trials: list[Trial] = field(default_factory=list)
+    evaluations: list[Payload] = field(default_factory=list)
+    certificates: dict[str, str] = field(default_factory=dict)  # by spelled architecture
+    rejected: list[Payload] = field(default_factory=list)
+    filtered: Counter[str] = field(default_factory=Counter)
+    rounds: int = 0
+    exhausted: bool = False
+    finalists: list[Finalist] = field(default_factory=list)
+    compared: Payload | None = None
+    finished: Payload | None = None
+
+    def finalist(self, digest: str) -> Finalist:
+        """The finalist of that digest."""
+        return next(finalist for finalist in self.finalists if finalist.digest == digest)
+
+    def admitted(self) -> list[Finalist]:
+        """Finalists that the gate let in, best validation accuracy first."""
+        inside = [finalist for finalist in self.finalists if finalist.outcome == "admitted"]
+        return sorted(inside, key=lambda finalist: -number(finalist.trained["validation"]))
+
+
+@dataclass(slots=True, kw_only=True)
+class RunState:
+    """One pass over a stream."""
+
+    number: int
+    started: Payload
+    tasks: list[TaskState] = field(default_factory=list)
+    finished: bool = False
+
+
+@dataclass(slots=True)
+class LifeState:
+    """Everything that the events say; `apply` is the only way it changes."""
+
+    runs: list[RunState] = field(default_factory=list)
+    library: list[Motif] = field(default_factory=list)
+
+    @property
+    def open_run(self) -> RunState | None:
+        """The run that was begun and not finished."""
+        return self.runs[-1] if self.runs and not self.runs[-1].finished else None
+
+    def apply(self, event: Event) -> None:
+        """Fold one event in."""
+        payload = event.payload
+        if event.kind == "run.started":
+            self.runs.append(RunState(number=len(self.runs) + 1, started=payload))
+            return
+        run = self.runs[-1]
+        if event.kind == "run.finished":
+            run.finished = True
+            return
+        if event.kind == "task.started":
+            index = len(run.tasks)
+            run.tasks.append(TaskState(index=index, name=str(payload["task"]), started=payload))
+            return
+        self._apply_to_task(run, run.tasks[-1], event)
+
+    def _apply_to_task(self, run: RunState, task: TaskState, event: Event) -> None:
+        payload = event.payload
+        if event.kind == "certified":
+            task.certificates[str(payload["architecture"])] = str(payload["certificate"])
+        elif event.kind in ("rejected", "quarantined"):
+            task.rejected.append(payload)
+        elif event.kind == "filtered":
+            task.rounds += 1
+            task.exhausted = bool(payload["exhausted"])
+            task.filtered.update({rule: int(number(count)) for rule, count in mapping(payload["rules"]).items()})
+        elif event.kind == "evaluated":
+            score = payload["score"]
+            task.evaluations.append(payload)
+            task.trials.append(
+                Trial(
+                    architecture=parse_architecture(str(payload["architecture"])),
+                    score=None if score is None else number(score),
+                    fidelity="low",
+                )
+            )
+        elif event.kind == "trained":
+            task.finalists.append(
+                Finalist(digest=str(payload["digest"]), architecture=str(payload["architecture"]), trained=payload)
+            )
+        elif event.kind == "audited":
+            task.finalist(str(payload["digest"])).audited = payload
+        elif event.kind in ("admitted", "refused"):
+            task.finalist(str(payload["digest"])).outcome = event.kind
+            if event.kind == "admitted":
+                self.library.append(_motif(payload, task, run, event.seq))
+        elif event.kind == "compared":
+            task.compared = payload
+        elif event.kind == "task.finished":
+            task.finished = payload
+
+
+def number(value: Json) -> float:
+    """A payload's number."""
+    return float(cast(float, value))
+
+
+def mapping(value: Json) -> dict[str, Json]:
+    """A payload's object."""
+    return cast(dict[str, Json], value)
+
+
+def items(value: Json) -> list[Json]:
+    """A payload's list."""
+    return cast(list[Json], value)
+
+
+def _motif(payload: Payload, task: TaskState, run: RunState, seq: int) -> Motif:
+    return Motif(
+        architecture=str(payload["architecture"]),
+        digest=str(payload["digest"]),
+        task=task.name,
+        task_digest=str(task.started["task_digest"]),
+        description=canonical_json(task.started["description"]),
+        validation=number(payload["validation"]),
+        test=number(payload["test"]),
+        params=int(number(payload["params"])),
+        run=run.number,
+        seq=seq,
+        certificate=str(payload["certificate"]),
+        weights_sha256=str(payload["weights_sha256"]),
+    )

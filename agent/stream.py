@@ -1,0 +1,129 @@
+"""The stream file: which tasks one agent lives through, in which space, under which guard and budget."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from agent.ledger import canonical_json
+from agent.policy import SearchPolicy
+from selfnas.architecture import Macro
+from selfnas.documents import Document, StrictModel, read_document
+from selfnas.errors import InputError, suggestion
+from selfnas.evaluation import Fidelity
+from selfnas.space import SPACES
+from selfnas.tasks import TaskSpec
+
+__all__ = ["Stream", "StreamFile", "read_stream"]
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+
+
+class MacroSection(StrictModel):
+    """How cells are stacked; see `selfnas.architecture.Macro`."""
+
+    channels: int = Field(default=8, ge=2, le=4096)
+    depth: int = Field(default=1, ge=1, le=64)
+    resolution: int = Field(default=16, ge=4, le=4096)
+
+    def macro(self) -> Macro:
+        """As the search uses it."""
+        return Macro(channels=self.channels, depth=self.depth, resolution=self.resolution)
+
+
+class FidelitySection(StrictModel):
+    """How thoroughly candidates are trained; see `selfnas.evaluation.Fidelity`."""
+
+    epochs: int = Field(ge=1, le=100_000)
+    fraction: float = Field(default=1.0, gt=0, le=1)
+    patience: int = Field(default=0, ge=0, le=100_000)
+
+    def fidelity(self, name: str) -> Fidelity:
+        """As the evaluators use it."""
+        return Fidelity(name=name, epochs=self.epochs, fraction=self.fraction, patience=self.patience)
+
+
+class BudgetSection(StrictModel):
+    """The ceiling for each task, which no policy can raise.
+
+    Attributes:
+        evaluations: candidates trained at low fidelity.
+        full_trainings: candidates trained fully and audited; more than the policy's finalists only when audits
+            turn finalists away.
+    """
+
+    evaluations: int = Field(default=16, ge=1, le=1_000_000)
+    full_trainings: int = Field(default=4, ge=1, le=100_000)
+
+
+class TrainingSection(StrictModel):
+    """Optimiser settings; see `selfnas.train.TrainingPlan`."""
+
+    batch_size: int = Field(default=64, ge=2, le=65_536)
+    learning_rate: float = Field(default=6e-3, gt=0, le=10)
+    weight_decay: float = Field(default=5e-2, ge=0, le=10)
+    label_smoothing: float = Field(default=0.05, ge=0, lt=1)
+
+
+class Stream(StrictModel):
+    """A stream file's content."""
+
+    stream: Name
+    format: Literal[1]
+    seed: int = Field(default=0, ge=0, lt=2**62)
+    space: str = "nb201"
+    macro: MacroSection = MacroSection()
+    constraints: str = "baseline"
+    audits: str = "baseline"
+    budget: BudgetSection = BudgetSection()
+    low: FidelitySection = FidelitySection(epochs=3)
+    full: FidelitySection = FidelitySection(epochs=15, patience=6)
+    training: TrainingSection = TrainingSection()
+    policy: SearchPolicy = SearchPolicy()
+    tasks: list[TaskSpec] = Field(min_length=1, max_length=10_000)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that decides what happens; not of comments, order or spelling."""
+        return hashlib.sha256(canonical_json(self.model_dump(mode="json", exclude_none=True)).encode()).hexdigest()
+
+
+StreamFile = Document[Stream]
+
+
+def read_stream(path: Path, *, overrides: Sequence[str] = ()) -> StreamFile:
+    """Read and check a stream file with `--set` overrides.
+
+    Raises:
+        InputError: with every problem found and its place.
+    """
+    from selfnas.strategies import STRATEGIES
+
+    document = read_document(path, Stream, overrides=overrides)
+    stream = document.value
+    problems = []
+    if stream.space not in SPACES:
+        message = f"unknown space {stream.space!r}{suggestion(stream.space, sorted(SPACES))}"
+        problems.append(document.problem(("space",), message))
+    strategy = stream.policy.strategy
+    if strategy not in STRATEGIES:
+        message = f"unknown strategy {strategy!r}{suggestion(strategy, sorted(STRATEGIES))}"
+        problems.append(document.problem(("policy", "strategy"), message))
+    if stream.policy.finalists_per_task > stream.budget.full_trainings:
+        message = (
+            f"finalists_per_task {stream.policy.finalists_per_task} is above the budget's full_trainings "
+            f"{stream.budget.full_trainings}"
+        )
+        problems.append(document.problem(("policy", "finalists_per_task"), message))
+    counts = Counter(task.name for task in stream.tasks)
+    for index, task in enumerate(stream.tasks):
+        if counts[task.name] > 1 and task.name in {other.name for other in stream.tasks[:index]}:
+            problems.append(document.problem(("tasks", index, "name"), f"task name {task.name!r} is used twice"))
+    if problems:
+        raise InputError(problems)
+    return document

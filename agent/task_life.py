@@ -1,0 +1,338 @@
+"""The life of one task: describe and recall, search in rounds, train and audit finalists, compare, close."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from agent.gate import admission, gate_entry
+from agent.jobs import FullAnswer, FullJob, Job, LowAnswer, LowJob, ProxyAnswer, ProxyJob
+from agent.memory import recall
+from agent.proposals import GuardedDomain
+from agent.state import Finalist, RunState, TaskState, items, mapping, number
+from agent.workers import WorkerDied
+from selfnas import seeding
+from selfnas.architecture import Architecture
+from selfnas.costs import costs
+from selfnas.reference import residual_network
+from selfnas.space import parse_architecture, space_named
+from selfnas.strategies import make_strategy
+
+if TYPE_CHECKING:
+    from agent.life import Life
+
+__all__ = ["TaskLife"]
+
+Entry = tuple[str, Mapping[str, object]]
+Answer = TypeVar("Answer", ProxyAnswer, LowAnswer, FullAnswer)
+
+
+class TaskLife:
+    """Lives one task of a run to its end, from wherever the ledger says it stands."""
+
+    def __init__(self, life: Life, run: RunState, index: int) -> None:
+        self._life, self._run, self._index = life, run, index
+        self._stream = life.prepared.stream
+        self._prepared = life.prepared.tasks[index]
+        self._space = space_named(self._stream.space)
+        self._macro = self._stream.macro.macro()
+        self._policy = self._stream.policy
+
+    @property
+    def _task(self) -> TaskState:
+        return self._run.tasks[self._index]
+
+    def live(self) -> None:
+        """Every step that is still to be taken."""
+        if self._index == len(self._run.tasks):
+            self._life.append([self._start()])
+        budget = self._stream.budget
+        steps = budget.evaluations + self._policy.finalists_per_task + 1
+        self._life.observer.task_begins(self._task, steps=steps)
+        while len(self._task.trials) < budget.evaluations and not self._task.exhausted:
+            self._life.append(self._round())
+        while chosen := self._next_finalists():
+            self._life.append(self._examine(chosen))
+        if self._task.compared is None and self._best():
+            self._life.append([self._compare()])
+        self._life.append([self._close()])
+        self._life.observer.task_ends(self._run, self._task)
+
+    def _start(self) -> Entry:
+        prepared = self._prepared
+        count = prepared.guard.count()
+        recalled = recall(
+            self._life.state.library,
+            prepared.description,
+            self._policy,
+            space=self._stream.space,
+            macro=self._macro,
+        )
+        return "task.started", {
+            "run": self._run.number,
+            "task": prepared.spec.name,
+            "task_digest": prepared.digest,
+            "shape": {
+                "channels": prepared.shape.channels,
+                "size": list(prepared.shape.size),
+                "classes": prepared.shape.classes,
+            },
+            "description": json.loads(prepared.description.to_json()),
+            "guard": prepared.guard.digest,
+            "admitted_count": {"low": str(count.low), "high": str(count.high), "exact": count.exact},
+            "space_count": str(self._space.count()),
+            "recalled": [
+                {
+                    "architecture": str(found.architecture),
+                    "digest": found.architecture.digest,
+                    "from_task": found.motif.task,
+                    "from_run": found.motif.run,
+                    "likeness": round(found.likeness, 6),
+                }
+                for found in recalled
+            ],
+        }
+
+    # --- search ---
+
+    def _round(self) -> list[Entry]:
+        """Propose, certify, choose by proxy, train at low fidelity."""
+        task = self._task
+        rng = seeding.generator(self._stream.seed, "round", self._run.number, self._index, task.rounds)
+        domain = GuardedDomain(self._prepared.guard, space=self._space, macro=self._macro)
+        warm = self._recalled_left()
+        wanted = min(self._policy.batch, self._stream.budget.evaluations - len(task.trials))
+        strategy = make_strategy(self._policy.strategy, self._policy.strategy_settings())
+        proposed = strategy(task.trials, domain, wanted * self._policy.oversample, rng, warm=warm)
+        entries: list[Entry] = []
+        certified: list[Architecture] = []
+        for architecture in proposed:
+            entry = gate_entry(self._prepared.guard, architecture, previous=self._life.ledger.head()[1])
+            if entry[0] == "certified":
+                certified.append(architecture)
+            if str(architecture) not in task.certificates:
+                entries.append(entry)
+        entries += self._explained_examples(domain)
+        warm_digests = {architecture.digest for architecture in warm}
+        chosen, proxies = self._choose(certified, wanted, first=warm_digests)
+        jobs = [self._low_job(architecture) for architecture in chosen]
+        answers = self._ask(jobs, LowAnswer, failed=LowAnswer(score=None))
+        for architecture, answer in zip(chosen, answers, strict=True):
+            entries.append(
+                (
+                    "evaluated",
+                    {
+                        "task": task.name,
+                        "architecture": str(architecture),
+                        "digest": architecture.digest,
+                        "origin": "recalled" if architecture.digest in warm_digests else "searched",
+                        "proxy": proxies.get(architecture.digest),
+                        "fidelity": "low",
+                        **answer.model_dump(),
+                    },
+                )
+            )
+        exhausted = not chosen and not warm
+        entries.append(
+            (
+                "filtered",
+                {"task": task.name, "rules": dict(sorted(domain.filtered.items())), "exhausted": exhausted},
+            )
+        )
+        return entries
+
+    def _recalled_left(self) -> list[Architecture]:
+        """Recalled architectures that were neither tried nor turned away yet."""
+        known = {trial.architecture.digest for trial in self._task.trials}
+        known |= {str(rejection["digest"]) for rejection in self._task.rejected}
+        recalled = [parse_architecture(str(mapping(r)["architecture"])) for r in items(self._task.started["recalled"])]
+        return [architecture for architecture in recalled if architecture.digest not in known]
+
+    def _explained_examples(self, domain: GuardedDomain) -> list[Entry]:
+        """For each rule that kept something out for the first time on this task, one case with all its reasons."""
+        told = {str(rule) for rejection in self._task.rejected for rule in items(rejection["failed"])}
+        entries = []
+        for rule, vector in domain.examples.items():
+            if rule not in told:
+                architecture = self._space.decode(vector, macro=self._macro)
+                kind, payload = gate_entry(self._prepared.guard, architecture, previous=self._life.ledger.head()[1])
+                told.update(map(str, cast(list[str], payload.get("failed", []))))
+                entries.append((kind, payload))
+        return entries
+
+    def _choose(
+        self, certified: Sequence[Architecture], wanted: int, *, first: set[str]
+    ) -> tuple[list[Architecture], dict[str, float | None]]:
+        """Recalled ones, then the best by proxy; without a choice to make, no proxy is computed."""
+        if len(certified) <= wanted:
+            return list(certified), {}
+        recalled = [architecture for architecture in certified if architecture.digest in first]
+        others = [architecture for architecture in certified if architecture.digest not in first]
+        jobs = [self._proxy_job(architecture) for architecture in others]
+        answers = self._ask(jobs, ProxyAnswer, failed=ProxyAnswer(score=None))
+        scores = {a.digest: answer.score for a, answer in zip(others, answers, strict=True)}
+        others.sort(key=lambda architecture: -_or_lowest(scores[architecture.digest]))
+        return (recalled + others)[:wanted], scores
+
+    # --- finalists ---
+
+    def _next_finalists(self) -> list[Architecture]:
+        """The best by low-fidelity score that were not trained fully yet, as many as policy and budget allow."""
+        task = self._task
+        want = self._policy.finalists_per_task
+        done = {finalist.digest for finalist in task.finalists}
+        if len(done) >= want and task.admitted():
+            return []
+        room = min(want - len(done) if len(done) < want else want, self._stream.budget.full_trainings - len(done))
+        ranked = sorted(
+            (trial for trial in task.trials if trial.score is not None), key=lambda trial: -_or_lowest(trial.score)
+        )
+        return [trial.architecture for trial in ranked if trial.architecture.digest not in done][: max(room, 0)]
+
+    def _examine(self, chosen: Sequence[Architecture]) -> list[Entry]:
+        """Train fully, audit, decide."""
+        task, prepared = self._task, self._prepared
+        jobs = [self._full_job(architecture, audited=True) for architecture in chosen]
+        answers = self._ask(jobs, FullAnswer, failed=FullAnswer(score=None))
+        entries: list[Entry] = []
+        for architecture, answer in zip(chosen, answers, strict=True):
+            common = {"task": task.name, "architecture": str(architecture), "digest": architecture.digest}
+            test = answer.test_correct / answer.test_count if answer.test_count else 0.0
+            params = costs(architecture, prepared.shape).params
+            entries.append(
+                (
+                    "trained",
+                    {
+                        **common,
+                        "validation": answer.score if answer.score is not None else 0.0,
+                        "reason": answer.reason,
+                        "curve": answer.curve,
+                        "test_correct": answer.test_correct,
+                        "test_count": answer.test_count,
+                        "params": params,
+                        "weights_sha256": answer.weights_sha256,
+                    },
+                )
+            )
+            verdict = admission(answer, self._life.prepared.suite)
+            entries.append(("audited", {**common, "findings": answer.findings, **verdict.to_record()}))
+            if verdict.admits:
+                certificate = task.certificates[str(architecture)]
+                entries.append(
+                    (
+                        "admitted",
+                        {
+                            **common,
+                            "task_digest": prepared.digest,
+                            "validation": answer.score,
+                            "test": test,
+                            "params": params,
+                            "certificate": certificate,
+                            "weights_sha256": answer.weights_sha256,
+                        },
+                    )
+                )
+            else:
+                entries.append(("refused", {**common, "decision": verdict.decision, "reasons": list(verdict.reasons)}))
+        return entries
+
+    # --- comparison and close ---
+
+    def _best(self) -> Finalist | None:
+        admitted = self._task.admitted()
+        return admitted[0] if admitted else None
+
+    def _compare(self) -> Entry:
+        """Train the hand-designed network of the winner's size the same way."""
+        best = self._best()
+        assert best is not None  # noqa: S101 - the caller asked
+        reference = residual_network(
+            int(number(best.trained["params"])),
+            self._prepared.shape,
+            depth=self._macro.depth,
+            resolution=self._macro.resolution,
+        )
+        job = self._full_job(reference, audited=False)
+        answer = self._ask([job], FullAnswer, failed=FullAnswer(score=None))[0]
+        return "compared", {
+            "task": self._task.name,
+            "architecture": str(reference),
+            "params": costs(reference, self._prepared.shape).params,
+            "validation": answer.score,
+            "reason": answer.reason,
+            "test_correct": answer.test_correct,
+            "test_count": answer.test_count,
+        }
+
+    def _close(self) -> Entry:
+        best = self._best()
+        return "task.finished", {
+            "run": self._run.number,
+            "task": self._task.name,
+            "evaluations": len(self._task.trials),
+            "full_trainings": len(self._task.finalists),
+            "winner": best.digest if best else None,
+        }
+
+    # --- workers ---
+
+    def _seed(self, architecture: Architecture, purpose: str) -> int:
+        return seeding.derive(self._stream.seed, purpose, self._prepared.digest, architecture.digest)
+
+    def _proxy_job(self, architecture: Architecture) -> ProxyJob:
+        return ProxyJob(
+            task=self._prepared.spec,
+            base=str(self._life.prepared.base),
+            device=self._life.device,
+            architecture=str(architecture),
+            seed=self._seed(architecture, "proxy"),
+            proxy=self._policy.proxy,
+        )
+
+    def _low_job(self, architecture: Architecture) -> LowJob:
+        return LowJob(
+            task=self._prepared.spec,
+            base=str(self._life.prepared.base),
+            device=self._life.device,
+            architecture=str(architecture),
+            seed=self._seed(architecture, "low"),
+            training=self._stream.training,
+            fidelity=self._stream.low,
+        )
+
+    def _full_job(self, architecture: Architecture, *, audited: bool) -> FullJob:
+        pictures = self._life.home.pictures(self._run.number, self._task.name) / architecture.digest[:12]
+        return FullJob(
+            task=self._prepared.spec,
+            base=str(self._life.prepared.base),
+            device=self._life.device,
+            architecture=str(architecture),
+            seed=self._seed(architecture, "full"),
+            training=self._stream.training,
+            fidelity=self._stream.full,
+            suite=self._life.prepared.suite_reference if audited else None,
+            audit_seed=self._seed(architecture, "audit"),
+            weights=str(self._life.home.weights) if audited else None,
+            pictures=str(pictures) if audited else None,
+        )
+
+    def _ask(self, jobs: Sequence[Job], kind: type[Answer], *, failed: Answer) -> list[Answer]:
+        """Answers in order; a job on which processes died, or that broke, is answered by `failed` with the reason."""
+        trainings = not any(isinstance(job, ProxyJob) for job in jobs)
+
+        def done() -> None:
+            if trainings:
+                self._life.observer.advanced(self._task, steps=1)
+
+        answers = self._life.workers.answers([job.model_dump_json(exclude_none=True) for job in jobs], on_done=done)
+        return [
+            failed.model_copy(update={"reason": str(answer)})
+            if isinstance(answer, WorkerDied)
+            else kind.model_validate_json(answer)
+            for answer in answers
+        ]
+
+
+def _or_lowest(score: float | None) -> float:
+    return float("-inf") if score is None else score

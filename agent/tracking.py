@@ -1,0 +1,327 @@
+"""The MLflow mirror: what reviewers look at. Written from the ledger's state, so that it can be lost and made again.
+
+An experiment per stream; a run per task; under it a run per finalist with its verdict as tags, certificate and card as
+artifacts; each winner in the model registry. One `create_run` and one `log_batch` for each run, because single
+calls cost ten times as much. Nothing here may stop a life: `Mirror.write` answers whether it worked.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.home import Home
+from agent.restore import restore_network, task_shape
+from agent.state import Finalist, RunState, TaskState, items, mapping, number
+from agent.summary import summarise
+
+if TYPE_CHECKING:
+    from audits import Suite
+
+__all__ = ["Mirror", "tracking_uri"]
+
+_log = logging.getLogger(__name__)
+_TAG_LIMIT = 5000  # MLflow cuts longer tags with only a warning
+_NOTE = """\
+### {stream}: one agent's life through a stream of tasks
+
+Each run is a task; open the **+** beside it for its finalists. Columns to switch on: `verdict`, `failed_rules`, \
+`failed_audits`, `validation`, `test`.
+
+* [admitted](#/experiments/{id}?searchFilter=tags.verdict%20%3D%20%27admitted%27) · \
+[refused by an audit](#/experiments/{id}?searchFilter=tags.verdict%20%3D%20%27refused%27) · \
+[tasks only](#/experiments/{id}?searchFilter=tags.kind%20%3D%20%27task%27)
+* A finalist's artifacts: `certificate.json` (which rules held, checked by which engines), `audit-card.md` (verdict \
+first), `attributions.png`, `confusion.png`, `cell.png`. A task's artifacts: `search.png`, `rejections.md`.
+* MLflow is a mirror. `selfnas verify --home <home>` re-checks the ledger it was made from: the chain of hashes, every \
+certificate, every verdict.
+"""
+
+
+def tracking_uri() -> str:
+    """Where MLflow keeps its records: `MLFLOW_TRACKING_URI`, or `mlflow.db` in the current directory."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('mlflow.db').resolve()}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What every record of one task shares."""
+
+    home: Home
+    run: RunState
+    task: TaskState
+    suite: Suite
+    key: str
+    times: Mapping[int, float]
+
+
+class Mirror:
+    """Writes finished tasks to an MLflow store."""
+
+    def __init__(self, uri: str) -> None:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("DO_NOT_TRACK", "true")
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        for name in ("mlflow", "mlflow.store.db.utils", "mlflow.tracking"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        import mlflow
+
+        self._mlflow = mlflow
+        self._uri = uri
+        mlflow.set_tracking_uri(uri)
+        self._client = mlflow.MlflowClient(tracking_uri=uri)
+
+    def write(self, home: Home, run: RunState, task: TaskState, *, suite: Suite, key: str) -> bool:
+        """Mirror one finished task; a task that is there already is left alone.
+
+        Args:
+            home: where pictures and weights lie.
+            run: the run of the task.
+            task: finished.
+            suite: in force.
+            key: names this task of this life, the same whenever it is mirrored.
+        """
+        context = _Context(home, run, task, suite, key, {})
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._write(context)
+        except Exception as error:  # noqa: BLE001 - a mirror that is down or broken must not stop a life
+            _log.warning("MLflow mirror of task %s failed (made again by `selfnas mirror`): %s", task.name, error)
+            return False
+        return True
+
+    def _write(self, context: _Context) -> None:
+        stream = mapping(context.run.started["stream"])
+        experiment = self._experiment(str(stream["stream"]))
+        if self._mirrored(experiment, context.key):
+            return
+        parent = self._task_run(experiment, context, stream)
+        for finalist in context.task.finalists:
+            self._finalist_run(experiment, parent, context, finalist)
+        self._client.set_terminated(parent)
+
+    def _experiment(self, name: str) -> str:
+        found = self._client.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        location = None
+        if self._uri.startswith("sqlite:///"):
+            # Beside the database, so that store and artifacts move together.
+            folder = Path(self._uri.removeprefix("sqlite:///")).resolve().parent / "mlartifacts" / name
+            location = folder.as_uri()
+        made = str(self._client.create_experiment(name, artifact_location=location))
+        self._client.set_experiment_tag(made, "mlflow.note.content", _NOTE.format(stream=name, id=made))
+        return made
+
+    def _mirrored(self, experiment: str, key: str) -> bool:
+        """Whether the task is there whole; what is there in part is deleted."""
+        for found in self._client.search_runs([experiment], f"tags.key = '{key}'"):
+            if found.info.status == "FINISHED":
+                return True
+            children = self._client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{found.info.run_id}'")
+            for run in (*children, found):
+                self._client.delete_run(run.info.run_id)
+        return False
+
+    def _task_run(self, experiment: str, context: _Context, stream: Mapping[str, Any]) -> str:
+        task, summary = context.task, summarise(context.task)
+        tags = {
+            "kind": "task",
+            "key": context.key,
+            "task": task.name,
+            "run": str(context.run.number),
+            "verdict": "admitted" if summary.admitted else "nothing admitted",
+            "winner": summary.winner,
+            "recalled_from": ", ".join(summary.recalled) or "nothing",
+            "kept_out_by_rule": json.dumps(summary.by_rule),
+            "kept_out_by_audit": json.dumps(summary.by_audit),
+            "constraint_set": str(mapping(context.run.started["constraint_set"])["name"]),
+            "audit_suite": context.suite.name,
+        }
+        run = self._client.create_run(
+            experiment, tags=_fit(tags), run_name=f"run {context.run.number} · {task.name}"
+        ).info.run_id
+        metrics = {
+            "evaluations": summary.evaluations,
+            "evaluations_to_best": summary.evaluations_to_best,
+            "admitted": summary.admitted,
+            "validation": summary.validation,
+            "params": summary.params,
+            "test": summary.test.estimate if summary.test else None,
+            "test_low": summary.test.interval[0] if summary.test else None,
+            "test_high": summary.test.interval[1] if summary.test else None,
+            "hand_designed_test": summary.reference_test.estimate if summary.reference_test else None,
+        }
+        best = 0.0
+        curve = []
+        for step, trial in enumerate(task.trials, start=1):
+            best = max(best, trial.score or 0.0)
+            curve.append(self._metric("best_so_far", best, step))
+        parameters = {
+            "seed": stream["seed"],
+            "space": stream["space"],
+            **{f"macro.{k}": v for k, v in mapping(stream["macro"]).items()},
+            **{f"policy.{k}": v for k, v in mapping(stream["policy"]).items()},
+            **{f"budget.{k}": v for k, v in mapping(stream["budget"]).items()},
+        }
+        self._batch(run, [*self._metrics(metrics), *curve], parameters)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            picture = context.home.pictures(context.run.number, task.name) / "search.png"
+            if picture.is_file():
+                shutil.copy(picture, folder)
+            (folder / "rejections.md").write_text("\n".join(_rejections(task)), encoding="utf-8")
+            self._client.log_artifacts(run, str(folder))
+        return str(run)
+
+    def _finalist_run(self, experiment: str, parent: str, context: _Context, finalist: Finalist) -> None:
+        from audits import Finding
+
+        task = context.task
+        audited = finalist.audited or {}
+        findings = [Finding.from_record(mapping(record)) for record in items(audited.get("findings", []))]
+        reasons = [str(reason) for reason in items(audited.get("reasons", []))]
+        tags = {
+            "mlflow.parentRunId": parent,
+            "kind": "finalist",
+            "task": task.name,
+            "verdict": finalist.outcome,
+            "audit_decision": str(audited.get("decision", "undecided")),
+            "failed_rules": "none",
+            "failed_audits": ", ".join(str(name) for name in items(audited.get("failed", []))) or "none",
+            "reasons": "; ".join(reasons) or "none",
+            "digest": finalist.digest,
+            "architecture": finalist.architecture,
+            "weights_sha256": str(finalist.trained["weights_sha256"]),
+        }
+        run = self._client.create_run(experiment, tags=_fit(tags), run_name=f"{task.name} · {finalist.digest[:12]}")
+        run_id = run.info.run_id
+        count = number(finalist.trained["test_count"])
+        metrics: dict[str, float | None] = {
+            "validation": number(finalist.trained["validation"]),
+            "params": number(finalist.trained["params"]),
+            "test": number(finalist.trained["test_correct"]) / count if count else None,
+        }
+        for finding in findings:
+            name = re.sub(r"[^A-Za-z0-9_. /-]", "_", f"audit.{finding.label}")
+            metrics |= {name: finding.estimate, f"{name}.low": finding.low, f"{name}.high": finding.high}
+        curve = [
+            self._metric("validation_curve", number(value), step)
+            for step, value in enumerate(items(finalist.trained["curve"]), start=1)
+        ]
+        self._batch(run_id, [*self._metrics(metrics), *curve], {"architecture": finalist.architecture})
+        self._finalist_files(run_id, context, finalist, findings)
+        if finalist.outcome == "admitted" and finalist is task.admitted()[0]:
+            self._register(run_id, context, finalist)
+        self._client.set_terminated(run_id)
+
+    def _finalist_files(self, run: str, context: _Context, finalist: Finalist, findings: list[Any]) -> None:
+        from audits import card, judge
+
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            (folder / "certificate.json").write_text(
+                context.task.certificates.get(finalist.architecture, "{}"), encoding="utf-8"
+            )
+            facts = {
+                "architecture": finalist.architecture,
+                "digest": finalist.digest,
+                "parameters": f"{int(number(finalist.trained['params'])):,}",
+                "validation accuracy": f"{100 * number(finalist.trained['validation']):.1f} %",
+                "constraint set": str(mapping(context.run.started["constraint_set"])["name"]),
+                "suite": f"{context.suite.name} ({context.suite.digest[:12]})",
+            }
+            text = card(
+                findings,
+                judge(findings, context.suite),
+                title=f"{context.task.name}: {finalist.digest[:12]} is {finalist.outcome}",
+                facts=facts,
+            )
+            (folder / "audit-card.md").write_text(text, encoding="utf-8")
+            pictures = context.home.pictures(context.run.number, context.task.name) / finalist.digest[:12]
+            for picture in sorted(pictures.glob("*.png")):
+                shutil.copy(picture, folder)
+            self._client.log_artifacts(run, str(folder))
+
+    def _register(self, run: str, context: _Context, finalist: Finalist) -> None:
+        """Put the winner into the model registry as a plain exported program: no code of ours is needed to load it."""
+        import numpy as np
+        import torch
+        from mlflow.models import infer_signature
+
+        shape = task_shape(context.task.started)
+        weights = context.home.weights / f"{finalist.trained['weights_sha256']}.safetensors"
+        network = restore_network(context.task, finalist.architecture, weights)
+        example = np.zeros((2, shape.channels, *shape.size), dtype=np.float32)
+        with torch.no_grad():
+            output = network(torch.from_numpy(example)).numpy()
+        stream = str(mapping(context.run.started["stream"])["stream"])
+        name = f"{stream}.{context.task.name}"
+        with self._mlflow.start_run(run_id=run):
+            logged = self._mlflow.pytorch.log_model(
+                network,
+                name="model",
+                serialization_format="pt2",
+                input_example=example,
+                signature=infer_signature(example, output),
+                registered_model_name=name,
+                pip_requirements=[f"torch=={torch.__version__.split('+')[0]}"],
+            )
+        version = str(logged.registered_model_version)
+        self._client.set_registered_model_alias(name, "admitted", version)
+        self._client.set_model_version_tag(name, version, "digest", finalist.digest)
+        self._client.update_model_version(
+            name,
+            version,
+            f"Won task {context.task.name} in run {context.run.number}. `{finalist.architecture}`, admitted by "
+            f"constraint set and audit suite {context.suite.name}; certificate and audit card: source run's artifacts.",
+        )
+
+    def _metric(self, key: str, value: float, step: int = 0) -> Any:
+        from mlflow.entities import Metric
+
+        return Metric(key, float(value), 0, step)
+
+    def _metrics(self, values: Mapping[str, float | int | None]) -> Iterator[Any]:
+        return (self._metric(key, value) for key, value in values.items() if value is not None)
+
+    def _batch(self, run: str, metrics: list[Any], parameters: Mapping[str, object]) -> None:
+        from mlflow.entities import Param
+
+        limit = 900  # of MLflow: 1,000 items in one call, 100 parameters
+        for start in range(0, max(len(metrics), 1), limit):
+            chunk = [Param(key, str(value)) for key, value in parameters.items()] if start == 0 else []
+            self._client.log_batch(run, metrics=metrics[start : start + limit], params=chunk)
+
+
+def _fit(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: value if len(value) <= _TAG_LIMIT else value[: _TAG_LIMIT - 1] + "…" for key, value in tags.items()}
+
+
+def _rejections(task: TaskState) -> Iterator[str]:
+    """What was turned away and why, in Markdown."""
+    yield f"# {task.name}: what the constraint gate kept out\n"
+    yield "| rule | architectures considered and kept out |\n| --- | --- |"
+    for rule, count in sorted(task.filtered.items(), key=lambda pair: -pair[1]):
+        yield f"| {rule} | {count} |"
+    yield "\nOne case for each rule, with all its reasons:\n"
+    for rejection in task.rejected:
+        yield f"## `{rejection['architecture']}`\n"
+        yield f"rules: {', '.join(str(rule) for rule in items(rejection['failed']))}\n"
+        for message in items(rejection["messages"]):
+            yield f"- {message}"
+        if rejection.get("blamed"):
+            yield f"- edges to blame: {', '.join(str(edge) for edge in items(rejection['blamed']))}"
+        for near in items(rejection.get("nearest", [])):
+            yield f"- nearest admitted, {rejection['distance']} edit(s) away: `{near}`"
+        yield ""

@@ -1,0 +1,158 @@
+"""Re-check a whole life without trusting the agent: chain, certificates, audit verdicts, admissions, weights.
+
+No solver and no training is needed: the plain-Python referee re-checks certificates against the constraint set that the
+ledger itself holds, and verdicts are worked out again from the findings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.home import Home
+from agent.ledger import GENESIS, Event, Json, Ledger
+from agent.state import items, mapping
+from audits import Finding, Suite, judge, load_suite
+from constraints import Certificate, ConstraintSet, load_set, verify_certificate
+from selfnas.errors import SelfnasError
+
+__all__ = ["Verification", "verify"]
+
+_VERDICT_OF = {"certified": "admit", "rejected": "reject", "quarantined": "undecided"}
+
+
+@dataclass(slots=True)
+class Verification:
+    """What was checked and what failed.
+
+    Attributes:
+        checked: how many of each kind of thing were looked at.
+        problems: one sentence each; empty when everything holds.
+    """
+
+    checked: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+
+
+def verify(ledger: Ledger, home: Home) -> Verification:
+    """Check everything that the ledger claims."""
+    result = Verification()
+    result.problems += ledger.broken_links()
+    checker = _Checker(home, result)
+    for event in ledger.events():
+        result.checked["events"] += 1
+        try:
+            result.problems += checker.check(event)
+        except (SelfnasError, KeyError, TypeError, ValueError) as error:
+            result.problems.append(
+                f"event {event.seq} ({event.kind}) cannot be checked: {type(error).__name__}: {error}"
+            )
+    return result
+
+
+class _Checker:
+    """Follows the events of a life, remembering what later events must agree with."""
+
+    def __init__(self, home: Home, result: Verification) -> None:
+        self._home, self._result = home, result
+        self._set: ConstraintSet | None = None
+        self._suite: Suite | None = None
+        self._hashes = {GENESIS}
+        self._certified: dict[str, str] = {}  # architecture -> certificate, of the present task
+        self._trained: dict[str, Mapping[str, Json]] = {}  # by digest, of the present task
+        self._verdicts: dict[str, str] = {}
+        self._admitted: set[str] = set()
+        self._guard = ""
+
+    def check(self, event: Event) -> list[str]:
+        """Problems of one event, in sentences."""
+        found = [f"event {event.seq} ({event.kind}): {problem}" for problem in self._problems(event)]
+        self._hashes.add(event.hash)
+        return found
+
+    def _problems(self, event: Event) -> Iterator[str]:
+        payload = event.payload
+        if event.kind == "run.started":
+            yield from self._begin_run(payload)
+        elif event.kind == "task.started":
+            self._guard = str(payload["guard"])
+            self._certified, self._trained, self._verdicts, self._admitted = {}, {}, {}, set()
+        elif event.kind in _VERDICT_OF:
+            yield from self._certificate(event.kind, payload)
+        elif event.kind == "trained":
+            self._trained[str(payload["digest"])] = payload
+        elif event.kind == "audited":
+            yield from self._audited(payload)
+        elif event.kind == "admitted":
+            yield from self._admission(payload)
+        elif event.kind == "task.finished" and payload["winner"] not in (None, *self._admitted):
+            yield f"winner {payload['winner']} was not admitted"
+
+    def _begin_run(self, payload: Mapping[str, Json]) -> Iterator[str]:
+        self._set = self._suite = None
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch) / "recorded.yaml"
+            path.write_text(str(mapping(payload["constraint_set"])["text"]), encoding="utf-8")
+            self._set = load_set(path)
+            path.write_text(str(mapping(payload["audit_suite"])["text"]), encoding="utf-8")
+            self._suite = load_suite(path)
+        if self._set.digest != payload["constraint_set_digest"]:
+            yield "the recorded constraint set does not have the recorded digest"
+        if self._suite.digest != payload["audit_suite_digest"]:
+            yield "the recorded audit suite does not have the recorded digest"
+
+    def _certificate(self, kind: str, payload: Mapping[str, Json]) -> Iterator[str]:
+        self._result.checked["certificates"] += 1
+        certificate = Certificate.from_json(str(payload["certificate"]))
+        if self._set is None:
+            yield "there is no usable constraint set to check the certificate against"
+            return
+        if certificate.verdict != _VERDICT_OF[kind]:
+            yield f"the certificate says {certificate.verdict}"
+        if certificate.architecture != payload["architecture"]:
+            yield "the certificate is for another architecture"
+        if certificate.guard != self._guard:
+            yield "the certificate was issued by another guard than the task's"
+        if certificate.previous not in self._hashes:
+            yield "the certificate does not name an earlier event of this life"
+        yield from verify_certificate(certificate, self._set)
+        if kind == "certified":
+            self._certified[str(payload["architecture"])] = str(payload["certificate"])
+
+    def _audited(self, payload: Mapping[str, Json]) -> Iterator[str]:
+        self._result.checked["audit verdicts"] += 1
+        if self._suite is None:
+            yield "there is no usable audit suite to check the findings against"
+            return
+        findings = [Finding.from_record(mapping(record)) for record in items(payload["findings"])]
+        again = judge(findings, self._suite).decision
+        recorded = str(payload["decision"])
+        if (findings and again != recorded) or (not findings and recorded == "admit"):
+            yield f"recorded as {recorded}, but its findings say {again}"
+        self._verdicts[str(payload["digest"])] = again
+
+    def _admission(self, payload: Mapping[str, Json]) -> Iterator[str]:
+        self._result.checked["admissions"] += 1
+        digest = str(payload["digest"])
+        self._admitted.add(digest)
+        if self._certified.get(str(payload["architecture"])) != payload["certificate"]:
+            yield "admitted without a certificate issued on this task"
+        if self._verdicts.get(digest) != "admit":
+            yield "admitted without audits that admit it"
+        trained = self._trained.get(digest)
+        if trained is None:
+            yield "admitted without full training"
+        elif any(trained[key] != payload[key] for key in ("weights_sha256", "validation", "architecture", "params")):
+            yield "what was admitted is not what was trained"
+        sha256 = str(payload["weights_sha256"])
+        weights = self._home.weights / f"{sha256}.safetensors"
+        if not weights.is_file():
+            yield f"its weights are missing: {weights.name}"
+        elif hashlib.sha256(weights.read_bytes()).hexdigest() != sha256:
+            yield f"its weights were changed: {weights.name}"
+        else:
+            self._result.checked["weights"] += 1

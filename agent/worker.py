@@ -1,0 +1,192 @@
+"""What runs inside a worker process: one job at a time, one torch thread, no knowledge of the life around it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.jobs import FullAnswer, FullJob, LowAnswer, LowJob, ProxyAnswer, ProxyJob, job_from_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from audits import AuditData
+    from selfnas.network import Network
+    from selfnas.tasks import Task
+    from selfnas.train import TrainingResult
+
+__all__ = ["run_job", "start"]
+
+
+def start(parent: int) -> None:
+    """Prepare a fresh worker process: heavy imports, one torch thread, an end when the parent ends."""
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    import torch
+
+    import audits
+
+    torch.set_num_threads(1)
+    del audits
+
+
+def run_job(text: str) -> str:
+    """Do one job and answer, JSON to JSON; whatever breaks is an answer without a score, never an exception.
+
+    An empty text is no job: it only starts the process.
+    """
+    if not text:
+        return ""
+    job = job_from_json(text)
+    try:
+        if isinstance(job, ProxyJob):
+            return _proxy(job).model_dump_json()
+        if isinstance(job, LowJob):
+            return _low(job).model_dump_json()
+        return _full(job).model_dump_json()
+    except Exception as error:
+        logging.getLogger(__name__).warning("job failed", exc_info=True)
+        answer = {ProxyJob: ProxyAnswer, LowJob: LowAnswer, FullJob: FullAnswer}[type(job)]
+        reason = f"{type(error).__name__}: {error}"[:500]
+        return str(answer(score=None, reason=reason).model_dump_json())
+
+
+def _follow(parent: int) -> None:
+    """A worker whose parent was killed has nobody to answer to."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+@functools.lru_cache(maxsize=4)
+def _task(spec: str, base: str) -> Task:
+    from selfnas.tasks import TaskSpec, load_task
+
+    return load_task(TaskSpec.model_validate_json(spec), base=Path(base))
+
+
+def _proxy(job: ProxyJob) -> ProxyAnswer:
+    import torch
+
+    from selfnas import seeding
+    from selfnas.network import build_network
+    from selfnas.proxies import PROXIES
+    from selfnas.space import parse_architecture
+
+    task = _task(job.task.model_dump_json(exclude_none=True), job.base)
+    network = build_network(parse_architecture(job.architecture), task.shape, seed=job.seed).to(job.device)
+    chosen = seeding.generator(job.seed, "proxy").permutation(len(task.train.y))[:64]
+    x = torch.from_numpy(task.train.x[chosen]).to(job.device)
+    y = torch.from_numpy(task.train.y[chosen]).to(job.device)
+    score = float(PROXIES[job.proxy](network, x, y))
+    return ProxyAnswer(score=score if math.isfinite(score) else None)
+
+
+def _low(job: LowJob) -> LowAnswer:
+    result, _, _ = _train(job)
+    score = None if result.failure else result.best
+    return LowAnswer(score=score, reason=result.failure, curve=list(result.curve))
+
+
+def _full(job: FullJob) -> FullAnswer:
+    from selfnas.train import Examples, predict
+
+    result, network, task = _train(job)
+    if result.failure:
+        return FullAnswer(score=None, reason=result.failure, curve=list(result.curve))
+    test = Examples.of(task.test.x, task.test.y, device=job.device)
+    correct = int((predict(network, test.x).argmax(dim=1) == test.y).sum())
+    findings, error, suite_digest = _audit(job, network, task) if job.suite else ([], "", "")
+    return FullAnswer(
+        score=result.best,
+        curve=list(result.curve),
+        test_correct=correct,
+        test_count=len(test),
+        findings=findings,
+        audit_error=error,
+        suite_digest=suite_digest,
+        weights_sha256=_keep(result.weights, Path(job.weights)) if job.weights else "",
+    )
+
+
+def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task]:
+    from selfnas.network import build_network
+    from selfnas.space import parse_architecture
+    from selfnas.train import Examples, TrainingPlan, train
+
+    task = _task(job.task.model_dump_json(exclude_none=True), job.base)
+    network = build_network(parse_architecture(job.architecture), task.shape, seed=job.seed).to(job.device)
+    result = train(
+        network,
+        Examples.of(task.train.x, task.train.y, device=job.device),
+        Examples.of(task.validation.x, task.validation.y, device=job.device),
+        TrainingPlan(**job.training.model_dump()),
+        job.fidelity.fidelity(job.kind),
+        seed=job.seed,
+    )
+    return result, network, task
+
+
+def _audit(job: FullJob, network: Network, task: Task) -> tuple[list[dict[str, str | int | float | None]], str, str]:
+    """Findings, why they are not complete, and the suite's digest; an audit that breaks never admits."""
+    import torch
+
+    import audits
+
+    device = job.device
+    data = audits.AuditData(
+        x_train=torch.from_numpy(task.train.x).to(device),
+        y_train=torch.from_numpy(task.train.y).to(device),
+        x=torch.from_numpy(task.audit.x).to(device),
+        y=torch.from_numpy(task.audit.y).to(device),
+        classes=task.shape.classes,
+        nuisances=task.nuisances,
+    )
+    try:
+        suite = audits.load_suite(str(job.suite))
+        findings = audits.run_suite(network, data, suite, seed=job.audit_seed)
+        if job.pictures:
+            _draw(network, data, Path(job.pictures), seed=job.audit_seed)
+    except Exception as error:  # noqa: BLE001 - whatever breaks here must end as undecided, never as admitted
+        return [], f"{type(error).__name__}: {error}", ""
+    return [finding.to_record() for finding in findings], "", suite.digest
+
+
+def _draw(network: Network, data: AuditData, folder: Path, *, seed: int) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    import audits
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in (
+        ("attributions", audits.attribution_figure(network, data, seed=seed)),
+        ("confusion", audits.confusion_figure(network, data)),
+    ):
+        figure.savefig(folder / f"{name}.png", dpi=110)
+        pyplot.close(figure)
+
+
+def _keep(weights: Mapping[str, Tensor], folder: Path) -> str:
+    """Write a safetensors file named by its SHA-256, whole or not at all; returns the SHA-256."""
+    from safetensors.torch import save
+
+    content = save({name: tensor.cpu().contiguous() for name, tensor in weights.items()})
+    digest = hashlib.sha256(content).hexdigest()
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f"{digest}.{os.getpid()}.partial"
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(folder / f"{digest}.safetensors")
+    return digest

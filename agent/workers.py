@@ -1,0 +1,100 @@
+"""A pool of worker processes that answers jobs in the order they were asked, whatever the number of workers."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+
+from agent import worker
+
+__all__ = ["WorkerDied", "Workers"]
+
+
+class WorkerDied(Exception):  # noqa: N818 - an outcome that callers record
+    """The process that did a job died twice on it."""
+
+
+class Workers:
+    """Use as a context manager; leaving it ends the processes at once.
+
+    Args:
+        count: number of processes.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._pool = self._fresh_pool()
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def warm_up(self) -> None:
+        """Start every process now, so that their imports run while the caller prepares."""
+        for _ in range(self._count):
+            self._submit("")
+
+    def answers(
+        self, jobs: Sequence[str], *, on_done: Callable[[], None] = lambda: None
+    ) -> tuple[str | WorkerDied, ...]:
+        """Answers to jobs, in the order of the jobs.
+
+        A job whose process dies is tried once more on its own; a second death is its answer.
+        """
+        answers: list[str | WorkerDied | None] = [None] * len(jobs)
+        alone: list[int] = []
+        futures = {self._submit(job): index for index, job in enumerate(jobs)}
+        pending: set[Future[str]] = set(futures)
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                try:
+                    answers[futures[future]] = future.result()
+                    on_done()
+                except BrokenProcessPool:
+                    alone.append(futures[future])
+        for index in sorted(alone):
+            self._replace_pool()
+            try:
+                answers[index] = self._submit(jobs[index]).result()
+            except BrokenProcessPool:
+                answers[index] = WorkerDied("the worker process died twice on this job")
+                self._replace_pool()
+            on_done()
+        return tuple(answer for answer in answers if answer is not None)
+
+    def _submit(self, job: str) -> Future[str]:
+        # Workers must not see Ctrl-C: this process decides what to do. The mask set here is inherited by the processes
+        # that `submit` starts, and unlike a handler it holds from their first instruction on.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return self._pool.submit(worker.run_job, job)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _fresh_pool(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            self._count,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=worker.start,
+            initargs=(os.getpid(),),
+        )
+
+    def _replace_pool(self) -> None:
+        self._end()
+        self._pool = self._fresh_pool()
+
+    def _end(self) -> None:
+        processes = list((self._pool._processes or {}).values())
+        for process in processes:
+            process.kill()
+        self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,154 @@
+"""Comparing strategies on tables: plain rows of figures, each a mean over seeds with its standard error.
+
+The two figures are those used throughout: *evaluations to the top* (distinct evaluations until an architecture of the
+best half per cent of the table is found) and *regret* after so many evaluations, in per cent of the way from the
+table's median to its best.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfnas.architecture import Architecture, Macro
+from selfnas.domain import Domain, SpaceDomain
+from selfnas.history import Trial
+from selfnas.seeding import generator
+from selfnas.strategies import Strategy
+from selfnas.tabular import TabularBenchmark
+
+__all__ = ["CHECKPOINTS", "SearchRow", "compare_strategies", "search_table"]
+
+CHECKPOINTS = (20, 50, 100)
+_TOP_SHARE = 0.005
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRow:
+    """How one strategy did on one task of a table.
+
+    Attributes:
+        to_top: mean evaluations until the top half per cent; runs that were cut off count with their length.
+        to_top_error: standard error of that mean.
+        cut_off: runs that had not found it when they were stopped.
+        regret: by number of evaluations, mean regret in per cent of (best - median).
+        regret_error: standard errors.
+    """
+
+    table: str
+    task: str
+    strategy: str
+    seeds: int
+    to_top: float
+    to_top_error: float
+    cut_off: int
+    regret: Mapping[int, float]
+    regret_error: Mapping[int, float]
+
+
+def search_table(
+    benchmark: TabularBenchmark,
+    task: str,
+    strategy: Strategy,
+    *,
+    seed: int,
+    batch: int = 1,
+    column: str = "test",
+    domain: Domain | None = None,
+    warm: Sequence[Architecture] = (),
+) -> Iterator[Trial]:
+    """The trials of one search, as they are found; ends only where the space does, so take as many as are wanted.
+
+    Args:
+        benchmark: the table.
+        task: which of its tasks.
+        strategy: what proposes.
+        seed: decides the whole search.
+        batch: proposals between two looks at the results.
+        column: what is maximised.
+        domain: what may be proposed; the whole space when None.
+        warm: what to try first.
+    """
+    where = domain or SpaceDomain(benchmark.space, Macro())
+    values = benchmark.column(task, column)
+    trials: list[Trial] = []
+    while proposed := strategy(trials, where, batch, generator(seed, "search", len(trials)), warm=warm):
+        rows = benchmark.rows(np.stack([benchmark.space.encode(architecture) for architecture in proposed]))
+        for architecture, row in zip(proposed, rows, strict=True):
+            trials.append(Trial(architecture=architecture, score=float(values[row]), fidelity=column))
+            yield trials[-1]
+
+
+def compare_strategies(
+    benchmark: TabularBenchmark,
+    strategies: Mapping[str, Strategy],
+    *,
+    seeds: int,
+    tasks: Sequence[str] = (),
+    column: str = "test",
+    batch: int = 1,
+    longest: int = 1500,
+    on_done: Callable[[SearchRow], None] = lambda row: None,
+) -> list[SearchRow]:
+    """A row for each strategy and task (all tasks when none are named).
+
+    Every strategy gets the same seeds and as many evaluations; runs go on until the top is found, at most `longest`.
+    """
+    result = []
+    for task in tasks or benchmark.tasks:
+        values = benchmark.column(task, column)
+        for name, strategy in strategies.items():
+            searches = (
+                search_table(benchmark, task, strategy, seed=seed, column=column, batch=batch) for seed in range(seeds)
+            )
+            runs = [_figures(search, values, longest) for search in searches]
+            found = np.array([run.to_top for run in runs], dtype=np.float64)
+            regrets = np.array([run.regrets for run in runs])
+            row = SearchRow(
+                table=benchmark.name,
+                task=task,
+                strategy=name,
+                seeds=seeds,
+                to_top=float(found.mean()),
+                to_top_error=_error(found),
+                cut_off=sum(not run.found for run in runs),
+                regret={n: float(mean) for n, mean in zip(CHECKPOINTS, regrets.mean(axis=0), strict=True)},
+                regret_error={n: _error(regrets[:, k]) for k, n in enumerate(CHECKPOINTS)},
+            )
+            result.append(row)
+            on_done(row)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    to_top: int
+    found: bool
+    regrets: tuple[float, ...]
+
+
+def _figures(search: Iterator[Trial], values: NDArray[np.float64], longest: int) -> _Run:
+    """The figures of one search, which is followed to the last checkpoint and until it finds the top."""
+    enough = np.sort(values)[-max(1, int(_TOP_SHARE * len(values)))]
+    best, median = float(values.max()), float(np.median(values))
+    reached, to_top, count = -np.inf, 0, 0
+    regrets: list[float] = []
+    for count, trial in enumerate(itertools.islice(search, longest), start=1):
+        reached = max(reached, trial.value)
+        if not to_top and reached >= enough:
+            to_top = count
+        if count in CHECKPOINTS:
+            regrets.append(100 * (best - reached) / (best - median))
+        if to_top and count >= CHECKPOINTS[-1]:
+            break
+    # An exhausted space has been searched to the end: what it had reached is what later checkpoints see.
+    regrets += [100 * (best - reached) / (best - median)] * (len(CHECKPOINTS) - len(regrets))
+    return _Run(to_top or count, bool(to_top), tuple(regrets))
+
+
+def _error(values: NDArray[np.float64]) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
