@@ -75,6 +75,7 @@ class Audit:
         subjects: names of what it is repeated for (nuisances, triggers); None when it is about the network as a whole.
         validates: the attribution method whose validity it tests; only such an audit can have the role `validity`.
         relies_on: the attribution method it uses as evidence; void where a validity audit of it does not pass.
+        aims: names of the controls (`audits.controls.CONTROLS`) it is there to catch; thresholds are chosen on them.
         catches: what a failure is evidence of.
         misses: what a pass does not exclude.
         source: where the method comes from, and where this departs from it.
@@ -88,6 +89,7 @@ class Audit:
     subjects: Callable[[AuditData], tuple[str, ...]] | None = None
     validates: Instrument = ""
     relies_on: Instrument = ""
+    aims: tuple[str, ...] = ()
     catches: str
     misses: str
     source: str

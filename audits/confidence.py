@@ -89,6 +89,7 @@ AUDIT = Audit(
         Statistic(name="error", bound="ceiling", meaning="expected calibration error"),
     ),
     settings=(Setting(name="samples", low=20, high=100_000),),
+    aims=("overconfident",),
     catches="a network that is sure when it is wrong",
     misses="shortcuts and backdoors: a network that cheats well is well calibrated",
     source="Guo et al. 2017, ICML (temperature); Naeini et al. 2015, AAAI (calibration error)",

@@ -39,6 +39,7 @@ AUDIT = Audit(
         Setting(name="samples", low=20, high=100_000),
         Setting(name="train_samples", low=20, high=100_000),
     ),
+    aims=("memorised", "noisy-labels"),
     catches="memorised labels, random or noisy, and plain overfitting",
     misses="a shortcut that holds in training and audit data alike, which generalises perfectly",
     source="Newcombe 1998 (interval); Zhang et al. 2017, ICLR (networks that memorise random labels)",

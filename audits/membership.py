@@ -60,6 +60,7 @@ AUDIT = Audit(
     measure=measure,
     statistics=(Statistic(name="area", bound="ceiling", meaning="how well the loss gives training inputs away"),),
     settings=(Setting(name="samples", low=20, high=5_000),),
+    aims=("memorised",),
     catches="networks that give away what they were trained on, memorisers above all",
     misses="stronger attacks (shadow models), and leaks of single inputs",
     source="Yeom et al. 2018, CSF (loss threshold attack); DeLong et al. 1988 (interval)",

@@ -95,6 +95,7 @@ AUDIT = Audit(
     ),
     subjects=_subjects,
     relies_on="occlusion",
+    aims=("shortcut",),
     catches="a network that rests on a named region, seen without exchanging anything between inputs",
     misses="shortcuts nobody named, and a region that matters only together with the rest",
     source="Arras et al. 2022 (CLEVR-XAI, relevance mass); compared with untrained networks, not with chance",

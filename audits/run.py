@@ -13,6 +13,7 @@ from audits.audit import Audit, Measurement
 from audits.data import AuditData
 from audits.examinee import Examinee, evaluation_mode
 from audits.finding import Finding, decide
+from audits.plants import with_plants
 from audits.registry import AUDITS
 from audits.suite import Suite, SuiteEntry
 from audits.verdict import UNTESTED, settle
@@ -37,9 +38,12 @@ def run_suite(network: nn.Module, data: AuditData, suite: Suite, *, seed: int) -
 
     Returns:
         Findings in the suite's order, for `judge`.
+
+    Raises:
+        InputError: what the suite plants for this task does not fit its inputs.
     """
     with evaluation_mode(network):
-        examinee = Examinee(network, data, seed=seed)
+        examinee = Examinee(network, with_plants(data, suite.plants), seed=seed)
         return settle([finding for entry in suite.entries for finding in _findings(examinee, entry)])
 
 

@@ -75,6 +75,7 @@ AUDIT = Audit(
         Statistic(name="against_centroid", bound="floor", high=4.0, meaning="accuracy over that of nearest centroids"),
     ),
     settings=(Setting(name="samples", low=20, high=100_000),),
+    aims=("untrained", "undertrained"),
     catches="untrained and undertrained networks, and networks that collapsed onto one class",
     misses="every reason for being right: a shortcut raises skill",
     source="Clopper and Pearson 1934 (exact interval)",

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ from pydantic import Field
 
 from audits.audit import Audit
 from audits.finding import Role
+from audits.plants import Plants, PlantSpec
 from audits.registry import AUDITS
 from selfnas.documents import Document, StrictModel, read_document
 from selfnas.errors import InputError, Problem, suggestion
@@ -45,11 +46,15 @@ class Suite:
         name: as its file calls it.
         approval: whether a person must approve a network before its motifs are reused.
         entries: in the file's order, one per audit.
+        plants: nuisances and triggers of its own, by task.
+        file: where it was read from; beside it lies its calibration.
     """
 
     name: str
     approval: Literal["none", "before-reuse"]
     entries: tuple[SuiteEntry, ...]
+    plants: tuple[Plants, ...] = ()
+    file: str = field(default="", compare=False)
 
     @property
     def digest(self) -> str:
@@ -64,6 +69,7 @@ class Suite:
                 }
                 for entry in self.entries
             },
+            "plants": {plants.task: plants.meaning() for plants in self.plants},
         }
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
 
@@ -90,6 +96,7 @@ class _File(StrictModel):
     description: str = ""
     approval: Literal["none", "before-reuse"] = "none"
     audits: list[_Entry]
+    plants: list[PlantSpec] = Field(default_factory=list)
 
 
 def load_suite(source: Path | str) -> Suite:
@@ -119,6 +126,8 @@ def load_suite(source: Path | str) -> Suite:
             )
             for entry in document.value.audits
         ),
+        plants=tuple(spec.plants() for spec in document.value.plants),
+        file=str(path),
     )
 
 
@@ -146,6 +155,19 @@ def _problems(document: Document[_File]) -> Iterator[Problem]:
             )
         yield from _number_problems(document, (*place, "thresholds"), entry.thresholds, _limits(audit), "threshold")
         yield from _number_problems(document, (*place, "settings"), entry.settings, _ranges(audit), "setting")
+    tested = {AUDITS[name].validates for name in seen}
+    for index, entry in enumerate(document.value.audits):
+        relies_on = AUDITS[entry.audit].relies_on if entry.audit in seen else ""
+        if relies_on and relies_on not in tested and entry.role == "gate":
+            tests = [audit.name for audit in AUDITS.values() if audit.validates == relies_on]
+            yield document.problem(
+                ("audits", index, "audit"),
+                f"audit {entry.audit!r} relies on {relies_on}, which no audit here tests: add {' or '.join(tests)}",
+            )
+    tasks = [plants.task for plants in document.value.plants]
+    for index, task in enumerate(tasks):
+        if task in tasks[:index]:
+            yield document.problem(("plants", index, "task"), f"task {task!r} appears twice")
     if not any(entry.role == "gate" for entry in document.value.audits):
         yield document.problem(("audits",), "no audit has the role gate: such a suite would admit everything")
 

@@ -90,6 +90,7 @@ AUDIT = Audit(
     ),
     settings=(Setting(name="samples", low=20, high=2_000),),
     subjects=_subjects,
+    aims=("shortcut", "shortcut-90"),
     catches="a shortcut through a region that somebody named, full or partial",
     misses="every shortcut that nobody named, and one spread over the whole input",
     source="counterfactual intervention on the input; passes by equivalence only (Lakens 2017)",

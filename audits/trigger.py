@@ -48,6 +48,7 @@ AUDIT = Audit(
     statistics=(Statistic(name="fires", bound="ceiling", meaning="stamped inputs that turn to the trigger's class"),),
     settings=(Setting(name="samples", low=20, high=10_000),),
     subjects=_subjects,
+    aims=("backdoor",),
     catches="a backdoor whose trigger is registered",
     misses="every backdoor whose trigger nobody registered; nothing here detects those",
     source="Gu, Dolan-Gavitt, Garg 2017 (BadNets): their attack success rate, used as a challenge",

@@ -9,7 +9,7 @@ import warnings
 import torch
 from torch import nn
 
-__all__ = ["untrained"]
+__all__ = ["duplicate", "untrained"]
 
 
 def untrained(network: nn.Module, generator: torch.Generator) -> nn.Module:
@@ -19,9 +19,7 @@ def untrained(network: nn.Module, generator: torch.Generator) -> nn.Module:
 
     Source: He et al. 2015 (ICCV) for the spread.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=FutureWarning)  # torch's own, on copying what torch.export made
-        fresh = copy.deepcopy(network)
+    fresh = duplicate(network)
     with torch.no_grad():
         for name, parameter in fresh.named_parameters():
             if parameter.ndim >= 2:
@@ -36,3 +34,10 @@ def untrained(network: nn.Module, generator: torch.Generator) -> nn.Module:
             elif name.endswith("running_var"):
                 buffer.fill_(1.0)
     return fresh
+
+
+def duplicate(network: nn.Module) -> nn.Module:
+    """A copy that shares nothing."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning)  # torch's own, on copying what torch.export made
+        return copy.deepcopy(network)

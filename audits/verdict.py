@@ -75,7 +75,7 @@ def settle(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         if finding.role == "validity" and finding.decision != "pass"
     }
     return tuple(
-        replace(finding, decision="void", note=f"{_VOIDED}; {finding.note}")
+        replace(finding, decision="void", note=f"{_VOIDED}; {finding.note.removeprefix(f'{_VOIDED}; ')}")
         if finding.statistic != UNTESTED
         and finding.role != "validity"
         and AUDITS[finding.audit].relies_on in invalid - {""}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from torch import nn
 
-from audits import AUDITS, load_suite
+from audits import AUDITS, AuditData, Suite, load_suite, run_suite
 from selfnas.errors import InputError
 
 SHIPPED = Path(load_suite.__code__.co_filename).parent / "suites" / "baseline.yaml"
@@ -26,7 +28,7 @@ audits:
 """
 
 
-def load(tmp_path: Path, text: str) -> object:
+def load(tmp_path: Path, text: str) -> Suite:
     """The suite that the text is."""
     path = tmp_path / "mine.yaml"
     path.write_text(text)
@@ -67,6 +69,61 @@ def test_mistakes_are_located(tmp_path: Path, old: str, new: str, message: str) 
         load(tmp_path, GOOD.replace(old, new))
 
 
+PLANTS = """\
+plants:
+  - task: digits
+    nuisances:
+      - {name: corner, region: [[0, 2], [0, 2]]}
+    triggers:
+      - {name: sticker, region: [[6, 8], [6, 8]], value: 4.0, target: 0}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("name: corner", "nam: corner", r"mine\.yaml:15:10: unknown key 'nam'"),
+        ("[[0, 2], [0, 2]]", "[[0, 2, 3]]", r"mine\.yaml:15:24: region: a region is one \[start, stop\]"),
+        ("target: 0", "target: -1", r"mine\.yaml:17:\d+: target"),
+        ("value: 4.0", "value: .inf", r"mine\.yaml:17:\d+: value"),
+        ("  - task: digits\n", "  - task: digits\n  - task: digits\n", r"mine\.yaml:14:5: task 'digits' appears twice"),
+    ],
+)
+def test_mistakes_in_plants_are_located(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """Nuisances and triggers of a suite are checked like the rest."""
+    with pytest.raises(InputError, match=message):
+        load(tmp_path, GOOD + PLANTS.replace(old, new))
+
+
+def test_plants_reach_their_task_only(tmp_path: Path, healthy: nn.Module, data: AuditData) -> None:
+    """A suite's nuisances and triggers are tested on the task they name, enter the digest, and must fit."""
+    region = [[0, 2]] * len(data.size)
+    text = GOOD.replace("audit: completeness", "audit: swap").replace("role: validity", "role: gate")
+    text = text.replace("{error: 0.05}", "{follow: 0.1, flip: 0.5}").replace(
+        "{samples: 20, steps: 32}", "{samples: 100}"
+    )
+    plant = f"plants:\n  - task: toy\n    nuisances: [{{name: extra, region: {region}}}]\n"
+    with_plant, without = load(tmp_path, text + plant), load(tmp_path, text)
+    assert with_plant.digest != without.digest
+    for task, expected in (("toy", {"start", "corner", "extra"}), ("other", {"start", "corner"})):
+        found = run_suite(healthy, replace(data, task=task), with_plant, seed=0)
+        named = {finding.subject for finding in found} - {""}
+        assert named <= expected
+        assert ("extra" in named) == (task == "toy")
+    outside = load(tmp_path, text + plant.replace("2]", "99]"))
+    with pytest.raises(InputError, match=r"nuisance 'extra': region .* does not fit"):
+        run_suite(healthy, replace(data, task="toy"), outside, seed=0)
+
+
+def test_attribution_gates_need_their_instrument_tested(tmp_path: Path) -> None:
+    """Relevance by occlusion gates only where occlusion itself is put to the test."""
+    relevance = (
+        "  - audit: relevance\n    role: gate\n    thresholds: {gain: 0}\n    settings: {samples: 20, untrained: 4}\n"
+    )
+    with pytest.raises(InputError, match=r"mine\.yaml:12:5: audit 'relevance' relies on occlusion.*add faithfulness"):
+        load(tmp_path, GOOD + relevance)
+
+
 def test_all_mistakes_at_once(tmp_path: Path) -> None:
     """Not only the first."""
     with pytest.raises(InputError) as caught:
@@ -85,11 +142,11 @@ def test_unknown_and_missing_suites(tmp_path: Path) -> None:
 def test_digest_follows_the_meaning(tmp_path: Path) -> None:
     """Name, order and spelling do not change it; a threshold, a role or a sample count does."""
     head, first, second = GOOD.partition("  - audit: skill")[0], *_entries()
-    digest = load(tmp_path, GOOD).digest  # type: ignore[attr-defined]
+    digest = load(tmp_path, GOOD).digest
     same = (head + second + first).replace("mine", "other").replace("samples: 200", "samples: 200.0")
-    assert load(tmp_path, same).digest == digest  # type: ignore[attr-defined]
+    assert load(tmp_path, same).digest == digest
     for old, new in (("0.05", "0.06"), ("steps: 32", "steps: 33"), ("role: validity", "role: advisory")):
-        assert load(tmp_path, GOOD.replace(old, new)).digest != digest  # type: ignore[attr-defined]
+        assert load(tmp_path, GOOD.replace(old, new)).digest != digest
 
 
 def _entries() -> tuple[str, str]:

@@ -1,0 +1,114 @@
+"""`selfnas audits list|calibrate|run`: each parses, calls one function, prints. Heavy imports wait until one is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="The audit suite: what it measures, what it catches, one network audited.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_Suite = Annotated[str, typer.Option("--suite", help="Name of a shipped suite, or a YAML file.")]
+
+
+@app.command("list")
+def list_audits(suite: _Suite = "baseline") -> None:
+    """Every audit of a suite: role, thresholds, cost, what it caught of the planted defects, what it misses."""
+    from audits.listing import listing
+    from audits.suite import load_suite
+
+    print(listing(load_suite(suite)))
+
+
+@app.command()
+def calibrate(
+    suite: Annotated[
+        str, typer.Argument(metavar="SUITE", help="Name of a shipped suite, or a YAML file.")
+    ] = "baseline",
+    tasks: Annotated[
+        str, typer.Option(help="Which of digits, mnist5k, mnist1d to train on; .npz files work too.")
+    ] = "digits,mnist5k,mnist1d",
+    choose: Annotated[int, typer.Option(min=1, max=100, help="Seeds for choosing thresholds.")] = 2,
+    report: Annotated[int, typer.Option(min=1, max=100, help="Further seeds for the matrix.")] = 4,
+    records: Annotated[
+        Path | None, typer.Option(help="Keep findings in this file; a calibration that was cut off goes on from it.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The JSON file to write; default: beside the suite.")
+    ] = None,
+) -> None:
+    """Train networks that are known to be bad, audit them, and keep the kill matrix beside the suite."""
+    import sys
+
+    import torch
+
+    from audits.calibration import calibrate as run
+    from audits.calibration import calibration_file, task_specs, write_calibration
+    from audits.listing import matrix_table
+    from audits.suite import load_suite
+
+    torch.set_num_threads(1)
+    loaded = load_suite(suite)
+    calibration = run(
+        loaded,
+        task_specs(tasks.split(",")),
+        choose_seeds=range(1, choose + 1),
+        report_seeds=range(choose + 1, choose + report + 1),
+        base=Path(),
+        records=records,
+        progress=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    path = output or calibration_file(loaded)
+    write_calibration(calibration, path)
+    print(matrix_table(calibration))
+    print(f"written to {path}")
+
+
+@app.command()
+def run(
+    network: Annotated[Path, typer.Argument(metavar="NETWORK.pt2", help="A network saved by torch.export.save.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA.npz", help="x_train, y_train, x_test, y_test.")],
+    suite: _Suite = "baseline",
+    task: Annotated[
+        str, typer.Option(help="Name by which the suite plants nuisances and triggers; default: the data file's stem.")
+    ] = "",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the audits' draws.")] = 0,
+    standardise: Annotated[
+        bool, typer.Option(help="Bring inputs to mean 0 and standard deviation 1 first, as selfnas tasks are.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the card here (Markdown), and figures beside it.")
+    ] = None,
+) -> None:
+    """Audit one exported network: x_train is what it was trained on, x_test what it has never seen.
+
+    Exits with 0 when it is admitted, 1 when it is not.
+    """
+    import torch
+
+    from audits.exported import load_exported
+    from audits.single import audit_file
+    from audits.suite import load_suite
+
+    torch.set_num_threads(1)
+    loaded = load_suite(suite)
+    text, admitted = audit_file(
+        load_exported(network),
+        data,
+        loaded,
+        title=network.name,
+        task=task or data.stem,
+        seed=seed,
+        standardise=standardise,
+        output=output,
+    )
+    print(text)
+    raise typer.Exit(0 if admitted else 1)

@@ -1,0 +1,84 @@
+"""Nuisances and triggers that a suite adds to a task: known to the audits, not to the task, so not to the search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from pydantic import Field
+
+from audits.data import AuditData, Trigger
+from selfnas.documents import StrictModel
+from selfnas.tasks import Nuisance
+from selfnas.transforms import NuisanceSpec
+
+__all__ = ["PlantSpec", "Plants", "with_plants"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plants:
+    """What a suite adds to one task.
+
+    Attributes:
+        task: the task's name.
+        nuisances: regions whose influence is tested.
+        triggers: patches to fire at networks.
+    """
+
+    task: str
+    nuisances: tuple[Nuisance, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
+
+    def meaning(self) -> dict[str, object]:
+        """For the suite's digest."""
+        return {
+            "nuisances": sorted([each.name, [list(pair) for pair in each.region]] for each in self.nuisances),
+            "triggers": sorted(
+                [each.name, [list(pair) for pair in each.region], float(each.value), each.target]
+                for each in self.triggers
+            ),
+        }
+
+
+class TriggerSpec(NuisanceSpec):
+    """A trigger as written in a suite."""
+
+    value: Annotated[float, Field(allow_inf_nan=False)]
+    target: Annotated[int, Field(ge=0)]
+
+    def trigger(self) -> Trigger:
+        """The value it stands for, not yet checked against an input."""
+        return Trigger(name=self.name, region=self.nuisance().region, value=self.value, target=self.target)
+
+
+class PlantSpec(StrictModel):
+    """The plants of one task as written in a suite."""
+
+    task: str
+    nuisances: list[NuisanceSpec] = Field(default_factory=list)
+    triggers: list[TriggerSpec] = Field(default_factory=list)
+
+    def plants(self) -> Plants:
+        """The value it stands for."""
+        return Plants(
+            task=self.task,
+            nuisances=tuple(spec.nuisance() for spec in self.nuisances),
+            triggers=tuple(spec.trigger() for spec in self.triggers),
+        )
+
+
+def with_plants(data: AuditData, plants: Sequence[Plants]) -> AuditData:
+    """The data with what is planted for its task.
+
+    Raises:
+        InputError: a region outside the input, a target that is no class, or a name that the data have already.
+    """
+    for each in plants:
+        if data.task and each.task == data.task:
+            data = replace(
+                data,
+                nuisances=(*data.nuisances, *each.nuisances),
+                triggers=(*data.triggers, *each.triggers),
+            )
+    return data
