@@ -128,7 +128,7 @@ def test_redecides_with_other_thresholds(findings: tuple[Finding, ...], suite: S
 
 
 def test_calibrates_end_to_end(spec: TaskSpec, suite: Suite, tmp_path: Path) -> None:
-    """Real controls on a task of one's own: caught, counted, stored, read back, the same when continued from records."""
+    """Real controls on a task of one's own: caught, counted, stored; the same when continued from records."""
     records = tmp_path / "records.jsonl"
     told: list[str] = []
     arguments = {
