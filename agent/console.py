@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from agent.state import RunState, TaskState
-from agent.summary import TaskSummary, summarise
+from agent.summary import Accuracy, TaskSummary, summarise
 
-__all__ = ["ConsoleObserver", "results_table"]
+__all__ = ["ConsoleObserver", "guard_table", "results_table", "where_next"]
 
 
 class ConsoleObserver:
@@ -86,7 +88,7 @@ def _line(summary: TaskSummary) -> str:
     if summary.test is None:
         reasons = ", ".join(f"{name} ×{count}" for name, count in summary.by_audit.items()) or "no candidate trained"
         return f"[bold]{escape(summary.task)}[/]: nothing was admitted ({escape(reasons)})"
-    memory = f"; recalled from {', '.join(summary.recalled)}" if summary.recalled else ""
+    memory = f"; recalled from {', '.join(dict.fromkeys(summary.recalled))}" if summary.recalled else ""
     return (
         f"[bold]{escape(summary.task)}[/]: test {summary.test}, {summary.admitted} of {summary.full_trainings} "
         f"finalists admitted, best of {summary.evaluations} evaluations seen at number {summary.evaluations_to_best}"
@@ -95,36 +97,63 @@ def _line(summary: TaskSummary) -> str:
 
 
 def results_table(run: RunState) -> Table:
-    """One row per task of a run."""
-    table = Table(title=f"run {run.number}", header_style="bold", show_lines=True)
-    for name in (
+    """Accuracies, one row per task of a run; fits 80 columns."""
+    table = Table(title=f"run {run.number}: what was found", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    headers = (
         "task",
-        "evaluations\n(to best)",
-        "validation",
-        "test accuracy [95 %]",
-        "hand-designed cell,\nequal size [95 %]",
-        "share",
-        "parameters\n(hand-designed)",
-        "kept out by rule",
-        "kept out by audit",
-        "recalled from",
-    ):
-        table.add_column(name)
-    for task in run.tasks:
-        row = summarise(task)
+        "to best\n/ evals",
+        "valid\n%",
+        "test accuracy\n% [95 %]",
+        "hand-designed\n% [95 %]",
+        "share\n%",
+        "params",
+    )
+    for name in headers:
+        table.add_column(name, justify="left" if name == "task" else "right", overflow="fold", no_wrap="%" in name)
+    for row in map(summarise, run.tasks):
         table.add_row(
             escape(row.task),
-            f"{row.evaluations} ({row.evaluations_to_best})" + (f"\n{row.failed} failed" if row.failed else ""),
-            "–" if row.validation is None else f"{100 * row.validation:.1f} %",
-            str(row.test or "nothing admitted"),
-            str(row.reference_test or "–"),
-            "–" if row.share_of_reference is None else f"{100 * row.share_of_reference:.0f} %",
-            "–" if row.params is None else f"{row.params:,}\n({row.reference_params or 0:,})",
-            escape("\n".join(f"{name} {count}" for name, count in row.by_rule.items()) or "–"),
-            escape("\n".join(f"{name} {count}" for name, count in row.by_audit.items()) or "–"),
-            escape("\n".join(row.recalled) or "–") + ("\n[green]gave the winner[/]" if row.winner_was_recalled else ""),
+            f"{row.evaluations_to_best}/{row.evaluations}" + (f"\n{row.failed} failed" if row.failed else ""),
+            "–" if row.validation is None else f"{100 * row.validation:.1f}",
+            "nothing admitted" if row.test is None else _percent(row.test),
+            "–" if row.reference_test is None else _percent(row.reference_test),
+            "–" if row.share_of_reference is None else f"{100 * row.share_of_reference:.0f}",
+            "–" if row.params is None else f"{row.params:,}",
+        )
+    table.caption = "hand-designed: residual cell of nearly equal size, trained alike"
+    return table
+
+
+def guard_table(run: RunState) -> Table:
+    """What memory gave and what the guard kept out, one row per task of a run; fits 80 columns."""
+    table = Table(
+        title=f"run {run.number}: what was remembered, what was kept out",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for name in ("task", "recalled from", "kept out by rule", "finalists refused\nby audit"):
+        table.add_column(name, overflow="fold")
+    for row in map(summarise, run.tasks):
+        counts = Counter(row.recalled)
+        recalled = [f"{name}" + (f" ×{count}" if count > 1 else "") for name, count in counts.items()]
+        if row.winner_was_recalled:
+            recalled.append("[green]gave the winner[/]")
+        table.add_row(
+            escape(row.task),
+            "\n".join(recalled) or "nothing",
+            escape("\n".join(f"{name} {count}" for name, count in row.by_rule.items()) or "none"),
+            escape(
+                f"{row.full_trainings - row.admitted} of {row.full_trainings}"
+                + "".join(f"\n{name} {count}" for name, count in row.by_audit.items())
+            ),
         )
     return table
+
+
+def _percent(accuracy: Accuracy) -> str:
+    low, high = accuracy.interval
+    return f"{100 * accuracy.estimate:.1f} [{100 * low:.1f}–{100 * high:.1f}]"
 
 
 def where_next(home: Path, *, console: Console) -> None:

@@ -274,10 +274,12 @@ class Mirror:
                 serialization_format="pt2",
                 input_example=example,
                 signature=infer_signature(example, output),
-                registered_model_name=name,
                 pip_requirements=[f"torch=={torch.__version__.split('+')[0]}"],
             )
-        version = str(logged.registered_model_version)
+        if not self._client.search_registered_models(f"name = '{name}'"):
+            self._client.create_registered_model(name, description=f"Winners of task {context.task.name}.")
+        made = self._client.create_model_version(name, logged.model_uri, run_id=run, model_id=logged.model_id)
+        version = str(made.version)
         self._client.set_registered_model_alias(name, "admitted", version)
         self._client.set_model_version_tag(name, version, "digest", finalist.digest)
         self._client.update_model_version(

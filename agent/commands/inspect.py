@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from agent.commands.run import task_key
-from agent.console import results_table
+from agent.console import guard_table, results_table
 from agent.home import Home
 from agent.ledger import Ledger
 from agent.life import replay
@@ -39,7 +39,7 @@ def show_status(home: Path) -> None:
     for run in state.runs:
         stream = mapping(run.started["stream"])["stream"]
         console.print(f"run {run.number} of stream {escape(str(stream))}: {'finished' if run.finished else 'cut off'}")
-        console.print(results_table(run))
+        console.print(results_table(run), guard_table(run))
 
 
 def show_verification(home: Path) -> bool:

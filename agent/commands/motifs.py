@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -11,7 +12,8 @@ from rich.table import Table
 from agent.commands.inspect import open_life
 from agent.home import Home
 from agent.life import replay
-from agent.state import LifeState, Motif, TaskState, items, mapping, number
+from agent.state import LifeState, Motif, TaskState, items, mapping
+from audits import Finding
 from selfnas.errors import InputError
 
 __all__ = ["export", "show_motif", "show_motifs"]
@@ -26,20 +28,13 @@ def show_motifs(home: Path, *, task: str | None) -> None:
     if not chosen:
         console.print("the library is empty" if not library else f"nothing was admitted on task {escape(str(task))}")
         return
-    table = Table(header_style="bold")
-    for name in ("digest", "task", "run", "validation", "test", "parameters", "architecture"):
-        table.add_column(name, no_wrap=name == "digest", overflow="fold")
     for motif in chosen:
-        table.add_row(
-            motif.digest[:12],
-            escape(motif.task),
-            str(motif.run),
-            f"{100 * motif.validation:.1f} %",
-            f"{100 * motif.test:.1f} %",
-            f"{motif.params:,}",
-            escape(motif.architecture),
+        console.print(
+            f"[bold]{motif.digest[:12]}[/]  {escape(motif.task)}, run {motif.run}: "
+            f"validation {100 * motif.validation:.1f} %, test {100 * motif.test:.1f} %, {motif.params:,} parameters",
+            soft_wrap=True,
         )
-    console.print(table)
+        console.print(f"  {escape(motif.architecture)}", soft_wrap=True, highlight=False)
 
 
 def show_motif(home: Path, digest: str) -> None:
@@ -61,22 +56,13 @@ def show_motif(home: Path, digest: str) -> None:
         console.print(f"weights: {Home(home).weights / (motif.weights_sha256 + '.safetensors')}", soft_wrap=True)
         console.print(f"pictures: {Home(home).pictures(motif.run, motif.task) / motif.digest[:12]}", soft_wrap=True)
         audited = task.finalist(motif.digest).audited or {}
-        table = Table(title="audits", header_style="bold")
-        for name in ("audit", "statistic", "estimate", "95 % interval", "n", "threshold", "decision", "role"):
-            table.add_column(name)
+        table = Table(title="audits", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        for name in ("finding", "estimate [95 %]", "n", "limit", "decision", "role"):
+            table.add_column(name, overflow="fold")
         for record in items(audited.get("findings", [])):
-            finding = mapping(record)
-            low, high = finding["low"], finding["high"]
-            table.add_row(
-                str(finding["audit"]) + (f" ({finding['subject']})" if finding["subject"] else ""),
-                str(finding["statistic"]),
-                "–" if finding["estimate"] is None else f"{number(finding['estimate']):.3f}",
-                "–" if low is None or high is None else f"{number(low):.3f} … {number(high):.3f}",
-                str(finding["n"]),
-                f"{number(finding['threshold']):g}",
-                str(finding["decision"]),
-                str(finding["role"]),
-            )
+            finding = Finding.from_record(mapping(record))
+            table.add_row(escape(finding.label), _interval(finding), str(finding.n), f"{finding.threshold:g}",
+                          finding.decision, finding.role)  # fmt: skip
         console.print(table)
         console.print(f"certificate: {escape(motif.certificate)}", soft_wrap=True)
 
@@ -106,6 +92,12 @@ def export(home: Path, digest: str, output: Path) -> None:
         raise InputError(f"{output}: cannot be written: {(error.strerror or str(error)).lower()}") from error
     sizes = ", ".join(map(str, ("b", shape.channels, *shape.size)))
     print(f"{output}: ({sizes}) float32 -> (b, {shape.classes}) logits; torch.export.load reads it")
+
+
+def _interval(finding: Finding) -> str:
+    if finding.estimate is None or finding.low is None or finding.high is None:
+        return "–"
+    return f"{finding.estimate:.3f} [{finding.low:.3f}, {finding.high:.3f}]"
 
 
 def _find(state: LifeState, digest: str) -> list[Motif]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from agent.console import ConsoleObserver, results_table, where_next
+from agent.console import ConsoleObserver, guard_table, results_table, where_next
 from agent.home import Home, hold
 from agent.ledger import Ledger
 from agent.pictures import draw_task
@@ -67,7 +67,7 @@ def live(stream: Path, *, home: Path, overrides: Sequence[str], workers: int | N
                 finished = life.run()
             with console.status("writing pictures and MLflow records"):
                 after.wait()
-            console.print(results_table(finished))
+            console.print(results_table(finished), guard_table(finished))
             where_next(home, console=console)
             after.tell(console)
 
