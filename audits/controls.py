@@ -219,8 +219,8 @@ CONTROLS: dict[str, Control] = {
     "untrained": Control(name="untrained", defect="weights as they were drawn", make=_untrained),
     "undertrained": Control(
         name="undertrained",
-        defect="one pass over 15 % of the training set",
-        make=lambda bench: _trained(bench, epochs=1, fraction=0.15),
+        defect="one pass over 30 % of the training set",
+        make=lambda bench: _trained(bench, epochs=1, fraction=0.3),
     ),
     "memorised": Control(
         name="memorised",

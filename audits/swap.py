@@ -21,34 +21,37 @@ _POOL = 1_000  # training inputs that may be donors; bounds the table of draws
 def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measurement]:
     """For every nuisance: how often a foreign region carries its class along, and how often it changes the answer.
 
-    Each audit input gets the region of one training input of another class: a shortcut was learned from what the
-    region shows in training, and the audit split may have been made without it. Only pairs whose regions differ count;
-    for `follow` only those whose prediction was not the donor's class already. An audit input enters once, so the
-    counts are binomial given the network.
+    Each audit input gets, in turn, the region of a few training inputs of other classes: a shortcut was learned from
+    what the region shows in training, and the audit split may have been made without it. An input counts as following
+    when any donor takes the prediction to its own class, as flipping when any changes it. Each audit input is one
+    observation, so the counts are binomial given the network. Donors whose region is the same are left out, for
+    `follow` also those whose class was predicted before.
     """
     data = examinee.data
     chosen = examinee.sample(len(data.x), int(settings["samples"]), "swap")
     pool = examinee.sample(len(data.x_train), _POOL, "swap", "pool")
     truth, pool_labels = data.y[chosen].cpu(), data.y_train[pool].cpu()
-    before = examinee.predictions()[chosen]
+    x, before = data.x[chosen], examinee.predictions()[chosen]
     found = []
     for nuisance in data.nuisances:
-        donors = draw_donors(truth, pool_labels, examinee.generator("swap", nuisance.name))
-        targets = (donors >= 0).nonzero().flatten()
-        x = data.x[chosen[targets]]
-        changed = swapped(x, data.x_train[pool[donors[targets]]], nuisance)
-        differs = (changed != x).flatten(1).any(1).cpu()
-        after = examinee.logits(changed).argmax(1) if len(targets) else truth[targets]
-        label, prior = pool_labels[donors[targets]], before[targets]
-        found.extend(_measurements(nuisance.name, differs, prior, after, label))
+        donors = draw_donors(truth, pool_labels, int(settings["donors"]), examinee.generator("swap", nuisance.name))
+        followed, flipped = [], []  # per donor: 1 yes, 0 no, -1 tells nothing
+        for column in donors.T:
+            changed = swapped(x, data.x_train[pool[column]], nuisance)
+            differs = (changed != x).flatten(1).any(1).cpu() & (column >= 0)
+            after = examinee.logits(changed).argmax(1)
+            label = pool_labels[column]
+            followed.append(torch.where(differs & (before != label), (after == label).long(), -1))
+            flipped.append(torch.where(differs, (after != before).long(), -1))
+        found.extend(_measurements(nuisance.name, torch.stack(followed), torch.stack(flipped)))
     return found
 
 
-def draw_donors(labels: Tensor, pool: Tensor, generator: torch.Generator) -> Tensor:
-    """`(b,)` for each of `labels` the index of an entry of `pool` with another label, uniformly; -1 if none has."""
+def draw_donors(labels: Tensor, pool: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """`(b, count)` for each of `labels` distinct entries of `pool` with another label; -1 where none is left."""
     other = labels[:, None] != pool[None, :]
     draws = torch.rand(other.shape, generator=generator).masked_fill(~other, -1.0)
-    best = draws.max(1)
+    best = draws.topk(min(count, len(pool)), dim=1)
     return torch.where(best.values < 0, -1, best.indices)
 
 
@@ -60,16 +63,16 @@ def swapped(x: Tensor, donors: Tensor, nuisance: NuisanceRegion) -> Tensor:
     return result
 
 
-def _measurements(name: str, differs: Tensor, prior: Tensor, after: Tensor, label: Tensor) -> list[Measurement]:
-    eligible = differs & (prior != label)
-    follow, n_follow = int((after == label)[eligible].sum()), int(eligible.sum())
-    flip, n_flip = int((after != prior)[differs].sum()), int(differs.sum())
-    note = f"{follow} of {n_follow} predictions followed the region, {flip} of {n_flip} changed"
-    if n_flip < len(differs):
-        note += f"; in {len(differs) - n_flip} pairs the region was the same"
+def _measurements(name: str, followed: Tensor, flipped: Tensor) -> list[Measurement]:
     result = []
-    for statistic, count, n in (("follow", follow, n_follow), ("flip", flip, n_flip)):
+    notes = {"follow": "followed the region of some donor", "flip": "changed for some donor"}
+    for statistic, outcomes in (("follow", followed), ("flip", flipped)):
+        best = outcomes.max(0).values
+        count, n = int((best == 1).sum()), int((best >= 0).sum())
         low, high = intervals.binomial(count, n)
+        note = f"{count} of {n} predictions {notes[statistic]}, {len(outcomes)} donors each"
+        if n < len(best):
+            note += f"; for {len(best) - n} inputs no donor's region was of use (the region was the same)"
         estimate = count / n if n else None
         result.append(
             Measurement(subject=name, statistic=statistic, estimate=estimate, low=low, high=high, n=n, note=note)
@@ -85,14 +88,19 @@ AUDIT = Audit(
     name="swap",
     measure=measure,
     statistics=(
-        Statistic(name="follow", bound="ceiling", meaning="predictions that turn to the class the region came from"),
-        Statistic(name="flip", bound="ceiling", meaning="predictions that change at all"),
+        Statistic(
+            name="follow", bound="ceiling", meaning="inputs whose prediction turns to the class a region came from"
+        ),
+        Statistic(name="flip", bound="ceiling", meaning="inputs whose prediction changes at all"),
     ),
-    settings=(Setting(name="samples", low=20, high=2_000),),
+    settings=(
+        Setting(name="samples", low=20, high=2_000),
+        Setting(name="donors", low=1, high=20),
+    ),
     subjects=_subjects,
     aims=("shortcut", "shortcut-90"),
     catches="a shortcut through a region that somebody named, full or partial",
     misses="every shortcut that nobody named, and one spread over the whole input",
     source="counterfactual intervention on the input; passes by equivalence only (Lakens 2017)",
-    cost="50 ms a region",
+    cost="80 ms a region",
 )

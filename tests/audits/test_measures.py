@@ -70,16 +70,17 @@ def test_tiles_follow_the_region() -> None:
 
 
 def test_donors_are_of_another_class() -> None:
-    """Uniform over all of another class, -1 where there is none."""
+    """Uniform over all of another class, each at most once, -1 where none is left."""
     labels, pool = torch.tensor([0, 1, 2, 0]), torch.tensor([0, 0, 1])
     seen = set()
     for seed in range(60):
-        donors = draw_donors(labels, pool, torch.Generator().manual_seed(seed))
-        assert donors[0] == donors[3] == 2
-        assert int(donors[1]) in (0, 1)
-        seen.add(int(donors[2]))
+        donors = draw_donors(labels, pool, 2, torch.Generator().manual_seed(seed))
+        assert donors[0].tolist() == donors[3].tolist() == [2, -1]
+        assert sorted(donors[1].tolist()) == [0, 1]
+        assert len(set(donors[2].tolist())) == 2
+        seen.add(int(donors[2, 0]))
     assert seen == {0, 1, 2}
-    assert draw_donors(torch.tensor([1]), torch.tensor([1, 1]), torch.Generator()).tolist() == [-1]
+    assert draw_donors(torch.tensor([1]), torch.tensor([1, 1]), 1, torch.Generator()).tolist() == [[-1]]
 
 
 def test_swapping_touches_the_region_only(data: AuditData) -> None:

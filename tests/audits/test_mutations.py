@@ -16,7 +16,7 @@ from audits import AuditData
 from audits.examinee import Examinee, evaluation_mode
 from audits.matrix import Observation
 
-SETTINGS = {"samples": 160.0, "train_samples": 400.0, "untrained": 6.0, "steps": 32.0, "orders": 2.0}
+SETTINGS = {"samples": 160.0, "train_samples": 400.0, "untrained": 6.0, "donors": 4.0, "steps": 32.0, "orders": 2.0}
 
 
 def mutated(name: str, old: str, new: str) -> ModuleType:
@@ -77,8 +77,8 @@ def scores_right_answers(module: ModuleType, nets: SimpleNamespace) -> None:
 
 def follows_the_donor(module: ModuleType, nets: SimpleNamespace) -> None:
     """A shortcut network's answers go where the region came from, a sound network's do not."""
-    assert measured(module, nets.shortcut, nets.biased)["follow"] > 0.5
-    assert measured(module, nets.healthy, nets.fair)["follow"] < 0.05
+    assert measured(module, nets.shortcut, nets.biased)["follow"] > 0.9
+    assert measured(module, nets.healthy, nets.fair)["follow"] < 0.1
 
 
 def compares_with_strangers(module: ModuleType, nets: SimpleNamespace) -> None:
@@ -162,8 +162,8 @@ MUTATIONS: list[tuple[str, str, str, str, Callable[[ModuleType, SimpleNamespace]
     (
         "labels shuffled: donors",
         "audits.swap",
-        "pool_labels[donors[targets]], before[targets]",
-        "pool_labels[donors[targets].roll(1)], before[targets]",
+        "label = pool_labels[column]",
+        "label = pool_labels[column.roll(1)]",
         follows_the_donor,
     ),
     (

@@ -100,7 +100,7 @@ def test_plants_reach_their_task_only(tmp_path: Path, healthy: nn.Module, data: 
     region = [[0, 2]] * len(data.size)
     text = GOOD.replace("audit: completeness", "audit: swap").replace("role: validity", "role: gate")
     text = text.replace("{error: 0.05}", "{follow: 0.1, flip: 0.5}").replace(
-        "{samples: 20, steps: 32}", "{samples: 100}"
+        "{samples: 20, steps: 32}", "{samples: 100, donors: 2}"
     )
     plant = f"plants:\n  - task: toy\n    nuisances: [{{name: extra, region: {region}}}]\n"
     with_plant, without = load(tmp_path, text + plant), load(tmp_path, text)
