@@ -1,0 +1,76 @@
+"""A cell as the referee sees it: a networkx graph, its paths listed one by one, and what is live."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import networkx as nx
+
+from constraints.syntax import End
+from selfnas.cell import Cell
+
+__all__ = ["GraphView", "Path"]
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One path: its nodes in order, and the operations on its edges."""
+
+    nodes: tuple[int, ...]
+    operations: tuple[str, ...]
+
+    @property
+    def length(self) -> int:
+        """Number of edges."""
+        return len(self.operations)
+
+
+class GraphView:
+    """Questions about one cell, answered by looking."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.graph: nx.DiGraph[int] = nx.DiGraph()
+        self.graph.add_nodes_from(range(cell.nodes))
+        for edge in cell.edges:
+            self.graph.add_edge(edge.source, edge.target, operation=edge.operation)
+        self.inputs = frozenset(range(cell.inputs))
+        self.outputs = frozenset(cell.outputs)
+        self._paths: dict[int, list[Path]] = {}
+
+    def operation(self, source: int, target: int) -> str:
+        """What a present edge carries."""
+        return str(self.graph.edges[source, target]["operation"])
+
+    def ends(self, end: End) -> frozenset[int]:
+        """The nodes that an end stands for."""
+        return {"input": self.inputs, "output": self.outputs}.get(end.kind, frozenset({end.number}))
+
+    def between(self, starts: Iterable[int], stops: Iterable[int]) -> Iterator[Path]:
+        """Every path from one of some nodes to one of others; a node reaches itself by a path of no edges."""
+        wanted = set(stops)
+        for start in starts:
+            for path in self._from(start):
+                if path.nodes[-1] in wanted:
+                    yield path
+
+    @functools.cached_property
+    def live(self) -> frozenset[tuple[int, int]]:
+        """The edges on some path from an input to an output."""
+        return frozenset(
+            edge
+            for path in self.between(self.inputs, self.outputs)
+            for edge in zip(path.nodes[:-1], path.nodes[1:], strict=True)
+        )
+
+    def _from(self, start: int) -> list[Path]:
+        """Every path that starts at a node."""
+        if start not in self._paths:
+            found = [Path((start,), ())]
+            for path in found:  # grows while it is read
+                for following in self.graph.successors(path.nodes[-1]):
+                    operation = self.operation(path.nodes[-1], following)
+                    found.append(Path((*path.nodes, following), (*path.operations, operation)))
+            self._paths[start] = found
+        return self._paths[start]

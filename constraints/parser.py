@@ -1,0 +1,141 @@
+"""From the text of an expression to a parse tree, or to problems with their offset; the door to Lark.
+
+What the words mean is settled in `resolve.py`. Length and nesting are bounded here, so that no text a person (or a
+fuzzer) writes costs more than a few milliseconds or runs into Python's recursion limit.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Literal
+
+from selfnas.errors import suggestion
+
+if TYPE_CHECKING:
+    from lark import Lark, Token, Tree
+
+__all__ = ["MAX_LENGTH", "MAX_NESTING", "Fault", "parse"]
+
+MAX_LENGTH = 4_000  # characters of one expression; the longest that ships has under 200
+MAX_NESTING = 32  # open brackets and `not` in one expression; each costs a few Python frames later on
+
+_OPENERS = re.compile(r"[({]|\bnot\b|\bimplies\b")
+
+# What a reader of an error message calls the tokens of the grammar.
+_READABLE = {
+    "INT": "a whole number",
+    "DECIMAL": "a number",
+    "NAME": "a name",
+    "WORD": "a name",
+    "UNIT": "a unit",
+    "FIELD": "old.<field> or new.<field>",
+    "COMPARISON": "a comparison",
+    "EQUALITY": "== or !=",
+    "SIGN": "+ or -",
+    "SIDE": "max or min",
+    "FAN": "fan_in or fan_out",
+    "LINK": "then or before",
+    "COST": "params, macs or activation_bytes",
+    "TEXT_FIELD": "space or cell",
+    "NUMBER_FIELD": "dimensions, task_channels, classes, size, width or cells_per_stage",
+}
+_WORDS = ("max", "min", "fan_in", "fan_out", "then", "before", "params", "macs", "activation_bytes", "space", "cell")
+_FIELDS = ("dimensions", "task_channels", "classes", "size", "width", "cells_per_stage")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong in an expression, at which character (0-based)."""
+
+    offset: int
+    message: str
+
+
+def parse(text: str, start: Literal["condition", "when"]) -> Tree[Token] | Fault:
+    """Parse a condition or a `when`.
+
+    Example:
+        >>> parse("depth <= ", "condition")
+        Fault(offset=9, message='the expression ends where a number was expected')
+    """
+    if len(text) > MAX_LENGTH:
+        return Fault(MAX_LENGTH, f"an expression has at most {MAX_LENGTH:,} characters, not {len(text):,}")
+    openers = list(_OPENERS.finditer(text))
+    if len(openers) > MAX_NESTING and _nesting(text) > MAX_NESTING:
+        return Fault(openers[MAX_NESTING].start(), f"brackets, 'not' and 'implies' nest at most {MAX_NESTING} deep")
+    from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+
+    try:
+        return _grammar().parse(text, start=start)
+    except UnexpectedToken as error:
+        return _unexpected(str(error.token), error.token.type == "$END", _position(error, text), error.accepts)
+    except UnexpectedCharacters as error:
+        word = re.match(r"[\w.\-]+|.", text[error.pos_in_stream :], re.S)
+        return _unexpected(word[0] if word else "", False, error.pos_in_stream or 0, error.allowed)
+
+
+@functools.cache
+def _grammar() -> Lark:
+    from lark import Lark
+
+    text = resources.files("constraints").joinpath("grammar.lark").read_text(encoding="utf-8")
+    return Lark(text, parser="lalr", start=["condition", "when"], propagate_positions=True, maybe_placeholders=True)
+
+
+def _nesting(text: str) -> int:
+    """An upper bound of how deep the tree gets: brackets open at once, plus every `not` and `implies`."""
+    deepest = depth = words = 0
+    for match in re.finditer(r"[({})]|\bnot\b|\bimplies\b", text):
+        if match[0] in "({":
+            depth += 1
+        elif match[0] in "})":
+            depth -= 1
+        else:
+            words += 1
+        deepest = max(deepest, depth + words)
+    return deepest
+
+
+def _position(error: object, text: str) -> int:
+    position = getattr(error, "pos_in_stream", None)
+    token = getattr(error, "token", None)
+    if token is not None and token.type == "$END":
+        return len(text)
+    return position if isinstance(position, int) else len(text)
+
+
+def _unexpected(word: str, at_end: bool, offset: int, accepts: set[str] | None) -> Fault:
+    wanted = sorted(accepts or ())
+    known = sorted(_literals(wanted))
+    readable = sorted({_READABLE.get(name, "") for name in wanted} - {""}) + [repr(word) for word in known]
+    if "a whole number" in readable and "a number" in readable:
+        readable.remove("a whole number")
+    listed = (
+        ", ".join(readable[:-1]) + (" or " if len(readable) > 1 else "") + (readable[-1] if readable else "nothing")
+    )
+    if at_end:
+        return Fault(offset, f"the expression ends where {listed} was expected")
+    words = [item for item in known if item.isidentifier()]
+    for name, more in (("SIDE", _WORDS[:2]), ("FAN", _WORDS[2:4]), ("LINK", _WORDS[4:6]), ("COST", _WORDS[6:9])):
+        words += list(more) if name in wanted else []
+    words += list(_WORDS[9:]) if "TEXT_FIELD" in wanted else []
+    words += list(_FIELDS) if "NUMBER_FIELD" in wanted else []
+    near = suggestion(word, words) if words else ""
+    if near.startswith("; did you mean"):
+        return Fault(offset, f"unknown word {word!r}{near}")
+    return Fault(offset, f"unexpected {word!r}: expected {listed}")
+
+
+def _literals(names: list[str]) -> set[str]:
+    """The fixed spellings behind terminal names such as WHERE or LPAR."""
+    from lark.lexer import PatternStr
+
+    patterns = {terminal.name: terminal.pattern for terminal in _grammar().terminals}
+    return {
+        patterns[name].value
+        for name in names
+        if name in patterns and name not in _READABLE and isinstance(patterns[name], PatternStr)
+    }

@@ -1,0 +1,116 @@
+"""Rules of scope `policy`: a change of the search policy judged by Z3 and by the referee."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from constraints.certificate import Certificate, verdict_of
+from constraints.decision import Decision, decision_from, join
+from constraints.referee import VERSION, judge_policy
+from constraints.rules import LANGUAGE, ConstraintSet, Rule
+from constraints.syntax import Condition, Constant, Linear, Node, PolicyField, walk
+
+__all__ = ["decide_policy", "policy_digest", "policy_fields"]
+
+
+def decide_policy(
+    set_: ConstraintSet, old: Mapping[str, int], new: Mapping[str, int], *, previous: str = ""
+) -> Decision:
+    """Whether the search policy may change from `old` to `new`.
+
+    A field that a rule names and a policy lacks leaves that rule, and so the change, undecided.
+    """
+    from constraints.solver import version
+
+    rules = set_.of_scope("policy")
+    fields = policy_fields(rules)
+    named = {
+        side: {name: int(values[name]) for name in fields if name in values}
+        for side, values in (("old", old), ("new", new))
+    }
+    subject = json.dumps(named, sort_keys=True, separators=(",", ":"))
+    letters, reason = [], ""
+    for rule in rules:
+        try:
+            letters.append(join([_solve(rule, old, new)], judge_policy([rule], old, new), [True]))
+        except KeyError as error:
+            letters.append("u")
+            reason = reason or f"the policy has no field {error}, which rule {rule.id!r} needs"
+        except Exception as error:  # noqa: BLE001 - a broken engine must close the gate, never open it
+            letters.append("u")
+            reason = reason or f"{type(error).__name__}: {error}"
+    certificate = Certificate(
+        guard=policy_digest(set_),
+        subject=subject,
+        digest=hashlib.sha256(subject.encode()).hexdigest(),
+        shape="",
+        rules="".join(letters),
+        verdict=verdict_of("".join(letters)),
+        engines=MappingProxyType({"referee": VERSION, "z3": version()}),
+        previous=previous,
+        reason=reason,
+    )
+    return decision_from(certificate, rules)
+
+
+def policy_digest(set_: ConstraintSet) -> str:
+    """SHA-256 over the meaning of a set's policy rules, in hexadecimal."""
+    record = {"language": LANGUAGE, "policy": [rule.meaning for rule in set_.of_scope("policy")]}
+    return hashlib.sha256(json.dumps(record, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def policy_fields(rules: Sequence[Rule]) -> tuple[str, ...]:
+    """Every field that some rule names, sorted."""
+    return tuple(sorted({name for rule in rules for _, name in _named(rule)}))
+
+
+def _named(rule: Rule) -> set[tuple[str, str]]:
+    return {(part.side, part.name) for part in walk(rule.condition) if isinstance(part, PolicyField)}
+
+
+def _solve(rule: Rule, old: Mapping[str, int], new: Mapping[str, int]) -> bool | None:
+    import z3
+
+    context = z3.Context()
+    solver = z3.SimpleSolver(ctx=context)
+    solver.set("rlimit", 1_000_000)  # linear arithmetic over fixed numbers takes hundreds
+    variables = {name: z3.Int(".".join(name), context) for name in sorted(_named(rule))}
+    for (side, name), variable in variables.items():
+        solver.add(variable == int((old if side == "old" else new)[name]))
+    passes = z3.Bool("passes", context)
+    condition = _translate(z3, context, rule.condition, variables)
+    solver.add(passes == (z3.Not(condition) if rule.forbids else condition))
+    if solver.check() != z3.sat:
+        return None
+    value = solver.model()[passes]
+    return True if z3.is_true(value) else False if z3.is_false(value) else None
+
+
+def _translate(z3: Any, context: Any, condition: Condition, variables: Mapping[tuple[str, str], Any]) -> Any:
+    if isinstance(condition, Constant):
+        return z3.BoolVal(condition.value, context)
+    if isinstance(condition, Node):
+        items = [_translate(z3, context, item, variables) for item in condition.items]
+        if condition.operator == "not":
+            return z3.Not(items[0])
+        return z3.And(items) if condition.operator == "and" else z3.Or(items)
+    if not isinstance(condition, Linear):
+        raise TypeError(f"{type(condition).__name__} is not a condition on a policy")
+    total: Any = z3.IntVal(0, context)
+    for weight, quantity in condition.terms:
+        if not isinstance(quantity, PolicyField):
+            raise TypeError(f"{type(quantity).__name__} is not a field of a policy")
+        total = total + weight * variables[quantity.side, quantity.name]
+    limit = condition.limit
+    return {
+        "<=": total <= limit,
+        "<": total < limit,
+        ">=": total >= limit,
+        ">": total > limit,
+        "==": total == limit,
+        "!=": total != limit,
+    }[condition.comparison]
