@@ -5,9 +5,10 @@ from constraints.certificate import Certificate
 from constraints.decision import Decision
 from constraints.explanation import Blame, Explanation
 from constraints.guard import Guard
+from constraints.loading import load_set
 from constraints.policy import decide_policy
 from constraints.rules import ConstraintSet, Context, Example, PolicyChange, Rule
-from constraints.setfile import load_set, shipped_sets
+from constraints.setfile import shipped_sets
 from constraints.verification import verify_certificate
 
 __all__ = [

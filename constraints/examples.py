@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Annotated
@@ -106,8 +105,3 @@ def _architecture(text: str, spaces: tuple[str, ...]) -> Architecture:
         except ArchitectureError as error:
             fault = fault or error
     raise fault or ArchitectureError("the set is for no space")
-
-
-def placed(example: Example, line: int, column: int) -> Example:
-    """The example with where it stands."""
-    return dataclasses.replace(example, line=line, column=column)

@@ -14,7 +14,7 @@ from constraints.referee import VERSION, judge_policy
 from constraints.rules import LANGUAGE, ConstraintSet, Rule
 from constraints.syntax import Condition, Constant, Linear, Node, PolicyField, walk
 
-__all__ = ["decide_policy", "policy_digest", "policy_fields"]
+__all__ = ["decide_policy", "policy_digest", "policy_fields", "translate"]
 
 
 def decide_policy(
@@ -82,7 +82,7 @@ def _solve(rule: Rule, old: Mapping[str, int], new: Mapping[str, int]) -> bool |
     for (side, name), variable in variables.items():
         solver.add(variable == int((old if side == "old" else new)[name]))
     passes = z3.Bool("passes", context)
-    condition = _translate(z3, context, rule.condition, variables)
+    condition = translate(z3, context, rule.condition, variables)
     solver.add(passes == (z3.Not(condition) if rule.forbids else condition))
     if solver.check() != z3.sat:
         return None
@@ -90,11 +90,12 @@ def _solve(rule: Rule, old: Mapping[str, int], new: Mapping[str, int]) -> bool |
     return True if z3.is_true(value) else False if z3.is_false(value) else None
 
 
-def _translate(z3: Any, context: Any, condition: Condition, variables: Mapping[tuple[str, str], Any]) -> Any:
+def translate(z3: Any, context: Any, condition: Condition, variables: Mapping[tuple[str, str], Any]) -> Any:
+    """A condition on a policy as a Z3 term over its fields."""
     if isinstance(condition, Constant):
         return z3.BoolVal(condition.value, context)
     if isinstance(condition, Node):
-        items = [_translate(z3, context, item, variables) for item in condition.items]
+        items = [translate(z3, context, item, variables) for item in condition.items]
         if condition.operator == "not":
             return z3.Not(items[0])
         return z3.And(items) if condition.operator == "and" else z3.Or(items)

@@ -32,7 +32,7 @@ def place_in_value(text: str, place: Sequence[str | int], offset: int) -> tuple[
         node = _child(node, step)
     if not isinstance(node, ScalarNode):
         return None
-    value = str(node.value)
+    value = str(node.value).replace("\a", "")  # the round-trip loader marks folds so
     wanted = sum(not character.isspace() for character in value[:offset])
     index, end = node.start_mark.index, node.end_mark.index
     if node.style in ("|", ">"):

@@ -67,6 +67,7 @@ class Rule:
         why: the reason for it.
         message: what a person is told when it fires.
         examples: what the author expects.
+        implied_by: rules that together make it redundant somewhere, as its author knows; lint confirms it.
         origin: the file it comes from.
     """
 
@@ -79,6 +80,7 @@ class Rule:
     why: str
     message: str
     examples: tuple[Example, ...] = ()
+    implied_by: tuple[str, ...] = ()
     origin: str = ""
 
     @property

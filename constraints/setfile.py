@@ -1,35 +1,41 @@
-"""Constraint sets as YAML files: the file's form, reading it, and every problem with its place.
+"""The form of a constraint set file, and gathering a set from its file and the files it imports.
 
-`load_set` is the one door. What it returns is checked: words known, scopes and units right, nodes and tables fitting
-every space the set is for, examples parsed.
+What the words in the rules mean is settled in `loading.py`, over all files at once.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
+from ruamel.yaml import YAML
 
-from constraints.applicability import When, read_when
-from constraints.examples import ExampleModel, read_example
-from constraints.fitting import misfits
-from constraints.lexicon import Scope, Table, Vocabulary
+from constraints.examples import ExampleModel
 from constraints.parser import Fault
 from constraints.positions import place_in_value
-from constraints.resolve import read_condition
-from constraints.rules import LANGUAGE, ConstraintSet, Example, Rule
-from constraints.syntax import Condition, Constant
-from selfnas.documents import Document, StrictModel, read_document
+from selfnas.documents import Document, StrictModel, parse_document
 from selfnas.errors import InputError, Problem, suggestion
-from selfnas.space import SPACES, operations_of
 
-__all__ = ["load_set", "shipped_sets"]
+__all__ = [
+    "Entry",
+    "Gathered",
+    "RuleModel",
+    "SetModel",
+    "Source",
+    "TightenModel",
+    "flattened",
+    "gather",
+    "shipped_sets",
+]
 
 _MAX_RULES = 200  # a set people can still read; bounds the work of every analysis
+_MAX_IMPORTS = 8  # files one on top of another
+_MAX_BYTES = 1_000_000
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 _Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
 _Text = Annotated[str, Field(min_length=1, max_length=2000)]
@@ -65,7 +71,19 @@ class RuleModel(StrictModel):
     forbid: str | None = None
     why: _Text
     message: _Text
+    implied_by: Annotated[list[_Id], Field(default_factory=list)]
     examples: ExamplesModel = ExamplesModel()
+
+
+class TightenModel(StrictModel):
+    """One entry under `tighten`: what an imported rule demands on top."""
+
+    id: _Id
+    require: str | None = None
+    forbid: str | None = None
+    why: _Text | None = None
+    message: _Text | None = None
+    examples: ExamplesModel | None = None
 
 
 class SetModel(StrictModel):
@@ -73,10 +91,49 @@ class SetModel(StrictModel):
 
     set: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
     language: int
+    imports: Annotated[list[str], Field(alias="import", default_factory=list, max_length=_MAX_IMPORTS)]
     spaces: Annotated[list[str], Field(min_length=1)]
-    opsets: dict[_Name, list[str]] = Field(default_factory=dict)
-    tables: dict[_Name, dict[str, int | float | str]] = Field(default_factory=dict)
-    rules: Annotated[list[RuleModel], Field(min_length=1, max_length=_MAX_RULES)]
+    opsets: Annotated[dict[_Name, list[str]], Field(default_factory=dict)]
+    tables: Annotated[dict[_Name, dict[str, int | float | str]], Field(default_factory=dict)]
+    rules: Annotated[list[RuleModel], Field(default_factory=list, max_length=_MAX_RULES)]
+    tighten: Annotated[list[TightenModel], Field(default_factory=list, max_length=_MAX_RULES)]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file of a set."""
+
+    document: Document[SetModel]
+    text: str
+
+    def problem(self, place: tuple[str | int, ...], message: str) -> Problem:
+        """A problem at a key or item."""
+        return self.document.problem(place, message)
+
+    def fault(self, place: tuple[str | int, ...], fault: Fault) -> Problem:
+        """A problem inside the value at a place."""
+        at = place_in_value(self.text, place, fault.offset)
+        return Problem(fault.message, self.document.path, *at) if at else self.problem(place, fault.message)
+
+
+@dataclass(slots=True)
+class Entry:
+    """One rule as written, where it stands, and what tightens it."""
+
+    model: RuleModel
+    source: Source
+    place: tuple[str | int, ...]
+    tightened: list[tuple[TightenModel, Source, tuple[str | int, ...]]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Gathered:
+    """A set's own file and everything it imports, imported rules first."""
+
+    source: Source
+    entries: list[Entry]
+    sources: list[Source]
+    problems: list[Problem]
 
 
 def shipped_sets() -> tuple[str, ...]:
@@ -85,174 +142,102 @@ def shipped_sets() -> tuple[str, ...]:
     return tuple(sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")))
 
 
-def load_set(path_or_name: str | Path) -> ConstraintSet:
-    """Read a constraint set: a shipped one by name, or any by path.
+def gather(path_or_name: str | Path, *, beside: Path | None = None, above: Sequence[str] = ()) -> Gathered:
+    """Read a set's file and what it imports.
+
+    Args:
+        path_or_name: a shipped set's name, or a path.
+        beside: folder that relative paths start from.
+        above: the files that import this one, outermost first.
 
     Raises:
-        InputError: the file is unreadable or wrong; carries every problem with its line and column.
-
-    Example:
-        >>> load_set("baseline").name
-        'baseline'
+        InputError: a file cannot be read or is not a constraint set file.
     """
-    document, text = _read(path_or_name)
-    return _Loader(document, text).load()
+    name, text = _read(path_or_name, beside)
+    if name in above:
+        raise InputError([Problem(f"imports itself, by way of {' -> '.join([*above, name])}", name)])
+    if len(above) >= _MAX_IMPORTS:
+        raise InputError([Problem(f"imports go more than {_MAX_IMPORTS} files deep", above[0])])
+    source = Source(parse_document(text, SetModel, name=name), text)
+    gathered = Gathered(source, [], [source], [])
+    for position, other in enumerate(source.document.value.imports):
+        try:
+            below = gather(other, beside=Path(name).parent, above=(*above, name))
+        except InputError as error:
+            if all(problem.file for problem in error.problems):
+                raise
+            place = ("import", position)
+            raise InputError([source.problem(place, problem.message) for problem in error.problems]) from error
+        known = {entry.model.id: entry for entry in gathered.entries}
+        gathered.entries += [entry for entry in below.entries if known.get(entry.model.id) != entry]
+        gathered.sources += below.sources
+        gathered.problems += below.problems
+        missing = set(source.document.value.spaces) - set(below.source.document.value.spaces)
+        if missing:
+            message = f"{other} is not for space {', '.join(sorted(missing))}"
+            gathered.problems.append(source.problem(("import", position), message))
+    _add_own(gathered)
+    return gathered
 
 
-def _read(path_or_name: str | Path) -> tuple[Document[SetModel], str]:
+def _add_own(gathered: Gathered) -> None:
+    source, model = gathered.source, gathered.source.document.value
+    imported = {entry.model.id: entry for entry in gathered.entries}
+    for index, tighten in enumerate(model.tighten):
+        place: tuple[str | int, ...] = ("tighten", index)
+        if tighten.id in imported:
+            imported[tighten.id].tightened.append((tighten, source, place))
+        else:
+            message = f"no imported rule is called {tighten.id!r}{suggestion(tighten.id, sorted(imported) or ['none'])}"
+            gathered.problems.append(source.problem((*place, "id"), message))
+    for index, rule in enumerate(model.rules):
+        gathered.entries.append(Entry(rule, source, ("rules", index)))
+    seen: set[str] = set()
+    for entry in gathered.entries:
+        if entry.model.id in seen:
+            what = "is imported already: to forbid more, put it under 'tighten'" if entry.model.id in imported else ""
+            message = f"rule {entry.model.id!r} {what or 'is defined twice'}"
+            gathered.problems.append(entry.source.problem((*entry.place, "id"), message))
+        seen.add(entry.model.id)
+    if not gathered.entries:
+        gathered.problems.append(source.problem(("set",), "a set needs at least one rule, of its own or imported"))
+
+
+def _read(path_or_name: str | Path, beside: Path | None) -> tuple[str, str]:
+    """The name of a file for messages, and its text."""
     path = Path(path_or_name)
-    if str(path_or_name) == path.name and not path.suffix and not path.exists():
+    bare = str(path_or_name) == path.name and not path.suffix
+    if beside is not None and not path.is_absolute() and not bare:
+        path = beside / path
+    if bare and not path.exists():
         if path.name not in shipped_sets():
             raise InputError(f"unknown constraint set {path.name!r}{suggestion(path.name, shipped_sets())}")
-        with resources.as_file(resources.files("constraints") / "sets" / f"{path.name}.yaml") as file:
-            return read_document(file, SetModel), file.read_text(encoding="utf-8")
-    document = read_document(path, SetModel)
-    return document, path.read_text(encoding="utf-8")
+        text = resources.files("constraints").joinpath("sets", f"{path.name}.yaml").read_text(encoding="utf-8")
+        return f"{path.name}.yaml", text
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError([Problem(f"larger than {_MAX_BYTES:,} bytes", str(path))])
+        return str(path), path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError([Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", str(path))]) from error
+    except OSError as error:
+        raise InputError([Problem(f"cannot be read: {(error.strerror or str(error)).lower()}", str(path))]) from error
 
 
-class _Loader:
-    """Turns one checked document into a set, gathering problems on the way."""
-
-    def __init__(self, document: Document[SetModel], text: str) -> None:
-        self.document, self.text = document, text
-        self.model = document.value
-        self.problems: list[Problem] = []
-
-    def load(self) -> ConstraintSet:
-        model = self.model
-        if model.language != LANGUAGE:
-            self.problem(("language",), f"language {model.language} is not known; this version reads {LANGUAGE}")
-        spaces = tuple(name for position, name in enumerate(model.spaces) if self.knows_space(name, position))
-        operations = frozenset().union(*(operations_of(name) for name in spaces or tuple(SPACES)))
-        opsets = dict(self.opsets(operations))
-        words = Vocabulary(operations=operations, opsets=opsets, tables=dict(self.tables(operations)))
-        self.check_ids()
-        rules = tuple(self.rule(index, spaces, words) for index in range(len(model.rules)))
-        if self.problems:
-            raise InputError(sorted(self.problems, key=lambda problem: (problem.line, problem.column)))
-        return ConstraintSet(
-            name=model.set,
-            spaces=spaces,
-            rules=rules,
-            opsets=opsets,
-            tables=words.tables,
-            path=self.document.path,
-            text=self.text,
-        )
-
-    def problem(self, place: tuple[str | int, ...], message: str) -> None:
-        self.problems.append(self.document.problem(place, message))
-
-    def fault(self, place: tuple[str | int, ...], fault: Fault) -> None:
-        """A problem inside the value at a place."""
-        at = place_in_value(self.text, place, fault.offset)
-        if at is None:
-            self.problem(place, fault.message)
-        else:
-            self.problems.append(Problem(fault.message, self.document.path, *at))
-
-    def knows_space(self, name: str, position: int) -> bool:
-        if name in SPACES and name not in self.model.spaces[:position]:
-            return True
-        what = f"space {name!r} is listed twice" if name in SPACES else f"unknown space {name!r}"
-        self.fault(("spaces", position), Fault(0, what + ("" if name in SPACES else suggestion(name, sorted(SPACES)))))
-        return False
-
-    def opsets(self, operations: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
-        for name, members in self.model.opsets.items():
-            if name in operations:
-                self.problem(("opsets", name), f"{name!r} is the name of an operation; call the set something else")
-            for position, member in enumerate(members):
-                if member not in operations:
-                    message = f"unknown operation {member!r}{suggestion(member, sorted(operations))}"
-                    self.fault(("opsets", name, position), Fault(0, message))
-            yield name, frozenset(members)
-
-    def tables(self, operations: frozenset[str]) -> Iterator[tuple[str, Table]]:
-        for name, entries in self.model.tables.items():
-            numbers: dict[str, int] = Field(default_factory=dict)
-            for operation, value in entries.items():
-                place = ("tables", name, operation)
-                if operation == "unit" and isinstance(value, str):
-                    continue
-                if operation not in operations:
-                    self.problem(place, f"unknown operation {operation!r}{suggestion(operation, sorted(operations))}")
-                elif isinstance(value, str) or not math.isfinite(value) or not 0 <= value <= 10**9:
-                    self.problem(place, f"an entry is a number from 0 to 1,000,000,000, not {value!r}")
-                else:
-                    numbers[operation] = math.ceil(value)  # entries are costs: rounding up never admits too much
-            yield name, Table(entries=numbers, unit=str(entries.get("unit", "")))
-
-    def check_ids(self) -> None:
-        ids = [rule.id for rule in self.model.rules]
-        for position, name in enumerate(ids):
-            if name in ids[:position]:
-                self.problem(("rules", position, "id"), f"rule {name!r} is defined twice")
-
-    def rule(self, index: int, spaces: tuple[str, ...], words: Vocabulary) -> Rule:
-        model = self.model.rules[index]
-        place: tuple[str | int, ...] = ("rules", index)
-        when = self.when(model, place)
-        condition, text = self.condition(model, place, words)
-        if not self.problems:
-            for fault in misfits(condition, model.scope, when, spaces):
-                self.fault((*place, "forbid" if model.require is None else "require"), fault)
-        return Rule(
-            id=model.id,
-            scope=model.scope,
-            when=when,
-            forbids=model.require is None,
-            condition=condition,
-            text=text,
-            why=model.why,
-            message=self.message(model, place, words.opsets),
-            examples=tuple(self.examples(model, place, spaces)),
-            origin=self.document.path,
-        )
-
-    def when(self, model: RuleModel, place: tuple[str | int, ...]) -> When | None:
-        if model.when is None:
-            return None
-        if model.scope == "policy":
-            self.problem((*place, "when"), "a rule of scope policy applies to every change: leave 'when' out")
-        when, faults = read_when(model.when)
-        for fault in faults:
-            self.fault((*place, "when"), fault)
-        return when
-
-    def condition(self, model: RuleModel, place: tuple[str | int, ...], words: Vocabulary) -> tuple[Condition, str]:
-        given = [
-            (key, text) for key, text in (("require", model.require), ("forbid", model.forbid)) if text is not None
-        ]
-        if len(given) != 1:
-            self.problem(
-                place, f"rule {model.id!r} needs either 'require' or 'forbid'" + (", not both" if given else "")
-            )
-            return Constant(True), ""
-        key, text = given[0]
-        condition, faults = read_condition(text, model.scope, words)
-        for fault in faults:
-            self.fault((*place, key), fault)
-        return condition, text
-
-    def message(self, model: RuleModel, place: tuple[str | int, ...], opsets: Mapping[str, frozenset[str]]) -> str:
-        """The message with each `{opset}` spelled out."""
-        text = model.message
-        for name, members in opsets.items():
-            text = text.replace("{" + name + "}", "{" + ", ".join(sorted(members)) + "}")
-        start = text.find("{")
-        word = text[start + 1 :].partition("}")[0]
-        if start >= 0 and "," not in word and word not in {item for members in opsets.values() for item in members}:
-            self.problem((*place, "message"), f"unknown set {{{word}}} in a message{suggestion(word, sorted(opsets))}")
-        return text
-
-    def examples(self, model: RuleModel, place: tuple[str | int, ...], spaces: tuple[str, ...]) -> Iterator[Example]:
-        scopes: dict[str, Scope] = {rule.id: rule.scope for rule in self.model.rules}
-        for side, items in (("admit", model.examples.admit), ("reject", model.examples.reject)):
-            for position, item in enumerate(items):
-                here = (*place, "examples", side, position)
-                read = read_example(item, model.id, side == "admit", scopes, spaces)
-                if isinstance(read, str):
-                    self.problem(here, read)
-                else:
-                    yield read
+def flattened(gathered: Gathered, rules: Sequence[RuleModel]) -> str:
+    """A file without imports that reads as the same set."""
+    model = gathered.source.document.value
+    record: dict[str, object] = {"set": model.set, "language": model.language, "spaces": list(model.spaces)}
+    for key in ("opsets", "tables"):
+        merged = {}
+        for source in gathered.sources:
+            merged.update(getattr(source.document.value, key))
+        if merged:
+            record[key] = merged
+    record["rules"] = [rule.model_dump(exclude_defaults=True, exclude_none=True) for rule in rules]
+    stream = io.StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.dump(record, stream)
+    return stream.getvalue()

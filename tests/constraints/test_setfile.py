@@ -1,0 +1,184 @@
+"""Reading set files: every problem with its place, imports that only tighten, text that stands on its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from constraints import ConstraintSet, load_set, shipped_sets
+from selfnas.errors import InputError
+
+HEAD = """\
+set: mine
+language: 1
+spaces: [nb201]
+opsets: {plain: [skip, conv1x1]}
+tables: {cost: {skip: 1, conv1x1: 2, conv3x3: 3, avg3: 1.5, unit: us}}
+"""
+
+
+def _rule(body: str, *, scope: str = "cell", name: str = "r") -> str:
+    return f"  - id: {name}\n    scope: {scope}\n    {body}\n    why: because\n    message: no\n"
+
+
+def _load(folder: Path, text: str, name: str = "set.yaml") -> ConstraintSet:
+    (folder / name).write_text(text, encoding="utf-8")
+    return load_set(folder / name)
+
+
+def _problems(folder: Path, text: str) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        _load(folder, text)
+    return [str(problem).removeprefix(f"{folder}/") for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            "require: exists path(input, output) where all op in plane",
+            "set.yaml:9:57: unknown operation or set 'plane'; did you mean 'plain'?",
+        ),
+        ("require: 'depth <='", "set.yaml:9:23: the expression ends where a number was expected"),
+        ("require: depth <= 3 @px", "set.yaml:9:26: unit @px does not fit: this quantity has no unit"),
+        ("require: total(cost) <= 3 @ms", "set.yaml:9:32: unit @ms does not fit: use @us"),
+        ("require: total(cots) <= 3", "set.yaml:9:20: unknown table 'cots'; did you mean 'cost'?"),
+        ("require: params <= 3", "set.yaml:9:14: params is for rules of scope network, not cell"),
+        (
+            "forbid: >\n      edge(op: skip)\n      then edge(op: convv3x3)",
+            "set.yaml:11:21: unknown operation or set 'convv3x3'; did you mean 'conv3x3'?",
+        ),
+        ("require: node(4) dominates output", "set.yaml:9:19: node 4 is not in a nb201 cell, whose nodes are 0..3"),
+        ("requires: depth <= 3", "set.yaml:9:5: unknown key 'requires'; did you mean 'require'?"),
+        ("why2: x", "unknown key 'why2'"),
+        ("when: space == nb21\n    require: 'true'", "set.yaml:9:20: unknown space 'nb21'; did you mean 'nb201'?"),
+        ("require: depth == 1.5", "set.yaml:9:23: 1.5 is never equal to a whole number"),
+        ("require: new.x >= old.x", "set.yaml:9:14: old.* and new.* is for rules of scope policy, not cell"),
+        ("require: depth <= 9999999999999999999", "numbers go up to"),
+        (f"require: {'(' * 40}true{')' * 40}", "nest at most 32 deep"),
+    ],
+)
+def test_a_mistake_is_reported_where_it_stands(tmp_path: Path, body: str, expected: str) -> None:
+    """File, line, column, what is wrong, and what may have been meant."""
+    found = _problems(tmp_path, HEAD + "rules:\n" + _rule(body))
+    assert any(expected in problem for problem in found), found
+
+
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
+    """One reading names a bad space, operation set, table entry, rule and example together."""
+    text = (
+        HEAD.replace("nb201", "nb201, nb202").replace("conv1x1]", "conv1x2]").replace("avg3: 1.5", "avg4: 1.5")
+        + "rules:\n"
+        + _rule("require: dept <= 2")
+        + "    examples: {admit: ['|nope~0|'], reject: [{cell: '|a~0|', by: [other]}]}\n"
+    )
+    found = "\n".join(_problems(tmp_path, text))
+    for part in (
+        "'nb202'",
+        "'conv1x2'",
+        "'avg4'",
+        "'dept'; did you mean 'depth'?",
+        "groups joined",
+        "unknown rule 'other'",
+    ):
+        assert part in found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "expected a mapping"),
+        ("set: [", "not valid YAML"),
+        ("set: x\n", "missing key 'language'"),
+        (HEAD + "rules: []\n", "a set needs at least one rule"),
+        (HEAD.replace("language: 1", "language: 7") + "rules:\n" + _rule("require: 'true'"), "language 7 is not known"),
+        (HEAD + "rules:\n" + _rule("require: 'true'") * 2, "rule 'r' is defined twice"),
+        (HEAD + "rules:\n" + _rule("require: 'true'\n    forbid: 'false'"), "not both"),
+    ],
+)
+def test_a_file_that_is_no_set_is_refused(tmp_path: Path, text: str, expected: str) -> None:
+    """Empty, broken or half-written files are errors, never sets that admit everything."""
+    assert any(expected in problem for problem in _problems(tmp_path, text))
+
+
+def test_an_unknown_shipped_set_suggests_the_nearest() -> None:
+    """A misspelt name is answered with the right one."""
+    with pytest.raises(InputError, match="unknown constraint set 'basline'; did you mean 'baseline'"):
+        load_set("basline")
+
+
+def test_a_limit_that_is_not_whole_says_the_same_of_whole_numbers(tmp_path: Path) -> None:
+    """Units multiply, fractions round to the side that changes nothing, table entries round up."""
+    one = _load(tmp_path, HEAD + "rules:\n" + _rule("require: activation_bytes <= 0.0015 @KiB", scope="network"))
+    two = _load(tmp_path, HEAD + "rules:\n" + _rule("require: activation_bytes < 2", scope="network"))
+    assert "1" in one.rules[0].meaning
+    assert one.rules[0].condition.limit == 1  # type: ignore[union-attr]
+    assert two.rules[0].condition.limit == 2  # type: ignore[union-attr]
+    assert one.tables["cost"].entries["avg3"] == 2
+
+
+def test_imports_add_and_tighten(tmp_path: Path) -> None:
+    """An importing set holds the imported rules, its own, and tightened limits; its text stands on its own."""
+    _load(
+        tmp_path,
+        HEAD + "rules:\n" + _rule("require: depth <= 3") + _rule("forbid: 'edge(op: avg3)'", name="q"),
+        "base.yaml",
+    )
+    text = (
+        "set: strict\nlanguage: 1\nimport: [base.yaml]\nspaces: [nb201]\n"
+        "tighten:\n  - {id: r, require: depth <= 2, message: shorter}\n"
+        "rules:\n" + _rule("require: edge(op in plain)", name="own")
+    )
+    strict = _load(tmp_path, text)
+    assert [rule.id for rule in strict.rules] == ["r", "q", "own"]
+    assert strict.rules[0].text == "(depth <= 3) and (depth <= 2)"
+    assert strict.rules[0].message == "shorter"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    again = _load(elsewhere, strict.text)
+    assert again.digest == strict.digest
+    assert [rule.message for rule in again.rules] == [rule.message for rule in strict.rules]
+
+
+def test_loosening_an_imported_rule_is_an_error_with_a_witness(tmp_path: Path) -> None:
+    """A larger limit, or another condition that lets something in, is refused and shows what it would let in."""
+    _load(tmp_path, HEAD + "rules:\n" + _rule("require: depth <= 2"), "base.yaml")
+    head = "set: loose\nlanguage: 1\nimport: [base.yaml]\nspaces: [nb201]\n"
+    for body in ("require: depth <= 3", "forbid: 'edge(op: avg3)'"):
+        found = _problems(tmp_path, head + f"tighten:\n  - {{id: r, {body}}}\n")
+        assert "set.yaml:6:6: this would loosen the imported rule 'r', which forbids nb201/" in found[0]
+    found = _problems(tmp_path, head + "rules:\n" + _rule("require: depth <= 3"))
+    assert "rule 'r' is imported already: to forbid more, put it under 'tighten'" in found[0]
+    found = _problems(tmp_path, head + "tighten:\n  - {id: s, require: depth <= 1}\n")
+    assert "no imported rule is called 's'" in found[0]
+
+
+def test_policy_rules_can_be_tightened_but_not_loosened(tmp_path: Path) -> None:
+    """The same holds for rules on changes of policy, over all whole numbers."""
+    base = HEAD + "rules:\n" + _rule("require: new.x >= old.x", scope="policy")
+    _load(tmp_path, base, "base.yaml")
+    head = "set: p\nlanguage: 1\nimport: [base.yaml]\nspaces: [nb201]\ntighten:\n"
+    _load(tmp_path, head + "  - {id: r, require: new.x >= old.x + 1}\n")
+    found = _problems(tmp_path, head + "  - {id: r, require: new.x >= old.x - 1}\n")
+    assert "would loosen" in found[0]
+    assert "new.x = " in found[0]
+
+
+def test_imports_that_go_in_circles_or_nowhere_are_errors(tmp_path: Path) -> None:
+    """A circle is named; a missing file is reported."""
+    (tmp_path / "a.yaml").write_text("set: a\nlanguage: 1\nimport: [b.yaml]\nspaces: [nb201]\n", encoding="utf-8")
+    (tmp_path / "b.yaml").write_text("set: b\nlanguage: 1\nimport: [a.yaml]\nspaces: [nb201]\n", encoding="utf-8")
+    with pytest.raises(InputError, match="imports itself"):
+        load_set(tmp_path / "a.yaml")
+    (tmp_path / "c.yaml").write_text("set: c\nlanguage: 1\nimport: [d.yaml]\nspaces: [nb201]\n", encoding="utf-8")
+    with pytest.raises(InputError, match="no such file"):
+        load_set(tmp_path / "c.yaml")
+
+
+@pytest.mark.parametrize("name", shipped_sets())
+def test_shipped_sets_load_and_their_text_reads_as_the_same_set(name: str, tmp_path: Path) -> None:
+    """What a ledger keeps of a set is enough to have the set again."""
+    shipped = load_set(name)
+    again = _load(tmp_path, shipped.text)
+    assert again.digest == shipped.digest
