@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from audits.cards import card
-    from audits.data import AuditData, NuisanceRegion
+    from audits.data import AuditData, NuisanceRegion, Trigger
     from audits.figures import attribution_figure, confusion_figure
     from audits.finding import Finding, Role
+    from audits.proof import Calibration, calibration_of, read_calibration, unproven_gates
     from audits.registry import AUDITS
     from audits.run import run_suite
     from audits.suite import Suite, load_suite
@@ -20,32 +21,42 @@ __all__ = [
     "AUDITS",
     "AuditData",
     "AuditVerdict",
+    "Calibration",
     "Finding",
     "NuisanceRegion",
     "Role",
     "Suite",
+    "Trigger",
     "attribution_figure",
+    "calibration_of",
     "card",
     "confusion_figure",
     "judge",
     "load_suite",
+    "read_calibration",
     "run_suite",
+    "unproven_gates",
 ]
 
 _HOME = {
     "AUDITS": "registry",
     "AuditData": "data",
     "AuditVerdict": "verdict",
+    "Calibration": "proof",
     "Finding": "finding",
     "NuisanceRegion": "data",
     "Role": "finding",
     "Suite": "suite",
+    "Trigger": "data",
     "attribution_figure": "figures",
+    "calibration_of": "proof",
     "card": "cards",
     "confusion_figure": "figures",
     "judge": "verdict",
     "load_suite": "suite",
+    "read_calibration": "proof",
     "run_suite": "run",
+    "unproven_gates": "proof",
 }
 
 

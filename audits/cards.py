@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from audits.finding import Finding
 from audits.registry import AUDITS
 from audits.verdict import UNTESTED, AuditVerdict
+
+if TYPE_CHECKING:
+    from audits.proof import Calibration
 
 __all__ = ["card"]
 
@@ -22,7 +26,14 @@ _ROLES = {
 }
 
 
-def card(findings: Sequence[Finding], verdict: AuditVerdict, *, title: str, facts: Mapping[str, str]) -> str:
+def card(
+    findings: Sequence[Finding],
+    verdict: AuditVerdict,
+    *,
+    title: str,
+    facts: Mapping[str, str],
+    calibration: Calibration | None = None,
+) -> str:
     """A card in Markdown.
 
     Args:
@@ -30,11 +41,18 @@ def card(findings: Sequence[Finding], verdict: AuditVerdict, *, title: str, fact
         verdict: as `judge` returned it.
         title: what was audited.
         facts: shown in a table below the verdict: task, seed, digest and the like.
+        calibration: of the suite; adds to each audit what it caught of planted defects.
     """
-    return "\n".join(_lines(findings, verdict, title, facts)) + "\n"
+    return "\n".join(_lines(findings, verdict, title, facts, calibration)) + "\n"
 
 
-def _lines(findings: Sequence[Finding], verdict: AuditVerdict, title: str, facts: Mapping[str, str]) -> Iterator[str]:
+def _lines(
+    findings: Sequence[Finding],
+    verdict: AuditVerdict,
+    title: str,
+    facts: Mapping[str, str],
+    calibration: Calibration | None,
+) -> Iterator[str]:
     yield f"# {_text(title)}"
     yield ""
     yield f"**Verdict: {verdict.decision}** — {_VERDICTS[verdict.decision]}."
@@ -54,10 +72,10 @@ def _lines(findings: Sequence[Finding], verdict: AuditVerdict, title: str, facts
         if own:
             yield f"## {heading}"
             yield ""
-            yield from _section(own)
+            yield from _section(own, calibration)
 
 
-def _section(findings: Sequence[Finding]) -> Iterator[str]:
+def _section(findings: Sequence[Finding], calibration: Calibration | None) -> Iterator[str]:
     yield "| finding | decision | estimate | 95 % interval | need | n | note |"
     yield "|---|---|---|---|---|---|---|"
     for finding in findings:
@@ -66,7 +84,9 @@ def _section(findings: Sequence[Finding]) -> Iterator[str]:
     for name in dict.fromkeys(finding.audit for finding in findings):
         audit = AUDITS.get(name)
         if audit is not None:
-            yield f"- **{name}** can catch {audit.catches}. It cannot catch {audit.misses}. Source: {audit.source}."
+            proof = f" Of planted defects it caught: {calibration.row(name)}." if calibration else ""
+            limits = f"can catch {audit.catches}. It cannot catch {audit.misses}."
+            yield f"- **{name}** {limits}{proof} Source: {audit.source}."
     yield ""
 
 

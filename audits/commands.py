@@ -51,8 +51,9 @@ def calibrate(
     import torch
 
     from audits.calibration import calibrate as run
-    from audits.calibration import calibration_file, task_specs, write_calibration
+    from audits.calibration import task_specs
     from audits.listing import matrix_table
+    from audits.proof import calibration_file, write_calibration
     from audits.suite import load_suite
 
     torch.set_num_threads(1)

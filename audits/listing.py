@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audits.calibration import Calibration, calibration_file, read_calibration, unproven_gates
-from audits.matrix import HEALTHY, ROWS_BESIDE_AUDITS
+from audits.matrix import ROWS_BESIDE_AUDITS
+from audits.proof import Calibration, calibration_of, unproven_gates
 from audits.registry import AUDITS
 from audits.suite import Suite
-from selfnas.errors import InputError
 
 __all__ = ["listing", "matrix_table"]
 
 
 def listing(suite: Suite) -> str:
     """A suite's audits, with what they caught if the suite was calibrated."""
-    try:
-        calibration = read_calibration(calibration_file(suite))
-    except InputError:
-        calibration = None
-    if calibration and calibration.digest != suite.digest:
-        calibration = None
-    return "\n".join(_listing(suite, calibration))
+    return "\n".join(_listing(suite, calibration_of(suite)))
 
 
 def matrix_table(calibration: Calibration) -> str:
@@ -40,23 +33,12 @@ def _listing(suite: Suite, calibration: Calibration | None) -> Iterator[str]:
             f"{each.name} {'≥' if each.bound == 'floor' else '≤'} {entry.threshold(each.name):g}"
             for each in audit.statistics
         )
-        caught = _caught(calibration, entry.audit)
+        caught = calibration.row(entry.audit) if calibration else "not calibrated"
         yield f"| {audit.name} | {entry.role} | {limits} | {caught} | {audit.catches} | {audit.misses} | {audit.cost} |"
     problems = unproven_gates(suite)
     if problems:
         yield ""
         yield from problems
-
-
-def _caught(calibration: Calibration | None, audit: str) -> str:
-    if calibration is None:
-        return "not calibrated"
-    cells = calibration.matrix.get(audit, {})
-    parts = [f"{name} {tally.caught}/{tally.n}" for name, tally in cells.items() if tally.caught and name != HEALTHY]
-    alarms = cells.get(HEALTHY)
-    if alarms and alarms.caught:
-        parts.append(f"false alarms {alarms.caught}/{alarms.n}")
-    return ", ".join(parts) or "nothing"
 
 
 def _matrix(calibration: Calibration) -> Iterator[str]:

@@ -14,6 +14,7 @@ from audits.cards import card
 from audits.data import AuditData
 from audits.examinee import NetworkOutputError
 from audits.figures import attribution_figure, confusion_figure
+from audits.proof import calibration_of
 from audits.run import run_suite
 from audits.suite import Suite
 from audits.verdict import judge
@@ -93,7 +94,7 @@ def audit_file(
         "suite": f"{suite.name}, digest {suite.digest[:16]}",
         "seed": str(seed),
     }
-    text = card(findings, verdict, title=title, facts=facts)
+    text = card(findings, verdict, title=title, facts=facts, calibration=calibration_of(suite))
     if output is not None:
         pictures = _draw(network, data, output, seed=seed)
         output.write_text(text + pictures, encoding="utf-8")

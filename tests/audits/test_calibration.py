@@ -11,18 +11,11 @@ import pytest
 from torch import nn
 
 from audits import AuditData, Finding, Suite, load_suite, run_suite
-from audits.calibration import (
-    Calibration,
-    calibrate,
-    calibration_file,
-    read_calibration,
-    task_specs,
-    unproven_gates,
-    write_calibration,
-)
+from audits.calibration import calibrate, task_specs
 from audits.controls import CONTROLS, ControlError, make_specimen
 from audits.listing import matrix_table
 from audits.matrix import Observation, Tally, directions, kill_matrix, redecided, separations
+from audits.proof import Calibration, calibration_file, read_calibration, unproven_gates, write_calibration
 from audits.registry import AUDITS
 from selfnas.errors import InputError
 from selfnas.tasks import TaskSpec
@@ -127,6 +120,7 @@ def test_redecides_with_other_thresholds(findings: tuple[Finding, ...], suite: S
     assert redecided(tuple(again.values()), suite) == findings
 
 
+@pytest.mark.slow
 def test_calibrates_end_to_end(spec: TaskSpec, suite: Suite, tmp_path: Path) -> None:
     """Real controls on a task of one's own: caught, counted, stored; the same when continued from records."""
     records = tmp_path / "records.jsonl"
