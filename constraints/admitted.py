@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -57,8 +58,8 @@ class Admitted:
         self.diagram = Diagram(encoding.circuit, encoding.space, max_nodes=max_nodes)
 
     @functools.cached_property
-    def _parts(self) -> tuple[SlotTable, list[int]]:
-        """The table that is drawn from, and the rules that must still reject."""
+    def partial(self) -> tuple[Any, tuple[int, ...]]:
+        """The diagram of the rules that fit, within the space, and the roots of those that do not."""
         roots = sorted({root for root in self.encoding.roots if root is not None})
         total, functions, left = self.diagram.domain, [], []
         for root in roots:
@@ -71,6 +72,12 @@ class Admitted:
                 total = self.diagram.conjoin((total, function))
             except Overgrown:
                 left.append(root)
+        return total, tuple(left)
+
+    @functools.cached_property
+    def _parts(self) -> tuple[SlotTable, tuple[int, ...]]:
+        """The table that is drawn from, and the rules that must still reject."""
+        total, left = self.partial
         return SlotTable(self.diagram, total), left
 
     @property

@@ -13,8 +13,9 @@ from constraints.decision import Decision, decision_from, join
 from constraints.referee import VERSION, judge_policy
 from constraints.rules import LANGUAGE, ConstraintSet, Rule
 from constraints.syntax import Condition, Constant, Linear, Node, PolicyField, walk
+from selfnas.errors import InputError
 
-__all__ = ["decide_policy", "policy_digest", "policy_fields", "translate"]
+__all__ = ["decide_policy", "policy_counterexample", "policy_digest", "policy_fields", "translate"]
 
 
 def decide_policy(
@@ -115,3 +116,33 @@ def translate(z3: Any, context: Any, condition: Condition, variables: Mapping[tu
         "==": total == limit,
         "!=": total != limit,
     }[condition.comparison]
+
+
+def policy_counterexample(admits: ConstraintSet, forbids: ConstraintSet) -> str:
+    """A change that the policy rules of one set admit and those of another forbid, in words; empty when there is none.
+
+    Raises:
+        InputError: Z3 does not decide.
+    """
+    import z3
+
+    context = z3.Context()
+    rules = [set_.of_scope("policy") for set_ in (admits, forbids)]
+    names = sorted({name for side in rules for rule in side for name in _named(rule)})
+    variables: dict[tuple[str, str], Any] = {name: z3.Int(".".join(name), context) for name in names}
+    solver = z3.SimpleSolver(ctx=context)
+    solver.set("rlimit", 20_000_000)
+
+    def passes(rule: Rule) -> Any:
+        term = translate(z3, context, rule.condition, variables)
+        return z3.Not(term) if rule.forbids else term
+
+    solver.add([passes(rule) for rule in rules[0]])
+    solver.add(z3.Or([z3.BoolVal(False, context), *(z3.Not(passes(rule)) for rule in rules[1])]))
+    answer = solver.check()
+    if answer == z3.unknown:
+        raise InputError("Z3 does not decide how the policy rules differ within its limit of steps")
+    if answer == z3.unsat:
+        return ""
+    model = solver.model()
+    return ", ".join(f"{'.'.join(name)} = {model.eval(v, model_completion=True)}" for name, v in variables.items())

@@ -1,0 +1,167 @@
+"""What an edit of a set lets in or keeps out: exact counts per space, uniform samples, witnesses the referee checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from constraints.admitted import Count
+from constraints.counting import SlotTable
+from constraints.guard import Guard
+from constraints.policy import policy_counterexample
+from constraints.rules import ConstraintSet, Context
+from selfnas.architecture import Architecture
+from selfnas.space import Vector, space_named
+
+__all__ = ["Difference", "Relation", "SpaceDifference", "allowance_covers", "compare_sets"]
+
+Relation = Literal["equivalent", "stricter", "looser", "incomparable"]
+
+_DRAWS = 200_000  # from each side where a diagram does not fit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpaceDifference:
+    """Two sets in one context.
+
+    Attributes:
+        context: where they are compared.
+        relation: of the new set to the old; `equivalent` is proved only where the counts are exact.
+        gained: architectures only the new set admits.
+        lost: architectures only the old set admits.
+        gained_samples: drawn uniformly from the gained; the first is the witness.
+        lost_samples: drawn uniformly from the lost.
+    """
+
+    context: Context
+    relation: Relation
+    gained: Count
+    lost: Count
+    gained_samples: tuple[Architecture, ...]
+    lost_samples: tuple[Architecture, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Two sets in several contexts, and their rules on changes of policy.
+
+    Attributes:
+        spaces: one entry per context.
+        policy: relation of the policy rules.
+        policy_witness: a change that exactly one of them admits; empty when there is none.
+    """
+
+    spaces: tuple[SpaceDifference, ...]
+    policy: Relation
+    policy_witness: str
+
+    @property
+    def relation(self) -> Relation:
+        """Over all contexts and the policy rules together."""
+        found = {self.policy, *(space.relation for space in self.spaces)} - {"equivalent"}
+        return "equivalent" if not found else found.pop() if len(found) == 1 else "incomparable"
+
+
+def compare_sets(
+    old: ConstraintSet, new: ConstraintSet, contexts: Sequence[Context], *, samples: int = 5, seed: int = 0
+) -> Difference:
+    """What replacing `old` by `new` changes.
+
+    Raises:
+        InputError: a set is not for the space of a context.
+        AssertionError: the referee contradicts a witness: an engine is wrong, nothing here can be trusted.
+    """
+    spaces = tuple(_compare(old, new, context, samples, seed) for context in contexts)
+    let_in = policy_counterexample(new, old)
+    kept_out = policy_counterexample(old, new)
+    return Difference(
+        spaces=spaces,
+        policy=_relation(bool(let_in), bool(kept_out)),
+        policy_witness=let_in or kept_out,
+    )
+
+
+def _compare(old: ConstraintSet, new: ConstraintSet, context: Context, samples: int, seed: int) -> SpaceDifference:
+    before, after = (Guard(set_, space=context.space, macro=context.macro, shape=context.shape) for set_ in (old, new))
+    (was, left_before), (is_, left_after) = before.admitted.partial, after.admitted.partial
+    sides: list[tuple[Count, Vector]] = []
+    for one, other, here, there in ((is_, was, after, before), (was, is_, before, after)):
+        if left_before or left_after:
+            sides.append(_estimated(here, there, samples, seed))
+        else:
+            sides.append(_exact(here, one & ~other, samples, seed))
+    (gained, let_in), (lost, kept_out) = sides
+    _confirm(let_in, passes=after, fails=before)
+    _confirm(kept_out, passes=before, fails=after)
+    space = space_named(context.space)
+    return SpaceDifference(
+        context=context,
+        relation=_relation(gained.value > 0, lost.value > 0),
+        gained=gained,
+        lost=lost,
+        gained_samples=tuple(space.decode(row, macro=context.macro) for row in let_in),
+        lost_samples=tuple(space.decode(row, macro=context.macro) for row in kept_out),
+    )
+
+
+def _relation(gains: bool, loses: bool) -> Relation:
+    if gains:
+        return "incomparable" if loses else "looser"
+    return "stricter" if loses else "equivalent"
+
+
+def _exact(guard: Guard, function: Any, samples: int, seed: int) -> tuple[Count, Vector]:
+    table = SlotTable(guard.admitted.diagram, function)
+    drawn = table.draw(np.random.default_rng(seed), samples) if table.count else _no_rows(guard)
+    return Count(value=table.count, low=table.count, high=table.count, exact=True), drawn
+
+
+def _estimated(here: Guard, there: Guard, samples: int, seed: int) -> tuple[Count, Vector]:
+    """From uniform draws of one side, the share that the other side turns away."""
+    total = here.count()
+    if not total.high:
+        return total, _no_rows(here)
+    drawn = here.draw(np.random.default_rng(seed), _DRAWS)
+    away = drawn[~there.admits(drawn)]
+    share = len(away) / _DRAWS
+    margin = 3.29 * (share * (1 - share) / _DRAWS) ** 0.5 + 11 / _DRAWS  # 99.9 %; the rule of three where share is 0
+    count = Count(
+        value=round(total.value * share),
+        low=max(0, int(total.low * (share - margin))),
+        high=int(total.high * (share + margin)) + 1,
+        exact=False,
+    )
+    return count, away[:samples]
+
+
+def _no_rows(guard: Guard) -> Vector:
+    return np.empty((0, len(guard.space.slots)), dtype=np.int8)
+
+
+def _confirm(rows: Vector, *, passes: Guard, fails: Guard) -> None:
+    for row in rows:
+        architecture = passes.space.decode(row, macro=passes.context.macro)
+        if False in passes.referee.verdicts(architecture) or False not in fails.referee.verdicts(architecture):
+            raise AssertionError(f"the referee contradicts the witness {architecture}: an engine is wrong")
+
+
+def allowance_covers(difference: Difference, allowed: Sequence[tuple[str, str, int]]) -> list[str]:
+    """What a looser set lets in beyond an allowance of (space, witness, count) entries; empty when all is allowed."""
+    problems = []
+    for space in difference.spaces:
+        if space.gained.value == 0:
+            continue
+        entries = [entry for entry in allowed if entry[0] == space.context.space]
+        witnesses = {str(sample) for sample in space.gained_samples}
+        if not any(count >= space.gained.high for _, _, count in entries):
+            problems.append(f"{space.context.space}: lets in {space.gained.value:,}, more than is allowed")
+        elif not any(witness in witnesses for _, witness, _ in entries):
+            problems.append(
+                f"{space.context.space}: the allowance names no witness of this edit; one is {min(witnesses)}"
+            )
+    if difference.policy in ("looser", "incomparable"):
+        problems.append(f"policy: lets in {difference.policy_witness}")
+    return problems
