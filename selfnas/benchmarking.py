@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.architecture import Architecture, Macro
-from selfnas.domain import Domain, SpaceDomain
+from selfnas.domain import Domain
 from selfnas.history import Trial
 from selfnas.seeding import generator
 from selfnas.strategies import Strategy
-from selfnas.tabular import TabularBenchmark
+from selfnas.tabular import SpelledDomain, TabularBenchmark
 
 __all__ = ["CHECKPOINTS", "SearchRow", "compare_strategies", "search_table"]
 
@@ -70,10 +70,10 @@ def search_table(
         seed: decides the whole search.
         batch: proposals between two looks at the results.
         column: what is maximised.
-        domain: what may be proposed; the whole space when None.
+        domain: what may be proposed; every row of the table when None.
         warm: what to try first.
     """
-    where = domain or SpaceDomain(benchmark.space, Macro())
+    where = domain or SpelledDomain(benchmark.space, Macro())
     values = benchmark.column(task, column)
     trials: list[Trial] = []
     while proposed := strategy(trials, where, batch, generator(seed, "search", len(trials)), warm=warm):
@@ -91,7 +91,8 @@ def compare_strategies(
     tasks: Sequence[str] = (),
     column: str = "test",
     batch: int = 1,
-    longest: int = 1500,
+    domain: Domain | None = None,
+    longest: int = 1000,
     on_done: Callable[[SearchRow], None] = lambda row: None,
 ) -> list[SearchRow]:
     """A row for each strategy and task (all tasks when none are named).
@@ -103,7 +104,8 @@ def compare_strategies(
         values = benchmark.column(task, column)
         for name, strategy in strategies.items():
             searches = (
-                search_table(benchmark, task, strategy, seed=seed, column=column, batch=batch) for seed in range(seeds)
+                search_table(benchmark, task, strategy, seed=seed, column=column, batch=batch, domain=domain)
+                for seed in range(seeds)
             )
             runs = [_figures(search, values, longest) for search in searches]
             found = np.array([run.to_top for run in runs], dtype=np.float64)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from selfnas.architecture import Architecture, Macro
 from selfnas.history import Trial
 from selfnas.space import Space, Vector
 
-__all__ = ["Domain", "Proposals", "SpaceDomain", "crossover", "encoded", "mutate", "neighbours"]
+__all__ = ["Domain", "Proposals", "SpaceDomain", "TellsApart", "crossover", "encoded", "mutate", "neighbours"]
 
 _CROSSOVER_ATTEMPTS = 8
 _DRAW_ROUNDS = 6  # each draws twice as much as the one before; 64 times what is wanted in all, before enumerating
@@ -46,6 +46,15 @@ class Domain(Protocol):
         ...
 
 
+@runtime_checkable
+class TellsApart(Protocol):
+    """A domain with an opinion of its own on which architectures are the same; others go by the digest."""
+
+    def identity(self, vector: Vector) -> str:
+        """Equal for `(slots,)` vectors of which one is enough."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SpaceDomain:
     """A whole space, nothing refused."""
@@ -65,9 +74,8 @@ class SpaceDomain:
 def encoded(history: Sequence[Trial], domain: Domain) -> tuple[list[Trial], Vector]:
     """The trials whose architectures are of the domain's space, and their `(n, slots)` vectors."""
     kept = [trial for trial in history if trial.architecture.space == domain.space.name]
-    width = len(domain.space.slots)
-    rows = [domain.space.encode(trial.architecture) for trial in kept]
-    return kept, np.stack(rows) if rows else np.empty((0, width), dtype=np.int8)
+    codes = b"".join(trial.code for trial in kept)
+    return kept, np.frombuffer(codes, dtype=np.int8).reshape(len(kept), len(domain.space.slots))
 
 
 def neighbours(domain: Domain, vector: Vector) -> Vector:
@@ -104,14 +112,18 @@ def crossover(domain: Domain, one: Vector, other: Vector, rng: np.random.Generat
 
 
 class Proposals:
-    """A batch in the making: admitted, of no digest that was tried before, no two alike."""
+    """A batch in the making: admitted, none that was tried before, no two the same."""
 
     def __init__(
         self, history: Sequence[Trial], domain: Domain, count: int, *, warm: Sequence[Architecture] = ()
     ) -> None:
         """Start with the warm architectures, in their order, as far as they are admitted and new."""
         self._domain, self._count = domain, count
-        self._known = {trial.digest for trial in history}
+        self._identity = domain.identity if isinstance(domain, TellsApart) else None
+        if self._identity is None:
+            self._known = {trial.digest for trial in history}
+        else:
+            self._known = {self._identity(vector) for vector in encoded(history, domain)[1]}
         self._chosen: list[Architecture] = []
         for architecture in warm:
             if domain.space.contains(architecture):
@@ -129,7 +141,7 @@ class Proposals:
 
     def is_new(self, vector: Vector) -> bool:
         """Whether the architecture of a `(slots,)` vector was neither tried nor chosen."""
-        return self._domain.space.decode(vector, macro=self._domain.macro).digest not in self._known
+        return self._identify(vector)[0] not in self._known
 
     def offer(self, vectors: Vector) -> int:
         """Take rows of `(n, slots)` in order while they are wanted, admitted and new; how many were taken."""
@@ -137,12 +149,16 @@ class Proposals:
         for vector in vectors[self._domain.admits(vectors)] if len(vectors) else vectors:
             if self.missing <= 0:
                 break
-            architecture = self._domain.space.decode(vector, macro=self._domain.macro)
-            if architecture.digest not in self._known:
-                self._known.add(architecture.digest)
+            identity, architecture = self._identify(vector)
+            if identity not in self._known:
+                self._known.add(identity)
                 self._chosen.append(architecture)
                 taken += 1
         return taken
+
+    def _identify(self, vector: Vector) -> tuple[str, Architecture]:
+        architecture = self._domain.space.decode(vector, macro=self._domain.macro)
+        return self._identity(vector) if self._identity else architecture.digest, architecture
 
     def fill(self, rng: np.random.Generator) -> None:
         """Uniform draws for what is missing; fewer when the domain has no more."""

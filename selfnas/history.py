@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from selfnas.architecture import Architecture
+from selfnas.space import space_named
 
 __all__ = ["Trial", "best_trial"]
 
@@ -23,14 +24,18 @@ class Trial:
         score: higher is better; None when it failed. NaN and infinities count as failed.
         fidelity: the name of the fidelity it was scored at.
         digest: the architecture's, filled in when left empty.
+        code: the bytes of the architecture's slot vector, filled in; strategies read them at every step.
     """
 
     architecture: Architecture
     score: float | None
     fidelity: str = "full"
     digest: str = ""
+    code: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        vector = space_named(self.architecture.space).encode(self.architecture)
+        object.__setattr__(self, "code", vector.tobytes())
         if not self.digest:
             object.__setattr__(self, "digest", self.architecture.digest)
 

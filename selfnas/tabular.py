@@ -23,7 +23,7 @@ from selfnas.space import SPACES, Space, Vector
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["TabularBenchmark", "TabularEvaluator", "read_benchmark", "synthetic_benchmark"]
+__all__ = ["SpelledDomain", "TabularBenchmark", "TabularEvaluator", "read_benchmark", "synthetic_benchmark"]
 
 Column = NDArray[np.float64]
 
@@ -131,6 +131,30 @@ class TabularEvaluator:
         column = f"{self.score}_low" if fidelity.name == self.low and f"{self.score}_low" in columns else self.score
         metrics = {name: float(values[row]) for name, values in columns.items()}
         return Evaluation(score=float(columns[column][row]), metrics={**metrics, "epochs": float(fidelity.epochs)})
+
+
+@dataclass(frozen=True, slots=True)
+class SpelledDomain:
+    """A whole space in which every spelling counts as an architecture of its own, as it does in a table.
+
+    TransNAS-Bench-101 needs it: there a skip that leaves the input halves the resolution in some cells and is not an
+    identity, so cells that are one network here were different networks there.
+    """
+
+    space: Space
+    macro: Macro
+
+    def draw(self, rng: np.random.Generator, count: int) -> Vector:
+        """`(count, slots)` uniform."""
+        return self.space.draw(rng, count)
+
+    def admits(self, vectors: Vector) -> NDArray[np.bool_]:
+        """`(n,)` whether each row belongs to the space."""
+        return self.space.fits(vectors)
+
+    def identity(self, vector: Vector) -> str:
+        """The vector itself."""
+        return vector.tobytes().hex()
 
 
 def read_benchmark(path: Path) -> TabularBenchmark:

@@ -58,39 +58,44 @@ class LocalSearch:
 
 def _tops(trials: Sequence[Trial], vectors: Vector, space: Space) -> list[int]:
     """The best trial of every climb, best first; a climb is a set of trials connected by single edits."""
-    climbs = _connected(vectors, space)
-    tops = []
-    for climb in np.unique(climbs):
-        members: list[int] = np.flatnonzero(climbs == climb).tolist()
-        top = max(members, key=lambda member: trials[member].value)
-        if not trials[top].failed:
-            tops.append(top)
+    best: dict[int, int] = {}
+    for index, climb in enumerate(_connected(vectors, space).tolist()):
+        if climb not in best or trials[index].value > trials[best[climb]].value:
+            best[climb] = index
+    tops = [top for top in best.values() if not trials[top].failed]
     return sorted(tops, key=lambda top: (-trials[top].value, top))
 
 
-def _connected(vectors: Vector, space: Space) -> NDArray[np.intp]:
-    """`(n,)` a number for each trial, equal for trials that a chain of single edits between trials connects."""
-    near = _adjacent(vectors, space)
-    labels = np.arange(len(vectors))
-    while True:
-        # Each takes the smallest label around it, until nothing changes.
-        smallest = np.where(near, labels, len(vectors)).min(axis=1, initial=len(vectors))
-        if (smallest == labels).all():
-            return labels
-        labels = smallest
+def _connected(vectors: Vector, space: Space) -> NDArray[np.int32]:
+    """`(n,)` a number for each trial, equal for trials that a chain of edits between trials connects.
 
-
-def _adjacent(vectors: Vector, space: Space) -> NDArray[np.bool_]:
-    """`(n, n)` whether two architectures are one edit apart, or the same.
-
-    Where a node has a fixed number of edges, an edit may move an edge: two slots of one node differ.
+    Trials that differ in one slot only agree when that slot is blanked out, so each blanking is a hub that joins them:
+    no pair is ever compared. Where a node has a fixed number of edges an edit may move an edge, so the node is blanked.
     """
-    differs = vectors[:, None] != vectors[None]
-    apart = differs.sum(axis=2)
-    near: NDArray[np.bool_] = apart <= 1
-    slots = space.slots
-    for index, target in sorted({(template, target) for template, _, target in slots}):
-        if space.templates[index].in_degree is not None:
-            here = [slot[0] == index and slot[2] == target for slot in slots]
-            near |= (apart == 2) & (differs[:, :, here].sum(axis=2) == 2)
-    return near
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    hubs, start = [], len(vectors)
+    for part in _parts(space):
+        blanked = vectors.copy()
+        blanked[:, part] = 0
+        rows = np.ascontiguousarray(blanked).view(np.dtype((np.void, vectors.shape[1]))).reshape(-1)
+        hub = np.unique(rows, return_inverse=True)[1].reshape(-1)
+        hubs.append(start + hub)
+        start += len(vectors)
+    trials = np.tile(np.arange(len(vectors)), len(hubs))
+    joined = coo_array((np.ones(len(trials), dtype=np.int8), (trials, np.concatenate(hubs))), shape=(start, start))
+    labels: NDArray[np.int32] = connected_components(joined, directed=False)[1][: len(vectors)]
+    return labels
+
+
+def _parts(space: Space) -> list[list[int]]:
+    """The sets of slots that one edit can change."""
+    by_node: dict[tuple[int, int], list[int]] = {}
+    for position, (template, _, target) in enumerate(space.slots):
+        by_node.setdefault((template, target), []).append(position)
+    parts = []
+    for (template, _), positions in by_node.items():
+        free = space.templates[template].in_degree is None
+        parts += [[position] for position in positions] if free else [positions]
+    return parts

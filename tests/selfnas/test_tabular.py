@@ -109,7 +109,7 @@ def test_files_that_are_no_tables_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read: no such file"):
         read_benchmark(tmp_path / "none.csv.gz")
     (tmp_path / "t.csv.gz").write_text("e01,e02\n")
-    with pytest.raises(InputError, match="cannot be read|not a table"):
+    with pytest.raises(InputError, match=r"cannot be read|not a table"):
         read_benchmark(tmp_path / "t.csv.gz")
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(InputError, match="not a table of comma-separated values"):
