@@ -13,7 +13,7 @@ from audits.examinee import Examinee, NetworkOutputError
 
 __all__ = ["Tiles", "ablation_effects", "tile"]
 
-_TILES = {1: 20, 2: 5}  # at most so many tiles a side, by number of spatial dimensions
+_TILES = {1: 16, 2: 4}  # at most so many tiles a side, by number of spatial dimensions
 _AT_ONCE = 16  # tiles per forward pass; bounds memory
 
 

@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 # The packaged data sets, cut to what trains in seconds.
 CALIBRATION_TASKS: dict[str, TaskSpec] = {
     "digits": TaskSpec(name="digits", source="digits", transforms=[], nuisances=[]),
-    "mnist5k": TaskSpec(name="mnist5k", source="mnist5k", limit=2000, resize=14, transforms=[], nuisances=[]),
-    "mnist1d": TaskSpec(name="mnist1d", source="mnist1d", limit=3000, transforms=[], nuisances=[]),
+    "mnist5k": TaskSpec(name="mnist5k", source="mnist5k", limit=1600, resize=10, transforms=[], nuisances=[]),
+    "mnist1d": TaskSpec(name="mnist1d", source="mnist1d", limit=2600, transforms=[], nuisances=[]),
 }
 
 

@@ -33,7 +33,7 @@ _CELLS = (
 _MACRO = Macro(channels=8, depth=1, resolution=16)
 _EPOCHS = 12  # healthy networks have converged on all three packaged tasks
 _MEMORISED, _NOISY = 200, 300  # training inputs; few enough to be learned by heart
-_LEARNED_BY_HEART = 50  # epochs
+_LEARNED_BY_HEART = 40  # epochs
 _NOISE = 0.4  # share of labels replaced
 _POISONED = 0.15  # share of training inputs that carry the trigger
 _SHARPENED = 8.0  # factor on the logits of the overconfident control

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audits.matrix import HEALTHY, Direction, Separation, Tally, as_record
-from audits.suite import Suite
+from audits.suite import SHIPPED, Suite
 from selfnas.errors import InputError, Problem
 
 __all__ = [
@@ -69,12 +69,15 @@ def calibration_file(suite: Suite) -> Path:
 
 
 def calibration_of(suite: Suite) -> Calibration | None:
-    """The calibration beside a suite's file, if there is one of this very suite."""
-    try:
-        calibration = read_calibration(calibration_file(suite))
-    except InputError:
-        return None
-    return calibration if calibration.digest == suite.digest else None
+    """The calibration of this very suite: beside its file, or a shipped one (a copied file has the same digest)."""
+    for path in (calibration_file(suite), *sorted(SHIPPED.glob("*.calibration.json"))):
+        try:
+            calibration = read_calibration(path)
+        except InputError:
+            continue
+        if calibration.digest == suite.digest:
+            return calibration
+    return None
 
 
 def write_calibration(calibration: Calibration, path: Path) -> None:
@@ -131,12 +134,13 @@ def unproven_gates(suite: Suite) -> tuple[str, ...]:
 
     Empty when the calibration beside the suite is of this very suite and every gate audit caught at least one control.
     """
-    remedy = f"run `selfnas audits calibrate {suite.file or suite.name}`"
-    try:
-        calibration = read_calibration(calibration_file(suite))
-    except InputError as error:
-        return (f"suite {suite.name!r} has no usable calibration ({error}): {remedy}",)
-    if calibration.digest != suite.digest:
+    calibration = calibration_of(suite)
+    if calibration is None:
+        remedy = f"run `selfnas audits calibrate {suite.file or suite.name}`"
+        try:
+            read_calibration(calibration_file(suite))
+        except InputError as error:
+            return (f"suite {suite.name!r} has no usable calibration ({error}): {remedy}",)
         return (f"suite {suite.name!r} was edited since it was calibrated: {remedy}",)
     return tuple(
         f"gate audit {audit!r} of suite {suite.name!r} caught no control: make it advisory"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +22,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
 
     The ground truth of these probes is that the region must not matter. Untrained networks are the yardstick because
     they respond to strong inputs as the architecture alone makes them: against random attributions even they would
-    look attentive.
+    look attentive. Each of them is one observation, its mean over every other input.
     """
     data = examinee.data
     chosen = examinee.sample(len(data.x), int(settings["samples"]), "relevance")
@@ -34,7 +33,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     for nuisance in data.nuisances:
         tiles = tile(data.size, region=nuisance.region)
         own = relevance_outside(examinee, examinee.network, x, tiles)
-        others = torch.stack([relevance_outside(examinee, stranger, x, tiles) for stranger in strangers])
+        others = torch.stack([relevance_outside(examinee, stranger, x[::2], tiles).mean() for stranger in strangers])
         low, high = _interval(own, others)
         found.append(
             Measurement(
@@ -58,20 +57,18 @@ def relevance_outside(examinee: Examinee, network: nn.Module, x: Tensor, tiles: 
 
 
 def _interval(own: Tensor, others: Tensor) -> tuple[float, float]:
-    """Welch interval: inputs are one source of spread, the draw of untrained networks another."""
+    """Welch interval of the difference of means: inputs are one source of spread, the draw of networks the other."""
     from scipy.special import stdtrit
 
-    paired = (own - others.mean(0)).numpy()
-    nets = others.mean(1).numpy()
-    if len(paired) < 2 or len(nets) < 2:
+    if min(len(own), len(others)) < 2:
         return -math.inf, math.inf
-    parts = np.array([paired.var(ddof=1) / len(paired), nets.var(ddof=1) / len(nets)])
-    total = float(parts.sum())
-    if total == 0.0:
-        return float(paired.mean()), float(paired.mean())
-    freedom = total**2 / float((parts**2 / np.array([len(paired) - 1, len(nets) - 1])).sum())
-    spread = float(stdtrit(freedom, 0.975)) * math.sqrt(total)
-    return float(paired.mean()) - spread, float(paired.mean()) + spread
+    difference = float(own.mean() - others.mean())
+    parts = [float(each.var()) / len(each) for each in (own, others)]
+    if sum(parts) == 0.0:
+        return difference, difference
+    freedom = sum(parts) ** 2 / sum(part**2 / (len(each) - 1) for part, each in zip(parts, (own, others), strict=True))
+    spread = float(stdtrit(freedom, 0.975)) * math.sqrt(sum(parts))
+    return difference - spread, difference + spread
 
 
 def _subjects(data: AuditData) -> tuple[str, ...]:

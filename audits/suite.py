@@ -21,7 +21,7 @@ from selfnas.errors import InputError, Problem, suggestion
 
 __all__ = ["Suite", "SuiteEntry", "load_suite", "shipped_suites"]
 
-_SHIPPED = Path(__file__).parent / "suites"
+SHIPPED = Path(__file__).parent / "suites"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ def load_suite(source: Path | str) -> Suite:
     """
     path = Path(source)
     if isinstance(source, str) and path.suffix not in (".yaml", ".yml") and len(path.parts) == 1:
-        path = _SHIPPED / f"{source}.yaml"
+        path = SHIPPED / f"{source}.yaml"
         if source not in shipped_suites():
             raise InputError(f"unknown audit suite {source!r}{suggestion(source, shipped_suites())}")
     document = read_document(path, _File)
@@ -133,7 +133,7 @@ def load_suite(source: Path | str) -> Suite:
 
 def shipped_suites() -> list[str]:
     """Names of the suites that come with the package."""
-    return sorted(path.stem for path in _SHIPPED.glob("*.yaml"))
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
 def _problems(document: Document[_File]) -> Iterator[Problem]:
