@@ -10,8 +10,9 @@ import re
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import YAMLError
 
-from selfnas.errors import SelfnasError
+from selfnas.errors import InputError, Problem, SelfnasError
 
 __all__ = ["format_set"]
 
@@ -22,8 +23,11 @@ _TIGHT_AFTER = {"(", "@", "{"}
 _CALLS = {"path", "edge", "node", "count", "sum", "product", "total", "fan_in", "fan_out"}
 
 
-def format_set(text: str) -> str:
+def format_set(text: str, *, name: str = "") -> str:
     """The canonical spelling of a set file; formatting twice changes nothing more.
+
+    Raises:
+        InputError: not YAML; `name` stands for the file in the message.
 
     Example:
         >>> print(format_set("rules:\\n- id:   a\\n  require:   depth<=3   # why not\\n"), end="")
@@ -35,7 +39,10 @@ def format_set(text: str) -> str:
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 118
     yaml.preserve_quotes = True
-    tree = yaml.load(text)
+    try:
+        tree = yaml.load(text)
+    except YAMLError as error:
+        raise InputError([Problem(f"not valid YAML: {' '.join(str(error).split())[:200]}", name)]) from error
     _tidy(tree)
     stream = io.StringIO()
     yaml.dump(tree, stream)

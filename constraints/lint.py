@@ -65,6 +65,8 @@ def _some_draw_is_admitted(guard: Guard) -> bool:
 
 def _about_rule(guards: Sequence[Guard], index: int, name: str) -> Iterator[LintFinding]:
     rule = guards[0].rules[index]
+    if rule.origin != guards[0].set.path:
+        return  # an imported rule is linted with its own file; what makes it redundant here is meant to
     applying = [guard for guard in guards if guard.encoding.roots[index] is not None]
     spaces = ", ".join(dict.fromkeys(guard.context.space for guard in guards))
     if not applying:
@@ -80,8 +82,6 @@ def _about_rule(guards: Sequence[Guard], index: int, name: str) -> Iterator[Lint
                 message = f"it is not implied by {', '.join(rule.implied_by)} in {_where(guard)}, as 'implied_by' says"
                 yield LintFinding(kind="not-implied", rule=name, message=message)
         return
-    if rule.origin != guards[0].set.path:
-        return  # an imported rule is linted with its own file; what makes it redundant here is meant to
     if any(_alone_in_a_draw(guard, index) for guard in applying):
         return
     if all(_function(guard, index) == guard.admitted.diagram.domain for guard in applying):

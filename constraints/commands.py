@@ -1,0 +1,203 @@
+"""`selfnas constraints …`: each command parses, calls one function, prints. Heavy imports wait until one is run.
+
+Every command takes `--json`. Exit codes: 0 done, 1 a check failed, 2 misuse or bad input.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from constraints.rules import ConstraintSet, Context
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Constraint sets: check, test, compare, count and explain what a network may be.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_Set = Annotated[str, typer.Argument(metavar="SET", help="Name of a shipped set, or a YAML file.")]
+_Architecture = Annotated[
+    str, typer.Argument(metavar="ARCHITECTURE", help="`space/c8n1r16:|op~0|+…`, or cells alone with --space.")
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+_Space = Annotated[str, typer.Option(help="One space; default: every space of the set.")]
+_Macro = Annotated[str, typer.Option(help="Macro settings: channels, cells per stage, resolution.")]
+_Shape = Annotated[str, typer.Option(help="Task shape: channels x size [x size] / classes.")]
+_Seed = Annotated[int, typer.Option(help="Seed of what is drawn.")]
+
+_MACRO, _SHAPE = "c8n1r16", "1x8x8/10"
+
+
+@app.command()
+def check(
+    set_: _Set,
+    architecture: _Architecture,
+    space: _Space = "",
+    shape: _Shape = _SHAPE,
+    picture: Annotated[Path | None, typer.Option(help="Also draw the cells here, blamed edges in red (PNG).")] = None,
+    json: _Json = False,
+) -> None:
+    """Verdict per rule on one architecture; blamed edges and nearest admitted architectures if it is turned away."""
+    from constraints.architecture_reports import report_check
+
+    _finish(report_check(_load(set_), architecture, space=space, shape=shape, picture=picture), json)
+
+
+@app.command("test")
+def try_out(
+    set_: _Set,
+    mutate: Annotated[bool, typer.Option(help="Also try mutants of every rule.")] = True,
+    json: _Json = False,
+) -> None:
+    """Judge the set's examples: the rules expected to fire fire, each is exercised, no mutant goes unnoticed."""
+    from constraints.set_reports import report_trial
+
+    _finish(report_trial(_load(set_), mutate=mutate), json)
+
+
+@app.command()
+def lint(set_: _Set, space: _Space = "", macro: _Macro = "", shape: _Shape = _SHAPE, json: _Json = False) -> None:
+    """What is suspicious: rules that do nothing, say nothing new, cannot be met or clash; words nobody uses."""
+    from constraints.set_reports import report_lint
+
+    loaded = _load(set_)
+    _finish(report_lint(loaded, _contexts(loaded, space, macro, shape) if macro or space else []), json)
+
+
+@app.command()
+def diff(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The set in force.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The set that would replace it.")],
+    space: _Space = "",
+    macro: _Macro = _MACRO,
+    shape: _Shape = _SHAPE,
+    samples: Annotated[int, typer.Option(min=1, max=1000, help="Witnesses drawn from each side.")] = 3,
+    seed: _Seed = 0,
+    fail_on: Annotated[str, typer.Option(help="Exit 1 if the edit is this: looser, stricter or any.")] = "",
+    allow: Annotated[Path | None, typer.Option(help="YAML file of loosenings that are wanted.")] = None,
+    json: _Json = False,
+) -> None:
+    """What replacing one set by another lets in and keeps out, counted exactly, with witnesses."""
+    from constraints.set_reports import report_difference
+
+    before, after = _load(old), _load(new)
+    contexts = _contexts(before, space, macro, shape, also=after)
+    report = report_difference(before, after, contexts, samples=samples, seed=seed, fail_on=fail_on, allow=allow)
+    _finish(report, json)
+
+
+@app.command()
+def impact(
+    set_: _Set,
+    space: _Space = "",
+    macro: _Macro = _MACRO,
+    shape: _Shape = _SHAPE,
+    library: Annotated[Path | None, typer.Option(help="Text file, one architecture a line: which are revoked?")] = None,
+    table: Annotated[Path | None, typer.Option(help="CSV of scored cells: what does each rule cost?")] = None,
+    column: Annotated[str, typer.Option(help="Column of the scores, higher is better.")] = "",
+    cells: Annotated[str, typer.Option(help="Column of the cells.")] = "arch",
+    json: _Json = False,
+) -> None:
+    """What each rule alone turns away, what of a library would be revoked, what the set costs on a table."""
+    from constraints.set_reports import report_impact
+
+    loaded = _load(set_)
+    contexts = _contexts(loaded, space, macro, shape)
+    _finish(report_impact(loaded, contexts, library=library, table=table, column=column, cells=cells), json)
+
+
+@app.command()
+def count(set_: _Set, space: _Space = "", macro: _Macro = _MACRO, shape: _Shape = _SHAPE, json: _Json = False) -> None:
+    """How many architectures are admitted, as spelled: exact, or an estimate with its interval."""
+    from constraints.architecture_reports import report_count
+
+    loaded = _load(set_)
+    _finish(report_count(loaded, _contexts(loaded, space, macro, shape)), json)
+
+
+@app.command()
+def sample(
+    set_: _Set,
+    number: Annotated[int, typer.Option("-n", min=1, max=1_000_000, help="How many.")] = 10,
+    space: _Space = "",
+    macro: _Macro = _MACRO,
+    shape: _Shape = _SHAPE,
+    seed: _Seed = 0,
+    json: _Json = False,
+) -> None:
+    """Admitted architectures, independent and exactly uniform."""
+    from constraints.architecture_reports import report_sample
+
+    loaded = _load(set_)
+    _finish(report_sample(loaded, _contexts(loaded, space, macro, shape)[:1], number=number, seed=seed), json)
+
+
+@app.command()
+def repair(
+    set_: _Set,
+    architecture: _Architecture,
+    space: _Space = "",
+    shape: _Shape = _SHAPE,
+    number: Annotated[int, typer.Option("-n", min=1, max=100, help="At most so many.")] = 3,
+    json: _Json = False,
+) -> None:
+    """The admitted architectures nearest to one that is turned away."""
+    from constraints.architecture_reports import report_repair
+
+    _finish(report_repair(_load(set_), architecture, space=space, shape=shape, number=number), json)
+
+
+@app.command()
+def explain(
+    set_: _Set,
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="Id of the rule; default: every rule.")] = "",
+    json: _Json = False,
+) -> None:
+    """A rule in a sentence, its formula, why it is there, its examples."""
+    from constraints.set_reports import report_explanation
+
+    _finish(report_explanation(_load(set_), rule), json)
+
+
+@app.command()
+def fmt(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Set files.")],
+    check_only: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit 1 if something would change.")
+    ] = False,
+    json: _Json = False,
+) -> None:
+    """Write set files in their canonical form; comments stay."""
+    from constraints.set_reports import report_format
+
+    _finish(report_format(files, check_only=check_only), json)
+
+
+def _load(name: str) -> ConstraintSet:
+    from constraints.loading import load_set
+
+    return load_set(name)
+
+
+def _contexts(
+    set_: ConstraintSet, space: str, macro: str, shape: str, *, also: ConstraintSet | None = None
+) -> list[Context]:
+    from constraints.report import chosen_contexts
+
+    return chosen_contexts(set_, space=space, macro=macro or _MACRO, shape=shape, also=also)
+
+
+def _finish(report: object, json: bool) -> None:
+    from constraints.report import Report
+
+    assert isinstance(report, Report)  # noqa: S101
+    typer.echo(report.to_json() if json else report.text)
+    if report.failed:
+        raise typer.Exit(1)

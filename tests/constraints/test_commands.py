@@ -1,0 +1,129 @@
+"""The commands: what they print, their JSON, their exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from constraints import load_set
+from constraints.commands import app
+from selfnas.errors import InputError
+
+GOOD = "nb201/c8n1r16:|conv3x3~0|+|none~0|none~1|+|skip~0|conv3x3~1|none~2|"
+BAD = "nb201/c8n1r16:|conv3x3~0|+|none~0|none~1|+|none~0|conv3x3~1|none~2|"
+COMMANDS = [
+    (["check", "baseline", GOOD], 0, "admit: nb201", "verdict"),
+    (["check", "baseline", BAD], 1, "traceable-path: no input-to-output path uses only", "nearest"),
+    (["check", "baseline", GOOD.partition(":")[2]], 0, "admit: nb201/c8n1r16", "certificate"),
+    (["test", "robust"], 0, "mutation score 1.00", "score"),
+    (["test", "robust", "--no-mutate"], 0, "5 examples, 0 failed", "examples"),
+    (["lint", "robust", "--space", "nb201"], 0, "nothing to complain about", "findings"),
+    (["lint", "edge-device", "--space", "nb201"], 1, "no-dilation", "findings"),
+    (["diff", "baseline", "oversight", "--space", "nb201"], 0, "oversight is stricter than baseline", "relation"),
+    (["diff", "baseline", "oversight", "--space", "nb201", "--fail-on", "looser"], 0, "keeps out", "spaces"),
+    (["diff", "oversight", "baseline", "--space", "nb201", "--fail-on", "looser"], 1, "lets in", "policy"),
+    (["impact", "baseline", "--space", "nb201"], 0, "turned away by this rule alone", "nb201"),
+    (["count", "baseline", "--space", "nb201"], 0, "7,896 of 15,625 (50.53%)", "nb201"),
+    (["sample", "baseline", "--space", "nb201", "-n", "2"], 0, "nb201/c8n1r16:|", "architectures"),
+    (["repair", "baseline", BAD], 0, "1 changed edge(s):", "distance"),
+    (["explain", "baseline", "no-dead-branch"], 0, "Required: every edge is live.", "rules"),
+    (["explain", "policy"], 0, "the new policy's batch is at most 32", "rules"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "words", "key"), COMMANDS, ids=lambda value: str(value)[:40])
+def test_each_command_prints_text_and_json(arguments: list[str], code: int, words: str, key: str) -> None:
+    """Text holds what a person looks for, `--json` one document, both exit alike."""
+    told = CliRunner().invoke(app, arguments)
+    assert (told.exit_code, words in told.output) == (code, True), told.output
+    record = CliRunner().invoke(app, [*arguments, "--json"])
+    assert record.exit_code == code
+    assert key in json.loads(record.output)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["check", "baseline", "nb201/c8:x"], "an architecture reads"),
+        (["check", "basline", GOOD], "did you mean 'baseline'"),
+        (["count", "baseline", "--space", "nb202"], "did you mean 'nb201'"),
+        (["count", "baseline", "--shape", "8x8"], "a task shape reads"),
+        (["count", "baseline", "--macro", "c8"], "macro settings read"),
+        (["explain", "baseline", "shalow"], "did you mean 'shallow'"),
+        (["diff", "baseline", "robust", "--fail-on", "loser"], "did you mean 'looser'"),
+        (["impact", "baseline", "--library", "missing.txt"], "cannot be read"),
+        (["fmt", "missing.yaml"], "cannot be read"),
+    ],
+)
+def test_bad_input_is_one_clear_message(arguments: list[str], message: str) -> None:
+    """Misuse raises the error that the command line turns into exit code 2."""
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)
+
+
+def test_fmt_changes_only_what_is_asked(tmp_path: Path) -> None:
+    """`--check` reports without writing; without it the file is rewritten once and then left alone."""
+    file = tmp_path / "set.yaml"
+    text = load_set("robust").text.replace("depth <= 3", "depth<=3")
+    file.write_text(text, encoding="utf-8")
+    before = file.read_text(encoding="utf-8")
+    assert CliRunner().invoke(app, ["fmt", "--check", str(file)]).exit_code == 1
+    assert file.read_text(encoding="utf-8") == before
+    assert CliRunner().invoke(app, ["fmt", str(file)]).exit_code == 0
+    assert CliRunner().invoke(app, ["fmt", "--check", str(file)]).exit_code == 0
+
+
+def test_impact_reads_a_library_and_a_table(tmp_path: Path) -> None:
+    """A text file of architectures and a CSV of scores are priced."""
+    (tmp_path / "library.txt").write_text(f"{GOOD}\n{BAD}\n", encoding="utf-8")
+    rows = "\n".join(f"{cell.partition(':')[2]},{score}" for cell, score in ((GOOD, 1.5), (BAD, 2.5)))
+    (tmp_path / "table.csv").write_text(f"arch,accuracy\n{rows}\n", encoding="utf-8")
+    options = [
+        "--library",
+        str(tmp_path / "library.txt"),
+        "--table",
+        str(tmp_path / "table.csv"),
+        "--column",
+        "accuracy",
+    ]
+    result = CliRunner().invoke(app, ["impact", "baseline", "--space", "nb201", "--column", "accuracy", *options])
+    assert result.exit_code == 0, result.output
+    assert f"revokes {BAD}: traceable-path" in result.output
+    assert "1 of the library would be revoked" in result.output
+    assert "1 pass, best       1.5  all rules together" in result.output
+
+
+def test_an_allowance_file_lets_a_wanted_loosening_pass(tmp_path: Path) -> None:
+    """`--fail-on looser --allow FILE` passes exactly when the file covers count and witness."""
+    text = load_set("baseline").text.replace('"motif {a -> b: skip, b -> c: skip, a -> c: skip}"', '"false"')
+    (tmp_path / "new.yaml").write_text(text, encoding="utf-8")
+    arguments = ["diff", "baseline", str(tmp_path / "new.yaml"), "--space", "nb201", "--fail-on", "looser"]
+    (space,) = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).output)["spaces"]
+    allow = tmp_path / "allow.yaml"
+    for count, code in ((space["gained"]["value"], 0), (space["gained"]["value"] - 1, 1)):
+        entry = {"space": "nb201", "witness": space["gained_samples"][0], "count": count}
+        allow.write_text(json.dumps({"allow": [entry]}), encoding="utf-8")
+        assert CliRunner().invoke(app, [*arguments, "--allow", str(allow)]).exit_code == code
+
+
+def test_a_picture_is_drawn_on_request(tmp_path: Path) -> None:
+    """`check --picture` writes a PNG."""
+    file = tmp_path / "cell.png"
+    assert CliRunner().invoke(app, ["check", "baseline", BAD, "--picture", str(file)]).exit_code == 1
+    assert file.read_bytes().startswith(b"\x89PNG")
+
+
+def test_help_needs_no_heavy_import() -> None:
+    """Listing the commands loads neither a solver nor numpy."""
+    code = (
+        "import sys; from constraints.commands import app; import constraints; "
+        "print([m for m in ('z3', 'dd', 'numpy', 'networkx', 'lark', 'pydantic') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
