@@ -33,19 +33,21 @@ class GraphView:
     def __init__(self, cell: Cell) -> None:
         self.graph: nx.DiGraph[int] = nx.DiGraph()
         self.graph.add_nodes_from(range(cell.nodes))
-        for edge in cell.edges:
-            self.graph.add_edge(edge.source, edge.target, operation=edge.operation)
+        self.graph.add_edges_from((edge.source, edge.target) for edge in cell.edges)
         self.inputs = frozenset(range(cell.inputs))
         self.outputs = frozenset(cell.outputs)
+        self._operations = {(edge.source, edge.target): edge.operation for edge in cell.edges}
         self._paths: dict[int, list[Path]] = {}
 
     def operation(self, source: int, target: int) -> str:
         """What a present edge carries."""
-        return str(self.graph.edges[source, target]["operation"])
+        return self._operations[source, target]
 
     def ends(self, end: End) -> frozenset[int]:
         """The nodes that an end stands for."""
-        return {"input": self.inputs, "output": self.outputs}.get(end.kind, frozenset({end.number}))
+        if end.kind == "node":
+            return frozenset({end.number})
+        return self.inputs if end.kind == "input" else self.outputs
 
     def between(self, starts: Iterable[int], stops: Iterable[int]) -> Iterator[Path]:
         """Every path from one of some nodes to one of others; a node reaches itself by a path of no edges."""
@@ -69,8 +71,10 @@ class GraphView:
         if start not in self._paths:
             found = [Path((start,), ())]
             for path in found:  # grows while it is read
-                for following in self.graph.successors(path.nodes[-1]):
-                    operation = self.operation(path.nodes[-1], following)
-                    found.append(Path((*path.nodes, following), (*path.operations, operation)))
+                last = path.nodes[-1]
+                found += [
+                    Path((*path.nodes, following), (*path.operations, self._operations[last, following]))
+                    for following in self.graph.successors(last)
+                ]
             self._paths[start] = found
         return self._paths[start]

@@ -6,6 +6,7 @@ nor `dd`, and prefers the obvious to the fast: it is what the others are checked
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -123,6 +124,7 @@ class Referee:
         """The receptive field in pixels of the task's input; None when no path runs through the network."""
         seen: dict[int, int | None] = {-1: 1 + (self.plan.stem_kernel - 1)}
         pitch = {-1: self.plan.stem_stride}  # pixels between neighbouring positions of a block's output
+        through: dict[tuple[int, int], dict[int, int]] = {}
         for index, block in enumerate(self.plan.blocks):
             step = pitch[block.inputs[0]] * block.strides[0]
             pitch[index] = step * block.stride
@@ -130,17 +132,32 @@ class Referee:
                 before = seen[block.inputs[0]]
                 seen[index] = None if before is None else before + step * 2 + step * block.stride * 2
                 continue
-            inputs = self.templates[block.template].inputs
+            key = (block.template, block.stride)
+            if key not in through:
+                through[key] = self._through(views[block.template], *key)
             best: int | None = None
-            for path in views[block.template].between(range(inputs), self.templates[block.template].outputs):
-                before = seen[block.inputs[path.nodes[0]]]
+            for port, reached in through[key].items():
+                before = seen[block.inputs[port]]
                 if before is not None:
-                    far = before + sum(
-                        _edge_reach(path, position, step, block.stride) for position in range(path.length)
-                    )
+                    far = before + step * reached
                     best = far if best is None or far > best else best
             seen[index] = best
         return seen[len(self.plan.blocks) - 1]
+
+    def _through(self, view: GraphView, template: int, stride: int) -> dict[int, int]:
+        """By input, how far the farthest path to an output looks, in steps of the cell's own input."""
+        reaches: dict[int, int] = {}
+        for path in view.between(range(self.templates[template].inputs), self.templates[template].outputs):
+            if path.operations:
+                # Only the first edge leaves an input, so only it works before the block's stride.
+                reached = _reach(path.operations[0], stride) + stride * sum(_reach(op, 1) for op in path.operations[1:])
+                reaches[path.nodes[0]] = max(reached, reaches.get(path.nodes[0], 0))
+        return reaches
+
+
+@functools.cache
+def _reach(operation: str, stride: int) -> int:
+    return reach(operation, stride=stride)
 
 
 def judge_policy(rules: Sequence[Rule], old: Mapping[str, int], new: Mapping[str, int]) -> list[bool]:
@@ -215,7 +232,7 @@ def _beyond(condition: Extreme | FanExtreme, value: int | None) -> bool:
 
 def _paths(paths: Paths, view: GraphView) -> Iterator[Path]:
     avoided = {end.number for end in paths.avoiding}
-    for path in view.between(sorted(view.ends(paths.start)), sorted(view.ends(paths.stop))):
+    for path in view.between(view.ends(paths.start), view.ends(paths.stop)):
         if avoided.isdisjoint(path.nodes):
             yield path
 
@@ -245,13 +262,6 @@ def _measure(measure: Measure, path: Path) -> int:
     for operation in path.operations:
         product *= entries[operation]
     return product
-
-
-def _edge_reach(path: Path, position: int, step: int, stride: int) -> int:
-    """Pixels that one edge of a path adds; only the first leaves an input, hence works before the block's stride."""
-    if position == 0:
-        return step * reach(path.operations[0], stride=stride)
-    return step * stride * reach(path.operations[position])
 
 
 def _matches(edges: EdgeFilter, view: GraphView, source: int, target: int) -> bool:
@@ -315,7 +325,7 @@ def _motif(condition: Motif, view: GraphView) -> bool:
 
 
 def _dominates(condition: Dominates, view: GraphView) -> bool:
-    paths = view.between(sorted(view.inputs), sorted(view.ends(condition.end)))
+    paths = view.between(view.inputs, view.ends(condition.end))
     return all(condition.node.number in path.nodes for path in paths)
 
 

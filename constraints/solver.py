@@ -58,17 +58,35 @@ class Solver:
             self.rules.append(rule)
             if rule is not None:
                 self._solver.add(rule == self._nodes[root])  # type: ignore[index]
+        self._handles = [[name.as_ast() for name in names] for names in self._slots]
+        self._declarations = [None if rule is None else rule.decl().ast for rule in self.rules]
 
     def verdicts(self, vector: Vector) -> list[bool | None]:
         """Per rule whether it passes on one `(slots,)` vector; None where Z3 did not decide.
 
-        All None when the query is not satisfiable at all: then the vector is not of the space, or Z3 is wrong.
+        All None when the query is not satisfiable at all: then the vector is not of the space, or Z3 is wrong. Talks to
+        Z3's C interface: its Python classes would take as long as the solving.
         """
-        answer = self._solver.check(*self._fixed(enumerate(vector.tolist())))
-        if answer != self._z3.sat:
+        z3, context = self._z3, self._context.ref()
+        fixed = (z3.Ast * len(self._slots))()
+        for slot, value in enumerate(vector.tolist()):
+            fixed[slot] = self._handles[slot][value]
+        answer = z3.Z3_solver_check_assumptions(context, self._solver.solver, len(self._slots), fixed)
+        if answer != z3.Z3_L_TRUE:
             return [None] * len(self.rules)
-        model = self._solver.model()
-        return [None if rule is None else _truth(self._z3, model[rule]) for rule in self.rules]
+        model = z3.Z3_solver_get_model(context, self._solver.solver)
+        z3.Z3_model_inc_ref(context, model)
+        try:
+            return [None if rule is None else self._value(model, rule) for rule in self._declarations]
+        finally:
+            z3.Z3_model_dec_ref(context, model)
+
+    def _value(self, model: Any, declaration: Any) -> bool | None:
+        z3, context = self._z3, self._context.ref()
+        found = z3.Z3_model_get_const_interp(context, model, declaration)
+        if not found:
+            return None
+        return {z3.Z3_L_TRUE: True, z3.Z3_L_FALSE: False}.get(z3.Z3_get_bool_value(context, found))
 
     def ask(
         self, slots: Iterable[tuple[int, int]] = (), *, passing: Iterable[int] = (), failing: Iterable[int] = ()
@@ -126,9 +144,3 @@ class Solver:
         if definition.operator == "not":
             return z3.Not(items[0])
         return z3.And(items) if definition.operator == "and" else z3.Or(items)
-
-
-def _truth(z3: Any, value: Any) -> bool | None:
-    if z3.is_true(value):
-        return True
-    return False if z3.is_false(value) else None
