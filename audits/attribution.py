@@ -11,7 +11,8 @@ from audits.examinee import Examinee, NetworkOutputError
 
 __all__ = ["baseline", "integrated_gradients"]
 
-_BATCH = 512  # inputs times integration steps per pass; bounds memory
+_BATCH = 512  # inputs times integration steps per pass, as far as
+_VALUES = 4_000_000  # input values per pass allow; bounds memory
 
 
 def baseline(examinee: Examinee) -> Tensor:
@@ -50,7 +51,7 @@ def integrated_gradients(
             baselines=start.to(examinee.device),
             target=targets.to(examinee.device),
             n_steps=steps,
-            internal_batch_size=max(_BATCH, len(x)),
+            internal_batch_size=max(len(x), min(_BATCH, _VALUES // x[0].numel())),
         )
     result: Tensor = attributions.detach().to("cpu", torch.float64)
     if not bool(torch.isfinite(result).all()):

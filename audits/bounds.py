@@ -36,7 +36,7 @@ class Bounds:
     def __torch_function__(
         cls, function: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
-        rule = _RULES.get(function)
+        rule = _RULES.get(function) or _ATEN_RULES.get(str(getattr(function, "_schema", "")).partition("(")[0])
         if rule is None:
             raise UnboundedOperationError(f"no interval rule for {getattr(function, '__name__', function)}")
         return rule(function, *args, **(kwargs or {}))
@@ -89,7 +89,7 @@ class Bounds:
     __radd__ = __add__
 
 
-Rule = Callable[..., Bounds]
+Rule = Callable[..., Any]
 
 
 def _each(function: Callable[..., Tensor], x: Bounds, *args: Any, **kwargs: Any) -> Bounds:
@@ -177,11 +177,34 @@ _RULES: Mapping[Callable[..., Any], Rule] = {
 }
 
 
+def _aten_batch_norm(function: Callable[..., Tensor], x: Bounds, *args: Any, **kwargs: Any) -> Bounds:
+    """The operator takes scale and shift before the moments, unlike the function."""
+    weight, bias, running_mean, running_var, training, momentum, eps = args[:7]
+    return _batch_norm(function, x, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+# The same operations as networks from torch.export call them.
+_ATEN_RULES: Mapping[str, Rule] = {
+    **dict.fromkeys(("aten::flatten.using_ints", "aten::mean.dim", "aten::view", "aten::reshape"), _each),
+    **dict.fromkeys(("aten::avg_pool1d", "aten::avg_pool2d", "aten::max_pool1d", "aten::max_pool2d"), _each),
+    **dict.fromkeys(("aten::adaptive_avg_pool1d", "aten::adaptive_avg_pool2d"), _each),
+    **dict.fromkeys(("aten::relu", "aten::relu_"), _rectified),
+    **dict.fromkeys(("aten::linear", "aten::conv1d", "aten::conv2d"), _linear),
+    "aten::dropout": _same,
+    "aten::batch_norm": _aten_batch_norm,
+    "aten::cat": _cat,
+    "aten::add.Tensor": _add,
+    "aten::sym_size.int": lambda _, x, axis: x.shape[axis],
+    "aten::new_zeros": lambda _, x, *args, **kwargs: x.new_zeros(*args, **kwargs),
+}
+
+
 def logit_bounds(network: nn.Module, x: Tensor, radius: Tensor) -> Bounds:
     """Limits of `(b, c)` logits while each input `(b, channels, *size)` moves by at most its `(b,)` radius."""
     wide = radius.reshape(-1, *[1] * (x.ndim - 1))
     with torch.no_grad():
-        result = network(Bounds(x - wide, x + wide))
+        # Not through the call operator: torch.export hangs a check on it that insists on tensors.
+        result = network.forward(Bounds(x - wide, x + wide))
     if not isinstance(result, Bounds):
         raise UnboundedOperationError(f"the network turned bounds into {type(result).__name__}")
     return result

@@ -15,7 +15,8 @@ from selfnas.errors import SelfnasError
 
 __all__ = ["Examinee", "NetworkOutputError", "evaluation_mode"]
 
-_BATCH: Final = 256  # inputs per forward pass; bounds memory, not the result
+_BATCH: Final = 256  # inputs per forward pass, as far as
+_VALUES: Final = 8_000_000  # input values per pass allow; bounds memory
 
 
 class NetworkOutputError(SelfnasError, ArithmeticError):
@@ -56,8 +57,9 @@ class Examinee:
             NetworkOutputError: not that shape, or not finite.
         """
         used = self.network if network is None else network
+        size = max(1, min(_BATCH, _VALUES // max(1, x[:1].numel())))
         with torch.no_grad():
-            parts = [self._checked(used(part.to(self.device)), len(part)) for part in torch.split(x, _BATCH)]
+            parts = [self._checked(used(part.to(self.device)), len(part)) for part in torch.split(x, size)]
         return torch.cat(parts)
 
     def audit_logits(self) -> Tensor:

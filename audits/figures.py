@@ -38,7 +38,7 @@ def attribution_figure(network: nn.Module, data: AuditData, *, seed: int, count:
         attributions, _ = integrated_gradients(examinee, data.x[chosen], predicted, steps=_STEPS)
     inputs = data.x[chosen].cpu().double().numpy()
     shown = attributions.numpy()
-    limit = float(np.abs(shown).max()) or 1.0
+    limit = float(np.abs(shown.sum(1)).max()) or 1.0  # channels are drawn as their sum
     titles = [f"{int(p)} (is {int(y)})" for p, y in zip(predicted, data.y[chosen], strict=True)]
     columns = min(_COLUMNS, len(chosen))
     figure = Figure(figsize=(1.9 * columns, 4.2 if inputs.ndim == 4 else 3.4), layout="constrained")
@@ -50,7 +50,10 @@ def attribution_figure(network: nn.Module, data: AuditData, *, seed: int, count:
             draw_image(top, bottom, inputs[column], shown[column], limit)
         else:
             draw_series(top, bottom, inputs[column], shown[column], limit)
-    figure.suptitle("Integrated gradients for the predicted class (baseline: mean training input)", fontsize=9)
+    figure.suptitle(
+        "Integrated gradients from the mean training input: red speaks for the predicted class, blue against",
+        fontsize=9,
+    )
     return figure
 
 

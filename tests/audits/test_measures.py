@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,6 +20,7 @@ from audits.bounds import Bounds, UnboundedOperationError, logit_bounds
 from audits.certified import certified_radii
 from audits.confidence import calibration_error, temperature
 from audits.examinee import Examinee, evaluation_mode
+from audits.exported import load_exported
 from audits.membership import area_under_curve
 from audits.randomisation import rank_correlations
 from audits.skill import centroid_predictions
@@ -184,6 +186,19 @@ def test_interval_bounds_hold_what_sampling_finds(size: tuple[int, ...]) -> None
     exact = logit_bounds(network, x, torch.zeros(2, dtype=torch.float64))
     assert torch.allclose(exact.low, network(x))
     assert torch.allclose(exact.high, network(x))
+
+
+def test_bounds_of_an_exported_network_are_the_same(tmp_path: Path) -> None:
+    """torch.export turns modules into operators; the rules agree."""
+    network = build_network(parse_architecture(CELL), TaskShape(channels=1, size=(8, 8), classes=3), seed=0).eval()
+    x = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    shapes = {"x": {0: torch.export.Dim("batch")}}
+    torch.export.save(torch.export.export(network, (x,), dynamic_shapes=shapes), tmp_path / "network.pt2")
+    exported = load_exported(tmp_path / "network.pt2")
+    radius = torch.tensor([0.01, 0.02])
+    first, second = (logit_bounds(each, x, radius) for each in (network, exported))
+    assert torch.allclose(first.low, second.low, atol=1e-5)
+    assert torch.allclose(first.high, second.high, atol=1e-5)
 
 
 def test_certified_radius_of_a_linear_network() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from audits import AuditData, Finding, Suite, judge, run_suite
@@ -144,3 +146,43 @@ def test_refuses_what_is_not_a_finding(findings: tuple[Finding, ...], changes: d
     """Records are read strictly."""
     with pytest.raises(InputError, match="finding"):
         Finding.from_record({**findings[0].to_record(), **changes})
+
+
+NUMBER = st.none() | st.floats(-1e6, 1e6)
+
+
+@given(
+    estimate=NUMBER,
+    low=NUMBER,
+    high=NUMBER,
+    threshold=st.floats(-10, 10),
+    bound=st.sampled_from(["floor", "ceiling"]),
+    note=st.text(max_size=20),
+)
+def test_decisions_and_records_hold_for_any_numbers(
+    estimate: float | None, low: float | None, high: float | None, threshold: float, bound: str, note: str
+) -> None:
+    """A pass needs an estimate inside an interval on the good side; mirrored numbers give the mirrored decision."""
+    decision = decide(bound, estimate, low, high, threshold)  # type: ignore[arg-type]
+    if decision == "pass":
+        assert estimate is not None
+        assert low is not None
+        assert high is not None
+        assert low <= estimate <= high
+        assert high <= threshold if bound == "ceiling" else low >= threshold
+    mirrored = [None if value is None else -value for value in (estimate, high, low)]
+    other = "ceiling" if bound == "floor" else "floor"
+    assert decide(other, *mirrored, -threshold) == decision  # type: ignore[arg-type]
+    finding = Finding(
+        audit="skill",
+        statistic="above_chance",
+        estimate=estimate,
+        low=low,
+        high=high,
+        n=3,
+        threshold=threshold,
+        decision=decision,
+        role="gate",
+        note=note,
+    )
+    assert Finding.from_record(json.loads(json.dumps(finding.to_record()))) == finding
