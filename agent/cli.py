@@ -8,6 +8,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from audits.commands import app as audits_app
+from constraints.commands import app as constraints_app
+
 __all__ = ["app", "main"]
 
 app = typer.Typer(
@@ -19,6 +22,13 @@ app = typer.Typer(
 )
 motifs = typer.Typer(help="The library: what was admitted, and on what evidence.", no_args_is_help=True)
 app.add_typer(motifs, name="motifs")
+app.add_typer(constraints_app, name="constraints", help="What a safety researcher does to a constraint set.")
+app.add_typer(audits_app, name="audits", help="Audit suites, what each audit catches, one network audited.")
+
+# What the parser raises for wrong options and commands; Typer carries its parser inside and exports only this subclass.
+_UsageError = typer.BadParameter.__bases__[0]
+
+_INTERRUPTED = 130
 
 _Home = Annotated[Path, typer.Option("--home", help="Directory of one agent's life.")]
 _DEFAULT_HOME = Path(".selfnas")
@@ -127,10 +137,16 @@ def main() -> None:
     from selfnas.errors import InputError, SelfnasError
 
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
+    except _UsageError as error:
+        error.show()
+        raise SystemExit(2) from None
     except InputError as error:
         _fail(str(error), 2)
     except SelfnasError as error:
         _fail(str(error), 1)
-    except KeyboardInterrupt:
-        _fail("stopped; what was finished is kept, and the same command goes on from there", 130)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _INTERRUPTED
+    if code == _INTERRUPTED:  # Typer may have caught the signal itself
+        _fail("stopped; what was finished is kept, and the same command goes on from there", _INTERRUPTED)
+    raise SystemExit(code if isinstance(code, int) else 0)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from agent.home import Home
 from agent.restore import restore_network, task_shape
 from agent.state import Finalist, RunState, TaskState, items, mapping, number
-from agent.summary import summarise
+from agent.summary import TaskSummary, summarise
 
 if TYPE_CHECKING:
     from audits import Suite
@@ -31,15 +31,16 @@ __all__ = ["Mirror", "tracking_uri"]
 
 _log = logging.getLogger(__name__)
 _TAG_LIMIT = 5000  # MLflow cuts longer tags with only a warning
+_FINALIST = "tags.kind%20%3D%20%27finalist%27"
 _NOTE = """\
 ### {stream}: one agent's life through a stream of tasks
 
-Each run is a task; open the **+** beside it for its finalists. Columns to switch on: `verdict`, `failed_rules`, \
-`failed_audits`, `validation`, `test`.
+Each run is a task; open the **+** beside it for its finalists, whose names begin with the verdict.
 
-* [admitted](#/experiments/{id}?searchFilter=tags.verdict%20%3D%20%27admitted%27) · \
-[refused by an audit](#/experiments/{id}?searchFilter=tags.verdict%20%3D%20%27refused%27) · \
-[tasks only](#/experiments/{id}?searchFilter=tags.kind%20%3D%20%27task%27)
+* finalists [admitted](#/experiments/{id}/runs?searchFilter={finalist}%20and%20tags.verdict%20%3D%20%27admitted%27) or \
+[refused by an audit](#/experiments/{id}/runs?searchFilter={finalist}%20and%20tags.verdict%20%3D%20%27refused%27) · \
+[tasks only](#/experiments/{id}/runs?searchFilter=tags.kind%20%3D%20%27task%27)
+* Tags to search by: `verdict`, `failed_rules`, `failed_audits`, `task`, `digest`; columns for them: **Columns**.
 * A finalist's artifacts: `certificate.json` (which rules held, checked by which engines), `audit-card.md` (verdict \
 first), `attributions.png`, `confusion.png`, `cell.png`. A task's artifacts: `search.png`, `rejections.md`.
 * MLflow is a mirror. `selfnas verify --home <home>` re-checks the ledger it was made from: the chain of hashes, every \
@@ -120,7 +121,10 @@ class Mirror:
             folder = Path(self._uri.removeprefix("sqlite:///")).resolve().parent / "mlartifacts" / name
             location = folder.as_uri()
         made = str(self._client.create_experiment(name, artifact_location=location))
-        self._client.set_experiment_tag(made, "mlflow.note.content", _NOTE.format(stream=name, id=made))
+        self._client.set_experiment_tag(made, "mlflow.experimentKind", "custom_model_development")
+        self._client.set_experiment_tag(
+            made, "mlflow.note.content", _NOTE.format(stream=name, id=made, finalist=_FINALIST)
+        )
         return made
 
     def _mirrored(self, experiment: str, key: str) -> bool:
@@ -149,7 +153,7 @@ class Mirror:
             "audit_suite": context.suite.name,
         }
         run = self._client.create_run(
-            experiment, tags=_fit(tags), run_name=f"run {context.run.number} · {task.name}"
+            experiment, tags=_fit(tags), run_name=f"run {context.run.number} · {task.name} · {_outcome(summary)}"
         ).info.run_id
         metrics = {
             "evaluations": summary.evaluations,
@@ -204,7 +208,9 @@ class Mirror:
             "architecture": finalist.architecture,
             "weights_sha256": str(finalist.trained["weights_sha256"]),
         }
-        run = self._client.create_run(experiment, tags=_fit(tags), run_name=f"{task.name} · {finalist.digest[:12]}")
+        run = self._client.create_run(
+            experiment, tags=_fit(tags), run_name=f"{finalist.outcome} · {task.name} · {finalist.digest[:12]}"
+        )
         run_id = run.info.run_id
         count = number(finalist.trained["test_count"])
         metrics: dict[str, float | None] = {
@@ -234,8 +240,8 @@ class Mirror:
                 context.task.certificates.get(finalist.architecture, "{}"), encoding="utf-8"
             )
             facts = {
-                "architecture": finalist.architecture,
-                "digest": finalist.digest,
+                "architecture": f"`{finalist.architecture}`",
+                "digest": f"`{finalist.digest}`",
                 "parameters": f"{int(number(finalist.trained['params'])):,}",
                 "validation accuracy": f"{100 * number(finalist.trained['validation']):.1f} %",
                 "constraint set": str(mapping(context.run.started["constraint_set"])["name"]),
@@ -304,6 +310,12 @@ class Mirror:
         for start in range(0, max(len(metrics), 1), limit):
             chunk = [Param(key, str(value)) for key, value in parameters.items()] if start == 0 else []
             self._client.log_batch(run, metrics=metrics[start : start + limit], params=chunk)
+
+
+def _outcome(summary: TaskSummary) -> str:
+    if summary.test is None:
+        return f"nothing admitted of {summary.full_trainings}"
+    return f"{summary.admitted} of {summary.full_trainings} admitted, test {100 * summary.test.estimate:.1f} %"
 
 
 def _fit(tags: Mapping[str, str]) -> dict[str, str]:
