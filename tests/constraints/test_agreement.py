@@ -32,7 +32,7 @@ def _assert_equal(rules: list[Rule], left: np.ndarray, right: np.ndarray, vector
 
 
 def test_every_construct_has_one_answer_in_all_engines_on_nb201(construct_rules: Rules, contexts: Contexts) -> None:
-    """Every twentieth nb201 cell, every construct, two limits each: four engines agree."""
+    """Every seventeenth nb201 cell, every construct, two limits each: four engines agree."""
     space, rules = space_named("nb201"), construct_rules("nb201")
     context = contexts("nb201")[0]
     encoding = encode(rules, context)
@@ -42,11 +42,11 @@ def test_every_construct_has_one_answer_in_all_engines_on_nb201(construct_rules:
     diagram = Diagram(encoding.circuit, space)
     counts = [SlotTable(diagram, diagram.function(root) & diagram.domain).count for root in roots]
     assert counts == answers.sum(axis=0).tolist()
-    sample = everything[7::20]
-    _assert_equal(rules, answers[7::20], _referee(rules, context, sample), sample)
+    sample = everything[3::17]
+    _assert_equal(rules, answers[3::17], _referee(rules, context, sample), sample)
     solver = Solver(encoding)
-    few = everything[7::100]
-    _assert_equal(rules, answers[7::100], np.array([solver.verdicts(row) for row in few]), few)
+    few = everything[3::97]
+    _assert_equal(rules, answers[3::97], np.array([solver.verdicts(row) for row in few]), few)
 
 
 @pytest.mark.slow
