@@ -11,6 +11,7 @@ from selfnas.strategies.evolution import RegularisedEvolution
 from selfnas.strategies.local_search import LocalSearch
 from selfnas.strategies.random_search import random_search
 from selfnas.strategies.strategy import Strategy
+from selfnas.strategies.surrogate import Surrogate
 
 __all__ = ["STRATEGIES", "make_strategy", "settings_of"]
 
@@ -20,6 +21,7 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = MappingProxyType(
         "random": lambda: random_search,
         "local_search": LocalSearch,
         "regularised_evolution": RegularisedEvolution,
+        "surrogate": Surrogate,
     }
 )
 

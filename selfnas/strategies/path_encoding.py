@@ -1,0 +1,63 @@
+"""Architectures as counts of operation sequences from an input to an output.
+
+The encoding sees what a network computes rather than how it is spelled: dead edges and node numbers leave no trace.
+Source: White, Neiswanger, Savani 2021 (AAAI), BANANAS; ours counts paths instead of noting their presence, and cuts off
+long paths, as they recommend.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfnas.space import CellTemplate, Space, Vector
+
+__all__ = ["path_counts"]
+
+_LONGEST = 3  # operations; all paths of a 4-node cell, and most of those of a DARTS cell
+
+
+def path_counts(space: Space, vectors: Vector, *, longest: int = _LONGEST) -> NDArray[np.float32]:
+    """`(n, features)` how often each sequence of at most `longest` operations leads from an input to an output.
+
+    Example:
+        >>> from selfnas.space import SPACES
+        >>> cell = np.array([[3, 0, 0, 1, 3, 0]], dtype=np.int8)  # conv3x3 then conv3x3, beside a skip
+        >>> counts = path_counts(SPACES["nb201"], cell)
+        >>> counts.shape, counts.sum()
+        ((1, 84), np.float32(2.0))
+    """
+    columns = []
+    for template, part in zip(space.templates, space.split(vectors), strict=True):
+        kinds = len(template.operations)
+        paths = _slot_paths(template)
+        for length in range(1, longest + 1):
+            counts = np.zeros((len(part), kinds**length), dtype=np.float32)
+            for path in (path for path in paths if len(path) == length):
+                operations = part[:, list(path)].astype(np.int64)
+                whole = np.flatnonzero((operations > 0).all(axis=1))
+                code = (operations[whole] - 1) @ (kinds ** np.arange(length))
+                # One path gives a row at most one count, so no index occurs twice.
+                counts[whole, code] += 1
+            columns.append(counts)
+    return np.concatenate(columns, axis=1)
+
+
+@functools.cache
+def _slot_paths(template: CellTemplate) -> tuple[tuple[int, ...], ...]:
+    """Every chain of slots from an input to an output."""
+    found: list[tuple[int, ...]] = []
+
+    def extend(node: int, path: tuple[int, ...]) -> None:
+        if node < template.inputs:
+            found.append(path)
+            return
+        for index, (source, target) in enumerate(template.slots):
+            if target == node:
+                extend(source, (index, *path))
+
+    for node in template.outputs:
+        extend(node, ())
+    return tuple(found)

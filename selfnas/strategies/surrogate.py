@@ -1,0 +1,108 @@
+"""Bayesian optimisation: a Gaussian process over path counts says where improvement is to be expected.
+
+Under a constraint set it draws candidates from the admitted part and climbs through admitted neighbours, so masking is
+never needed. Sources: Jones, Schonlau, Welch 1998 (expected improvement); Ru, Wan, Dong, Osborne 2021 (ICLR) and White
+et al. 2021 (AAAI) for cells; Ginsbourger et al. 2010 for batches (the model believes its own mean).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from selfnas.architecture import Architecture
+from selfnas.domain import Domain, Proposals, encoded, neighbours
+from selfnas.history import Trial
+from selfnas.space import Vector
+from selfnas.strategies.gaussian_process import GaussianProcess, expected_improvement, normal_scores
+from selfnas.strategies.path_encoding import path_counts
+
+__all__ = ["Surrogate"]
+
+_TOP = 5  # trials whose neighbours join the candidates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surrogate:
+    """See `Strategy`.
+
+    Attributes:
+        initial: random architectures before the first model; warm ones count.
+        pool: candidates drawn for each batch, besides the neighbours of the best trials.
+        memory: the latest so many trials, and as many of the best, enter the model, which bounds its cost.
+    """
+
+    initial: int = 8
+    pool: int = 500
+    memory: int = 200
+
+    def __post_init__(self) -> None:
+        if self.initial < 2 or self.pool < 1 or self.memory < 2:
+            raise ValueError(f"need initial >= 2, pool >= 1 and memory >= 2, not {self}")
+
+    def __call__(
+        self,
+        history: Sequence[Trial],
+        domain: Domain,
+        count: int,
+        rng: np.random.Generator,
+        *,
+        warm: Sequence[Architecture] = (),
+    ) -> tuple[Architecture, ...]:
+        """Warm ones, then random ones, then those of highest expected improvement."""
+        batch = Proposals(history, domain, count, warm=warm)
+        trials, vectors = encoded(history, domain)
+        values = np.array([trial.value for trial in trials])
+        if batch.missing > 0 and len(trials) >= self.initial and np.isfinite(values).any():
+            candidates = self._candidates(values, vectors, domain, rng)
+            kept = self._remembered(values)
+            self._propose(batch, candidates, vectors[kept], values[kept], domain)
+        batch.fill(rng)
+        return batch.chosen
+
+    def _remembered(
+        self, values: np.ndarray[tuple[int], np.dtype[np.float64]]
+    ) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+        best = np.argsort(-values, kind="stable")[: self.memory]
+        latest = np.arange(max(0, len(values) - self.memory), len(values))
+        return np.union1d(best, latest)
+
+    def _candidates(
+        self,
+        values: np.ndarray[tuple[int], np.dtype[np.float64]],
+        vectors: Vector,
+        domain: Domain,
+        rng: np.random.Generator,
+    ) -> Vector:
+        """Admitted architectures in spellings not tried before: uniform draws and the neighbours of the best."""
+        best = np.argsort(-values, kind="stable")[:_TOP]
+        found = [neighbours(domain, vectors[index]) for index in best if np.isfinite(values[index])]
+        rows = np.unique(np.concatenate([*found, domain.draw(rng, self.pool)]), axis=0)
+        tried = {vector.tobytes() for vector in vectors}
+        return rows[[row.tobytes() not in tried for row in rows]] if len(rows) else rows
+
+    def _propose(
+        self,
+        batch: Proposals,
+        candidates: Vector,
+        vectors: Vector,
+        values: np.ndarray[tuple[int], np.dtype[np.float64]],
+        domain: Domain,
+    ) -> None:
+        points = np.concatenate([path_counts(domain.space, vectors), path_counts(domain.space, candidates)])
+        points = points[:, points.any(axis=0)].astype(np.float64)
+        known, asked = points[: len(vectors)], points[len(vectors) :]
+        scores = normal_scores(values)
+        model = GaussianProcess.fit(known, scores)
+        left = np.ones(len(candidates), dtype=bool)
+        while batch.missing > 0 and left.any():
+            mean, spread = model.predict(asked)
+            improvement = np.where(left, expected_improvement(mean, spread, float(scores.max())), -np.inf)
+            for index in np.argsort(-improvement, kind="stable")[: int(left.sum())]:
+                left[index] = False
+                if batch.offer(candidates[index][None]):
+                    if batch.missing > 0:
+                        model, scores = model.believe(asked[index], scores)
+                    break
