@@ -23,6 +23,8 @@ from constraints.encoding import encode
 from constraints.vectorised import evaluate
 from selfnas.space import Vector, space_named
 
+pytestmark = pytest.mark.slow
+
 _COPIED = (
     "circuit",
     "cell_circuit",
