@@ -137,12 +137,10 @@ def test_extremes_are_read_or_refused_quickly(text: str) -> None:
 
 def test_a_rule_with_too_many_states_is_refused_when_it_is_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A path condition beyond the limit of states is an error that names the rule, not a blow-up."""
-    monkeypatch.setattr(constraints.path_circuit, "_MAX_STATES", 20)
+    monkeypatch.setattr(constraints.path_circuit, "_MAX_STATES", 5)
     condition, faults = read_condition("max over path(input, output) of sum(cost) == 7", "cell", _WORDS)
     assert not faults
     rule = Rule(id="huge", scope="cell", condition=condition, text="", why="", message="")
     context = Context(space="nb201", macro=Macro(), shape=TaskShape(channels=1, size=(8, 8), classes=2))
-    with pytest.raises(
-        InputError, match="'huge' cannot be encoded for nb201: a path condition has more than 20 states"
-    ):
+    with pytest.raises(InputError, match="'huge' cannot be encoded for nb201: a path condition has more than 5 states"):
         encode([rule], context)
