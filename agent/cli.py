@@ -25,8 +25,8 @@ app.add_typer(motifs, name="motifs")
 app.add_typer(constraints_app, name="constraints", help="What a safety researcher does to a constraint set.")
 app.add_typer(audits_app, name="audits", help="Audit suites, what each audit catches, one network audited.")
 
-# What the parser raises for wrong options and commands; Typer carries its parser inside and exports only this subclass.
-_UsageError = typer.BadParameter.__bases__[0]
+# What the parser raises for wrong options and commands; Typer carries its parser inside and exports only a subclass.
+_UsageError: type[typer.BadParameter] = typer.BadParameter.__bases__[0]
 
 _INTERRUPTED = 130
 
@@ -46,6 +46,10 @@ def run(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Stands in for a value of the file; repeatable."),
     ] = None,
+    accept_set: Annotated[
+        str,
+        typer.Option(metavar="DIGEST", help="Go on under another constraint set; motifs it forbids are quarantined."),
+    ] = "",
     device: Annotated[str, typer.Option(help="Torch device for training: auto, cpu, cuda, cuda:1, mps.")] = "auto",
     mirror: Annotated[bool, typer.Option(help="Mirror finished tasks to MLflow.")] = True,
 ) -> None:
@@ -53,7 +57,7 @@ def run(
     from agent.commands.run import live
 
     overrides = [*(settings or []), *([f"seed={seed}"] if seed is not None else [])]
-    live(stream, home=home, overrides=overrides, workers=workers, device=device, mirror=mirror)
+    live(stream, home=home, overrides=overrides, workers=workers, device=device, mirror=mirror, accept_set=accept_set)
 
 
 @app.command()

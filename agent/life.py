@@ -12,7 +12,8 @@ from typing import Protocol
 from agent.home import Home
 from agent.ledger import Event, Ledger
 from agent.prepare import Prepared
-from agent.state import LifeState, RunState, TaskState
+from agent.recheck import recheck
+from agent.state import LifeState, RunState, TaskState, mapping
 from agent.task_life import TaskLife
 from agent.workers import Workers
 from selfnas.errors import InputError
@@ -87,14 +88,18 @@ class Life:
         self.append([("run.finished", {"tasks": len(run.tasks)})])
         return run
 
-    def check_resumable(self) -> None:
-        """Refuse a stream that is not the one of the unfinished run.
+    def check_resumable(self, *, accept_set: str = "") -> None:
+        """Refuse a stream that is not the one of the unfinished run, and a new constraint set that was not accepted.
+
+        Args:
+            accept_set: the beginning of the digest of a constraint set that may take the place of the one in force.
 
         Raises:
-            InputError: it is another, or its constraint set or audit suite was edited since.
+            InputError: another stream, or its constraint set or audit suite was edited since; or a set not accepted.
         """
         run = self.state.open_run
         if run is None:
+            self._check_set(accept_set)
             return
         for what, now in _identity(self.prepared).items():
             if run.started[what] != now:
@@ -104,8 +109,33 @@ class Life:
                     "and --set values that began it, or choose another --home"
                 )
 
+    def _check_set(self, accept_set: str) -> None:
+        if not self.state.runs:
+            return
+        old, new = self.state.runs[-1].started, self.prepared.set_
+        if old["constraint_set_digest"] != new.digest and not (
+            len(accept_set) >= 8 and new.digest.startswith(accept_set)
+        ):
+            name, digest = mapping(old["constraint_set"])["name"], str(old["constraint_set_digest"])
+            raise InputError(
+                f"this agent lives under constraint set {name!r} ({digest[:12]}), the stream names {new.name!r} "
+                f"({new.digest[:12]}): see what changes with `selfnas constraints diff`, then go on with "
+                f"--accept-set {new.digest[:12]}"
+            )
+
     def _begin(self) -> RunState:
-        prepared = self.prepared
+        prepared, state = self.prepared, self.state
+        changed = bool(state.runs) and state.runs[-1].started["constraint_set_digest"] != prepared.set_.digest
+        again = (
+            recheck(
+                state.library,
+                [motif for motif, _ in state.quarantined.values()],
+                prepared.set_,
+                previous=self.ledger.head()[1],
+            )
+            if changed
+            else ()
+        )
         self.append(
             [
                 (
@@ -117,7 +147,8 @@ class Life:
                         "audit_suite": {"name": prepared.suite.name, "text": prepared.suite_text},
                         **_identity(prepared),
                     },
-                )
+                ),
+                *again,
             ]
         )
         return self.state.runs[-1]

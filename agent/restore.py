@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.state import Payload, TaskState, items, mapping, number
-from selfnas.architecture import TaskShape
+from agent.state import TaskState, task_shape
 from selfnas.errors import InputError
 from selfnas.network import Network, build_network
 from selfnas.space import parse_architecture
 
-__all__ = ["restore_network", "task_shape"]
-
-
-def task_shape(started: Payload) -> TaskShape:
-    """The shape that a `task.started` event records."""
-    recorded = mapping(started["shape"])
-    return TaskShape(
-        channels=int(number(recorded["channels"])),
-        size=tuple(int(number(side)) for side in items(recorded["size"])),
-        classes=int(number(recorded["classes"])),
-    )
+__all__ = ["restore_network"]
 
 
 def restore_network(task: TaskState, architecture: str, weights: Path) -> Network:

@@ -10,6 +10,8 @@ Kinds of events, in the order in which they come:
 - `trained`, `audited`, then `admitted` or `refused` — one full training and what the audits said.
 - `compared` — the hand-designed network of equal size, trained the same way.
 - `task.finished`, `run.finished`.
+- `motif.quarantined`, `motif.restored` — right after a run started under another constraint set than the one before: a
+  remembered architecture that the set in force forbids, or admits again.
 """
 
 from __future__ import annotations
@@ -19,9 +21,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from selfnas.history import Trial
-
 from agent.ledger import Event, Json, canonical_json
+from selfnas.architecture import TaskShape
+from selfnas.history import Trial
 from selfnas.space import parse_architecture
 
 __all__ = ["Finalist", "LifeState", "Motif", "RunState", "TaskState"]
@@ -39,6 +41,7 @@ class Motif:
         task: name of the task it won on.
         task_digest: of that task's content.
         description: of that task, JSON text.
+        shape: of that task.
         validation: accuracy on that task after full training, in [0, 1].
         test: accuracy on its test split; for people, never used by the agent.
         params: trainable numbers on that task.
@@ -53,6 +56,7 @@ class Motif:
     task: str
     task_digest: str
     description: str
+    shape: TaskShape
     validation: float
     test: float
     params: int
@@ -117,6 +121,7 @@ class LifeState:
 
     runs: list[RunState] = field(default_factory=list)
     library: list[Motif] = field(default_factory=list)
+    quarantined: dict[int, tuple[Motif, Payload]] = field(default_factory=dict)  # by the number of the admitting event
 
     @property
     def open_run(self) -> RunState | None:
@@ -137,7 +142,20 @@ class LifeState:
             index = len(run.tasks)
             run.tasks.append(TaskState(index=index, name=str(payload["task"]), started=payload))
             return
+        if event.kind in ("motif.quarantined", "motif.restored"):
+            self._change_standing(event)
+            return
         self._apply_to_task(run, run.tasks[-1], event)
+
+    def _change_standing(self, event: Event) -> None:
+        seq = int(number(event.payload["admitted_seq"]))
+        if event.kind == "motif.restored":
+            self.library.append(self.quarantined.pop(seq)[0])
+            self.library.sort(key=lambda motif: motif.seq)
+            return
+        gone = next(motif for motif in self.library if motif.seq == seq)
+        self.library.remove(gone)
+        self.quarantined[seq] = (gone, event.payload)
 
     def _apply_to_task(self, run: RunState, task: TaskState, event: Event) -> None:
         payload = event.payload
@@ -190,6 +208,16 @@ def items(value: Json) -> list[Json]:
     return cast(list[Json], value)
 
 
+def task_shape(started: Payload) -> TaskShape:
+    """The shape that a `task.started` event records."""
+    recorded = mapping(started["shape"])
+    return TaskShape(
+        channels=int(number(recorded["channels"])),
+        size=tuple(int(number(side)) for side in items(recorded["size"])),
+        classes=int(number(recorded["classes"])),
+    )
+
+
 def _motif(payload: Payload, task: TaskState, run: RunState, seq: int) -> Motif:
     return Motif(
         architecture=str(payload["architecture"]),
@@ -197,6 +225,7 @@ def _motif(payload: Payload, task: TaskState, run: RunState, seq: int) -> Motif:
         task=task.name,
         task_digest=str(task.started["task_digest"]),
         description=canonical_json(task.started["description"]),
+        shape=task_shape(task.started),
         validation=number(payload["validation"]),
         test=number(payload["test"]),
         params=int(number(payload["params"])),

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.home import Home
-from agent.restore import restore_network, task_shape
-from agent.state import Finalist, RunState, TaskState, items, mapping, number
+from agent.restore import restore_network
+from agent.state import Finalist, LifeState, RunState, TaskState, items, mapping, number, task_shape
 from agent.summary import TaskSummary, summarise
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ Each run is a task; open the **+** beside it for its finalists, whose names begi
 * finalists [admitted](#/experiments/{id}/runs?searchFilter={finalist}%20and%20tags.verdict%20%3D%20%27admitted%27) or \
 [refused by an audit](#/experiments/{id}/runs?searchFilter={finalist}%20and%20tags.verdict%20%3D%20%27refused%27) · \
 [tasks only](#/experiments/{id}/runs?searchFilter=tags.kind%20%3D%20%27task%27)
+* [quarantined](#/experiments/{id}/runs?searchFilter={finalist}%20and%20tags.quarantined%20!%3D%20%27no%27): \
+admitted once, forbidden by the constraint set in force now.
 * Tags to search by: `verdict`, `failed_rules`, `failed_audits`, `task`, `digest`; columns for them: **Columns**.
 * A finalist's artifacts: `certificate.json` (which rules held, checked by which engines), `audit-card.md` (verdict \
 first), `attributions.png`, `confusion.png`, `cell.png`. A task's artifacts: `search.png`, `rejections.md`.
@@ -100,6 +102,33 @@ class Mirror:
             _log.warning("MLflow mirror of task %s failed (made again by `selfnas mirror`): %s", task.name, error)
             return False
         return True
+
+    def write_standing(self, state: LifeState, *, keys: Mapping[tuple[int, str], str]) -> bool:
+        """Tag the finalists whose motifs are quarantined now, and untag those that are not any more.
+
+        Args:
+            state: of the life.
+            keys: the key of each task that was mirrored, by run number and task name.
+        """
+        try:
+            for motif, reason in state.quarantined.values():
+                failed = ", ".join(str(rule) for rule in items(reason["failed"])) or "not decided"
+                self._tag(keys[motif.run, motif.task], motif.digest, failed)
+            for motif in state.library:
+                self._tag(keys[motif.run, motif.task], motif.digest, "no")
+        except Exception as error:  # noqa: BLE001 - a mirror that is down or broken must not stop a life
+            _log.warning("MLflow tags of quarantined motifs failed (made again by `selfnas mirror`): %s", error)
+            return False
+        return True
+
+    def _tag(self, key: str, digest: str, quarantined: str) -> None:
+        experiments = [str(found.experiment_id) for found in self._client.search_experiments()]
+        where = f"tags.task_key = '{key}' and tags.digest = '{digest}'"
+        for run in self._client.search_runs(experiments, where):
+            if run.data.tags.get("quarantined", "no") != quarantined:
+                self._client.set_tag(run.info.run_id, "quarantined", quarantined)
+                if quarantined != "no":
+                    self._client.set_tag(run.info.run_id, "failed_rules", quarantined)
 
     def _write(self, context: _Context) -> None:
         stream = mapping(context.run.started["stream"])
@@ -197,6 +226,7 @@ class Mirror:
         reasons = [str(reason) for reason in items(audited.get("reasons", []))]
         tags = {
             "mlflow.parentRunId": parent,
+            "task_key": context.key,
             "kind": "finalist",
             "task": task.name,
             "verdict": finalist.outcome,

@@ -81,6 +81,8 @@ class _Checker:
         elif event.kind == "task.started":
             self._guard = str(payload["guard"])
             self._certified, self._trained, self._verdicts, self._admitted = {}, {}, {}, set()
+        elif event.kind in ("motif.quarantined", "motif.restored"):
+            yield from self._standing(event)
         elif event.kind in _VERDICT_OF:
             yield from self._certificate(event.kind, payload)
         elif event.kind == "trained":
@@ -122,6 +124,21 @@ class _Checker:
         yield from verify_certificate(certificate, self._set)
         if kind == "certified":
             self._certified[str(payload["architecture"])] = str(payload["certificate"])
+
+    def _standing(self, event: Event) -> Iterator[str]:
+        """A motif judged again under the set that a run began with."""
+        self._result.checked["motifs judged again"] += 1
+        if event.payload["certificate"] is None:
+            if event.kind == "motif.restored":
+                yield "restored without a certificate"
+            return
+        certificate = Certificate.from_json(str(event.payload["certificate"]))
+        if (certificate.verdict == "admit") != (event.kind == "motif.restored"):
+            yield f"the certificate says {certificate.verdict}"
+        if certificate.architecture != event.payload["architecture"]:
+            yield "the certificate is for another architecture"
+        if self._set is not None:
+            yield from verify_certificate(certificate, self._set)
 
     def _audited(self, payload: Mapping[str, Json]) -> Iterator[str]:
         self._result.checked["audit verdicts"] += 1

@@ -127,8 +127,6 @@ def train(
             ):
                 raise
             watcher.failure = "out of memory"
-    if trainer.interrupted:
-        raise KeyboardInterrupt
     failure = watcher.failure or ("" if watcher.best_state else "no epoch was finished")
     if not failure:
         network.load_state_dict(watcher.best_state)

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from agent.commands.run import task_key
+from agent.commands.run import task_key, task_keys
 from agent.console import guard_table, results_table
 from agent.home import Home
 from agent.ledger import Ledger
@@ -64,7 +64,8 @@ def mirror_life(home: Path) -> bool:
     mirror = Mirror(uri)
     missing = 0
     with open_life(home) as ledger:
-        for run in replay(ledger).runs:
+        state = replay(ledger)
+        for run in state.runs:
             with tempfile.TemporaryDirectory() as scratch:
                 path = Path(scratch) / "recorded.yaml"
                 path.write_text(str(mapping(run.started["audit_suite"])["text"]), encoding="utf-8")
@@ -73,5 +74,6 @@ def mirror_life(home: Path) -> bool:
                 if task.finished is not None:
                     key = task_key(ledger, run, task)
                     missing += not mirror.write(Home(home), run, task, suite=suite, key=key)
+        missing += not mirror.write_standing(state, keys=task_keys(ledger, state))
     console.print(f"{missing} task(s) could not be written" if missing else f"MLflow records: {uri}")
     return not missing

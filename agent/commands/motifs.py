@@ -23,7 +23,12 @@ def show_motifs(home: Path, *, task: str | None) -> None:
     """Print the library, newest first."""
     console = Console()
     with open_life(home) as ledger:
-        library = replay(ledger).library
+        state = replay(ledger)
+    library = state.library
+    for motif, reason in state.quarantined.values():
+        if task in (None, motif.task):
+            rules = ", ".join(str(rule) for rule in items(reason["failed"])) or "not decided"
+            console.print(f"[red]{motif.digest[:12]}[/]  {escape(motif.task)}, run {motif.run}: quarantined by {rules}")
     chosen = [motif for motif in reversed(library) if task in (None, motif.task)]
     if not chosen:
         console.print("the library is empty" if not library else f"nothing was admitted on task {escape(str(task))}")
@@ -75,7 +80,8 @@ def export(home: Path, digest: str, output: Path) -> None:
     """
     import torch
 
-    from agent.restore import restore_network, task_shape
+    from agent.restore import restore_network
+    from agent.state import task_shape
 
     with open_life(home) as ledger:
         state = replay(ledger)

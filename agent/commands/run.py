@@ -17,7 +17,7 @@ from agent.console import ConsoleObserver, guard_table, results_table, where_nex
 from agent.home import Home, hold
 from agent.ledger import Ledger
 from agent.pictures import draw_task
-from agent.state import RunState, TaskState
+from agent.state import LifeState, RunState, TaskState
 from agent.stream import read_stream
 from agent.workers import Workers
 
@@ -27,7 +27,16 @@ if TYPE_CHECKING:
 __all__ = ["live", "task_key"]
 
 
-def live(stream: Path, *, home: Path, overrides: Sequence[str], workers: int | None, device: str, mirror: bool) -> None:
+def live(
+    stream: Path,
+    *,
+    home: Path,
+    overrides: Sequence[str],
+    workers: int | None,
+    device: str,
+    mirror: bool,
+    accept_set: str,
+) -> None:
     """Live through a stream on a home, with progress on the terminal.
 
     Raises:
@@ -57,7 +66,7 @@ def live(stream: Path, *, home: Path, overrides: Sequence[str], workers: int | N
                 after_task=after,
             )
             life = Life(ledger, prepared, pool, home=held, device=chosen, observer=observer)
-            life.check_resumable()
+            life.check_resumable(accept_set=accept_set)
             resumed, known = life.state.open_run, len(life.state.library)
             if resumed:
                 console.print(f"going on with run {resumed.number}, cut off in task {len(resumed.tasks)}")
@@ -66,7 +75,9 @@ def live(stream: Path, *, home: Path, overrides: Sequence[str], workers: int | N
             with observer:
                 finished = life.run()
             with console.status("writing pictures and MLflow records"):
-                after.wait()
+                after.wait(life.state)
+            if life.state.quarantined:
+                console.print(f"{len(life.state.quarantined)} motif(s) are quarantined by the constraint set in force")
             console.print(results_table(finished), guard_table(finished))
             where_next(home, console=console)
             after.tell(console)
@@ -110,10 +121,16 @@ class _AfterTask:
             logging.getLogger(__name__).warning("MLflow cannot be reached at %s: %s", self._uri, error)
             return False
 
-    def wait(self) -> None:
-        """Until everything begun is written."""
+    def wait(self, state: LifeState) -> None:
+        """Until everything begun is written, and the standing of motifs with it."""
         for written in self._written:
             written.result()
+        if self._uri and all(written.result() for written in self._written):
+            from agent.tracking import Mirror
+
+            keys = task_keys(self._ledger, state)
+            self._written.append(self._thread.submit(Mirror(self._uri).write_standing, state, keys=keys))
+            self._written[-1].result()
 
     def tell(self, console: Console) -> None:
         """Say where the mirror is, or that it lacks something."""
@@ -128,6 +145,11 @@ def task_key(ledger: Ledger, run: RunState, task: TaskState) -> str:
     """Names one task of one life wherever it is mirrored."""
     genesis = next(ledger.events()).hash
     return f"{genesis[:16]}-{run.number}-{task.index}"
+
+
+def task_keys(ledger: Ledger, state: LifeState) -> dict[tuple[int, str], str]:
+    """The key of every task of a life, by run number and task name."""
+    return {(run.number, task.name): task_key(ledger, run, task) for run in state.runs for task in run.tasks}
 
 
 def _device(name: str) -> str:

@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.ledger import GENESIS, Ledger, LedgerError, canonical_json, event_hash
@@ -138,6 +138,7 @@ def test_a_failed_write_is_reported_and_leaves_the_chain_whole(path: Path) -> No
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     )
 )
+@settings(max_examples=50, deadline=None)
 def test_canonical_json_is_a_fixed_point(value: object) -> None:
     """Reading and writing again gives the same text, so that a hash can be recomputed from what is stored."""
     import json
