@@ -20,6 +20,7 @@ from constraints.rules import LANGUAGE, ConstraintSet, Example, Rule
 from constraints.setfile import Entry, Gathered, RuleModel, Source, TightenModel, flattened, gather
 from constraints.syntax import Condition, Constant
 from constraints.tightening import loosening
+from selfnas.architecture import Architecture
 from selfnas.errors import InputError, Problem, suggestion
 from selfnas.space import SPACES, operations_of
 
@@ -253,9 +254,10 @@ class _Loader:
         for side, items in (("admit", model.examples.admit), ("reject", model.examples.reject)):
             for position, item in enumerate(items):
                 here = (*place, "examples", side, position)
-                read = read_example(item, model.id, side == "admit", scopes, spaces or tuple(SPACES))
+                theirs = tuple(name for name in source.document.value.spaces if name in SPACES) or tuple(SPACES)
+                read = read_example(item, model.id, side == "admit", scopes, theirs)
                 if isinstance(read, str):
                     self.problems.append(source.problem(here, read))
-                else:
+                elif not isinstance(read.subject, Architecture) or read.subject.space in spaces:
                     at = source.problem(here, "")
                     yield dataclasses.replace(read, line=at.line, column=at.column)

@@ -234,7 +234,12 @@ def flattened(gathered: Gathered, rules: Sequence[RuleModel]) -> str:
             merged.update(getattr(source.document.value, key))
         if merged:
             record[key] = merged
-    record["rules"] = [rule.model_dump(exclude_defaults=True, exclude_none=True) for rule in rules]
+    own = [entry.source is gathered.source for entry in gathered.entries]
+    # Examples of imported rules are tested with their own file, and may be of spaces that this set is not for.
+    record["rules"] = [
+        rule.model_dump(exclude_defaults=True, exclude_none=True, exclude=None if mine else {"examples"})
+        for rule, mine in zip(rules, own, strict=True)
+    ]
     stream = io.StringIO()
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False

@@ -1,0 +1,94 @@
+"""The reference page: every example on it says what it claims, and no construct of the grammar is missing from it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from constraints import Context, Guard, Rule, load_set
+from constraints.applicability import read_when
+from constraints.commands import app
+from constraints.formatting import format_set
+from constraints.lexicon import Table, Vocabulary
+from constraints.parser import Fault, parse
+from constraints.referee import judge_policy
+from constraints.resolve import read_condition
+from constraints.rules import ConstraintSet
+from selfnas.architecture import Macro, TaskShape
+from selfnas.space import operations_of, space_named
+
+_PAGE = Path(__file__).parents[2] / "docs" / "constraints.md"
+_TEXT = _PAGE.read_text(encoding="utf-8")
+_BLOCKS = re.findall(r"```constraint (cell|network|policy)\n(.+?)\n((?:(?:passes|fails): .+\n)+)```", _TEXT)
+_WORDS = Vocabulary(
+    operations=frozenset(operations_of("nb201")),
+    opsets={"plain": frozenset({"skip", "conv1x1", "avg3"}), "learned": frozenset({"conv1x1", "conv3x3"})},
+    tables={
+        "stretch": Table(entries={"skip": 1, "avg3": 1, "conv1x1": 2, "conv3x3": 3}),
+        "time": Table(entries={"skip": 0, "avg3": 1, "conv1x1": 2, "conv3x3": 5}, unit="us"),
+    },
+)
+_CONTEXT = Context(
+    space="nb201",
+    macro=Macro(channels=8, depth=1, resolution=16),
+    shape=TaskShape(channels=1, size=(8, 8), classes=10),
+)
+
+
+def _policy(text: str) -> tuple[dict[str, int], dict[str, int]]:
+    old, _, new = text.removeprefix("old ").partition(" new ")
+    old_fields, new_fields = (
+        {name: int(value) for name, _, value in (word.partition("=") for word in side.split())} for side in (old, new)
+    )
+    return old_fields, new_fields
+
+
+@pytest.mark.parametrize(("scope", "text", "claims"), _BLOCKS, ids=[block[1][:40] for block in _BLOCKS])
+def test_every_example_says_what_it_claims(scope: str, text: str, claims: str) -> None:
+    """Each block's expression reads without fault and passes or fails as written, by two engines."""
+    condition, faults = read_condition(text, scope, _WORDS)  # type: ignore[arg-type]
+    assert not faults
+    rule = Rule(id="r", scope=scope, condition=condition, text=text, why="", message="")  # type: ignore[arg-type]
+    set_ = ConstraintSet(name="page", spaces=("nb201",), rules=(rule,))
+    guard = Guard(set_, space="nb201", macro=_CONTEXT.macro, shape=_CONTEXT.shape)
+    for claim in claims.splitlines():
+        expected, _, subject = claim.partition(": ")
+        if scope == "policy":
+            assert judge_policy([rule], *_policy(subject)) == [expected == "passes"]
+            continue
+        architecture = space_named("nb201").parse_cells(subject, macro=_CONTEXT.macro)
+        assert guard.decide(architecture).rules["r"] == ("pass" if expected == "passes" else "fail"), subject
+
+
+def test_no_construct_of_the_grammar_is_missing() -> None:
+    """Every alternative of the grammar occurs in some example on the page."""
+    grammar = (_PAGE.parents[1] / "constraints" / "grammar.lark").read_text(encoding="utf-8")
+    named = set(re.findall(r"-> ([a-z_]+)", re.sub(r"//.*", "", grammar)))
+    seen: set[str] = set()
+    texts = [("condition", block[1]) for block in _BLOCKS]
+    whens = re.findall(r"```when\n(.+?)```", _TEXT, flags=re.S)[0].strip().splitlines()
+    texts += [("when", text) for text in whens]
+    for start, text in texts:
+        tree = parse(text, start)  # type: ignore[arg-type]
+        assert not isinstance(tree, Fault), text
+        seen |= {str(part.data) for part in tree.iter_subtrees()}
+    assert named - seen == set()
+    for text in whens:
+        assert read_when(text)[1] == []
+
+
+def test_the_file_on_the_page_is_a_set(tmp_path: Path) -> None:
+    """The example file loads and can be formatted."""
+    text = re.findall(r"```yaml\n(set: .+?)```", _TEXT, flags=re.S)[0]
+    (tmp_path / "page.yaml").write_text(text.replace("spaces: [nb201, darts]", "spaces: [nb201]"), encoding="utf-8")
+    assert load_set(tmp_path / "page.yaml").rules[-1].id == "traceable"
+    assert format_set(text) == format_set(format_set(text))
+
+
+def test_every_command_is_on_the_page() -> None:
+    """A command that people cannot read about does not exist."""
+    for command in app.registered_commands:
+        name = command.name or (command.callback.__name__ if command.callback else "")
+        assert re.search(rf"selfnas constraints [a-z\\|]*\b{name}\b", _TEXT), name
