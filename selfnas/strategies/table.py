@@ -10,6 +10,7 @@ from selfnas.errors import InputError, suggestion
 from selfnas.strategies.evolution import RegularisedEvolution
 from selfnas.strategies.local_search import LocalSearch
 from selfnas.strategies.random_search import random_search
+from selfnas.strategies.reinforce import Reinforce
 from selfnas.strategies.strategy import Strategy
 from selfnas.strategies.surrogate import Surrogate
 
@@ -21,6 +22,7 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = MappingProxyType(
         "random": lambda: random_search,
         "local_search": LocalSearch,
         "regularised_evolution": RegularisedEvolution,
+        "reinforce": Reinforce,
         "surrogate": Surrogate,
     }
 )

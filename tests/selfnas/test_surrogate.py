@@ -9,7 +9,7 @@ from selfnas.architecture import Macro
 from selfnas.cell import Cell
 from selfnas.space import SPACES
 from selfnas.strategies.gaussian_process import GaussianProcess, expected_improvement, normal_scores
-from selfnas.strategies.path_encoding import path_counts
+from selfnas.strategies.path_encoding import live_operations, path_counts
 
 
 def walked_paths(cell: Cell) -> dict[tuple[str, ...], int]:
@@ -50,6 +50,16 @@ def test_one_network_has_one_path_encoding() -> None:
     other = dead.copy()
     other[:, 2] = 0
     assert np.array_equal(path_counts(space, dead), path_counts(space, other))
+
+
+@pytest.mark.parametrize("space", sorted(SPACES))
+def test_live_operations_are_those_of_the_cell(space: str) -> None:
+    """As many marks as the cells have live edges, for each operation."""
+    here = SPACES[space]
+    vectors = here.draw(np.random.default_rng(2), 30)
+    for vector, marks in zip(vectors, live_operations(here, vectors), strict=True):
+        cells = here.decode(vector, macro=Macro()).cells
+        assert marks.sum() == sum(len(cell.live_edges()) for cell in cells)
 
 
 def test_process_equals_scikit_learn() -> None:
