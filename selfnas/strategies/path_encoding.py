@@ -54,7 +54,7 @@ def live_operations(space: Space, vectors: Vector) -> NDArray[np.float32]:
     for template, part in zip(space.templates, space.split(vectors), strict=True):
         live = np.zeros(part.shape, dtype=bool)
         for path in map(list, _slot_paths(template)):
-            live[:, path] |= (part[:, path] > 0).all(axis=1)[:, None]
+            live[:, path] |= np.asarray((part[:, path] > 0).all(axis=1))[:, None]
         kinds = np.arange(1, len(template.operations) + 1)
         marks = np.equal(np.where(live, part, 0)[:, :, None], kinds).astype(np.float32)
         columns.append(marks.reshape(len(part), -1))
