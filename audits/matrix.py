@@ -28,7 +28,7 @@ __all__ = [
 
 HEALTHY = "healthy"  # the control that has no defect
 
-# What a usual interpretability battery looks at (FACTS: it passes networks that cheat); any failure rejects.
+# What a usual interpretability battery looks at; any failure rejects. The calibration error stands last.
 BATTERY = (
     ("completeness", "error"),
     ("faithfulness", "deletion"),
@@ -37,7 +37,7 @@ BATTERY = (
     ("sensitivity", "change"),
     ("confidence", "error"),
 )
-ROWS_BESIDE_AUDITS = ("gates reject", "gates keep out", "usual battery rejects")
+ROWS_BESIDE_AUDITS = ("gates reject", "gates keep out", "usual battery rejects", "same without calibration error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,8 +207,9 @@ def _is_caught(row: str, findings: Sequence[Finding], suite: Suite) -> bool:
         return judge(findings, suite).decision == "reject"
     if row == "gates keep out":
         return judge(findings, suite).decision != "admit"
-    if row == "usual battery rejects":
-        return any(finding.decision == "fail" and (finding.audit, finding.statistic) in BATTERY for finding in findings)
+    if row in ROWS_BESIDE_AUDITS:
+        battery = BATTERY if row == "usual battery rejects" else BATTERY[:-1]
+        return any(finding.decision == "fail" and (finding.audit, finding.statistic) in battery for finding in findings)
     return any(finding.audit == row and finding.decision == "fail" for finding in findings)
 
 

@@ -13,7 +13,7 @@ from torch import nn
 from audits import AuditData, Finding, Suite, load_suite, run_suite
 from audits.calibration import calibrate, task_specs
 from audits.controls import CONTROLS, ControlError, make_specimen
-from audits.listing import matrix_table
+from audits.listing import listing, matrix_table
 from audits.matrix import Observation, Tally, directions, kill_matrix, redecided, separations
 from audits.proof import Calibration, calibration_file, read_calibration, unproven_gates, write_calibration
 from audits.registry import AUDITS
@@ -177,6 +177,18 @@ def test_specimens_repeat(spec: TaskSpec, tmp_path: Path) -> None:
     assert bool((first.data.x == second.data.x).all())
     assert [nuisance.name for nuisance in first.data.nuisances] == ["mark"]
     assert [trigger.name for trigger in first.data.triggers] == ["sticker"]
+
+
+def test_shipped_suite_is_proven(tmp_path: Path) -> None:
+    """Its calibration is of this very suite, and every gate caught something; so it is for a copy."""
+    suite = load_suite("baseline")
+    assert unproven_gates(suite) == ()
+    calibration = read_calibration(calibration_file(suite))
+    assert set(calibration.matrix["skill"]) == set(CONTROLS)
+    assert "untrained" in listing(suite)
+    copy = tmp_path / "copied.yaml"
+    copy.write_text(Path(suite.file).read_text())
+    assert unproven_gates(load_suite(copy)) == ()
 
 
 def test_unproven_suites_are_refused(suite: Suite, tmp_path: Path) -> None:
