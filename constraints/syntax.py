@@ -42,8 +42,6 @@ __all__ = [
     "Total",
     "canonical",
     "compare",
-    "conjunction",
-    "disjunction",
     "walk",
 ]
 
@@ -276,16 +274,6 @@ class Linear:
 Condition: TypeAlias = (
     Constant | Node | ExistsPath | EveryPath | Extreme | FanExtreme | Chain | EveryEdge | Motif | Dominates | Linear
 )
-
-
-def conjunction(items: tuple[Condition, ...]) -> Condition:
-    """All of the items; the item itself when there is one."""
-    return items[0] if len(items) == 1 else Node("and", items)
-
-
-def disjunction(items: tuple[Condition, ...]) -> Condition:
-    """Any of the items; the item itself when there is one."""
-    return items[0] if len(items) == 1 else Node("or", items)
 
 
 def compare(left: int, comparison: Comparison, right: int) -> bool:

@@ -6,7 +6,6 @@ score: no example could tell them apart.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -149,8 +148,3 @@ def _different(set_: ConstraintSet, rule: Rule) -> Iterator[tuple[Rule, str]]:
 def _looked_at(space: str) -> Vector:
     here = space_named(space)
     return here.enumerate() if here.count() <= 100_000 else here.draw(np.random.default_rng(0), _DRAWS)
-
-
-def without(set_: ConstraintSet, rule: str) -> ConstraintSet:
-    """The set without one rule."""
-    return dataclasses.replace(set_, rules=tuple(other for other in set_.rules if other.id != rule))

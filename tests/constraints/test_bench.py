@@ -9,7 +9,7 @@ from constraints.bench import measure
 
 @pytest.mark.slow
 def test_the_speed_table_is_complete() -> None:
-    """A quick pass measures certificates, draws, prefilter, analysis and repair; rows know whether they meet targets."""
+    """A quick pass measures certificates, draws, prefilter, analysis and repair; rows know their targets."""
     rows = measure(quick=True)
     text = "\n".join(row.what for row in rows)
     for words in ("issued", "re-verified", "uniform", "prefilter", "diff", "lint", "nearest", "blamed"):
