@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -325,3 +327,20 @@ def test_a_set_is_only_for_its_spaces() -> None:
     """Compiling for a space the set does not name is an error that says which it names."""
     with pytest.raises(InputError, match="'test' is for nb201, not for space 'darts'"):
         Guard(_set("true"), space="darts", macro=SMALL, shape=DIGITS)
+
+
+def test_certificates_are_verified_without_any_solver(nb201: Guard) -> None:
+    """Neither Z3 nor dd needs to be installed to re-check a certificate, or to find a forged one."""
+    text = nb201.decide(
+        parse_architecture("nb201/c8n1r16:|conv3x3~0|+|none~0|none~1|+|none~0|conv3x3~1|none~2|")
+    ).certificate.to_json()
+    code = (
+        "import sys; sys.modules['z3'] = sys.modules['dd'] = None\n"
+        "from constraints import Certificate, load_set, verify_certificate\n"
+        "text = sys.argv[1]\n"
+        "good = verify_certificate(Certificate.from_json(text), load_set('baseline'))\n"
+        "bad = verify_certificate(Certificate.from_json(text.replace('reject', 'admit')), load_set('baseline'))\n"
+        "print(len(good), len(bad))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, text], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "1"]
