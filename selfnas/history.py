@@ -24,6 +24,7 @@ class Trial:
         score: higher is better; None when it failed. NaN and infinities count as failed.
         fidelity: the name of the fidelity it was scored at.
         digest: the architecture's, filled in when left empty.
+        objectives: for strategies that seek a front, all to be maximised; empty means the score alone.
         code: the bytes of the architecture's slot vector, filled in; strategies read them at every step.
     """
 
@@ -31,6 +32,7 @@ class Trial:
     score: float | None
     fidelity: str = "full"
     digest: str = ""
+    objectives: tuple[float, ...] = ()
     code: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from selfnas.errors import InputError, suggestion
 from selfnas.strategies.evolution import RegularisedEvolution
 from selfnas.strategies.local_search import LocalSearch
+from selfnas.strategies.nsga2 import Nsga2
 from selfnas.strategies.random_search import random_search
 from selfnas.strategies.reinforce import Reinforce
 from selfnas.strategies.strategy import Strategy
@@ -22,6 +23,7 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = MappingProxyType(
         "random": lambda: random_search,
         "local_search": LocalSearch,
         "regularised_evolution": RegularisedEvolution,
+        "nsga2": Nsga2,
         "reinforce": Reinforce,
         "surrogate": Surrogate,
     }

@@ -1,0 +1,125 @@
+"""NSGA-II: evolution towards a front of several objectives.
+
+Source: Deb, Pratap, Agarwal, Meyarivan 2002 (IEEE TEC). Ours reads the population off the history, never repeats a
+network, and moves by crossover of whole nodes and single edits. With one objective it is a plain elitist evolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfnas.architecture import Architecture
+from selfnas.domain import Domain, Proposals, crossover, encoded, mutate
+from selfnas.errors import ShapeError
+from selfnas.history import Trial
+from selfnas.space import Vector
+
+__all__ = ["Nsga2", "crowding", "front_numbers"]
+
+_ATTEMPTS = 20  # children tried for one proposal before it is drawn at random
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nsga2:
+    """See `Strategy`; reads `Trial.objectives`.
+
+    Attributes:
+        population: how many of the best trials are alive; also how many random ones come first, warm ones counted in.
+        crossover_percent: how often a child has two parents before it is mutated.
+    """
+
+    population: int = 20
+    crossover_percent: int = 50
+
+    def __post_init__(self) -> None:
+        if self.population < 2 or not 0 <= self.crossover_percent <= 100:
+            raise ValueError(f"need population >= 2 and crossover_percent in 0..100, not {self}")
+
+    def __call__(
+        self,
+        history: Sequence[Trial],
+        domain: Domain,
+        count: int,
+        rng: np.random.Generator,
+        *,
+        warm: Sequence[Architecture] = (),
+    ) -> tuple[Architecture, ...]:
+        """Warm ones, then random ones until the population is full, then children of tournament winners."""
+        batch = Proposals(history, domain, count, warm=warm)
+        trials, vectors = encoded(history, domain)
+        usable = [
+            index for index, trial in enumerate(trials) if not trial.failed and np.isfinite(trial.objectives).all()
+        ]
+        if batch.missing > 0 and len(trials) >= self.population and usable:
+            ranked = self._survivors(_points([trials[index] for index in usable]))
+            parents = vectors[np.array(usable)[ranked]]
+            while batch.missing > 0 and self._offer_child(batch, parents, domain, rng):
+                pass
+        batch.fill(rng)
+        return batch.chosen
+
+    def _survivors(self, points: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Indices of the best, best first: by front, and by crowding within a front."""
+        fronts = front_numbers(points)
+        apart = np.empty(len(points))
+        for front in np.unique(fronts):
+            apart[fronts == front] = crowding(points[fronts == front])
+        return np.lexsort((-apart, fronts))[: self.population]
+
+    def _offer_child(self, batch: Proposals, parents: Vector, domain: Domain, rng: np.random.Generator) -> bool:
+        """One new child of `parents`, which stand best first, if one is found in a few attempts."""
+
+        def winner() -> Vector:
+            chosen: Vector = parents[rng.integers(len(parents), size=2).min()]
+            return chosen
+
+        for attempt in range(_ATTEMPTS):
+            parent = winner()
+            if rng.integers(100) < self.crossover_percent:
+                crossed = crossover(domain, parent, winner(), rng)
+                parent = parent if crossed is None else crossed
+            child = mutate(domain, parent, rng, edits=1 + 3 * attempt // _ATTEMPTS)
+            if child is not None and batch.offer(child[None]):
+                return True
+        return False
+
+
+def front_numbers(points: NDArray[np.float64]) -> NDArray[np.intp]:
+    """`(n,)` 0 for rows of `(n, m)` that no other dominates (maximisation), 1 for those that only they do, and so on.
+
+    Example:
+        >>> front_numbers(np.array([[1.0, 3.0], [2.0, 2.0], [1.0, 2.0], [0.0, 0.0]])).tolist()
+        [0, 0, 1, 2]
+    """
+    better = (points[:, None] >= points[None]).all(axis=2) & (points[:, None] > points[None]).any(axis=2)
+    numbers = np.full(len(points), -1, dtype=np.intp)
+    number = 0
+    while (left := numbers < 0).any():
+        dominated = (better & left[:, None]).any(axis=0)
+        numbers[left & ~dominated] = number
+        number += 1
+    return numbers
+
+
+def crowding(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`(n,)` distance of each row of one front to its neighbours along every objective; infinite at the ends."""
+    apart = np.zeros(len(points))
+    for values in points.T:
+        order = np.argsort(values, kind="stable")
+        spread = values[order[-1]] - values[order[0]]
+        apart[order[[0, -1]]] = np.inf
+        if spread > 0:
+            apart[order[1:-1]] += (values[order[2:]] - values[order[:-2]]) / spread
+    return apart
+
+
+def _points(trials: Sequence[Trial]) -> NDArray[np.float64]:
+    """`(n, m)` what the trials achieved."""
+    rows = [trial.objectives or (trial.value,) for trial in trials]
+    if len({len(row) for row in rows}) > 1:
+        raise ShapeError(f"trials have {sorted({len(row) for row in rows})} objectives: need the same number in all")
+    return np.array(rows, dtype=np.float64)
