@@ -170,7 +170,18 @@ def count_events(home: Path) -> int:
 def test_ctrl_c_stops_within_seconds_and_leaves_no_process(stream: Path, tmp_path: Path) -> None:
     """SIGINT to the group, as a terminal sends it: exit 130, a sentence, no worker left."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "agent", "run", str(stream), "--home", "home", "--no-mirror"],
+        [
+            sys.executable,
+            "-m",
+            "agent",
+            "run",
+            str(stream),
+            "--home",
+            "home",
+            "--no-mirror",
+            "--set",
+            "budget.evaluations=400",
+        ],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
