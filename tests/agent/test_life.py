@@ -187,6 +187,8 @@ def test_ctrl_c_stops_within_seconds_and_leaves_no_process(stream: Path, tmp_pat
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # Test runners ignore SIGINT in their workers, and children would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline and count_events(tmp_path / "home") < 2:
