@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from agent.stream import Stream, StreamFile
-from audits import Suite, load_suite
+from audits import Suite, load_suite, unproven_gates
 from audits.suite import shipped_suites
 from constraints import ConstraintSet, Guard, load_set
 from selfnas.architecture import TaskShape
@@ -80,6 +80,7 @@ def prepare(document: StreamFile, *, on_task: Callable[[str], None] = lambda nam
     suite_reference = reference(stream.audits, base)
     try:
         suite = load_suite(suite_reference)
+        problems += [document.problem(("audits",), text) for text in unproven_gates(suite)]
     except InputError as error:
         collect("audits", error)
     tasks = []

@@ -262,7 +262,7 @@ class Mirror:
         self._client.set_terminated(run_id)
 
     def _finalist_files(self, run: str, context: _Context, finalist: Finalist, findings: list[Any]) -> None:
-        from audits import card, judge
+        from audits import calibration_of, card, judge
 
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
@@ -282,6 +282,7 @@ class Mirror:
                 judge(findings, context.suite),
                 title=f"{context.task.name}: {finalist.digest[:12]} is {finalist.outcome}",
                 facts=facts,
+                calibration=calibration_of(context.suite),
             )
             (folder / "audit-card.md").write_text(text, encoding="utf-8")
             pictures = context.home.pictures(context.run.number, context.task.name) / finalist.digest[:12]

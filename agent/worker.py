@@ -148,6 +148,7 @@ def _audit(job: FullJob, network: Network, task: Task) -> tuple[list[dict[str, s
         y=torch.from_numpy(task.audit.y).to(device),
         classes=task.shape.classes,
         nuisances=task.nuisances,
+        task=task.name,
     )
     try:
         suite = audits.load_suite(str(job.suite))

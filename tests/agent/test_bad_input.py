@@ -149,3 +149,18 @@ def test_help_needs_under_a_second_and_names_every_command(selfnas: Run) -> None
 
     loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout
     assert loaded.strip() == "[]"
+
+
+def test_a_gate_that_was_never_shown_to_catch_anything_stops_the_run(tmp_path: Path, stream: Path) -> None:
+    """An edited suite has no calibration of its own: refused before training, with the command that makes one."""
+    import audits
+    from agent.prepare import prepare
+    from agent.stream import read_stream
+    from selfnas.errors import InputError
+
+    text = (Path(audits.__file__).parent / "suites" / "baseline.yaml").read_text()
+    assert "gap: 0.3}" in text
+    (tmp_path / "edited.yaml").write_text(text.replace("gap: 0.3}", "gap: 0.9}"))
+    document = read_stream(stream, overrides=["audits=./edited.yaml"])
+    with pytest.raises(InputError, match="selfnas audits calibrate"):
+        prepare(document)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import tempfile
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -24,9 +27,14 @@ def mutated(name: str, old: str, new: str) -> ModuleType:
     original = import_module(name)
     source = inspect.getsource(original)
     assert source.count(old) == 1, f"the mutation of {name} no longer applies"
-    module = ModuleType(name)
-    module.__dict__["__file__"] = original.__file__
-    exec(compile(source.replace(old, new), f"{name} (mutant)", "exec"), module.__dict__)  # noqa: S102
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mutant.py"
+        path.write_text(source.replace(old, new), encoding="utf-8")
+        spec = spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
     return module
 
 
