@@ -85,6 +85,7 @@ def test_engines_agree_on_samples_of_other_spaces(name: str, construct_rules: Ru
 
 
 @pytest.mark.parametrize("name", ["nb201", "darts"])
+@pytest.mark.slow
 def test_every_context_gives_the_same_answer(name: str, construct_rules: Rules, contexts: Contexts) -> None:
     """Network rules agree between NumPy and referee for images and series, small and large settings."""
     rules = [rule for rule in construct_rules(name) if rule.scope == "network"]
@@ -96,6 +97,7 @@ def test_every_context_gives_the_same_answer(name: str, construct_rules: Rules, 
         _assert_equal(rules, answers, _referee(rules, context, vectors), vectors)
 
 
+@pytest.mark.slow
 def test_diagram_of_darts_counts_what_numpy_finds(construct_rules: Rules, contexts: Contexts) -> None:
     """On darts, the diagram's share of each rule lies within sampling error of NumPy's."""
     space = space_named("darts")

@@ -84,6 +84,7 @@ def constant_output(vector: np.ndarray) -> torch.Tensor:
     return out
 
 
+@pytest.mark.slow
 def test_equal_digests_mean_equal_functions() -> None:
     """Cells of one digest compute the same when operations of one kind have equal weights."""
     rng = np.random.default_rng(0)
