@@ -30,11 +30,18 @@ class Recollection:
 
 
 def recall(
-    library: Sequence[Motif], description: TaskDescription, policy: SearchPolicy, *, space: str, macro: Macro
+    library: Sequence[Motif],
+    description: TaskDescription,
+    policy: SearchPolicy,
+    *,
+    task_digest: str,
+    space: str,
+    macro: Macro,
 ) -> tuple[Recollection, ...]:
     """At most `policy.recall` architectures of `space`, no two of one digest.
 
-    The most alike task gives its best first, then the next task its best, and round again: a misjudged likeness then
+    Winners of this very task (equal `task_digest`) come first, all of them: nothing can be misjudged there. Then the
+    most alike task gives its best, then the next task its best, and round again: a misjudged likeness then
     costs one evaluation rather than all of them. Tasks below `policy.recall_trust_percent` give nothing.
     """
     by_task: dict[str, list[Recollection]] = {}
@@ -47,7 +54,11 @@ def recall(
             by_task.setdefault(motif.task_digest, []).append(found)
     groups = [sorted(group, key=lambda found: (-found.motif.validation, found.motif.seq)) for group in by_task.values()]
     groups.sort(key=lambda group: (-group[0].likeness, group[0].motif.seq))
+    known = sorted(by_task.get(task_digest, []), key=lambda found: (-found.motif.validation, found.motif.seq))
     chosen: dict[str, Recollection] = {}
+    for found in known:
+        if len(chosen) < policy.recall:
+            chosen.setdefault(found.architecture.digest, found)
     for rank in range(max(map(len, groups), default=0)):
         for group in groups:
             if rank < len(group) and len(chosen) < policy.recall:

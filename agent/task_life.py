@@ -66,6 +66,7 @@ class TaskLife:
             self._life.state.library,
             prepared.description,
             self._policy,
+            task_digest=prepared.digest,
             space=self._stream.space,
             macro=self._macro,
         )
