@@ -182,7 +182,7 @@ class Mirror:
             "audit_suite": context.suite.name,
         }
         run = self._client.create_run(
-            experiment, tags=_fit(tags), run_name=f"run {context.run.number} · {task.name} · {_outcome(summary)}"
+            experiment, tags=_fit(tags), run_name=f"{task.name} · {_outcome(summary)} · run {context.run.number}"
         ).info.run_id
         metrics = {
             "evaluations": summary.evaluations,
@@ -270,8 +270,8 @@ class Mirror:
                 context.task.certificates.get(finalist.architecture, "{}"), encoding="utf-8"
             )
             facts = {
-                "architecture": f"`{finalist.architecture}`",
-                "digest": f"`{finalist.digest}`",
+                "architecture": finalist.architecture,
+                "digest": finalist.digest,
                 "parameters": f"{int(number(finalist.trained['params'])):,}",
                 "validation accuracy": f"{100 * number(finalist.trained['validation']):.1f} %",
                 "constraint set": str(mapping(context.run.started["constraint_set"])["name"]),
@@ -346,7 +346,7 @@ class Mirror:
 def _outcome(summary: TaskSummary) -> str:
     if summary.test is None:
         return f"nothing admitted of {summary.full_trainings}"
-    return f"{summary.admitted} of {summary.full_trainings} admitted, test {100 * summary.test.estimate:.1f} %"
+    return f"{summary.admitted}/{summary.full_trainings} admitted · test {100 * summary.test.estimate:.1f} %"
 
 
 def _fit(tags: Mapping[str, str]) -> dict[str, str]:

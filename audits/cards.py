@@ -113,6 +113,6 @@ def _row(finding: Finding) -> str:
 def _text(value: str) -> str:
     """One line that can break neither a table nor the page (a note may quote a foreign error message)."""
     line = " ".join(value.split())
-    for character, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "'")):
+    for character, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "'"), ("~", "\\~")):
         line = line.replace(character, safe)
     return line

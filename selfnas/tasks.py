@@ -33,6 +33,8 @@ Place = tuple[str | int, ...]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _TEST_SHARE = 0.20  # of all examples, where the source has no test part of its own
 _HELD_OUT_SHARE = 0.15  # of the rest, for validation and again for audit
+_FEWEST_AUDITED = 100  # with fewer, the intervals of the gate audits leave a network of 95 % accuracy undecided
+_TEST_SHARE_AUDITED = 0.30  # of a source's own test part, where its training part has too few to audit with
 _EACH_CLASS = 4  # fewest examples of a class: one for each split
 _EACH_CLASS_WITH_TEST = 3  # the same, where the test part is separate
 
@@ -200,25 +202,39 @@ def _split(raw: RawData, spec: TaskSpec) -> dict[str, tuple[NDArray[Any], Labels
             f"need at least {(needed + bool(own_test)) * len(raw.labels)}"
         )
     rows: dict[str, list[NDArray[np.int64]]] = {name: [] for name in SPLITS}
-    test_rows = []
+    test_rows: list[NDArray[np.int64]] = []
+    audit_rows: list[NDArray[np.int64]] = []
+    audits_from_test = own_test is not None and _audits_from_test(len(y) * keep, own_test[1], len(raw.labels))
     for label in range(len(raw.labels)):
         rng = generator(spec.split_seed, "split", label)
         mine = rng.permutation(np.flatnonzero(y == label))
-        mine = mine[: max(int(len(mine) * keep), needed)]
+        mine = mine[: max(int(len(mine) * keep), needed - audits_from_test)]
         test = 0 if own_test else max(1, round(len(mine) * _TEST_SHARE))
         held = max(1, round((len(mine) - test) * _HELD_OUT_SHARE))
-        stops = np.cumsum([test, held, held])
+        stops = np.cumsum([test, held, 0 if audits_from_test else held])
         for name, part in zip(("test", "validation", "audit", "train"), np.split(mine, stops), strict=True):
             rows[name].append(part)
         if own_test:
             theirs = rng.permutation(np.flatnonzero(own_test[1] == label))
-            test_rows.append(theirs[: max(int(len(theirs) * keep), 1)])
+            theirs = theirs[: max(int(len(theirs) * keep), 2 if audits_from_test else 1)]
+            audited = max(1, round(len(theirs) * _TEST_SHARE_AUDITED)) if audits_from_test else 0
+            audit_rows.append(theirs[:audited])
+            test_rows.append(theirs[audited:])
     index = {name: np.sort(np.concatenate(parts)) for name, parts in rows.items()}
     parts = {name: (x[chosen], y[chosen]) for name, chosen in index.items()}
     if own_test:
         chosen = np.sort(np.concatenate(test_rows))
         parts["test"] = (own_test[0][chosen], own_test[1][chosen])
+    if own_test and audits_from_test:
+        chosen = np.sort(np.concatenate(audit_rows))
+        parts["audit"] = (own_test[0][chosen], own_test[1][chosen])
     return parts
+
+
+def _audits_from_test(training: float, test: Labels, classes: int) -> bool:
+    """Whether the audit split is cut from the source's test part: training is small, and every class has two there."""
+    enough = int(np.bincount(test, minlength=classes).min()) >= 2
+    return training * _HELD_OUT_SHARE < _FEWEST_AUDITED and enough
 
 
 def _check_classes(raw: RawData) -> None:

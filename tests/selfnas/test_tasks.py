@@ -66,13 +66,13 @@ def test_same_spec_same_task_other_seed_other_split() -> None:
 
 def test_own_test_part_is_kept(tmp_path: Path) -> None:
     """Examples of `x_test` are the test split, all of them and nothing else."""
-    x = np.random.default_rng(0).integers(0, 255, (60, 4, 4), dtype=np.uint8)
-    y = np.arange(60) % 2
+    x = np.random.default_rng(0).integers(0, 255, (1100, 4, 4), dtype=np.uint8)
+    y = np.arange(1100) % 2
     task = load(
-        saved(tmp_path, x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:]), source="npz", path="data.npz"
+        saved(tmp_path, x_train=x[:800], y_train=y[:800], x_test=x[800:], y_test=y[800:]), source="npz", path="data.npz"
     )
-    assert [len(task.split(name)) for name in SPLITS] == [28, 6, 6, 20]
-    assert np.array_equal(task.test.y, y[40:])
+    assert [len(task.split(name)) for name in SPLITS] == [560, 120, 120, 300]
+    assert np.array_equal(task.test.y, y[800:])
 
 
 def test_limit_keeps_classes_in_proportion() -> None:
@@ -205,3 +205,15 @@ def test_real_data_load(name: str, shape: tuple[int, ...]) -> None:
     """A person's own files become tasks of the right shape."""
     task = load(DATA, source="npz", path=f"{name}.npz")
     assert (task.shape.channels, *task.shape.size, task.shape.classes) == shape
+
+
+def test_a_small_training_part_is_audited_with_examples_of_the_test_part(tmp_path: Path) -> None:
+    """Too few to audit with in training: the audit split is cut from the test part, disjoint from what is left."""
+    rng = np.random.default_rng(0)
+    x = rng.random((600, 2, 12)).astype(np.float32)
+    y = np.arange(600) % 3
+    np.savez(tmp_path / "small.npz", x_train=x[:240], y_train=y[:240], x_test=x[240:], y_test=y[240:])
+    task = load_task(TaskSpec(name="small", source="npz", path="small.npz", kind="series"), base=tmp_path)
+    assert (len(task.train), len(task.validation), len(task.audit), len(task.test)) == (204, 36, 108, 252)
+    rows = np.concatenate([task.split(name).x for name in ("train", "validation", "audit", "test")])
+    assert len(np.unique(rows.reshape(600, -1), axis=0)) == 600
