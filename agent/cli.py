@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from agent.commands.bench import app as bench_app
 from audits.commands import app as audits_app
 from constraints.commands import app as constraints_app
 
@@ -24,6 +25,7 @@ motifs = typer.Typer(help="The library: what was admitted, and on what evidence.
 app.add_typer(motifs, name="motifs")
 app.add_typer(constraints_app, name="constraints", help="What a safety researcher does to a constraint set.")
 app.add_typer(audits_app, name="audits", help="Audit suites, what each audit catches, one network audited.")
+app.add_typer(bench_app, name="bench", help="Measure again what the guides claim.")
 
 # What the parser raises for wrong options and commands; Typer carries its parser inside and exports only a subclass.
 _UsageError: type[typer.BadParameter] = typer.BadParameter.__bases__[0]
