@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from agent import interrupt
 from agent.home import Home
 from agent.ledger import Event, Ledger
 from agent.prepare import Prepared
@@ -69,7 +70,8 @@ class Life:
         self.state = replay(ledger)
 
     def append(self, entries: Sequence[tuple[str, Mapping[str, object]]]) -> tuple[Event, ...]:
-        """One step: write its events, then fold them in."""
+        """One step: write its events, then fold them in; Ctrl-C takes effect here at the latest."""
+        interrupt.check()
         events = self.ledger.append(entries)
         for event in events:
             self.state.apply(event)

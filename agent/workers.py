@@ -10,13 +10,23 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 
-from agent import worker
+from agent import interrupt, worker
 
 __all__ = ["WorkerDied", "Workers"]
 
 
 class WorkerDied(Exception):  # noqa: N818 - an outcome that callers record
     """The process that did a job died twice on it."""
+
+
+_LOOK_SECONDS = 0.2  # between two looks whether Ctrl-C was pressed
+
+
+def _patiently(future: Future[str]) -> str:
+    while not future.done():
+        interrupt.check()
+        wait([future], timeout=_LOOK_SECONDS)
+    return future.result()
 
 
 class Workers:
@@ -49,13 +59,17 @@ class Workers:
         """Answers to jobs, in the order of the jobs.
 
         A job whose process dies is tried once more on its own; a second death is its answer.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C was pressed meanwhile.
         """
         answers: list[str | WorkerDied | None] = [None] * len(jobs)
         alone: list[int] = []
         futures = {self._submit(job): index for index, job in enumerate(jobs)}
         pending: set[Future[str]] = set(futures)
         while pending:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            interrupt.check()
+            done, pending = wait(pending, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
             for future in done:
                 try:
                     answers[futures[future]] = future.result()
@@ -65,7 +79,7 @@ class Workers:
         for index in sorted(alone):
             self._replace_pool()
             try:
-                answers[index] = self._submit(jobs[index]).result()
+                answers[index] = _patiently(self._submit(jobs[index]))
             except BrokenProcessPool:
                 answers[index] = WorkerDied("the worker process died twice on this job")
                 self._replace_pool()

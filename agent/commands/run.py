@@ -6,13 +6,14 @@ import logging
 import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from agent import interrupt
 from agent.console import ConsoleObserver, guard_table, results_table, where_next
 from agent.home import Home, hold
 from agent.ledger import Ledger
@@ -45,13 +46,18 @@ def live(
     console = Console()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     document = read_stream(stream, overrides=overrides)
-    with Workers(workers or len(os.sched_getaffinity(0))) as pool:
+    with interrupt.listening(), Workers(workers or len(os.sched_getaffinity(0))) as pool:
         pool.warm_up()
         from agent.life import Life
         from agent.prepare import prepare
 
         with console.status("checking the stream") as status:
-            prepared = prepare(document, on_task=lambda name: status.update(f"checking task {name}"))
+
+            def on_task(name: str) -> None:
+                interrupt.check()
+                status.update(f"checking task {name}")
+
+            prepared = prepare(document, on_task=on_task)
             chosen = _device(device)
         with (
             hold(home) as held,
@@ -123,8 +129,10 @@ class _AfterTask:
 
     def wait(self, state: LifeState) -> None:
         """Until everything begun is written, and the standing of motifs with it."""
-        for written in self._written:
-            written.result()
+        pending: set[Future[bool]] = set(self._written)
+        while pending:
+            interrupt.check()
+            _, pending = wait(pending, timeout=0.2)
         if self._uri and all(written.result() for written in self._written):
             from agent.tracking import Mirror
 

@@ -1,0 +1,45 @@
+"""Ctrl-C is heard even where Python would drop an exception."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from agent import interrupt
+
+
+@pytest.fixture(autouse=True)
+def default_handler() -> Iterator[None]:
+    """Test runners may ignore SIGINT; a terminal does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+class Destroyed:
+    """Is interrupted while it is being destroyed."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_in_a_destructor_is_not_lost() -> None:
+    """The default handler loses it there; the flag does not."""
+    Destroyed()  # swallowed: what `listening` is for
+    with interrupt.listening():
+        Destroyed()
+        with pytest.raises(KeyboardInterrupt):
+            interrupt.check()
+
+
+def test_a_second_interrupt_does_not_wait_and_the_flag_ends_with_the_listening() -> None:
+    """Whoever presses twice means it; nothing is carried into the next life."""
+    with pytest.raises(KeyboardInterrupt), interrupt.listening():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+    interrupt.check()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
