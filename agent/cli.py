@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from agent.commands.bench import app as bench_app
+from agent.commands.review import app as review_app
 from audits.commands import app as audits_app
 from constraints.commands import app as constraints_app
 
@@ -25,6 +26,7 @@ motifs = typer.Typer(help="The library: what was admitted, and on what evidence.
 app.add_typer(motifs, name="motifs")
 app.add_typer(constraints_app, name="constraints", help="What a safety researcher does to a constraint set.")
 app.add_typer(audits_app, name="audits", help="Audit suites, what each audit catches, one network audited.")
+app.add_typer(review_app, name="review", help="What people decide about finalists: list, approve, overrule.")
 app.add_typer(bench_app, name="bench", help="Measure again what the guides claim.")
 
 # What the parser raises for wrong options and commands; Typer carries its parser inside and exports only a subclass.
@@ -79,11 +81,14 @@ def verify(home: _Home = _DEFAULT_HOME) -> None:
 
 
 @app.command()
-def mirror(home: _Home = _DEFAULT_HOME) -> None:
+def mirror(
+    home: _Home = _DEFAULT_HOME,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Delete this life's records there first.")] = False,
+) -> None:
     """Write to MLflow what it lacks of a life; the mirror can always be made again."""
     from agent.commands.inspect import mirror_life
 
-    raise typer.Exit(0 if mirror_life(home) else 1)
+    raise typer.Exit(0 if mirror_life(home, rebuild=rebuild) else 1)
 
 
 @app.command()

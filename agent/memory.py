@@ -37,15 +37,18 @@ def recall(
     task_digest: str,
     space: str,
     macro: Macro,
+    reviewed_only: bool = False,
 ) -> tuple[Recollection, ...]:
     """At most `policy.recall` architectures of `space`, no two of one digest.
 
     Winners of this very task (equal `task_digest`) come first, all of them: nothing can be misjudged there. Then the
     most alike task gives its best, then the next task its best, and round again: a misjudged likeness then
-    costs one evaluation rather than all of them. Tasks below `policy.recall_trust_percent` give nothing.
+    costs one evaluation rather than all of them. With `reviewed_only` what no person let in gives nothing. Tasks below `policy.recall_trust_percent` give nothing.
     """
     by_task: dict[str, list[Recollection]] = {}
     for motif in library:
+        if reviewed_only and not motif.review:
+            continue
         likeness = max(0.0, 1.0 - distance(description, TaskDescription.from_json(motif.description)))
         remembered = parse_architecture(motif.architecture)
         if remembered.space == space and 100 * likeness >= policy.recall_trust_percent:

@@ -12,13 +12,14 @@ Kinds of events, in the order in which they come:
 - `task.finished`, `run.finished`.
 - `motif.quarantined`, `motif.restored` — right after a run started under another constraint set than the one before: a
   remembered architecture that the set in force forbids, or admits again.
+- `reviewed` — a person approved a finalist, or reversed what stood (`agent/reviews.py`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from agent.ledger import Event, Json, canonical_json
@@ -49,6 +50,7 @@ class Motif:
         seq: number of the event that admitted it.
         certificate: JSON text.
         weights_sha256: of its weights file.
+        review: `approved` or `overruled` (let in by a person against the audits); empty while no person has looked.
     """
 
     architecture: str
@@ -64,6 +66,12 @@ class Motif:
     seq: int
     certificate: str
     weights_sha256: str
+    review: str = ""
+
+    @property
+    def where(self) -> tuple[int, str, str]:
+        """Run, task and digest: names the finalist that it was."""
+        return self.run, self.task, self.digest
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,7 +82,13 @@ class Finalist:
     architecture: str
     trained: Payload
     audited: Payload | None = None
-    outcome: str = ""  # `admitted` or `refused`
+    outcome: str = ""  # `admitted` or `refused`, by constraint gate and audits
+    reviews: list[Event] = field(default_factory=list)  # what people decided, oldest first
+
+    @property
+    def standing(self) -> str:
+        """`admitted` or `refused`, after what people decided."""
+        return str(self.reviews[-1].payload["standing"]) if self.reviews else self.outcome
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,8 +114,8 @@ class TaskState:
         return next(finalist for finalist in self.finalists if finalist.digest == digest)
 
     def admitted(self) -> list[Finalist]:
-        """Finalists that the gate let in, best validation accuracy first."""
-        inside = [finalist for finalist in self.finalists if finalist.outcome == "admitted"]
+        """Finalists that the gate let in and no person has revoked, best validation accuracy first."""
+        inside = [finalist for finalist in self.finalists if finalist.outcome == finalist.standing == "admitted"]
         return sorted(inside, key=lambda finalist: -number(finalist.trained["validation"]))
 
 
@@ -135,6 +149,9 @@ class LifeState:
             self.runs.append(RunState(number=len(self.runs) + 1, started=payload))
             return
         run = self.runs[-1]
+        if event.kind == "reviewed":
+            self._review(event)
+            return
         if event.kind == "run.finished":
             run.finished = True
             return
@@ -156,6 +173,31 @@ class LifeState:
         gone = next(motif for motif in self.library if motif.seq == seq)
         self.library.remove(gone)
         self.quarantined[seq] = (gone, event.payload)
+
+    def _review(self, event: Event) -> None:
+        payload = event.payload
+        run = self.runs[int(number(payload["run"])) - 1]
+        task = next(task for task in run.tasks if task.name == payload["task"])
+        finalist = task.finalist(str(payload["digest"]))
+        finalist.reviews.append(event)
+        where = (run.number, task.name, finalist.digest)
+        if payload["standing"] == "refused":
+            self.library = [motif for motif in self.library if motif.where != where]
+            self.quarantined = {seq: kept for seq, kept in self.quarantined.items() if kept[0].where != where}
+        elif payload["decision"] == "approve":
+            self.library = [
+                replace(motif, review=motif.review or "approved") if motif.where == where else motif
+                for motif in self.library
+            ]
+        else:
+            trained = finalist.trained
+            facts = {
+                **trained,
+                "test": number(trained["test_correct"]) / max(number(trained["test_count"]), 1.0),
+                "certificate": task.certificates[finalist.architecture],
+            }
+            review = "approved" if finalist.outcome == "admitted" else "overruled"
+            self.library.append(replace(_motif(facts, task, run, event.seq), review=review))
 
     def _apply_to_task(self, run: RunState, task: TaskState, event: Event) -> None:
         payload = event.payload

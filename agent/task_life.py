@@ -69,6 +69,7 @@ class TaskLife:
             task_digest=prepared.digest,
             space=self._stream.space,
             macro=self._macro,
+            reviewed_only=self._life.prepared.suite.approval == "before-reuse",
         )
         return "task.started", {
             "run": self._run.number,

@@ -14,13 +14,15 @@ import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.home import Home
 from agent.restore import restore_network
+from agent.reviews import finalists
 from agent.state import Finalist, LifeState, RunState, TaskState, items, mapping, number, task_shape
 from agent.summary import TaskSummary, summarise
 
@@ -37,12 +39,17 @@ _NOTE = """\
 
 Each run is a task; open the **+** beside it for its finalists, whose names begin with the verdict.
 
+* finalists \
+[awaiting review](#/experiments/{id}/runs?searchFilter={finalist}%20and%20tags.review%20%3D%20%27awaiting%27) \
+· [decided by a person](#/experiments/{id}/runs?searchFilter={finalist}%20and%20tags.review%20!%3D%20%27awaiting%27): \
+`selfnas review list|approve|overrule` decides.
 * finalists [admitted](#/experiments/{id}/runs?searchFilter={finalist}%20and%20tags.verdict%20%3D%20%27admitted%27) or \
-[refused by an audit](#/experiments/{id}/runs?searchFilter={finalist}%20and%20tags.verdict%20%3D%20%27refused%27) · \
-[tasks only](#/experiments/{id}/runs?searchFilter=tags.kind%20%3D%20%27task%27)
+[refused by an audit](#/experiments/{id}/runs?searchFilter={finalist}%20and%20tags.audit_decision%20!%3D%20%27admit%27)\
+ · [tasks only](#/experiments/{id}/runs?searchFilter=tags.kind%20%3D%20%27task%27)
 * [quarantined](#/experiments/{id}/runs?searchFilter={finalist}%20and%20tags.quarantined%20!%3D%20%27no%27): \
 admitted once, forbidden by the constraint set in force now.
-* Tags to search by: `verdict`, `failed_rules`, `failed_audits`, `task`, `digest`; columns for them: **Columns**.
+* Tags to search by: `verdict` (as it stands), `audit_decision`, `review`, \
+`failed_rules`, `failed_audits`, `task`, `digest`; columns for them: **Columns**.
 * A finalist's artifacts: `certificate.json` (which rules held, checked by which engines), `audit-card.md` (verdict \
 first), `attributions.png`, `confusion.png`, `cell.png`. A task's artifacts: `search.png`, `rejections.md`.
 * MLflow is a mirror. `selfnas verify --home <home>` re-checks the ledger it was made from: the chain of hashes, every \
@@ -103,14 +110,35 @@ class Mirror:
             return False
         return True
 
-    def write_standing(self, state: LifeState, *, keys: Mapping[tuple[int, str], str]) -> bool:
-        """Tag the finalists whose motifs are quarantined now, and untag those that are not any more.
+    def forget(self, keys: Iterable[str]) -> bool:
+        """Delete the runs and model versions of these tasks, so that they can be written anew."""
+        try:
+            experiments = [str(found.experiment_id) for found in self._client.search_experiments()]
+            for key in keys:
+                for kind in ("key", "task_key"):
+                    for run in self._client.search_runs(experiments, f"tags.{kind} = '{key}'", max_results=10_000):
+                        for made in self._client.search_model_versions(f"run_id = '{run.info.run_id}'"):
+                            self._client.delete_model_version(made.name, made.version)
+                        self._client.delete_run(run.info.run_id)
+        except Exception as error:  # noqa: BLE001 - told to the caller, like every failure of the mirror
+            _log.warning("MLflow records cannot be deleted: %s", error)
+            return False
+        return True
+
+    def write_standing(
+        self, state: LifeState, *, keys: Mapping[tuple[int, str], str], times: Mapping[int, float]
+    ) -> bool:
+        """Tag finalists with how they stand now: quarantined or not, and what people decided.
 
         Args:
             state: of the life.
             keys: the key of each task that was mirrored, by run number and task name.
+            times: Unix seconds of each event.
         """
         try:
+            for run, task, finalist in finalists(state):
+                if finalist.reviews:
+                    self._tag_review(keys[run.number, task.name], finalist, times)
             for motif, reason in state.quarantined.values():
                 failed = ", ".join(str(rule) for rule in items(reason["failed"])) or "not decided"
                 self._tag(keys[motif.run, motif.task], motif.digest, failed)
@@ -121,10 +149,41 @@ class Mirror:
             return False
         return True
 
-    def _tag(self, key: str, digest: str, quarantined: str) -> None:
+    def _tag_review(self, key: str, finalist: Finalist, times: Mapping[int, float]) -> None:
+        lines = []
+        for review in finalist.reviews:
+            said, moment = review.payload, datetime.fromtimestamp(times[review.seq], UTC)
+            lines.append(
+                f"* {moment:%Y-%m-%d %H:%M} UTC, {said['author']}: **{said['decision']}**, stands {said['standing']}. "
+                f"{said['reason']}"
+            )
+        last = finalist.reviews[-1].payload
+        done = "approved" if last["decision"] == "approve" else "overruled"
+        tags = {
+            "verdict": finalist.standing,
+            "review": done,
+            "reviewer": str(last["author"]),
+            "review_reason": str(last["reason"]) or "none",
+            "mlflow.note.content": "Decided by people:\n\n" + "\n".join(lines),
+        }
+        for run in self._found(key, finalist.digest):
+            for name, value in _fit(tags).items():
+                if run.data.tags.get(name) != value:
+                    self._client.set_tag(run.info.run_id, name, value)
+            self._client.update_run(run.info.run_id, name=f"{finalist.standing} ({done}) · {finalist.digest[:12]}")
+            if finalist.standing == "refused":
+                for made in self._client.search_model_versions(f"run_id = '{run.info.run_id}'"):
+                    model = self._client.get_registered_model(made.name)
+                    if model.aliases.get("admitted") == str(made.version):
+                        self._client.delete_registered_model_alias(made.name, "admitted")
+                    self._client.set_model_version_tag(made.name, made.version, "revoked", "yes")
+
+    def _found(self, key: str, digest: str) -> list[Any]:
         experiments = [str(found.experiment_id) for found in self._client.search_experiments()]
-        where = f"tags.task_key = '{key}' and tags.digest = '{digest}'"
-        for run in self._client.search_runs(experiments, where):
+        return list(self._client.search_runs(experiments, f"tags.task_key = '{key}' and tags.digest = '{digest}'"))
+
+    def _tag(self, key: str, digest: str, quarantined: str) -> None:
+        for run in self._found(key, digest):
             if run.data.tags.get("quarantined", "no") != quarantined:
                 self._client.set_tag(run.info.run_id, "quarantined", quarantined)
                 if quarantined != "no":
@@ -229,7 +288,8 @@ class Mirror:
             "task_key": context.key,
             "kind": "finalist",
             "task": task.name,
-            "verdict": finalist.outcome,
+            "verdict": finalist.standing,
+            "review": "awaiting",
             "audit_decision": str(audited.get("decision", "undecided")),
             "failed_rules": "none",
             "failed_audits": ", ".join(str(name) for name in items(audited.get("failed", []))) or "none",

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from agent.home import Home
 from agent.ledger import GENESIS, Event, Json, Ledger
+from agent.reviews import ReviewChecker
 from agent.state import items, mapping
 from audits import Finding, Suite, judge, load_suite
 from constraints import Certificate, ConstraintSet, load_set, verify_certificate
@@ -67,6 +68,7 @@ class _Checker:
         self._verdicts: dict[str, str] = {}
         self._admitted: set[str] = set()
         self._guard = ""
+        self._reviews = ReviewChecker()
 
     def check(self, event: Event) -> list[str]:
         """Problems of one event, in sentences."""
@@ -78,7 +80,16 @@ class _Checker:
         payload = event.payload
         if event.kind == "run.started":
             yield from self._begin_run(payload)
+            self._reviews.run_begins(payload, approval=self._suite.approval if self._suite else "before-reuse")
+        elif event.kind == "reviewed":
+            self._result.checked["reviews"] += 1
+            yield from self._reviews.reviewed(payload)
+            if payload["standing"] == "refused":
+                self._admitted.discard(str(payload["digest"]))
+            else:
+                yield from self._weights(payload)
         elif event.kind == "task.started":
+            yield from self._reviews.task_begins(payload)
             self._guard = str(payload["guard"])
             self._certified, self._trained, self._verdicts, self._admitted = {}, {}, {}, set()
         elif event.kind in ("motif.quarantined", "motif.restored"):
@@ -87,10 +98,14 @@ class _Checker:
             yield from self._certificate(event.kind, payload)
         elif event.kind == "trained":
             self._trained[str(payload["digest"])] = payload
+            self._reviews.trained(payload, certificate=self._certified.get(str(payload["architecture"]), ""))
         elif event.kind == "audited":
             yield from self._audited(payload)
         elif event.kind == "admitted":
             yield from self._admission(payload)
+            self._reviews.decided(payload, "admitted")
+        elif event.kind == "refused":
+            self._reviews.decided(payload, "refused")
         elif event.kind == "task.finished" and payload["winner"] not in (None, *self._admitted):
             yield f"winner {payload['winner']} was not admitted"
 
@@ -165,6 +180,9 @@ class _Checker:
             yield "admitted without full training"
         elif any(trained[key] != payload[key] for key in ("weights_sha256", "validation", "architecture", "params")):
             yield "what was admitted is not what was trained"
+        yield from self._weights(payload)
+
+    def _weights(self, payload: Mapping[str, Json]) -> Iterator[str]:
         sha256 = str(payload["weights_sha256"])
         weights = self._home.weights / f"{sha256}.safetensors"
         if not weights.is_file():

@@ -54,8 +54,8 @@ def show_verification(home: Path) -> bool:
     return not result.problems
 
 
-def mirror_life(home: Path) -> bool:
-    """Write every finished task that MLflow lacks; True when all are there."""
+def mirror_life(home: Path, *, rebuild: bool = False) -> bool:
+    """Write every finished task that MLflow lacks, or all of them anew; True when all are there."""
     from agent.tracking import Mirror, tracking_uri
     from audits import load_suite
 
@@ -65,6 +65,9 @@ def mirror_life(home: Path) -> bool:
     missing = 0
     with open_life(home) as ledger:
         state = replay(ledger)
+        if rebuild and not mirror.forget(task_keys(ledger, state).values()):
+            console.print(f"MLflow records could not be deleted: {uri}")
+            return False
         for run in state.runs:
             with tempfile.TemporaryDirectory() as scratch:
                 path = Path(scratch) / "recorded.yaml"
@@ -74,6 +77,6 @@ def mirror_life(home: Path) -> bool:
                 if task.finished is not None:
                     key = task_key(ledger, run, task)
                     missing += not mirror.write(Home(home), run, task, suite=suite, key=key)
-        missing += not mirror.write_standing(state, keys=task_keys(ledger, state))
+        missing += not mirror.write_standing(state, keys=task_keys(ledger, state), times=ledger.times())
     console.print(f"{missing} task(s) could not be written" if missing else f"MLflow records: {uri}")
     return not missing

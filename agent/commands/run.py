@@ -137,7 +137,9 @@ class _AfterTask:
             from agent.tracking import Mirror
 
             keys = task_keys(self._ledger, state)
-            self._written.append(self._thread.submit(Mirror(self._uri).write_standing, state, keys=keys))
+            self._written.append(
+                self._thread.submit(Mirror(self._uri).write_standing, state, keys=keys, times=self._ledger.times())
+            )
             self._written[-1].result()
 
     def tell(self, console: Console) -> None:

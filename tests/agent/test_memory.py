@@ -1,5 +1,7 @@
 """What the library suggests: this very task first, then like tasks in turn, nothing where nothing is alike."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -99,3 +101,20 @@ def test_other_spaces_are_passed_over(library: list[Motif], descriptions: dict[s
     """A cell of another space cannot be tried here."""
     found = recall(library, descriptions["digits"], SearchPolicy(), task_digest="digits", space="darts", macro=MACRO)
     assert found == ()
+
+
+def test_what_no_person_let_in_gives_nothing_where_review_is_asked_for(
+    library: list[Motif], descriptions: dict[str, TaskDescription]
+) -> None:
+    """Only the approved winner is recalled, though better ones are there."""
+    library[1] = replace(library[1], review="approved")
+    found = recall(
+        library,
+        descriptions["digits"],
+        SearchPolicy(recall=4, recall_trust_percent=0),
+        task_digest="digits",
+        space="nb201",
+        macro=MACRO,
+        reviewed_only=True,
+    )
+    assert [recollection.motif for recollection in found] == [library[1]]

@@ -1,0 +1,117 @@
+"""`selfnas review list|approve|overrule`: what waits for a person, and what people decided."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True)
+
+_Home = Annotated[Path, typer.Option("--home", help="Directory of one agent's life.")]
+_Digest = Annotated[str, typer.Argument(help="The beginning of a finalist's digest, as `list` prints it.")]
+_Task = Annotated[str | None, typer.Option(help="Only finalists of this task.")]
+_Author = Annotated[str, typer.Option(help="Who decides; default: the user of this session.")]
+_Mirror = Annotated[bool, typer.Option(help="Write the decision to MLflow too.")]
+_DEFAULT_HOME = Path(".selfnas")
+
+
+@app.command("list")
+def list_finalists(home: _Home = _DEFAULT_HOME, task: _Task = None) -> None:
+    """Every finalist: how it stands, why, and what people decided about it."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from agent.commands.inspect import open_life
+    from agent.life import replay
+    from agent.reviews import finalists
+    from agent.state import items
+
+    console = Console()
+    with open_life(home) as ledger:
+        state, times = replay(ledger), ledger.times()
+    for run, held, finalist in finalists(state):
+        if task in (None, held.name):
+            waits = "" if finalist.reviews else ", awaiting review"
+            console.print(
+                f"[bold]{finalist.digest[:12]}[/]  {escape(held.name)}, run {run.number}: {finalist.standing}{waits}"
+            )
+            for reason in items((finalist.audited or {}).get("reasons", [])):
+                console.print(f"  {escape(str(reason))}", soft_wrap=True, highlight=False)
+            for review in finalist.reviews:
+                stamp = f"{datetime.fromtimestamp(times[review.seq], UTC):%Y-%m-%d %H:%M}"
+                payload = review.payload
+                text = f"  {stamp} UTC {payload['author']}: {payload['decision']} {payload['reason']}"
+                console.print(escape(text.rstrip()), soft_wrap=True, highlight=False)
+
+
+@app.command()
+def approve(
+    digest: _Digest,
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    home: _Home = _DEFAULT_HOME,
+    task: _Task = None,
+    author: _Author = "",
+    mirror: _Mirror = True,
+) -> None:
+    """Say that a person looked at an admitted finalist and agrees; a suite can ask for this before it is reused."""
+    _decide(home, digest, "approve", author=author, reason=reason, task=task, mirror=mirror)
+
+
+@app.command()
+def overrule(
+    digest: _Digest,
+    reason: Annotated[str, typer.Option(help="Why; written to the ledger.")],
+    home: _Home = _DEFAULT_HOME,
+    task: _Task = None,
+    author: _Author = "",
+    mirror: _Mirror = True,
+) -> None:
+    """Reverse what stands: let in what the audits refused, marked so, or revoke what was admitted."""
+    _decide(home, digest, "overrule", author=author, reason=reason, task=task, mirror=mirror)
+
+
+def _decide(
+    home: Path,
+    digest: str,
+    decision: Literal["approve", "overrule"],
+    *,
+    author: str,
+    reason: str,
+    task: str | None,
+    mirror: bool,
+) -> None:
+    from agent.commands.inspect import mirror_life, open_life
+    from agent.home import hold
+    from agent.ledger import Ledger
+    from agent.life import replay
+    from agent.reviews import review_entry
+
+    open_life(home).__exit__(None, None, None)  # a home without a life is refused, not made
+    with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger:
+        entry = review_entry(
+            replay(ledger), digest, decision, author=author or getpass.getuser(), reason=reason, task=task
+        )
+        weights = held.weights / f"{entry[1]['weights_sha256']}.safetensors"
+        if entry[1]["standing"] == "admitted":
+            _check_weights(weights)
+        event = ledger.append([entry])[0]
+    payload = event.payload
+    print(f"event {event.seq}: {str(payload['digest'])[:12]} now stands {payload['standing']}, by {payload['author']}")
+    if mirror:
+        mirror_life(home)
+
+
+def _check_weights(path: Path) -> None:
+    import hashlib
+
+    from selfnas.errors import InputError
+
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != path.stem:
+        raise InputError(f"{path}: the weights are missing or were changed: there is nothing to admit")

@@ -1,0 +1,181 @@
+"""What people decide about finalists: the ledger entry of a decision, and what `selfnas verify` holds it to.
+
+A person *approves* what stands admitted, or *overrules*: reverses what stands. Overruling a refusal by the audits lets
+the network into the library, marked; overruling an admission revokes it. Only the audits can be overruled: a
+finalist needs a certificate of the constraint set in force, full training and weights. Author and reason are in the
+event and so in its hash; the time is where all times are, beside the events and in no hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from agent.ledger import Json
+from agent.state import Finalist, LifeState, RunState, TaskState, items, mapping, number
+from selfnas.errors import InputError
+from selfnas.space import parse_architecture
+
+__all__ = ["ReviewChecker", "finalists", "review_entry"]
+
+_LONGEST = 2000  # characters of a reason; MLflow cuts longer tags at 5,000
+
+Decision = Literal["approve", "overrule"]
+
+
+def finalists(state: LifeState) -> Iterator[tuple[RunState, TaskState, Finalist]]:
+    """Every finalist about which the audits have decided, oldest first."""
+    for run in state.runs:
+        for task in run.tasks:
+            for finalist in task.finalists:
+                if finalist.outcome:
+                    yield run, task, finalist
+
+
+def review_entry(
+    state: LifeState, digest: str, decision: Decision, *, author: str, reason: str, task: str | None = None
+) -> tuple[str, Mapping[str, object]]:
+    """The ledger entry `reviewed` for the latest finalist whose digest begins so.
+
+    Args:
+        state: of the life.
+        digest: its beginning.
+        decision: `approve` what stands admitted, or `overrule` what stands.
+        author: who decides.
+        reason: why; an overrule needs one.
+        task: only finalists of this task.
+
+    Raises:
+        InputError: no such finalist, or several; no author or reason; or a decision that nobody can take: there is no
+            certificate, no weights, or another constraint set is in force than the one it was certified under.
+    """
+    found = [
+        (run, held, finalist)
+        for run, held, finalist in finalists(state)
+        if finalist.digest.startswith(digest) and task in (None, held.name)
+    ]
+    if not digest or not found:
+        raise InputError(f"no finalist has a digest that begins with {digest!r}; constraint rejections are final")
+    if len({(held.name, finalist.digest) for _, held, finalist in found}) > 1:
+        names = ", ".join(sorted({f"{finalist.digest[:16]} ({held.name})" for _, held, finalist in found}))
+        raise InputError(f"several finalists begin with {digest!r}: {names}; say more of it, or --task")
+    run, held, finalist = found[-1]
+    author, reason = _line(author, "--author"), _line(reason, "--reason")
+    if not author:
+        raise InputError("a decision needs an --author")
+    if decision == "overrule" and not reason:
+        raise InputError("an overrule needs a --reason")
+    if decision == "approve" and finalist.standing != "admitted":
+        raise InputError(f"{finalist.digest[:12]} stands refused: only `overrule` with a reason can let it in")
+    where = (run.number, held.name, finalist.digest)
+    if decision == "approve" and all(motif.where != where for motif in state.library):
+        raise InputError(f"{finalist.digest[:12]} is quarantined by the constraint set in force: it cannot be approved")
+    standing = "refused" if decision == "overrule" and finalist.standing == "admitted" else "admitted"
+    if standing == "admitted":
+        _check_admissible(state, run, held, finalist)
+    return "reviewed", {
+        "run": run.number,
+        "task": held.name,
+        "architecture": finalist.architecture,
+        "digest": finalist.digest,
+        "weights_sha256": finalist.trained["weights_sha256"],
+        "decision": decision,
+        "standing": standing,
+        "author": author,
+        "reason": reason,
+    }
+
+
+def _check_admissible(state: LifeState, run: RunState, task: TaskState, finalist: Finalist) -> None:
+    name = finalist.digest[:12]
+    if finalist.architecture not in task.certificates:
+        raise InputError(f"{name} has no certificate: a person can overrule audits, never the constraint set")
+    if not finalist.trained["weights_sha256"] or finalist.trained["reason"]:
+        raise InputError(f"{name} was not trained to the end: there is nothing to admit")
+    in_force = state.runs[-1].started["constraint_set_digest"]
+    if finalist.standing == "refused" and run.started["constraint_set_digest"] != in_force:
+        raise InputError(f"{name} was certified under another constraint set than the one in force: search it again")
+
+
+def _line(text: str, option: str) -> str:
+    text = " ".join(text.split())
+    if len(text) > _LONGEST or not text.isprintable():
+        raise InputError(f"{option}: need at most {_LONGEST} printable characters")
+    return text
+
+
+@dataclass(slots=True)
+class _Case:
+    """A finalist as `verify` follows it."""
+
+    trained: Mapping[str, Json]
+    certificate: str
+    constraint_set: str
+    standing: str = ""
+    approved: bool = False
+
+
+class ReviewChecker:
+    """Follows admissions and decisions of people through a ledger, sharing no code with what wrote them."""
+
+    def __init__(self) -> None:
+        self._cases: dict[tuple[int, str, str], _Case] = {}
+        self._run, self._task, self._set, self._approval = 0, "", "", "none"
+
+    def run_begins(self, payload: Mapping[str, Json], *, approval: str) -> None:
+        """A run under a constraint set, and a suite that does or does not ask for approval."""
+        self._run, self._set, self._approval = self._run + 1, str(payload["constraint_set_digest"]), approval
+
+    def task_begins(self, payload: Mapping[str, Json]) -> Iterator[str]:
+        """Nothing may be recalled that stands refused, or that waits for approval where the suite asks for it."""
+        self._task = str(payload["task"])
+        for record in map(mapping, items(payload["recalled"])):
+            recalled = parse_architecture(str(record["architecture"]))
+            origin = (int(number(record["from_run"])), str(record["from_task"]))
+            cases = [
+                case
+                for key, case in self._cases.items()
+                if key[:2] == origin
+                and replace(parse_architecture(str(case.trained["architecture"])), macro=recalled.macro) == recalled
+            ]
+            if not any(case.standing == "admitted" for case in cases):
+                yield f"recalled {recalled.digest[:12]}, which does not stand admitted"
+            elif self._approval == "before-reuse" and not any(case.approved for case in cases):
+                yield f"recalled {recalled.digest[:12]} without the approval that the suite asks for"
+
+    def trained(self, payload: Mapping[str, Json], *, certificate: str) -> None:
+        """A finalist."""
+        key = (self._run, self._task, str(payload["digest"]))
+        self._cases[key] = _Case(payload, certificate, self._set)
+
+    def decided(self, payload: Mapping[str, Json], standing: str) -> None:
+        """What gate and audits decided about it."""
+        case = self._cases.get((self._run, self._task, str(payload["digest"])))
+        if case is not None:
+            case.standing = standing
+
+    def reviewed(self, payload: Mapping[str, Json]) -> Iterator[str]:
+        """What a person decided: problems in sentences."""
+        key = (int(number(payload["run"])), str(payload["task"]), str(payload["digest"]))
+        case = self._cases.get(key)
+        if case is None or not case.standing:
+            yield "decides about a finalist that this life does not have"
+            return
+        flipped = "refused" if case.standing == "admitted" else "admitted"
+        expected = {"approve": "admitted", "overrule": flipped}.get(str(payload["decision"]))
+        if payload["standing"] != expected or (payload["decision"] == "approve" and case.standing != "admitted"):
+            yield f"{payload['decision']} of what stood {case.standing} cannot give {payload['standing']}"
+        if not str(payload["author"]).strip():
+            yield "a decision without an author"
+        if payload["decision"] == "overrule" and not str(payload["reason"]).strip():
+            yield "an overrule without a reason"
+        if any(case.trained[name] != payload[name] for name in ("architecture", "weights_sha256")):
+            yield "what was decided about is not what was trained"
+        if payload["standing"] == "admitted":
+            if not case.certificate:
+                yield "let in without a certificate issued on its task"
+            if case.standing == "refused" and case.constraint_set != self._set:
+                yield "let in under another constraint set than it was certified under"
+        case.standing = str(payload["standing"])
+        case.approved = case.standing == "admitted"
