@@ -85,6 +85,11 @@ class ConsoleObserver:
 
 
 def _line(summary: TaskSummary) -> str:
+    if summary.tabulated is not None:
+        return (
+            f"[bold]{escape(summary.task)}[/]: looked up in a table, nothing trained or audited; best validation "
+            f"{summary.tabulated:.4f} after {summary.evaluations} evaluations"
+        )
     if summary.test is None:
         reasons = ", ".join(f"{name} ×{count}" for name, count in summary.by_audit.items()) or "no candidate trained"
         return f"[bold]{escape(summary.task)}[/]: nothing was admitted ({escape(reasons)})"

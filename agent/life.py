@@ -15,6 +15,7 @@ from agent.ledger import Event, Ledger
 from agent.prepare import Prepared
 from agent.recheck import recheck
 from agent.state import LifeState, RunState, TaskState, mapping
+from agent.table_life import TableLife
 from agent.task_life import TaskLife
 from agent.workers import Workers
 from selfnas.errors import InputError
@@ -86,7 +87,8 @@ class Life:
         run = self.state.open_run or self._begin()
         for index in range(len(self.prepared.tasks)):
             if index >= len(run.tasks) or run.tasks[index].finished is None:
-                TaskLife(self, run, index).live()
+                kind = TaskLife if self.prepared.tasks[index].table is None else TableLife
+                kind(self, run, index).live()
         self.append([("run.finished", {"tasks": len(run.tasks)})])
         return run
 

@@ -14,6 +14,7 @@ from constraints import ConstraintSet, Guard, load_set
 from selfnas.architecture import TaskShape
 from selfnas.errors import InputError, Problem
 from selfnas.probes import TaskDescription, describe
+from selfnas.tabular import TabularBenchmark, TabularEvaluator, read_benchmark, synthetic_benchmark, table_digest
 from selfnas.tasks import TaskSpec, load_task
 
 __all__ = ["Prepared", "PreparedTask", "prepare", "reference"]
@@ -21,13 +22,17 @@ __all__ = ["Prepared", "PreparedTask", "prepare", "reference"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedTask:
-    """One task of a stream, loaded once and described; workers load the arrays again."""
+    """One task of a stream, loaded once and described; workers load the arrays again.
+
+    A task that is looked up has a `table` and no description, for there are no examples to describe.
+    """
 
     spec: TaskSpec
     shape: TaskShape
     digest: str
-    description: TaskDescription
+    description: TaskDescription | None
     guard: Guard
+    table: TabularEvaluator | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,18 +90,35 @@ def prepare(document: StreamFile, *, on_task: Callable[[str], None] = lambda nam
         collect("audits", error)
     tasks = []
     guards: dict[TaskShape, Guard] = {}
+    tables: dict[str, TabularBenchmark] = {}
     for index, spec in enumerate(stream.tasks):
         on_task(spec.name)
         at = ("tasks", index)
+        table: TabularEvaluator | None = None
+        description: TaskDescription | None = None
         try:
-            task = load_task(spec, base=base, report=lambda place, text, at=at: document.problem((*at, *place), text))  # type: ignore[misc]
+            if spec.source == "table":
+                table = _table(spec, base, stream.space, tables)
+                shape, digest = _table_shape(table), table_digest(table)
+        except InputError as error:
+            problems.extend(p if p.line else document.problem(at, p.message) for p in error.problems)
+            continue
+        try:
+            if table is None:
+                task = load_task(
+                    spec,
+                    base=base,
+                    report=lambda place, text, at=at: document.problem((*at, *place), text),  # type: ignore[misc]
+                )
+                shape, digest = task.shape, task.digest
+                description = describe(task, seed=stream.seed)
         except InputError as error:
             problems.extend(error.problems)
             continue
         if set_ is None:
             continue
-        if task.shape not in guards:
-            guards[task.shape] = guard = Guard(set_, space=stream.space, macro=stream.macro.macro(), shape=task.shape)
+        if shape not in guards:
+            guards[shape] = guard = Guard(set_, space=stream.space, macro=stream.macro.macro(), shape=shape)
             if guard.count().high == 0:
                 clash = ", ".join(guard.clash())
                 text = (
@@ -104,10 +126,9 @@ def prepare(document: StreamFile, *, on_task: Callable[[str], None] = lambda nam
                     f"these rules clash: {clash}"
                 )
                 problems.append(document.problem(("constraints",), text))
-        description = describe(task, seed=stream.seed)
         tasks.append(
             PreparedTask(
-                spec=spec, shape=task.shape, digest=task.digest, description=description, guard=guards[task.shape]
+                spec=spec, shape=shape, digest=digest, description=description, guard=guards[shape], table=table
             )
         )
     if problems or set_ is None or suite is None:
@@ -127,3 +148,20 @@ def _suite_text(name: str) -> str:
     if name in shipped_suites():
         return (resources.files("audits") / "suites" / f"{name}.yaml").read_text(encoding="utf-8")
     return Path(name).read_text(encoding="utf-8")
+
+
+def _table(spec: TaskSpec, base: Path, space: str, known: dict[str, TabularBenchmark]) -> TabularEvaluator:
+    """The table of a task; each file is read once."""
+    path = spec.path or ""
+    if path not in known:
+        known[path] = read_benchmark(base / path) if path else synthetic_benchmark()
+    table = known[path]
+    if table.space.name != space:
+        raise InputError(f"task {spec.name!r}: table {table.name} is of space {table.space.name!r}, not {space!r}")
+    return TabularEvaluator(benchmark=table, task=str(spec.dataset))
+
+
+def _table_shape(table: TabularEvaluator) -> TaskShape:
+    """What rules on costs assume: the data set's own shape where the table is NAS-Bench-201's, else CIFAR-10's."""
+    size, classes = {"cifar100": (32, 100), "imagenet16": (16, 120)}.get(table.task, (32, 10))
+    return TaskShape(channels=3, size=(size, size), classes=classes)

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from constraints import Guard
 from selfnas.architecture import Macro
 from selfnas.space import Space, Vector
+from selfnas.tabular import TabularBenchmark
 
-__all__ = ["GuardedDomain"]
+__all__ = ["GuardedDomain", "SpelledGuardedDomain"]
+
+_CONSIDERED = 4096
 
 
 class GuardedDomain:
     """Draws and neighbours of the admitted part of a space; implements `selfnas.domain.Domain`.
+
+    A test of more than `_CONSIDERED` rows at once is a sweep over the space, not a look at proposals; nothing of it is
+    tallied.
 
     Attributes:
         filtered: distinct considered architectures that each rule kept out, by rule.
@@ -35,7 +42,9 @@ class GuardedDomain:
 
     def admits(self, vectors: Vector) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """`(n,)` whether each row of `(n, slots)` is admitted; what is not is tallied by rule."""
-        broken = self._guard.violations(vectors)
+        broken = self._violations(vectors)
+        if len(vectors) > _CONSIDERED:
+            return np.asarray(~broken.any(axis=1))
         for row in np.flatnonzero(broken.any(axis=1)):
             key = vectors[row].tobytes()
             if key not in self._seen:
@@ -45,3 +54,29 @@ class GuardedDomain:
                     self.filtered[rule] += 1
                     self.examples.setdefault(rule, vectors[row])
         return np.asarray(~broken.any(axis=1))
+
+    def _violations(self, vectors: Vector) -> NDArray[np.bool_]:
+        """`(n, rules)` which rules each row breaks."""
+        return self._guard.violations(vectors)
+
+
+class SpelledGuardedDomain(GuardedDomain):
+    """The same, where every spelling is an architecture of its own, as in a table (see `selfnas.tabular`).
+
+    Args:
+        guard: what admits.
+        benchmark: the table; its space is small enough to be looked through once.
+        broken: `(count, rules)` `guard.violations` of `benchmark.space.enumerate()`.
+        macro: of every proposal.
+    """
+
+    def __init__(self, guard: Guard, *, benchmark: TabularBenchmark, broken: NDArray[np.bool_], macro: Macro) -> None:
+        super().__init__(guard, space=benchmark.space, macro=macro)
+        self._benchmark, self._broken = benchmark, broken
+
+    def _violations(self, vectors: Vector) -> NDArray[np.bool_]:
+        return self._broken[self._benchmark.rows(vectors)]
+
+    def identity(self, vector: Vector) -> str:
+        """The vector itself."""
+        return vector.tobytes().hex()

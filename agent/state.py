@@ -8,6 +8,8 @@ Kinds of events, in the order in which they come:
 - `filtered` — how many considered architectures each rule kept out before anything was computed, in one round.
 - `evaluated` — one training at low fidelity, or its failure.
 - `trained`, `audited`, then `admitted` or `refused` — one full training and what the audits said.
+- `tabulated` — instead of training and audits, where the task is a table: what it says of a finalist. Such a cell was
+  never trained or audited here, hence never enters the library; only tasks of a table recall it.
 - `compared` — the hand-designed network of equal size, trained the same way.
 - `task.finished`, `run.finished`.
 - `motif.quarantined`, `motif.restored` — right after a run started under another constraint set than the one before: a
@@ -106,6 +108,7 @@ class TaskState:
     rounds: int = 0
     exhausted: bool = False
     finalists: list[Finalist] = field(default_factory=list)
+    tabulated: list[Payload] = field(default_factory=list)
     compared: Payload | None = None
     finished: Payload | None = None
 
@@ -229,6 +232,8 @@ class LifeState:
             task.finalist(str(payload["digest"])).outcome = event.kind
             if event.kind == "admitted":
                 self.library.append(_motif(payload, task, run, event.seq))
+        elif event.kind == "tabulated":
+            task.tabulated.append(payload)
         elif event.kind == "compared":
             task.compared = payload
         elif event.kind == "task.finished":

@@ -56,6 +56,7 @@ class TaskSummary:
         by_audit: finalists that each audit (or another reason) kept out.
         recalled: `task (run)` of each remembered architecture tried.
         winner_was_recalled: whether memory gave the winner.
+        tabulated: the best validation score of the finalists, where the task is a table.
     """
 
     task: str
@@ -74,6 +75,7 @@ class TaskSummary:
     by_audit: dict[str, int]
     recalled: tuple[str, ...]
     winner_was_recalled: bool
+    tabulated: float | None
 
     @property
     def share_of_reference(self) -> float | None:
@@ -114,6 +116,7 @@ def summarise(task: TaskState) -> TaskSummary:
         by_audit=dict(by_audit.most_common()),
         recalled=tuple(f"{entry['from_task']} (run {entry['from_run']})" for entry in recalled),
         winner_was_recalled=bool(best) and any(best and entry["digest"] == best.digest for entry in recalled),
+        tabulated=max((number(payload["validation"]) for payload in task.tabulated), default=None),
     )
 
 

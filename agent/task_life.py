@@ -62,6 +62,7 @@ class TaskLife:
     def _start(self) -> Entry:
         prepared = self._prepared
         count = prepared.guard.count()
+        assert prepared.description is not None  # noqa: S101 - tables are lived by TableLife
         recalled = recall(
             self._life.state.library,
             prepared.description,

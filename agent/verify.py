@@ -101,6 +101,10 @@ class _Checker:
             self._reviews.trained(payload, certificate=self._certified.get(str(payload["architecture"]), ""))
         elif event.kind == "audited":
             yield from self._audited(payload)
+        elif event.kind == "tabulated":
+            self._result.checked["tabulated"] += 1
+            if self._certified.get(str(payload["architecture"])) != payload["certificate"]:
+                yield "tabulated without a certificate issued on this task"
         elif event.kind == "admitted":
             yield from self._admission(payload)
             self._reviews.decided(payload, "admitted")

@@ -6,6 +6,7 @@ is at hand, `synthetic_benchmark` makes a table that has a table's shape and cla
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,14 @@ from selfnas.space import SPACES, Space, Vector
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SpelledDomain", "TabularBenchmark", "TabularEvaluator", "read_benchmark", "synthetic_benchmark"]
+__all__ = [
+    "SpelledDomain",
+    "TabularBenchmark",
+    "TabularEvaluator",
+    "read_benchmark",
+    "synthetic_benchmark",
+    "table_digest",
+]
 
 Column = NDArray[np.float64]
 
@@ -155,6 +163,15 @@ class SpelledDomain:
     def identity(self, vector: Vector) -> str:
         """The vector itself."""
         return vector.tobytes().hex()
+
+
+def table_digest(evaluator: TabularEvaluator) -> str:
+    """SHA-256 over the space, the task's name and its columns: two tables of equal content are the same task."""
+    content = hashlib.sha256(f"{evaluator.benchmark.space.name} {evaluator.task}".encode())
+    for name, values in sorted(evaluator.benchmark.columns[evaluator.task].items()):
+        content.update(name.encode())
+        content.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
+    return content.hexdigest()
 
 
 def read_benchmark(path: Path) -> TabularBenchmark:

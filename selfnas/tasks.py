@@ -91,8 +91,10 @@ class TaskSpec(StrictModel):
 
     Attributes:
         name: letters, digits, - and _; begins with a letter or digit.
-        source: `digits`, `mnist5k` (images), `mnist1d` (series) or `npz`.
-        path: the `.npz` file, relative to the stream file; for the source `npz` only.
+        source: `digits`, `mnist5k` (images), `mnist1d` (series), `npz`, or `table` (a benchmark that is looked up).
+        path: the `.npz` file or the table, relative to the stream file; for the sources `npz` and `table` only. A
+            table without a path is the made-up one of `selfnas.tabular.synthetic_benchmark`.
+        dataset: which task of the table; for the source `table` only.
         kind: `image` or `series`, where the shape of the arrays does not tell.
         limit: at most so many examples in all, classes kept in proportion.
         resize: average images to so many pixels a side, or series to that length; only ever smaller.
@@ -102,8 +104,9 @@ class TaskSpec(StrictModel):
     """
 
     name: str
-    source: Literal["digits", "mnist5k", "mnist1d", "npz"]
+    source: Literal["digits", "mnist5k", "mnist1d", "npz", "table"]
     path: str | None = None
+    dataset: str | None = None
     kind: Kind | None = None
     limit: Annotated[int, Field(ge=8, le=10**9)] | None = None
     resize: Annotated[int, Field(ge=4, le=4096)] | None = None
@@ -129,7 +132,12 @@ class TaskSpec(StrictModel):
     def _path_for_npz(self) -> TaskSpec:
         if self.source == "npz" and self.path is None:
             raise ValueError("source npz needs a path")
-        if self.source != "npz" and (self.path is not None or self.kind is not None):
+        if (self.source == "table") != (self.dataset is not None):
+            raise ValueError("source table needs a dataset, and no other source has one")
+        if self.source == "table":
+            if self.kind or self.limit or self.resize or self.transforms or self.nuisances or self.split_seed:
+                raise ValueError("a table has no examples: leave out kind, limit, resize, split_seed and the rest")
+        elif self.source != "npz" and (self.path is not None or self.kind is not None):
             raise ValueError(f"path and kind go with source npz, not with {self.source}")
         return self
 
@@ -153,6 +161,8 @@ def load_task(
         >>> task.shape, len(task.train), len(task.validation), len(task.audit), len(task.test)
         (TaskShape(channels=1, size=(8, 8), classes=10), 1006, 216, 216, 359)
     """
+    if spec.source == "table":
+        raise InputError([report(("source",), f"task {spec.name!r}: a table has no examples to load")])
     place: Place = ("path",) if spec.source == "npz" else ("source",)
     try:
         raw = read_npz(base / str(spec.path), kind=spec.kind) if spec.source == "npz" else read_packaged(spec.source)
