@@ -1,8 +1,8 @@
 """Ctrl-C as a flag that is looked at between steps, since an exception out of a signal handler can be lost.
 
-Python drops exceptions raised inside destructors, and solver bindings run many of those: a signal that arrives in one of
-them would be swallowed. While `listening`, the first Ctrl-C only sets a flag, which `check` turns into the exception at a
-place where it cannot be lost; the second one raises at once.
+Python drops exceptions raised inside destructors, and solver bindings run many of those: a signal that arrives in one
+of them would be swallowed. While `listening`, the first Ctrl-C only sets a flag, which `check` turns into the exception
+at a place where it cannot be lost; the second one raises at once.
 """
 
 from __future__ import annotations
