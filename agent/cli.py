@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from agent.commands.bench import app as bench_app
+from agent.commands.keys import app as keys_app
 from agent.commands.review import app as review_app
 from audits.commands import app as audits_app
 from constraints.commands import app as constraints_app
@@ -27,6 +28,7 @@ app.add_typer(motifs, name="motifs")
 app.add_typer(constraints_app, name="constraints", help="What a safety researcher does to a constraint set.")
 app.add_typer(audits_app, name="audits", help="Audit suites, what each audit catches, one network audited.")
 app.add_typer(review_app, name="review", help="What people decide about finalists: list, approve, overrule.")
+app.add_typer(keys_app, name="keys")
 app.add_typer(bench_app, name="bench", help="Measure again what the guides claim.")
 
 # What the parser raises for wrong options and commands; Typer carries its parser inside and exports only a subclass.
@@ -73,11 +75,16 @@ def status(home: _Home = _DEFAULT_HOME) -> None:
 
 
 @app.command()
-def verify(home: _Home = _DEFAULT_HOME) -> None:
+def verify(
+    home: _Home = _DEFAULT_HOME,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="Public key that the head of the chain must be signed with.")
+    ] = None,
+) -> None:
     """Re-check the chain, every certificate, every audit verdict, every admission and its weights."""
     from agent.commands.inspect import show_verification
 
-    raise typer.Exit(0 if show_verification(home) else 1)
+    raise typer.Exit(0 if show_verification(home, key=key) else 1)
 
 
 @app.command()

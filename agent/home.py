@@ -31,6 +31,11 @@ class Home:
         return self.root / "weights"
 
     @property
+    def signature(self) -> Path:
+        """Signature of the ledger's head, when somebody signed it."""
+        return self.root / "head.signature.json"
+
+    @property
     def report(self) -> Path:
         """Pictures and pages for people; can be made again."""
         return self.root / "report"

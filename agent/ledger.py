@@ -135,6 +135,13 @@ class Ledger:
         row = self._db.execute("SELECT seq + 1, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
         return (int(row[0]), str(row[1])) if row else (0, GENESIS)
 
+    def hash_before(self, seq: int) -> str | None:
+        """The hash that event number `seq` must follow; None where the ledger is shorter than that."""
+        if seq == 0:
+            return GENESIS
+        row = self._db.execute("SELECT hash FROM events WHERE seq = ?", (seq - 1,)).fetchone()
+        return str(row[0]) if row else None
+
     def append(self, entries: Sequence[tuple[str, Mapping[str, object]]]) -> tuple[Event, ...]:
         """Append events in one transaction: all or none.
 

@@ -42,11 +42,22 @@ def show_status(home: Path) -> None:
         console.print(results_table(run), guard_table(run))
 
 
-def show_verification(home: Path) -> bool:
-    """Print what was checked and what failed; True when everything holds."""
+def show_verification(home: Path, *, key: Path | None = None) -> bool:
+    """Print what was checked and what failed; True when everything holds.
+
+    Args:
+        home: directory of the life.
+        key: public key that the head of the chain must be signed with; None asks for no signature.
+    """
     console = Console()
     with open_life(home) as ledger, console.status("verifying"):
         result = verify(ledger, Home(home))
+        if key is not None:
+            from agent.signing import check_signature
+
+            signed, problems = check_signature(ledger, Home(home), key)
+            result.checked["signed events"] = signed
+            result.problems += problems
     counts = ", ".join(f"{count} {name}" for name, count in result.checked.items())
     for problem in result.problems:
         console.print(escape(problem), style="red")
