@@ -43,7 +43,8 @@ def recall(
 
     Winners of this very task (equal `task_digest`) come first, all of them: nothing can be misjudged there. Then the
     most alike task gives its best, then the next task its best, and round again: a misjudged likeness then
-    costs one evaluation rather than all of them. With `reviewed_only` what no person let in gives nothing. Tasks below `policy.recall_trust_percent` give nothing.
+    costs one evaluation rather than all of them.
+    With `reviewed_only` what no person let in gives nothing. Tasks below `policy.recall_trust_percent` give nothing.
     """
     by_task: dict[str, list[Recollection]] = {}
     for motif in library:
