@@ -69,6 +69,8 @@ class _Checker:
         self._admitted: set[str] = set()
         self._guard = ""
         self._reviews = ReviewChecker()
+        self._tabular = False  # whether the present task is looked up
+        self._tabulated: set[str] = set()
 
     def check(self, event: Event) -> list[str]:
         """Problems of one event, in sentences."""
@@ -89,7 +91,12 @@ class _Checker:
             else:
                 yield from self._weights(payload)
         elif event.kind == "task.started":
-            yield from self._reviews.task_begins(payload)
+            self._tabular = "table" in payload
+            if self._tabular:
+                recalled = {str(mapping(entry)["architecture"]) for entry in items(payload["recalled"])}
+                yield from (f"recalled {name}, which no table gave" for name in sorted(recalled - self._tabulated))
+            else:
+                yield from self._reviews.task_begins(payload)
             self._guard = str(payload["guard"])
             self._certified, self._trained, self._verdicts, self._admitted = {}, {}, {}, set()
         elif event.kind in ("motif.quarantined", "motif.restored"):
@@ -103,9 +110,14 @@ class _Checker:
             yield from self._audited(payload)
         elif event.kind == "tabulated":
             self._result.checked["tabulated"] += 1
+            self._tabulated.add(str(payload["architecture"]))
+            if not self._tabular:
+                yield "tabulated on a task that is not a table"
             if self._certified.get(str(payload["architecture"])) != payload["certificate"]:
                 yield "tabulated without a certificate issued on this task"
         elif event.kind == "admitted":
+            if self._tabular:
+                yield "admitted on a task that is only a table"
             yield from self._admission(payload)
             self._reviews.decided(payload, "admitted")
         elif event.kind == "refused":
