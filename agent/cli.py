@@ -145,6 +145,13 @@ def export_motif(
     export(home, digest, output)
 
 
+def _read_library(home: Path) -> object:
+    """The library of a home, for the commands of a lower layer that cannot read one."""
+    from agent.commands.motifs import remembered
+
+    return remembered(home)
+
+
 def _fail(message: str, code: int) -> NoReturn:
     print(message, file=sys.stderr)
     raise SystemExit(code)
@@ -155,7 +162,7 @@ def main() -> None:
     from selfnas.errors import InputError, SelfnasError
 
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, obj=_read_library)
     except _UsageError as error:
         error.show()
         raise SystemExit(2) from None

@@ -95,11 +95,13 @@ def diff(
 
 @app.command()
 def impact(
+    context: typer.Context,
     set_: _Set,
     space: _Space = "",
     macro: _Macro = _MACRO,
     shape: _Shape = _SHAPE,
     library: Annotated[Path | None, typer.Option(help="Text file, one architecture a line: which are revoked?")] = None,
+    home: Annotated[Path | None, typer.Option(help="An agent's home: which of its motifs are revoked?")] = None,
     table: Annotated[Path | None, typer.Option(help="CSV of scored cells: what does each rule cost?")] = None,
     column: Annotated[str, typer.Option(help="Column of the scores, higher is better.")] = "",
     cells: Annotated[str, typer.Option(help="Column of the cells.")] = "arch",
@@ -110,7 +112,11 @@ def impact(
 
     loaded = _load(set_)
     contexts = _contexts(loaded, space, macro, shape)
-    _finish(report_impact(loaded, contexts, library=library, table=table, column=column, cells=cells), json)
+    remembered = context.find_root().obj(home) if home is not None else None  # this package knows no homes
+    report = report_impact(
+        loaded, contexts, library=library, table=table, column=column, cells=cells, remembered=remembered
+    )
+    _finish(report, json)
 
 
 @app.command()

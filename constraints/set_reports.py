@@ -16,7 +16,7 @@ from constraints.rules import ConstraintSet, Context, PolicyChange
 from constraints.scored import read_library, read_scores
 from constraints.sentences import say
 from constraints.trials import try_examples
-from selfnas.architecture import Architecture
+from selfnas.architecture import Architecture, TaskShape
 from selfnas.documents import StrictModel, read_document
 from selfnas.errors import InputError, Problem, suggestion
 
@@ -129,8 +129,19 @@ def report_impact(
     table: Path | None,
     column: str,
     cells: str,
+    remembered: Sequence[tuple[Architecture, TaskShape]] | None = None,
 ) -> Report:
-    """Sole stops, revoked motifs, price on a table."""
+    """Sole stops, revoked motifs, price on a table.
+
+    Args:
+        set_: the set in question.
+        contexts: where its rules are weighed; the shape of the first stands for the tasks of the library file.
+        library: text file of architectures.
+        table: CSV of scored cells.
+        column: of the scores.
+        cells: column of the cells.
+        remembered: an agent's library, each architecture with the shape of the task it won on.
+    """
     lines: list[str] = []
     record: dict[str, object] = {}
     for context in contexts:
@@ -139,15 +150,16 @@ def report_impact(
         stops = sole_stops(guard)
         lines += [f"  {say_count(stop.alone):>26}  {stop.rule}" for stop in stops]
         record[context.space] = {stop.rule: count_record(stop.alone) for stop in stops}
-    if library is not None:
-        found: list[Revoked] = []
-        for architecture in read_library(library):
-            shape = contexts[0].shape
-            guard = guard_in(set_, Context(space=architecture.space, macro=architecture.macro, shape=shape))
-            found += revoked(guard, [architecture])
+    if library is not None or remembered is not None:
+        known = [(architecture, contexts[0].shape) for architecture in read_library(library)] if library else []
+        known += remembered or ()
+        found = [item for architecture, shape in known for item in _revoked(set_, architecture, shape)]
         lines += [f"revokes {item.architecture}: {', '.join(item.rules) or item.verdict}" for item in found]
-        lines.append(f"{len(found)} of the library would be revoked")
-        record["revoked"] = [{"architecture": i.architecture, "rules": list(i.rules)} for i in found]
+        lines.append(f"{len(found)} of the {len(known)} in the library would be revoked")
+        record["library"] = len(known)
+        record["revoked"] = [
+            {"architecture": i.architecture, "verdict": i.verdict, "rules": list(i.rules)} for i in found
+        ]
     if table is not None:
         prices = price_on_table(guard_in(set_, contexts[0]), read_scores(table, column, cells, contexts[0].space))
         lines.append(f"{contexts[0].space}, {column}: best {prices[0].best:g}")
@@ -205,6 +217,13 @@ def report_format(files: Sequence[Path], *, check_only: bool) -> Report:
     verb = "would change" if check_only else "changed"
     lines = [f"{verb} {name}" for name in changed] or ["nothing to change"]
     return Report(text="\n".join(lines), record={"changed": changed}, failed=check_only and bool(changed))
+
+
+def _revoked(set_: ConstraintSet, architecture: Architecture, shape: TaskShape) -> tuple[Revoked, ...]:
+    if architecture.space not in set_.spaces:
+        return (Revoked(architecture=str(architecture), verdict="space not in the set", rules=()),)
+    guard = guard_in(set_, Context(space=architecture.space, macro=architecture.macro, shape=shape))
+    return revoked(guard, [architecture])
 
 
 def _subject_text(subject: Architecture | PolicyChange) -> str:

@@ -14,9 +14,11 @@ from agent.home import Home
 from agent.life import replay
 from agent.state import LifeState, Motif, TaskState, items, mapping
 from audits import Finding
+from selfnas.architecture import Architecture, TaskShape
 from selfnas.errors import InputError
+from selfnas.space import parse_architecture
 
-__all__ = ["export", "show_motif", "show_motifs"]
+__all__ = ["export", "remembered", "show_motif", "show_motifs"]
 
 
 def show_motifs(home: Path, *, task: str | None) -> None:
@@ -40,6 +42,13 @@ def show_motifs(home: Path, *, task: str | None) -> None:
             soft_wrap=True,
         )
         console.print(f"  {escape(motif.architecture)}", soft_wrap=True, highlight=False)
+
+
+def remembered(home: Path) -> list[tuple[Architecture, TaskShape]]:
+    """The library, each architecture with the shape of the task it won on; the quarantined are left out."""
+    with open_life(home) as ledger:
+        library = replay(ledger).library
+    return [(parse_architecture(motif.architecture), motif.shape) for motif in library]
 
 
 def show_motif(home: Path, digest: str) -> None:

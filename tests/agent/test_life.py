@@ -1,5 +1,6 @@
 """Whole lives on real data: the same for any number of workers, resumed after a kill, remembered by the next run."""
 
+import json
 import os
 import shutil
 import signal
@@ -342,6 +343,10 @@ def test_another_constraint_set_must_be_accepted_and_quarantines(lived: Path, se
     assert f"--accept-set {digest[:12]}" in refused.stderr
     assert len(events(home)) == len(events(lived / "home"))
 
+    foretold = selfnas("constraints", "impact", "stricter.yaml", "--home", "home", "--json")
+    assert foretold.returncode == 0, foretold.stderr
+    revoked = [item["architecture"] for item in json.loads(foretold.stdout)["revoked"]]
+
     document = read_stream(tmp_path / "tiny.yaml", overrides=[f"constraints={tmp_path}/stricter.yaml"])
     with Ledger(home / "ledger.db", clock=time.time) as ledger:
         life = Life(ledger, prepare(document), workers=None, home=Home(home), device="cpu", observer=None)  # type: ignore[arg-type]
@@ -352,6 +357,7 @@ def test_another_constraint_set_must_be_accepted_and_quarantines(lived: Path, se
         life._begin()
         quarantined = [motif for motif, _ in life.state.quarantined.values()]
         assert quarantined
+        assert sorted(revoked) == sorted(motif.architecture for motif in quarantined)
         assert all("avg3" in motif.architecture or "skip" in motif.architecture for motif in quarantined)
         assert len(life.state.library) + len(quarantined) == known
         result = verify(ledger, Home(home))

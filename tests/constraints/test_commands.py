@@ -12,7 +12,10 @@ from typer.testing import CliRunner
 
 from constraints import load_set
 from constraints.commands import app
+from selfnas.architecture import Architecture, TaskShape
+from selfnas.costs import costs
 from selfnas.errors import InputError
+from selfnas.space import parse_architecture
 
 GOOD = "nb201/c8n1r16:|conv3x3~0|+|none~0|none~1|+|skip~0|conv3x3~1|none~2|"
 BAD = "nb201/c8n1r16:|conv3x3~0|+|none~0|none~1|+|none~0|conv3x3~1|none~2|"
@@ -95,8 +98,39 @@ def test_impact_reads_a_library_and_a_table(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["impact", "baseline", "--space", "nb201", "--column", "accuracy", *options])
     assert result.exit_code == 0, result.output
     assert f"revokes {BAD}: traceable-path" in result.output
-    assert "1 of the library would be revoked" in result.output
+    assert "1 of the 2 in the library would be revoked" in result.output
     assert "1 pass, best       1.5  all rules together" in result.output
+
+
+def test_impact_judges_what_a_home_remembers_for_its_own_tasks(tmp_path: Path) -> None:
+    """Each motif meets the rules under the shape of its task; one of a space that the set leaves out is revoked."""
+    (tmp_path / "few.yaml").write_text(
+        "set: few\nlanguage: 1\nspaces: [nb201]\nrules:\n"
+        "  - {id: few, scope: network, require: params <= 1200, why: w, message: m}\n",
+        encoding="utf-8",
+    )
+    small = parse_architecture("nb201/c8n1r16:|skip~0|+|none~0|skip~1|+|skip~0|none~1|conv1x1~2|")
+    other = parse_architecture("transnas-micro/c8n1r16:|skip~0|+|none~0|skip~1|+|skip~0|none~1|conv1x1~2|")
+    shapes = [TaskShape(channels=1, size=(8, 8), classes=classes) for classes in (2, 900)]
+    asked: list[Path] = []
+
+    def remembered(home: Path) -> list[tuple[Architecture, TaskShape]]:
+        asked.append(home)
+        return [(small, shapes[0]), (small, shapes[1]), (other, shapes[0])]
+
+    sizes = [costs(small, shape).params for shape in shapes]
+    text = (tmp_path / "few.yaml").read_text(encoding="utf-8")
+    (tmp_path / "few.yaml").write_text(text.replace("1200", str(sizes[0])), encoding="utf-8")
+    arguments = ["impact", str(tmp_path / "few.yaml"), "--home", str(tmp_path), "--json"]
+    result = CliRunner().invoke(app, arguments, obj=remembered)
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.output)
+    assert asked == [tmp_path]
+    assert record["library"] == 3
+    assert [(item["architecture"], item["rules"]) for item in record["revoked"]] == [
+        (str(small), ["few"]),
+        (str(other), []),
+    ]
 
 
 def test_an_allowance_file_lets_a_wanted_loosening_pass(tmp_path: Path) -> None:
