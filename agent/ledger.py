@@ -100,7 +100,7 @@ class Ledger:
             target = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
             self._db = sqlite3.connect(target, uri=True, isolation_level=None)
             self._open(read_only=read_only)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: cannot be used as a ledger: {error}") from error
 
     def _open(self, *, read_only: bool) -> None:
@@ -170,12 +170,19 @@ class Ledger:
         return tuple(events)
 
     def events(self, *, since: int = 0) -> Iterator[Event]:
-        """Every event from number `since` on, in order, as stored (not verified)."""
-        rows = self._db.execute(
-            "SELECT seq, kind, payload, previous, hash FROM events WHERE seq >= ? ORDER BY seq", (since,)
-        )
-        for seq, kind, payload, previous, digest in rows:
-            yield Event(seq, kind, json.loads(payload), previous, digest)
+        """Every event from number `since` on, in order, as stored (not verified).
+
+        Raises:
+            LedgerError: the file is damaged from some event on.
+        """
+        try:
+            rows = self._db.execute(
+                "SELECT seq, kind, payload, previous, hash FROM events WHERE seq >= ? ORDER BY seq", (since,)
+            )
+            for seq, kind, payload, previous, digest in rows:
+                yield Event(seq, kind, json.loads(payload), previous, digest)
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise LedgerError(f"{self._path}: damaged, cannot be read to its end: {error}") from error
 
     def times(self) -> Mapping[int, float]:
         """Unix seconds at which each event was written, by number; outside every hash."""
@@ -184,15 +191,20 @@ class Ledger:
     def broken_links(self) -> Iterator[str]:
         """What is wrong with the chain: one sentence per event whose number, hash or link does not fit."""
         expected, previous = 0, GENESIS
-        rows = self._db.execute("SELECT seq, kind, payload, previous, hash FROM events ORDER BY seq")
-        for seq, kind, payload, stored_previous, digest in rows:
-            if seq != expected:
-                yield f"event {expected} is missing: the next one is {seq}"
-            if stored_previous != previous:
-                yield f"event {seq} ({kind}) does not follow the event before it"
-            if event_hash(seq, kind, payload, stored_previous) != digest:
-                yield f"event {seq} ({kind}) does not have the content that its hash was made of"
-            expected, previous = seq + 1, digest
+        try:
+            rows = self._db.execute("SELECT seq, kind, payload, previous, hash FROM events ORDER BY seq")
+            for seq, kind, payload, stored_previous, digest in rows:
+                if seq != expected:
+                    yield f"event {expected} is missing: the next one is {seq}"
+                if stored_previous != previous:
+                    yield f"event {seq} ({kind}) does not follow the event before it"
+                if not all(isinstance(part, str) for part in (kind, payload, stored_previous, digest)):
+                    yield f"event {seq} holds something that is not text"
+                elif event_hash(seq, kind, payload, stored_previous) != digest:
+                    yield f"event {seq} ({kind}) does not have the content that its hash was made of"
+                expected, previous = seq + 1, digest
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            yield f"event {expected} or what follows it cannot be read: {error}"
 
 
 def finite(value: float) -> float | None:

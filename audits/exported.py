@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import re
 import warnings
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,7 +52,7 @@ def load_exported(path: Path) -> nn.Module:
     """
     try:
         clean = io.BytesIO(_cleaned(path))
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _quiet("torch.export"):
             warnings.simplefilter("ignore")
             network: nn.Module = torch.export.load(clean).module(check_guards=False)
         return network
@@ -63,6 +65,17 @@ def load_exported(path: Path) -> nn.Module:
         raise InputError(
             [Problem(f"torch cannot load it as an exported network: {type(error).__name__}: {first}", str(path))]
         ) from error
+
+
+@contextmanager
+def _quiet(logger: str) -> Iterator[None]:
+    """Torch logs a traceback of what it also raises; one message is enough."""
+    log = logging.getLogger(logger)
+    log.disabled, before = True, log.disabled
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 def _cleaned(path: Path) -> bytes:

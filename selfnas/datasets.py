@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import lzma
 import math
 import random
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -32,6 +34,10 @@ Labels = NDArray[np.int64]
 _MAX_MEMBERS = 64
 _MAX_BYTES = 2**30  # as stored, and as float32: all of CIFAR-10 fits, a hostile header does not
 _MIN_SIDE = 4  # what `TaskShape` asks for
+# What the standard library raises for damaged archives and headers; numpy tokenises old headers.
+_UNREADABLE = (
+    OSError, ValueError, EOFError, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError, tokenize.TokenError,
+)  # fmt: skip
 _KEYS = (("x_train", "y_train", "x_test", "y_test"), ("x", "y"))
 _IMAGE_CHANNELS = (1, 3, 4)
 
@@ -141,7 +147,7 @@ def _read_members(path: Path) -> Mapping[str, NDArray[Any]]:
         raise
     except zipfile.BadZipFile as error:
         raise InputError(f"{path} is not an .npz file or is damaged: {error}") from error
-    except (OSError, ValueError, EOFError, RuntimeError, NotImplementedError, zlib.error) as error:
+    except _UNREADABLE as error:
         raise InputError(f"{path} cannot be read: {error}") from error
 
 
@@ -154,6 +160,9 @@ def _known_keys(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...]:
         raise InputError(f"{path} holds a key twice: {', '.join(sorted(present))}")
     for keys in _KEYS:
         if set(keys) <= set(present):
+            bare = [member.filename for member in members if member.filename in keys]
+            if bare:
+                raise InputError(f"{path} holds a member {bare[0]!r}: need {bare[0] + '.npy'!r}")
             return keys
     raise InputError(
         f"{path} needs the keys x, y or x_train, y_train, x_test, y_test; it has {', '.join(sorted(present)) or 'none'}"
