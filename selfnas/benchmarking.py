@@ -21,7 +21,7 @@ from selfnas.seeding import generator
 from selfnas.strategies import Strategy
 from selfnas.tabular import SpelledDomain, TabularBenchmark
 
-__all__ = ["CHECKPOINTS", "SearchRow", "compare_strategies", "search_table"]
+__all__ = ["CHECKPOINTS", "SearchRow", "compare_strategies", "regret_and_top", "search_table", "top_score"]
 
 CHECKPOINTS = (20, 50, 100)
 _TOP_SHARE = 0.005
@@ -135,7 +135,7 @@ class _Run:
 
 def _figures(search: Iterator[Trial], values: NDArray[np.float64], longest: int) -> _Run:
     """The figures of one search, which is followed to the last checkpoint and until it finds the top."""
-    enough = np.sort(values)[-max(1, int(_TOP_SHARE * len(values)))]
+    enough = top_score(values)
     best, median = float(values.max()), float(np.median(values))
     reached, to_top, count = -np.inf, 0, 0
     regrets: list[float] = []
@@ -150,6 +150,29 @@ def _figures(search: Iterator[Trial], values: NDArray[np.float64], longest: int)
     # An exhausted space has been searched to the end: what it had reached is what later checkpoints see.
     regrets += [100 * (best - reached) / (best - median)] * (len(CHECKPOINTS) - len(regrets))
     return _Run(to_top or count, bool(to_top), tuple(regrets))
+
+
+def top_score(values: NDArray[np.float64]) -> float:
+    """The least score of the best half per cent of a table's `(count,)` values."""
+    return float(np.sort(values)[-max(1, int(_TOP_SHARE * len(values)))])
+
+
+def regret_and_top(
+    scores: Sequence[float], values: NDArray[np.float64], *, at: Sequence[int] = (10, *CHECKPOINTS)
+) -> tuple[int, bool, tuple[float, ...]]:
+    """Evaluations to the top half per cent (or all there were), whether it was found, and regret at each of `at`.
+
+    Args:
+        scores: of one search, in order.
+        values: of the whole table.
+        at: numbers of evaluations; where a search is shorter, what it had reached.
+    """
+    reached = np.maximum.accumulate(np.asarray(scores, dtype=np.float64))
+    enough = top_score(values)
+    best, median = float(values.max()), float(np.median(values))
+    hits = np.flatnonzero(reached >= enough)
+    regrets = tuple(100 * (best - float(reached[min(n, len(reached)) - 1])) / (best - median) for n in at)
+    return (int(hits[0]) + 1 if len(hits) else len(reached)), bool(len(hits)), regrets
 
 
 def _error(values: NDArray[np.float64]) -> float:

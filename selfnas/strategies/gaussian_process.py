@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GaussianProcess", "expected_improvement", "normal_scores"]
+__all__ = ["GaussianProcess", "distances", "expected_improvement", "normal_scores"]
 
 Matrix = NDArray[np.float64]
 
@@ -40,7 +40,7 @@ class GaussianProcess:
     @staticmethod
     def fit(points: Matrix, values: Matrix) -> GaussianProcess:
         """Fit `(n, f)` points with `(n,)` values; the scale and noise of the grid that explain them best."""
-        apart = _distances(points, points)
+        apart = distances(points, points)
         typical = float(np.median(apart[apart > 0])) if (apart > 0).any() else 1.0
         best: tuple[float, float, float, Matrix, Matrix] | None = None
         for scale, noise in itertools.product(_SCALES, _NOISES):
@@ -55,7 +55,7 @@ class GaussianProcess:
 
     def predict(self, points: Matrix) -> tuple[Matrix, Matrix]:
         """`(k,)` means and `(k,)` standard deviations of the noiseless function at `(k, f)` points."""
-        cross = np.exp(-_distances(points, self.points) / self.scale)
+        cross = np.exp(-distances(points, self.points) / self.scale)
         half = np.linalg.solve(self.factor, cross.T)
         spread = np.sqrt(np.maximum(1.0 - (half**2).sum(axis=0), 1e-12))
         return cross @ self.weights, spread
@@ -67,7 +67,7 @@ class GaussianProcess:
         """
         mean, _ = self.predict(point[None])
         points, known = np.concatenate([self.points, point[None]]), np.concatenate([values, mean])
-        kernel = np.exp(-_distances(points, points) / self.scale) + self.noise * np.eye(len(points))
+        kernel = np.exp(-distances(points, points) / self.scale) + self.noise * np.eye(len(points))
         factor = _factor(kernel)
         return GaussianProcess(points, self.scale, self.noise, _solve(factor, known), factor), known
 
@@ -93,10 +93,11 @@ def normal_scores(values: Matrix) -> Matrix:
     return scores
 
 
-def _distances(one: Matrix, other: Matrix) -> Matrix:
+def distances(one: Matrix, other: Matrix) -> Matrix:
+    """`(n, k)` Euclidean distances between `(n, f)` and `(k, f)` points."""
     squared = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None] - 2 * one @ other.T
-    distances: Matrix = np.sqrt(np.maximum(squared, 0.0))
-    return distances
+    apart: Matrix = np.sqrt(np.maximum(squared, 0.0))
+    return apart
 
 
 def _factor(covariance: Matrix) -> Matrix:

@@ -15,15 +15,12 @@ import numpy as np
 from selfnas.architecture import Architecture
 from selfnas.domain import Domain, Proposals, encoded, neighbours
 from selfnas.history import Trial
-from selfnas.space import Space, Vector
+from selfnas.space import Vector
 from selfnas.strategies.gaussian_process import GaussianProcess, expected_improvement, normal_scores
-from selfnas.strategies.path_encoding import live_operations, path_counts
+from selfnas.strategies.path_encoding import cell_features
 
 __all__ = ["Surrogate"]
 
-# Of live operations beside path counts and operation counts. Chosen among 0, 1 and 2 on the two tables that strategies
-# are compared on: it helped a little on TransNAS-Bench-101 micro and made no clear difference on NAS-Bench-201.
-_PLACE_WEIGHT = np.float32(2.0)
 _TOP = 5  # trials whose neighbours join the candidates
 
 
@@ -94,7 +91,7 @@ class Surrogate:
         values: np.ndarray[tuple[int], np.dtype[np.float64]],
         domain: Domain,
     ) -> None:
-        points = _features(domain.space, np.concatenate([vectors, candidates]))
+        points = cell_features(domain.space, np.concatenate([vectors, candidates]))
         known, asked = points[: len(vectors)], points[len(vectors) :]
         scores = normal_scores(values)
         model = GaussianProcess.fit(known, scores)
@@ -108,15 +105,3 @@ class Surrogate:
                     if batch.missing > 0:
                         model, scores = model.believe(asked[index], scores)
                     break
-
-
-def _features(space: Space, vectors: Vector) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """`(n, f)` what is computed, by how much of each operation, and where in the cell."""
-    live = live_operations(space, vectors)
-    counts, start = [], 0
-    for template in space.templates:
-        stop = start + len(template.slots) * len(template.operations)
-        counts.append(live[:, start:stop].reshape(len(live), len(template.slots), -1).sum(axis=1))
-        start = stop
-    every = np.concatenate([path_counts(space, vectors), *counts, _PLACE_WEIGHT * live], axis=1)
-    return every[:, every.any(axis=0)].astype(np.float64)

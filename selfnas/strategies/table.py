@@ -14,6 +14,7 @@ from selfnas.strategies.random_search import random_search
 from selfnas.strategies.reinforce import Reinforce
 from selfnas.strategies.strategy import Strategy
 from selfnas.strategies.surrogate import Surrogate
+from selfnas.strategies.transfer import Transfer
 
 __all__ = ["STRATEGIES", "make_strategy", "settings_of"]
 
@@ -26,6 +27,7 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = MappingProxyType(
         "nsga2": Nsga2,
         "reinforce": Reinforce,
         "surrogate": Surrogate,
+        "transfer": Transfer,
     }
 )
 

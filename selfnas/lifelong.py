@@ -1,0 +1,121 @@
+"""Does memory pay? Streams of tabulated tasks in random orders, each lived with and without memory at the same budget.
+
+A stream is lived task by task; what `remembered` evaluations on a task found is all that later tasks may know of it.
+Evaluations to the top and regret are those of `selfnas.benchmarking`. The hard baselines are replay of past winners
+followed by evolution or by local search.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfnas.architecture import Architecture
+from selfnas.benchmarking import regret_and_top, search_table, top_score
+from selfnas.history import Trial
+from selfnas.seeding import generator
+from selfnas.strategies import LocalSearch, RegularisedEvolution, Strategy
+from selfnas.strategies.transfer import PastTask, Transfer
+from selfnas.tabular import TabularBenchmark
+
+__all__ = ["METHODS", "LifelongRow", "live_orders", "summarise"]
+
+_REPLAYED = 5  # best of every past task
+
+# A method: what searches, and what it tries first, given the past tasks.
+Method = Callable[[Sequence[PastTask]], tuple[Strategy, tuple[Architecture, ...]]]
+
+
+def _winners(past: Sequence[PastTask]) -> tuple[Architecture, ...]:
+    """The best of every past task, best ranks first, so that no task has to wait for another's fifth."""
+    ranked = [sorted(task.trials, key=lambda trial: -trial.value)[:_REPLAYED] for task in past]
+    rounds = itertools.zip_longest(*reversed(ranked))
+    return tuple(trial.architecture for rank in rounds for trial in rank if trial is not None)
+
+
+METHODS: Mapping[str, Method] = {
+    "cold evolution": lambda past: (RegularisedEvolution(), ()),
+    "cold surrogate": lambda past: (Transfer(), ()),
+    "replay + evolution": lambda past: (RegularisedEvolution(), _winners(past)),
+    "replay + local search": lambda past: (LocalSearch(), _winners(past)),
+    "transfer": lambda past: (Transfer(past=tuple(past)), ()),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifelongRow:
+    """One task of one stream.
+
+    Attributes:
+        order: number of the stream order, which is also its seed.
+        place: of the task in the order, from 0.
+        to_top: evaluations until the top half per cent, or the length of a search that did not find it.
+        found: whether it was found.
+        regret: in per cent of (best - median) after 10, 20, 50 and 100 evaluations.
+    """
+
+    method: str
+    order: int
+    place: int
+    task: str
+    to_top: int
+    found: bool
+    regret: tuple[float, ...]
+
+
+def live_orders(
+    benchmark: TabularBenchmark,
+    method: str,
+    orders: Sequence[int],
+    *,
+    remembered: int = 100,
+    longest: int = 300,
+    column: str = "test",
+) -> Iterator[LifelongRow]:
+    """The rows of every task of streams in the given random orders.
+
+    Args:
+        benchmark: the table.
+        method: one of `METHODS`.
+        orders: their numbers; each is the seed of an order and of the searches in it.
+        remembered: evaluations of a task that later tasks know of.
+        longest: evaluations after which a search that did not find the top is given up.
+        column: what is maximised.
+    """
+    for order in orders:
+        tasks = [benchmark.tasks[i] for i in generator(order, "stream order").permutation(len(benchmark.tasks))]
+        past: list[PastTask] = []
+        for place, task in enumerate(tasks):
+            strategy, warm = METHODS[method](past)
+            search = search_table(benchmark, task, strategy, seed=order, column=column, warm=warm)
+            values = benchmark.column(task, column)
+            top = top_score(values)
+            trials: list[Trial] = []
+            for trial in itertools.islice(search, longest):
+                trials.append(trial)
+                if len(trials) >= remembered and max(trial.value for trial in trials) >= top:
+                    break
+            to_top, found, regret = regret_and_top([trial.value for trial in trials], values)
+            yield LifelongRow(
+                method=method, order=order, place=place, task=task, to_top=to_top, found=found, regret=regret
+            )
+            past.append(PastTask(name=task, trials=tuple(trials[:remembered])))
+
+
+def summarise(rows: Sequence[LifelongRow]) -> NDArray[np.float64]:
+    """`(5, 2)` means over orders and standard errors of evaluations to the top and of the four regrets.
+
+    Tasks after the first of each order only. The unit of the error is the order: its tasks are averaged first, since
+    they share a past.
+    """
+    later = [row for row in rows if row.place > 0]
+    orders = sorted({row.order for row in later})
+    means = np.array(
+        [np.mean([(row.to_top, *row.regret) for row in later if row.order == order], axis=0) for order in orders]
+    )
+    errors = means.std(axis=0, ddof=1) / np.sqrt(len(orders)) if len(orders) > 1 else np.full(means.shape[1], np.nan)
+    return np.stack([means.mean(axis=0), errors], axis=1)
