@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,3 +36,25 @@ def constraints(
         table.add_row(row.what, f"{row.value:,.1f} {row.unit}", goal, met)
     Console().print(table)
     raise typer.Exit(0 if all(row.is_met for row in rows) else 1)
+
+
+@app.command()
+def lifelong(
+    table: Annotated[
+        Path | None, typer.Option(help="A table of NAS-Bench-201 or TransNAS-Bench-101 micro; none: a made-up one.")
+    ] = None,
+    orders: Annotated[int, typer.Option(min=1, help="Random stream orders.")] = 40,
+    first: Annotated[int, typer.Option(min=0, help="Number of the first order; orders are seeds.")] = 0,
+    methods: Annotated[list[str] | None, typer.Option("--method", help="Only this one; repeatable.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
+    plot: Annotated[Path | None, typer.Option(help="A .png to draw.")] = None,
+) -> None:
+    """What memory of earlier tasks saves on later ones, against replay of past winners and against none."""
+    from agent.commands.bench_lifelong import measure_lifelong
+    from selfnas.errors import InputError, suggestion
+    from selfnas.lifelong import METHODS
+
+    for method in methods or []:
+        if method not in METHODS:
+            raise InputError(f"unknown method {method!r}{suggestion(method, sorted(METHODS))}")
+    measure_lifelong(table, orders=orders, first=first, methods=methods or [], workers=workers, plot=plot)
