@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agent.policy import SearchPolicy
-from agent.state import Motif
+from agent.state import LifeState, Motif, TaskState
 from selfnas.architecture import Architecture, Macro
 from selfnas.probes import TaskDescription, distance
 from selfnas.space import parse_architecture
+from selfnas.strategies.transfer import PastTask
 
-__all__ = ["Recollection", "recall"]
+__all__ = ["Recollection", "past_tasks", "recall"]
+
+_TASKS = 30  # the latest so many tasks are modelled; a model costs milliseconds for each proposal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,3 +71,21 @@ def recall(
             if rank < len(group) and len(chosen) < policy.recall:
                 chosen.setdefault(group[rank].architecture.digest, group[rank])
     return tuple(chosen.values())
+
+
+def past_tasks(state: LifeState, *, before: TaskState | None, space: str) -> tuple[PastTask, ...]:
+    """What the latest tasks before `before` (or all there are) taught of `space`, oldest first.
+
+    Every scored trial counts, admitted or not: a strategy learns from it and still proposes only what is admitted.
+    Tables and trainings teach only their own kind, since their scores mean different things.
+    """
+    tabular = before is not None and "table" in before.started
+    found: list[PastTask] = []
+    for run in state.runs:
+        for task in run.tasks:
+            if task is before:
+                return tuple(found[-_TASKS:])
+            trials = tuple(trial for trial in task.trials if trial.architecture.space == space and not trial.failed)
+            if len(trials) > 1 and ("table" in task.started) == tabular:
+                found.append(PastTask(name=f"{run.number}/{task.name}", trials=trials))
+    return tuple(found[-_TASKS:])

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.gate import gate_entry
+from agent.memory import past_tasks
 from agent.proposals import SpelledGuardedDomain
 from agent.state import Payload, items, mapping, number
 from agent.task_life import Entry, TaskLife
@@ -21,6 +22,7 @@ from selfnas.architecture import Architecture
 from selfnas.evaluation import Fidelity
 from selfnas.space import parse_architecture
 from selfnas.strategies import make_strategy
+from selfnas.strategies.transfer import PastTask, experienced
 from selfnas.tabular import TabularEvaluator
 
 __all__ = ["TableLife"]
@@ -43,6 +45,11 @@ class TableLife(TaskLife):
     def _broken(self) -> NDArray[np.bool_]:
         """`(count, rules)` which rules each cell of the table breaks; certificates are issued all the same."""
         return self._prepared.guard.violations(self._space.enumerate())
+
+    @cached_property
+    def _past(self) -> tuple[PastTask, ...]:
+        """What earlier tasks taught; models are kept while this task is lived."""
+        return past_tasks(self._life.state, before=self._task, space=self._space.name)
 
     def live(self) -> None:
         """Every step that is still to be taken."""
@@ -109,7 +116,7 @@ class TableLife(TaskLife):
         recalled = [str(mapping(entry)["architecture"]) for entry in items(task.started["recalled"])]
         warm = [parse_architecture(text) for text in recalled if text not in seen]
         wanted = min(self._policy.batch, self._stream.budget.evaluations - len(task.trials))
-        strategy = make_strategy(self._policy.strategy, self._policy.strategy_settings())
+        strategy = experienced(make_strategy(self._policy.strategy, self._policy.strategy_settings()), self._past)
         proposed = strategy(task.trials, domain, wanted, rng, warm=warm)
         entries: list[Entry] = []
         certified: list[Architecture] = []

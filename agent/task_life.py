@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from agent.gate import admission, gate_entry
 from agent.jobs import FullAnswer, FullJob, Job, LowAnswer, LowJob, ProxyAnswer, ProxyJob
-from agent.memory import recall
+from agent.memory import past_tasks, recall
 from agent.proposals import GuardedDomain
 from agent.state import Finalist, RunState, TaskState, items, mapping, number
 from agent.workers import WorkerDied
@@ -18,6 +19,7 @@ from selfnas.costs import costs
 from selfnas.reference import residual_network
 from selfnas.space import parse_architecture, space_named
 from selfnas.strategies import make_strategy
+from selfnas.strategies.transfer import PastTask, experienced
 
 if TYPE_CHECKING:
     from agent.life import Life
@@ -42,6 +44,11 @@ class TaskLife:
     @property
     def _task(self) -> TaskState:
         return self._run.tasks[self._index]
+
+    @cached_property
+    def _past(self) -> tuple[PastTask, ...]:
+        """What earlier tasks taught; models are kept while this task is lived."""
+        return past_tasks(self._life.state, before=self._task, space=self._space.name)
 
     def live(self) -> None:
         """Every step that is still to be taken."""
@@ -106,7 +113,7 @@ class TaskLife:
         domain = GuardedDomain(self._prepared.guard, space=self._space, macro=self._macro)
         warm = self._recalled_left()
         wanted = min(self._policy.batch, self._stream.budget.evaluations - len(task.trials))
-        strategy = make_strategy(self._policy.strategy, self._policy.strategy_settings())
+        strategy = experienced(make_strategy(self._policy.strategy, self._policy.strategy_settings()), self._past)
         proposed = strategy(task.trials, domain, wanted * self._policy.oversample, rng, warm=warm)
         entries: list[Entry] = []
         certified: list[Architecture] = []

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -25,9 +25,10 @@ from selfnas.history import Trial
 from selfnas.space import Space, Vector, space_named
 from selfnas.strategies.gaussian_process import GaussianProcess, distances, expected_improvement, normal_scores
 from selfnas.strategies.path_encoding import cell_features
+from selfnas.strategies.strategy import Strategy
 from selfnas.strategies.surrogate import Surrogate
 
-__all__ = ["PastTask", "Transfer"]
+__all__ = ["PastTask", "Transfer", "experienced"]
 
 Matrix = NDArray[np.float64]
 
@@ -154,6 +155,11 @@ class Transfer:
             for index in np.argsort(-views[place], kind="stable"):
                 if batch.offer(candidates[index][None]):
                     break
+
+
+def experienced(strategy: Strategy, past: Sequence[PastTask]) -> Strategy:
+    """The strategy with earlier tasks to learn from, if it is one that can; otherwise as it is."""
+    return replace(strategy, past=tuple(past)) if isinstance(strategy, Transfer) else strategy
 
 
 def _told(past: tuple[PastTask, ...], space: Space, vectors: Vector) -> Matrix:
