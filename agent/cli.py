@@ -145,11 +145,22 @@ def export_motif(
     export(home, digest, output)
 
 
-def _read_library(home: Path) -> object:
-    """The library of a home, for the commands of a lower layer that cannot read one."""
-    from agent.commands.motifs import remembered
+class _Lives:
+    """What commands of a lower layer, which cannot read a home, ask of one."""
 
-    return remembered(home)
+    def __call__(self, home: Path) -> object:
+        """Its library."""
+        from agent.commands.motifs import remembered
+
+        return remembered(home)
+
+    def audit(
+        self, home: Path, digest: str, *, task: str, suite: str, base: Path, output: Path | None
+    ) -> tuple[str, bool]:
+        """The audit card of one of its networks, and whether it is admitted."""
+        from agent.commands.audit import audit_recorded
+
+        return audit_recorded(home, digest, task=task, suite=suite, base=base, output=output)
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -162,7 +173,7 @@ def main() -> None:
     from selfnas.errors import InputError, SelfnasError
 
     try:
-        code = app(standalone_mode=False, obj=_read_library)
+        code = app(standalone_mode=False, obj=_Lives())
     except _UsageError as error:
         error.show()
         raise SystemExit(2) from None

@@ -75,13 +75,27 @@ def calibrate(
 
 @app.command()
 def run(
-    network: Annotated[Path, typer.Argument(metavar="NETWORK.pt2", help="A network saved by torch.export.save.")],
-    data: Annotated[Path, typer.Argument(metavar="DATA.npz", help="x_train, y_train, x_test, y_test.")],
-    suite: _Suite = "baseline",
+    context: typer.Context,
+    network: Annotated[
+        str, typer.Argument(metavar="NETWORK", help="A .pt2 file by torch.export.save; with --home, a digest.")
+    ],
+    data: Annotated[
+        Path | None, typer.Argument(metavar="[DATA.npz]", help="x_train, y_train, x_test, y_test; not with --home.")
+    ] = None,
+    home: Annotated[
+        Path | None, typer.Option("--home", help="Audit a trained network of this life, on its own task's data.")
+    ] = None,
+    base: Annotated[
+        Path, typer.Option("--base", help="With --home: directory of the stream file, if its data paths are relative.")
+    ] = Path(),
+    suite: Annotated[
+        str,
+        typer.Option("--suite", help="Name of a shipped suite, or a YAML file; default: baseline, or the run's own."),
+    ] = "",
     task: Annotated[
         str, typer.Option(help="Name by which the suite plants nuisances and triggers; default: the data file's stem.")
     ] = "",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the audits' draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the audits' draws; a life has its own.")] = 0,
     standardise: Annotated[
         bool, typer.Option(help="Bring inputs to mean 0 and standard deviation 1 first, as selfnas tasks are.")
     ] = False,
@@ -89,27 +103,34 @@ def run(
         Path | None, typer.Option("--output", "-o", help="Write the card here (Markdown), and figures beside it.")
     ] = None,
 ) -> None:
-    """Audit one exported network: x_train is what it was trained on, x_test what it has never seen.
+    """Audit one network: an exported file on your data, or a trained network of a life by its digest.
 
-    Exits with 0 when it is admitted, 1 when it is not.
+    In DATA.npz, x_train is what the network was trained on, x_test what it has never seen. Exits with 0 when it is
+    admitted, 1 when it is not.
     """
     import torch
 
     from audits.exported import load_exported
     from audits.single import audit_file
     from audits.suite import load_suite
+    from selfnas.errors import InputError
 
     torch.set_num_threads(1)
-    loaded = load_suite(suite)
-    text, admitted = audit_file(
-        load_exported(network),
-        data,
-        loaded,
-        title=network.name,
-        task=task or data.stem,
-        seed=seed,
-        standardise=standardise,
-        output=output,
-    )
+    if (home is None) == (data is None):
+        raise InputError("audits run: need NETWORK.pt2 and DATA.npz, or DIGEST and --home")
+    if home is not None:
+        lives = context.find_root().obj  # this package knows no homes
+        text, admitted = lives.audit(home, network, task=task, suite=suite, base=base, output=output)
+    elif data is not None:
+        text, admitted = audit_file(
+            load_exported(Path(network)),
+            data,
+            load_suite(suite or "baseline"),
+            title=Path(network).name,
+            task=task or data.stem,
+            seed=seed,
+            standardise=standardise,
+            output=output,
+        )
     print(text)
     raise typer.Exit(0 if admitted else 1)

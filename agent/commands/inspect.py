@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from pathlib import Path
 
@@ -67,8 +66,8 @@ def show_verification(home: Path, *, key: Path | None = None) -> bool:
 
 def mirror_life(home: Path, *, rebuild: bool = False) -> bool:
     """Write every finished task that MLflow lacks, or all of them anew; True when all are there."""
+    from agent.reaudit import recorded_suite
     from agent.tracking import Mirror, tracking_uri
-    from audits import load_suite
 
     console = Console()
     uri = tracking_uri()
@@ -80,10 +79,7 @@ def mirror_life(home: Path, *, rebuild: bool = False) -> bool:
             console.print(f"MLflow records could not be deleted: {uri}")
             return False
         for run in state.runs:
-            with tempfile.TemporaryDirectory() as scratch:
-                path = Path(scratch) / "recorded.yaml"
-                path.write_text(str(mapping(run.started["audit_suite"])["text"]), encoding="utf-8")
-                suite = load_suite(path)
+            suite = recorded_suite(run)
             for task in run.tasks:
                 if task.finished is not None:
                     key = task_key(ledger, run, task)

@@ -1,0 +1,85 @@
+"""The review desk on one small real life: networks audited again, decisions mirrored, the mirror made anew."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.home import Home
+from agent.ledger import Ledger
+from agent.life import replay
+from agent.reaudit import find_finalist, reaudit
+from agent.state import LifeState
+from selfnas.errors import InputError
+from tests.agent.conftest import TINY
+
+pytestmark = pytest.mark.slow
+
+STREAM = TINY[: TINY.index("  - {name: again")].replace("evaluations: 4", "evaluations: 2")
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a life of one task, in `home`, mirrored to `mlflow.db`."""
+    place = tmp_path_factory.mktemp("desk")
+    (place / "tiny.yaml").write_text(STREAM)
+    done = command(place)("run", "tiny.yaml", "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    (place / "output.txt").write_text(done.stdout)
+    return place
+
+
+def command(place: Path) -> Command:
+    """Runs the command line on that life."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "agent", *arguments, "--home", "home"],
+            cwd=place,
+            env=os.environ | {"COLUMNS": "200", "MLFLOW_TRACKING_URI": f"sqlite:///{place}/mlflow.db"},
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+
+    return run
+
+
+def state(place: Path) -> LifeState:
+    """The life as it stands."""
+    with Ledger(place / "home" / "ledger.db", clock=time.time, read_only=True) as ledger:
+        return replay(ledger)
+
+
+def test_a_recorded_network_audited_again_gives_the_recorded_findings(place: Path) -> None:
+    """By digest, from weights and data alone; the exit code is the verdict's."""
+    finalist = state(place).runs[0].tasks[0].finalists[0]
+    done = command(place)("audits", "run", finalist.digest[:10], "-o", "card.md")
+    assert done.returncode == (0 if finalist.outcome == "admitted" else 1), done.stderr
+    assert "the same to the last bit" in done.stdout
+    assert finalist.digest[:12] in (place / "card.md").read_text()
+    assert command(place)("audits", "run", "ffffffffffff").returncode == 2
+    assert command(place)("audits", "run", finalist.digest[:10], "some.npz").returncode == 2
+
+
+def test_other_weights_give_other_findings_and_other_data_are_refused(place: Path, tmp_path: Path) -> None:
+    """What is compared with the ledger is measured now, not read from it."""
+    from safetensors.torch import load_file, save_file
+
+    run, task, finalist = find_finalist(state(place), state(place).runs[0].tasks[0].finalists[0].digest[:8])
+    name = f"{finalist.trained['weights_sha256']}.safetensors"
+    weights = load_file(place / "home" / "weights" / name)
+    (tmp_path / "weights").mkdir()
+    save_file({key: 0 * value for key, value in weights.items()}, tmp_path / "weights" / name)
+    done = reaudit(Home(tmp_path), run, task, finalist, base=place)
+    assert done.changed
+    assert done.verdict.decision != "admit"
+    task.started = {**task.started, "task_digest": "0" * 64}
+    with pytest.raises(InputError, match="not those that the ledger records"):
+        reaudit(Home(place / "home"), run, task, finalist, base=place)
