@@ -70,27 +70,36 @@ class FullJob(_OnTask):
 Job = ProxyJob | LowJob | FullJob
 
 
-class ProxyAnswer(StrictModel):
+class _Answer(StrictModel):
+    """What every answer has.
+
+    Attributes:
+        score: None when the job failed.
+        reason: why it failed.
+        seconds: that the job took in its process; for people, never recorded.
+    """
+
+    score: float | None
+    reason: str = ""
+    seconds: float = 0.0
+
+
+class ProxyAnswer(_Answer):
     """A proxy's score; None when it is not finite or failed."""
 
-    score: float | None
-    reason: str = ""
 
-
-class LowAnswer(StrictModel):
+class LowAnswer(_Answer):
     """Best validation accuracy and the curve; a failure has a reason and no score."""
 
-    score: float | None
-    reason: str = ""
     curve: list[float] = Field(default_factory=list)
 
 
-class FullAnswer(StrictModel):
+class FullAnswer(_Answer):
     """What full training and the audits gave.
 
     Attributes:
         score: best validation accuracy; None when training failed.
-        reason: why it failed.
+        audit_seconds: of `seconds`, what the audits and their pictures took.
         curve: validation accuracy after each epoch.
         test_correct: test examples classified correctly, of `test_count`; for reporting alone.
         findings: records of `audits.Finding`; empty when nothing was audited.
@@ -99,8 +108,7 @@ class FullAnswer(StrictModel):
         weights_sha256: of the safetensors file; empty when none was kept.
     """
 
-    score: float | None
-    reason: str = ""
+    audit_seconds: float = 0.0
     curve: list[float] = Field(default_factory=list)
     test_correct: int = 0
     test_count: int = 0

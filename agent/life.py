@@ -18,6 +18,7 @@ from agent.state import LifeState, RunState, TaskState, mapping
 from agent.table_life import TableLife
 from agent.task_life import TaskLife
 from agent.workers import Workers
+from agent.worktime import WorkTime
 from selfnas.errors import InputError
 
 __all__ = ["Life", "Observer", "replay"]
@@ -69,6 +70,7 @@ class Life:
         self.ledger, self.prepared, self.workers = ledger, prepared, workers
         self.home, self.device, self.observer = home, device, observer
         self.state = replay(ledger)
+        self.work = WorkTime()
 
     def append(self, entries: Sequence[tuple[str, Mapping[str, object]]]) -> tuple[Event, ...]:
         """One step: write its events, then fold them in; Ctrl-C takes effect here at the latest."""

@@ -336,12 +336,15 @@ class TaskLife:
                 self._life.observer.advanced(self._task, steps=1)
 
         answers = self._life.workers.answers([job.model_dump_json(exclude_none=True) for job in jobs], on_done=done)
-        return [
+        read = [
             failed.model_copy(update={"reason": str(answer)})
             if isinstance(answer, WorkerDied)
             else kind.model_validate_json(answer)
             for answer in answers
         ]
+        for answer in read:
+            self._life.work.add(answer)
+        return read
 
 
 def _or_lowest(score: float | None) -> float:

@@ -45,17 +45,16 @@ def run_job(text: str) -> str:
     if not text:
         return ""
     job = job_from_json(text)
+    begun = time.perf_counter()
     try:
-        if isinstance(job, ProxyJob):
-            return _proxy(job).model_dump_json()
-        if isinstance(job, LowJob):
-            return _low(job).model_dump_json()
-        return _full(job).model_dump_json()
+        answer = _proxy(job) if isinstance(job, ProxyJob) else _low(job) if isinstance(job, LowJob) else _full(job)
+        timed = answer.model_copy(update={"seconds": time.perf_counter() - begun})
+        return str(timed.model_dump_json())
     except Exception as error:
         logging.getLogger(__name__).warning("job failed", exc_info=True)
-        answer = {ProxyJob: ProxyAnswer, LowJob: LowAnswer, FullJob: FullAnswer}[type(job)]
+        kind = {ProxyJob: ProxyAnswer, LowJob: LowAnswer, FullJob: FullAnswer}[type(job)]
         reason = f"{type(error).__name__}: {error}"[:500]
-        return str(answer(score=None, reason=reason).model_dump_json())
+        return str(kind(score=None, reason=reason, seconds=time.perf_counter() - begun).model_dump_json())
 
 
 def _follow(parent: int) -> None:
@@ -103,9 +102,12 @@ def _full(job: FullJob) -> FullAnswer:
         return FullAnswer(score=None, reason=result.failure, curve=list(result.curve))
     test = Examples.of(task.test.x, task.test.y, device=job.device)
     correct = int((predict(network, test.x).argmax(dim=1) == test.y).sum())
+    begun = time.perf_counter()
     findings, error, suite_digest = _audit(job, network, task) if job.suite else ([], "", "")
+    audit_seconds = time.perf_counter() - begun if job.suite else 0.0
     return FullAnswer(
         score=result.best,
+        audit_seconds=audit_seconds,
         curve=list(result.curve),
         test_correct=correct,
         test_count=len(test),

@@ -85,6 +85,7 @@ def live(
             if life.state.quarantined:
                 console.print(f"{len(life.state.quarantined)} motif(s) are quarantined by the constraint set in force")
             console.print(results_table(finished), guard_table(finished))
+            console.print(str(life.work))
             where_next(home, console=console)
             after.tell(console)
 

@@ -1,6 +1,7 @@
 """The review desk on one small real life: networks audited again, decisions mirrored, the mirror made anew."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -83,3 +84,12 @@ def test_other_weights_give_other_findings_and_other_data_are_refused(place: Pat
     task.started = {**task.started, "task_digest": "0" * 64}
     with pytest.raises(InputError, match="not those that the ledger records"):
         reaudit(Home(place / "home"), run, task, finalist, base=place)
+
+
+def test_a_run_tells_the_share_of_audits(place: Path) -> None:
+    """Shares of training, audits and proxies are measured and sum to the whole."""
+    line = next(line for line in (place / "output.txt").read_text().splitlines() if "workers were busy" in line)
+    shares = {name: float(share) for name, share in re.findall(r"(training|audits|proxies) ([\d.]+) %", line)}
+    assert shares["training"] > 0
+    assert shares["audits"] > 0
+    assert abs(sum(shares.values()) - 100) < 0.2

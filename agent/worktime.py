@@ -1,0 +1,45 @@
+"""Where the workers' time went; for people, in no event and no hash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.jobs import FullAnswer, LowAnswer, ProxyAnswer
+
+__all__ = ["WorkTime"]
+
+
+@dataclass(slots=True)
+class WorkTime:
+    """Seconds that worker processes were busy, summed over them.
+
+    Attributes:
+        proxies: scoring architectures without training.
+        training: at both fidelities, with loading the data and testing.
+        audits: running the suite, and drawing what it saw.
+    """
+
+    proxies: float = 0.0
+    training: float = 0.0
+    audits: float = 0.0
+
+    def add(self, answer: ProxyAnswer | LowAnswer | FullAnswer) -> None:
+        """One finished job; one whose process died took no time that anybody measured."""
+        if isinstance(answer, ProxyAnswer):
+            self.proxies += answer.seconds
+            return
+        audits = answer.audit_seconds if isinstance(answer, FullAnswer) else 0.0
+        self.audits += audits
+        self.training += answer.seconds - audits
+
+    def __str__(self) -> str:
+        """Shares of the whole, in percent.
+
+        Example:
+            >>> str(WorkTime(proxies=1.0, training=80.0, audits=19.0))
+            'workers were busy for 100.0 s: training 80.0 %, audits 19.0 %, proxies 1.0 %'
+        """
+        total = self.proxies + self.training + self.audits
+        parts = (("training", self.training), ("audits", self.audits), ("proxies", self.proxies))
+        shares = ", ".join(f"{name} {100 * seconds / total if total else 0:.1f} %" for name, seconds in parts)
+        return f"workers were busy for {total:.1f} s: {shares}"
