@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
+from numpy.typing import NDArray
 
 from selfnas.cell import Cell
 
-__all__ = ["draw_cell", "draw_search_curve"]
+__all__ = ["draw_cell", "draw_regret", "draw_search_curve"]
 
 # Colour-blind safe (Okabe & Ito 2008), one hue per kind of operation.
 _COLOURS = {
@@ -26,6 +28,7 @@ _COLOURS = {
 }
 
 
+_LINES = ("#999999", "#56B4E9", "#E69F00", "#CC79A7", "#0072B2", "#009E73")
 _SPACING = 1.8  # between nodes, in the axes' units
 
 
@@ -110,4 +113,25 @@ def draw_search_curve(
     axes.set_title(title, fontsize=10)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="lower right")
+    return axes
+
+
+def draw_regret(axes: Axes, curves: Mapping[str, NDArray[np.float64]], *, title: str) -> Axes:
+    """Mean regret by number of evaluations, with 95 % intervals of the mean.
+
+    Args:
+        axes: to draw on.
+        curves: by strategy, `(seeds, evaluations)` regret in per cent.
+        title: over the picture.
+    """
+    for colour, (name, values) in zip(itertools.cycle(_LINES), curves.items()):
+        order = np.arange(1, values.shape[1] + 1)
+        mean = values.mean(axis=0)
+        margin = 1.96 * values.std(axis=0, ddof=min(1, len(values) - 1)) / np.sqrt(len(values))
+        axes.plot(order, mean, color=colour, linewidth=2, label=name)
+        axes.fill_between(order, mean - margin, mean + margin, color=colour, alpha=0.2, linewidth=0)
+    axes.set(xlabel="evaluation", ylabel="regret (% of best - median)", ylim=(0, 100), xlim=(1, None))
+    axes.set_title(title, fontsize=10)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
     return axes

@@ -20,8 +20,8 @@ _CONSIDERED = 4096
 class GuardedDomain:
     """Draws and neighbours of the admitted part of a space; implements `selfnas.domain.Domain`.
 
-    A test of more than `_CONSIDERED` rows at once is a sweep over the space, not a look at proposals; nothing of it is
-    tallied.
+    A test of `_CONSIDERED` rows or more at once, or of as many as the space has, is a sweep over the space, not a look
+    at proposals; nothing of it is tallied.
 
     Attributes:
         filtered: distinct considered architectures that each rule kept out, by rule.
@@ -43,7 +43,7 @@ class GuardedDomain:
     def admits(self, vectors: Vector) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """`(n,)` whether each row of `(n, slots)` is admitted; what is not is tallied by rule."""
         broken = self._violations(vectors)
-        if len(vectors) > _CONSIDERED:
+        if len(vectors) >= min(_CONSIDERED, self.space.count()):
             return np.asarray(~broken.any(axis=1))
         for row in np.flatnonzero(broken.any(axis=1)):
             key = vectors[row].tobytes()

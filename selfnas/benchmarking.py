@@ -37,6 +37,8 @@ class SearchRow:
         cut_off: runs that had not found it when they were stopped.
         regret: by number of evaluations, mean regret in per cent of (best - median).
         regret_error: standard errors.
+        found_at: evaluations to the top of each seed, as in `to_top`.
+        curves: of each seed, regret after 1, 2, ... evaluations, to the last checkpoint.
     """
 
     table: str
@@ -48,6 +50,8 @@ class SearchRow:
     cut_off: int
     regret: Mapping[int, float]
     regret_error: Mapping[int, float]
+    found_at: tuple[int, ...]
+    curves: tuple[tuple[float, ...], ...]
 
 
 def search_table(
@@ -120,6 +124,8 @@ def compare_strategies(
                 cut_off=sum(not run.found for run in runs),
                 regret={n: float(mean) for n, mean in zip(CHECKPOINTS, regrets.mean(axis=0), strict=True)},
                 regret_error={n: _error(regrets[:, k]) for k, n in enumerate(CHECKPOINTS)},
+                found_at=tuple(run.to_top for run in runs),
+                curves=tuple(run.curve for run in runs),
             )
             result.append(row)
             on_done(row)
@@ -130,7 +136,11 @@ def compare_strategies(
 class _Run:
     to_top: int
     found: bool
-    regrets: tuple[float, ...]
+    curve: tuple[float, ...]  # regret after each evaluation, to the last checkpoint
+
+    @property
+    def regrets(self) -> tuple[float, ...]:
+        return tuple(self.curve[n - 1] for n in CHECKPOINTS)
 
 
 def _figures(search: Iterator[Trial], values: NDArray[np.float64], longest: int) -> _Run:
@@ -138,18 +148,18 @@ def _figures(search: Iterator[Trial], values: NDArray[np.float64], longest: int)
     enough = top_score(values)
     best, median = float(values.max()), float(np.median(values))
     reached, to_top, count = -np.inf, 0, 0
-    regrets: list[float] = []
+    curve: list[float] = []
     for count, trial in enumerate(itertools.islice(search, longest), start=1):
         reached = max(reached, trial.value)
         if not to_top and reached >= enough:
             to_top = count
-        if count in CHECKPOINTS:
-            regrets.append(100 * (best - reached) / (best - median))
+        if count <= CHECKPOINTS[-1]:
+            curve.append(100 * (best - reached) / (best - median))
         if to_top and count >= CHECKPOINTS[-1]:
             break
     # An exhausted space has been searched to the end: what it had reached is what later checkpoints see.
-    regrets += [100 * (best - reached) / (best - median)] * (len(CHECKPOINTS) - len(regrets))
-    return _Run(to_top or count, bool(to_top), tuple(regrets))
+    curve += [100 * (best - reached) / (best - median)] * (CHECKPOINTS[-1] - len(curve))
+    return _Run(to_top or count, bool(to_top), tuple(curve))
 
 
 def top_score(values: NDArray[np.float64]) -> float:

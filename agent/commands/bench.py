@@ -81,3 +81,29 @@ def kills(
     for failure in result.failures:
         typer.echo(failure)
     raise typer.Exit(1 if result.unequal or result.failures else 0)
+
+
+@app.command()
+def search(
+    table: Annotated[
+        Path | None, typer.Option(help="A table of NAS-Bench-201 or TransNAS-Bench-101 micro; none: a made-up one.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=2, max=10_000, help="Searches of each strategy on each task.")] = 40,
+    strategies: Annotated[list[str] | None, typer.Option("--strategy", help="Only this one; repeatable.")] = None,
+    longest: Annotated[int, typer.Option(min=100, help="Evaluations after which a search is given up.")] = 1000,
+    batch: Annotated[int, typer.Option(min=1, max=1000, help="Proposals between two looks at the results.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
+    quick: Annotated[bool, typer.Option("--quick", help="4 seeds of 100 evaluations, for a first look.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="A .png to draw.")] = None,
+) -> None:
+    """Every strategy on every task of a table, from nothing, at the same evaluations."""
+    from agent.commands.bench_search import COMPARED, measure_search
+    from selfnas.errors import InputError, suggestion
+
+    for name in strategies or []:
+        if name not in COMPARED:
+            raise InputError(f"not compared here: {name!r}{suggestion(name, COMPARED)}")
+    measure_search(
+        table, strategies=strategies or [], seeds=seeds, longest=longest, batch=batch, workers=workers, quick=quick,
+        plot=plot,
+    )  # fmt: skip

@@ -3,6 +3,8 @@
 import time
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from agent.home import Home
@@ -13,6 +15,7 @@ from agent.state import LifeState, items
 from agent.verify import verify
 from constraints import Guard, load_set
 from selfnas.architecture import Macro, TaskShape
+from selfnas.seeding import generator
 from selfnas.space import SPACES
 from selfnas.tabular import synthetic_benchmark
 from tests.agent.conftest import Run
@@ -72,12 +75,11 @@ def test_a_wrong_table_is_named_with_its_place(tmp_path: Path, selfnas: Run, tas
     assert words in done.stderr
 
 
-def test_a_sweep_over_the_space_is_not_tallied() -> None:
+@pytest.mark.parametrize("name", ["nb201", "transnas-micro"])
+def test_a_sweep_over_the_space_is_not_tallied(name: str) -> None:
     """What a strategy looked at counts; the whole space, enumerated when it is exhausted, does not."""
-    space, macro = SPACES["nb201"], Macro()
-    guard = Guard(
-        load_set("baseline"), space="nb201", macro=macro, shape=TaskShape(channels=3, size=(32, 32), classes=10)
-    )
+    space, macro = SPACES[name], Macro()
+    guard = Guard(load_set("baseline"), space=name, macro=macro, shape=TaskShape(channels=3, size=(32, 32), classes=10))
     domain = GuardedDomain(guard, space=space, macro=macro)
     everything = space.enumerate()
     assert domain.admits(everything).sum() == guard.count().high
@@ -97,3 +99,83 @@ def test_spellings_are_told_apart_on_tables() -> None:
     domain = SpelledGuardedDomain(guard, benchmark=table, broken=guard.violations(rows), macro=macro)
     assert (domain.admits(rows[::7]) == guard.admits(rows[::7])).all()
     assert len({domain.identity(row) for row in rows[:500]}) == 500
+
+
+TRANSNAS_TASKS = ("class_scene", "class_object", "room_layout", "jigsaw", "segmentsemantic", "normal", "autoencoder")
+# One operation, from the input to the output: four cells of the space.
+NARROW = """\
+set: narrow
+language: 1
+spaces: [nb201]
+rules:
+  - {id: connected, scope: cell, require: "exists path(input, output)", why: a test, message: no path}
+  - {id: few, scope: cell, require: "count(edge()) <= 1", why: a test, message: too many operations}
+"""
+
+
+def _transnas_table(path: Path) -> None:
+    """A made-up table in the columns of TransNAS-Bench-101 micro."""
+    rng = generator(0, "transnas")
+    cells = SPACES["transnas-micro"].enumerate()[rng.permutation(4096)]
+    columns = {edge: cells[:, i] for i, edge in enumerate(("e01", "e02", "e12", "e03", "e13", "e23"))}
+    for task in TRANSNAS_TASKS:
+        columns[f"{task}_val"] = rng.uniform(10, 60, 4096)
+        columns[f"{task}_ms"] = rng.uniform(1, 2, 4096)
+    pd.DataFrame(columns).to_csv(path, index=False)
+
+
+def test_a_life_on_a_table_of_transnas_micro(tmp_path: Path, selfnas: Run) -> None:
+    """Tasks go by the data set names of that table; the life is certified and verified like any other."""
+    _transnas_table(tmp_path / "transnas.csv.gz")
+    (tmp_path / "tables.yaml").write_text(
+        "stream: tables\nformat: 1\nspace: transnas-micro\nbudget: {evaluations: 8, full_trainings: 2}\n"
+        "policy: {population: 4, sample: 2, batch: 4, recall: 2}\ntasks:\n"
+        + "".join(
+            f"  - {{name: {name}, source: table, path: transnas.csv.gz, dataset: {name}}}\n"
+            for name in ("jigsaw", "autoencoder")
+        )
+    )
+    done = selfnas("run", "tables.yaml", "--home", "home", "--workers", "1", "--no-mirror")
+    assert done.returncode == 0, done.stderr
+    tasks = _state(tmp_path / "home").runs[0].tasks
+    assert [len(task.trials) for task in tasks] == [8, 8]
+    assert tasks[1].evaluations[0]["origin"] == "recalled"
+    home = Home(tmp_path / "home")
+    with Ledger(home.ledger, clock=time.time, read_only=True) as ledger:
+        assert verify(ledger, home).problems == []
+
+
+@pytest.mark.parametrize("strategy", ["random", "local_search", "regularised_evolution", "nsga2", "surrogate"])
+def test_a_set_that_leaves_fewer_cells_than_the_population(tmp_path: Path, selfnas: Run, strategy: str) -> None:
+    """All that is admitted is looked up, then the task ends before its budget does, with the ledger intact."""
+    (tmp_path / "narrow.yaml").write_text(NARROW)
+    (tmp_path / "tables.yaml").write_text(
+        "stream: tables\nformat: 1\nconstraints: narrow.yaml\nbudget: {evaluations: 50, full_trainings: 2}\n"
+        f"policy: {{strategy: {strategy}, population: 20, sample: 5, batch: 8}}\n"
+        "tasks:\n  - {name: one, source: table, dataset: a}\n"
+    )
+    done = selfnas("run", "tables.yaml", "--home", "home", "--workers", "1", "--no-mirror")
+    assert done.returncode == 0, done.stderr
+    [task] = _state(tmp_path / "home").runs[0].tasks
+    assert task.exhausted
+    assert len({str(trial.architecture) for trial in task.trials}) == len(task.trials) == 4
+    assert len(task.tabulated) == 2
+    home = Home(tmp_path / "home")
+    with Ledger(home.ledger, clock=time.time, read_only=True) as ledger:
+        assert verify(ledger, home).problems == []
+
+
+def test_a_table_with_scores_that_are_not_numbers_is_refused(tmp_path: Path, selfnas: Run) -> None:
+    """NaN scores never reach a search: the table is refused with its place, and no life is begun."""
+    _transnas_table(tmp_path / "transnas.csv.gz")
+    table = pd.read_csv(tmp_path / "transnas.csv.gz")
+    table["jigsaw_val"] = np.nan
+    table.to_csv(tmp_path / "transnas.csv.gz", index=False)
+    (tmp_path / "tables.yaml").write_text(
+        "stream: tables\nformat: 1\nspace: transnas-micro\ntasks:\n"
+        "  - {name: one, source: table, path: transnas.csv.gz, dataset: jigsaw}\n"
+    )
+    done = selfnas("run", "tables.yaml", "--home", "home", "--workers", "1", "--no-mirror")
+    assert done.returncode == 2
+    assert "4096 are not finite" in done.stderr
+    assert not (tmp_path / "home").exists()

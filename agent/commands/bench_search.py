@@ -1,0 +1,202 @@
+"""`selfnas bench search`: every single-objective strategy on a table, at the same evaluations, with intervals."""
+
+from __future__ import annotations
+
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from selfnas.benchmarking import CHECKPOINTS, SearchRow, compare_strategies
+from selfnas.strategies import make_strategy
+from selfnas.tabular import TabularBenchmark, read_benchmark, synthetic_benchmark
+
+__all__ = ["COMPARED", "measure_search", "summary_figures", "tabular_throughput"]
+
+COMPARED = ("random", "local_search", "regularised_evolution", "reinforce", "surrogate")
+_QUICK_SEEDS, _QUICK_LONGEST = 4, 100
+_STREAM = """\
+stream: throughput
+format: 1
+space: {space}
+budget: {{evaluations: {evaluations}, full_trainings: 1}}
+policy: {{strategy: regularised_evolution, batch: 10, finalists_per_task: 1}}
+tasks:
+  - {{name: one, source: table, {path}dataset: {dataset}}}
+"""
+
+
+def measure_search(
+    table: Path | None,
+    *,
+    strategies: list[str],
+    seeds: int,
+    longest: int,
+    batch: int,
+    workers: int,
+    quick: bool,
+    plot: Path | None,
+) -> None:
+    """Measure and print; with `plot`, draw mean regret by number of evaluations.
+
+    Args:
+        table: file of a benchmark; the made-up table when None.
+        strategies: which of `COMPARED`; all when empty.
+        seeds: searches of each strategy on each task.
+        longest: evaluations after which a search that has not found the top is given up.
+        batch: proposals between two looks at the results.
+        workers: processes.
+        quick: few seeds and short searches, for a first look.
+        plot: a .png.
+
+    Raises:
+        InputError: the table cannot be read.
+    """
+    console = Console()
+    benchmark = _benchmark(table)
+    names = strategies or list(COMPARED)
+    if quick:
+        seeds, longest = min(seeds, _QUICK_SEEDS), min(longest, _QUICK_LONGEST)
+    rows: dict[str, list[SearchRow]] = {name: [] for name in names}
+    with (
+        Progress(console=console, transient=True) as progress,
+        ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool,
+    ):
+        bar = progress.add_task("searches", total=len(names) * len(benchmark.tasks))
+        jobs = [
+            pool.submit(_one, table, task, name, seeds, longest, batch) for name in names for task in benchmark.tasks
+        ]
+        for job in as_completed(jobs):
+            row = job.result()
+            rows[row.strategy].append(row)
+            progress.advance(bar)
+    made_up = " (made up by this project, says nothing about real networks)" if benchmark.synthetic else ""
+    console.print(
+        _shown(
+            rows,
+            title=f"{benchmark.name}{made_up}: mean of {len(benchmark.tasks)} task(s), {seeds} seeds, batch {batch}, "
+            f"given up after {longest}; ± standard error over seeds; regret in % of (best - median)",
+        ),
+        _by_task(rows, benchmark.tasks),
+    )
+    if plot:
+        _draw(rows, plot, title=f"{benchmark.name}: mean of {len(benchmark.tasks)} task(s), {seeds} seeds, 95 %")
+        console.print(f"plot: {plot}")
+    count, seconds = tabular_throughput(table, benchmark, evaluations=100 if quick else 500)
+    console.print(
+        f"through gate and ledger: {count / seconds:,.0f} evaluations a second of processor time ({count} evaluations)"
+    )
+
+
+def summary_figures(rows: Iterable[SearchRow]) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+    """Means over tasks and seeds of one strategy: evaluations to the top, then regret at each checkpoint.
+
+    The error is that of the mean over seeds of the mean over tasks, for a seed's tasks share their random draws.
+
+    Returns:
+        `(1 + checkpoints,)` means, their standard errors, and how many searches were given up.
+    """
+    every = list(rows)
+    found = np.array([row.found_at for row in every], dtype=np.float64)
+    curves = np.array([row.curves for row in every])[:, :, [n - 1 for n in CHECKPOINTS]]
+    by_seed = np.concatenate([found[:, :, None], curves], axis=2).mean(axis=0)
+    errors = by_seed.std(axis=0, ddof=1) / np.sqrt(len(by_seed)) if len(by_seed) > 1 else by_seed[0] * np.nan
+    return by_seed.mean(axis=0), errors, sum(row.cut_off for row in every)
+
+
+def tabular_throughput(table: Path | None, benchmark: TabularBenchmark, *, evaluations: int) -> tuple[int, float]:
+    """Evaluations of one tabular life, certified and recorded, and the processor time in seconds that they took."""
+    from agent.home import hold
+    from agent.ledger import Ledger
+    from agent.life import Life
+    from agent.prepare import prepare
+    from agent.stream import read_stream
+    from agent.workers import Workers
+
+    with tempfile.TemporaryDirectory() as folder:
+        stream = Path(folder) / "stream.yaml"
+        stream.write_text(
+            _STREAM.format(
+                space=benchmark.space.name,
+                evaluations=evaluations,
+                path=f'path: "{table.resolve()}", ' if table else "",
+                dataset=benchmark.tasks[0],
+            ),
+            encoding="utf-8",
+        )
+        prepared = prepare(read_stream(stream), on_task=lambda name: None)
+        with (
+            Workers(1) as pool,
+            hold(Path(folder) / "home") as home,
+            Ledger(home.ledger, clock=time.time) as ledger,
+        ):
+            life = Life(ledger, prepared, pool, home=home, device="cpu", observer=_Unseen())
+            before = time.process_time()
+            finished = life.run()
+            return len(finished.tasks[0].trials), time.process_time() - before
+
+
+class _Unseen:
+    """An observer that looks away."""
+
+    def task_begins(self, task: object, *, steps: int) -> None: ...
+
+    def advanced(self, task: object, *, steps: int) -> None: ...
+
+    def task_ends(self, run: object, task: object) -> None: ...
+
+
+def _benchmark(table: Path | None) -> TabularBenchmark:
+    return read_benchmark(table) if table else synthetic_benchmark()
+
+
+def _one(table: Path | None, task: str, name: str, seeds: int, longest: int, batch: int) -> SearchRow:
+    import torch
+
+    torch.set_num_threads(1)
+    strategies = {name: make_strategy(name)}
+    return compare_strategies(_benchmark(table), strategies, seeds=seeds, tasks=[task], longest=longest, batch=batch)[0]
+
+
+def _shown(rows: dict[str, list[SearchRow]], *, title: str) -> Table:
+    shown = Table(
+        "strategy", "evaluations to top 0.5 %", *(f"regret @{n}" for n in CHECKPOINTS), "given up", title=title
+    )
+    for name, every in rows.items():
+        means, errors, lost = summary_figures(every)
+        figures = [f"{mean:.1f} ± {error:.1f}" for mean, error in zip(means, errors, strict=True)]
+        shown.add_row(name, *figures, f"{lost} of {sum(row.seeds for row in every)}")
+    return shown
+
+
+def _by_task(rows: dict[str, list[SearchRow]], tasks: tuple[str, ...]) -> Table:
+    shown = Table("strategy", *tasks, title="evaluations to top 0.5 %, by task")
+    for name, every in rows.items():
+        of_task = {row.task: f"{row.to_top:.1f} ± {row.to_top_error:.1f}" for row in every}
+        shown.add_row(name, *(of_task[task] for task in tasks))
+    return shown
+
+
+def _draw(rows: dict[str, list[SearchRow]], path: Path, *, title: str) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from agent.plots import draw_regret
+
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    draw_regret(
+        figure.subplots(),
+        {name: np.array([row.curves for row in every]).mean(axis=0) for name, every in rows.items()},
+        title=title,
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
