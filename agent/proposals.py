@@ -40,6 +40,10 @@ class GuardedDomain:
         """`(count, slots)` exactly uniform over the admitted part."""
         return self._guard.draw(rng, count)
 
+    def nearest(self, vector: Vector) -> Vector:
+        """`(k, slots)` the admitted architectures fewest edits from a `(slots,)` vector, by the guard's own repair."""
+        return self._guard.admitted.nearest(vector)[1]
+
     def admits(self, vectors: Vector) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """`(n,)` whether each row of `(n, slots)` is admitted; what is not is tallied by rule."""
         broken = self._violations(vectors)

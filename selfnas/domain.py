@@ -17,7 +17,17 @@ from selfnas.architecture import Architecture, Macro
 from selfnas.history import Trial
 from selfnas.space import Space, Vector
 
-__all__ = ["Domain", "Proposals", "SpaceDomain", "TellsApart", "crossover", "encoded", "mutate", "neighbours"]
+__all__ = [
+    "Domain",
+    "Proposals",
+    "Repairs",
+    "SpaceDomain",
+    "TellsApart",
+    "crossover",
+    "encoded",
+    "mutate",
+    "neighbours",
+]
 
 _CROSSOVER_ATTEMPTS = 8
 _DRAW_ROUNDS = 6  # each draws twice as much as the one before; 64 times what is wanted in all, before enumerating
@@ -52,6 +62,15 @@ class TellsApart(Protocol):
 
     def identity(self, vector: Vector) -> str:
         """Equal for `(slots,)` vectors of which one is enough."""
+        ...
+
+
+@runtime_checkable
+class Repairs(Protocol):
+    """A domain that knows what is nearest to an architecture it refuses."""
+
+    def nearest(self, vector: Vector) -> Vector:
+        """`(k, slots)` admitted architectures as near as any to a `(slots,)` vector; none when nothing is admitted."""
         ...
 
 

@@ -1,0 +1,69 @@
+"""Proposals from what a supernet learnt on the task: its discretised cell first, then what it finds likely.
+
+The supernet sees the task's data, which a strategy does not: it is searched once, beforehand, and only its logits come
+here. So the strategy stays a function of what it is handed. Constraints are met by projection: a discretised cell
+that is not admitted gives way to the nearest admitted ones; all others are drawn from the admitted part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfnas.architecture import Architecture
+from selfnas.differentiable import Logits, discretise
+from selfnas.domain import Domain, Proposals, Repairs, neighbours
+from selfnas.history import Trial
+from selfnas.space import Space, Vector
+
+__all__ = ["Guided", "log_likelihood"]
+
+_POOL = 64  # uniform draws for each one wanted, of which the likeliest are taken
+
+
+def log_likelihood(space: Space, logits: Logits, vectors: Vector) -> NDArray[np.float64]:
+    """`(n,)` log probability of each row of `(n, slots)`, every edge drawing its kind by its softmax."""
+    total = np.zeros(len(vectors))
+    for own, part in zip(logits, space.split(vectors), strict=True):
+        top = own.max(axis=1, keepdims=True)
+        logs = own - top - np.log(np.exp(own - top).sum(axis=1, keepdims=True))
+        total += logs[np.arange(len(own))[None], part.astype(np.int64)].sum(axis=1)
+    return total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Guided:
+    """See `Strategy`.
+
+    Attributes:
+        logits: per template of the space `(slots, kinds)`, kind 0 being no operation.
+    """
+
+    logits: Logits
+
+    def __call__(
+        self,
+        history: Sequence[Trial],
+        domain: Domain,
+        count: int,
+        rng: np.random.Generator,
+        *,
+        warm: Sequence[Architecture] = (),
+    ) -> tuple[Architecture, ...]:
+        """Warm ones, then the discretised cell or the nearest admitted, then the likeliest of neighbours and draws."""
+        batch = Proposals(history, domain, count, warm=warm)
+        best = discretise(domain.space, self.logits, restrict=True)
+        if batch.missing > 0 and not batch.offer(best[None]) and not domain.admits(best[None])[0]:
+            near = domain.nearest(best) if isinstance(domain, Repairs) else neighbours(domain, best)
+            batch.offer(self._likeliest(domain.space, near)[:1])
+        if batch.missing > 0:
+            drawn = domain.draw(rng, _POOL * batch.missing)
+            batch.offer(self._likeliest(domain.space, np.concatenate([neighbours(domain, best), drawn])))
+        batch.fill(rng)
+        return batch.chosen
+
+    def _likeliest(self, space: Space, vectors: Vector) -> Vector:
+        return vectors[np.argsort(-log_likelihood(space, self.logits, vectors), kind="stable")]
