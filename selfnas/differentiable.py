@@ -113,7 +113,8 @@ def discretise(space: Space, logits: Logits, *, restrict: bool = False) -> Vecto
 
 def _strongest(template: CellTemplate, scores: NDArray[np.float64]) -> Vector:
     if template.in_degree is None:
-        return scores.argmax(axis=1).astype(np.int8)
+        chosen: Vector = scores.argmax(axis=1).astype(np.int8)
+        return chosen
     probabilities = np.exp(scores - scores.max(axis=1, keepdims=True))
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     kinds = probabilities[:, 1:].argmax(axis=1) + 1

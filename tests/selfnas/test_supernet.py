@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
+from agent.proposals import GuardedDomain
+from constraints import Guard, load_set
 from selfnas.architecture import Macro, TaskShape
 from selfnas.differentiable import Method, SupernetPlan, discretise, most_skips, search_supernet, skips
 from selfnas.domain import SpaceDomain
 from selfnas.history import Trial
-from selfnas.space import SPACES
+from selfnas.space import SPACES, Space
 from selfnas.strategies.guided import Guided
 from selfnas.supernet import build_supernet
 from selfnas.train import Examples
@@ -26,7 +31,7 @@ def examples(shape: TaskShape, count: int = 64) -> Examples:
 
 
 @pytest.mark.parametrize("method", ["darts", "darts_second_order", "gdas"])
-@pytest.mark.parametrize(("space", "shape"), [("nb201", SERIES), ("darts", IMAGES)])
+@pytest.mark.parametrize(("space", "shape"), [("nb201", SERIES), pytest.param("darts", IMAGES, marks=pytest.mark.slow)])
 def test_same_seed_same_search(method: Method, space: str, shape: TaskShape) -> None:
     """Equal seeds give equal logits, which moved, and a cell of the space."""
     plan = SupernetPlan(method=method, epochs=1, batch_size=16)
@@ -38,6 +43,65 @@ def test_same_seed_same_search(method: Method, space: str, shape: TaskShape) -> 
         assert np.array_equal(one, other)
         assert np.abs(one).max() > 0.01
     assert SPACES[space].fits(discretise(SPACES[space], found[0].logits)[None]).all()
+
+
+def test_one_hot_gates_run_that_architecture_alone() -> None:
+    """Each edge's gate is one at its kind; only operations that are gated, and are reached, get a gradient."""
+    space = SPACES["nb201"]
+    supernet = build_supernet(space, MACRO, IMAGES, seed=0)
+    vector = np.array([3, 0, 0, 1, 0, 0], dtype=np.int8)  # a convolution 0-1, a skip 0-3
+    (gates,) = supernet.one_hot(vector)
+    assert gates.argmax(dim=1).tolist() == vector.tolist()
+    assert (gates.sum(dim=1) == 1).all()
+    x = examples(IMAGES, 8).x
+    supernet.eval()
+    same = np.array([0, 0, 0, 1, 0, 0], dtype=np.int8)  # the convolution ran into a node that nothing leaves
+    assert torch.equal(supernet(x, [gates]), supernet(x, supernet.one_hot(same)))
+    other = supernet.one_hot(np.array([0, 0, 0, 3, 0, 0], dtype=np.int8))
+    assert not torch.equal(supernet(x, [gates]), supernet(x, other))
+    supernet.zero_grad()
+    supernet(x, other).sum().backward()
+    used = {
+        name.split("edges.")[1][:3] for name, w in supernet.named_parameters() if "edges" in name and w.grad is not None
+    }
+    assert used == {"3.2"}  # the fourth edge's third operation
+
+
+def test_a_search_stops_when_skips_take_over() -> None:
+    """Where only skips carry signal they win every edge, and the search ends right after its grace."""
+    template = replace(SPACES["nb201"].templates[0], operations=("skip",))
+    space = Space(name="nb201", templates=(template,))
+    rng = np.random.default_rng(0)
+    y = (np.arange(192) % 3).astype(np.int64)
+    x = (rng.normal(size=(3, 1, 8, 8))[y] + 0.1 * rng.normal(size=(192, 1, 8, 8))).astype(np.float32)
+    plan = SupernetPlan(epochs=12, batch_size=16, architecture_rate=0.1, grace=0.5)
+    found = search_supernet(build_supernet(space, MACRO, IMAGES, seed=0), Examples.of(x, y), plan, seed=0)
+    assert found.collapsed
+    assert 6 < found.epochs < 12
+    assert found.skips[-1] > most_skips(template)
+    assert all(count <= most_skips(template) for count in found.skips[6:-1])
+
+
+def test_a_refused_cell_gives_way_to_the_nearest_admitted() -> None:
+    """Logits that point at a forbidden cell propose, first, an admitted one as few edits away as any."""
+    space, macro = SPACES["nb201"], Macro()
+    guard = Guard(
+        load_set("baseline"), space="nb201", macro=macro, shape=TaskShape(channels=3, size=(32, 32), classes=10)
+    )
+    domain = GuardedDomain(guard, space=space, macro=macro)
+    logits = [np.zeros((6, 5))]
+    logits[0][:, 0] = 3.0  # nothing on every edge: input and output are not connected
+    best = discretise(space, logits, restrict=True)
+    assert not domain.admits(best[None])[0]
+    near = domain.nearest(best)
+    assert len(near) > 0
+    assert domain.admits(near).all()
+    members = space.enumerate()
+    least = (members[domain.admits(members)] != best).sum(axis=1).min()
+    assert ((near != best).sum(axis=1) == least).all()
+    proposed = Guided(logits=logits)([], domain, 3, np.random.default_rng(0))
+    assert proposed[0].digest in {space.decode(row, macro=macro).digest for row in near}
+    assert len({architecture.digest for architecture in proposed}) == 3
 
 
 def test_too_many_skips_are_cut_back_to_the_strongest() -> None:
