@@ -11,6 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from agent.home import Home
@@ -68,6 +69,7 @@ class _Checker:
         self._verdicts: dict[str, str] = {}
         self._admitted: set[str] = set()
         self._guard = ""
+        self._evaluated = 0
         self._reviews = ReviewChecker()
         self._tabular = False  # whether the present task is looked up
         self._tabulated: set[str] = set()
@@ -99,6 +101,7 @@ class _Checker:
                 yield from self._reviews.task_begins(payload)
             self._guard = str(payload["guard"])
             self._certified, self._trained, self._verdicts, self._admitted = {}, {}, {}, set()
+            self._evaluated = 0
         elif event.kind in ("motif.quarantined", "motif.restored"):
             yield from self._standing(event)
         elif event.kind in _VERDICT_OF:
@@ -122,17 +125,18 @@ class _Checker:
             self._reviews.decided(payload, "admitted")
         elif event.kind == "refused":
             self._reviews.decided(payload, "refused")
-        elif event.kind == "task.finished" and payload["winner"] not in (None, *self._admitted):
-            yield f"winner {payload['winner']} was not admitted"
+        elif event.kind == "evaluated":
+            self._evaluated += 1
+        elif event.kind == "task.finished":
+            if payload["winner"] not in (None, *self._admitted):
+                yield f"winner {payload['winner']} was not admitted"
+            if payload["evaluations"] != self._evaluated:
+                yield f"finished after {payload['evaluations']} evaluations, but {self._evaluated} are recorded"
 
     def _begin_run(self, payload: Mapping[str, Json]) -> Iterator[str]:
         self._set = self._suite = None
-        with tempfile.TemporaryDirectory() as scratch:
-            path = Path(scratch) / "recorded.yaml"
-            path.write_text(str(mapping(payload["constraint_set"])["text"]), encoding="utf-8")
-            self._set = load_set(path)
-            path.write_text(str(mapping(payload["audit_suite"])["text"]), encoding="utf-8")
-            self._suite = load_suite(path)
+        self._set = _recorded_set(str(mapping(payload["constraint_set"])["text"]))
+        self._suite = _recorded_suite(str(mapping(payload["audit_suite"])["text"]))
         if self._set.digest != payload["constraint_set_digest"]:
             yield "the recorded constraint set does not have the recorded digest"
         if self._suite.digest != payload["audit_suite_digest"]:
@@ -173,6 +177,8 @@ class _Checker:
 
     def _audited(self, payload: Mapping[str, Json]) -> Iterator[str]:
         self._result.checked["audit verdicts"] += 1
+        if payload["digest"] in self._verdicts:
+            yield "audited a second time on this task"
         if self._suite is None:
             yield "there is no usable audit suite to check the findings against"
             return
@@ -207,3 +213,19 @@ class _Checker:
             yield f"its weights were changed: {weights.name}"
         else:
             self._result.checked["weights"] += 1
+
+
+@lru_cache(maxsize=64)
+def _recorded_set(text: str) -> ConstraintSet:
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "recorded.yaml"
+        path.write_text(text, encoding="utf-8")
+        return load_set(path)
+
+
+@lru_cache(maxsize=64)
+def _recorded_suite(text: str) -> Suite:
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "recorded.yaml"
+        path.write_text(text, encoding="utf-8")
+        return load_suite(path)

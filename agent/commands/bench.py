@@ -107,3 +107,37 @@ def search(
         table, strategies=strategies or [], seeds=seeds, longest=longest, batch=batch, workers=workers, quick=quick,
         plot=plot,
     )  # fmt: skip
+
+
+@app.command()
+def forgeries(
+    home: Annotated[Path, typer.Option("--home", help="A life to copy; it is left as it is.")] = Path(".selfnas"),
+    changes: Annotated[int, typer.Option(min=0, help="Random single-byte changes.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the changed bytes.")] = 0,
+) -> None:
+    """Forge copies of a life and count what `selfnas verify` notices, and name what it does not."""
+    import tempfile
+
+    from agent.commands.bench_forgeries import change_bytes, forge
+
+    with tempfile.TemporaryDirectory() as place:
+        bytes_ = list(change_bytes(home, Path(place), changes=changes, seed=seed))
+        forged = list(forge(home, Path(place)))
+    noticed = sum(bool(change.problems) for change in bytes_)
+    harmless = sum(change.same_content for change in bytes_)
+    typer.echo(
+        f"{len(bytes_)} single-byte changes: {noticed} detected, {harmless} left every event as it was, "
+        f"{len(bytes_) - noticed - harmless} neither"
+    )
+    for change in bytes_:
+        if not change.problems and not change.same_content:
+            typer.echo(f"  not detected: {change.what}")
+    for title, found in (
+        ("old hashes", [row[1] for row in forged]),
+        ("chain made again", [row[2] for row in forged]),
+        ("chain made again, true head signed", [row[3] for row in forged]),
+    ):
+        missed = [change.what for change in found if not change.problems]
+        typer.echo(f"{len(forged)} forgeries, {title}: {len(forged) - len(missed)} detected")
+        for name in missed:
+            typer.echo(f"  not detected: {name}")
