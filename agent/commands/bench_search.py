@@ -90,6 +90,8 @@ def measure_search(
     if plot:
         _draw(rows, plot, title=f"{benchmark.name}: mean of {len(benchmark.tasks)} task(s), {seeds} seeds, 95 %")
         console.print(f"plot: {plot}")
+    if not strategies:
+        _print_constrained(console, benchmark, seeds=seeds)
     count, seconds = tabular_throughput(table, benchmark, evaluations=100 if quick else 500)
     console.print(
         f"through gate and ledger: {count / seconds:,.0f} evaluations a second of processor time ({count} evaluations)"
@@ -164,6 +166,28 @@ def _one(table: Path | None, task: str, name: str, seeds: int, longest: int, bat
     torch.set_num_threads(1)
     strategies = {name: make_strategy(name)}
     return compare_strategies(_benchmark(table), strategies, seeds=seeds, tasks=[task], longest=longest, batch=batch)[0]
+
+
+def _print_constrained(console: Console, benchmark: TabularBenchmark, *, seeds: int) -> None:
+    """Two objectives where the table has a latency, and search under a set that admits little."""
+    from agent.commands.bench_constrained import STRICT_SET, latency_column, search_constrained, shares_of_front
+
+    if column := latency_column(benchmark):
+        for task in benchmark.tasks:
+            shares = 100 * np.array(shares_of_front(benchmark, task, seeds=seeds))
+            console.print(
+                f"{task}: NSGA-II on test against {column} has {shares.mean():.1f} ± "
+                f"{shares.std(ddof=1) / np.sqrt(seeds):.1f} % of the true front's hypervolume after 150 evaluations"
+            )
+    with tempfile.TemporaryDirectory() as folder:
+        strict = Path(folder) / "strict.yaml"
+        strict.write_text(STRICT_SET, encoding="utf-8")
+        for task in benchmark.tasks:
+            found, forbidden, share = search_constrained(benchmark, task, "surrogate", set_file=strict, seeds=seeds)
+            console.print(
+                f"{task}: the surrogate where {100 * share:.1f} % is admitted finds the best admitted one after "
+                f"{np.median(found):.0f} evaluations (median); {forbidden} evaluations were of forbidden ones"
+            )
 
 
 def _shown(rows: dict[str, list[SearchRow]], *, title: str) -> Table:

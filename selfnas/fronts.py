@@ -1,0 +1,87 @@
+"""How much of a table's true front a search for several objectives has found.
+
+Hypervolumes by moocore (Fonseca, Paquete, Lopez-Ibanez 2006). Objectives are scaled so that the true front spans 0 to
+1, with the reference point at 1.1, a tenth beyond its worst values (Ishibuchi et al. 2018, Evolutionary Computation).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfnas.architecture import Macro
+from selfnas.errors import ShapeError
+from selfnas.history import Trial
+from selfnas.seeding import generator
+from selfnas.strategies import Strategy
+from selfnas.tabular import SpelledDomain, TabularBenchmark
+
+__all__ = ["hypervolume_share", "search_front"]
+
+_REFERENCE = 1.1
+
+
+def hypervolume_share(found: NDArray[np.float64], everything: NDArray[np.float64]) -> float:
+    """The hypervolume of what was found as a share, in [0, 1], of that of the front of everything there is.
+
+    Args:
+        found: `(n, objectives)`, all to be maximised.
+        everything: `(m, objectives)` all points, of which `found` are some.
+
+    Raises:
+        ShapeError: the two do not have the same objectives, or there is nothing to compare with.
+
+    Example:
+        >>> everything = np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]])
+        >>> hypervolume_share(everything[:1], everything)  # 0.11 of 0.21
+        0.523...
+    """
+    import moocore
+
+    if found.ndim != 2 or everything.ndim != 2 or found.shape[1] != everything.shape[1] or not len(everything):
+        raise ShapeError(f"need (n, k) and (m, k) points, m > 0, not {found.shape} and {everything.shape}")
+    front = everything[moocore.is_nondominated(-everything)]
+    best, worst = front.max(axis=0), front.min(axis=0)
+    span = np.where(best > worst, best - worst, 1.0)
+    volume = moocore.Hypervolume(ref=[_REFERENCE] * everything.shape[1])
+    if not len(found):
+        return 0.0
+    return float(volume((best - found) / span) / volume((best - front) / span))
+
+
+def search_front(
+    benchmark: TabularBenchmark,
+    task: str,
+    strategy: Strategy,
+    *,
+    cost: str,
+    seed: int,
+    evaluations: int,
+    column: str = "test",
+) -> float:
+    """Search for high scores at low cost; the share of the true front's hypervolume after so many evaluations.
+
+    Args:
+        benchmark: the table.
+        task: which of its tasks.
+        strategy: one that reads `Trial.objectives`; others see the score alone.
+        cost: the column to be minimised.
+        seed: decides the search.
+        evaluations: how many are made, one at a time.
+        column: the column to be maximised.
+
+    Raises:
+        InputError: no such task or column.
+    """
+    points = np.stack([benchmark.column(task, column), -benchmark.column(task, cost)], axis=1)
+    domain = SpelledDomain(benchmark.space, Macro())
+    trials: list[Trial] = []
+    while len(trials) < evaluations:
+        proposed = strategy(trials, domain, 1, generator(seed, "front", len(trials)))
+        if not proposed:
+            break
+        row = int(benchmark.rows(benchmark.space.encode(proposed[0])[None])[0])
+        score, price = (float(value) for value in points[row])
+        trials.append(Trial(architecture=proposed[0], score=score, objectives=(score, price), fidelity=column))
+    rows = benchmark.rows(np.stack([benchmark.space.encode(trial.architecture) for trial in trials]))
+    return hypervolume_share(points[rows], points)
