@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -13,10 +13,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from agent.state import RunState, TaskState
+from agent.ledger import Json
+from agent.state import RunState, TaskState, mapping, number
 from agent.summary import Accuracy, TaskSummary, summarise
 
-__all__ = ["ConsoleObserver", "guard_table", "results_table", "where_next"]
+__all__ = ["ConsoleObserver", "guard_table", "policy_sentence", "results_table", "where_next"]
 
 
 class ConsoleObserver:
@@ -165,3 +166,12 @@ def where_next(home: Path, *, console: Console) -> None:
     """Say where the pictures are and what to do next."""
     console.print(f"pictures: {home / 'report'}")
     console.print(f"next: selfnas motifs list --home {home}   selfnas verify --home {home}   selfnas ui --home {home}")
+
+
+def policy_sentence(change: Mapping[str, Json]) -> str:
+    """What a change of the search policy came to, for the terminal."""
+    old, new = mapping(change["old"]), mapping(change["new"])
+    moved = ", ".join(f"{name} {old[name]} → {new[name]}" for name in new if new[name] != old[name])
+    evidence = mapping(change["evidence"])
+    gain, count = number(evidence["mean"]), int(number(evidence["count"]))
+    return f"search policy after task {change['after_task']}: {moved} (rehearsed gain {gain:+.2f}, n = {count})"

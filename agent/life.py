@@ -12,14 +12,21 @@ from typing import Protocol
 from agent import interrupt
 from agent.home import Home
 from agent.ledger import Event, Ledger
+from agent.memory import past_tasks
 from agent.prepare import Prepared
+from agent.proposals import GuardedDomain
 from agent.recheck import recheck
+from agent.rehearsal import Rehearsal
 from agent.state import LifeState, RunState, TaskState, mapping
 from agent.table_life import TableLife
 from agent.task_life import TaskLife
+from agent.tuning import tune
 from agent.workers import Workers
 from agent.worktime import WorkTime
+from constraints import ConstraintSet, policy_digest
+from selfnas import seeding
 from selfnas.errors import InputError
+from selfnas.space import space_named
 
 __all__ = ["Life", "Observer", "replay"]
 
@@ -91,8 +98,24 @@ class Life:
             if index >= len(run.tasks) or run.tasks[index].finished is None:
                 kind = TaskLife if self.prepared.tasks[index].table is None else TableLife
                 kind(self, run, index).live()
+            if self.prepared.envelope is not None and run.tuned <= index:
+                self.append(self._tune(run, index))
         self.append([("run.finished", {"tasks": len(run.tasks)})])
         return run
+
+    def _tune(self, run: RunState, index: int) -> list[tuple[str, Mapping[str, object]]]:
+        """Decide about the search policy after a task."""
+        stream, prepared = self.prepared.stream, self.prepared.tasks[index]
+        assert self.prepared.envelope is not None  # noqa: S101 - the caller asked
+        space = space_named(stream.space)
+        past = past_tasks(self.state, before=None, space=space.name, tabular=prepared.table is not None)
+        rehearsal = Rehearsal(
+            past,
+            GuardedDomain(prepared.guard, space=space, macro=stream.macro.macro()),
+            budget=stream.budget.evaluations,
+            seed=seeding.derive(stream.seed, "rehearsal", run.number, index),
+        )
+        return tune(self.state, run, stream, self.prepared.envelope, rehearsal, previous=self.ledger.head()[1])
 
     def check_resumable(self, *, accept_set: str = "") -> None:
         """Refuse a stream that is not the one of the unfinished run, and a new constraint set that was not accepted.
@@ -151,6 +174,7 @@ class Life:
                         "stream": prepared.stream.model_dump(mode="json", exclude_none=True),
                         "constraint_set": {"name": prepared.set_.name, "text": prepared.set_.text},
                         "audit_suite": {"name": prepared.suite.name, "text": prepared.suite_text},
+                        **_envelope(prepared.envelope),
                         **_identity(prepared),
                     },
                 ),
@@ -158,6 +182,13 @@ class Life:
             ]
         )
         return self.state.runs[-1]
+
+
+def _envelope(envelope: ConstraintSet | None) -> dict[str, object]:
+    """What a `run.started` event says of the rules for changes of the policy; nothing where there is no tuning."""
+    if envelope is None:
+        return {}
+    return {"policy_set": {"name": envelope.name, "text": envelope.text, "digest": policy_digest(envelope)}}
 
 
 def _identity(prepared: Prepared) -> dict[str, str]:

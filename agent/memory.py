@@ -73,13 +73,12 @@ def recall(
     return tuple(chosen.values())
 
 
-def past_tasks(state: LifeState, *, before: TaskState | None, space: str) -> tuple[PastTask, ...]:
+def past_tasks(state: LifeState, *, before: TaskState | None, space: str, tabular: bool) -> tuple[PastTask, ...]:
     """What the latest tasks before `before` (or all there are) taught of `space`, oldest first.
 
     Every scored trial counts, admitted or not: a strategy learns from it and still proposes only what is admitted.
     Tables and trainings teach only their own kind, since their scores mean different things.
     """
-    tabular = before is not None and "table" in before.started
     found: list[PastTask] = []
     for run in state.runs:
         for task in run.tasks:

@@ -43,6 +43,7 @@ class Prepared:
         base: directory of the stream file, where relative paths start.
         suite_reference: what workers load the suite by.
         suite_text: the suite's file, for the ledger.
+        envelope: what changes of the search policy must pass; None where the stream does not tune.
     """
 
     stream: Stream
@@ -51,6 +52,7 @@ class Prepared:
     suite: Suite
     suite_reference: str
     suite_text: str
+    envelope: ConstraintSet | None
     tasks: tuple[PreparedTask, ...]
 
 
@@ -82,6 +84,17 @@ def prepare(document: StreamFile, *, on_task: Callable[[str], None] = lambda nam
         set_ = load_set(reference(stream.constraints, base))
     except InputError as error:
         collect("constraints", error)
+    envelope = None
+    if stream.tuning is not None:
+        try:
+            envelope = load_set(reference(stream.tuning.envelope, base))
+            if not envelope.of_scope("policy"):
+                message = f"set {envelope.name!r} has no rules of scope policy, so no change could be admitted"
+                problems.append(document.problem(("tuning", "envelope"), message))
+        except InputError as error:
+            problems.extend(
+                p if p.line else document.problem(("tuning", "envelope"), p.message) for p in error.problems
+            )
     suite_reference = reference(stream.audits, base)
     try:
         suite = load_suite(suite_reference)
@@ -137,6 +150,7 @@ def prepare(document: StreamFile, *, on_task: Callable[[str], None] = lambda nam
         stream=stream,
         base=base,
         set_=set_,
+        envelope=envelope,
         suite=suite,
         suite_reference=suite_reference,
         suite_text=_suite_text(suite_reference),

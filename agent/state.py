@@ -129,6 +129,7 @@ class RunState:
     number: int
     started: Payload
     tasks: list[TaskState] = field(default_factory=list)
+    tuned: int = 0  # tasks after which it was decided about the policy
     finished: bool = False
 
 
@@ -139,6 +140,8 @@ class LifeState:
     runs: list[RunState] = field(default_factory=list)
     library: list[Motif] = field(default_factory=list)
     quarantined: dict[int, tuple[Motif, Payload]] = field(default_factory=dict)  # by the number of the admitting event
+
+    policy_changes: list[Payload] = field(default_factory=list)  # what was adopted or rolled back, in order
 
     @property
     def open_run(self) -> RunState | None:
@@ -154,6 +157,11 @@ class LifeState:
         run = self.runs[-1]
         if event.kind == "reviewed":
             self._review(event)
+            return
+        if event.kind.startswith("policy."):
+            run.tuned = int(number(payload["after_task"]))
+            if event.kind in ("policy.adopted", "policy.rolled_back"):
+                self.policy_changes.append(payload)
             return
         if event.kind == "run.finished":
             run.finished = True

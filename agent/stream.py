@@ -70,6 +70,20 @@ class TrainingSection(StrictModel):
     label_smoothing: float = Field(default=0.05, ge=0, lt=1)
 
 
+class TuningSection(StrictModel):
+    """How the agent may change its own search policy between tasks.
+
+    Attributes:
+        proposals: policies tried in the choosing rehearsals after each task.
+        rehearsals: further rehearsals that must confirm the best of them.
+        envelope: constraint set whose rules of scope `policy` every change must pass: a shipped name or a file.
+    """
+
+    proposals: int = Field(default=16, ge=1, le=10_000)
+    rehearsals: int = Field(default=24, ge=2, le=10_000)
+    envelope: str = "policy"
+
+
 class Stream(StrictModel):
     """A stream file's content."""
 
@@ -85,6 +99,7 @@ class Stream(StrictModel):
     full: FidelitySection = FidelitySection(epochs=15, patience=6)
     training: TrainingSection = TrainingSection()
     policy: SearchPolicy = SearchPolicy()
+    tuning: TuningSection | None = None
     tasks: list[TaskSpec] = Field(min_length=1, max_length=10_000)
 
     @property

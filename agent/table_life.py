@@ -49,7 +49,7 @@ class TableLife(TaskLife):
     @cached_property
     def _past(self) -> tuple[PastTask, ...]:
         """What earlier tasks taught; models are kept while this task is lived."""
-        return past_tasks(self._life.state, before=self._task, space=self._space.name)
+        return past_tasks(self._life.state, before=self._task, space=self._space.name, tabular=True)
 
     def live(self) -> None:
         """Every step that is still to be taken."""

@@ -12,6 +12,7 @@ from agent.jobs import FullAnswer, FullJob, Job, LowAnswer, LowJob, ProxyAnswer,
 from agent.memory import past_tasks, recall
 from agent.proposals import GuardedDomain
 from agent.state import Finalist, RunState, TaskState, items, mapping, number
+from agent.tuning import policy_in_force
 from agent.workers import WorkerDied
 from selfnas import seeding
 from selfnas.architecture import Architecture
@@ -39,7 +40,7 @@ class TaskLife:
         self._prepared = life.prepared.tasks[index]
         self._space = space_named(self._stream.space)
         self._macro = self._stream.macro.macro()
-        self._policy = self._stream.policy
+        self._policy = policy_in_force(life.state, self._stream)
 
     @property
     def _task(self) -> TaskState:
@@ -48,7 +49,7 @@ class TaskLife:
     @cached_property
     def _past(self) -> tuple[PastTask, ...]:
         """What earlier tasks taught; models are kept while this task is lived."""
-        return past_tasks(self._life.state, before=self._task, space=self._space.name)
+        return past_tasks(self._life.state, before=self._task, space=self._space.name, tabular=False)
 
     def live(self) -> None:
         """Every step that is still to be taken."""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from agent.home import Home
 from agent.ledger import GENESIS, Event, Json, Ledger
+from agent.policy_check import PolicyChecker
 from agent.reviews import ReviewChecker
 from agent.state import items, mapping
 from audits import Finding, Suite, judge, load_suite
@@ -71,6 +72,7 @@ class _Checker:
         self._guard = ""
         self._evaluated = 0
         self._reviews = ReviewChecker()
+        self._policies = PolicyChecker()
         self._tabular = False  # whether the present task is looked up
         self._tabulated: set[str] = set()
 
@@ -84,6 +86,7 @@ class _Checker:
         payload = event.payload
         if event.kind == "run.started":
             yield from self._begin_run(payload)
+            yield from self._policies.run_begins(payload)
             self._reviews.run_begins(payload, approval=self._suite.approval if self._suite else "before-reuse")
         elif event.kind == "reviewed":
             self._result.checked["reviews"] += 1
@@ -132,6 +135,9 @@ class _Checker:
                 yield f"winner {payload['winner']} was not admitted"
             if payload["evaluations"] != self._evaluated:
                 yield f"finished after {payload['evaluations']} evaluations, but {self._evaluated} are recorded"
+        elif event.kind.startswith("policy."):
+            self._result.checked["policy decisions"] += 1
+            yield from self._policies.decided(event)
 
     def _begin_run(self, payload: Mapping[str, Json]) -> Iterator[str]:
         self._set = self._suite = None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from constraints.impact import price_on_table, revoked, sole_stops
     from constraints.lint import LintFinding, lint_set
     from constraints.loading import load_set
-    from constraints.policy import decide_policy
+    from constraints.policy import decide_policy, policy_digest
     from constraints.rules import ConstraintSet, Context, Example, PolicyChange, Rule
     from constraints.setfile import shipped_sets
     from constraints.trials import Trial, try_examples
@@ -41,6 +41,7 @@ __all__ = [
     "decide_policy",
     "lint_set",
     "load_set",
+    "policy_digest",
     "price_on_table",
     "revoked",
     "shipped_sets",
@@ -66,6 +67,7 @@ _HOME = {
     "Trial": "trials",
     "compare_sets": "difference",
     "decide_policy": "policy",
+    "policy_digest": "policy",
     "lint_set": "lint",
     "load_set": "loading",
     "price_on_table": "impact",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from agent import interrupt
-from agent.console import ConsoleObserver, guard_table, results_table, where_next
+from agent.console import ConsoleObserver, guard_table, policy_sentence, results_table, where_next
 from agent.home import Home, hold
 from agent.ledger import Ledger
 from agent.pictures import draw_task
@@ -84,6 +84,9 @@ def live(
                 after.wait(life.state)
             if life.state.quarantined:
                 console.print(f"{len(life.state.quarantined)} motif(s) are quarantined by the constraint set in force")
+            for change in life.state.policy_changes:
+                if change["run"] == finished.number:
+                    console.print(policy_sentence(change))
             console.print(results_table(finished), guard_table(finished))
             console.print(str(life.work))
             where_next(home, console=console)

@@ -1,0 +1,73 @@
+"""Re-checking what a ledger says of changes of the search policy, without a solver and without trusting the agent."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from agent.ledger import Event, Json
+from agent.policy import SearchPolicy
+from agent.state import mapping, number
+from agent.tuning import ALPHA, policy_numbers
+from constraints import Certificate, ConstraintSet, load_set, policy_digest, verify_certificate
+
+__all__ = ["PolicyChecker"]
+
+_CHANGES = ("policy.adopted", "policy.rolled_back")
+
+
+class PolicyChecker:
+    """Follows the policy in force through a life."""
+
+    def __init__(self) -> None:
+        self._envelope: ConstraintSet | None = None
+        self._base: Json = None
+        self._in_force: dict[str, Json] = {}  # by the stream's policy as canonical JSON
+
+    def run_begins(self, payload: Mapping[str, Json]) -> Iterator[str]:
+        """Take over the rules that a run recorded."""
+        self._envelope = None
+        self._base = mapping(payload["stream"])["policy"]
+        if "policy_set" not in payload:
+            return
+        recorded = mapping(payload["policy_set"])
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch) / "recorded.yaml"
+            path.write_text(str(recorded["text"]), encoding="utf-8")
+            self._envelope = load_set(path)
+        if policy_digest(self._envelope) != recorded["digest"]:
+            yield "the recorded policy rules do not have the recorded digest"
+
+    def decided(self, event: Event) -> Iterator[str]:
+        """Problems of one decision about the policy."""
+        payload = event.payload
+        key = json.dumps(self._base, sort_keys=True)
+        if payload["base"] != self._base:
+            yield "the change starts from another policy than the run's"
+        if payload["old"] != self._in_force.get(key, self._base):
+            yield "the old policy was not in force"
+        if event.kind in _CHANGES:
+            yield from self._adoption(payload)
+            self._in_force[key] = payload["new"]
+
+    def _adoption(self, payload: Mapping[str, Json]) -> Iterator[str]:
+        if self._envelope is None:
+            yield "a policy was changed though the run recorded no rules for that"
+            return
+        if payload["certificate"] is None or payload["evidence"] is None:
+            yield "a policy was changed without certificate or evidence"
+            return
+        evidence = mapping(payload["evidence"])
+        if not (number(evidence["p"]) < ALPHA and number(evidence["mean"]) > 0):
+            yield "a policy was changed though the evidence does not speak for it"
+        certificate = Certificate.from_json(str(payload["certificate"]))
+        if certificate.verdict != "admit":
+            yield f"the certificate says {certificate.verdict}"
+        old, new = (policy_numbers(SearchPolicy.model_validate(payload[side])) for side in ("old", "new"))
+        subject = json.loads(certificate.subject)
+        for side, values in (("old", old), ("new", new)):
+            if any(values.get(name) != value for name, value in subject[side].items()):
+                yield f"the certificate is for another {side} policy"
+        yield from verify_certificate(certificate, self._envelope)

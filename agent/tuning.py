@@ -1,0 +1,199 @@
+"""Self-tuning between tasks: propose policies, rehearse them, and adopt one only past a guard and on evidence.
+
+A change of the search policy is a candidate like any other. It must be a `SearchPolicy` (so it cannot name anything
+outside it), stay under the stream's budget, pass the rules of scope `policy` in two engines, and win a paired one-
+sided test on rehearsals that did not choose it. The policy that was in force before the present one is always among
+the candidates: where it wins, the change is rolled back. Everything decided is one event with its evidence and
+certificate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from agent.policy import SearchPolicy
+from agent.rehearsal import Comparison, Rehearsal, compare
+from agent.state import LifeState, RunState
+from agent.stream import Stream
+from constraints import ConstraintSet, decide_policy
+from selfnas import seeding
+
+__all__ = ["ALPHA", "policy_entry", "policy_in_force", "policy_numbers", "tune"]
+
+ALPHA = 0.05  # chance to adopt a policy that is no better in the rehearsed worlds
+_CHOOSING = 6  # rehearsals that choose among proposals; confirmation uses others
+_STRATEGIES = ("random", "local_search", "regularised_evolution", "surrogate", "transfer")
+
+Entry = tuple[str, Mapping[str, object]]
+
+
+def policy_in_force(state: LifeState, stream: Stream) -> SearchPolicy:
+    """The stream's policy, or what this life made of that very policy since; without `tuning` always the stream's."""
+    if stream.tuning is None:
+        return stream.policy
+    base = stream.policy.model_dump(mode="json")
+    for event in reversed(state.policy_changes):
+        if event["base"] == base:
+            return SearchPolicy.model_validate(event["new"])
+    return stream.policy
+
+
+def _former(state: LifeState, stream: Stream, present: SearchPolicy) -> SearchPolicy | None:
+    """The policy that the present one replaced, if it was adopted rather than given."""
+    base = stream.policy.model_dump(mode="json")
+    for event in reversed(state.policy_changes):
+        if event["base"] == base:
+            former = SearchPolicy.model_validate(event["old"])
+            return former if former != present else None
+    return None
+
+
+def policy_numbers(policy: SearchPolicy) -> dict[str, int]:
+    """The fields that rules of scope `policy` can name: all that are whole numbers."""
+    return {name: value for name, value in policy.model_dump().items() if isinstance(value, int)}
+
+
+def policy_entry(
+    stream: Stream,
+    envelope: ConstraintSet,
+    old: SearchPolicy,
+    proposed: Mapping[str, object],
+    *,
+    previous: str,
+    evidence: Comparison | None,
+    rolls_back: bool = False,
+) -> Entry:
+    """The event that a proposed change comes to: adopted, rolled back, or refused with the reason.
+
+    Args:
+        stream: its budget is a ceiling.
+        envelope: the set whose policy rules judge.
+        old: the policy in force.
+        proposed: fields of the new one, whatever they are.
+        previous: hash of the event before.
+        evidence: of the confirming rehearsals; without it nothing is adopted.
+        rolls_back: whether the proposal is the policy that was in force before `old`.
+    """
+    record: dict[str, object] = {
+        "base": stream.policy.model_dump(mode="json"),
+        "old": old.model_dump(mode="json"),
+        "new": dict(proposed),
+        "evidence": asdict(evidence) if evidence else None,
+        "certificate": None,
+        "failed": [],
+    }
+    try:
+        new = SearchPolicy.model_validate(proposed)
+    except ValueError as error:
+        first = str(error).splitlines()
+        return "policy.refused", {**record, "reason": f"not a search policy: {' '.join(first[1:3])}"}
+    record["new"] = new.model_dump(mode="json")
+    if new.finalists_per_task > stream.budget.full_trainings:
+        return "policy.refused", {**record, "reason": "finalists_per_task is above the budget's full_trainings"}
+    if not envelope.of_scope("policy"):
+        return "policy.refused", {**record, "reason": f"set {envelope.name!r} has no rules of scope policy"}
+    decision = decide_policy(envelope, policy_numbers(old), policy_numbers(new), previous=previous)
+    record["certificate"] = decision.certificate.to_json()
+    record["failed"] = list(decision.failed)
+    if decision.verdict != "admit":
+        return "policy.refused", {**record, "reason": "; ".join(decision.messages) or decision.verdict}
+    if evidence is None or not (evidence.p < ALPHA and evidence.mean > 0):
+        return "policy.kept", {**record, "reason": "no better in rehearsal"}
+    return ("policy.rolled_back" if rolls_back else "policy.adopted"), {**record, "reason": ""}
+
+
+def tune(
+    state: LifeState,
+    run: RunState,
+    stream: Stream,
+    envelope: ConstraintSet,
+    rehearsal: Rehearsal,
+    *,
+    previous: str,
+) -> list[Entry]:
+    """What is decided about the policy after the latest task of a run: at most one change.
+
+    The best proposal by the choosing rehearsals goes to the gate first; when rules refuse it, that is recorded and the
+    next best that they admit is confirmed on rehearsals of its own.
+    """
+    assert stream.tuning is not None  # noqa: S101 - the caller asked
+    old = policy_in_force(state, stream)
+    place = {"run": run.number, "after_task": len(run.tasks)}
+    if not rehearsal.possible:
+        kept = {"base": stream.policy.model_dump(mode="json"), "old": old.model_dump(mode="json")}
+        blank: dict[str, object] = {"new": kept["old"], "evidence": None, "certificate": None, "failed": []}
+        return [("policy.kept", {**place, **kept, **blank, "reason": "too few trials to rehearse on"})]
+    former = _former(state, stream, old)
+    ranked = _proposals(old, former, stream, rehearsal, seed=seeding.derive(stream.seed, "tuning", *place.values()))
+    entries: list[Entry] = []
+    for new in ranked:
+        decision = decide_policy(envelope, policy_numbers(old), policy_numbers(new), previous=previous)
+        admitted = decision.verdict == "admit" and new.finalists_per_task <= stream.budget.full_trainings
+        if not admitted and entries:
+            continue
+        numbers = range(_CHOOSING, _CHOOSING + stream.tuning.rehearsals)
+        evidence = compare(rehearsal, new, old, numbers) if admitted else None
+        kind, payload = policy_entry(
+            stream,
+            envelope,
+            old,
+            new.model_dump(mode="json"),
+            previous=previous,
+            evidence=evidence,
+            rolls_back=new == former,
+        )
+        entries.append((kind, {**place, **payload}))
+        if admitted:
+            break
+    return entries or [_nothing(stream, old, place)]
+
+
+def _nothing(stream: Stream, old: SearchPolicy, place: Mapping[str, object]) -> Entry:
+    dumped = old.model_dump(mode="json")
+    base = stream.policy.model_dump(mode="json")
+    record: dict[str, object] = {
+        "base": base,
+        "old": dumped,
+        "new": dumped,
+        "evidence": None,
+        "certificate": None,
+        "failed": [],
+    }
+    return "policy.kept", {**place, **record, "reason": "no proposal did better"}
+
+
+def _proposals(
+    old: SearchPolicy, former: SearchPolicy | None, stream: Stream, rehearsal: Rehearsal, *, seed: int
+) -> list[SearchPolicy]:
+    """Distinct policies other than the present one that gained in the choosing rehearsals, best first."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    assert stream.tuning is not None  # noqa: S101 - the caller asked
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed % 2**32))
+    gains: dict[str, tuple[float, SearchPolicy]] = {}
+
+    def gain(policy: SearchPolicy) -> float:
+        found = compare(rehearsal, policy, old, range(_CHOOSING)).mean
+        gains[policy.model_dump_json()] = (found, policy)
+        return found
+
+    def objective(trial: optuna.Trial) -> float:
+        population = trial.suggest_int("population", max(2, -(-old.population // 2)), 2 * old.population, log=True)
+        return gain(
+            old.model_copy(
+                update={
+                    "strategy": trial.suggest_categorical("strategy", _STRATEGIES),
+                    "population": population,
+                    "sample": max(1, round(population * trial.suggest_float("sample_share", 0.1, 1.0))),
+                    "crossover_percent": trial.suggest_int("crossover_percent", 0, 100, step=25),
+                }
+            )
+        )
+
+    if former is not None:
+        gain(former)
+    study.optimize(objective, n_trials=stream.tuning.proposals)
+    better = sorted(gains.values(), key=lambda pair: -pair[0])
+    return [policy for found, policy in better if found > 0 and policy != old]

@@ -1,0 +1,163 @@
+"""Self-tuning: what may change the search policy, what may not, and that a life records and resumes it."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.home import Home
+from agent.ledger import Ledger
+from agent.life import replay
+from agent.policy import SearchPolicy
+from agent.rehearsal import Comparison, Rehearsal, compare
+from agent.stream import Stream
+from agent.tuning import ALPHA, policy_entry
+from agent.verify import verify
+from constraints import load_set
+from selfnas.architecture import Macro
+from selfnas.benchmarking import search_table
+from selfnas.domain import SpaceDomain
+from selfnas.strategies import make_strategy
+from selfnas.strategies.transfer import PastTask
+from selfnas.tabular import synthetic_benchmark
+from tests.agent.conftest import Run
+
+GOOD = Comparison(count=24, mean=0.5, p=0.001)
+OLD = SearchPolicy(strategy="random", population=100, sample=10)
+STREAM = Stream.model_validate(
+    {
+        "stream": "s",
+        "format": 1,
+        "tuning": {},
+        "budget": {"evaluations": 20, "full_trainings": 4},
+        "tasks": [{"name": "a", "source": "table", "dataset": "a"}],
+    }
+)
+
+
+def judged(change: dict[str, object], evidence: Comparison | None = GOOD) -> tuple[str, dict[str, object]]:
+    """The event that a change of some fields comes to under the shipped envelope."""
+    kind, payload = policy_entry(
+        STREAM, load_set("policy"), OLD, {**OLD.model_dump(), **change}, previous="", evidence=evidence
+    )
+    return kind, dict(payload)
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "rule"),
+    [
+        ({"finalists_per_task": 1}, "audits fewer finalists", "audits-kept"),
+        ({"population": 30, "sample": 10}, "more than doubles or halves", "small-steps"),
+        ({"recall_trust_percent": 5}, "too unlike", "wary-recall"),
+        ({"finalists_per_task": 5}, "above the budget", None),
+        ({"audit_suite": "none"}, "not a search policy", None),
+        ({"budget": {"evaluations": 10_000}}, "not a search policy", None),
+        ({"sample": 200}, "not a search policy", None),
+    ],
+)
+def test_a_change_that_oversteps_is_refused_however_good(
+    change: dict[str, object], words: str, rule: str | None
+) -> None:
+    """By the rule's name where a rule forbids it; fields outside a policy and the budget's ceiling are out of reach."""
+    kind, payload = judged(change)
+    assert kind == "policy.refused"
+    assert words in str(payload["reason"])
+    if rule:
+        assert payload["failed"] == [rule]
+
+
+def test_only_evidence_adopts() -> None:
+    """An admitted change without evidence, or with weak evidence, or against it, changes nothing."""
+    assert judged({"strategy": "surrogate"})[0] == "policy.adopted"
+    assert judged({"strategy": "surrogate"}, None)[0] == "policy.kept"
+    assert judged({"strategy": "surrogate"}, Comparison(count=24, mean=0.5, p=ALPHA))[0] == "policy.kept"
+    assert judged({"strategy": "surrogate"}, Comparison(count=24, mean=-0.5, p=0.0))[0] == "policy.kept"
+    assert judged({"finalists_per_task": 1}, None)[0] == "policy.refused"
+
+
+def test_a_set_without_policy_rules_admits_no_change() -> None:
+    """Fails closed."""
+    kind, payload = policy_entry(
+        STREAM, load_set("baseline"), OLD, OLD.model_dump() | {"strategy": "surrogate"}, previous="", evidence=GOOD
+    )
+    assert (kind, payload["reason"]) == ("policy.refused", "set 'baseline' has no rules of scope policy")
+
+
+@pytest.fixture(scope="module")
+def rehearsal() -> Rehearsal:
+    """Two tasks that were searched at random."""
+    table = synthetic_benchmark(tasks=("a", "b"), seed=3)
+    past = []
+    for task in table.tasks:
+        search = search_table(table, task, make_strategy("random"), seed=1)
+        past.append(PastTask(name=task, trials=tuple(next(search) for _ in range(40))))
+    return Rehearsal(past, SpaceDomain(table.space, Macro()), budget=40, seed=7)
+
+
+def test_rehearsal_prefers_what_searches_better_and_repeats_itself(rehearsal: Rehearsal) -> None:
+    """A model beats random draws; a policy against itself gives exactly nothing and is never adopted."""
+    better = compare(rehearsal, SearchPolicy(strategy="surrogate", batch=1), SearchPolicy(strategy="random"), range(12))
+    assert better.mean > 0.1
+    assert better.p < 0.01
+    assert compare(rehearsal, OLD, OLD, range(4)) == Comparison(count=4, mean=0.0, p=1.0)
+
+
+def test_no_better_policies_are_rarely_adopted(rehearsal: Rehearsal) -> None:
+    """Null simulation: random search with another batch size draws as well; about 2 of 40 tests may err."""
+    wide, narrow = SearchPolicy(strategy="random", batch=10), SearchPolicy(strategy="random", batch=5)
+    tests = [compare(rehearsal, wide, narrow, range(8 * k, 8 * k + 8)) for k in range(40)]
+    assert sum(test.p < ALPHA for test in tests) <= 7  # 99.8 % of binomial(40, 0.05) lie below
+    assert np.ptp([test.mean for test in tests]) > 0
+
+
+TUNED = """\
+stream: tuned
+format: 1
+budget: {evaluations: 24, full_trainings: 2}
+policy: {strategy: random, population: 20, sample: 10, batch: 4}
+tuning: {proposals: 4, rehearsals: 8}
+tasks:
+  - {name: one, source: table, dataset: a}
+  - {name: two, source: table, dataset: b}
+"""
+
+
+@pytest.mark.slow
+def test_a_life_tunes_itself_under_the_rules_and_can_be_checked(tmp_path: Path, selfnas: Run) -> None:
+    """From random search it comes to something better; the ledger verifies; a forged adoption does not."""
+    (tmp_path / "tuned.yaml").write_text(TUNED)
+    done = selfnas("run", "tuned.yaml", "--home", "home", "--workers", "1", "--no-mirror")
+    assert done.returncode == 0, done.stderr
+    home = Home(tmp_path / "home")
+    with Ledger(home.ledger, clock=time.time, read_only=True) as ledger:
+        state = replay(ledger)
+        assert verify(ledger, home).problems == []
+    assert state.runs[0].tuned == 2
+    assert state.policy_changes
+    assert mapped(state.policy_changes[0]["new"])["strategy"] != "random"
+    assert "search policy after task" in done.stdout
+    with sqlite3.connect(tmp_path / "home" / "ledger.db") as db:
+        db.execute("DROP TRIGGER events_are_final")
+        forged = "UPDATE events SET payload = json_set(payload, '$.evidence.p', 0.5) WHERE kind = 'policy.adopted'"
+        db.execute(forged)
+    db.close()
+    with Ledger(home.ledger, clock=time.time, read_only=True) as ledger:
+        problems = verify(ledger, home).problems
+    assert any("the evidence does not speak for it" in problem for problem in problems)
+
+
+def mapped(value: object) -> dict[str, object]:
+    """A recorded object."""
+    assert isinstance(value, dict)
+    return value
+
+
+def test_rules_that_cannot_judge_a_policy_are_named_before_anything_runs(tmp_path: Path, selfnas: Run) -> None:
+    """Exit 2 with the place."""
+    (tmp_path / "tuned.yaml").write_text(TUNED.replace("rehearsals: 8", "rehearsals: 8, envelope: baseline"))
+    done = selfnas("run", "tuned.yaml", "--home", "home", "--workers", "1", "--no-mirror")
+    assert done.returncode == 2
+    assert "tuned.yaml:5:" in done.stderr
+    assert "no rules of scope policy" in done.stderr
