@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from agent.policy import SearchPolicy
 from agent.state import LifeState, Motif, TaskState
@@ -49,27 +50,27 @@ def recall(
     costs one evaluation rather than all of them.
     With `reviewed_only` what no person let in gives nothing. Tasks below `policy.recall_trust_percent` give nothing.
     """
-    by_task: dict[str, list[Recollection]] = {}
+    likeness: dict[str, float] = {}  # of a description; tasks are far fewer than motifs
+    by_task: dict[str, list[Motif]] = {}
     for motif in library:
-        if reviewed_only and not motif.review:
+        if (reviewed_only and not motif.review) or motif.architecture.partition("/")[0] != space:
             continue
-        likeness = max(0.0, 1.0 - distance(description, TaskDescription.from_json(motif.description)))
-        remembered = parse_architecture(motif.architecture)
-        if remembered.space == space and 100 * likeness >= policy.recall_trust_percent:
-            adapted = replace(remembered, macro=macro)
-            found = Recollection(architecture=adapted, motif=motif, likeness=likeness)
-            by_task.setdefault(motif.task_digest, []).append(found)
-    groups = [sorted(group, key=lambda found: (-found.motif.validation, found.motif.seq)) for group in by_task.values()]
-    groups.sort(key=lambda group: (-group[0].likeness, group[0].motif.seq))
-    known = sorted(by_task.get(task_digest, []), key=lambda found: (-found.motif.validation, found.motif.seq))
+        text = motif.description
+        if text not in likeness:
+            likeness[text] = max(0.0, 1.0 - distance(description, TaskDescription.from_json(text)))
+        if 100 * likeness[text] >= policy.recall_trust_percent:
+            by_task.setdefault(motif.task_digest, []).append(motif)
+    groups = [sorted(group, key=lambda motif: (-motif.validation, motif.seq)) for group in by_task.values()]
+    groups.sort(key=lambda group: (-likeness[group[0].description], group[0].seq))
+    known = sorted(by_task.get(task_digest, []), key=lambda motif: (-motif.validation, motif.seq))
+    in_turn = (group[rank] for rank in range(max(map(len, groups), default=0)) for group in groups if rank < len(group))
     chosen: dict[str, Recollection] = {}
-    for found in known:
-        if len(chosen) < policy.recall:
-            chosen.setdefault(found.architecture.digest, found)
-    for rank in range(max(map(len, groups), default=0)):
-        for group in groups:
-            if rank < len(group) and len(chosen) < policy.recall:
-                chosen.setdefault(group[rank].architecture.digest, group[rank])
+    for motif in chain(known, in_turn):
+        if len(chosen) == policy.recall:
+            break
+        adapted = replace(parse_architecture(motif.architecture), macro=macro)
+        found = Recollection(architecture=adapted, motif=motif, likeness=likeness[motif.description])
+        chosen.setdefault(adapted.digest, found)
     return tuple(chosen.values())
 
 

@@ -9,8 +9,8 @@ from agent.memory import recall
 from agent.policy import SearchPolicy
 from agent.state import Motif
 from selfnas.architecture import Macro, TaskShape
-from selfnas.probes import FEATURES, TaskDescription
-from selfnas.space import SPACES
+from selfnas.probes import FEATURES, TaskDescription, distance
+from selfnas.space import SPACES, parse_architecture
 
 MACRO = Macro(8, 1, 16)
 SHAPE = TaskShape(channels=1, size=(8, 8), classes=10)
@@ -118,3 +118,42 @@ def test_what_no_person_let_in_gives_nothing_where_review_is_asked_for(
         reviewed_only=True,
     )
     assert [recollection.motif for recollection in found] == [library[1]]
+
+
+def plain(
+    library: list[Motif], description: TaskDescription, count: int, *, task_digest: str
+) -> list[tuple[int, float]]:
+    """The same choice, every motif parsed and compared on its own."""
+    by_task: dict[str, list[tuple[float, int, float, str]]] = {}
+    for found in library:
+        likeness = max(0.0, 1.0 - distance(description, TaskDescription.from_json(found.description)))
+        digest = replace(parse_architecture(found.architecture), macro=MACRO).digest
+        if 100 * likeness >= SearchPolicy().recall_trust_percent:
+            by_task.setdefault(found.task_digest, []).append((-found.validation, found.seq, likeness, digest))
+    groups = sorted((sorted(group) for group in by_task.values()), key=lambda group: (-group[0][2], group[0][1]))
+    known = sorted(by_task.get(task_digest, []))
+    deepest = max(map(len, groups), default=0)
+    turns = [*known, *(group[rank] for rank in range(deepest) for group in groups if rank < len(group))]
+    chosen: dict[str, tuple[int, float]] = {}
+    for _, seq, likeness, digest in turns:
+        if len(chosen) < count:
+            chosen.setdefault(digest, (seq, likeness))
+    return list(chosen.values())
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_late_parsing_changes_nothing(descriptions: dict[str, TaskDescription], seed: int) -> None:
+    """Random libraries with ties and repeated networks give what the plain version gives."""
+    rng = np.random.default_rng(seed)
+    names = [*descriptions]
+    library = []
+    for seq in range(60):
+        name = names[rng.integers(len(names))]
+        made = motif(int(rng.integers(15)), f"{name}{rng.integers(3)}", descriptions[name], rng.integers(5) / 5)
+        library.append(replace(made, seq=seq))
+    policy = SearchPolicy(recall=int(rng.integers(1, 9)))
+    asked, digest = descriptions["digits"], str(rng.choice(["digits0", "unknown"]))
+    found = recall(library, asked, policy, task_digest=digest, space="nb201", macro=MACRO)
+    assert [(each.motif.seq, each.likeness) for each in found] == plain(
+        library, asked, policy.recall, task_digest=digest
+    )
