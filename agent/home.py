@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from selfnas.errors import InputError
@@ -52,7 +53,7 @@ def hold(root: Path) -> Iterator[Home]:
     The lock belongs to the process, so that it ends with it, however it ends.
 
     Raises:
-        InputError: not a directory, not writable, or another agent holds it (named by its process id).
+        InputError: not a directory, not writable, or another agent holds it (named by process id and start).
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -65,10 +66,11 @@ def hold(root: Path) -> Iterator[Home]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = os.pread(handle, 32, 0).decode(errors="replace").strip()
+            holder = os.pread(handle, 64, 0).decode(errors="replace").strip()
             raise InputError(f"--home {root}: another agent lives here (process {holder or 'unknown'})") from error
         os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        since = datetime.now(tz=UTC).strftime("%Y-%m-%d %H:%M UTC")
+        os.pwrite(handle, f"{os.getpid()}, since {since}".encode(), 0)
         yield Home(root)
     finally:
         os.close(handle)
