@@ -15,14 +15,13 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.home import Home
 from agent.restore import restore_network
-from agent.reviews import finalists
+from agent.standing import fit, note, write_standing
 from agent.state import Finalist, LifeState, RunState, TaskState, items, mapping, number, task_shape
 from agent.summary import TaskSummary, summarise
 
@@ -32,29 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["Mirror", "tracking_uri"]
 
 _log = logging.getLogger(__name__)
-_TAG_LIMIT = 5000  # MLflow cuts longer tags with only a warning
-_FINALIST = "tags.kind%20%3D%20%27finalist%27"
-_NOTE = """\
-### {stream}: one agent's life through a stream of tasks
-
-Each run is a task; open the **+** beside it for its finalists, whose names begin with the verdict.
-
-* finalists \
-[awaiting review](#/experiments/{id}/runs?searchFilter={finalist}%20and%20tags.review%20%3D%20%27awaiting%27) \
-· [decided by a person](#/experiments/{id}/runs?searchFilter={finalist}%20and%20tags.review%20!%3D%20%27awaiting%27): \
-`selfnas review list|approve|overrule` decides.
-* finalists [admitted](#/experiments/{id}/runs?searchFilter={finalist}%20and%20tags.verdict%20%3D%20%27admitted%27) or \
-[refused by an audit](#/experiments/{id}/runs?searchFilter={finalist}%20and%20tags.audit_decision%20!%3D%20%27admit%27)\
- · [tasks only](#/experiments/{id}/runs?searchFilter=tags.kind%20%3D%20%27task%27)
-* [quarantined](#/experiments/{id}/runs?searchFilter={finalist}%20and%20tags.quarantined%20!%3D%20%27no%27): \
-admitted once, forbidden by the constraint set in force now.
-* Tags to search by: `verdict` (as it stands), `audit_decision`, `review`, \
-`failed_rules`, `failed_audits`, `task`, `digest`; columns for them: **Columns**.
-* A finalist's artifacts: `certificate.json` (which rules held, checked by which engines), `audit-card.md` (verdict \
-first), `attributions.png`, `confusion.png`, `cell.png`. A task's artifacts: `search.png`, `rejections.md`.
-* MLflow is a mirror. `selfnas verify --home <home>` re-checks the ledger it was made from: the chain of hashes, every \
-certificate, every verdict.
-"""
 
 
 def tracking_uri() -> str:
@@ -71,7 +47,6 @@ class _Context:
     task: TaskState
     suite: Suite
     key: str
-    times: Mapping[int, float]
 
 
 class Mirror:
@@ -100,7 +75,9 @@ class Mirror:
             suite: in force.
             key: names this task of this life, the same whenever it is mirrored.
         """
-        context = _Context(home, run, task, suite, key, {})
+        # As audits and gate left it; `write_standing` adds what people decided, so that a rebuilt mirror is equal.
+        undecided = replace(task, finalists=[replace(finalist, reviews=[]) for finalist in task.finalists])
+        context = _Context(home, run, undecided, suite, key)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -136,58 +113,11 @@ class Mirror:
             times: Unix seconds of each event.
         """
         try:
-            for run, task, finalist in finalists(state):
-                if finalist.reviews:
-                    self._tag_review(keys[run.number, task.name], finalist, times)
-            for motif, reason in state.quarantined.values():
-                failed = ", ".join(str(rule) for rule in items(reason["failed"])) or "not decided"
-                self._tag(keys[motif.run, motif.task], motif.digest, failed)
-            for motif in state.library:
-                self._tag(keys[motif.run, motif.task], motif.digest, "no")
+            write_standing(self._client, state, keys=keys, times=times)
         except Exception as error:  # noqa: BLE001 - a mirror that is down or broken must not stop a life
-            _log.warning("MLflow tags of quarantined motifs failed (made again by `selfnas mirror`): %s", error)
+            _log.warning("MLflow tags of decisions and quarantine failed (made again by `selfnas mirror`): %s", error)
             return False
         return True
-
-    def _tag_review(self, key: str, finalist: Finalist, times: Mapping[int, float]) -> None:
-        lines = []
-        for review in finalist.reviews:
-            said, moment = review.payload, datetime.fromtimestamp(times[review.seq], UTC)
-            lines.append(
-                f"* {moment:%Y-%m-%d %H:%M} UTC, {said['author']}: **{said['decision']}**, stands {said['standing']}. "
-                f"{said['reason']}"
-            )
-        last = finalist.reviews[-1].payload
-        done = "approved" if last["decision"] == "approve" else "overruled"
-        tags = {
-            "verdict": finalist.standing,
-            "review": done,
-            "reviewer": str(last["author"]),
-            "review_reason": str(last["reason"]) or "none",
-            "mlflow.note.content": "Decided by people:\n\n" + "\n".join(lines),
-        }
-        for run in self._found(key, finalist.digest):
-            for name, value in _fit(tags).items():
-                if run.data.tags.get(name) != value:
-                    self._client.set_tag(run.info.run_id, name, value)
-            self._client.update_run(run.info.run_id, name=f"{finalist.standing} ({done}) · {finalist.digest[:12]}")
-            if finalist.standing == "refused":
-                for made in self._client.search_model_versions(f"run_id = '{run.info.run_id}'"):
-                    model = self._client.get_registered_model(made.name)
-                    if model.aliases.get("admitted") == str(made.version):
-                        self._client.delete_registered_model_alias(made.name, "admitted")
-                    self._client.set_model_version_tag(made.name, made.version, "revoked", "yes")
-
-    def _found(self, key: str, digest: str) -> list[Any]:
-        experiments = [str(found.experiment_id) for found in self._client.search_experiments()]
-        return list(self._client.search_runs(experiments, f"tags.task_key = '{key}' and tags.digest = '{digest}'"))
-
-    def _tag(self, key: str, digest: str, quarantined: str) -> None:
-        for run in self._found(key, digest):
-            if run.data.tags.get("quarantined", "no") != quarantined:
-                self._client.set_tag(run.info.run_id, "quarantined", quarantined)
-                if quarantined != "no":
-                    self._client.set_tag(run.info.run_id, "failed_rules", quarantined)
 
     def _write(self, context: _Context) -> None:
         stream = mapping(context.run.started["stream"])
@@ -202,7 +132,10 @@ class Mirror:
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
         if found is not None:
-            return str(found.experiment_id)
+            made = str(found.experiment_id)
+            if found.tags.get("mlflow.note.content") != note(name, made):
+                self._client.set_experiment_tag(made, "mlflow.note.content", note(name, made))
+            return made
         location = None
         if self._uri.startswith("sqlite:///"):
             # Beside the database, so that store and artifacts move together.
@@ -210,9 +143,7 @@ class Mirror:
             location = folder.as_uri()
         made = str(self._client.create_experiment(name, artifact_location=location))
         self._client.set_experiment_tag(made, "mlflow.experimentKind", "custom_model_development")
-        self._client.set_experiment_tag(
-            made, "mlflow.note.content", _NOTE.format(stream=name, id=made, finalist=_FINALIST)
-        )
+        self._client.set_experiment_tag(made, "mlflow.note.content", note(name, made))
         return made
 
     def _mirrored(self, experiment: str, key: str) -> bool:
@@ -241,7 +172,7 @@ class Mirror:
             "audit_suite": context.suite.name,
         }
         run = self._client.create_run(
-            experiment, tags=_fit(tags), run_name=f"{task.name} · {_outcome(summary)} · run {context.run.number}"
+            experiment, tags=fit(tags), run_name=f"{task.name} · {_outcome(summary)} · run {context.run.number}"
         ).info.run_id
         metrics = {
             "evaluations": summary.evaluations,
@@ -299,7 +230,7 @@ class Mirror:
             "weights_sha256": str(finalist.trained["weights_sha256"]),
         }
         run = self._client.create_run(
-            experiment, tags=_fit(tags), run_name=f"{finalist.outcome} · {task.name} · {finalist.digest[:12]}"
+            experiment, tags=fit(tags), run_name=f"{finalist.outcome} · {task.name} · {finalist.digest[:12]}"
         )
         run_id = run.info.run_id
         count = number(finalist.trained["test_count"])
@@ -407,10 +338,6 @@ def _outcome(summary: TaskSummary) -> str:
     if summary.test is None:
         return f"nothing admitted of {summary.full_trainings}"
     return f"{summary.admitted}/{summary.full_trainings} admitted · test {100 * summary.test.estimate:.1f} %"
-
-
-def _fit(tags: Mapping[str, str]) -> dict[str, str]:
-    return {key: value if len(value) <= _TAG_LIMIT else value[: _TAG_LIMIT - 1] + "…" for key, value in tags.items()}
 
 
 def _rejections(task: TaskState) -> Iterator[str]:

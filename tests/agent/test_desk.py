@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.agent.conftest import TINY
 pytestmark = pytest.mark.slow
 
 STREAM = TINY[: TINY.index("  - {name: again")].replace("evaluations: 4", "evaluations: 2")
+STREAM_NAME = "tiny"
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -93,3 +95,59 @@ def test_a_run_tells_the_share_of_audits(place: Path) -> None:
     assert shares["training"] > 0
     assert shares["audits"] > 0
     assert abs(sum(shares.values()) - 100) < 0.2
+
+
+def records(place: Path) -> dict[str, Any]:
+    """Everything a reviewer sees in MLflow, without the numbers that MLflow itself hands out."""
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{place}/mlflow.db", registry_uri=f"sqlite:///{place}/mlflow.db")
+    experiment = client.get_experiment_by_name(STREAM_NAME)
+    assert experiment is not None
+    found: dict[str, Any] = {"note": experiment.tags["mlflow.note.content"]}
+    for run in client.search_runs([experiment.experiment_id]):
+        tags = {
+            name: value
+            for name, value in run.data.tags.items()
+            if not name.startswith("mlflow.") or name.endswith("note.content")
+        }
+        files = sorted(item.path for item in client.list_artifacts(run.info.run_id))
+        versions = [
+            (made.name, made.tags, client.get_registered_model(made.name).aliases.get("admitted") == str(made.version))
+            for made in client.search_model_versions(f"run_id = '{run.info.run_id}'")
+        ]
+        record = {
+            "name": run.info.run_name, "tags": tags, "metrics": run.data.metrics, "files": files, "versions": versions,
+        }  # fmt: skip
+        found[f"{tags['task']} {tags.get('digest', '')}"] = record
+    return found
+
+
+def test_decisions_reach_mlflow_and_survive_a_rebuild(place: Path) -> None:
+    """Rows and alias say what stands after each decision; a rebuilt mirror holds the same records."""
+    run = command(place)
+    finalist = state(place).runs[0].tasks[0].finalists[0]
+    count = len(state(place).runs[0].tasks[0].finalists)
+    undecided, first = records(place), state(place).runs[0].tasks[0].name
+    own = f"{first} {finalist.digest}"
+    assert undecided[own]["tags"]["review"] == "awaiting"
+    was_best = bool(undecided[own]["versions"])
+    inside = sum(each.standing == "admitted" for each in state(place).runs[0].tasks[0].finalists)
+    for flips in (1, 2):
+        done = run(
+            "review", "overrule", finalist.digest, "--task", first, "--author", "Ann", "--reason", f"reason {flips}"
+        )
+        assert done.returncode == 0, done.stderr
+        now = state(place).runs[0].tasks[0].finalists[0]
+        assert (now.standing == finalist.outcome) == (flips == 2)
+        shown = records(place)
+        tags = shown[own]["tags"]
+        assert (tags["verdict"], tags["review"], tags["reviewer"]) == (now.standing, "overruled", "Ann")
+        assert f"reason {flips}" in tags["mlflow.note.content"]
+        step = 0 if flips == 2 else 1 if finalist.outcome == "refused" else -1
+        assert f" {inside + step}/{count} admitted, after review" in shown[f"{first} "]["name"]
+        assert shown[f"{first} "]["tags"]["verdict"] == ("admitted" if inside + step else "nothing admitted")
+        if was_best:
+            assert [alias for _, _, alias in shown[own]["versions"]] == [flips == 2]
+        assert run("mirror", "--rebuild").returncode == 0
+        assert records(place) == shown

@@ -1,0 +1,156 @@
+"""How finalists and tasks stand now, written into MLflow records that were made before people decided.
+
+A task's records tell what audits and gate left; this brings them up to date, however often it is called. Takes an
+MLflow client and imports nothing of MLflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from agent.reviews import finalists
+from agent.state import Finalist, LifeState, RunState, TaskState, items, number
+
+__all__ = ["fit", "note", "write_standing"]
+
+_TAG_LIMIT = 5000  # MLflow cuts longer tags with only a warning
+_NOTE = """\
+### {stream}: one agent's life through a stream of tasks
+
+Each run is a task; open the **+** beside it for its finalists, whose names begin with the verdict.
+
+* finalists [awaiting review]({awaiting}) · [decided by a person]({decided}): \
+`selfnas review list|approve|overrule` decides.
+* finalists [admitted]({admitted}) or [refused by an audit]({refused}) · [tasks only]({tasks})
+* [quarantined]({quarantined}): admitted once, forbidden by the constraint set in force now.
+* Tags to search by: `verdict` (as it stands), `audit_decision`, `review`, \
+`failed_rules`, `failed_audits`, `task`, `digest`; columns for them: **Columns**.
+* A finalist's artifacts: `certificate.json` (which rules held, checked by which engines), `audit-card.md` (verdict \
+first), `attributions.png`, `confusion.png`, `cell.png`. A task's artifacts: `search.png`, `rejections.md`.
+* MLflow is a mirror. `selfnas verify --home <home>` re-checks the ledger it was made from: the chain of hashes, every \
+certificate, every verdict.
+"""
+
+# Under a sort key other than the date MLflow lists what matches; otherwise it folds children under their parents.
+_VIEWS = {
+    "awaiting": ("tags.kind = 'finalist' and tags.review = 'awaiting'", "verdict"),
+    "decided": ("tags.kind = 'finalist' and tags.review != 'awaiting'", "verdict"),
+    "admitted": ("tags.kind = 'finalist' and tags.verdict = 'admitted'", "task"),
+    "refused": ("tags.kind = 'finalist' and tags.audit_decision != 'admit'", "task"),
+    "quarantined": ("tags.kind = 'finalist' and tags.quarantined != 'no'", "task"),
+    "tasks": ("tags.kind = 'task'", "run"),
+}
+
+
+def note(stream: str, experiment: str) -> str:
+    """The experiment's page in Markdown: where to start, with a link for each filtered view."""
+    views = {}
+    for name, (query, by) in _VIEWS.items():
+        order = quote(f"tags.`{by}`")
+        views[name] = f"#/experiments/{experiment}/runs?searchFilter={quote(query)}&orderByKey={order}&orderByAsc=true"
+    return _NOTE.format(stream=stream, **views)
+
+
+def fit(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags no longer than MLflow keeps."""
+    return {key: value if len(value) <= _TAG_LIMIT else value[: _TAG_LIMIT - 1] + "…" for key, value in tags.items()}
+
+
+def write_standing(
+    client: Any, state: LifeState, *, keys: Mapping[tuple[int, str], str], times: Mapping[int, float]
+) -> None:
+    """Tag finalists and tasks with how they stand: decided by whom, quarantined or not.
+
+    Args:
+        client: an `MlflowClient`; whatever it raises is the caller's.
+        state: of the life.
+        keys: the key of each task that was mirrored, by run number and task name.
+        times: Unix seconds of each event.
+    """
+    decided: dict[tuple[int, str], tuple[RunState, TaskState]] = {}
+    for run, task, finalist in finalists(state):
+        if finalist.reviews:
+            decided[run.number, task.name] = run, task
+            _finalist(client, keys[run.number, task.name], finalist, times)
+    for where, (run, task) in decided.items():
+        _task(client, keys[where], run, task)
+    for motif, reason in state.quarantined.values():
+        failed = ", ".join(str(rule) for rule in items(reason["failed"])) or "not decided"
+        _quarantine(client, keys[motif.run, motif.task], motif.digest, failed)
+    for motif in state.library:
+        _quarantine(client, keys[motif.run, motif.task], motif.digest, "no")
+
+
+def _finalist(client: Any, key: str, finalist: Finalist, times: Mapping[int, float]) -> None:
+    lines = []
+    for review in finalist.reviews:
+        said, moment = review.payload, datetime.fromtimestamp(times[review.seq], UTC)
+        lines.append(
+            f"* {moment:%Y-%m-%d %H:%M} UTC, {said['author']}: **{said['decision']}**, stands {said['standing']}. "
+            f"{said['reason']}"
+        )
+    last = finalist.reviews[-1].payload
+    done = "approved" if last["decision"] == "approve" else "overruled"
+    tags = {
+        "verdict": finalist.standing,
+        "review": done,
+        "reviewer": str(last["author"]),
+        "review_reason": str(last["reason"]) or "none",
+        "mlflow.note.content": "Decided by people:\n\n" + "\n".join(lines),
+    }
+    for run in _found(client, f"tags.task_key = '{key}' and tags.digest = '{finalist.digest}'"):
+        name = f"{finalist.standing} ({done}) · {finalist.digest[:12]}"
+        _update(client, run, tags, name)
+        for made in client.search_model_versions(f"run_id = '{run.info.run_id}'"):
+            _version(client, made, standing=finalist.standing)
+
+
+def _version(client: Any, made: Any, *, standing: str) -> None:
+    """A revoked winner loses its alias; one that was restored gets it back."""
+    aliases = client.get_registered_model(made.name).aliases
+    if standing == "refused":
+        if aliases.get("admitted") == str(made.version):
+            client.delete_registered_model_alias(made.name, "admitted")
+        client.set_model_version_tag(made.name, made.version, "revoked", "yes")
+    elif "revoked" in made.tags:
+        client.delete_model_version_tag(made.name, made.version, "revoked")
+        if "admitted" not in aliases:
+            client.set_registered_model_alias(made.name, "admitted", made.version)
+
+
+def _task(client: Any, key: str, run: RunState, task: TaskState) -> None:
+    """The row of a task says what stands, not what the audits alone had left."""
+    standing = [finalist for finalist in task.finalists if finalist.standing == "admitted"]
+    best = max(standing, key=lambda finalist: number(finalist.trained["validation"]), default=None)
+    tags = {
+        "verdict": "admitted" if standing else "nothing admitted",
+        "winner": best.architecture if best else "",
+        "decided_by_people": str(sum(bool(finalist.reviews) for finalist in task.finalists)),
+    }
+    name = f"{task.name} · {len(standing)}/{len(task.finalists)} admitted, after review · run {run.number}"
+    for found in _found(client, f"tags.key = '{key}'"):
+        _update(client, found, tags, name)
+
+
+def _quarantine(client: Any, key: str, digest: str, quarantined: str) -> None:
+    for run in _found(client, f"tags.task_key = '{key}' and tags.digest = '{digest}'"):
+        if run.data.tags.get("quarantined", "no") != quarantined:
+            client.set_tag(run.info.run_id, "quarantined", quarantined)
+            if quarantined != "no":
+                client.set_tag(run.info.run_id, "failed_rules", quarantined)
+
+
+def _update(client: Any, run: Any, tags: Mapping[str, str], name: str) -> None:
+    for tag, value in fit(tags).items():
+        if run.data.tags.get(tag) != value:
+            client.set_tag(run.info.run_id, tag, value)
+    if run.info.run_name != name:
+        client.update_run(run.info.run_id, name=name)
+
+
+def _found(client: Any, query: str) -> list[Any]:
+    experiments = [str(found.experiment_id) for found in client.search_experiments()]
+    return list(client.search_runs(experiments, query))
