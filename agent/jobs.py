@@ -9,11 +9,22 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from agent.stream import FidelitySection, TrainingSection
+from agent.stream import FidelitySection, MacroSection, TrainingSection
 from selfnas.documents import StrictModel
 from selfnas.tasks import TaskSpec
 
-__all__ = ["FullAnswer", "FullJob", "Job", "LowAnswer", "LowJob", "ProxyAnswer", "ProxyJob", "job_from_json"]
+__all__ = [
+    "FullAnswer",
+    "FullJob",
+    "Job",
+    "LowAnswer",
+    "LowJob",
+    "ProxyAnswer",
+    "ProxyJob",
+    "SupernetAnswer",
+    "SupernetJob",
+    "job_from_json",
+]
 
 
 class _OnTask(StrictModel):
@@ -23,25 +34,44 @@ class _OnTask(StrictModel):
         task: as the stream states it.
         base: directory that the task's relative path starts from.
         device: a torch device.
-        architecture: one-line form.
         seed: decides everything random in the job.
     """
 
     task: TaskSpec
     base: str
     device: str
-    architecture: str
     seed: int
 
 
-class ProxyJob(_OnTask):
+class _OfArchitecture(_OnTask):
+    """A job on one architecture, in one-line form."""
+
+    architecture: str
+
+
+class SupernetJob(_OnTask):
+    """Search a supernet over a whole space.
+
+    Attributes:
+        space: its name.
+        macro: how cells are stacked.
+        method: how the supernet is searched (`selfnas.differentiable`).
+    """
+
+    kind: Literal["supernet"] = "supernet"
+    space: str
+    macro: MacroSection
+    method: Literal["darts", "darts_second_order", "gdas"]
+
+
+class ProxyJob(_OfArchitecture):
     """Score an architecture without training it."""
 
     kind: Literal["proxy"] = "proxy"
     proxy: str
 
 
-class LowJob(_OnTask):
+class LowJob(_OfArchitecture):
     """Train at low fidelity."""
 
     kind: Literal["low"] = "low"
@@ -49,7 +79,7 @@ class LowJob(_OnTask):
     fidelity: FidelitySection
 
 
-class FullJob(_OnTask):
+class FullJob(_OfArchitecture):
     """Train fully; then, if there is a suite, audit.
 
     Attributes:
@@ -67,7 +97,25 @@ class FullJob(_OnTask):
     pictures: str | None = None
 
 
-Job = ProxyJob | LowJob | FullJob
+Job = SupernetJob | ProxyJob | LowJob | FullJob
+
+
+class SupernetAnswer(StrictModel):
+    """What the search of a supernet gave.
+
+    Attributes:
+        logits: per template `(slots, kinds)`, rounded to six digits; None when the search failed.
+        reason: why it failed.
+        seconds: that the job took; for people, never recorded.
+        epochs: how many were run.
+        collapsed: whether it stopped because skips took over.
+    """
+
+    logits: list[list[list[float]]] | None = None
+    reason: str = ""
+    seconds: float = 0.0
+    epochs: int = 0
+    collapsed: bool = False
 
 
 class _Answer(StrictModel):

@@ -4,6 +4,7 @@ Kinds of events, in the order in which they come:
 
 - `run.started` — one pass over a stream: the stream, the constraint set and the audit suite, whole.
 - `task.started` — the task's description, the guard's digest and count, what was recalled from the library.
+- `supernet.trained` — where the strategy is guided by a supernet: its logits, or why there are none.
 - `certified`, `rejected`, `quarantined` — the gate's decision on one architecture, with its certificate.
 - `filtered` — how many considered architectures each rule kept out before anything was computed, in one round.
 - `evaluated` — one training at low fidelity, or its failure.
@@ -100,6 +101,7 @@ class TaskState:
     index: int
     name: str
     started: Payload
+    supernet: Payload | None = None
     trials: list[Trial] = field(default_factory=list)
     evaluations: list[Payload] = field(default_factory=list)
     certificates: dict[str, str] = field(default_factory=dict)  # by spelled architecture
@@ -216,6 +218,8 @@ class LifeState:
             task.certificates[str(payload["architecture"])] = str(payload["certificate"])
         elif event.kind in ("rejected", "quarantined"):
             task.rejected.append(payload)
+        elif event.kind == "supernet.trained":
+            task.supernet = payload
         elif event.kind == "filtered":
             task.rounds += 1
             task.exhausted = bool(payload["exhausted"])

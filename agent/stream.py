@@ -118,6 +118,7 @@ def read_stream(path: Path, *, overrides: Sequence[str] = ()) -> StreamFile:
         InputError: with every problem found and its place.
     """
     from selfnas.strategies import STRATEGIES
+    from selfnas.strategies.guided import GUIDED
 
     document = read_document(path, Stream, overrides=overrides)
     stream = document.value
@@ -126,8 +127,12 @@ def read_stream(path: Path, *, overrides: Sequence[str] = ()) -> StreamFile:
         message = f"unknown space {stream.space!r}{suggestion(stream.space, sorted(SPACES))}"
         problems.append(document.problem(("space",), message))
     strategy = stream.policy.strategy
-    if strategy not in STRATEGIES:
-        message = f"unknown strategy {strategy!r}{suggestion(strategy, sorted(STRATEGIES))}"
+    if strategy not in STRATEGIES and strategy not in GUIDED:
+        message = f"unknown strategy {strategy!r}{suggestion(strategy, sorted([*STRATEGIES, *GUIDED]))}"
+        problems.append(document.problem(("policy", "strategy"), message))
+    tables = [task.name for task in stream.tasks if task.source == "table"]
+    if strategy in GUIDED and tables:
+        message = f"strategy {strategy!r} trains a supernet on examples, which task {tables[0]!r}, a table, has none of"
         problems.append(document.problem(("policy", "strategy"), message))
     if stream.policy.finalists_per_task > stream.budget.full_trainings:
         message = (

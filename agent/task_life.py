@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from agent.gate import admission, gate_entry
-from agent.jobs import FullAnswer, FullJob, Job, LowAnswer, LowJob, ProxyAnswer, ProxyJob
+from agent.guidance import guided_strategy, supernet_entry, supernet_job
+from agent.jobs import FullAnswer, FullJob, Job, LowAnswer, LowJob, ProxyAnswer, ProxyJob, SupernetAnswer, SupernetJob
 from agent.memory import past_tasks, recall
 from agent.proposals import GuardedDomain
 from agent.state import Finalist, RunState, TaskState, items, mapping, number
@@ -19,7 +20,8 @@ from selfnas.architecture import Architecture
 from selfnas.costs import costs
 from selfnas.reference import residual_network
 from selfnas.space import parse_architecture, space_named
-from selfnas.strategies import make_strategy
+from selfnas.strategies import Strategy, make_strategy
+from selfnas.strategies.guided import GUIDED
 from selfnas.strategies.transfer import PastTask, experienced
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["TaskLife"]
 
 Entry = tuple[str, Mapping[str, object]]
-Answer = TypeVar("Answer", ProxyAnswer, LowAnswer, FullAnswer)
+Answer = TypeVar("Answer", ProxyAnswer, LowAnswer, FullAnswer, SupernetAnswer)
 
 
 class TaskLife:
@@ -58,6 +60,8 @@ class TaskLife:
         budget = self._stream.budget
         steps = budget.evaluations + self._policy.finalists_per_task + 1
         self._life.observer.task_begins(self._task, steps=steps)
+        if self._policy.strategy in GUIDED and self._task.supernet is None:
+            self._life.append([self._supernet()])
         while len(self._task.trials) < budget.evaluations and not self._task.exhausted:
             self._life.append(self._round())
         while chosen := self._next_finalists():
@@ -107,6 +111,17 @@ class TaskLife:
 
     # --- search ---
 
+    def _supernet(self) -> Entry:
+        """Search the supernet once, before the first round; it has no candidate, so progress does not count it."""
+        job = supernet_job(self._stream, self._prepared, base=self._life.prepared.base, device=self._life.device)
+        answer = self._ask([job], SupernetAnswer, failed=SupernetAnswer())[0]
+        return supernet_entry(self._task, self._policy.strategy, answer)
+
+    def _strategy(self) -> Strategy:
+        if self._policy.strategy in GUIDED:
+            return guided_strategy(self._task)
+        return experienced(make_strategy(self._policy.strategy, self._policy.strategy_settings()), self._past)
+
     def _round(self) -> list[Entry]:
         """Propose, certify, choose by proxy, train at low fidelity."""
         task = self._task
@@ -114,7 +129,7 @@ class TaskLife:
         domain = GuardedDomain(self._prepared.guard, space=self._space, macro=self._macro)
         warm = self._recalled_left()
         wanted = min(self._policy.batch, self._stream.budget.evaluations - len(task.trials))
-        strategy = experienced(make_strategy(self._policy.strategy, self._policy.strategy_settings()), self._past)
+        strategy = self._strategy()
         proposed = strategy(task.trials, domain, wanted * self._policy.oversample, rng, warm=warm)
         entries: list[Entry] = []
         certified: list[Architecture] = []
@@ -140,7 +155,7 @@ class TaskLife:
                         "origin": "recalled" if architecture.digest in warm_digests else "searched",
                         "proxy": proxies.get(architecture.digest),
                         "fidelity": "low",
-                        **answer.model_dump(),
+                        **answer.model_dump(exclude={"seconds"}),
                     },
                 )
             )
@@ -330,7 +345,7 @@ class TaskLife:
 
     def _ask(self, jobs: Sequence[Job], kind: type[Answer], *, failed: Answer) -> list[Answer]:
         """Answers in order; a job on which processes died, or that broke, is answered by `failed` with the reason."""
-        trainings = not any(isinstance(job, ProxyJob) for job in jobs)
+        trainings = not any(isinstance(job, (ProxyJob, SupernetJob)) for job in jobs)
 
         def done() -> None:
             if trainings:

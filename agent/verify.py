@@ -105,6 +105,12 @@ class _Checker:
             self._guard = str(payload["guard"])
             self._certified, self._trained, self._verdicts, self._admitted = {}, {}, {}, set()
             self._evaluated = 0
+        elif event.kind == "supernet.trained":
+            self._result.checked["supernets"] += 1
+            if self._tabular:
+                yield "a supernet was trained on a task that is only a table"
+            if (payload["logits"] is None) != bool(payload["reason"]):
+                yield "it must have either logits or a reason for having none"
         elif event.kind in ("motif.quarantined", "motif.restored"):
             yield from self._standing(event)
         elif event.kind in _VERDICT_OF:

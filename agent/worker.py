@@ -13,7 +13,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.jobs import FullAnswer, FullJob, LowAnswer, LowJob, ProxyAnswer, ProxyJob, job_from_json
+from agent.jobs import (
+    FullAnswer,
+    FullJob,
+    LowAnswer,
+    LowJob,
+    ProxyAnswer,
+    ProxyJob,
+    SupernetAnswer,
+    SupernetJob,
+    job_from_json,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,13 +57,23 @@ def run_job(text: str) -> str:
     job = job_from_json(text)
     begun = time.perf_counter()
     try:
-        answer = _proxy(job) if isinstance(job, ProxyJob) else _low(job) if isinstance(job, LowJob) else _full(job)
+        answer = (
+            _supernet(job)
+            if isinstance(job, SupernetJob)
+            else _proxy(job)
+            if isinstance(job, ProxyJob)
+            else _low(job)
+            if isinstance(job, LowJob)
+            else _full(job)
+        )
         timed = answer.model_copy(update={"seconds": time.perf_counter() - begun})
         return str(timed.model_dump_json())
     except Exception as error:
         logging.getLogger(__name__).warning("job failed", exc_info=True)
-        kind = {ProxyJob: ProxyAnswer, LowJob: LowAnswer, FullJob: FullAnswer}[type(job)]
         reason = f"{type(error).__name__}: {error}"[:500]
+        if isinstance(job, SupernetJob):
+            return SupernetAnswer(reason=reason, seconds=time.perf_counter() - begun).model_dump_json()
+        kind = {ProxyJob: ProxyAnswer, LowJob: LowAnswer, FullJob: FullAnswer}[type(job)]
         return str(kind(score=None, reason=reason, seconds=time.perf_counter() - begun).model_dump_json())
 
 
@@ -69,6 +89,21 @@ def _task(spec: str, base: str) -> Task:
     from selfnas.tasks import TaskSpec, load_task
 
     return load_task(TaskSpec.model_validate_json(spec), base=Path(base))
+
+
+def _supernet(job: SupernetJob) -> SupernetAnswer:
+    from selfnas.differentiable import SupernetPlan, search_supernet
+    from selfnas.space import space_named
+    from selfnas.supernet import build_supernet
+    from selfnas.train import Examples
+
+    task = _task(job.task.model_dump_json(exclude_none=True), job.base)
+    supernet = build_supernet(space_named(job.space), job.macro.macro(), task.shape, seed=job.seed).to(job.device)
+    data = Examples.of(task.train.x, task.train.y, device=job.device)
+    found = search_supernet(supernet, data, SupernetPlan(method=job.method), seed=job.seed)
+    return SupernetAnswer(
+        logits=[own.round(6).tolist() for own in found.logits], epochs=found.epochs, collapsed=found.collapsed
+    )
 
 
 def _proxy(job: ProxyJob) -> ProxyAnswer:

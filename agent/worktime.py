@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.jobs import FullAnswer, LowAnswer, ProxyAnswer
+from agent.jobs import FullAnswer, LowAnswer, ProxyAnswer, SupernetAnswer
 
 __all__ = ["WorkTime"]
 
@@ -15,7 +15,7 @@ class WorkTime:
 
     Attributes:
         proxies: scoring architectures without training.
-        training: at both fidelities, with loading the data and testing.
+        training: of supernets and at both fidelities, with loading the data and testing.
         audits: running the suite, and drawing what it saw.
     """
 
@@ -23,7 +23,7 @@ class WorkTime:
     training: float = 0.0
     audits: float = 0.0
 
-    def add(self, answer: ProxyAnswer | LowAnswer | FullAnswer) -> None:
+    def add(self, answer: ProxyAnswer | LowAnswer | FullAnswer | SupernetAnswer) -> None:
         """One finished job; one whose process died took no time that anybody measured."""
         if isinstance(answer, ProxyAnswer):
             self.proxies += answer.seconds

@@ -7,19 +7,25 @@ that is not admitted gives way to the nearest admitted ones; all others are draw
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.architecture import Architecture
-from selfnas.differentiable import Logits, discretise
+from selfnas.differentiable import Logits, Method, discretise
 from selfnas.domain import Domain, Proposals, Repairs, neighbours
 from selfnas.history import Trial
 from selfnas.space import Space, Vector
 
-__all__ = ["Guided", "log_likelihood"]
+__all__ = ["GUIDED", "Guided", "log_likelihood"]
+
+# A table of their own: they need a task's data, so a search of a table cannot have them.
+GUIDED: Mapping[str, Method] = MappingProxyType(
+    {"darts": "darts", "darts_second_order": "darts_second_order", "gdas": "gdas"}
+)
 
 _POOL = 64  # uniform draws for each one wanted, of which the likeliest are taken
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from agent.proposals import GuardedDomain
 from constraints import Guard, load_set
@@ -14,9 +15,9 @@ from selfnas.architecture import Macro, TaskShape
 from selfnas.differentiable import Method, SupernetPlan, discretise, most_skips, search_supernet, skips
 from selfnas.domain import SpaceDomain
 from selfnas.history import Trial
-from selfnas.space import SPACES, Space
+from selfnas.space import SPACES
 from selfnas.strategies.guided import Guided
-from selfnas.supernet import build_supernet
+from selfnas.supernet import Supernet, build_supernet
 from selfnas.train import Examples
 
 MACRO = Macro(channels=4, depth=1, resolution=8)
@@ -67,19 +68,31 @@ def test_one_hot_gates_run_that_architecture_alone() -> None:
     assert used == {"3.2"}  # the fourth edge's third operation
 
 
-def test_a_search_stops_when_skips_take_over() -> None:
-    """Where only skips carry signal they win every edge, and the search ends right after its grace."""
-    template = replace(SPACES["nb201"].templates[0], operations=("skip",))
-    space = Space(name="nb201", templates=(template,))
-    rng = np.random.default_rng(0)
-    y = (np.arange(192) % 3).astype(np.int64)
-    x = (rng.normal(size=(3, 1, 8, 8))[y] + 0.1 * rng.normal(size=(192, 1, 8, 8))).astype(np.float32)
-    plan = SupernetPlan(epochs=12, batch_size=16, architecture_rate=0.1, grace=0.5)
-    found = search_supernet(build_supernet(space, MACRO, IMAGES, seed=0), Examples.of(x, y), plan, seed=0)
-    assert found.collapsed
-    assert 6 < found.epochs < 12
-    assert found.skips[-1] > most_skips(template)
-    assert all(count <= most_skips(template) for count in found.skips[6:-1])
+class _Rewarding(nn.Module):
+    """Stands in for a supernet: right answers grow with the gates of one kind, on every edge."""
+
+    def __init__(self, kind: int) -> None:
+        super().__init__()
+        self.space, self._kind = SPACES["nb201"], kind
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: torch.Tensor, gates: list[torch.Tensor]) -> torch.Tensor:
+        return x[:, :, 0, 0] * self.weight * gates[0][:, self._kind].sum()
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("operation", "collapses"), [("skip", True), ("conv", False)])
+def test_a_search_stops_when_skips_take_over(operation: str, collapses: bool, seed: int) -> None:
+    """Where skips alone help, the search ends in the first epoch after its grace; where another does, it goes on."""
+    template = SPACES["nb201"].templates[0]
+    kind = next(i for i, name in enumerate(template.operations, start=1) if name.startswith(operation))
+    y = (np.arange(64) % 3).astype(np.int64)
+    data = Examples.of(np.eye(3, dtype=np.float32)[y][:, :, None, None], y)
+    plan = SupernetPlan(epochs=8, batch_size=16, grace=0.5)
+    found = search_supernet(cast(Supernet, _Rewarding(kind)), data, plan, seed=seed)
+    assert found.collapsed is collapses
+    assert found.epochs == (5 if collapses else 8)
+    assert found.skips[-1] == (6 if collapses else 0)
 
 
 def test_a_refused_cell_gives_way_to_the_nearest_admitted() -> None:
