@@ -112,7 +112,7 @@ def _version(client: Any, made: Any, *, standing: str) -> None:
     """A revoked winner loses its alias; one that was restored gets it back."""
     aliases = client.get_registered_model(made.name).aliases
     if standing == "refused":
-        if aliases.get("admitted") == str(made.version):
+        if str(aliases.get("admitted")) == str(made.version):
             client.delete_registered_model_alias(made.name, "admitted")
         client.set_model_version_tag(made.name, made.version, "revoked", "yes")
     elif "revoked" in made.tags:

@@ -17,7 +17,11 @@ SLIPS = {
         "evaluations: 0",
         "bad.yaml:4:10: evaluations: Input should be greater than or equal",
     ),
-    "unknown source": ("source: digits, limit: 900}", "source: digitz}", "'digits', 'mnist5k', 'mnist1d' or 'npz'"),
+    "unknown source": (
+        "source: digits, limit: 900}",
+        "source: digitz}",
+        "'digits', 'mnist5k', 'mnist1d', 'npz' or 'table'",
+    ),
     "unknown format": ("format: 1", "format: 9", "bad.yaml:2:1: format: Input should be 1, not 9"),
     "unknown set": ("format: 1", "format: 1\nconstraints: basline", "unknown constraint set 'basline'; did you mean"),
     "missing set file": ("format: 1", "format: 1\nconstraints: my/set.yaml", "cannot be read: no such file"),

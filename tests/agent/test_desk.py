@@ -113,7 +113,11 @@ def records(place: Path) -> dict[str, Any]:
         }
         files = sorted(item.path for item in client.list_artifacts(run.info.run_id))
         versions = [
-            (made.name, made.tags, client.get_registered_model(made.name).aliases.get("admitted") == str(made.version))
+            (
+                made.name,
+                made.tags,
+                str(client.get_registered_model(made.name).aliases.get("admitted")) == str(made.version),
+            )
             for made in client.search_model_versions(f"run_id = '{run.info.run_id}'")
         ]
         record = {
