@@ -163,7 +163,7 @@ def test_problems_are_reported_at_their_place() -> None:
         ({"name": "a", "source": "npz"}, "source npz needs a path"),
         ({"name": "a", "source": "digits", "path": "x.npz"}, "go with source npz"),
         ({"name": "a", "source": "npz", "path": "a\0b"}, "name of an .npz file"),
-        ({"name": "a", "source": "cifar10"}, "'digits', 'mnist5k', 'mnist1d' or 'npz'"),
+        ({"name": "a", "source": "cifar10"}, "'digits', 'mnist5k', 'mnist1d', 'npz' or 'table'"),
         ({"name": "a", "source": "digits", "limit": 0}, "greater than or equal to 8"),
     ],
 )
