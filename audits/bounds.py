@@ -18,7 +18,7 @@ from selfnas.errors import SelfnasError
 __all__ = ["Bounds", "UnboundedOperationError"]
 
 
-class UnboundedOperationError(SelfnasError, NotImplementedError):
+class UnboundedOperationError(SelfnasError):
     """A network applies an operation that has no interval rule."""
 
 

@@ -85,7 +85,7 @@ class Examinee:
 def evaluation_mode(network: nn.Module) -> Iterator[None]:
     """Hold a network in evaluation mode without gradients of its parameters, then put everything back.
 
-    The flags are set directly because the modules of `torch.export` refuse `eval()`.
+    The flags are set directly because the modules of `torch.export` refuse the method that sets them.
     """
     modules = [(module, module.training) for module in network.modules()]
     parameters = [(parameter, parameter.requires_grad) for parameter in network.parameters()]

@@ -10,9 +10,9 @@ import re
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import YAMLError
 
-from selfnas.errors import InputError, Problem, SelfnasError
+from selfnas.documents import load_yaml
+from selfnas.errors import SelfnasError
 
 __all__ = ["format_set"]
 
@@ -38,17 +38,13 @@ def format_set(text: str, *, name: str = "") -> str:
     yaml = YAML(typ="rt", pure=True)
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 118
-    yaml.preserve_quotes = True
-    try:
-        tree = yaml.load(text)
-    except YAMLError as error:
-        raise InputError([Problem(f"not valid YAML: {' '.join(str(error).split())[:200]}", name)]) from error
+    tree = load_yaml(text, name, preserve_quotes=True)
     _tidy(tree)
     stream = io.StringIO()
     yaml.dump(tree, stream)
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
     result = "\n".join(lines).strip("\n") + "\n"
-    if _squeezed(yaml.load(result)) != _squeezed(yaml.load(text)):
+    if _squeezed(load_yaml(result, name)) != _squeezed(load_yaml(text, name)):
         raise SelfnasError("formatting would change what the file says: nothing was done")
     return result
 

@@ -36,7 +36,7 @@ _MAX_BYTES = 2**30  # as stored, and as float32: all of CIFAR-10 fits, a hostile
 _MIN_SIDE = 4  # what `TaskShape` asks for
 # What the standard library raises for damaged archives and headers; numpy tokenises old headers.
 _UNREADABLE = (
-    OSError, ValueError, EOFError, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError, tokenize.TokenError,
+    OSError, ValueError, EOFError, RuntimeError, zlib.error, lzma.LZMAError, tokenize.TokenError,
 )  # fmt: skip
 _KEYS = (("x_train", "y_train", "x_test", "y_test"), ("x", "y"))
 _IMAGE_CHANNELS = (1, 3, 4)

@@ -19,7 +19,7 @@ from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from selfnas.errors import InputError, Problem, suggestion
 
-__all__ = ["Document", "StrictModel", "read_document"]
+__all__ = ["Document", "StrictModel", "load_yaml", "read_document"]
 
 _MAX_BYTES = 250_000  # no file that a person edits comes near; bounds time and memory on hostile input
 _MAX_DEPTH = 32
@@ -79,7 +79,7 @@ def read_document(path: Path, model: type[Model], *, overrides: Sequence[str] = 
 
 def parse_document(text: str, model: type[Model], *, name: str = "", overrides: Sequence[str] = ()) -> Document[Model]:
     """Check YAML text; `name` stands for the file in messages. Raises as `read_document`."""
-    tree = _load(text, name)
+    tree = load_yaml(text, name)
     places: dict[Place, tuple[int, int]] = {}
     plain = _plain(tree, (), places)
     if not isinstance(plain, dict):
@@ -110,7 +110,7 @@ def _override(plain: dict[Any, Any], text: str) -> Place:
             raise InputError(f"--set {text}: {steps[depth - 1]!r} holds a single value, nothing inside it can be set")
         place: Any = step
         if depth == len(steps) - 1:
-            here[place] = _plain(_load(value, f"--set {text}"), (), {})
+            here[place] = _plain(load_yaml(value, f"--set {text}"), (), {})
         else:
             here = here.setdefault(place, {}) if isinstance(here, dict) else here[place]
     return tuple(steps)
@@ -123,9 +123,23 @@ def _blame_override(problem: Problem, place: Place, given: Mapping[Place, str]) 
     return None
 
 
-def _load(text: str, name: str) -> object:
+def load_yaml(text: str, name: str, *, preserve_quotes: bool = False) -> object:
+    """The round-trip tree of a YAML text: maps, lists and scalars with their places and comments.
+
+    The one place where YAML is loaded. Tags are refused before anything is constructed, and the round-trip constructor
+    makes no objects of Python's even for tagged nodes.
+
+    Args:
+        text: what to load.
+        name: stands for the file in messages.
+        preserve_quotes: keep how strings were quoted, for writing them back.
+
+    Raises:
+        InputError: not YAML, a key twice, anchors, aliases or tags, or nested too deeply.
+    """
     yaml = YAML(typ="rt", pure=True)
     yaml.allow_duplicate_keys = False
+    yaml.preserve_quotes = preserve_quotes
     try:
         # Anchors and depth are checked before composing: aliases could multiply, and deep nesting takes quadratic time.
         depth = 0

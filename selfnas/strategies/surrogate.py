@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from selfnas.architecture import Architecture
 from selfnas.domain import Domain, Proposals, encoded, neighbours
@@ -19,9 +20,21 @@ from selfnas.space import Vector
 from selfnas.strategies.gaussian_process import GaussianProcess, expected_improvement, normal_scores
 from selfnas.strategies.path_encoding import cell_features
 
-__all__ = ["Surrogate"]
+__all__ = ["TOP", "Surrogate", "remembered", "untried"]
 
-_TOP = 5  # trials whose neighbours join the candidates
+TOP = 5  # trials whose neighbours join the candidates
+
+
+def remembered(values: NDArray[np.float64], memory: int) -> NDArray[np.intp]:
+    """Indices of the best `memory` of `(n,)` values and of the latest as many, ascending."""
+    best = np.argsort(-values, kind="stable")[:memory]
+    return np.union1d(best, np.arange(max(0, len(values) - memory), len(values)))
+
+
+def untried(rows: Vector, vectors: Vector) -> Vector:
+    """The rows of `(k, slots)` that are not among `(n, slots)` vectors, as they are spelled."""
+    tried = {vector.tobytes() for vector in vectors}
+    return rows[[row.tobytes() not in tried for row in rows]] if len(rows) else rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +70,10 @@ class Surrogate:
         values = np.array([trial.value for trial in trials])
         if batch.missing > 0 and len(trials) >= self.initial and np.isfinite(values).any():
             candidates = self._candidates(values, vectors, domain, rng)
-            kept = self._remembered(values)
+            kept = remembered(values, self.memory)
             self._propose(batch, candidates, vectors[kept], values[kept], domain)
         batch.fill(rng)
         return batch.chosen
-
-    def _remembered(
-        self, values: np.ndarray[tuple[int], np.dtype[np.float64]]
-    ) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-        best = np.argsort(-values, kind="stable")[: self.memory]
-        latest = np.arange(max(0, len(values) - self.memory), len(values))
-        return np.union1d(best, latest)
 
     def _candidates(
         self,
@@ -77,11 +83,10 @@ class Surrogate:
         rng: np.random.Generator,
     ) -> Vector:
         """Admitted architectures in spellings not tried before: uniform draws and the neighbours of the best."""
-        best = np.argsort(-values, kind="stable")[:_TOP]
+        best = np.argsort(-values, kind="stable")[:TOP]
         found = [neighbours(domain, vectors[index]) for index in best if np.isfinite(values[index])]
         rows = np.unique(np.concatenate([*found, domain.draw(rng, self.pool)]), axis=0)
-        tried = {vector.tobytes() for vector in vectors}
-        return rows[[row.tobytes() not in tried for row in rows]] if len(rows) else rows
+        return untried(rows, vectors)
 
     def _propose(
         self,

@@ -26,7 +26,7 @@ from selfnas.space import Space, Vector, space_named
 from selfnas.strategies.gaussian_process import GaussianProcess, distances, expected_improvement, normal_scores
 from selfnas.strategies.path_encoding import cell_features
 from selfnas.strategies.strategy import Strategy
-from selfnas.strategies.surrogate import Surrogate
+from selfnas.strategies.surrogate import TOP, Surrogate, remembered, untried
 
 __all__ = ["PastTask", "Transfer", "experienced"]
 
@@ -38,7 +38,6 @@ _SCALES = (1.0, 2.0, 4.0)  # in multiples of the observations' median distance
 _NOISES = (0.01, 0.1)
 _OFFSET = 1.0  # variance of a constant: the cells tried are not a fair sample of the space
 _REMEMBERED = 200  # trials of a past task that enter its model: half of them the best, half the latest
-_TOP = 5  # trials whose neighbours join the candidates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +61,7 @@ class PastTask:
     def _kept(self) -> tuple[Vector, Matrix]:
         """`(n, slots)` and `(n,)` scores of the trials that enter the model."""
         values = np.array([trial.value for trial in self.trials])
-        half = _REMEMBERED // 2
-        best = np.argsort(-values, kind="stable")[:half]
-        kept = np.union1d(best, np.arange(max(0, len(values) - half), len(values)))
+        kept = remembered(values, _REMEMBERED // 2)
         codes = b"".join(self.trials[index].code for index in kept)
         return np.frombuffer(codes, dtype=np.int8).reshape(len(kept), -1), values[kept]
 
@@ -123,7 +120,7 @@ class Transfer:
                 told = _told(past, domain.space, candidates)
                 self._open(batch, candidates, told, used=len(history))
                 if batch.missing > 0 and len(values) > 1 and np.isfinite(values).any():
-                    kept = _remembered(values, self.memory)
+                    kept = remembered(values, self.memory)
                     _propose(batch, domain.space, past, vectors[kept], values[kept], candidates, told)
         batch.fill(rng)
         return batch.chosen
@@ -137,14 +134,13 @@ class Transfer:
         rng: np.random.Generator,
     ) -> Vector:
         """`(k, slots)` admitted spellings not tried: draws, what won before, and neighbours of the best."""
-        best = [index for index in np.argsort(-values, kind="stable")[:_TOP] if np.isfinite(values[index])]
-        won = np.concatenate([task.best[:_TOP] for task in past])
+        best = [index for index in np.argsort(-values, kind="stable")[:TOP] if np.isfinite(values[index])]
+        won = np.concatenate([task.best[:TOP] for task in past])
         near = [neighbours(domain, vectors[index]) for index in best]
         near += [neighbours(domain, task.best[0]) for task in past]
         found = [won[domain.admits(won)], *near, domain.draw(rng, self.pool)]
         rows = np.unique(np.concatenate(found), axis=0)
-        tried = {vector.tobytes() for vector in vectors}
-        return rows[[row.tobytes() not in tried for row in rows]]
+        return untried(rows, vectors)
 
     def _open(self, batch: Proposals, candidates: Vector, told: Matrix, *, used: int) -> None:
         """The first proposals: what past tasks agree on, then what each of them would choose."""
@@ -166,11 +162,6 @@ def _told(past: tuple[PastTask, ...], space: Space, vectors: Vector) -> Matrix:
     """`(n, tasks)` what each past task's model expects, in its own normal scores."""
     points = cell_features(space, vectors)
     return np.stack([task.model.predict(points)[0] for task in past], axis=1)
-
-
-def _remembered(values: Matrix, memory: int) -> NDArray[np.intp]:
-    best = np.argsort(-values, kind="stable")[:memory]
-    return np.union1d(best, np.arange(max(0, len(values) - memory), len(values)))
 
 
 def _propose(
