@@ -15,7 +15,7 @@ from selfnas.strategies.transfer import PastTask
 
 __all__ = ["Recollection", "past_tasks", "recall"]
 
-_TASKS = 30  # the latest so many tasks are modelled; a model costs milliseconds for each proposal
+_TASKS = 30  # the latest so many tasks are modelled, which bounds the cost of a proposal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,6 +134,9 @@ def read_stream(path: Path, *, overrides: Sequence[str] = ()) -> StreamFile:
     if strategy in GUIDED and tables:
         message = f"strategy {strategy!r} trains a supernet on examples, which task {tables[0]!r}, a table, has none of"
         problems.append(document.problem(("policy", "strategy"), message))
+    if strategy in GUIDED and stream.tuning is not None:
+        message = f"a policy with strategy {strategy!r} cannot be rehearsed, for a supernet needs the task's examples"
+        problems.append(document.problem(("tuning",), message))
     if stream.policy.finalists_per_task > stream.budget.full_trainings:
         message = (
             f"finalists_per_task {stream.policy.finalists_per_task} is above the budget's full_trainings "

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.gate import gate_entry
-from agent.memory import past_tasks
 from agent.proposals import SpelledGuardedDomain
 from agent.state import Payload, items, mapping, number
 from agent.task_life import Entry, TaskLife
@@ -21,8 +20,6 @@ from selfnas import seeding
 from selfnas.architecture import Architecture
 from selfnas.evaluation import Fidelity
 from selfnas.space import parse_architecture
-from selfnas.strategies import make_strategy
-from selfnas.strategies.transfer import PastTask, experienced
 from selfnas.tabular import TabularEvaluator
 
 __all__ = ["TableLife"]
@@ -45,11 +42,6 @@ class TableLife(TaskLife):
     def _broken(self) -> NDArray[np.bool_]:
         """`(count, rules)` which rules each cell of the table breaks; certificates are issued all the same."""
         return self._prepared.guard.violations(self._space.enumerate())
-
-    @cached_property
-    def _past(self) -> tuple[PastTask, ...]:
-        """What earlier tasks taught; models are kept while this task is lived."""
-        return past_tasks(self._life.state, before=self._task, space=self._space.name, tabular=True)
 
     def live(self) -> None:
         """Every step that is still to be taken."""
@@ -116,8 +108,7 @@ class TableLife(TaskLife):
         recalled = [str(mapping(entry)["architecture"]) for entry in items(task.started["recalled"])]
         warm = [parse_architecture(text) for text in recalled if text not in seen]
         wanted = min(self._policy.batch, self._stream.budget.evaluations - len(task.trials))
-        strategy = experienced(make_strategy(self._policy.strategy, self._policy.strategy_settings()), self._past)
-        proposed = strategy(task.trials, domain, wanted, rng, warm=warm)
+        proposed = self._strategy()(task.trials, domain, wanted, rng, warm=warm)
         entries: list[Entry] = []
         certified: list[Architecture] = []
         previous = self._life.ledger.head()[1]

@@ -51,7 +51,8 @@ class TaskLife:
     @cached_property
     def _past(self) -> tuple[PastTask, ...]:
         """What earlier tasks taught; models are kept while this task is lived."""
-        return past_tasks(self._life.state, before=self._task, space=self._space.name, tabular=False)
+        tabular = self._prepared.table is not None
+        return past_tasks(self._life.state, before=self._task, space=self._space.name, tabular=tabular)
 
     def live(self) -> None:
         """Every step that is still to be taken."""

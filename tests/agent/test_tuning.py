@@ -154,10 +154,19 @@ def mapped(value: object) -> dict[str, object]:
     return value
 
 
-def test_rules_that_cannot_judge_a_policy_are_named_before_anything_runs(tmp_path: Path, selfnas: Run) -> None:
-    """Exit 2 with the place."""
-    (tmp_path / "tuned.yaml").write_text(TUNED.replace("rehearsals: 8", "rehearsals: 8, envelope: baseline"))
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("rehearsals: 8", "rehearsals: 8, envelope: baseline", "no rules of scope policy"),
+        ("strategy: random", "strategy: darts", "cannot be rehearsed"),
+    ],
+)
+def test_a_tuning_that_cannot_work_is_named_before_anything_runs(
+    tmp_path: Path, selfnas: Run, old: str, new: str, words: str
+) -> None:
+    """Exit 2 with the place: rules that judge no policy; a strategy that no rehearsal can follow."""
+    (tmp_path / "tuned.yaml").write_text(TUNED.replace(old, new))
     done = selfnas("run", "tuned.yaml", "--home", "home", "--workers", "1", "--no-mirror")
     assert done.returncode == 2
     assert "tuned.yaml:5:" in done.stderr
-    assert "no rules of scope policy" in done.stderr
+    assert words in done.stderr
