@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import logging
 import math
+import multiprocessing
 import os
 import threading
 import time
@@ -33,18 +35,21 @@ if TYPE_CHECKING:
     from selfnas.tasks import Task
     from selfnas.train import TrainingResult
 
-__all__ = ["run_job", "start"]
+__all__ = ["HEAVY", "run_job", "start"]
 
 
-def start(parent: int) -> None:
+# What jobs import that takes seconds.
+HEAVY = ("audits.figures", "audits.run", "selfnas.differentiable", "selfnas.proxies", "selfnas.tasks", "selfnas.train")
+
+
+def start() -> None:
     """Prepare a fresh worker process: heavy imports, one torch thread, an end when the parent ends."""
-    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    threading.Thread(target=_follow, daemon=True).start()
+    for module in HEAVY:
+        importlib.import_module(module)
     import torch
 
-    import audits
-
     torch.set_num_threads(1)
-    del audits
 
 
 def run_job(text: str) -> str:
@@ -77,11 +82,12 @@ def run_job(text: str) -> str:
         return str(kind(score=None, reason=reason, seconds=time.perf_counter() - begun).model_dump_json())
 
 
-def _follow(parent: int) -> None:
+def _follow() -> None:
     """A worker whose parent was killed has nobody to answer to."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @functools.lru_cache(maxsize=4)

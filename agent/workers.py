@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import BaseContext
 from types import TracebackType
 
 from agent import interrupt, worker
@@ -20,6 +21,15 @@ class WorkerDied(Exception):  # noqa: N818 - an outcome that callers record
 
 
 _LOOK_SECONDS = 0.2  # between two looks whether Ctrl-C was pressed
+
+
+def _context() -> BaseContext:
+    """How processes start: where it is safe, forked from one server that has done the heavy imports for all of them."""
+    if not sys.platform.startswith("linux"):
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["agent.worker", *worker.HEAVY])
+    return context
 
 
 def _patiently(future: Future[str]) -> str:
@@ -98,9 +108,8 @@ class Workers:
     def _fresh_pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
             self._count,
-            mp_context=multiprocessing.get_context("spawn"),
+            mp_context=_context(),
             initializer=worker.start,
-            initargs=(os.getpid(),),
         )
 
     def _replace_pool(self) -> None:

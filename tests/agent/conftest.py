@@ -1,9 +1,12 @@
 """A tiny stream, and lives on it as a person would start them."""
 
-import os
+import functools
+import io
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,30 @@ tasks:
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def inside(place: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The command line in this process, started in a directory, with an MLflow of its own there; as if it had ended."""
+    from agent.cli import main
+
+    words = [str(argument) for argument in arguments]
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(stdout),
+        redirect_stderr(stderr),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("default")
+        patch.chdir(place)
+        patch.setattr(sys, "argv", ["selfnas", *words])
+        patch.setenv("COLUMNS", "200")
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place}/mlflow.db")
+        with pytest.raises(SystemExit) as ended:
+            main()
+    code = ended.value.code
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(words, code, stdout.getvalue(), stderr.getvalue())
+
+
 @pytest.fixture
 def stream(tmp_path: Path) -> Path:
     """A stream of two small related tasks."""
@@ -34,17 +61,5 @@ def stream(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def selfnas(tmp_path: Path) -> Run:
-    """Runs the command line in a fresh directory; answers the finished process."""
-
-    def run(*arguments: str | Path, timeout: float = 600) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "agent", *map(str, arguments)],
-            cwd=tmp_path,
-            env=os.environ | {"COLUMNS": "200", "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-
-    return run
+    """Runs the command line in a fresh directory, in this process; answers as a finished process would."""
+    return functools.partial(inside, tmp_path)

@@ -18,7 +18,7 @@ from agent.life import replay
 from agent.state import LifeState, mapping, number
 from agent.verify import verify
 from selfnas.errors import InputError
-from tests.agent.conftest import TINY, Run
+from tests.agent.conftest import TINY, Run, inside
 
 
 def events(home: Path) -> list[Event]:
@@ -39,15 +39,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("lived")
     (place / "tiny.yaml").write_text(TINY)
     for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-m", "agent", "run", "tiny.yaml", "--home", "home", "--workers", "1"],
-            cwd=place,
-            env=os.environ | {"COLUMNS": "200", "MLFLOW_TRACKING_URI": f"sqlite:///{place}/mlflow.db"},
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
+        done = inside(place, "run", "tiny.yaml", "--home", "home", "--workers", "1")
         assert done.returncode == 0, done.stderr
         (place / "output.txt").write_text(done.stdout)
     return place
