@@ -112,6 +112,20 @@ def ui(
     raise typer.Exit(serve(home, host=host, port=port))
 
 
+@app.command()
+def front(
+    task: Annotated[str, typer.Argument(help="A task of the life; its latest run is shown.")],
+    home: _Home = _DEFAULT_HOME,
+    cost: Annotated[str, typer.Option(help="Which recorded cost; default: the first.")] = "",
+    time: Annotated[bool, typer.Option("--time", help="Time the front's networks on this machine.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="A .png to draw.")] = None,
+) -> None:
+    """Accuracy against a cost that the stream's objective names, and the front."""
+    from agent.commands.front import show_front
+
+    show_front(home, task=task, cost=cost, time=time, plot=plot)
+
+
 @motifs.command("list")
 def list_motifs(
     home: _Home = _DEFAULT_HOME, task: Annotated[str | None, typer.Option(help="Only of this task.")] = None

@@ -25,6 +25,7 @@ from agent.workers import Workers
 from agent.worktime import WorkTime
 from constraints import ConstraintSet, policy_digest
 from selfnas import seeding
+from selfnas.devices import Device
 from selfnas.errors import InputError
 from selfnas.space import space_named
 
@@ -175,6 +176,7 @@ class Life:
                         "constraint_set": {"name": prepared.set_.name, "text": prepared.set_.text},
                         "audit_suite": {"name": prepared.suite.name, "text": prepared.suite_text},
                         **_envelope(prepared.envelope),
+                        **_device(prepared.device),
                         **_identity(prepared),
                     },
                 ),
@@ -191,9 +193,15 @@ def _envelope(envelope: ConstraintSet | None) -> dict[str, object]:
     return {"policy_set": {"name": envelope.name, "text": envelope.text, "digest": policy_digest(envelope)}}
 
 
+def _device(device: Device | None) -> dict[str, object]:
+    """What a `run.started` event says of the device whose costs the objective counts."""
+    return {} if device is None else {"device": device.model_dump(mode="json", exclude_none=True)}
+
+
 def _identity(prepared: Prepared) -> dict[str, str]:
-    return {
+    identity = {
         "stream_digest": prepared.stream.digest,
         "constraint_set_digest": prepared.set_.digest,
         "audit_suite_digest": prepared.suite.digest,
     }
+    return identity if prepared.device is None else {**identity, "device_digest": prepared.device.digest}

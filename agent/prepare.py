@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
+
 from agent.stream import Stream, StreamFile
 from audits import Suite, load_suite, unproven_gates
 from audits.suite import shipped_suites
 from constraints import ConstraintSet, Guard, load_set
 from selfnas.architecture import TaskShape
+from selfnas.devices import Device, load_device
 from selfnas.errors import InputError, Problem
 from selfnas.probes import TaskDescription, describe
+from selfnas.space import space_named
 from selfnas.tabular import TabularBenchmark, TabularEvaluator, read_benchmark, synthetic_benchmark, table_digest
 from selfnas.tasks import TaskSpec, load_task
 
@@ -44,6 +48,7 @@ class Prepared:
         suite_reference: what workers load the suite by.
         suite_text: the suite's file, for the ledger.
         envelope: what changes of the search policy must pass; None where the stream does not tune.
+        device: whose latencies and energies the objective counts; None where it counts none.
     """
 
     stream: Stream
@@ -53,6 +58,7 @@ class Prepared:
     suite_reference: str
     suite_text: str
     envelope: ConstraintSet | None
+    device: Device | None
     tasks: tuple[PreparedTask, ...]
 
 
@@ -95,6 +101,12 @@ def prepare(document: StreamFile, *, on_task: Callable[[str], None] = lambda nam
             problems.extend(
                 p if p.line else document.problem(("tuning", "envelope"), p.message) for p in error.problems
             )
+    device = None
+    if stream.objective is not None and stream.objective.device is not None:
+        try:
+            device = load_device(reference(stream.objective.device, base))
+        except InputError as error:
+            collect("objective", error)
     suite_reference = reference(stream.audits, base)
     try:
         suite = load_suite(suite_reference)
@@ -130,6 +142,7 @@ def prepare(document: StreamFile, *, on_task: Callable[[str], None] = lambda nam
             continue
         if set_ is None:
             continue
+        problems += [document.problem(("objective",), text) for text in _uncosted(stream, shape, device)]
         if shape not in guards:
             guards[shape] = guard = Guard(set_, space=stream.space, macro=stream.macro.macro(), shape=shape)
             if guard.count().high == 0:
@@ -151,11 +164,25 @@ def prepare(document: StreamFile, *, on_task: Callable[[str], None] = lambda nam
         base=base,
         set_=set_,
         envelope=envelope,
+        device=device,
         suite=suite,
         suite_reference=suite_reference,
         suite_text=_suite_text(suite_reference),
         tasks=tuple(tasks),
     )
+
+
+def _uncosted(stream: Stream, shape: TaskShape, device: Device | None) -> list[str]:
+    """Why the objective's costs of networks for such a task cannot be told; found on a few networks."""
+    if stream.objective is None or (stream.objective.device is not None and device is None):
+        return []
+    space = space_named(stream.space)
+    for vector in space.draw(np.random.default_rng(0), 32):
+        try:
+            stream.objective.costs(space.decode(vector, macro=stream.macro.macro()), shape, device)
+        except InputError as error:
+            return [str(error)]
+    return []
 
 
 def _suite_text(name: str) -> str:

@@ -225,13 +225,14 @@ class LifeState:
             task.exhausted = bool(payload["exhausted"])
             task.filtered.update({rule: int(number(count)) for rule, count in mapping(payload["rules"]).items()})
         elif event.kind == "evaluated":
-            score = payload["score"]
+            score = payload.get("value", payload["score"])  # what the objective makes of it, where there is one
             task.evaluations.append(payload)
             task.trials.append(
                 Trial(
                     architecture=parse_architecture(str(payload["architecture"])),
                     score=None if score is None else number(score),
                     fidelity="low",
+                    objectives=tuple(map(number, items(payload.get("objectives", [])))),
                 )
             )
         elif event.kind == "trained":
@@ -255,6 +256,11 @@ class LifeState:
 def number(value: Json) -> float:
     """A payload's number."""
     return float(cast(float, value))
+
+
+def recorded_costs(evaluated: Payload) -> dict[str, float]:
+    """The costs that an `evaluated` event records; none where its stream has no objective."""
+    return {name: number(value) for name, value in mapping(evaluated.get("costs", {})).items()}
 
 
 def mapping(value: Json) -> dict[str, Json]:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from agent.ledger import canonical_json
+from agent.objective import ObjectiveSection
 from agent.policy import SearchPolicy
 from selfnas.architecture import Macro
 from selfnas.documents import Document, StrictModel, read_document
@@ -99,6 +100,7 @@ class Stream(StrictModel):
     full: FidelitySection = FidelitySection(epochs=15, patience=6)
     training: TrainingSection = TrainingSection()
     policy: SearchPolicy = SearchPolicy()
+    objective: ObjectiveSection | None = None
     tuning: TuningSection | None = None
     tasks: list[TaskSpec] = Field(min_length=1, max_length=10_000)
 

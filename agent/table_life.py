@@ -142,16 +142,15 @@ class TableLife(TaskLife):
             "score": answer.score,
             "reason": answer.reason,
             "curve": [],
+            **self._weighed(architecture, answer.score),
         }
 
     def _finalists(self) -> list[Entry]:
         """What the table says of the best after full training."""
-        scored = [trial for trial in self._task.trials if not trial.failed]
-        order = np.argsort([-trial.value for trial in scored], kind="stable")
         count = min(self._policy.finalists_per_task, self._stream.budget.full_trainings)
         entries: list[Entry] = []
-        for row in order[:count]:
-            architecture = scored[row].architecture
+        for trial in self._ranked()[:count]:
+            architecture = trial.architecture
             answer = self._table(architecture, Fidelity(name="full", epochs=self._stream.full.epochs))
             entries.append(
                 (

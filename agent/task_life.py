@@ -12,12 +12,14 @@ from agent.guidance import guided_strategy, supernet_entry, supernet_job
 from agent.jobs import FullAnswer, FullJob, Job, LowAnswer, LowJob, ProxyAnswer, ProxyJob, SupernetAnswer, SupernetJob
 from agent.memory import past_tasks, recall
 from agent.proposals import GuardedDomain
-from agent.state import Finalist, RunState, TaskState, items, mapping, number
+from agent.state import Finalist, RunState, TaskState, items, mapping, number, recorded_costs
 from agent.tuning import policy_in_force
 from agent.workers import WorkerDied
 from selfnas import seeding
 from selfnas.architecture import Architecture
 from selfnas.costs import costs
+from selfnas.fronts import best_first
+from selfnas.history import Trial
 from selfnas.reference import residual_network
 from selfnas.space import parse_architecture, space_named
 from selfnas.strategies import Strategy, make_strategy
@@ -157,6 +159,7 @@ class TaskLife:
                         "proxy": proxies.get(architecture.digest),
                         "fidelity": "low",
                         **answer.model_dump(exclude={"seconds"}),
+                        **self._weighed(architecture, answer.score),
                     },
                 )
             )
@@ -168,6 +171,19 @@ class TaskLife:
             )
         )
         return entries
+
+    def _weighed(self, architecture: Architecture, score: float | None) -> dict[str, object]:
+        """What the objective makes of a score, beside it in the event; nothing without an objective."""
+        objective = self._stream.objective
+        if objective is None:
+            return {}
+        costs = objective.costs(architecture, self._prepared.shape, self._life.prepared.device)
+        value = None if score is None else objective.value(score, costs)
+        return {
+            "costs": costs,
+            "value": value,
+            "objectives": [] if value is None else list(objective.objectives(value, costs)),
+        }
 
     def _recalled_left(self) -> list[Architecture]:
         """Recalled architectures that were neither tried nor turned away yet."""
@@ -212,10 +228,15 @@ class TaskLife:
         if len(done) >= want and task.admitted():
             return []
         room = min(want - len(done) if len(done) < want else want, self._stream.budget.full_trainings - len(done))
-        ranked = sorted(
-            (trial for trial in task.trials if trial.score is not None), key=lambda trial: -_or_lowest(trial.score)
-        )
+        ranked = self._ranked()
         return [trial.architecture for trial in ranked if trial.architecture.digest not in done][: max(room, 0)]
+
+    def _ranked(self) -> list[Trial]:
+        """What could be a finalist, best first: scored, and within the objective's limits."""
+        objective, task = self._stream.objective, self._task
+        pairs = zip(task.trials, task.evaluations, strict=True)
+        within = [trial for trial, at in pairs if objective is None or objective.within(recorded_costs(at))]
+        return best_first([trial for trial in within if not trial.failed])
 
     def _examine(self, chosen: Sequence[Architecture]) -> list[Entry]:
         """Train fully, audit, decide."""

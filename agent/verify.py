@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from agent.cost_check import CostChecker
 from agent.home import Home
 from agent.ledger import GENESIS, Event, Json, Ledger
 from agent.policy_check import PolicyChecker
@@ -72,6 +73,7 @@ class _Checker:
         self._guard = ""
         self._evaluated = 0
         self._reviews = ReviewChecker()
+        self._costs = CostChecker()
         self._policies = PolicyChecker()
         self._tabular = False  # whether the present task is looked up
         self._tabulated: set[str] = set()
@@ -102,6 +104,7 @@ class _Checker:
                 yield from (f"recalled {name}, which no table gave" for name in sorted(recalled - self._tabulated))
             else:
                 yield from self._reviews.task_begins(payload)
+            self._costs.task_begins(payload)
             self._guard = str(payload["guard"])
             self._certified, self._trained, self._verdicts, self._admitted = {}, {}, {}, set()
             self._evaluated = 0
@@ -136,6 +139,7 @@ class _Checker:
             self._reviews.decided(payload, "refused")
         elif event.kind == "evaluated":
             self._evaluated += 1
+            yield from self._costs.evaluated(payload)
         elif event.kind == "task.finished":
             if payload["winner"] not in (None, *self._admitted):
                 yield f"winner {payload['winner']} was not admitted"
@@ -146,6 +150,7 @@ class _Checker:
             yield from self._policies.decided(event)
 
     def _begin_run(self, payload: Mapping[str, Json]) -> Iterator[str]:
+        yield from self._costs.run_begins(payload)
         self._set = self._suite = None
         self._set = _recorded_set(str(mapping(payload["constraint_set"])["text"]))
         self._suite = _recorded_suite(str(mapping(payload["audit_suite"])["text"]))

@@ -6,6 +6,8 @@ Hypervolumes by moocore (Fonseca, Paquete, Lopez-Ibanez 2006). Objectives are sc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,9 +16,10 @@ from selfnas.errors import ShapeError
 from selfnas.history import Trial
 from selfnas.seeding import generator
 from selfnas.strategies import Strategy
+from selfnas.strategies.nsga2 import front_numbers
 from selfnas.tabular import SpelledDomain, TabularBenchmark
 
-__all__ = ["hypervolume_share", "search_front"]
+__all__ = ["best_first", "hypervolume_share", "search_front"]
 
 _REFERENCE = 1.1
 
@@ -47,6 +50,31 @@ def hypervolume_share(found: NDArray[np.float64], everything: NDArray[np.float64
     if not len(found):
         return 0.0
     return float(volume((best - found) / span) / volume((best - front) / span))
+
+
+def best_first(trials: Sequence[Trial]) -> list[Trial]:
+    """Scored trials in the order in which they are worth training: by score, or along the front where there is one.
+
+    With objectives the first is the knee of the front: the point nearest to the best values of all objectives, each
+    scaled to what the front spans (Branke et al. 2004 discuss alternatives). The rest of the front follows by distance
+    from what was taken, the farthest first, then everything else by its front.
+    """
+    if not trials or not all(trial.objectives for trial in trials):
+        return sorted(trials, key=lambda trial: -trial.value)
+    points = np.array([trial.objectives for trial in trials], dtype=np.float64).reshape(len(trials), -1)
+    order: list[int] = []
+    fronts = front_numbers(points)
+    for number in np.unique(fronts):
+        left = np.flatnonzero(fronts == number).tolist()
+        best, worst = points[left].max(axis=0), points[left].min(axis=0)
+        scaled = (points - worst) / np.where(best > worst, best - worst, 1.0)
+        taken = [min(left, key=lambda row: float(np.linalg.norm(1 - scaled[row])))]
+        left.remove(taken[0])
+        while left:
+            apart = [min(float(np.linalg.norm(scaled[row] - scaled[other])) for other in taken) for row in left]
+            taken.append(left.pop(int(np.argmax(apart))))
+        order += taken
+    return [trials[row] for row in order]
 
 
 def search_front(

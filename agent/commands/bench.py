@@ -110,6 +110,38 @@ def search(
 
 
 @app.command()
+def device(
+    out: Annotated[Path, typer.Option(help="The device file to write, a .yaml.")] = Path("this-machine.yaml"),
+    name: Annotated[str, typer.Option(help="What to call the device.")] = "this-machine",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--setting", metavar="SPACE/MACRO@SHAPE", help="Networks to predict; repeatable."),
+    ] = None,
+    like: Annotated[str, typer.Option(help="Device whose energies and heat are taken over.")] = "server-cpu",
+    networks: Annotated[int, typer.Option(min=10, max=10_000, help="Unseen networks to check, per setting.")] = 100,
+    rounds: Annotated[int, typer.Option(min=1, max=10_000, help="Looks at everything that is timed.")] = 51,
+    plot: Annotated[Path | None, typer.Option(help="A .png of predicted against measured.")] = None,
+) -> None:
+    """Time the parts of networks on this machine and check that they predict whole ones; exit 1 if they do not."""
+    from agent.commands.bench_device import DEFAULT_SETTINGS, build_device
+
+    good = build_device(
+        settings or DEFAULT_SETTINGS, name=name, like=like, networks=networks, rounds=rounds, out=out, plot=plot
+    )
+    raise typer.Exit(0 if good else 1)
+
+
+@app.command()
+def roofline(
+    table: Annotated[Path, typer.Option(help="NAS-Bench-201's accuracy table, with nb201_hardware.npz beside it.")],
+) -> None:
+    """Shipped device descriptions against latencies measured on such devices."""
+    from agent.commands.bench_roofline import compare_devices
+
+    compare_devices(table)
+
+
+@app.command()
 def forgeries(
     home: Annotated[Path, typer.Option("--home", help="A life to copy; it is left as it is.")] = Path(".selfnas"),
     changes: Annotated[int, typer.Option(min=0, help="Random single-byte changes.")] = 1000,
