@@ -119,10 +119,11 @@ def read_stream(path: Path, *, overrides: Sequence[str] = ()) -> StreamFile:
     Raises:
         InputError: with every problem found and its place.
     """
+    document = read_document(path, Stream, overrides=overrides)
+    # Imports that take seconds wait until the file says what it should.
     from selfnas.strategies import STRATEGIES
     from selfnas.strategies.guided import GUIDED
 
-    document = read_document(path, Stream, overrides=overrides)
     stream = document.value
     problems = []
     if stream.space not in SPACES:

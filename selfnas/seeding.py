@@ -6,9 +6,12 @@ Deriving by name instead of by order makes results independent of the number of 
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["derive", "generator", "torch_generator"]
 
@@ -31,4 +34,6 @@ def generator(seed: int, *names: str | int) -> np.random.Generator:
 
 def torch_generator(seed: int, *names: str | int) -> torch.Generator:
     """A torch CPU generator for one named purpose."""
+    import torch  # takes seconds; who only reads a stream file does not wait for it
+
     return torch.Generator().manual_seed(derive(seed, *names))

@@ -17,7 +17,6 @@ from agent import interrupt
 from agent.console import ConsoleObserver, guard_table, policy_sentence, results_table, where_next
 from agent.home import Home, hold
 from agent.ledger import Ledger
-from agent.pictures import draw_task
 from agent.state import LifeState, RunState, TaskState
 from agent.stream import read_stream
 from agent.workers import Workers
@@ -119,6 +118,8 @@ class _AfterTask:
         self._written.append(self._thread.submit(self._record, run, task, key))
 
     def _record(self, run: RunState, task: TaskState, key: str) -> bool:
+        from agent.pictures import draw_task
+
         draw_task(task, self._home.pictures(run.number, task.name))
         if not self._wanted:
             return True
