@@ -6,6 +6,7 @@ through the table, and its rank among all members is a sum of counts: drawing a 
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -34,27 +35,14 @@ class SlotTable:
 
     def __init__(self, diagram: Diagram, function: Any) -> None:
         self.widths = diagram.circuit.widths
-        self.following: list[NDArray[np.int64]] = []  # per level (rows, width): row at the next level
-        rows: list[Any] = [diagram.manager.false, function]
-        for slot, width in enumerate(self.widths):
-            after: dict[int, int] = {int(diagram.manager.false): _DEAD}
-            next_rows: list[Any] = [diagram.manager.false]
-            table = np.zeros((len(rows), width), dtype=np.int64)
-            for row, state in enumerate(rows[1:], start=1):
-                for value, following in enumerate(_branches(diagram, state, slot, width)):
-                    key = int(following)
-                    if key not in after:
-                        after[key] = len(next_rows)
-                        next_rows.append(following)
-                    table[row, value] = after[key]
-            self.following.append(table)
-            rows = next_rows
-        last = np.array([int(state == diagram.manager.true) for state in rows], dtype=object)
-        self.members: list[NDArray[np.object_]] = [last]  # per level (rows,): completions of each row, Python integers
+        self.following = diagram.tables(function)  # per level (rows, width): row at the next level
+        # per level (rows,): completions of each row, as Python integers where 64 bits might not do
+        kind = np.int64 if diagram.space.count() <= _MAX_COUNT else object
+        self.members = [np.array([0, 1], dtype=kind)]
         for table in reversed(self.following):
             self.members.append(self.members[-1][table].sum(axis=1))
         self.members.reverse()
-        self.count = int(self.members[0][1]) if function != diagram.manager.false else 0
+        self.count = int(self.members[0][1])
 
     def draw(self, rng: np.random.Generator, count: int) -> Vector:
         """`(count, slots)` independent and exactly uniform members.
@@ -74,7 +62,7 @@ class SlotTable:
         row = np.ones(len(ranks), dtype=np.int64)
         result = np.empty((len(self.widths), len(ranks)), dtype=np.int8)
         for level, table in enumerate(self.following):
-            before = self._before(level)[row]  # (n, width): members with a smaller value here
+            before = self._before[level][row]  # (n, width): members with a smaller value here
             value = (ranks[:, None] >= before[:, 1:]).sum(axis=1)
             ranks -= before[np.arange(len(ranks)), value]
             row = table[row, value]
@@ -112,30 +100,8 @@ class SlotTable:
             partial = longer[:limit]
         return best, np.array([values for _, _, values in partial], dtype=np.int8)
 
-    def _before(self, level: int) -> NDArray[np.int64]:
-        table = self.following[level]
-        counts = self.members[level + 1][table].astype(np.int64)
-        return np.concatenate([np.zeros((len(table), 1), dtype=np.int64), np.cumsum(counts, axis=1)], axis=1)[:, :-1]
-
-
-def _branches(diagram: Diagram, state: Any, slot: int, width: int) -> list[Any]:
-    """The function after each value of a slot."""
-    names = diagram.names[slot]
-    parts = [(state, 0)]
-    for bit, name in enumerate(names):
-        split = []
-        for function, value in parts:
-            low, high = _cofactors(function, name)
-            split += [(low, value), (high, value | 1 << bit)]
-        parts = split
-    by_value = {value: function for function, value in parts}
-    return [by_value[value] for value in range(width)]
-
-
-def _cofactors(function: Any, name: str) -> tuple[Any, Any]:
-    """Both halves of a function that does not depend on earlier variables."""
-    if function.var != name:
-        return function, function
-    if function.negated:
-        return ~function.low, ~function.high
-    return function.low, function.high
+    @functools.cached_property
+    def _before(self) -> list[NDArray[np.int64]]:
+        """Per level `(rows, width)`: members of a row with a smaller value at this slot."""
+        counts = [after[table].astype(np.int64) for table, after in zip(self.following, self.members[1:], strict=True)]
+        return [np.cumsum(count, axis=1) - count for count in counts]

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import bisect
 import functools
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from constraints.circuit import AtMost, Choice, Circuit, Gate, NodeId
+from selfnas.errors import InputError
 from selfnas.space import Space
 
 __all__ = ["MAX_NODES", "Diagram", "Overgrown", "version"]
@@ -19,6 +24,7 @@ __all__ = ["MAX_NODES", "Diagram", "Overgrown", "version"]
 # Nodes of one function above which a diagram is given up: about 1 GB in CUDD, and minutes of work.
 MAX_NODES = 2_000_000
 MAX_STATES = 15_000  # of one weighted sum; each costs about a millisecond
+_BITS = 4  # variables set aside for each slot: cells of up to 15 operations
 _FAR = 2**62
 
 
@@ -68,10 +74,11 @@ class Diagram:
         self.circuit, self.space, self.max_nodes = circuit, space, max_nodes
         self.manager = _manager()
         self.bits = [max(1, (width - 1).bit_length()) for width in circuit.widths]
+        if max(self.bits) > _BITS:
+            raise InputError(f"a cell of {max(circuit.widths) - 1} operations: diagrams are made for {2**_BITS - 1}")
         self.names = [[f"x{slot}_{bit}" for bit in range(count)] for slot, count in enumerate(self.bits)]
-        known = self.manager.vars
-        new = [name for names in self.names for name in names if name not in known]
-        self.manager.declare(*new)
+        known = len(self.manager.vars) // _BITS  # slots of equally many variables: spaces share one order of levels
+        self.manager.declare(*[f"x{slot}_{bit}" for slot in range(known, len(self.bits)) for bit in range(_BITS)])
         self._functions: dict[NodeId, Any] = {}
 
     @functools.cached_property
@@ -114,6 +121,27 @@ class Diagram:
             if total.dag_size > self.max_nodes:
                 raise Overgrown
         return total
+
+    def tables(self, function: Any) -> list[NDArray[np.int64]]:
+        """A function inside the domain as one `(rows, width)` table a slot: the next table's row after each value.
+
+        Row 0 is everywhere the function that never holds; row 1 of the first table is the function itself. After the
+        last slot two rows are left: 0, false, and 1, true.
+        """
+        nodes = _Nodes.of(function, self.manager)
+        states, tables = np.array([-1, nodes.root]), []
+        for slot, width in enumerate(self.circuit.widths):
+            after = states[:, None]
+            for bit in range(self.bits[slot]):  # the lowest bit of a value comes first
+                node, sign = np.abs(after), np.sign(after)
+                here = nodes.level[node] == slot * _BITS + bit
+                halves = [np.where(here, sign * child[node], after) for child in (nodes.low, nodes.high)]
+                after = np.concatenate(halves, axis=1)
+            after = after[:, :width]
+            living = np.setdiff1d(after, [-1])
+            tables.append(np.where(after == -1, 0, 1 + np.searchsorted(living, after)))
+            states = np.append(-1, living)
+        return tables
 
     def value(self, slot: int, values: Iterable[int]) -> Any:
         """A slot takes one of some values."""
@@ -220,3 +248,64 @@ class Diagram:
         for item in items:
             row = [self.manager.ite(item, row[k - 1] if k else self.manager.false, row[k]) for k in range(count + 1)]
         return row[count]
+
+
+class _Nodes(NamedTuple):
+    """A function as arrays over its nodes: node 1 is true, -k is the negation of node k, entry 0 is not used."""
+
+    level: NDArray[np.int64]  # slot * _BITS + bit; -1 for node 1
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    root: int
+
+    @classmethod
+    def of(cls, function: Any, manager: Any) -> _Nodes:
+        """Read out of the manager: through its own text form where that needs no file, else node by node."""
+        if function in (manager.true, manager.false):
+            return cls._from(np.empty((0, 4), dtype=np.int64), 1 if function == manager.true else -1)
+        if hasattr(os, "memfd_create") and type(manager).__module__ == "dd.cudd":
+            return cls._dumped(function, manager)
+        return cls._walked(function, manager)
+
+    @classmethod
+    def _from(cls, rows: NDArray[np.int64], root: int) -> _Nodes:
+        """From `(n, 4)` rows (node, level, low, high) of the nodes 2 to n + 1 in any order."""
+        filled = np.zeros((len(rows) + 2, 4), dtype=np.int64)
+        filled[1, 1] = -1
+        filled[rows[:, 0]] = rows
+        return cls(level=filled[:, 1], low=filled[:, 2], high=filled[:, 3], root=root)
+
+    @classmethod
+    def _dumped(cls, function: Any, manager: Any) -> _Nodes:
+        """By CUDD's DDDMP text: a line `node xSLOT_BIT index high low` each, children first."""
+        handle = os.memfd_create("diagram")
+        try:
+            manager.dump(f"/proc/self/fd/{handle}", [function], filetype="dddmp")
+            text = os.pread(handle, os.fstat(handle).st_size, 0)
+        finally:
+            os.close(handle)
+        head, _, body = text.partition(b".nodes\n1 T 1 0 0\n")
+        plain = body[: body.rindex(b".end")].replace(b"x", b"").replace(b"_", b" ")
+        numbers = np.fromstring(plain.decode("ascii"), dtype=np.int64, sep=" ").reshape(-1, 6)
+        rows = np.stack([numbers[:, 0], numbers[:, 1] * _BITS + numbers[:, 2], numbers[:, 5], numbers[:, 4]], axis=1)
+        return cls._from(rows, int(head.partition(b".rootids ")[2].split()[0]))
+
+    @classmethod
+    def _walked(cls, function: Any, manager: Any) -> _Nodes:
+        numbers = {int(manager.true): 1}
+        rows, waiting = [], [~function if function.negated else function]
+        while waiting:
+            node = waiting[-1]
+            level, low, high = manager.succ(node)
+            below = ~low if low.negated else low
+            open_ = [child for child in (below, high) if int(child) not in numbers]
+            if open_:
+                waiting += open_
+                continue
+            waiting.pop()
+            if int(node) not in numbers:
+                numbers[int(node)] = len(numbers) + 1
+                sign = -1 if low.negated else 1
+                rows.append((numbers[int(node)], level, sign * numbers[int(below)], numbers[int(high)]))
+        number = len(numbers)
+        return cls._from(np.array(rows, dtype=np.int64), -number if function.negated else number)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from constraints.admitted import Count
 from constraints.counting import SlotTable
+from constraints.diagram import Diagram, Overgrown
+from constraints.encoding import encode
 from constraints.guard import Guard
 from constraints.policy import policy_counterexample
 from constraints.rules import ConstraintSet, Context
@@ -86,13 +88,9 @@ def compare_sets(
 
 def _compare(old: ConstraintSet, new: ConstraintSet, context: Context, samples: int, seed: int) -> SpaceDifference:
     before, after = (Guard(set_, space=context.space, macro=context.macro, shape=context.shape) for set_ in (old, new))
-    (was, left_before), (is_, left_after) = before.admitted.partial, after.admitted.partial
-    sides: list[tuple[Count, Vector]] = []
-    for one, other, here, there in ((is_, was, after, before), (was, is_, before, after)):
-        if left_before or left_after:
-            sides.append(_estimated(here, there, samples, seed))
-        else:
-            sides.append(_exact(here, one & ~other, samples, seed))
+    sides = _exact(before, after, samples, seed)
+    if sides is None:
+        sides = [_estimated(here, there, samples, seed) for here, there in ((after, before), (before, after))]
     (gained, let_in), (lost, kept_out) = sides
     _confirm(let_in, passes=after, fails=before)
     _confirm(kept_out, passes=before, fails=after)
@@ -113,10 +111,30 @@ def _relation(gains: bool, loses: bool) -> Relation:
     return "stricter" if loses else "equivalent"
 
 
-def _exact(guard: Guard, function: Any, samples: int, seed: int) -> tuple[Count, Vector]:
-    table = SlotTable(guard.admitted.diagram, function)
-    drawn = table.draw(np.random.default_rng(seed), samples) if table.count else _no_rows(guard)
-    return Count(value=table.count, low=table.count, high=table.count, exact=True), drawn
+def _exact(before: Guard, after: Guard, samples: int, seed: int) -> list[tuple[Count, Vector]] | None:
+    """Gained and lost by one diagram of both sets; None where it does not fit.
+
+    Rules that both sets hold are conjoined last and once: what an edit changes is mostly small.
+    """
+    both = encode((*before.rules, *after.rules), before.context)
+    old, new = (
+        {root for root in roots if root is not None}
+        for roots in (both.roots[: len(before.rules)], both.roots[len(before.rules) :])
+    )
+    diagram = Diagram(both.circuit, both.space)
+    sides = []
+    try:
+        for here, there in ((new, old), (old, new)):
+            changed = diagram.conjoin([diagram.domain, *map(diagram.function, here - there)])
+            changed &= ~diagram.conjoin(map(diagram.function, there - here))
+            if changed != diagram.manager.false:
+                changed = diagram.conjoin([changed, *map(diagram.function, here & there)])
+            table = SlotTable(diagram, changed)
+            drawn = table.draw(np.random.default_rng(seed), samples) if table.count else _no_rows(before)
+            sides.append((Count(value=table.count, low=table.count, high=table.count, exact=True), drawn))
+    except Overgrown:
+        return None
+    return sides
 
 
 def _estimated(here: Guard, there: Guard, samples: int, seed: int) -> tuple[Count, Vector]:

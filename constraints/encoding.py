@@ -51,9 +51,13 @@ def encode(rules: Sequence[Rule], context: Context) -> Encoding:
     firsts = [0, *itertools.accumulate(len(template.slots) for template in space.templates)]
     cells = [CellCircuit(circuit, template, first) for template, first in zip(space.templates, firsts, strict=False)]
     roots = []
+    known: dict[tuple[object, ...], NodeId | None] = {}  # two sets that are compared share most rules
     for rule in rules:
+        meaning = (rule.scope, rule.when, rule.forbids, rule.condition)
         try:
-            roots.append(_root(rule, context, cells))
+            if meaning not in known:
+                known[meaning] = _root(rule, context, cells)
+            roots.append(known[meaning])
         except InputError as error:
             raise InputError(f"rule {rule.id!r} cannot be encoded for {context.space}: {error}") from error
     return Encoding(space=space, circuit=circuit, roots=tuple(roots))

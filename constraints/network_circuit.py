@@ -41,7 +41,7 @@ def field_at_least(cells: Sequence[CellCircuit], plan: Stack, pixels: int) -> No
     if math.prod(len(values) + 1 for values in totals) > _MAX_GRID:
         raise InputError(f"a receptive field has more than {_MAX_GRID:,} combinations of reaches in this space")
     gathers = [
-        [TRUE, *(_gathers(cells[template], port, stride, total) for total in values)]
+        [TRUE, *_gathers(cells[template], port, stride, values)]
         for (template, port, stride), values in zip(ports, totals, strict=True)
     ]
     grid = np.meshgrid(*[np.array([_NO_PATH, *values]) for values in totals], indexing="ij", sparse=True)
@@ -105,22 +105,26 @@ def _totals(cell: CellCircuit, port: int, stride: int) -> list[int]:
     return sorted(set().union(*(totals[node] for node in cell.outputs)))
 
 
-def _gathers(cell: CellCircuit, port: int, stride: int, total: int) -> NodeId:
-    """Some path from an input to an output of the cell has at least this reach."""
+def _gathers(cell: CellCircuit, port: int, stride: int, totals: Sequence[int]) -> list[NodeId]:
+    """For each total whether some path from an input to an output of the cell has at least this reach."""
     circuit = cell.circuit
     known: dict[tuple[int, int], NodeId] = {}
+    steps = {
+        slot: [(value, _step(cell, slot, name, stride)) for value, name in enumerate(cell.template.operations, start=1)]
+        for slot in cell.index
+    }
 
     def arrives(node: int, need: int) -> NodeId:
         if (node, need) not in known:
             options = [TRUE if need == 0 else FALSE] if node == port else []
             for slot in cell.into(node):
                 groups: dict[int, list[int]] = {}
-                for value, operation in enumerate(cell.template.operations, start=1):
-                    groups.setdefault(max(0, need - _step(cell, slot, operation, stride)), []).append(value)
+                for value, step_reach in steps[slot]:
+                    groups.setdefault(max(0, need - step_reach), []).append(value)
                 for rest, values in groups.items():
                     step = circuit.conjunction((cell.carries_value(slot, values), arrives(slot[0], rest)))
                     options.append(step)
             known[node, need] = circuit.disjunction(options)
         return known[node, need]
 
-    return circuit.disjunction(arrives(node, total) for node in sorted(cell.outputs))
+    return [circuit.disjunction(arrives(node, total) for node in sorted(cell.outputs)) for total in totals]

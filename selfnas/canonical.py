@@ -7,6 +7,7 @@ so that isomorphic graphs give equal text. Our own code because digests are stor
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
@@ -20,6 +21,7 @@ __all__ = ["canonical_form", "digest_of"]
 _Triple = tuple[int, int, str]  # source, target, operation
 
 
+@functools.lru_cache(maxsize=65536)
 def canonical_form(cell: Cell) -> str:
     """Text that is equal exactly for cells with isomorphic effective graphs.
 
@@ -60,6 +62,8 @@ def _merge_skips(edges: list[_Triple], output: int, inputs: int) -> tuple[list[_
 
 def _candidate_orders(edges: list[_Triple], outputs: set[int], inner: list[int]) -> list[tuple[int, ...]]:
     """Orders of the inner nodes worth comparing: only nodes that colour refinement cannot tell apart are permuted."""
+    if len(inner) < 2:
+        return [tuple(inner)]
     colour: dict[int, str] = {node: f"in{node}" for edge in edges for node in edge[:2]}
     colour.update({node: f"inner{node in outputs}" for node in inner})
     for _ in range(len(inner)):
