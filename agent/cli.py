@@ -99,6 +99,23 @@ def mirror(
 
 
 @app.command()
+def report(
+    home: Annotated[Path, typer.Argument(metavar="HOME", help="Directory of one agent's life.")] = _DEFAULT_HOME,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The .html file; default: report/index.html in the home.")
+    ] = None,
+    cold: Annotated[
+        Path | None, typer.Option("--cold", metavar="HOME", help="A life without memory on the same tasks.")
+    ] = None,
+    mirror: Annotated[bool, typer.Option("--mirror", help="Write page and figures to MLflow too.")] = False,
+) -> None:
+    """One HTML page about a life: curves, transfer, motifs, policy, rejections, audits, costs, named figures."""
+    from agent.commands.report import write_report
+
+    write_report(home, output=output, cold=cold, mirror=mirror)
+
+
+@app.command()
 def ui(
     home: _Home = _DEFAULT_HOME,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5000,

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.evidence import Evidence, figures
 from agent.home import Home
 from agent.restore import restore_network
 from agent.standing import fit, note, write_standing
@@ -118,6 +119,40 @@ class Mirror:
             _log.warning("MLflow tags of decisions and quarantine failed (made again by `selfnas mirror`): %s", error)
             return False
         return True
+
+    def write_evidence(self, evidence: Evidence, page: str) -> bool:
+        """One run for the whole life: the named figures, those of each task as steps, and the report page.
+
+        Written anew each time; what stood there of this life before is deleted.
+        """
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._write_evidence(evidence, page)
+        except Exception as error:  # noqa: BLE001 - told to the caller, like every failure of the mirror
+            _log.warning("MLflow record of the report failed: %s", error)
+            return False
+        return True
+
+    def _write_evidence(self, evidence: Evidence, page: str) -> None:
+        experiment = self._experiment(evidence.streams[-1])
+        key = f"{evidence.genesis[:16]}-life"
+        for old in self._client.search_runs([experiment], f"tags.key = '{key}'"):
+            self._client.delete_run(old.info.run_id)
+        tags = {"kind": "life", "key": key, "head": evidence.head}
+        run = self._client.create_run(
+            experiment, tags=tags, run_name=f"life · {len(evidence.tasks)} tasks · report"
+        ).info.run_id
+        steps = [
+            self._metric(f"task.{name}", value, step)
+            for step, task in enumerate(evidence.tasks, start=1)
+            for name, value in task.figures().items()
+        ]
+        self._batch(run, [*self._metrics(figures(evidence)), *steps], {"tasks": len(evidence.tasks)})
+        with tempfile.TemporaryDirectory() as scratch:
+            (Path(scratch) / "report.html").write_text(page, encoding="utf-8")
+            self._client.log_artifacts(run, scratch)
+        self._client.set_terminated(run)
 
     def _write(self, context: _Context) -> None:
         stream = mapping(context.run.started["stream"])

@@ -155,3 +155,25 @@ def test_decisions_reach_mlflow_and_survive_a_rebuild(place: Path) -> None:
             assert [alias for _, _, alias in shown[own]["versions"]] == [flips == 2]
         assert run("mirror", "--rebuild").returncode == 0
         assert records(place) == shown
+
+
+def test_the_figures_of_a_report_reach_mlflow_once(place: Path) -> None:
+    """One run for the life with its figures, the tasks' as steps, and the page; writing again replaces it."""
+    import mlflow
+
+    from agent.evidence import figures, gather
+    from agent.tracking import Mirror
+
+    with Ledger(place / "home" / "ledger.db", clock=time.time, read_only=True) as ledger:
+        evidence = gather(ledger)
+    uri = f"sqlite:///{place}/mlflow.db"
+    for _ in range(2):
+        assert Mirror(uri).write_evidence(evidence, "<p>page</p>")
+    client = mlflow.MlflowClient(uri)
+    experiment = client.get_experiment_by_name(STREAM_NAME)
+    assert experiment is not None
+    [run] = client.search_runs([experiment.experiment_id], "tags.kind = 'life'")
+    assert figures(evidence).items() <= run.data.metrics.items()
+    steps = client.get_metric_history(run.info.run_id, "task.evaluations_to_level")
+    assert [(metric.step, metric.value) for metric in steps] == [(1, evidence.tasks[0].to_level)]
+    assert [item.path for item in client.list_artifacts(run.info.run_id)] == ["report.html"]
