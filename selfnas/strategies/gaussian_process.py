@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GaussianProcess", "distances", "expected_improvement", "normal_scores"]
+__all__ = ["GaussianProcess", "distances", "expected_improvement", "factored", "halved", "normal_scores"]
 
 Matrix = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ class GaussianProcess:
         best: tuple[float, float, float, Matrix, Matrix] | None = None
         for scale, noise in itertools.product(_SCALES, _NOISES):
             length = scale * typical / 2
-            factor = _factor(np.exp(-apart / length) + noise * np.eye(len(points)))
+            factor = factored(np.exp(-apart / length) + noise * np.eye(len(points)))
             weights = _solve(factor, values)
             evidence = -0.5 * float(values @ weights) - float(np.log(np.diag(factor)).sum())
             if best is None or evidence > best[0]:
@@ -56,7 +56,7 @@ class GaussianProcess:
     def predict(self, points: Matrix) -> tuple[Matrix, Matrix]:
         """`(k,)` means and `(k,)` standard deviations of the noiseless function at `(k, f)` points."""
         cross = np.exp(-distances(points, self.points) / self.scale)
-        half = np.linalg.solve(self.factor, cross.T)
+        half = halved(self.factor, cross.T)
         spread = np.sqrt(np.maximum(1.0 - (half**2).sum(axis=0), 1e-12))
         return cross @ self.weights, spread
 
@@ -68,7 +68,7 @@ class GaussianProcess:
         mean, _ = self.predict(point[None])
         points, known = np.concatenate([self.points, point[None]]), np.concatenate([values, mean])
         kernel = np.exp(-distances(points, points) / self.scale) + self.noise * np.eye(len(points))
-        factor = _factor(kernel)
+        factor = factored(kernel)
         return GaussianProcess(points, self.scale, self.noise, _solve(factor, known), factor), known
 
 
@@ -95,15 +95,32 @@ def normal_scores(values: Matrix) -> Matrix:
 
 def distances(one: Matrix, other: Matrix) -> Matrix:
     """`(n, k)` Euclidean distances between `(n, f)` and `(k, f)` points."""
-    squared = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None] - 2 * one @ other.T
+    squared = np.einsum("ij,ij->i", one, one)[:, None] + np.einsum("ij,ij->i", other, other)[None] - 2 * one @ other.T
     apart: Matrix = np.sqrt(np.maximum(squared, 0.0))
     return apart
 
 
-def _factor(covariance: Matrix) -> Matrix:
-    return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
+def factored(covariance: Matrix) -> Matrix:
+    """`(n, n)` lower Cholesky factor of a covariance.
+
+    Raises:
+        LinAlgError: it is not positive definite.
+    """
+    from scipy.linalg.lapack import dpotrf
+
+    factor, failed = dpotrf(covariance, lower=1, clean=1)
+    if failed:
+        raise np.linalg.LinAlgError("a covariance is not positive definite")
+    return np.asarray(factor, dtype=np.float64)
+
+
+def halved(factor: Matrix, values: Matrix, *, transposed: bool = False) -> Matrix:
+    """Inverse of an `(n, n)` lower factor, or of its transpose, times `(n,)` or `(n, k)` values."""
+    from scipy.linalg.lapack import dtrtrs
+
+    solved, _ = dtrtrs(factor, values, lower=1, trans=int(transposed))
+    return np.asarray(solved, dtype=np.float64)
 
 
 def _solve(factor: Matrix, values: Matrix) -> Matrix:
-    solved: Matrix = np.linalg.solve(factor.T, np.linalg.solve(factor, values))
-    return solved
+    return halved(factor, halved(factor, values), transposed=True)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.space import CellTemplate, Space, Vector
+from selfnas.strategies.small_space import every_vector, is_small, place
 
 __all__ = ["cell_features", "live_operations", "path_counts"]
 
@@ -66,6 +67,17 @@ def live_operations(space: Space, vectors: Vector) -> NDArray[np.float32]:
 
 def cell_features(space: Space, vectors: Vector) -> NDArray[np.float64]:
     """`(n, f)` what is computed, by how much of each operation, and where in the cell."""
+    if is_small(space):
+        return _kept_features(space)[place(space, vectors)]
+    return _features(space, vectors)
+
+
+@functools.cache
+def _kept_features(space: Space) -> NDArray[np.float64]:
+    return _features(space, every_vector(space))
+
+
+def _features(space: Space, vectors: Vector) -> NDArray[np.float64]:
     live = live_operations(space, vectors)
     counts, start = [], 0
     for template in space.templates:

@@ -11,7 +11,6 @@ a task.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,8 +22,10 @@ from selfnas.architecture import Architecture
 from selfnas.domain import Domain, Proposals, encoded, neighbours
 from selfnas.history import Trial
 from selfnas.space import Space, Vector, space_named
-from selfnas.strategies.gaussian_process import GaussianProcess, distances, expected_improvement, normal_scores
+from selfnas.strategies.gaussian_process import GaussianProcess, expected_improvement, normal_scores
+from selfnas.strategies.mixture import Mixture
 from selfnas.strategies.path_encoding import cell_features
+from selfnas.strategies.small_space import every_vector, is_small, place
 from selfnas.strategies.strategy import Strategy
 from selfnas.strategies.surrogate import TOP, Surrogate, remembered, untried
 
@@ -32,11 +33,7 @@ __all__ = ["PastTask", "Transfer", "experienced"]
 
 Matrix = NDArray[np.float64]
 
-# (mean of each weight times the number of tasks, variance likewise, variance of what the cell alone explains).
-_BELIEFS = ((0.0, 1.0, 0.5), (0.5, 0.3, 0.5), (1.0, 0.3, 0.25), (1.0, 0.05, 0.1))
-_SCALES = (1.0, 2.0, 4.0)  # in multiples of the observations' median distance
-_NOISES = (0.01, 0.1)
-_OFFSET = 1.0  # variance of a constant: the cells tried are not a fair sample of the space
+_CONSIDERED = 500  # candidates of the highest mean, and as many at random, whose expected improvement is worked out
 _REMEMBERED = 200  # trials of a past task that enter its model: half of them the best, half the latest
 
 
@@ -70,6 +67,16 @@ class PastTask:
         """Fitted to the normal scores of the trials."""
         vectors, values = self._kept
         return GaussianProcess.fit(cell_features(self.space, vectors), normal_scores(values))
+
+    def expects(self, vectors: Vector) -> Matrix:
+        """`(n,)` what the model says of `(n, slots)` vectors of the task's space, in its own normal scores."""
+        if is_small(self.space):
+            return self._everywhere[place(self.space, vectors)]
+        return self.model.predict(cell_features(self.space, vectors))[0]
+
+    @cached_property
+    def _everywhere(self) -> Matrix:
+        return self.model.predict(cell_features(self.space, every_vector(self.space)))[0]
 
     @cached_property
     def best(self) -> Vector:
@@ -117,11 +124,11 @@ class Transfer:
             values = np.array([trial.value for trial in trials])
             candidates = self._candidates(past, values, vectors, domain, rng)
             if len(candidates):
-                told = _told(past, domain.space, candidates)
+                told = _told(past, candidates)
                 self._open(batch, candidates, told, used=len(history))
                 if batch.missing > 0 and len(values) > 1 and np.isfinite(values).any():
                     kept = remembered(values, self.memory)
-                    _propose(batch, domain.space, past, vectors[kept], values[kept], candidates, told)
+                    _propose(batch, domain.space, past, vectors[kept], values[kept], candidates, told, rng)
         batch.fill(rng)
         return batch.chosen
 
@@ -133,7 +140,12 @@ class Transfer:
         domain: Domain,
         rng: np.random.Generator,
     ) -> Vector:
-        """`(k, slots)` admitted spellings not tried: draws, what won before, and neighbours of the best."""
+        """`(k, slots)` admitted spellings not tried: all of a small space; else draws, what won, and neighbours."""
+        if is_small(domain.space):
+            rows = every_vector(domain.space)
+            free = domain.admits(rows)
+            free[place(domain.space, vectors)] = False
+            return rows[free]
         best = [index for index in np.argsort(-values, kind="stable")[:TOP] if np.isfinite(values[index])]
         won = np.concatenate([task.best[:TOP] for task in past])
         near = [neighbours(domain, vectors[index]) for index in best]
@@ -145,10 +157,10 @@ class Transfer:
     def _open(self, batch: Proposals, candidates: Vector, told: Matrix, *, used: int) -> None:
         """The first proposals: what past tasks agree on, then what each of them would choose."""
         views = [told.mean(axis=1), *told.T]
-        for place in range(used, min(self.initial, len(views))):
+        for turn in range(used, min(self.initial, len(views))):
             if batch.missing <= 0:
                 return
-            for index in np.argsort(-views[place], kind="stable"):
+            for index in np.argsort(-views[turn], kind="stable"):
                 if batch.offer(candidates[index][None]):
                     break
 
@@ -158,10 +170,9 @@ def experienced(strategy: Strategy, past: Sequence[PastTask]) -> Strategy:
     return replace(strategy, past=tuple(past)) if isinstance(strategy, Transfer) else strategy
 
 
-def _told(past: tuple[PastTask, ...], space: Space, vectors: Vector) -> Matrix:
+def _told(past: tuple[PastTask, ...], vectors: Vector) -> Matrix:
     """`(n, tasks)` what each past task's model expects, in its own normal scores."""
-    points = cell_features(space, vectors)
-    return np.stack([task.model.predict(points)[0] for task in past], axis=1)
+    return np.stack([task.expects(vectors) for task in past], axis=1)
 
 
 def _propose(
@@ -172,11 +183,16 @@ def _propose(
     values: Matrix,
     candidates: Vector,
     told: Matrix,
+    rng: np.random.Generator,
 ) -> None:
     """Fill the batch by expected improvement; after each proposal the model believes its own mean there."""
-    points, asked = cell_features(space, vectors), cell_features(space, candidates)
-    mix, scores = _told(past, space, vectors), normal_scores(values)
-    model = _Mixture.fit(points, mix, scores)
+    points, mix, scores = cell_features(space, vectors), _told(past, vectors), normal_scores(values)
+    model = Mixture.fit(points, mix, scores)
+    if len(candidates) > 2 * _CONSIDERED:
+        means = model.mean(cell_features(space, candidates), told)
+        chosen = np.union1d(np.argsort(-means, kind="stable")[:_CONSIDERED], rng.permutation(len(means))[:_CONSIDERED])
+        candidates, told = candidates[chosen], told[chosen]
+    asked = cell_features(space, candidates)
     left = np.ones(len(candidates), dtype=bool)
     while batch.missing > 0 and left.any():
         mean, spread = model.predict(asked, told)
@@ -190,72 +206,3 @@ def _propose(
                 if batch.missing > 0:
                     model = model.again(points, mix, scores)
                 break
-
-
-@dataclass(frozen=True, slots=True)
-class _Mixture:
-    """score = weights . past models + offset + rough function of the cell, everything normal.
-
-    Attributes:
-        points: `(n, f)` observed cells.
-        mix: `(n, tasks)` past models there.
-        scale, noise: of the rough function, and of the observations.
-        belief: (mean of the weights, their variance, variance of the rough function).
-        factor: `(n, n)` Cholesky factor of the covariance.
-        solved: `(n,)` inverse covariance times centred scores.
-        evidence: log marginal likelihood, up to a constant.
-    """
-
-    points: Matrix
-    mix: Matrix
-    scale: float
-    noise: float
-    belief: tuple[float, float, float]
-    factor: Matrix
-    solved: Matrix
-    evidence: float
-
-    @staticmethod
-    def fit(points: Matrix, mix: Matrix, scores: Matrix) -> _Mixture:
-        apart = distances(points, points)
-        typical = float(np.median(apart[apart > 0])) if (apart > 0).any() else 1.0
-        beliefs = (*_BELIEFS, (0.0, 0.0, 1.0))
-        fitted = (
-            _Mixture._at(points, mix, scores, apart, scale * typical, noise, belief)
-            for scale, noise, belief in itertools.product(_SCALES, _NOISES, beliefs)
-        )
-        return max(fitted, key=lambda model: model.evidence)
-
-    @staticmethod
-    def _at(
-        points: Matrix,
-        mix: Matrix,
-        scores: Matrix,
-        apart: Matrix,
-        scale: float,
-        noise: float,
-        belief: tuple[float, float, float],
-    ) -> _Mixture:
-        weight, variance, rough = belief
-        covariance = rough * np.exp(-apart / scale) + _OFFSET + variance / mix.shape[1] * mix @ mix.T
-        factor = np.linalg.cholesky(covariance + noise * np.eye(len(points)))
-        centred = scores - weight * mix.mean(axis=1)
-        half = np.linalg.solve(factor, centred)
-        evidence = -0.5 * float(half @ half) - float(np.log(np.diag(factor)).sum())
-        solved = np.linalg.solve(factor.T, half)
-        return _Mixture(points, mix, scale, noise, belief, factor, solved, evidence)
-
-    def again(self, points: Matrix, mix: Matrix, scores: Matrix) -> _Mixture:
-        """The same settings with other observations."""
-        return self._at(points, mix, scores, distances(points, points), self.scale, self.noise, self.belief)
-
-    def predict(self, points: Matrix, mix: Matrix) -> tuple[Matrix, Matrix]:
-        """`(k,)` means and standard deviations at `(k, f)` cells where past models say `(k, tasks)`."""
-        weight, variance, rough = self.belief
-        tasks = mix.shape[1]
-        cross = rough * np.exp(-distances(points, self.points) / self.scale) + _OFFSET
-        cross = cross + variance / tasks * mix @ self.mix.T
-        own = rough + _OFFSET + variance / tasks * (mix**2).sum(axis=1)
-        half = np.linalg.solve(self.factor, cross.T)
-        spread = np.sqrt(np.maximum(own - (half**2).sum(axis=0), 1e-12))
-        return weight * mix.mean(axis=1) + cross @ self.solved, spread
