@@ -16,6 +16,8 @@ from selfnas.tasks import TaskSpec
 __all__ = [
     "FullAnswer",
     "FullJob",
+    "InheritAnswer",
+    "InheritJob",
     "Job",
     "LowAnswer",
     "LowJob",
@@ -55,13 +57,34 @@ class SupernetJob(_OnTask):
     Attributes:
         space: its name.
         macro: how cells are stacked.
-        method: how the supernet is searched (`selfnas.differentiable`).
+        method: how the supernet is searched (`selfnas.differentiable`), or `one_shot`: trained path by path and kept.
+        epochs: passes over the training data; None leaves it to the method.
+        weights: directory that keeps the weights of a `one_shot`, in a file named by its SHA-256.
     """
 
     kind: Literal["supernet"] = "supernet"
     space: str
     macro: MacroSection
-    method: Literal["darts", "darts_second_order", "gdas"]
+    method: Literal["darts", "darts_second_order", "gdas", "one_shot"]
+    epochs: int | None = None
+    weights: str | None = None
+
+
+class InheritJob(_OnTask):
+    """Score architectures with the weights of a supernet.
+
+    Attributes:
+        space: the supernet's.
+        macro: the supernet's.
+        weights: file of its weights.
+        architectures: in one-line form.
+    """
+
+    kind: Literal["inherit"] = "inherit"
+    space: str
+    macro: MacroSection
+    weights: str
+    architectures: list[str]
 
 
 class ProxyJob(_OfArchitecture):
@@ -97,7 +120,7 @@ class FullJob(_OfArchitecture):
     pictures: str | None = None
 
 
-Job = SupernetJob | ProxyJob | LowJob | FullJob
+Job = SupernetJob | InheritJob | ProxyJob | LowJob | FullJob
 
 
 class SupernetAnswer(StrictModel):
@@ -109,6 +132,7 @@ class SupernetAnswer(StrictModel):
         seconds: that the job took; for people, never recorded.
         epochs: how many were run.
         collapsed: whether it stopped because skips took over.
+        weights_sha256: of a `one_shot`'s weights; empty otherwise.
     """
 
     logits: list[list[list[float]]] | None = None
@@ -116,6 +140,15 @@ class SupernetAnswer(StrictModel):
     seconds: float = 0.0
     epochs: int = 0
     collapsed: bool = False
+    weights_sha256: str = ""
+
+
+class InheritAnswer(StrictModel):
+    """Accuracy of each architecture in [0, 1], in order; none and a reason where the job failed."""
+
+    scores: list[float] = Field(default_factory=list)
+    reason: str = ""
+    seconds: float = 0.0
 
 
 class _Answer(StrictModel):

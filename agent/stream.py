@@ -85,6 +85,18 @@ class TuningSection(StrictModel):
     envelope: str = "policy"
 
 
+class SupernetSection(StrictModel):
+    """How guided strategies train and use their supernet; what is not stated is their own default.
+
+    Attributes:
+        epochs: passes over the training data, at most.
+        inherited: of `one_shot`, candidates that are scored with the supernet's weights.
+    """
+
+    epochs: int | None = Field(default=None, ge=1, le=100_000)
+    inherited: int = Field(default=240, ge=1, le=100_000)
+
+
 class Stream(StrictModel):
     """A stream file's content."""
 
@@ -101,6 +113,7 @@ class Stream(StrictModel):
     training: TrainingSection = TrainingSection()
     policy: SearchPolicy = SearchPolicy()
     objective: ObjectiveSection | None = None
+    supernet: SupernetSection | None = None
     tuning: TuningSection | None = None
     tasks: list[TaskSpec] = Field(min_length=1, max_length=10_000)
 

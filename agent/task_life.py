@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from agent.gate import admission, gate_entry
-from agent.guidance import guided_strategy, supernet_entry, supernet_job
-from agent.jobs import FullAnswer, FullJob, Job, LowAnswer, LowJob, ProxyAnswer, ProxyJob, SupernetAnswer, SupernetJob
+from agent.guidance import guided_strategy, inherit_jobs, supernet_entry, supernet_job
+from agent.jobs import (
+    FullAnswer,
+    FullJob,
+    InheritAnswer,
+    InheritJob,
+    Job,
+    LowAnswer,
+    LowJob,
+    ProxyAnswer,
+    ProxyJob,
+    SupernetAnswer,
+    SupernetJob,
+)
 from agent.memory import past_tasks, recall
 from agent.proposals import GuardedDomain
 from agent.state import Finalist, RunState, TaskState, items, mapping, number, recorded_costs
+from agent.stream import SupernetSection
 from agent.tuning import policy_in_force
 from agent.workers import WorkerDied
 from selfnas import seeding
@@ -20,6 +35,7 @@ from selfnas.architecture import Architecture
 from selfnas.costs import costs
 from selfnas.fronts import best_first
 from selfnas.history import Trial
+from selfnas.one_shot import evolve_paths
 from selfnas.reference import residual_network
 from selfnas.space import parse_architecture, space_named
 from selfnas.strategies import Strategy, make_strategy
@@ -32,7 +48,11 @@ if TYPE_CHECKING:
 __all__ = ["TaskLife"]
 
 Entry = tuple[str, Mapping[str, object]]
-Answer = TypeVar("Answer", ProxyAnswer, LowAnswer, FullAnswer, SupernetAnswer)
+Answer = TypeVar("Answer", ProxyAnswer, LowAnswer, FullAnswer, SupernetAnswer, InheritAnswer)
+
+
+class JobFailed(Exception):  # noqa: N818 - an outcome that is recorded
+    """A job that a step cannot do without has failed, for the reason given."""
 
 
 class TaskLife:
@@ -116,9 +136,37 @@ class TaskLife:
 
     def _supernet(self) -> Entry:
         """Search the supernet once, before the first round; it has no candidate, so progress does not count it."""
-        job = supernet_job(self._stream, self._prepared, base=self._life.prepared.base, device=self._life.device)
-        answer = self._ask([job], SupernetAnswer, failed=SupernetAnswer())[0]
-        return supernet_entry(self._task, self._policy.strategy, answer)
+        with tempfile.TemporaryDirectory(dir=self._life.home.root) as folder:  # its weights serve this step alone
+            weights = Path(folder)
+            job = supernet_job(
+                self._stream, self._prepared, self._policy.strategy,
+                base=self._life.prepared.base, device=self._life.device, weights=weights,
+            )  # fmt: skip
+            answer = self._ask([job], SupernetAnswer, failed=SupernetAnswer())[0]
+            if not answer.weights_sha256:
+                return supernet_entry(self._task, self._policy.strategy, answer)
+            kept = weights / f"{answer.weights_sha256}.safetensors"
+            domain = GuardedDomain(self._prepared.guard, space=self._space, macro=self._macro)
+            try:
+                ranking = evolve_paths(
+                    domain,
+                    lambda chosen: self._inherited(job, kept, chosen),
+                    seed=job.seed,
+                    evaluations=(self._stream.supernet or SupernetSection()).inherited,
+                )
+            except JobFailed as error:
+                answer = answer.model_copy(update={"reason": str(error)})
+                return supernet_entry(self._task, self._policy.strategy, answer)
+            return supernet_entry(self._task, self._policy.strategy, answer, ranking=ranking)
+
+    def _inherited(self, job: SupernetJob, weights: Path, architectures: Sequence[Architecture]) -> list[float]:
+        """Scores of architectures with a supernet's weights."""
+        asked = inherit_jobs(job, weights, architectures)
+        answers = self._ask(asked, InheritAnswer, failed=InheritAnswer())
+        for answer in answers:
+            if answer.reason:
+                raise JobFailed(answer.reason)
+        return [score for answer in answers for score in answer.scores]
 
     def _strategy(self) -> Strategy:
         if self._policy.strategy in GUIDED:
@@ -367,7 +415,7 @@ class TaskLife:
 
     def _ask(self, jobs: Sequence[Job], kind: type[Answer], *, failed: Answer) -> list[Answer]:
         """Answers in order; a job on which processes died, or that broke, is answered by `failed` with the reason."""
-        trainings = not any(isinstance(job, (ProxyJob, SupernetJob)) for job in jobs)
+        trainings = not any(isinstance(job, (ProxyJob, SupernetJob, InheritJob)) for job in jobs)
 
         def done() -> None:
             if trainings:

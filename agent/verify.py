@@ -112,8 +112,8 @@ class _Checker:
             self._result.checked["supernets"] += 1
             if self._tabular:
                 yield "a supernet was trained on a task that is only a table"
-            if (payload["logits"] is None) != bool(payload["reason"]):
-                yield "it must have either logits or a reason for having none"
+            if (payload["logits"] is None and not payload.get("ranking")) != bool(payload["reason"]):
+                yield "it must have either logits or a ranking, or a reason for having none"
         elif event.kind in ("motif.quarantined", "motif.restored"):
             yield from self._standing(event)
         elif event.kind in _VERDICT_OF:

@@ -12,12 +12,15 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.jobs import (
     FullAnswer,
     FullJob,
+    InheritAnswer,
+    InheritJob,
     LowAnswer,
     LowJob,
     ProxyAnswer,
@@ -31,9 +34,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from audits import AuditData
+    from selfnas.architecture import Macro, TaskShape
     from selfnas.network import Network
+    from selfnas.supernet import Supernet
     from selfnas.tasks import Task
-    from selfnas.train import TrainingResult
+    from selfnas.train import Examples, TrainingResult
 
 __all__ = ["HEAVY", "run_job", "start"]
 
@@ -65,6 +70,8 @@ def run_job(text: str) -> str:
         answer = (
             _supernet(job)
             if isinstance(job, SupernetJob)
+            else _inherit(job)
+            if isinstance(job, InheritJob)
             else _proxy(job)
             if isinstance(job, ProxyJob)
             else _low(job)
@@ -78,6 +85,8 @@ def run_job(text: str) -> str:
         reason = f"{type(error).__name__}: {error}"[:500]
         if isinstance(job, SupernetJob):
             return SupernetAnswer(reason=reason, seconds=time.perf_counter() - begun).model_dump_json()
+        if isinstance(job, InheritJob):
+            return InheritAnswer(reason=reason, seconds=time.perf_counter() - begun).model_dump_json()
         kind = {ProxyJob: ProxyAnswer, LowJob: LowAnswer, FullJob: FullAnswer}[type(job)]
         return str(kind(score=None, reason=reason, seconds=time.perf_counter() - begun).model_dump_json())
 
@@ -106,10 +115,51 @@ def _supernet(job: SupernetJob) -> SupernetAnswer:
     task = _task(job.task.model_dump_json(exclude_none=True), job.base)
     supernet = build_supernet(space_named(job.space), job.macro.macro(), task.shape, seed=job.seed).to(job.device)
     data = Examples.of(task.train.x, task.train.y, device=job.device)
-    found = search_supernet(supernet, data, SupernetPlan(method=job.method), seed=job.seed)
+    if job.method == "one_shot":
+        return _one_shot(job, supernet, data)
+    found = search_supernet(supernet, data, SupernetPlan(method=job.method, **_epochs(job)), seed=job.seed)
     return SupernetAnswer(
         logits=[own.round(6).tolist() for own in found.logits], epochs=found.epochs, collapsed=found.collapsed
     )
+
+
+def _epochs(job: SupernetJob) -> dict[str, int]:
+    return {} if job.epochs is None else {"epochs": job.epochs}
+
+
+def _one_shot(job: SupernetJob, supernet: Supernet, data: Examples) -> SupernetAnswer:
+    from selfnas.one_shot import OneShotPlan, train_paths
+
+    losses = train_paths(supernet, data, replace(OneShotPlan(), **_epochs(job)), seed=job.seed)
+    kept = _keep(supernet.state_dict(), Path(job.weights)) if job.weights else ""
+    return SupernetAnswer(epochs=len(losses), weights_sha256=kept)
+
+
+def _inherit(job: InheritJob) -> InheritAnswer:
+    import numpy as np
+
+    from selfnas.one_shot import score_paths
+    from selfnas.space import parse_architecture, space_named
+    from selfnas.train import Examples
+
+    task = _task(job.task.model_dump_json(exclude_none=True), job.base)
+    supernet = _kept_supernet(job.weights, job.space, job.macro.macro(), task.shape, job.device)
+    space = space_named(job.space)
+    vectors = np.stack([space.encode(parse_architecture(text)) for text in job.architectures])
+    validation = Examples.of(task.validation.x, task.validation.y, device=job.device)
+    return InheritAnswer(scores=score_paths(supernet, vectors, validation).tolist())
+
+
+@functools.lru_cache(maxsize=1)
+def _kept_supernet(weights: str, space: str, macro: Macro, shape: TaskShape, device: str) -> Supernet:
+    from safetensors.torch import load_file
+
+    from selfnas.space import space_named
+    from selfnas.supernet import build_supernet
+
+    supernet = build_supernet(space_named(space), macro, shape, seed=0)
+    supernet.load_state_dict(load_file(weights))
+    return supernet.to(device)
 
 
 def _proxy(job: ProxyJob) -> ProxyAnswer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.jobs import FullAnswer, LowAnswer, ProxyAnswer, SupernetAnswer
+from agent.jobs import FullAnswer, InheritAnswer, LowAnswer, ProxyAnswer, SupernetAnswer
 
 __all__ = ["WorkTime"]
 
@@ -23,9 +23,9 @@ class WorkTime:
     training: float = 0.0
     audits: float = 0.0
 
-    def add(self, answer: ProxyAnswer | LowAnswer | FullAnswer | SupernetAnswer) -> None:
+    def add(self, answer: ProxyAnswer | LowAnswer | FullAnswer | SupernetAnswer | InheritAnswer) -> None:
         """One finished job; one whose process died took no time that anybody measured."""
-        if isinstance(answer, ProxyAnswer):
+        if isinstance(answer, (ProxyAnswer, InheritAnswer)):
             self.proxies += answer.seconds
             return
         audits = answer.audit_seconds if isinstance(answer, FullAnswer) else 0.0

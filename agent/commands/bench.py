@@ -142,6 +142,34 @@ def roofline(
 
 
 @app.command()
+def estimators(
+    stream: Annotated[Path, typer.Argument(metavar="STREAM.yaml", help="Space, fidelities and tasks are its.")],
+    task: Annotated[str, typer.Option(help="Which of its tasks.")],
+    networks: Annotated[int, typer.Option(min=4, max=100_000, help="Random networks to score and train.")] = 48,
+    seed: Annotated[int, typer.Option(help="Decides which networks.")] = 0,
+    keep: Annotated[Path, typer.Option(help="A .json that keeps finished networks.")] = Path("estimators.json"),
+) -> None:
+    """Rank correlation of every cheap score with full training, on networks that are built and trained."""
+    from agent.commands.bench_estimators import measure_estimators
+
+    measure_estimators(stream, task_name=task, networks=networks, seed=seed, keep=keep)
+
+
+@app.command()
+def supernets(
+    stream: Annotated[Path, typer.Argument(metavar="STREAM.yaml", help="Space, fidelities and tasks are its.")],
+    task: Annotated[str, typer.Option(help="Which of its tasks.")],
+    methods: Annotated[list[str] | None, typer.Option("--method", help="Only this one; repeatable.")] = None,
+    seed: Annotated[int, typer.Option(help="Of supernet and search.")] = 0,
+    keep: Annotated[Path, typer.Option(help="What `bench estimators` kept.")] = Path("estimators.json"),
+) -> None:
+    """Time of each search on a supernet, and its cell among random networks after full training."""
+    from agent.commands.bench_estimators import measure_supernets
+
+    measure_supernets(stream, task_name=task, methods=methods or [], seed=seed, keep=keep)
+
+
+@app.command()
 def forgeries(
     home: Annotated[Path, typer.Option("--home", help="A life to copy; it is left as it is.")] = Path(".selfnas"),
     changes: Annotated[int, typer.Option(min=0, help="Random single-byte changes.")] = 1000,

@@ -8,7 +8,7 @@ that is not admitted gives way to the nearest admitted ones; all others are draw
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
@@ -19,13 +19,15 @@ from selfnas.differentiable import Logits, Method, discretise
 from selfnas.domain import Domain, Proposals, Repairs, neighbours
 from selfnas.history import Trial
 from selfnas.space import Space, Vector
+from selfnas.strategies.evolution import RegularisedEvolution
 
-__all__ = ["GUIDED", "Guided", "log_likelihood"]
+__all__ = ["DIFFERENTIABLE", "GUIDED", "Guided", "OneShot", "log_likelihood"]
 
-# A table of their own: they need a task's data, so a search of a table cannot have them.
-GUIDED: Mapping[str, Method] = MappingProxyType(
+# Tables of their own: these need a task's data, so a search of a table cannot have them.
+DIFFERENTIABLE: Mapping[str, Method] = MappingProxyType(
     {"darts": "darts", "darts_second_order": "darts_second_order", "gdas": "gdas"}
 )
+GUIDED = (*DIFFERENTIABLE, "one_shot")
 
 _POOL = 64  # uniform draws for each one wanted, of which the likeliest are taken
 
@@ -73,3 +75,33 @@ class Guided:
 
     def _likeliest(self, space: Space, vectors: Vector) -> Vector:
         return vectors[np.argsort(-log_likelihood(space, self.logits, vectors), kind="stable")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneShot:
+    """See `Strategy`; what evolution over a trained single-path supernet ranked, from the best down, then evolution.
+
+    The ranking was made within the admitted part of the space; what a domain does not admit is passed over.
+
+    Attributes:
+        ranking: architectures, best first.
+        then: proposes when the ranking is used up, from real scores.
+    """
+
+    ranking: tuple[Architecture, ...]
+    then: RegularisedEvolution = field(default_factory=RegularisedEvolution)
+
+    def __call__(
+        self,
+        history: Sequence[Trial],
+        domain: Domain,
+        count: int,
+        rng: np.random.Generator,
+        *,
+        warm: Sequence[Architecture] = (),
+    ) -> tuple[Architecture, ...]:
+        """Warm ones, then the ranking in its order, then children of what was scored."""
+        batch = Proposals(history, domain, count, warm=(*warm, *self.ranking))
+        if batch.missing > 0:
+            return self.then(history, domain, count, rng, warm=(*warm, *self.ranking))
+        return batch.chosen

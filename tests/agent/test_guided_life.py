@@ -10,15 +10,26 @@ from agent.home import Home
 from agent.jobs import SupernetAnswer, SupernetJob
 from agent.ledger import Event, Ledger
 from agent.life import replay
-from agent.state import TaskState, items
+from agent.state import TaskState, items, number
 from agent.stream import MacroSection
 from agent.verify import verify
 from agent.worker import run_job
 from selfnas.strategies import random_search
 from selfnas.tasks import TaskSpec
-from tests.agent.conftest import TINY, Run
+from tests.agent.conftest import Run
 
-GDAS = ("--set", "policy.strategy=gdas", "--no-mirror")
+GUIDED_LIFE = """\
+stream: guided
+format: 1
+macro: {channels: 4, depth: 1, resolution: 8}
+budget: {evaluations: 2, full_trainings: 1}
+low: {epochs: 1, fraction: 0.5}
+full: {epochs: 2}
+policy: {batch: 2, oversample: 2, finalists_per_task: 1, recall: 0}
+supernet: {epochs: 2, inherited: 24}
+tasks:
+  - {name: first, source: digits, limit: 400}
+"""
 
 
 def _events(home: Path) -> list[Event]:
@@ -27,24 +38,38 @@ def _events(home: Path) -> list[Event]:
 
 
 @pytest.mark.slow
-def test_the_same_life_for_any_workers(tmp_path: Path, selfnas: Run) -> None:
-    """Two workers live as one does, with one supernet a task, right after the task starts, and everything verifies."""
-    (tmp_path / "tiny.yaml").write_text(TINY[: TINY.index("  - {name: again")])
-    for home, workers in (("one", "1"), ("two", "2")):
-        done = selfnas("run", "tiny.yaml", "--home", home, "--workers", workers, *GDAS)
-        assert done.returncode == 0, done.stderr
-    whole = _events(tmp_path / "one")
-    assert whole == _events(tmp_path / "two")
-    kinds = [event.kind for event in whole]
-    assert kinds.count("supernet.trained") == 1
-    assert kinds.index("supernet.trained") == kinds.index("task.started") + 1
-    with Ledger(Home(tmp_path / "one").ledger, clock=time.time, read_only=True) as ledger:
+@pytest.mark.parametrize(("method", "kept"), [("gdas", 3), ("one_shot", 2)])
+def test_the_same_life_for_any_workers_and_after_a_kill(method: str, kept: int, tmp_path: Path, selfnas: Run) -> None:
+    """A ledger cut right after the supernet's event, or before it, goes on with one worker to what two lived."""
+    (tmp_path / "guided.yaml").write_text(GUIDED_LIFE)
+    guided = ("run", "guided.yaml", "--no-mirror", "--set", f"policy.strategy={method}")
+    done = selfnas(*guided, "--home", "whole", "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    whole = _events(tmp_path / "whole")
+    assert [event.kind for event in whole][:3] == ["run.started", "task.started", "supernet.trained"]
+    home = Home(tmp_path / "cut")
+    home.ledger.parent.mkdir(parents=True)
+    with Ledger(home.ledger, clock=time.time) as ledger:
+        ledger.append([(event.kind, event.payload) for event in whole[:kept]])
+    done = selfnas(*guided, "--home", "cut", "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    assert _events(tmp_path / "cut") == whole
+    with Ledger(Home(tmp_path / "whole").ledger, clock=time.time, read_only=True) as ledger:
         task = replay(ledger).runs[0].tasks[0]
-        result = verify(ledger, Home(tmp_path / "one"))
-    assert task.supernet is not None
-    assert [len(items(own)) for own in items(task.supernet["logits"])] == [6]
+        result = verify(ledger, Home(tmp_path / "whole"))
     assert not result.problems
     assert result.checked["supernets"] == 1
+    assert task.supernet is not None
+    if method == "gdas":
+        assert [len(items(own)) for own in items(task.supernet["logits"])] == [6]
+        return
+    ranked = [(str(items(row)[0]), number(items(row)[1])) for row in items(task.supernet["ranking"])]
+    scores = [score for _, score in ranked]
+    assert scores == sorted(scores, reverse=True)
+    assert len(ranked) == 24
+    spelled = {text for text, _ in ranked[:4]}  # two are wanted, twice as many are certified
+    assert {str(trial.architecture) for trial in task.trials} <= spelled
+    assert not list((tmp_path / "whole").glob("tmp*"))
 
 
 def test_a_failed_supernet_leaves_uniform_draws() -> None:

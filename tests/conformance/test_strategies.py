@@ -16,11 +16,24 @@ from selfnas.errors import InputError
 from selfnas.history import Trial
 from selfnas.space import SPACES, Space, Vector
 from selfnas.strategies import STRATEGIES, Strategy, make_strategy
+from selfnas.strategies.evolution import RegularisedEvolution
+from selfnas.strategies.guided import Guided, OneShot
 
 MACRO = Macro(channels=4, depth=1, resolution=8)
 SMALL = {"population": 6, "sample": 3, "crossover_percent": 50, "starts": 2}
-every_strategy = pytest.mark.parametrize("name", sorted(STRATEGIES))
+every_strategy = pytest.mark.parametrize("name", sorted([*STRATEGIES, "guided", "one_shot"]))
 every_space = pytest.mark.parametrize("space", sorted(SPACES))
+
+
+def make(name: str, space: str = "nb201") -> Strategy:
+    """A strategy by name; guided ones with logits or a ranking of their own, as if a supernet had been trained."""
+    rng, here = np.random.default_rng(4), SPACES[space]
+    if name == "guided":
+        return Guided(logits=[rng.normal(size=(len(t.slots), len(t.operations) + 1)) for t in here.templates])
+    if name == "one_shot":
+        ranking = tuple(here.decode(vector, macro=Macro()) for vector in here.draw(rng, 8))
+        return OneShot(ranking=ranking, then=RegularisedEvolution(population=6, sample=3))
+    return make_strategy(name, SMALL)
 
 
 @dataclass
@@ -79,7 +92,7 @@ def search(
 def test_same_seed_same_search(name: str, space: str) -> None:
     """Equal arguments give equal proposals, in a fresh instance too."""
     domain = SpaceDomain(SPACES[space], MACRO)
-    first, second = (search(make_strategy(name, SMALL), domain, rounds=6) for _ in range(2))
+    first, second = (search(make(name, space), domain, rounds=6) for _ in range(2))
     assert [trial.architecture for trial in first] == [trial.architecture for trial in second]
     assert len(first) == 18
 
@@ -88,9 +101,9 @@ def test_same_seed_same_search(name: str, space: str) -> None:
 def test_resuming_from_the_history_changes_nothing(name: str) -> None:
     """A strategy cut off anywhere and made anew goes on as if it had not been."""
     domain = SpaceDomain(SPACES["nb201"], MACRO)
-    whole = search(make_strategy(name, SMALL), domain, rounds=8)
-    half = search(make_strategy(name, SMALL), domain, rounds=4)
-    resumed = search(make_strategy(name, SMALL), domain, rounds=4, history=half)
+    whole = search(make(name), domain, rounds=8)
+    half = search(make(name), domain, rounds=4)
+    resumed = search(make(name), domain, rounds=4, history=half)
     assert [trial.digest for trial in resumed] == [trial.digest for trial in whole]
 
 
@@ -98,7 +111,7 @@ def test_resuming_from_the_history_changes_nothing(name: str) -> None:
 @every_space
 def test_nothing_is_proposed_twice(name: str, space: str) -> None:
     """No digest of the history and none twice in a batch."""
-    trials = search(make_strategy(name, SMALL), SpaceDomain(SPACES[space], MACRO), rounds=8, batch=5)
+    trials = search(make(name, space), SpaceDomain(SPACES[space], MACRO), rounds=8, batch=5)
     assert len({trial.digest for trial in trials}) == len(trials) == 40
 
 
@@ -108,7 +121,7 @@ def test_only_admitted_architectures_are_proposed(name: str, space: str) -> None
     """Under a constraint, with warm starts of which some are refused."""
     domain = FewConvolutions(SPACES[space])
     warm = [SPACES[space].decode(v, macro=MACRO) for v in SPACES[space].draw(np.random.default_rng(9), 20)]
-    trials = search(make_strategy(name, SMALL), domain, rounds=10, batch=5, warm=warm)
+    trials = search(make(name, space), domain, rounds=10, batch=5, warm=warm)
     vectors = np.stack([SPACES[space].encode(trial.architecture) for trial in trials])
     assert domain.admits(vectors).all()
     assert len(trials) == 50
@@ -121,7 +134,7 @@ def test_warm_architectures_come_first_in_their_order(name: str) -> None:
     drawn = [space.decode(v, macro=MACRO) for v in space.draw(np.random.default_rng(3), 7)]
     foreign = SPACES["darts"].decode(SPACES["darts"].draw(np.random.default_rng(0), 1)[0], macro=MACRO)
     warm = [drawn[0], foreign, drawn[0], *drawn[1:]]
-    trials = search(make_strategy(name, SMALL), SpaceDomain(space, MACRO), rounds=3, warm=warm)
+    trials = search(make(name), SpaceDomain(space, MACRO), rounds=3, warm=warm)
     expected = list(dict.fromkeys(a.digest for a in drawn))
     assert [trial.digest for trial in trials][: len(expected)] == expected
 
@@ -131,7 +144,7 @@ def test_warm_architectures_take_the_domain_macro(name: str) -> None:
     """What was found under other macro settings is tried under those of this search."""
     space = SPACES["nb201"]
     warm = [space.decode(space.draw(np.random.default_rng(3), 1)[0], macro=Macro())]
-    (first, *_) = make_strategy(name, SMALL)([], SpaceDomain(space, MACRO), 2, np.random.default_rng(0), warm=warm)
+    (first, *_) = make(name)([], SpaceDomain(space, MACRO), 2, np.random.default_rng(0), warm=warm)
     assert first.macro == MACRO
     assert first.cells == warm[0].cells
 
@@ -173,24 +186,22 @@ def test_an_exhausted_domain_ends_gracefully(name: str) -> None:
     """Every admitted network is proposed once, then nothing."""
     domain = Handful()
     digests = {domain.space.decode(v, macro=MACRO).digest for v in domain._cells()}
-    trials = search(make_strategy(name, SMALL), domain, rounds=6, batch=4)
+    trials = search(make(name), domain, rounds=6, batch=4)
     assert {trial.digest for trial in trials} == digests
-    assert make_strategy(name)(trials, domain, 4, np.random.default_rng(0)) == ()
+    assert make(name)(trials, domain, 4, np.random.default_rng(0)) == ()
 
 
 @every_strategy
 def test_a_domain_that_admits_nothing_gives_nothing(name: str) -> None:
     """No endless loop, no exception."""
-    assert make_strategy(name)([], Nothing(), 4, np.random.default_rng(0)) == ()
+    assert make(name)([], Nothing(), 4, np.random.default_rng(0)) == ()
 
 
 @every_strategy
 @pytest.mark.parametrize("score", [None, math.nan, -math.inf, math.inf])
 def test_failed_trials_are_survived_and_not_repeated(name: str, score: float | None) -> None:
     """A history of nothing but failures does not stop the search."""
-    trials = search(
-        make_strategy(name, SMALL), SpaceDomain(SPACES["nb201"], MACRO), rounds=8, batch=4, score=lambda _: score
-    )
+    trials = search(make(name), SpaceDomain(SPACES["nb201"], MACRO), rounds=8, batch=4, score=lambda _: score)
     assert len({trial.digest for trial in trials}) == 32
 
 
@@ -199,7 +210,7 @@ def test_some_failures_do_not_disturb(name: str) -> None:
     """Every third trial fails; the search goes on and still repeats nothing."""
     counter = itertools.count()
     trials = search(
-        make_strategy(name, SMALL),
+        make(name),
         SpaceDomain(SPACES["nb201"], MACRO),
         rounds=10,
         batch=4,
@@ -213,7 +224,7 @@ def test_count_zero_gives_nothing(name: str) -> None:
     """Asked for nothing, even with warm ones at hand."""
     space = SPACES["nb201"]
     warm = [space.decode(v, macro=MACRO) for v in space.draw(np.random.default_rng(3), 2)]
-    assert make_strategy(name)([], SpaceDomain(space, MACRO), 0, np.random.default_rng(0), warm=warm) == ()
+    assert make(name)([], SpaceDomain(space, MACRO), 0, np.random.default_rng(0), warm=warm) == ()
 
 
 @pytest.mark.parametrize("name", sorted(set(STRATEGIES) - {"random"}))

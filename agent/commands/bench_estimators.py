@@ -1,0 +1,195 @@
+"""`selfnas bench estimators` and `supernets`: cheap scores, and cells of supernets, against full training."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from agent.stream import Stream, read_stream
+from selfnas.architecture import Architecture
+from selfnas.errors import InputError, suggestion
+from selfnas.estimators import Scored, held_out_accuracy, random_networks, score_networks
+from selfnas.space import parse_architecture, space_named
+from selfnas.tasks import Task, load_task
+from selfnas.train import Examples, TrainingPlan
+
+__all__ = ["measure_estimators", "measure_supernets", "spearman_interval"]
+
+_BOOTSTRAPS = 2000
+
+
+def measure_estimators(stream_file: Path, *, task_name: str, networks: int, seed: int, keep: Path) -> None:
+    """Score and train random networks, as far as `keep` does not have them yet, and print rank correlations.
+
+    Args:
+        stream_file: its space, macro settings, fidelities and training are used.
+        task_name: one of its tasks.
+        networks: how many.
+        seed: decides which.
+        keep: a .json that finished networks are kept in, so that an interrupted command goes on.
+
+    Raises:
+        InputError: no such stream, task, or a `keep` of other networks.
+    """
+    console = Console()
+    stream, task = _open(stream_file, task_name)
+    drawn = random_networks(space_named(stream.space), stream.macro.macro(), networks, seed=seed)
+    done = _kept(keep)
+    wanted = {str(architecture) for architecture in drawn}
+    if not {one.architecture for one in done} <= wanted:
+        raise InputError(f"{keep}: holds other networks than these; choose another file")
+    left = [architecture for architecture in drawn if str(architecture) not in {one.architecture for one in done}]
+    with console.status("scoring and training") as status:
+        for scored in score_networks(
+            left,
+            task,
+            low=stream.low.fidelity("low"),
+            full=stream.full.fidelity("full"),
+            plan=TrainingPlan(**stream.training.model_dump()),
+            seed=seed,
+        ):
+            done.append(scored)
+            keep.write_text(json.dumps([asdict(one) for one in done]), encoding="utf-8")
+            status.update(f"{len(done)} of {networks} networks scored and trained")
+    truth = np.array([one.truth for one in done])
+    table = Table(
+        "score", "Spearman", "95 %", "seconds",
+        title=f"{task.name}: {len(done)} networks of {stream.space}/{stream.macro.macro()} against full training "
+        f"(accuracy {np.quantile(truth, 0.1):.3f} to {np.quantile(truth, 0.9):.3f}, 10 % to 90 %)",
+    )  # fmt: skip
+    rows = {name: np.array([one.proxies[name] for one in done]) for name in done[0].proxies}
+    for name, values in sorted(rows.items(), key=lambda row: -_spearman(row[1], truth)):
+        seconds = float(np.median([one.seconds[name] for one in done]))
+        table.add_row(name, *_shown(values, truth, seed=seed), f"{seconds:.4f}")
+    table.add_row("training at low fidelity", *_shown(np.array([one.low for one in done]), truth, seed=seed), "")
+    console.print(table)
+    slowest = np.array([max(one.seconds.values()) for one in done])
+    together = np.array([one.together for one in done])
+    ratio = float(np.median(together / slowest))
+    console.print(f"all proxies of one network take {ratio:.2f} times the slowest of them alone (median)")
+
+
+def measure_supernets(stream_file: Path, *, task_name: str, methods: list[str], seed: int, keep: Path) -> None:
+    """Search supernets, train their cells fully, and place them among the random networks of `keep`.
+
+    Raises:
+        InputError: no such stream, task or method, or `keep` has no networks.
+    """
+    from selfnas.strategies.guided import GUIDED
+
+    console = Console()
+    stream, task = _open(stream_file, task_name)
+    for method in methods:
+        if method not in GUIDED:
+            raise InputError(f"unknown method {method!r}{suggestion(method, sorted(GUIDED))}")
+    done = _kept(keep)
+    if not done:
+        raise InputError(f"{keep}: run `selfnas bench estimators` first: cells are placed among its networks")
+    truth = np.array([one.truth for one in done])
+    console.print(
+        f"{task.name}: {len(done)} random networks reach {np.median(truth):.4f} (median), {truth.max():.4f} (best)"
+    )
+    plan, full = TrainingPlan(**stream.training.model_dump()), stream.full.fidelity("full")
+    for method in methods or sorted(GUIDED):
+        begun = time.process_time()
+        if method == "one_shot":
+            chosen, note = _one_shot(stream, task, done, seed=seed)
+        else:
+            chosen, note = _differentiable(stream, task, method, seed=seed)
+        seconds = time.process_time() - begun
+        found, _ = held_out_accuracy(chosen, task, full, plan, seed=seed)
+        console.print(
+            f"{method}: {seconds:.0f} s of processor time; {note}; its cell reaches {found:.4f}, above "
+            f"{np.mean(found > truth):.0%} and not below {np.mean(found >= truth):.0%} of them: "
+            f"{str(chosen).partition(':')[2]}"
+        )
+
+
+def spearman_interval(values: NDArray[np.float64], truth: NDArray[np.float64], *, seed: int) -> tuple[float, float]:
+    """A 95 % percentile bootstrap interval of the rank correlation of `(n,)` values with `(n,)` others."""
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, len(truth), size=(_BOOTSTRAPS, len(truth)))
+    found = [_spearman(values[row], truth[row]) for row in rows]
+    low, high = np.nanquantile(found, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _shown(values: NDArray[np.float64], truth: NDArray[np.float64], *, seed: int) -> tuple[str, str]:
+    low, high = spearman_interval(values, truth, seed=seed)
+    return f"{_spearman(values, truth):.2f}", f"{low:.2f} to {high:.2f}"
+
+
+def _spearman(values: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
+    from scipy.stats import rankdata
+
+    one, other = (rankdata(row) for row in (values, truth))  # infinities rank like numbers
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return float("nan")
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def _open(stream_file: Path, task_name: str) -> tuple[Stream, Task]:
+    stream = read_stream(stream_file).value
+    names = [spec.name for spec in stream.tasks]
+    if task_name not in names:
+        raise InputError(f"unknown task {task_name!r}{suggestion(task_name, names)}")
+    spec = stream.tasks[names.index(task_name)]
+    if spec.source == "table":
+        raise InputError(f"task {task_name!r} is a table: there is nothing to train")
+    import torch
+
+    torch.set_num_threads(1)
+    return stream, load_task(spec, base=stream_file.resolve().parent)
+
+
+def _kept(keep: Path) -> list[Scored]:
+    if not keep.exists():
+        return []
+    try:
+        rows = json.loads(keep.read_text(encoding="utf-8"))
+        return [Scored(**{**row, "curve": tuple(row["curve"])}) for row in rows]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{keep}: not what this command keeps: {error}") from error
+
+
+def _differentiable(stream: Stream, task: Task, method: str, *, seed: int) -> tuple[Architecture, str]:
+    from selfnas.differentiable import SupernetPlan, discretise, search_supernet
+    from selfnas.strategies.guided import DIFFERENTIABLE
+    from selfnas.supernet import build_supernet
+
+    space, macro = space_named(stream.space), stream.macro.macro()
+    supernet = build_supernet(space, macro, task.shape, seed=seed)
+    found = search_supernet(
+        supernet, Examples.of(task.train.x, task.train.y), SupernetPlan(method=DIFFERENTIABLE[method]), seed=seed
+    )
+    note = f"{found.epochs} epochs{', skips took over' if found.collapsed else ''}"
+    return space.decode(discretise(space, found.logits, restrict=True), macro=macro), note
+
+
+def _one_shot(stream: Stream, task: Task, done: list[Scored], *, seed: int) -> tuple[Architecture, str]:
+    from selfnas.domain import SpaceDomain
+    from selfnas.one_shot import OneShotPlan, evolve_paths, score_paths, train_paths
+    from selfnas.supernet import build_supernet
+
+    space, macro = space_named(stream.space), stream.macro.macro()
+    supernet = build_supernet(space, macro, task.shape, seed=seed)
+    training, validation = (Examples.of(part.x, part.y) for part in (task.train, task.validation))
+    train_paths(supernet, training, OneShotPlan(), seed=seed)
+
+    def score(architectures: Sequence[Architecture]) -> list[float]:
+        vectors = np.stack([space.encode(architecture) for architecture in architectures])
+        return score_paths(supernet, vectors, validation).tolist()  # type: ignore[no-any-return]
+
+    ranking = evolve_paths(SpaceDomain(space, macro), score, seed=seed)
+    inherited = np.array(score([parse_architecture(one.architecture) for one in done]))
+    rho = _spearman(inherited, np.array([one.truth for one in done]))
+    note = f"Spearman of inherited weights' scores with full training {rho:.2f}"
+    return ranking[0].architecture, note
