@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from constraints.guard import Guard
 from constraints.report import Report, count_record, guard_in, judged, say_count
 from constraints.rules import ConstraintSet, Context
 from selfnas.space import space_named
@@ -58,9 +59,10 @@ def report_count(set_: ConstraintSet, contexts: Sequence[Context]) -> Report:
     """How many are admitted, per space."""
     lines, record = [], {}
     for context in contexts:
-        total, count = space_named(context.space).count(), guard_in(set_, context).count()
-        lines.append(f"{context.space:15} {say_count(count)} of {total:,} ({count.value / total:.2%})")
-        record[context.space] = count_record(count) | {"of": total}
+        guard, total = guard_in(set_, context), space_named(context.space).count()
+        count = guard.count()
+        lines.append(f"{context.space:15} {say_count(count)} of {total:,} ({count.value / total:.2%}){_clash(guard)}")
+        record[context.space] = count_record(count) | {"of": total, "clash": list(guard.clash())}
     return Report(text="\n".join(lines), record=record)
 
 
@@ -68,9 +70,19 @@ def report_sample(set_: ConstraintSet, contexts: Sequence[Context], *, number: i
     """Uniform draws."""
     (context,) = contexts
     guard = guard_in(set_, context)
+    if not guard.count().high:
+        text = f"nothing to draw in {context.space}{_clash(guard)}"
+        return Report(text=text, record={"architectures": [], "seed": seed, "clash": list(guard.clash())}, failed=True)
     rows = guard.draw(np.random.default_rng(seed), number)
     texts = [str(guard.space.decode(row, macro=context.macro)) for row in rows]
     return Report(text="\n".join(texts), record={"architectures": texts, "seed": seed})
+
+
+def _clash(guard: Guard) -> str:
+    """Which rules admit nothing together; empty where something is admitted."""
+    rules = guard.clash()
+    what = "this rule admits nothing" if len(rules) == 1 else "these rules together admit nothing"
+    return f": {what}: {', '.join(rules)}" if rules else ""
 
 
 def report_repair(set_: ConstraintSet, text: str, *, space: str, shape: str, number: int) -> Report:

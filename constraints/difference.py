@@ -35,7 +35,9 @@ class SpaceDifference:
         gained: architectures only the new set admits.
         lost: architectures only the old set admits.
         gained_samples: drawn uniformly from the gained; the first is the witness.
+        gained_past: ids of the old set's rules that stopped each of them, by the referee.
         lost_samples: drawn uniformly from the lost.
+        lost_to: ids of the new set's rules that stop each of them, by the referee.
     """
 
     context: Context
@@ -43,7 +45,9 @@ class SpaceDifference:
     gained: Count
     lost: Count
     gained_samples: tuple[Architecture, ...]
+    gained_past: tuple[tuple[str, ...], ...]
     lost_samples: tuple[Architecture, ...]
+    lost_to: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +96,7 @@ def _compare(old: ConstraintSet, new: ConstraintSet, context: Context, samples: 
     if sides is None:
         sides = [_estimated(here, there, samples, seed) for here, there in ((after, before), (before, after))]
     (gained, let_in), (lost, kept_out) = sides
-    _confirm(let_in, passes=after, fails=before)
-    _confirm(kept_out, passes=before, fails=after)
+    past, to = _stopping(let_in, passes=after, fails=before), _stopping(kept_out, passes=before, fails=after)
     space = space_named(context.space)
     return SpaceDifference(
         context=context,
@@ -101,7 +104,9 @@ def _compare(old: ConstraintSet, new: ConstraintSet, context: Context, samples: 
         gained=gained,
         lost=lost,
         gained_samples=tuple(space.decode(row, macro=context.macro) for row in let_in),
+        gained_past=past,
         lost_samples=tuple(space.decode(row, macro=context.macro) for row in kept_out),
+        lost_to=to,
     )
 
 
@@ -159,11 +164,16 @@ def _no_rows(guard: Guard) -> Vector:
     return np.empty((0, len(guard.space.slots)), dtype=np.int8)
 
 
-def _confirm(rows: Vector, *, passes: Guard, fails: Guard) -> None:
+def _stopping(rows: Vector, *, passes: Guard, fails: Guard) -> tuple[tuple[str, ...], ...]:
+    """Which rules of one set stop each row that the other admits, as the referee sees it."""
+    found = []
     for row in rows:
         architecture = passes.space.decode(row, macro=passes.context.macro)
-        if False in passes.referee.verdicts(architecture) or False not in fails.referee.verdicts(architecture):
+        stops = zip(fails.rules, fails.referee.verdicts(architecture), strict=True)
+        found.append(tuple(rule.id for rule, verdict in stops if verdict is False))
+        if False in passes.referee.verdicts(architecture) or not found[-1]:
             raise AssertionError(f"the referee contradicts the witness {architecture}: an engine is wrong")
+    return tuple(found)
 
 
 def allowance_covers(difference: Difference, allowed: Sequence[tuple[str, str, int]]) -> list[str]:

@@ -6,6 +6,7 @@ is bound to be slack.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,11 +34,13 @@ class LintFinding:
             `not-implied` or `unused`.
         rule: the rule or word; empty for the whole set.
         message: what is wrong, and where.
+        line: of the rule in its file; 0 for the whole set and for words.
     """
 
     kind: str
     rule: str
     message: str
+    line: int = 0
 
 
 def lint_set(set_: ConstraintSet, *, contexts: Sequence[Context] = ()) -> tuple[LintFinding, ...]:
@@ -45,13 +48,23 @@ def lint_set(set_: ConstraintSet, *, contexts: Sequence[Context] = ()) -> tuple[
     chosen = list(contexts) or [context for space in set_.spaces for context in reference_contexts(space)]
     guards = [Guard(set_, space=c.space, macro=c.macro, shape=c.shape) for c in chosen]
     found = [*_unused(set_)]
+    clashes: dict[tuple[str, ...], list[Guard]] = {}
     for guard in guards:
         clash = guard.clash() if not _some_draw_is_admitted(guard) else ()
         if clash:
-            message = f"together these rules admit nothing in {_where(guard)}: {', '.join(clash)}"
+            clashes.setdefault(clash, []).append(guard)
+    lines = {rule.id: rule.line for rule in set_.rules}
+    for clash, where in clashes.items():
+        if len(clash) == 1:
+            message = f"no architecture of {_places(where, guards)} passes it"
+            found.append(LintFinding(kind="nothing-passes", rule=clash[0], message=message, line=lines[clash[0]]))
+        else:
+            message = f"together these rules admit nothing in {_places(where, guards)}: {', '.join(clash)}"
             found.append(LintFinding(kind="nothing-admitted", rule="", message=message))
+    # Where nothing is admitted every rule is redundant beside the clash; that says nothing about it.
+    sound = [guard for guard in guards if not any(guard in where for where in clashes.values())]
     for index, rule in enumerate(guards[0].rules if guards else ()):
-        found += _about_rule(guards, index, rule.id)
+        found += [dataclasses.replace(finding, line=rule.line) for finding in _about_rule(sound, index, rule.id)]
     return tuple(found)
 
 
@@ -59,11 +72,19 @@ def _where(guard: Guard) -> str:
     return f"{guard.context.space} at {guard.context.macro}"
 
 
+def _places(some: Sequence[Guard], every: Sequence[Guard]) -> str:
+    """The spaces of some contexts; with its macro settings only where other settings of a space are not among them."""
+    partly = {guard.context.space for guard in every if guard not in some}
+    return ", ".join(dict.fromkeys(_where(g) if g.context.space in partly else g.context.space for g in some))
+
+
 def _some_draw_is_admitted(guard: Guard) -> bool:
     return bool(guard.admits(guard.space.draw(np.random.default_rng(0), 2_000)).any())
 
 
 def _about_rule(guards: Sequence[Guard], index: int, name: str) -> Iterator[LintFinding]:
+    if not guards:
+        return
     rule = guards[0].rules[index]
     if rule.origin != guards[0].set.path:
         return  # an imported rule is linted with its own file; what makes it redundant here is meant to
@@ -71,9 +92,6 @@ def _about_rule(guards: Sequence[Guard], index: int, name: str) -> Iterator[Lint
     spaces = ", ".join(dict.fromkeys(guard.context.space for guard in guards))
     if not applying:
         yield LintFinding(kind="never-applies", rule=name, message=f"it applies to nothing in {spaces}")
-        return
-    if all(_function(guard, index) == guard.admitted.diagram.manager.false for guard in applying):
-        yield LintFinding(kind="nothing-passes", rule=name, message=f"no architecture of {spaces} passes it")
         return
     if rule.implied_by:
         for guard in applying:

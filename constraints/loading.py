@@ -47,6 +47,7 @@ class _Loader:
 
     def __init__(self, gathered: Gathered) -> None:
         self.gathered, self.problems = gathered, gathered.problems
+        self.ids = {entry.model.id for entry in gathered.entries}.union(*(source.lost for source in gathered.sources))
         self.model = gathered.source.document.value
 
     def load(self) -> ConstraintSet:
@@ -55,7 +56,8 @@ class _Loader:
                 message = f"language {source.document.value.language} is not known; this version reads {LANGUAGE}"
                 self.problems.append(source.problem(("language",), message))
         spaces = tuple(name for position, name in enumerate(self.model.spaces) if self.knows_space(name, position))
-        operations = frozenset().union(*(operations_of(name) for name in spaces or tuple(SPACES)))
+        misspelt = len(spaces) < len(self.model.spaces)  # its operations may be meant: no more noise than the cause
+        operations = frozenset().union(*(operations_of(name) for name in tuple(SPACES) if misspelt or name in spaces))
         words = self.vocabulary(operations)
         models = [self.merged(entry) for entry in self.gathered.entries]
         rules = tuple(
@@ -65,7 +67,7 @@ class _Loader:
             self.problems += [p for entry in self.gathered.entries for p in self.loosened(entry, spaces, words)]
         if self.problems:
             raise InputError(
-                sorted(set(self.problems), key=lambda problem: (problem.file, problem.line, problem.column))
+                sorted(set(self.problems), key=lambda p: (p.file, p.line, p.column, p.message)),
             )
         own = not self.model.imports
         return ConstraintSet(
@@ -177,8 +179,8 @@ class _Loader:
             for fault in misfits(condition, model.scope, when, spaces):
                 self.problems.append(self.inside(entry, model, fault))
         for name in model.implied_by:
-            if name not in {other.model.id for other in self.gathered.entries} - {model.id}:
-                others = sorted({other.model.id for other in self.gathered.entries} - {model.id})
+            if name not in self.ids - {model.id}:
+                others = sorted(self.ids - {model.id})
                 message = f"unknown rule {name!r} in 'implied_by'{suggestion(name, others or ['none'])}"
                 self.problems.append(entry.source.problem((*entry.place, "implied_by"), message))
         return Rule(
@@ -193,6 +195,7 @@ class _Loader:
             examples=tuple(self.examples(entry, model, spaces)),
             implied_by=tuple(model.implied_by),
             origin=entry.source.document.path,
+            line=entry.source.problem((*entry.place, "id"), "").line,
         )
 
     def when(self, entry: Entry) -> When | None:
@@ -246,7 +249,8 @@ class _Loader:
         return text
 
     def examples(self, entry: Entry, model: RuleModel, spaces: tuple[str, ...]) -> Iterator[Example]:
-        scopes: dict[str, Scope] = {other.model.id: other.model.scope for other in self.gathered.entries}
+        scopes: dict[str, Scope] = dict.fromkeys(self.ids, "cell")
+        scopes |= {other.model.id: other.model.scope for other in self.gathered.entries}
         source, place = entry.source, entry.place
         for tighten, own, there in entry.tightened:
             if tighten.examples is not None:
@@ -254,7 +258,8 @@ class _Loader:
         for side, items in (("admit", model.examples.admit), ("reject", model.examples.reject)):
             for position, item in enumerate(items):
                 here = (*place, "examples", side, position)
-                theirs = tuple(name for name in source.document.value.spaces if name in SPACES) or tuple(SPACES)
+                spelt = set(source.document.value.spaces) <= set(SPACES)  # else any known space may be meant
+                theirs = tuple(source.document.value.spaces if spelt else SPACES)
                 read = read_example(item, model.id, side == "admit", scopes, theirs)
                 if isinstance(read, str):
                     self.problems.append(source.problem(here, read))

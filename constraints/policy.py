@@ -139,10 +139,15 @@ def policy_counterexample(admits: ConstraintSet, forbids: ConstraintSet) -> str:
 
     solver.add([passes(rule) for rule in rules[0]])
     solver.add(z3.Or([z3.BoolVal(False, context), *(z3.Not(passes(rule)) for rule in rules[1])]))
-    answer = solver.check()
+    answer = solver.check(
+        [variable >= 0 for variable in variables.values()]
+    )  # what a policy could hold is better shown
+    if answer != z3.sat:
+        answer = solver.check()
     if answer == z3.unknown:
         raise InputError("Z3 does not decide how the policy rules differ within its limit of steps")
     if answer == z3.unsat:
         return ""
     model = solver.model()
-    return ", ".join(f"{'.'.join(name)} = {model.eval(v, model_completion=True)}" for name, v in variables.items())
+    changes = sorted(variables.items(), key=lambda item: (item[0][1], item[0][0] == "new"))  # old before new
+    return ", ".join(f"{'.'.join(name)} = {model.eval(v, model_completion=True)}" for name, v in changes)

@@ -69,6 +69,7 @@ class Rule:
         examples: what the author expects.
         implied_by: rules that together make it redundant somewhere, as its author knows; lint confirms it.
         origin: the file it comes from.
+        line: where it starts in that file; 0 when it was not read from one.
     """
 
     id: str
@@ -82,6 +83,7 @@ class Rule:
     examples: tuple[Example, ...] = ()
     implied_by: tuple[str, ...] = ()
     origin: str = ""
+    line: int = 0
 
     @property
     def meaning(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,6 +54,8 @@ def report_trial(set_: ConstraintSet, *, mutate: bool) -> Report:
     ]
     lines += [f"  no example passes rule {rule}" for rule in trial.never_passed]
     lines += [f"  no example makes rule {rule} fire" for rule in trial.never_fired]
+    if not trial.never_passed and not trial.never_fired:
+        lines.append("every rule passes and fires in some example")
     if mutate:
         total = trial.killed + len(trial.survivors)
         lines.append(f"mutation score {trial.score:.2f}: {trial.killed} of {total} mutants noticed")
@@ -73,8 +76,13 @@ def report_trial(set_: ConstraintSet, *, mutate: bool) -> Report:
 def report_lint(set_: ConstraintSet, contexts: Sequence[Context]) -> Report:
     """Everything suspicious."""
     found = lint_set(set_, contexts=contexts)
-    lines = [f"{finding.kind}: {finding.rule}{': ' if finding.rule else ''}{finding.message}" for finding in found]
-    record = {"findings": [{"kind": f.kind, "rule": f.rule, "message": f.message} for f in found]}
+    place = set_.path or set_.name
+    lines = [
+        f"{place}{f':{finding.line}' if finding.line else ''}: {finding.kind}: "
+        f"{finding.rule}{': ' if finding.rule else ''}{finding.message}"
+        for finding in found
+    ]
+    record = {"findings": [dataclasses.asdict(finding) for finding in found]}
     return Report(text="\n".join(lines) or "nothing to complain about", record=record, failed=bool(found))
 
 
@@ -94,17 +102,17 @@ def report_difference(
             f"--fail-on takes looser, stricter or any, not {fail_on!r}{suggestion(fail_on, ['looser', 'stricter'])}"
         )
     difference = compare_sets(old, new, contexts, samples=samples, seed=seed)
-    lines = [f"{new.name} is {_relative(difference.relation)} {old.name}"]
+    named = [s.name if old.name != new.name else s.path or s.name for s in (old, new)]
+    lines = [f"{named[1]} is {_relative(difference.relation)} {named[0]}", *_changed_rules(old, new)]
     for space in difference.spaces:
         lines.append(
             f"{space.context.space} at {space.context.macro} on {format_shape(space.context.shape)}: {space.relation}"
         )
-        lines += _side("lets in", space.gained, space.gained_samples) + _side(
-            "keeps out", space.lost, space.lost_samples
-        )
-    lines.append(
-        f"policy: {difference.policy}" + (f", e.g. {difference.policy_witness}" * bool(difference.policy_witness))
-    )
+        lines += _side("lets in", space.gained, space.gained_samples, space.gained_past)
+        lines += _side("keeps out", space.lost, space.lost_samples, space.lost_to)
+    effect = "keeps out" if difference.policy == "stricter" else "lets in"
+    witness = f": {effect}, e.g., {difference.policy_witness}" if difference.policy_witness else ""
+    lines.append(f"changes of policy: {difference.policy}{witness}")
     kinds = {"looser": {"looser", "incomparable"}, "stricter": {"stricter", "incomparable"}}
     bad = kinds.get(fail_on, {"looser", "stricter", "incomparable"} if fail_on else set())
     failed = difference.relation in bad
@@ -236,8 +244,31 @@ def _relative(relation: str) -> str:
     return {"equivalent": "equivalent to", "incomparable": "incomparable with"}.get(relation, f"{relation} than")
 
 
-def _side(what: str, count: Count, samples: Sequence[Architecture]) -> list[str]:
-    return [f"  {what} {say_count(count)}", *(f"    e.g. {sample}" for sample in samples)] if count.high else []
+def _changed_rules(old: ConstraintSet, new: ConstraintSet) -> list[str]:
+    """One line on each rule that was added, dropped or given another meaning."""
+    before, after = ({rule.id: rule for rule in set_.rules} for set_ in (old, new))
+    lines = [f"  rule {name} is dropped" for name in before if name not in after]
+    lines += [f"  rule {name} is new" for name in after if name not in before]
+    for name, rule in after.items():
+        if name in before and rule.meaning != before[name].meaning:
+            was, now = (
+                f"{'forbid' if r.forbids else 'require'} {format_expression(r.text)}" for r in (before[name], rule)
+            )
+            lines.append(f"  rule {name}: {was} became {now}" if was != now else f"  rule {name} reads other words")
+    return lines
+
+
+def _side(what: str, count: Count, samples: Sequence[Architecture], stopped: Sequence[tuple[str, ...]]) -> list[str]:
+    if not count.high:
+        return []
+    when = "until now" if what == "lets in" else "now"
+    return [
+        f"  {what} {say_count(count)}",
+        *(
+            f"    e.g. {sample}, stopped {when} by {', '.join(rules)}"
+            for sample, rules in zip(samples, stopped, strict=True)
+        ),
+    ]
 
 
 def _side_record(space: SpaceDifference) -> dict[str, object]:
@@ -249,5 +280,7 @@ def _side_record(space: SpaceDifference) -> dict[str, object]:
         "gained": count_record(space.gained),
         "lost": count_record(space.lost),
         "gained_samples": [str(sample) for sample in space.gained_samples],
+        "gained_past": [list(rules) for rules in space.gained_past],
         "lost_samples": [str(sample) for sample in space.lost_samples],
+        "lost_to": [list(rules) for rules in space.lost_to],
     }

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from constraints.examples import ExampleModel
 from constraints.parser import Fault
 from constraints.positions import place_in_value
-from selfnas.documents import Document, StrictModel, parse_document
+from selfnas.documents import Document, StrictModel, parse_document, salvage_document
 from selfnas.errors import InputError, Problem, suggestion
 
 __all__ = [
@@ -105,6 +105,14 @@ class Source:
 
     document: Document[SetModel]
     text: str
+    kept: tuple[int, ...] | None = None  # indexes of the rules that could be read; None where all could
+    lost: frozenset[str] = frozenset()  # ids of the others, as far as they have any
+
+    @property
+    def rules(self) -> list[tuple[int, RuleModel]]:
+        """The rules with their places in the file's list."""
+        rules = self.document.value.rules
+        return list(zip(range(len(rules)) if self.kept is None else self.kept, rules, strict=True))
 
     def problem(self, place: tuple[str | int, ...], message: str) -> Problem:
         """A problem at a key or item."""
@@ -158,8 +166,8 @@ def gather(path_or_name: str | Path, *, beside: Path | None = None, above: Seque
         raise InputError([Problem(f"imports itself, by way of {' -> '.join([*above, name])}", name)])
     if len(above) >= _MAX_IMPORTS:
         raise InputError([Problem(f"imports go more than {_MAX_IMPORTS} files deep", above[0])])
-    source = Source(parse_document(text, SetModel, name=name), text)
-    gathered = Gathered(source, [], [source], [])
+    source, problems = _parse(name, text)
+    gathered = Gathered(source, [], [source], problems)
     for position, other in enumerate(source.document.value.imports):
         try:
             below = gather(other, beside=Path(name).parent, above=(*above, name))
@@ -180,6 +188,19 @@ def gather(path_or_name: str | Path, *, beside: Path | None = None, above: Seque
     return gathered
 
 
+def _parse(name: str, text: str) -> tuple[Source, list[Problem]]:
+    """The file and its problems of form: where only some rules are ill-formed, the others are read on."""
+    try:
+        return Source(parse_document(text, SetModel, name=name), text), []
+    except InputError as error:
+        rest = salvage_document(text, SetModel, name=name, key="rules", item=RuleModel)
+        if rest is None:
+            raise
+        document, kept, dropped = rest
+        ids = (value.get("id") for value in dropped if isinstance(value, dict))
+        return Source(document, text, kept, frozenset(map(str, ids))), list(error.problems)
+
+
 def _add_own(gathered: Gathered) -> None:
     source, model = gathered.source, gathered.source.document.value
     imported = {entry.model.id: entry for entry in gathered.entries}
@@ -190,7 +211,7 @@ def _add_own(gathered: Gathered) -> None:
         else:
             message = f"no imported rule is called {tighten.id!r}{suggestion(tighten.id, sorted(imported) or ['none'])}"
             gathered.problems.append(source.problem((*place, "id"), message))
-    for index, rule in enumerate(model.rules):
+    for index, rule in source.rules:
         gathered.entries.append(Entry(rule, source, ("rules", index)))
     seen: set[str] = set()
     for entry in gathered.entries:
@@ -199,7 +220,7 @@ def _add_own(gathered: Gathered) -> None:
             message = f"rule {entry.model.id!r} {what or 'is defined twice'}"
             gathered.problems.append(entry.source.problem((*entry.place, "id"), message))
         seen.add(entry.model.id)
-    if not gathered.entries:
+    if not gathered.entries and source.kept is None:
         gathered.problems.append(source.problem(("set",), "a set needs at least one rule, of its own or imported"))
 
 

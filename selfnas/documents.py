@@ -6,6 +6,7 @@ Streams, constraint sets, audit suites and device files all come through here, s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,42 @@ def parse_document(text: str, model: type[Model], *, name: str = "", overrides: 
                 for problem, place in _explain(error, model, name, places)
             ]
         ) from error
+
+
+def salvage_document(
+    text: str, model: type[Model], *, name: str, key: str, item: type[StrictModel]
+) -> tuple[Document[Model], tuple[int, ...], list[object]] | None:
+    """What is left of a file that `parse_document` refused, for finding more problems in it.
+
+    Args:
+        text: YAML.
+        model: what the file should be.
+        name: stands for the file in messages.
+        key: of a list at the top.
+        item: what its items should be; those that are not are left out.
+
+    Returns:
+        The document, the indexes of the items that stayed, and the items that did not; None where more is wrong.
+    """
+    places: dict[Place, tuple[int, int]] = {}
+    plain = _plain(load_yaml(text, name), (), places)
+    items = plain.get(key) if isinstance(plain, dict) else None
+    if not isinstance(plain, dict) or not isinstance(items, list):
+        return None
+    kept = [index for index, value in enumerate(items) if _is_of(item, value)]
+    try:
+        whole = model.model_validate({**plain, key: [items[index] for index in kept]})
+    except ValidationError:
+        return None
+    return Document(whole, name, places), tuple(kept), [value for at, value in enumerate(items) if at not in kept]
+
+
+def _is_of(model: type[StrictModel], value: object) -> bool:
+    try:
+        model.model_validate(value)
+    except ValidationError:
+        return False
+    return True
 
 
 def _override(plain: dict[Any, Any], text: str) -> Place:
@@ -203,6 +240,9 @@ def _explain(
         elif detail["type"] == "missing":
             message = f"missing key {place[-1]!r}"
             place = place[:-1]
+        elif detail["type"] == "literal_error" and isinstance(detail["input"], str):
+            known = re.findall(r"'([^']*)'", str(detail["ctx"]["expected"]))
+            message = f"{place[-1]}: unknown {detail['input']!r}{suggestion(detail['input'], known)}"
         else:
             where = f"{place[-1]}: " if place and isinstance(place[-1], str) else ""
             message = f"{where}{detail['msg'].removeprefix('Value error, ')}{_got(detail['input'])}"

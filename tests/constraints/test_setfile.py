@@ -65,6 +65,30 @@ def test_a_mistake_is_reported_where_it_stands(tmp_path: Path, body: str, expect
     assert any(expected in problem for problem in found), found
 
 
+def test_a_rule_of_bad_form_hides_no_mistake_in_another(tmp_path: Path) -> None:
+    """A misspelt scope is named with what may have been meant; the expressions of other rules are read all the same.
+
+    Names of the rule that could not be read stay known.
+    """
+    text = HEAD + "rules:\n" + _rule("require: depth <= 2", scope="cel", name="a") + _rule("require: dept <= 2")
+    text += "    implied_by: [a, b]\n    examples: {reject: [{cell: '|skip~0|', by: [a, c]}]}\n"
+    found = _problems(tmp_path, text)
+    assert [problem.partition(": ")[0].partition(":")[2] for problem in found] == ["8:5", "14:14", "17:5", "18:25"]
+    assert "unknown 'cel'; did you mean 'cell'?" in found[0]
+    assert "unknown word 'dept'" in found[1]
+    assert "unknown rule 'b'" in found[2]
+
+
+def test_a_misspelt_space_is_named_alone(tmp_path: Path) -> None:
+    """Operations and example cells of the space that was meant are not called unknown as well."""
+    text = HEAD.replace("[nb201]", "[nb202, darts]") + "rules:\n" + _rule("require: 'edge(op: conv3x3)'")
+    text += "    examples: {admit: ['|conv3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|']}\n"
+    found = _problems(
+        tmp_path, text.replace("tables: {cost: {skip: 1, conv1x1: 2, conv3x3: 3, avg3: 1.5, unit: us}}", "")
+    )
+    assert found == ["set.yaml:3:10: unknown space 'nb202'; did you mean 'nb201'?"]
+
+
 def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     """One reading names a bad space, operation set, table entry, rule and example together."""
     text = (
