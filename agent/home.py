@@ -12,7 +12,9 @@ from pathlib import Path
 
 from selfnas.errors import InputError
 
-__all__ = ["Home", "hold"]
+__all__ = ["EXAMPLE", "Home", "hold"]
+
+EXAMPLE = "example.npy"  # two training inputs, beside the pictures of a finalist
 
 
 @dataclass(frozen=True, slots=True)

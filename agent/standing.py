@@ -6,7 +6,7 @@ MLflow client and imports nothing of MLflow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +14,10 @@ from urllib.parse import quote
 from agent.reviews import finalists
 from agent.state import Finalist, LifeState, RunState, TaskState, items, number
 
-__all__ = ["fit", "note", "write_standing"]
+__all__ = ["Register", "alias_of", "cut", "fit", "note", "write_standing"]
+
+# Puts a finalist into the model registry, given the MLflow run that shows it.
+Register = Callable[[str, RunState, TaskState, Finalist], None]
 
 _TAG_LIMIT = 5000  # MLflow cuts longer tags with only a warning
 _NOTE = """\
@@ -56,11 +59,26 @@ def note(stream: str, experiment: str) -> str:
 
 def fit(tags: Mapping[str, str]) -> dict[str, str]:
     """Tags no longer than MLflow keeps."""
-    return {key: value if len(value) <= _TAG_LIMIT else value[: _TAG_LIMIT - 1] + "…" for key, value in tags.items()}
+    return {key: cut(value) for key, value in tags.items()}
+
+
+def cut(text: str) -> str:
+    """As much of a text as MLflow keeps in a tag or a description."""
+    return text if len(text) <= _TAG_LIMIT else text[: _TAG_LIMIT - 1] + "…"
+
+
+def alias_of(finalist: Finalist) -> str:
+    """What a registered network is called: `admitted`, or `overruled` where a person let it in against the audits."""
+    return "admitted" if finalist.outcome == "admitted" else "overruled"
 
 
 def write_standing(
-    client: Any, state: LifeState, *, keys: Mapping[tuple[int, str], str], times: Mapping[int, float]
+    client: Any,
+    state: LifeState,
+    *,
+    keys: Mapping[tuple[int, str], str],
+    times: Mapping[int, float],
+    register: Register,
 ) -> None:
     """Tag finalists and tasks with how they stand: decided by whom, quarantined or not.
 
@@ -69,12 +87,13 @@ def write_standing(
         state: of the life.
         keys: the key of each task that was mirrored, by run number and task name.
         times: Unix seconds of each event.
+        register: called for what people let in and the registry lacks.
     """
     decided: dict[tuple[int, str], tuple[RunState, TaskState]] = {}
     for run, task, finalist in finalists(state):
         if finalist.reviews:
             decided[run.number, task.name] = run, task
-            _finalist(client, keys[run.number, task.name], finalist, times)
+            _finalist(client, keys[run.number, task.name], run, task, finalist, times=times, register=register)
     for where, (run, task) in decided.items():
         _task(client, keys[where], run, task)
     for motif, reason in state.quarantined.values():
@@ -84,7 +103,16 @@ def write_standing(
         _quarantine(client, keys[motif.run, motif.task], motif.digest, "no")
 
 
-def _finalist(client: Any, key: str, finalist: Finalist, times: Mapping[int, float]) -> None:
+def _finalist(
+    client: Any,
+    key: str,
+    run: RunState,
+    task: TaskState,
+    finalist: Finalist,
+    *,
+    times: Mapping[int, float],
+    register: Register,
+) -> None:
     lines = []
     for review in finalist.reviews:
         said, moment = review.payload, datetime.fromtimestamp(times[review.seq], UTC)
@@ -101,24 +129,29 @@ def _finalist(client: Any, key: str, finalist: Finalist, times: Mapping[int, flo
         "review_reason": str(last["reason"]) or "none",
         "mlflow.note.content": "Decided by people:\n\n" + "\n".join(lines),
     }
-    for run in _found(client, f"tags.task_key = '{key}' and tags.digest = '{finalist.digest}'"):
-        name = f"{finalist.standing} ({done}) · {finalist.digest[:12]}"
-        _update(client, run, tags, name)
-        for made in client.search_model_versions(f"run_id = '{run.info.run_id}'"):
-            _version(client, made, standing=finalist.standing)
+    let_in = finalist.outcome == "refused" and any(
+        review.payload["standing"] == "admitted" for review in finalist.reviews
+    )
+    for found in _found(client, f"tags.task_key = '{key}' and tags.digest = '{finalist.digest}'"):
+        _update(client, found, tags, f"{finalist.standing} ({done}) · {finalist.digest[:12]}")
+        query = f"run_id = '{found.info.run_id}'"
+        if let_in and not client.search_model_versions(query):
+            register(found.info.run_id, run, task, finalist)
+        for made in client.search_model_versions(query):
+            _version(client, made, alias=alias_of(finalist), standing=finalist.standing)
 
 
-def _version(client: Any, made: Any, *, standing: str) -> None:
-    """A revoked winner loses its alias; one that was restored gets it back."""
+def _version(client: Any, made: Any, *, alias: str, standing: str) -> None:
+    """A revoked network loses its alias; one that was restored gets it back."""
     aliases = client.get_registered_model(made.name).aliases
     if standing == "refused":
-        if str(aliases.get("admitted")) == str(made.version):
-            client.delete_registered_model_alias(made.name, "admitted")
+        if str(aliases.get(alias)) == str(made.version):
+            client.delete_registered_model_alias(made.name, alias)
         client.set_model_version_tag(made.name, made.version, "revoked", "yes")
     elif "revoked" in made.tags:
         client.delete_model_version_tag(made.name, made.version, "revoked")
-        if "admitted" not in aliases:
-            client.set_registered_model_alias(made.name, "admitted", made.version)
+        if alias not in aliases:
+            client.set_registered_model_alias(made.name, alias, made.version)
 
 
 def _task(client: Any, key: str, run: RunState, task: TaskState) -> None:

@@ -1,8 +1,9 @@
 """The MLflow mirror: what reviewers look at. Written from the ledger's state, so that it can be lost and made again.
 
 An experiment per stream; a run per task; under it a run per finalist with its verdict as tags, certificate and card as
-artifacts; each winner in the model registry. One `create_run` and one `log_batch` for each run, because single
-calls cost ten times as much. Nothing here may stop a life: `Mirror.write` answers whether it worked.
+artifacts, the task's data as a data set; each winner, and what a person let in, in the model registry with a card. One
+`create_run` and one `log_batch` for each run, because single calls cost ten times as much. Nothing here may stop a
+life: `Mirror.write` answers whether it worked.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import json
 import logging
 import os
 import re
-import shutil
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,14 +20,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.evidence import Evidence, figures
+from agent.exhibits import Exhibit, example_of, write_finalist_files, write_task_files
 from agent.home import Home
+from agent.model_card import data_source, model_card
+from agent.reaudit import recorded_suite
 from agent.restore import restore_network
-from agent.standing import fit, note, write_standing
-from agent.state import Finalist, LifeState, RunState, TaskState, items, mapping, number, task_shape
+from agent.standing import alias_of, cut, fit, note, write_standing
+from agent.state import Finalist, LifeState, RunState, TaskState, items, mapping, number
 from agent.summary import TaskSummary, summarise
 
 if TYPE_CHECKING:
-    from audits import Suite
+    from audits import Finding, Suite
 
 __all__ = ["Mirror", "tracking_uri"]
 
@@ -40,13 +43,9 @@ def tracking_uri() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Context:
+class _Context(Exhibit):
     """What every record of one task shares."""
 
-    home: Home
-    run: RunState
-    task: TaskState
-    suite: Suite
     key: str
 
 
@@ -95,26 +94,31 @@ class Mirror:
             for key in keys:
                 for kind in ("key", "task_key"):
                     for run in self._client.search_runs(experiments, f"tags.{kind} = '{key}'", max_results=10_000):
-                        for made in self._client.search_model_versions(f"run_id = '{run.info.run_id}'"):
-                            self._client.delete_model_version(made.name, made.version)
-                        self._client.delete_run(run.info.run_id)
+                        self._delete(run.info.run_id)
         except Exception as error:  # noqa: BLE001 - told to the caller, like every failure of the mirror
             _log.warning("MLflow records cannot be deleted: %s", error)
             return False
         return True
 
     def write_standing(
-        self, state: LifeState, *, keys: Mapping[tuple[int, str], str], times: Mapping[int, float]
+        self, home: Home, state: LifeState, *, keys: Mapping[tuple[int, str], str], times: Mapping[int, float]
     ) -> bool:
         """Tag finalists with how they stand now: quarantined or not, and what people decided.
 
         Args:
+            home: where weights lie.
             state: of the life.
             keys: the key of each task that was mirrored, by run number and task name.
             times: Unix seconds of each event.
         """
+
+        def register(record: str, run: RunState, task: TaskState, finalist: Finalist) -> None:
+            self._register(record, Exhibit(home, run, task, recorded_suite(run)), finalist)
+
         try:
-            write_standing(self._client, state, keys=keys, times=times)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                write_standing(self._client, state, keys=keys, times=times, register=register)
         except Exception as error:  # noqa: BLE001 - a mirror that is down or broken must not stop a life
             _log.warning("MLflow tags of decisions and quarantine failed (made again by `selfnas mirror`): %s", error)
             return False
@@ -188,8 +192,14 @@ class Mirror:
                 return True
             children = self._client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{found.info.run_id}'")
             for run in (*children, found):
-                self._client.delete_run(run.info.run_id)
+                self._delete(run.info.run_id)
         return False
+
+    def _delete(self, run: str) -> None:
+        """A run with what it put into the registry."""
+        for made in self._client.search_model_versions(f"run_id = '{run}'"):
+            self._client.delete_model_version(made.name, made.version)
+        self._client.delete_run(run)
 
     def _task_run(self, experiment: str, context: _Context, stream: Mapping[str, Any]) -> str:
         task, summary = context.task, summarise(context.task)
@@ -233,21 +243,15 @@ class Mirror:
             **{f"budget.{k}": v for k, v in mapping(stream["budget"]).items()},
         }
         self._batch(run, [*self._metrics(metrics), *curve], parameters)
+        self._data(run, context)
         with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch)
-            picture = context.home.pictures(context.run.number, task.name) / "search.png"
-            if picture.is_file():
-                shutil.copy(picture, folder)
-            (folder / "rejections.md").write_text("\n".join(_rejections(task)), encoding="utf-8")
-            self._client.log_artifacts(run, str(folder))
+            write_task_files(context, Path(scratch))
+            self._client.log_artifacts(run, scratch)
         return str(run)
 
     def _finalist_run(self, experiment: str, parent: str, context: _Context, finalist: Finalist) -> None:
-        from audits import Finding
-
         task = context.task
-        audited = finalist.audited or {}
-        findings = [Finding.from_record(mapping(record)) for record in items(audited.get("findings", []))]
+        audited, findings = finalist.audited or {}, _findings(finalist)
         reasons = [str(reason) for reason in items(audited.get("reasons", []))]
         tags = {
             "mlflow.parentRunId": parent,
@@ -282,54 +286,43 @@ class Mirror:
             for step, value in enumerate(items(finalist.trained["curve"]), start=1)
         ]
         self._batch(run_id, [*self._metrics(metrics), *curve], {"architecture": finalist.architecture})
-        self._finalist_files(run_id, context, finalist, findings)
+        self._data(run_id, context)
+        with tempfile.TemporaryDirectory() as scratch:
+            write_finalist_files(context, finalist, findings, Path(scratch))
+            self._client.log_artifacts(run_id, scratch)
         if finalist.outcome == "admitted" and finalist is task.admitted()[0]:
             self._register(run_id, context, finalist)
         self._client.set_terminated(run_id)
 
-    def _finalist_files(self, run: str, context: _Context, finalist: Finalist, findings: list[Any]) -> None:
-        from audits import calibration_of, card, judge
+    def _data(self, run: str, context: _Context) -> None:
+        """Say what data the run is about: name, digest, source and shape."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
 
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch)
-            (folder / "certificate.json").write_text(
-                context.task.certificates.get(finalist.architecture, "{}"), encoding="utf-8"
-            )
-            facts = {
-                "architecture": finalist.architecture,
-                "digest": finalist.digest,
-                "parameters": f"{int(number(finalist.trained['params'])):,}",
-                "validation accuracy": f"{100 * number(finalist.trained['validation']):.1f} %",
-                "constraint set": str(mapping(context.run.started["constraint_set"])["name"]),
-                "suite": f"{context.suite.name} ({context.suite.digest[:12]})",
-            }
-            text = card(
-                findings,
-                judge(findings, context.suite),
-                title=f"{context.task.name}: {finalist.digest[:12]} is {finalist.outcome}",
-                facts=facts,
-                calibration=calibration_of(context.suite),
-            )
-            (folder / "audit-card.md").write_text(text, encoding="utf-8")
-            pictures = context.home.pictures(context.run.number, context.task.name) / finalist.digest[:12]
-            for picture in sorted(pictures.glob("*.png")):
-                shutil.copy(picture, folder)
-            self._client.log_artifacts(run, str(folder))
+        started = context.task.started
+        data = Dataset(
+            name=context.task.name,
+            digest=str(started["task_digest"])[:36],  # no longer than MLflow keeps
+            source_type="selfnas task",
+            source=data_source(context.run, context.task),
+            schema=json.dumps(started["shape"]),
+            profile=json.dumps(started["description"]),
+        )
+        tags = [InputTag("mlflow.data.context", "training, validation, audit and test")]
+        self._client.log_inputs(run, [DatasetInput(data, tags)])
 
-    def _register(self, run: str, context: _Context, finalist: Finalist) -> None:
-        """Put the winner into the model registry as a plain exported program: no code of ours is needed to load it."""
-        import numpy as np
+    def _register(self, run: str, exhibit: Exhibit, finalist: Finalist) -> None:
+        """Put a network into the model registry as a plain exported program: no code of ours is needed to load it."""
         import torch
         from mlflow.models import infer_signature
 
-        shape = task_shape(context.task.started)
-        weights = context.home.weights / f"{finalist.trained['weights_sha256']}.safetensors"
-        network = restore_network(context.task, finalist.architecture, weights)
-        example = np.zeros((2, shape.channels, *shape.size), dtype=np.float32)
+        task = exhibit.task
+        weights = exhibit.home.weights / f"{finalist.trained['weights_sha256']}.safetensors"
+        network = restore_network(task, finalist.architecture, weights)
+        example = example_of(exhibit, finalist)
         with torch.no_grad():
             output = network(torch.from_numpy(example)).numpy()
-        stream = str(mapping(context.run.started["stream"])["stream"])
-        name = f"{stream}.{context.task.name}"
+        stream = str(mapping(exhibit.run.started["stream"])["stream"])
+        name = f"{stream}.{task.name}"
         with self._mlflow.start_run(run_id=run):
             logged = self._mlflow.pytorch.log_model(
                 network,
@@ -340,17 +333,16 @@ class Mirror:
                 pip_requirements=[f"torch=={torch.__version__.split('+')[0]}"],
             )
         if not self._client.search_registered_models(f"name = '{name}'"):
-            self._client.create_registered_model(name, description=f"Winners of task {context.task.name}.")
-        made = self._client.create_model_version(name, logged.model_uri, run_id=run, model_id=logged.model_id)
-        version = str(made.version)
-        self._client.set_registered_model_alias(name, "admitted", version)
-        self._client.set_model_version_tag(name, version, "digest", finalist.digest)
-        self._client.update_model_version(
+            self._client.create_registered_model(name, description=f"Networks admitted on task {task.name}.")
+        made = self._client.create_model_version(
             name,
-            version,
-            f"Won task {context.task.name} in run {context.run.number}. `{finalist.architecture}`, admitted by "
-            f"constraint set and audit suite {context.suite.name}; certificate and audit card: source run's artifacts.",
+            logged.model_uri,
+            run_id=run,
+            model_id=logged.model_id,
+            tags={"digest": finalist.digest},
+            description=cut(model_card(exhibit.run, task, finalist, _findings(finalist), exhibit.suite)),
         )
+        self._client.set_registered_model_alias(name, alias_of(finalist), str(made.version))
 
     def _metric(self, key: str, value: float, step: int = 0) -> Any:
         from mlflow.entities import Metric
@@ -375,20 +367,7 @@ def _outcome(summary: TaskSummary) -> str:
     return f"{summary.admitted}/{summary.full_trainings} admitted · test {100 * summary.test.estimate:.1f} %"
 
 
-def _rejections(task: TaskState) -> Iterator[str]:
-    """What was turned away and why, in Markdown."""
-    yield f"# {task.name}: what the constraint gate kept out\n"
-    yield "| rule | architectures considered and kept out |\n| --- | --- |"
-    for rule, count in sorted(task.filtered.items(), key=lambda pair: -pair[1]):
-        yield f"| {rule} | {count} |"
-    yield "\nOne case for each rule, with all its reasons:\n"
-    for rejection in task.rejected:
-        yield f"## `{rejection['architecture']}`\n"
-        yield f"rules: {', '.join(str(rule) for rule in items(rejection['failed']))}\n"
-        for message in items(rejection["messages"]):
-            yield f"- {message}"
-        if rejection.get("blamed"):
-            yield f"- edges to blame: {', '.join(str(edge) for edge in items(rejection['blamed']))}"
-        for near in items(rejection.get("nearest", [])):
-            yield f"- nearest admitted, {rejection['distance']} edit(s) away: `{near}`"
-        yield ""
+def _findings(finalist: Finalist) -> list[Finding]:
+    from audits import Finding
+
+    return [Finding.from_record(mapping(record)) for record in items((finalist.audited or {}).get("findings", []))]

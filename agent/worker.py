@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.home import EXAMPLE
 from agent.jobs import (
     FullAnswer,
     FullJob,
@@ -255,6 +256,7 @@ def _audit(job: FullJob, network: Network, task: Task) -> tuple[list[dict[str, s
 
 def _draw(network: Network, data: AuditData, folder: Path, *, seed: int) -> None:
     import matplotlib
+    import numpy as np
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
@@ -262,6 +264,7 @@ def _draw(network: Network, data: AuditData, folder: Path, *, seed: int) -> None
     import audits
 
     folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / EXAMPLE, data.x_train[:2].cpu().numpy(), allow_pickle=False)
     for name, figure in (
         ("attributions", audits.attribution_figure(network, data, seed=seed)),
         ("confusion", audits.confusion_figure(network, data)),

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from audits.data import AuditData, NuisanceRegion, Trigger
     from audits.figures import attribution_figure, confusion_figure
     from audits.finding import Finding, Role
+    from audits.page import card_page
     from audits.proof import Calibration, calibration_of, read_calibration, unproven_gates
     from audits.registry import AUDITS
     from audits.run import run_suite
@@ -30,6 +31,7 @@ __all__ = [
     "attribution_figure",
     "calibration_of",
     "card",
+    "card_page",
     "confusion_figure",
     "judge",
     "load_suite",
@@ -51,6 +53,7 @@ _HOME = {
     "attribution_figure": "figures",
     "calibration_of": "proof",
     "card": "cards",
+    "card_page": "page",
     "confusion_figure": "figures",
     "judge": "verdict",
     "load_suite": "suite",

@@ -14,7 +14,7 @@ from audits.examinee import Examinee, NetworkOutputError
 __all__ = ["Tiles", "ablation_effects", "tile"]
 
 _TILES = {1: 16, 2: 4}  # at most so many tiles a side, by number of spatial dimensions
-_AT_ONCE = 16  # tiles per forward pass; bounds memory
+_VALUES = 2_000_000  # input values per forward pass; bounds memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,7 +69,7 @@ def ablation_effects(examinee: Examinee, network: nn.Module, x: Tensor, targets:
             baselines=baseline(examinee).to(examinee.device),
             target=targets.to(examinee.device),
             feature_mask=mask,
-            perturbations_per_eval=_AT_ONCE,
+            perturbations_per_eval=max(1, min(tiles.count, _VALUES // x.numel())),
         )
     flat = effects[:, 0].flatten(1).to("cpu", torch.float64)
     if not bool(torch.isfinite(flat).all()):

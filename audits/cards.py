@@ -19,6 +19,12 @@ _VERDICTS = {
     "reject": "at least one gate audit failed",
     "undecided": "not admitted, because not everything that must be shown was shown",
 }
+# Which figure of `audits.figures` shows what an audit is about; each is shown once, under the first that names it.
+_FIGURES = {
+    "skill": "confusion",
+    "relevance": "attributions",
+    "completeness": "attributions",
+}
 _ROLES = {
     "gate": "Gates (each must pass)",
     "validity": "Validity of the attributions (a failure voids them as evidence, it does not accuse the network)",
@@ -33,8 +39,9 @@ def card(
     title: str,
     facts: Mapping[str, str],
     calibration: Calibration | None = None,
+    figures: Mapping[str, str] | None = None,
 ) -> str:
-    """A card in Markdown.
+    """A card in Markdown; `audits.page.card_page` makes HTML of it.
 
     Args:
         findings: as `run_suite` returned them.
@@ -42,8 +49,9 @@ def card(
         title: what was audited.
         facts: shown in a table below the verdict: task, seed, digest and the like.
         calibration: of the suite; adds to each audit what it caught of planted defects.
+        figures: file names of `attributions` and `confusion`, as far as they exist; shown below their audits.
     """
-    return "\n".join(_lines(findings, verdict, title, facts, calibration)) + "\n"
+    return "\n".join(_lines(findings, verdict, title, facts, calibration, dict(figures or {}))) + "\n"
 
 
 def _lines(
@@ -52,6 +60,7 @@ def _lines(
     title: str,
     facts: Mapping[str, str],
     calibration: Calibration | None,
+    figures: dict[str, str],
 ) -> Iterator[str]:
     yield f"# {_text(title)}"
     yield ""
@@ -72,10 +81,10 @@ def _lines(
         if own:
             yield f"## {heading}"
             yield ""
-            yield from _section(own, calibration)
+            yield from _section(own, calibration, figures)
 
 
-def _section(findings: Sequence[Finding], calibration: Calibration | None) -> Iterator[str]:
+def _section(findings: Sequence[Finding], calibration: Calibration | None, figures: dict[str, str]) -> Iterator[str]:
     yield "| finding | decision | estimate | 95 % interval | need | n | note |"
     yield "|---|---|---|---|---|---|---|"
     for finding in findings:
@@ -87,6 +96,9 @@ def _section(findings: Sequence[Finding], calibration: Calibration | None) -> It
             proof = f" Of planted defects it caught: {calibration.row(name)}." if calibration else ""
             limits = f"can catch {audit.catches}. It cannot catch {audit.misses}."
             yield f"- **{name}** {limits}{proof} Source: {audit.source}."
+            figure = figures.pop(_FIGURES.get(name, ""), None)
+            if figure:
+                yield f"\n![{name}]({figure})\n"
     yield ""
 
 

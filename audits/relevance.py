@@ -12,7 +12,7 @@ from audits.ablation import Tiles, ablation_effects, tile
 from audits.audit import Audit, Measurement, Setting, Statistic
 from audits.data import AuditData
 from audits.examinee import Examinee
-from audits.untrained import untrained
+from audits.untrained import duplicate, redraw
 
 __all__ = ["AUDIT", "measure", "relevance_outside"]
 
@@ -27,13 +27,16 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     data = examinee.data
     chosen = examinee.sample(len(data.x), int(settings["samples"]), "relevance")
     x = data.x[chosen]
-    draw = examinee.generator("relevance", "untrained")
-    strangers = [untrained(examinee.network, draw) for _ in range(int(settings["untrained"]))]
+    probes = [tile(data.size, region=nuisance.region) for nuisance in data.nuisances]
+    stranger, draw = duplicate(examinee.network), examinee.generator("relevance", "untrained")
+    means = []  # per stranger: of each probe
+    for _ in range(int(settings["untrained"])):
+        redraw(stranger, draw)  # one copy in turn, because copying costs as much as measuring
+        means.append([float(each.mean()) for each in relevance_outside(examinee, stranger, x[::2], probes)])
     found = []
-    for nuisance in data.nuisances:
-        tiles = tile(data.size, region=nuisance.region)
-        own = relevance_outside(examinee, examinee.network, x, tiles)
-        others = torch.stack([relevance_outside(examinee, stranger, x[::2], tiles).mean() for stranger in strangers])
+    own_by_probe = relevance_outside(examinee, examinee.network, x, probes)
+    for nuisance, own, strangers in zip(data.nuisances, own_by_probe, zip(*means, strict=True), strict=True):
+        others = torch.tensor(strangers, dtype=own.dtype)
         low, high = _interval(own, others)
         found.append(
             Measurement(
@@ -49,11 +52,14 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     return found
 
 
-def relevance_outside(examinee: Examinee, network: nn.Module, x: Tensor, tiles: Tiles) -> Tensor:
-    """`(b,)` share of the absolute occlusion effects on the predicted class that falls on unmarked tiles."""
+def relevance_outside(examinee: Examinee, network: nn.Module, x: Tensor, probes: Sequence[Tiles]) -> list[Tensor]:
+    """For each probe `(b,)` share of the absolute occlusion effects on the predicted class that falls outside it."""
     targets = examinee.logits(x, network=network).argmax(1)
-    effects = ablation_effects(examinee, network, x, targets, tiles).abs()
-    return effects[:, ~tiles.marked].sum(1) / effects.sum(1)
+    shares = []
+    for tiles in probes:
+        effects = ablation_effects(examinee, network, x, targets, tiles).abs()
+        shares.append(effects[:, ~tiles.marked].sum(1) / effects.sum(1))
+    return shares
 
 
 def _interval(own: Tensor, others: Tensor) -> tuple[float, float]:

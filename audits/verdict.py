@@ -40,7 +40,8 @@ def judge(findings: Sequence[Finding], suite: Suite) -> AuditVerdict:
 
     Trusts no stored decision: each is worked out again from its numbers and the suite's threshold. Findings that are
     missing, repeated, foreign to the suite or altered leave the verdict undecided, whatever the others say. Otherwise
-    one failed gate rejects; one inconclusive or void gate leaves it undecided.
+    one failed gate rejects; one inconclusive or void gate leaves it undecided, and so does an attribution method that
+    could not be tested at all: a method that was tested and failed voids evidence, but does not stop a network.
     """
     defects = [*_foreign(findings, suite), *_absent(findings, suite)]
     if not defects:
@@ -50,7 +51,8 @@ def judge(findings: Sequence[Finding], suite: Suite) -> AuditVerdict:
         decision: tuple(dict.fromkeys(finding.audit for finding in gates if finding.decision == decision))
         for decision in ("fail", "inconclusive", "void")
     }
-    reasons = tuple(_reason(finding) for finding in gates if finding.decision != "pass")
+    untested = [finding for finding in findings if finding.role == "validity" and finding.decision == "void"]
+    reasons = tuple(_reason(finding) for finding in [*gates, *untested] if finding.decision != "pass")
     decision: Literal["admit", "reject", "undecided"]
     if defects:
         decision = "undecided"

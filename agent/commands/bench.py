@@ -201,3 +201,34 @@ def forgeries(
         typer.echo(f"{len(forged)} forgeries, {title}: {len(forged) - len(missed)} detected")
         for name in missed:
             typer.echo(f"  not detected: {name}")
+
+
+@app.command()
+def audits(
+    suite: Annotated[str, typer.Option(help="Name of a shipped suite, or a YAML file.")] = "baseline",
+    repeats: Annotated[int, typer.Option(min=1, help="Times each figure is measured; the median is shown.")] = 5,
+    each: Annotated[bool, typer.Option("--each", help="Also every audit alone.")] = False,
+) -> None:
+    """Processor time of gate audits and whole suite on trained networks, 8x8 to 28x28; exit 1 if a goal is missed."""
+    from agent.commands.bench_audits import measure_audits
+
+    raise typer.Exit(0 if measure_audits(suite, repeats=repeats, each=each) else 1)
+
+
+@app.command()
+def mirror(
+    home: Annotated[Path, typer.Option(help="A life whose finalists are repeated; it is only read.")] = Path(
+        ".selfnas"
+    ),
+    count: Annotated[int, typer.Option(min=1, help="Finalists to mirror.")] = 1000,
+) -> None:
+    """Wall-clock time to mirror many finalists into a new MLflow store; exit 1 if it misses 4 minutes for 1,000."""
+    from agent.commands.bench_mirror import GOAL_S, measure_mirror
+
+    seconds, written = measure_mirror(home, count=count)
+    if not written:
+        typer.echo("MLflow did not take all of it")
+        raise typer.Exit(1)
+    goal = GOAL_S * count / 1000
+    typer.echo(f"{count} finalists in {seconds:.1f} s, {1000 * seconds / count:.0f} ms each; goal {goal:.1f} s")
+    raise typer.Exit(0 if seconds <= goal else 1)

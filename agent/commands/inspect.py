@@ -84,6 +84,6 @@ def mirror_life(home: Path, *, rebuild: bool = False) -> bool:
                 if task.finished is not None:
                     key = task_key(ledger, run, task)
                     missing += not mirror.write(Home(home), run, task, suite=suite, key=key)
-        missing += not mirror.write_standing(state, keys=task_keys(ledger, state), times=ledger.times())
+        missing += not mirror.write_standing(Home(home), state, keys=task_keys(ledger, state), times=ledger.times())
     console.print(f"{missing} task(s) could not be written" if missing else f"MLflow records: {uri}")
     return not missing

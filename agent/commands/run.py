@@ -143,7 +143,9 @@ class _AfterTask:
 
             keys = task_keys(self._ledger, state)
             self._written.append(
-                self._thread.submit(Mirror(self._uri).write_standing, state, keys=keys, times=self._ledger.times())
+                self._thread.submit(
+                    Mirror(self._uri).write_standing, self._home, state, keys=keys, times=self._ledger.times()
+                )
             )
             self._written[-1].result()
 

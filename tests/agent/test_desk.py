@@ -1,9 +1,7 @@
 """The review desk on one small real life: networks audited again, decisions mirrored, the mirror made anew."""
 
-import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,12 +15,14 @@ from agent.life import replay
 from agent.reaudit import find_finalist, reaudit
 from agent.state import LifeState
 from selfnas.errors import InputError
-from tests.agent.conftest import TINY
+from tests.agent.conftest import TINY, inside
 
 pytestmark = pytest.mark.slow
 
 STREAM = TINY[: TINY.index("  - {name: again")].replace("evaluations: 4", "evaluations: 2")
 STREAM_NAME = "tiny"
+
+
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -39,19 +39,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(place: Path) -> Command:
     """Runs the command line on that life."""
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "agent", *arguments, "--home", "home"],
-            cwd=place,
-            env=os.environ | {"COLUMNS": "200", "MLFLOW_TRACKING_URI": f"sqlite:///{place}/mlflow.db"},
-            capture_output=True,
-            text=True,
-            timeout=400,
-            check=False,
-        )
-
-    return run
+    return lambda *arguments: inside(place, *arguments, "--home", "home")
 
 
 def state(place: Path) -> LifeState:
@@ -112,16 +100,15 @@ def records(place: Path) -> dict[str, Any]:
             if not name.startswith("mlflow.") or name.endswith("note.content")
         }
         files = sorted(item.path for item in client.list_artifacts(run.info.run_id))
-        versions = [
-            (
-                made.name,
-                made.tags,
-                str(client.get_registered_model(made.name).aliases.get("admitted")) == str(made.version),
-            )
-            for made in client.search_model_versions(f"run_id = '{run.info.run_id}'")
-        ]
+        versions = []
+        for made in client.search_model_versions(f"run_id = '{run.info.run_id}'"):
+            aliases = client.get_registered_model(made.name).aliases
+            own = {alias for alias, version in aliases.items() if str(version) == str(made.version)}
+            versions.append((made.name, made.tags, made.description, own))
+        data = [(given.dataset.name, given.dataset.digest, given.dataset.source) for given in run.inputs.dataset_inputs]
         record = {
             "name": run.info.run_name, "tags": tags, "metrics": run.data.metrics, "files": files, "versions": versions,
+            "data": data,
         }  # fmt: skip
         found[f"{tags['task']} {tags.get('digest', '')}"] = record
     return found
@@ -135,6 +122,8 @@ def test_decisions_reach_mlflow_and_survive_a_rebuild(place: Path) -> None:
     undecided, first = records(place), state(place).runs[0].tasks[0].name
     own = f"{first} {finalist.digest}"
     assert undecided[own]["tags"]["review"] == "awaiting"
+    digest = str(state(place).runs[0].tasks[0].started["task_digest"])
+    assert [(name, digest.startswith(short)) for name, short, _ in undecided[own]["data"]] == [(first, True)]
     was_best = bool(undecided[own]["versions"])
     inside = sum(each.standing == "admitted" for each in state(place).runs[0].tasks[0].finalists)
     for flips in (1, 2):
@@ -151,8 +140,13 @@ def test_decisions_reach_mlflow_and_survive_a_rebuild(place: Path) -> None:
         step = 0 if flips == 2 else 1 if finalist.outcome == "refused" else -1
         assert f" {inside + step}/{count} admitted, after review" in shown[f"{first} "]["name"]
         assert shown[f"{first} "]["tags"]["verdict"] == ("admitted" if inside + step else "nothing admitted")
-        if was_best:
-            assert [alias for _, _, alias in shown[own]["versions"]] == [flips == 2]
+        if was_best or finalist.outcome == "refused":
+            (name, marks, description, aliases), wanted = shown[own]["versions"][0], finalist.outcome
+            assert aliases == (
+                {{"admitted": "admitted", "refused": "overruled"}[wanted]} if now.standing == "admitted" else set()
+            )
+            assert (name, marks["digest"]) == (f"{STREAM_NAME}.{first}", finalist.digest)
+            assert ("let in by Ann: reason 1" in description) == (wanted == "refused")
         assert run("mirror", "--rebuild").returncode == 0
         assert records(place) == shown
 
@@ -177,3 +171,22 @@ def test_the_figures_of_a_report_reach_mlflow_once(place: Path) -> None:
     steps = client.get_metric_history(run.info.run_id, "task.evaluations_to_level")
     assert [(metric.step, metric.value) for metric in steps] == [(1, evidence.tasks[0].to_level)]
     assert [item.path for item in client.list_artifacts(run.info.run_id)] == ["report.html"]
+
+
+def test_what_is_registered_can_be_used_without_this_project(place: Path) -> None:
+    """The registered program answers its own example, real inputs of the task, as its signature says."""
+    import mlflow
+    import numpy as np
+
+    client = mlflow.MlflowClient(f"sqlite:///{place}/mlflow.db", registry_uri=f"sqlite:///{place}/mlflow.db")
+    (made,) = client.search_model_versions(f"name = '{STREAM_NAME}.first'")
+    mlflow.set_tracking_uri(f"sqlite:///{place}/mlflow.db")
+    model = mlflow.pyfunc.load_model(f"models:/{made.name}/{made.version}")
+    example = model.input_example
+    assert example.shape == (2, 1, 8, 8)
+    assert np.ptp(example) > 1.0
+    assert model.metadata.signature.outputs.inputs[0].shape == (-1, 10)
+    assert model.predict(example).shape == (2, 10)
+    pages = [page.read_text() for page in (place / "mlartifacts").rglob("audit-card.html")]
+    assert pages
+    assert {page.count("<img alt=") for page in pages} == {2}

@@ -9,7 +9,7 @@ import pytest
 from torch import nn
 
 import audits
-from audits import AuditData, Suite, attribution_figure, card, confusion_figure, judge, run_suite
+from audits import AuditData, Suite, attribution_figure, card, card_page, confusion_figure, judge, run_suite
 from audits.examinee import NetworkOutputError
 
 
@@ -39,6 +39,21 @@ def test_card_neutralises_foreign_text(data: AuditData, suite: Suite) -> None:
     assert "**Verdict: undecided**" in text
     columns = {line.replace("\\|", "").count("|") for line in text.splitlines() if line.startswith("| swap")}
     assert columns == {8}
+    shown = card_page(text, pictures={})
+    assert "<script" not in shown
+    assert "&lt;script&gt;" in shown
+    assert "a | b" in shown
+
+
+def test_page_holds_its_pictures(healthy: nn.Module, data: AuditData, suite: Suite) -> None:
+    """Each figure once, below an audit that it is about; what is not there is said."""
+    findings = run_suite(healthy, data, suite, seed=0)
+    figures = {"attributions": "attributions.png", "confusion": "confusion.png"}
+    text = card(findings, judge(findings, suite), title="cell 7", facts={}, figures=figures)
+    shown = card_page(text, pictures={"confusion.png": b"png"})
+    assert shown.index("<b class='admit'>Verdict: admit</b>") < shown.index("<table>")
+    assert shown.count("<img alt='skill' src='data:image/png;base64,cG5n'>") == 1
+    assert shown.count("no picture of relevance") == 1
 
 
 def test_figures_draw(healthy: nn.Module, data: AuditData) -> None:

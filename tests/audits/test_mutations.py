@@ -177,8 +177,8 @@ MUTATIONS: list[tuple[str, str, str, str, Callable[[ModuleType, SimpleNamespace]
     (
         "control reused: the network itself as stranger",
         "audits.relevance",
-        "[untrained(examinee.network, draw) for",
-        "[examinee.network for",
+        "redraw(stranger, draw)",
+        "pass",
         compares_with_strangers,
     ),
     (

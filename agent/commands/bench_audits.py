@@ -1,0 +1,91 @@
+"""`selfnas bench audits`: what auditing one candidate costs, on real trained networks of several input sizes."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from audits import AUDITS, Suite, load_suite, run_suite
+from audits.calibration import CALIBRATION_TASKS
+from audits.controls import CONTROLS, make_specimen
+from selfnas.tasks import TaskSpec
+
+__all__ = ["gates_alone", "measure_audits"]
+
+_GATES_GOAL, _SUITE_GOAL = 0.5, 3.0  # seconds a candidate
+
+
+def measure_audits(suite: str, *, repeats: int, each: bool = False) -> bool:
+    """Measure and print; True when every goal is met.
+
+    The networks are healthy controls (`audits.controls`), trained here: a cell of NAS-Bench-201's space with 8
+    channels, with one nuisance named and one trigger registered.
+
+    Args:
+        suite: name of a shipped suite, or a YAML file.
+        repeats: times each figure is measured.
+        each: also print every audit alone.
+
+    Raises:
+        InputError: the suite cannot be read.
+    """
+    torch.set_num_threads(1)
+    loaded = load_suite(suite)
+    parts = {"gates": gates_alone(loaded), "suite": loaded}
+    if each:
+        parts |= {entry.audit: replace(loaded, entries=(entry,)) for entry in loaded.entries}
+    goals = {"gates": _GATES_GOAL, "suite": _SUITE_GOAL}
+    table = Table("input", "audit inputs", *parts, title=f"suite {loaded.name}: seconds of processor time a candidate")
+    all_met = True
+    for name, spec in _tasks().items():
+        made = make_specimen(CONTROLS["healthy"], spec, seed=1, base=Path())
+        run_suite(made.network, made.data, loaded, seed=0)  # imports and caches
+        found = {
+            part: _seconds(lambda s=of, m=made: run_suite(m.network, m.data, s, seed=0), repeats)  # type: ignore[misc]
+            for part, of in parts.items()
+        }
+        all_met &= all(found[part] <= goal for part, goal in goals.items())
+        table.add_row(name, str(len(made.data.x)), *(f"{seconds:.2f}" for seconds in found.values()))
+    table.caption = (
+        f"median of {repeats}; gates with what tests the attributions they rest on; "
+        f"goals: gates ≤ {_GATES_GOAL}, suite ≤ {_SUITE_GOAL}: {'met' if all_met else 'NOT met'}"
+    )
+    Console().print(table)
+    return all_met
+
+
+def gates_alone(suite: Suite) -> Suite:
+    """The gates of a suite, with the validity audits of what they rely on, without which they could not admit."""
+    relied = {AUDITS[name].relies_on for name in suite.gates} - {""}
+    return replace(
+        suite,
+        entries=tuple(
+            entry for entry in suite.entries if entry.role == "gate" or AUDITS[entry.audit].validates in relied
+        ),
+    )
+
+
+def _tasks() -> dict[str, TaskSpec]:
+    small = CALIBRATION_TASKS["mnist5k"]
+    return {
+        "series of 40": CALIBRATION_TASKS["mnist1d"],
+        "8x8": CALIBRATION_TASKS["digits"],
+        "10x10": small,
+        "28x28": small.model_copy(update={"resize": 28}),
+    }
+
+
+def _seconds(work: Callable[[], object], repeats: int) -> float:
+    found = []
+    for _ in range(repeats):
+        begun = time.process_time()
+        work()
+        found.append(time.process_time() - begun)
+    return statistics.median(found)

@@ -1,0 +1,75 @@
+"""`selfnas bench mirror`: how long MLflow takes for many finalists with findings, certificate, card and pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from agent.commands.inspect import open_life
+from agent.home import Home
+from agent.life import replay
+from agent.reaudit import recorded_suite
+from agent.reviews import finalists
+from agent.state import Finalist, RunState, TaskState
+from agent.tracking import Mirror
+from selfnas.errors import InputError
+
+__all__ = ["measure_mirror", "multiplied"]
+
+GOAL_S = 240.0  # for 1,000 candidates
+
+
+def measure_mirror(home: Path, *, count: int) -> tuple[float, bool]:
+    """Seconds of wall clock to mirror one task of `count` finalists into a new SQLite store; whether all were written.
+
+    Args:
+        home: a life; its finalists, with their pictures, are repeated under made-up digests.
+        count: finalists.
+
+    Raises:
+        InputError: there is no life, or it has no finalist.
+    """
+    with open_life(home) as ledger:
+        state = replay(ledger)
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch)
+        run, task = multiplied(Home(home), list(finalists(state)), Home(place / "home"), count)
+        mirror = Mirror(f"sqlite:///{place}/mlflow.db")
+        mirror.write(
+            Home(place / "home"),
+            run,
+            replace(task, name="warm up", finalists=[]),
+            suite=recorded_suite(run),
+            key="warm-up",
+        )
+        begun = time.perf_counter()
+        written = mirror.write(Home(place / "home"), run, task, suite=recorded_suite(run), key="bench")
+        return time.perf_counter() - begun, written
+
+
+def multiplied(
+    home: Home, found: list[tuple[RunState, TaskState, Finalist]], copy: Home, count: int
+) -> tuple[RunState, TaskState]:
+    """The task of the latest finalist with `count` finalists, and a home that shows each with its original's pictures.
+
+    Raises:
+        InputError: no finalist.
+    """
+    if not found:
+        raise InputError(f"--home {home.root}: no finalist to repeat")
+    run, task, _ = found[-1]
+    originals = [finalist for of, held, finalist in found if held is task]
+    folder = copy.pictures(run.number, task.name)
+    folder.mkdir(parents=True)
+    copy.weights.symlink_to(home.weights.resolve())
+    repeated = []
+    for index in range(count):
+        original = originals[index % len(originals)]
+        digest = hashlib.sha256(f"{original.digest} {index}".encode()).hexdigest()
+        pictures = home.pictures(run.number, task.name) / original.digest[:12]
+        (folder / digest[:12]).symlink_to(pictures.resolve())
+        repeated.append(replace(original, digest=digest))
+    return run, replace(task, finalists=repeated)
