@@ -10,6 +10,7 @@ from pathlib import Path
 from agent.ledger import Event, Json
 from agent.policy import SearchPolicy
 from agent.state import mapping, number
+from agent.trial import Contests, trial_number
 from agent.tuning import ALPHA, policy_numbers
 from constraints import Certificate, ConstraintSet, load_set, policy_digest, verify_certificate
 
@@ -25,11 +26,16 @@ class PolicyChecker:
         self._envelope: ConstraintSet | None = None
         self._base: Json = None
         self._in_force: dict[str, Json] = {}  # by the stream's policy as canonical JSON
+        self._confirm = False
+        self._proposed: Mapping[str, Json] | None = None
+        self._trials = 0
+        self._lent: list[Mapping[str, Json]] = []  # evaluations of the trial
 
     def run_begins(self, payload: Mapping[str, Json]) -> Iterator[str]:
         """Take over the rules that a run recorded."""
         self._envelope = None
         self._base = mapping(payload["stream"])["policy"]
+        self._confirm = bool(mapping(mapping(payload["stream"]).get("tuning", {})).get("confirm", 0))
         if "policy_set" not in payload:
             return
         recorded = mapping(payload["policy_set"])
@@ -39,6 +45,11 @@ class PolicyChecker:
             self._envelope = load_set(path)
         if policy_digest(self._envelope) != recorded["digest"]:
             yield "the recorded policy rules do not have the recorded digest"
+
+    def evaluated(self, payload: Mapping[str, Json]) -> None:
+        """Remember what belongs to the trial that is on."""
+        if self._proposed is not None and trial_number(payload) == self._trials:
+            self._lent.append(payload)
 
     def decided(self, event: Event) -> Iterator[str]:
         """Problems of one decision about the policy."""
@@ -50,7 +61,25 @@ class PolicyChecker:
             yield "the old policy was not in force"
         if event.kind in _CHANGES:
             yield from self._adoption(payload)
+            if self._confirm:
+                yield from self._confirmation(payload)
             self._in_force[key] = payload["new"]
+        if event.kind == "policy.proposed":
+            yield from self._adoption(payload)
+            self._proposed, self._trials, self._lent = payload, self._trials + 1, []
+        elif event.kind not in ("policy.tried", "policy.refused"):
+            self._proposed = None
+
+    def _confirmation(self, payload: Mapping[str, Json]) -> Iterator[str]:
+        """Play the contests again."""
+        if self._proposed is None or payload["new"] != self._proposed["new"]:
+            yield "a policy was changed that was not on trial"
+            return
+        contests, told = Contests.of(self._lent), mapping(payload["confirmation"])
+        if (contests.won, contests.lost) != (told["won"], told["lost"]):
+            yield f"the trial recorded {contests.won} contests won and {contests.lost} lost, not what the change says"
+        if contests.wealth < 1 / ALPHA:
+            yield "a policy was changed though its trial does not speak for it"
 
     def _adoption(self, payload: Mapping[str, Json]) -> Iterator[str]:
         if self._envelope is None:

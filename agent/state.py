@@ -15,6 +15,8 @@ Kinds of events, in the order in which they come:
 - `task.finished`, `run.finished`.
 - `motif.quarantined`, `motif.restored` — right after a run started under another constraint set than the one before: a
   remembered architecture that the set in force forbids, or admits again.
+- `policy.proposed`, `policy.tried`, `policy.adopted`, `policy.rolled_back`, `policy.refused`, `policy.kept` — what was
+  decided about the search policy after a task; `policy.tried`: its trial goes on (`agent/tuning.py`).
 - `reviewed` — a person approved a finalist, or reversed what stood (`agent/reviews.py`).
 """
 
@@ -144,6 +146,8 @@ class LifeState:
     quarantined: dict[int, tuple[Motif, Payload]] = field(default_factory=dict)  # by the number of the admitting event
 
     policy_changes: list[Payload] = field(default_factory=list)  # what was adopted or rolled back, in order
+    policy_trial: Payload | None = None  # the policy that is on trial, as it was proposed
+    policy_trials: int = 0  # how many there have been, this one included
 
     @property
     def open_run(self) -> RunState | None:
@@ -164,6 +168,10 @@ class LifeState:
             run.tuned = int(number(payload["after_task"]))
             if event.kind in ("policy.adopted", "policy.rolled_back"):
                 self.policy_changes.append(payload)
+            if event.kind == "policy.proposed":
+                self.policy_trial, self.policy_trials = payload, self.policy_trials + 1
+            elif event.kind not in ("policy.tried", "policy.refused"):
+                self.policy_trial = None
             return
         if event.kind == "run.finished":
             run.finished = True

@@ -77,11 +77,14 @@ class TuningSection(StrictModel):
     Attributes:
         proposals: policies tried in the choosing rehearsals after each task.
         rehearsals: further rehearsals that must confirm the best of them.
+        confirm: tasks on which what won them is tried, in turn with the policy in force, before it is dropped
+            unconfirmed; 0 adopts it at once.
         envelope: constraint set whose rules of scope `policy` every change must pass: a shipped name or a file.
     """
 
     proposals: int = Field(default=16, ge=1, le=10_000)
     rehearsals: int = Field(default=24, ge=2, le=10_000)
+    confirm: int = Field(default=2, ge=0, le=10_000)
     envelope: str = "policy"
 
 

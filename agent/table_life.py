@@ -48,7 +48,7 @@ class TableLife(TaskLife):
         if self._index == len(self._run.tasks):
             self._life.append([self._start()])
         budget = self._stream.budget.evaluations
-        steps = budget + self._policy.finalists_per_task + 1
+        steps = budget + self._present.finalists_per_task + 1
         self._life.observer.task_begins(self._task, steps=steps)
         while len(self._task.trials) < budget and not self._task.exhausted:
             before = len(self._task.trials)
@@ -92,7 +92,7 @@ class TableLife(TaskLife):
         for run in reversed(self._life.state.runs):
             for task in reversed(run.tasks):
                 best = max(task.tabulated, key=lambda payload: number(payload["validation"]), default=None)
-                if best is not None and len(found) < self._policy.recall:
+                if best is not None and len(found) < self._present.recall:
                     spelled = parse_architecture(str(best["architecture"]))
                     if spelled.space == self._space.name and spelled.macro == self._macro:
                         found.setdefault(str(best["architecture"]), (run.number, best))
@@ -143,11 +143,12 @@ class TableLife(TaskLife):
             "reason": answer.reason,
             "curve": [],
             **self._weighed(architecture, answer.score),
+            **({"trial": turn} if (turn := self._turn()) else {}),
         }
 
     def _finalists(self) -> list[Entry]:
         """What the table says of the best after full training."""
-        count = min(self._policy.finalists_per_task, self._stream.budget.full_trainings)
+        count = min(self._present.finalists_per_task, self._stream.budget.full_trainings)
         entries: list[Entry] = []
         for trial in self._ranked()[:count]:
             architecture = trial.architecture

@@ -25,10 +25,12 @@ from agent.jobs import (
     SupernetJob,
 )
 from agent.memory import past_tasks, recall
+from agent.policy import SearchPolicy
 from agent.proposals import GuardedDomain
 from agent.state import Finalist, RunState, TaskState, items, mapping, number, recorded_costs
 from agent.stream import SupernetSection
-from agent.tuning import policy_in_force
+from agent.trial import PROPOSED, on_turn
+from agent.tuning import policy_in_force, policy_on_trial
 from agent.workers import WorkerDied
 from selfnas import seeding
 from selfnas.architecture import Architecture
@@ -64,11 +66,26 @@ class TaskLife:
         self._prepared = life.prepared.tasks[index]
         self._space = space_named(self._stream.space)
         self._macro = self._stream.macro.macro()
-        self._policy = policy_in_force(life.state, self._stream)
+        self._present = policy_in_force(life.state, self._stream)
+        self._trial = policy_on_trial(life.state, self._stream)
 
     @property
     def _task(self) -> TaskState:
         return self._run.tasks[self._index]
+
+    @property
+    def _policy(self) -> SearchPolicy:
+        """The policy in force, or in the rounds lent to it the one that is on trial."""
+        turn = self._turn()
+        return self._trial if self._trial is not None and turn.get("by") == PROPOSED else self._present
+
+    def _turn(self) -> dict[str, object]:
+        """Whose the coming round is, for its events; nothing when no policy is on trial."""
+        if self._trial is None or self._index >= len(self._run.tasks):
+            return {}
+        run, number = self._run.number, self._life.state.policy_trials
+        contest, by = on_turn(self._task.rounds, seed=self._stream.seed, run=run, task=self._index)
+        return {"number": number, "run": run, "contest": contest, "by": by}
 
     @cached_property
     def _past(self) -> tuple[PastTask, ...]:
@@ -81,7 +98,7 @@ class TaskLife:
         if self._index == len(self._run.tasks):
             self._life.append([self._start()])
         budget = self._stream.budget
-        steps = budget.evaluations + self._policy.finalists_per_task + 1
+        steps = budget.evaluations + self._present.finalists_per_task + 1
         self._life.observer.task_begins(self._task, steps=steps)
         if self._policy.strategy in GUIDED and self._task.supernet is None:
             self._life.append([self._supernet()])
@@ -101,7 +118,7 @@ class TaskLife:
         recalled = recall(
             self._life.state.library,
             prepared.description,
-            self._policy,
+            self._present,
             task_digest=prepared.digest,
             space=self._stream.space,
             macro=self._macro,
@@ -175,7 +192,7 @@ class TaskLife:
 
     def _round(self) -> list[Entry]:
         """Propose, certify, choose by proxy, train at low fidelity."""
-        task = self._task
+        task, turn = self._task, self._turn()
         rng = seeding.generator(self._stream.seed, "round", self._run.number, self._index, task.rounds)
         domain = GuardedDomain(self._prepared.guard, space=self._space, macro=self._macro)
         warm = self._recalled_left()
@@ -208,6 +225,7 @@ class TaskLife:
                         "fidelity": "low",
                         **answer.model_dump(exclude={"seconds"}),
                         **self._weighed(architecture, answer.score),
+                        **({"trial": turn} if turn else {}),
                     },
                 )
             )
@@ -271,7 +289,7 @@ class TaskLife:
     def _next_finalists(self) -> list[Architecture]:
         """The best by low-fidelity score that were not trained fully yet, as many as policy and budget allow."""
         task = self._task
-        want = self._policy.finalists_per_task
+        want = self._present.finalists_per_task
         done = {finalist.digest for finalist in task.finalists}
         if len(done) >= want and task.admitted():
             return []

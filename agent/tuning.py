@@ -1,10 +1,11 @@
-"""Self-tuning between tasks: propose policies, rehearse them, and adopt one only past a guard and on evidence.
+"""Self-tuning between tasks: propose policies, rehearse them, try them, and adopt one only by guard and evidence.
 
 A change of the search policy is a candidate like any other. It must be a `SearchPolicy` (so it cannot name anything
 outside it), stay under the stream's budget, pass the rules of scope `policy` in two engines, and win a paired one-
-sided test on rehearsals that did not choose it. The policy that was in force before the present one is always among
-the candidates: where it wins, the change is rolled back. Everything decided is one event with its evidence and
-certificate.
+sided test on rehearsals that did not choose it. Then it goes on trial: on the next tasks rounds are lent to it, and
+only a sequential test on real scores makes it the policy in force (`agent.trial`). The policy that was in force before
+the present one is always among the candidates: where it wins, the change is rolled back. Everything decided is one
+event with its evidence and certificate.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from agent.policy import SearchPolicy
 from agent.rehearsal import Comparison, Rehearsal, compare
 from agent.state import LifeState, RunState
 from agent.stream import Stream
+from agent.trial import Contests, trial_number
 from constraints import ConstraintSet, decide_policy
 from selfnas import seeding
 
-__all__ = ["ALPHA", "policy_entry", "policy_in_force", "policy_numbers", "tune"]
+__all__ = ["ALPHA", "policy_entry", "policy_in_force", "policy_numbers", "policy_on_trial", "tune"]
 
 ALPHA = 0.05  # chance to adopt a policy that is no better in the rehearsed worlds
 _CHOOSING = 6  # rehearsals that choose among proposals; confirmation uses others
@@ -37,6 +39,15 @@ def policy_in_force(state: LifeState, stream: Stream) -> SearchPolicy:
         if event["base"] == base:
             return SearchPolicy.model_validate(event["new"])
     return stream.policy
+
+
+def policy_on_trial(state: LifeState, stream: Stream) -> SearchPolicy | None:
+    """The policy that rounds are lent to, if there is one and it was proposed in the place of this stream's."""
+    if stream.tuning is None or state.policy_trial is None:
+        return None
+    if state.policy_trial["base"] != stream.policy.model_dump(mode="json"):
+        return None
+    return SearchPolicy.model_validate(state.policy_trial["new"])
 
 
 def _former(state: LifeState, stream: Stream, present: SearchPolicy) -> SearchPolicy | None:
@@ -64,7 +75,7 @@ def policy_entry(
     evidence: Comparison | None,
     rolls_back: bool = False,
 ) -> Entry:
-    """The event that a proposed change comes to: adopted, rolled back, or refused with the reason.
+    """The event that a proposed change comes to: on trial, adopted, rolled back, kept out, or refused with the reason.
 
     Args:
         stream: its budget is a ceiling.
@@ -100,6 +111,8 @@ def policy_entry(
         return "policy.refused", {**record, "reason": "; ".join(decision.messages) or decision.verdict}
     if evidence is None or not (evidence.p < ALPHA and evidence.mean > 0):
         return "policy.kept", {**record, "reason": "no better in rehearsal"}
+    if stream.tuning is not None and stream.tuning.confirm:
+        return "policy.proposed", {**record, "reason": "", "rolls_back": rolls_back}
     return ("policy.rolled_back" if rolls_back else "policy.adopted"), {**record, "reason": ""}
 
 
@@ -120,6 +133,8 @@ def tune(
     assert stream.tuning is not None  # noqa: S101 - the caller asked
     old = policy_in_force(state, stream)
     place = {"run": run.number, "after_task": len(run.tasks)}
+    if policy_on_trial(state, stream) is not None:
+        return [_judged(state, stream, place)]
     if not rehearsal.possible:
         kept = {"base": stream.policy.model_dump(mode="json"), "old": old.model_dump(mode="json")}
         blank: dict[str, object] = {"new": kept["old"], "evidence": None, "certificate": None, "failed": []}
@@ -147,6 +162,24 @@ def tune(
         if admitted:
             break
     return entries or [_nothing(stream, old, place)]
+
+
+def _judged(state: LifeState, stream: Stream, place: Mapping[str, object]) -> Entry:
+    """What the trial has come to after one more task."""
+    trial, tuning, number = state.policy_trial, stream.tuning, state.policy_trials
+    assert trial is not None  # noqa: S101 - the caller looked
+    assert tuning is not None  # noqa: S101 - so did it here
+    tasks = [task for run in state.runs for task in run.tasks]
+    lent = {id(task): [found for found in task.evaluations if trial_number(found) == number] for task in tasks}
+    contests = Contests.of(payload for found in lent.values() for payload in found)
+    tried = sum(map(bool, lent.values()))
+    confirmation = {**asdict(contests), "wealth": contests.wealth, "tasks": tried}
+    record = {**trial, **place, "confirmation": confirmation}
+    if contests.wealth >= 1 / ALPHA:
+        return ("policy.rolled_back" if trial["rolls_back"] else "policy.adopted"), record
+    if tried < tuning.confirm:
+        return "policy.tried", record
+    return "policy.kept", {**record, "reason": f"not confirmed on {tried} tasks"}
 
 
 def _nothing(stream: Stream, old: SearchPolicy, place: Mapping[str, object]) -> Entry:

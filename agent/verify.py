@@ -140,6 +140,7 @@ class _Checker:
         elif event.kind == "evaluated":
             self._evaluated += 1
             yield from self._costs.evaluated(payload)
+            self._policies.evaluated(payload)
         elif event.kind == "task.finished":
             if payload["winner"] not in (None, *self._admitted):
                 yield f"winner {payload['winner']} was not admitted"

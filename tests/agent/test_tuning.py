@@ -30,7 +30,7 @@ STREAM = Stream.model_validate(
     {
         "stream": "s",
         "format": 1,
-        "tuning": {},
+        "tuning": {"confirm": 0},
         "budget": {"evaluations": 20, "full_trainings": 4},
         "tasks": [{"name": "a", "source": "table", "dataset": "a"}],
     }
@@ -117,7 +117,7 @@ stream: tuned
 format: 1
 budget: {evaluations: 24, full_trainings: 2}
 policy: {strategy: random, population: 20, sample: 10, batch: 4}
-tuning: {proposals: 4, rehearsals: 8}
+tuning: {proposals: 4, rehearsals: 8, confirm: 0}
 tasks:
   - {name: one, source: table, dataset: a}
   - {name: two, source: table, dataset: b}
@@ -157,7 +157,7 @@ def mapped(value: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("rehearsals: 8", "rehearsals: 8, envelope: baseline", "no rules of scope policy"),
+        ("confirm: 0", "confirm: 0, envelope: baseline", "no rules of scope policy"),
         ("strategy: random", "strategy: darts", "cannot be rehearsed"),
     ],
 )

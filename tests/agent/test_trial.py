@@ -1,0 +1,136 @@
+"""The trial of a policy on real tasks: whose round it is, what counts, and when the evidence is enough."""
+
+import numpy as np
+import pytest
+
+from agent.ledger import Event, Json
+from agent.policy import SearchPolicy
+from agent.policy_check import PolicyChecker
+from agent.rehearsal import Rehearsal
+from agent.state import LifeState, RunState, TaskState
+from agent.stream import Stream
+from agent.trial import PRESENT, PROPOSED, Contests, on_turn
+from agent.tuning import ALPHA, policy_entry, policy_in_force, policy_on_trial, tune
+from constraints import load_set
+from selfnas.architecture import Macro
+from selfnas.domain import SpaceDomain
+from selfnas.space import SPACES
+from tests.agent.test_tuning import GOOD, OLD
+
+STREAM = Stream.model_validate(
+    {
+        "stream": "s",
+        "format": 1,
+        "policy": OLD.model_dump(),
+        "tuning": {"confirm": 2},
+        "budget": {"evaluations": 20, "full_trainings": 4},
+        "tasks": [{"name": name, "source": "table", "dataset": name} for name in "abc"],
+    }
+)
+
+
+def scored(contest: int, by: str, score: float | None, *, origin: str = "searched", task: str = "b") -> dict[str, Json]:
+    """An evaluation of the first trial of a life."""
+    trial: Json = {"number": 1, "run": 1, "contest": contest, "by": by}
+    return {"task": task, "score": score, "origin": origin, "trial": trial}
+
+
+def test_the_better_round_wins_and_only_fair_contests_count() -> None:
+    """By the best score; ties, unequal sizes, single rounds and rounds with recalled cells count for neither."""
+    rounds = [
+        *(scored(0, PROPOSED, score) for score in (0.1, 0.9)), *(scored(0, PRESENT, score) for score in (0.8, 0.7)),
+        scored(1, PROPOSED, None), scored(1, PRESENT, 0.1),
+        scored(2, PROPOSED, 0.5), scored(2, PRESENT, 0.5),
+        scored(3, PROPOSED, 0.5), scored(3, PRESENT, 0.4), scored(3, PRESENT, 0.3),
+        scored(4, PROPOSED, 0.5),
+        scored(5, PROPOSED, 0.5), scored(5, PRESENT, 0.4, origin="recalled"),
+    ]  # fmt: skip
+    assert Contests.of(rounds) == Contests(won=1, lost=1)
+    assert Contests.of(reversed(rounds)) == Contests(won=1, lost=1)
+
+
+def test_a_coin_decides_who_begins_and_both_come_once() -> None:
+    """In each contest; over many, about half begin with the policy on trial."""
+    begins = []
+    for contest in range(200):
+        turns = [on_turn(2 * contest + half, seed=3, run=1, task=0) for half in (0, 1)]
+        assert [number for number, _ in turns] == [contest, contest]
+        assert {by for _, by in turns} == {PRESENT, PROPOSED}
+        begins.append(turns[0][1] == PROPOSED)
+    assert 70 < sum(begins) < 130
+
+
+def test_a_policy_that_is_no_better_is_rarely_confirmed() -> None:
+    """Null simulation: fair coins, looked at after each of 100 contests; 5 % of 400 trials is 20."""
+    rng = np.random.default_rng(5)
+    confirmed = 0
+    for _ in range(400):
+        wins = np.cumsum(rng.random(100) < 0.5)
+        confirmed += any(Contests(won=int(w), lost=k + 1 - int(w)).wealth >= 1 / ALPHA for k, w in enumerate(wins))
+    assert 0 < confirmed <= 30  # 99 % of binomial(400, 0.05) lie below
+
+
+def tried(state: LifeState, *, won: int, lost: int, task: str) -> list[dict[str, Json]]:
+    """A further task of the life with so many contests."""
+    found = [
+        scored(contest, by, float((by == PROPOSED) == (contest < won)), task=task)
+        for contest in range(won + lost)
+        for by in (PRESENT, PROPOSED)
+    ]
+    run = state.runs[0]
+    run.tasks.append(TaskState(index=len(run.tasks), name=task, started={}, evaluations=list(found)))
+    return found
+
+
+def event(kind: str, payload: object) -> Event:
+    """As it would stand in a ledger."""
+    return Event(seq=1, kind=kind, payload=payload, previous="", hash="")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("contests", "ends"),
+    [
+        ([(8, 0)], ["policy.adopted"]),
+        ([(5, 1), (6, 0)], ["policy.tried", "policy.adopted"]),
+        ([(5, 5), (5, 4)], ["policy.tried", "policy.kept"]),
+    ],
+)
+def test_a_trial_goes_on_until_it_is_won_or_its_tasks_are_used_up(
+    contests: list[tuple[int, int]], ends: list[str]
+) -> None:
+    """What wins a rehearsal is only proposed; meanwhile the old one stays in force; a checker agrees with each end."""
+    envelope, unused = load_set("policy"), Rehearsal([], SpaceDomain(SPACES["nb201"], Macro()), budget=1, seed=0)
+    new = {**OLD.model_dump(), "strategy": "surrogate"}
+    kind, payload = policy_entry(STREAM, envelope, OLD, new, previous="", evidence=GOOD)
+    assert kind == "policy.proposed"
+    state = LifeState(runs=[RunState(number=1, started={})])
+    checker = PolicyChecker()
+    list(checker.run_begins({"stream": STREAM.model_dump(mode="json", exclude_none=True), **_policy_set(envelope)}))
+    tried(state, won=0, lost=0, task="a")
+    entries = [(kind, {**payload, "run": 1, "after_task": 1})]
+    for task, (won, lost), end in zip("bc", contests, ends, strict=False):
+        state.apply(event(*entries[0]))
+        assert list(checker.decided(event(*entries[0]))) == []
+        assert policy_in_force(state, STREAM) == OLD
+        assert policy_on_trial(state, STREAM) == SearchPolicy.model_validate(new)
+        for found in tried(state, won=won, lost=lost, task=task):
+            checker.evaluated(found)
+        entries = tune(state, state.runs[0], STREAM, envelope, unused, previous="")
+        assert [kind for kind, _ in entries] == [end]
+    forged = {**entries[0][1], "confirmation": {"won": 99, "lost": 0, "wealth": 1e9, "tasks": 1}}
+    if ends[-1] == "policy.adopted":
+        assert any(
+            "not what the change says" in problem for problem in checker.decided(event("policy.adopted", forged))
+        )
+    else:
+        assert any("does not speak for it" in problem for problem in checker.decided(event("policy.adopted", forged)))
+    state.apply(event(*entries[0]))
+    assert policy_on_trial(state, STREAM) is None
+    assert policy_in_force(state, STREAM).strategy == ("surrogate" if ends[-1] == "policy.adopted" else "random")
+
+
+def _policy_set(envelope: object) -> dict[str, Json]:
+    from constraints import ConstraintSet, policy_digest
+
+    assert isinstance(envelope, ConstraintSet)
+    return {"policy_set": {"name": envelope.name, "text": envelope.text, "digest": policy_digest(envelope)}}
