@@ -88,7 +88,7 @@ class InheritJob(_OnTask):
 
 
 class ProxyJob(_OfArchitecture):
-    """Score an architecture without training it."""
+    """Score an architecture without training it, by one proxy or (`learned`) by all of them."""
 
     kind: Literal["proxy"] = "proxy"
     proxy: str
@@ -166,7 +166,13 @@ class _Answer(StrictModel):
 
 
 class ProxyAnswer(_Answer):
-    """A proxy's score; None when it is not finite or failed."""
+    """A proxy's score; None when it is not finite or failed.
+
+    Attributes:
+        proxies: every proxy's score, where all were asked for; `score` is then None.
+    """
+
+    proxies: dict[str, float | None] = Field(default_factory=dict)
 
 
 class LowAnswer(_Answer):

@@ -27,7 +27,7 @@ class SearchPolicy(StrictModel):
         crossover_percent: how often a child has two parents.
         batch: candidates trained between two looks at the results.
         oversample: candidates certified and scored by proxy for each one trained; 1 switches the proxy off.
-        proxy: the score without training that picks among them.
+        proxy: the score without training that picks among them; `learned` combines all of them by what trials showed.
         recall: how many remembered architectures start the search on a task.
         recall_trust_percent: how alike a past task must be, at least, for its winners to be recalled.
         finalists_per_task: how many of the best are trained fully and audited.
@@ -39,7 +39,7 @@ class SearchPolicy(StrictModel):
     crossover_percent: Percent = 0
     batch: int = Field(default=4, ge=1, le=1000)
     oversample: int = Field(default=2, ge=1, le=100)
-    proxy: Literal["synflow", "naswot", "grad_norm", "params", "macs"] = "naswot"
+    proxy: Literal["synflow", "naswot", "grad_norm", "params", "macs", "learned"] = "naswot"
     recall: int = Field(default=3, ge=0, le=1000)
     recall_trust_percent: Percent = 30
     finalists_per_task: int = Field(default=2, ge=1, le=1000)

@@ -24,6 +24,7 @@ from agent.jobs import (
     SupernetAnswer,
     SupernetJob,
 )
+from agent.learned_proxy import LEARNED, learned_scores
 from agent.memory import past_tasks, recall
 from agent.policy import SearchPolicy
 from agent.proposals import GuardedDomain
@@ -221,7 +222,8 @@ class TaskLife:
                         "architecture": str(architecture),
                         "digest": architecture.digest,
                         "origin": "recalled" if architecture.digest in warm_digests else "searched",
-                        "proxy": proxies.get(architecture.digest),
+                        "proxy": None,
+                        **proxies.get(architecture.digest, {}),
                         "fidelity": "low",
                         **answer.model_dump(exclude={"seconds"}),
                         **self._weighed(architecture, answer.score),
@@ -272,17 +274,28 @@ class TaskLife:
 
     def _choose(
         self, certified: Sequence[Architecture], wanted: int, *, first: set[str]
-    ) -> tuple[list[Architecture], dict[str, float | None]]:
-        """Recalled ones, then the best by proxy; without a choice to make, no proxy is computed."""
-        if len(certified) <= wanted:
+    ) -> tuple[list[Architecture], dict[str, Mapping[str, object]]]:
+        """Recalled ones, then the best by proxy, and what the events should say of their proxies.
+
+        Without a choice to make no proxy is computed, unless it is learned: then every trial teaches.
+        """
+        learned = self._policy.proxy == LEARNED and self._policy.oversample > 1
+        if len(certified) <= wanted and not learned:
             return list(certified), {}
         recalled = [architecture for architecture in certified if architecture.digest in first]
         others = [architecture for architecture in certified if architecture.digest not in first]
-        jobs = [self._proxy_job(architecture) for architecture in others]
+        asked = certified if learned else others
+        jobs = [self._proxy_job(architecture) for architecture in asked]
         answers = self._ask(jobs, ProxyAnswer, failed=ProxyAnswer(score=None))
-        scores = {a.digest: answer.score for a, answer in zip(others, answers, strict=True)}
+        scores: dict[str, float | None] = {a.digest: answer.score for a, answer in zip(asked, answers, strict=True)}
+        told: dict[str, Mapping[str, object]] = {digest: {"proxy": score} for digest, score in scores.items()}
+        if learned:
+            worth = learned_scores(self._life.state, self._task, [answer.proxies for answer in answers])
+            for architecture, answer, value in zip(asked, answers, worth, strict=True):
+                scores[architecture.digest] = value
+                told[architecture.digest] = {"proxy": value, "proxies": answer.proxies}
         others.sort(key=lambda architecture: -_or_lowest(scores[architecture.digest]))
-        return (recalled + others)[:wanted], scores
+        return (recalled + others)[:wanted], told
 
     # --- finalists ---
 

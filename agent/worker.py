@@ -168,7 +168,7 @@ def _proxy(job: ProxyJob) -> ProxyAnswer:
 
     from selfnas import seeding
     from selfnas.network import build_network
-    from selfnas.proxies import PROXIES
+    from selfnas.proxies import PROXIES, proxy_scores
     from selfnas.space import parse_architecture
 
     task = _task(job.task.model_dump_json(exclude_none=True), job.base)
@@ -176,6 +176,10 @@ def _proxy(job: ProxyJob) -> ProxyAnswer:
     chosen = seeding.generator(job.seed, "proxy").permutation(len(task.train.y))[:64]
     x = torch.from_numpy(task.train.x[chosen]).to(job.device)
     y = torch.from_numpy(task.train.y[chosen]).to(job.device)
+    if job.proxy == "learned":
+        found = proxy_scores(network, x, y, tuple(PROXIES))
+        finite = {name: value if math.isfinite(value) else None for name, value in found.items()}
+        return ProxyAnswer(score=None, proxies=finite)
     score = float(PROXIES[job.proxy](network, x, y))
     return ProxyAnswer(score=score if math.isfinite(score) else None)
 

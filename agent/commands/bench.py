@@ -156,6 +156,17 @@ def estimators(
 
 
 @app.command()
+def ranker(
+    table: Annotated[Path, typer.Option(help="Proxy scores: columns task, val and one for each proxy.")],
+    seeds: Annotated[int, typer.Option(min=2, max=10_000, help="Random choices of trials and tested ones.")] = 40,
+) -> None:
+    """The learned combination of proxies against each proxy alone, by rank correlation with final scores."""
+    from agent.commands.bench_ranker import compare_ranker
+
+    compare_ranker(table, seeds=seeds)
+
+
+@app.command()
 def supernets(
     stream: Annotated[Path, typer.Argument(metavar="STREAM.yaml", help="Space, fidelities and tasks are its.")],
     task: Annotated[str, typer.Option(help="Which of its tasks.")],

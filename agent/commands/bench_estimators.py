@@ -21,7 +21,7 @@ from selfnas.space import parse_architecture, space_named
 from selfnas.tasks import Task, load_task
 from selfnas.train import Examples, TrainingPlan
 
-__all__ = ["measure_estimators", "measure_supernets", "spearman_interval"]
+__all__ = ["measure_estimators", "measure_supernets", "spearman", "spearman_interval"]
 
 _BOOTSTRAPS = 2000
 
@@ -66,7 +66,7 @@ def measure_estimators(stream_file: Path, *, task_name: str, networks: int, seed
         f"(accuracy {np.quantile(truth, 0.1):.3f} to {np.quantile(truth, 0.9):.3f}, 10 % to 90 %)",
     )  # fmt: skip
     rows = {name: np.array([one.proxies[name] for one in done]) for name in done[0].proxies}
-    for name, values in sorted(rows.items(), key=lambda row: -_spearman(row[1], truth)):
+    for name, values in sorted(rows.items(), key=lambda row: -spearman(row[1], truth)):
         seconds = float(np.median([one.seconds[name] for one in done]))
         table.add_row(name, *_shown(values, truth, seed=seed), f"{seconds:.4f}")
     table.add_row("training at low fidelity", *_shown(np.array([one.low for one in done]), truth, seed=seed), "")
@@ -117,20 +117,21 @@ def spearman_interval(values: NDArray[np.float64], truth: NDArray[np.float64], *
     """A 95 % percentile bootstrap interval of the rank correlation of `(n,)` values with `(n,)` others."""
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, len(truth), size=(_BOOTSTRAPS, len(truth)))
-    found = [_spearman(values[row], truth[row]) for row in rows]
+    found = [spearman(values[row], truth[row]) for row in rows]
     low, high = np.nanquantile(found, [0.025, 0.975])
     return float(low), float(high)
 
 
 def _shown(values: NDArray[np.float64], truth: NDArray[np.float64], *, seed: int) -> tuple[str, str]:
     low, high = spearman_interval(values, truth, seed=seed)
-    return f"{_spearman(values, truth):.2f}", f"{low:.2f} to {high:.2f}"
+    return f"{spearman(values, truth):.2f}", f"{low:.2f} to {high:.2f}"
 
 
-def _spearman(values: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
+def spearman(values: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
+    """Rank correlation of `(n,)` values; NaN ranks below all; NaN where one side is constant."""
     from scipy.stats import rankdata
 
-    one, other = (rankdata(row) for row in (values, truth))  # infinities rank like numbers
+    one, other = (rankdata(np.where(np.isnan(row), -np.inf, row)) for row in (values, truth))
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return float("nan")
     return float(np.corrcoef(one, other)[0, 1])
@@ -190,6 +191,6 @@ def _one_shot(stream: Stream, task: Task, done: list[Scored], *, seed: int) -> t
 
     ranking = evolve_paths(SpaceDomain(space, macro), score, seed=seed)
     inherited = np.array(score([parse_architecture(one.architecture) for one in done]))
-    rho = _spearman(inherited, np.array([one.truth for one in done]))
+    rho = spearman(inherited, np.array([one.truth for one in done]))
     note = f"Spearman of inherited weights' scores with full training {rho:.2f}"
     return ranking[0].architecture, note

@@ -10,10 +10,11 @@ from agent.home import Home
 from agent.jobs import SupernetAnswer, SupernetJob
 from agent.ledger import Event, Ledger
 from agent.life import replay
-from agent.state import TaskState, items, number
+from agent.state import TaskState, items, mapping, number
 from agent.stream import MacroSection
 from agent.verify import verify
 from agent.worker import run_job
+from selfnas.proxies import PROXIES
 from selfnas.strategies import random_search
 from selfnas.tasks import TaskSpec
 from tests.agent.conftest import Run
@@ -25,7 +26,7 @@ macro: {channels: 4, depth: 1, resolution: 8}
 budget: {evaluations: 2, full_trainings: 1}
 low: {epochs: 1, fraction: 0.5}
 full: {epochs: 2}
-policy: {batch: 2, oversample: 2, finalists_per_task: 1, recall: 0}
+policy: {batch: 2, oversample: 2, proxy: learned, finalists_per_task: 1, recall: 0}
 supernet: {epochs: 2, inherited: 24}
 tasks:
   - {name: first, source: digits, limit: 400}
@@ -60,6 +61,7 @@ def test_the_same_life_for_any_workers_and_after_a_kill(method: str, kept: int, 
     assert not result.problems
     assert result.checked["supernets"] == 1
     assert task.supernet is not None
+    assert all(set(mapping(payload["proxies"])) == set(PROXIES) for payload in task.evaluations)
     if method == "gdas":
         assert [len(items(own)) for own in items(task.supernet["logits"])] == [6]
         return

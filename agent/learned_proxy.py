@@ -1,0 +1,51 @@
+"""The learned proxy of a life: every proxy of every candidate is recorded, and their worth is read off that record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.state import LifeState, TaskState, mapping, number
+from selfnas.proxies import PROXIES
+from selfnas.ranking import ProxyTrials, combined
+
+__all__ = ["LEARNED", "learned_scores"]
+
+LEARNED = "learned"
+_NAMES = tuple(PROXIES)
+_TASKS = 30  # the latest so many earlier tasks are read
+
+Scores = Mapping[str, float | None]  # by proxy; None where it is not finite
+
+
+def learned_scores(state: LifeState, task: TaskState, candidates: Sequence[Scores]) -> list[float | None]:
+    """What each candidate is worth by its proxies, given the trials so far; None where no proxy could be computed."""
+    earlier = []
+    for run in state.runs:
+        for other in run.tasks:
+            if other is task:
+                break
+            earlier.append(_trials(other))
+    found = combined(_matrix(candidates), _trials(task), [one for one in earlier if len(one.scores)][-_TASKS:])
+    return [round(value, 9) if row else None for value, row in zip(found.tolist(), candidates, strict=True)]
+
+
+def _trials(task: TaskState) -> ProxyTrials:
+    seen = [
+        (mapping(payload["proxies"]), trial.value)
+        for payload, trial in zip(task.evaluations, task.trials, strict=True)
+        if "proxies" in payload
+    ]
+    rows = [{name: None if value is None else number(value) for name, value in row.items()} for row, _ in seen]
+    return ProxyTrials(_matrix(rows), np.array([value for _, value in seen], dtype=np.float64))
+
+
+def _matrix(rows: Sequence[Scores]) -> NDArray[np.float64]:
+    values = [[_or_lowest(row.get(name)) for name in _NAMES] for row in rows]
+    return np.array(values, dtype=np.float64).reshape(len(rows), len(_NAMES))
+
+
+def _or_lowest(value: float | None) -> float:
+    return -np.inf if value is None else value
