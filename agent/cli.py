@@ -147,10 +147,12 @@ def front(
 def list_motifs(
     home: _Home = _DEFAULT_HOME, task: Annotated[str | None, typer.Option(help="Only of this task.")] = None
 ) -> None:
-    """Every admitted architecture, newest first."""
+    """Every admitted architecture, newest first, and the sub-cells mined from winners."""
     from agent.commands.motifs import show_motifs
+    from agent.commands.subcells import list_sub_cells
 
     show_motifs(home, task=task)
+    list_sub_cells(home)
 
 
 @motifs.command("show")
@@ -158,10 +160,25 @@ def show_motif(
     digest: Annotated[str, typer.Argument(help="The beginning of a digest, as `list` prints it.")],
     home: _Home = _DEFAULT_HOME,
 ) -> None:
-    """One architecture: where it won, its certificate, its audits, its files."""
+    """One architecture: where it won, its certificate, its audits, its files; or one mined sub-cell, drawn."""
     from agent.commands.motifs import show_motif as show
+    from agent.commands.subcells import show_sub_cell
 
-    show(home, digest)
+    if not show_sub_cell(home, digest):
+        show(home, digest)
+
+
+@motifs.command("revoke")
+def revoke_sub_cell(
+    digest: Annotated[str, typer.Argument(help="The beginning of a mined sub-cell's digest, as `list` prints it.")],
+    reason: Annotated[str, typer.Option(help="Why; written to the ledger.")],
+    home: _Home = _DEFAULT_HOME,
+    author: Annotated[str, typer.Option(help="Who decides; default: the user of this session.")] = "",
+) -> None:
+    """Take a mined sub-cell out of use for good; `review overrule` revokes an admitted architecture."""
+    from agent.commands.subcells import revoke
+
+    revoke(home, digest, author=author, reason=reason)
 
 
 @motifs.command("export")

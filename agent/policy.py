@@ -25,6 +25,7 @@ class SearchPolicy(StrictModel):
         population: how many of the latest trials regularised evolution keeps; 20 does best at 100 evaluations.
         sample: how many of them compete to be a parent.
         crossover_percent: how often a child has two parents.
+        implant_percent: how often evolution lays a mined sub-cell into a child instead of an edit.
         batch: candidates trained between two looks at the results.
         oversample: candidates certified and scored by proxy for each one trained; 1 switches the proxy off.
         proxy: the score without training that picks among them; `learned` combines all of them by what trials showed.
@@ -37,6 +38,7 @@ class SearchPolicy(StrictModel):
     population: int = Field(default=20, ge=2, le=10_000)
     sample: int = Field(default=10, ge=1, le=10_000)
     crossover_percent: Percent = 0
+    implant_percent: Percent = 0
     batch: int = Field(default=4, ge=1, le=1000)
     oversample: int = Field(default=2, ge=1, le=100)
     proxy: Literal["synflow", "naswot", "grad_norm", "params", "macs", "learned"] = "naswot"
@@ -56,4 +58,5 @@ class SearchPolicy(StrictModel):
             "population": self.population,
             "sample": self.sample,
             "crossover_percent": self.crossover_percent,
+            "implant_percent": self.implant_percent,
         }

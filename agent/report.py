@@ -12,8 +12,11 @@ from dataclasses import dataclass
 
 from agent import report_pictures
 from agent.evidence import Evidence, TaskEvidence, figures, rejections
+from agent.mined import mined_in_force, sentence
 from agent.state import Motif, items, mapping
+from agent.subcell_uses import uses_of
 from selfnas.space import parse_architecture, space_named
+from selfnas.subcells import picture_cell
 
 __all__ = ["DEFINITIONS", "render"]
 
@@ -29,6 +32,7 @@ DEFINITIONS: Mapping[str, str] = {
 
 _CURVES = 24  # tasks drawn; the latest, so that a page of 200 tasks is made in seconds
 _MOTIFS = 12  # drawn
+_USES = 8  # of a sub-cell, named; the latest
 _ROWS = 400  # of one table
 
 
@@ -70,6 +74,7 @@ def render(evidence: Evidence, *, title: str = "") -> str:
         transfers=_transfer_table(evidence),
         motifs=_motifs(evidence),
         motifs_note=_motifs_note(evidence),
+        sub_cells=_sub_cells(evidence),
         policy=_policy_table(evidence),
         rules=_Table(
             ("rule", "#considered and kept out"),
@@ -194,6 +199,23 @@ def _motifs(evidence: Evidence) -> list[dict[str, str]]:
             }
         )
     return shown
+
+
+def _sub_cells(evidence: Evidence) -> list[dict[str, str]]:
+    """Those in force of every space, the surest gain first."""
+    state = evidence.state
+    return [
+        {
+            "name": one.sub_cell.digest[:12],
+            "text": one.sub_cell.text,
+            "gain": sentence(one),
+            "origin": f"mined from winners of {', '.join(one.tasks)}",
+            "uses": "; ".join(map(str, list(uses_of(state, one.sub_cell, tabular=tabular))[-_USES:])),
+            "picture": _encoded(report_pictures.cells_picture("", [("", picture_cell(one.sub_cell))])),
+        }
+        for space, tabular in state.mined
+        for one in mined_in_force(state, space=space, tabular=tabular)
+    ]
 
 
 def _motifs_note(evidence: Evidence) -> str:

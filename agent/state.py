@@ -17,6 +17,8 @@ Kinds of events, in the order in which they come:
   remembered architecture that the set in force forbids, or admits again.
 - `policy.proposed`, `policy.tried`, `policy.adopted`, `policy.rolled_back`, `policy.refused`, `policy.kept` — what was
   decided about the search policy after a task; `policy.tried`: its trial goes on (`agent/tuning.py`).
+- `subcells.mined` — right after a task finished: what its winners and earlier ones share (`agent/mined.py`), where that
+  is not what was known; `subcell.revoked` — a person took one out of use.
 - `reviewed` — a person approved a finalist, or reversed what stood (`agent/reviews.py`).
 """
 
@@ -145,6 +147,9 @@ class LifeState:
     library: list[Motif] = field(default_factory=list)
     quarantined: dict[int, tuple[Motif, Payload]] = field(default_factory=dict)  # by the number of the admitting event
 
+    mined: dict[tuple[str, bool], Payload] = field(default_factory=dict)  # by space and whether of tables
+    revoked: dict[str, Payload] = field(default_factory=dict)  # sub-cells, by digest
+
     policy_changes: list[Payload] = field(default_factory=list)  # what was adopted or rolled back, in order
     policy_trial: Payload | None = None  # the policy that is on trial, as it was proposed
     policy_trials: int = 0  # how many there have been, this one included
@@ -163,6 +168,12 @@ class LifeState:
         run = self.runs[-1]
         if event.kind == "reviewed":
             self._review(event)
+            return
+        if event.kind == "subcells.mined":
+            self.mined[str(payload["space"]), bool(payload["tabular"])] = payload
+            return
+        if event.kind == "subcell.revoked":
+            self.revoked[str(payload["digest"])] = payload
             return
         if event.kind.startswith("policy."):
             run.tuned = int(number(payload["after_task"]))

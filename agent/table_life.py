@@ -56,7 +56,7 @@ class TableLife(TaskLife):
             self._life.observer.advanced(self._task, steps=len(self._task.trials) - before)
         if not self._task.tabulated and (finalists := self._finalists()):
             self._life.append(finalists)
-        self._life.append([self._close()])
+        self._life.append([self._close(), *self._mined()])
         self._life.observer.task_ends(self._run, self._task)
 
     def _start(self) -> Entry:

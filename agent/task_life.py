@@ -26,6 +26,7 @@ from agent.jobs import (
 )
 from agent.learned_proxy import LEARNED, learned_scores
 from agent.memory import past_tasks, recall
+from agent.mined import blocks_in_force, mining_entries
 from agent.policy import SearchPolicy
 from agent.proposals import GuardedDomain
 from agent.state import Finalist, RunState, TaskState, items, mapping, number, recorded_costs
@@ -42,8 +43,10 @@ from selfnas.one_shot import evolve_paths
 from selfnas.reference import residual_network
 from selfnas.space import parse_architecture, space_named
 from selfnas.strategies import Strategy, make_strategy
+from selfnas.strategies.evolution import furnished
 from selfnas.strategies.guided import GUIDED
 from selfnas.strategies.transfer import PastTask, experienced
+from selfnas.subcells import SubCell
 
 if TYPE_CHECKING:
     from agent.life import Life
@@ -94,6 +97,12 @@ class TaskLife:
         tabular = self._prepared.table is not None
         return past_tasks(self._life.state, before=self._task, space=self._space.name, tabular=tabular)
 
+    @cached_property
+    def _blocks(self) -> tuple[SubCell, ...]:
+        """What earlier tasks' winners share."""
+        tabular = self._prepared.table is not None
+        return blocks_in_force(self._life.state, space=self._space.name, tabular=tabular)
+
     def live(self) -> None:
         """Every step that is still to be taken."""
         if self._index == len(self._run.tasks):
@@ -109,7 +118,7 @@ class TaskLife:
             self._life.append(self._examine(chosen))
         if self._task.compared is None and self._best():
             self._life.append([self._compare()])
-        self._life.append([self._close()])
+        self._life.append([self._close(), *self._mined()])
         self._life.observer.task_ends(self._run, self._task)
 
     def _start(self) -> Entry:
@@ -189,7 +198,8 @@ class TaskLife:
     def _strategy(self) -> Strategy:
         if self._policy.strategy in GUIDED:
             return guided_strategy(self._task)
-        return experienced(make_strategy(self._policy.strategy, self._policy.strategy_settings()), self._past)
+        strategy = make_strategy(self._policy.strategy, self._policy.strategy_settings())
+        return experienced(furnished(strategy, self._blocks), self._past)
 
     def _round(self) -> list[Entry]:
         """Propose, certify, choose by proxy, train at low fidelity."""
@@ -401,6 +411,12 @@ class TaskLife:
             "full_trainings": len(self._task.finalists),
             "winner": best.digest if best else None,
         }
+
+    def _mined(self) -> list[Entry]:
+        """What winners of this and earlier tasks share, where that is new; in the transaction that ends the task."""
+        return mining_entries(
+            self._life.state, self._run, self._task, space=self._space.name, tabular=self._prepared.table is not None
+        )
 
     # --- workers ---
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from agent.cost_check import CostChecker
 from agent.home import Home
 from agent.ledger import GENESIS, Event, Json, Ledger
+from agent.mined import check_mining
 from agent.policy_check import PolicyChecker
 from agent.reviews import ReviewChecker
 from agent.state import items, mapping
@@ -55,6 +56,11 @@ def verify(ledger: Ledger, home: Home) -> Verification:
             result.problems.append(
                 f"event {event.seq} ({event.kind}) cannot be checked: {type(error).__name__}: {error}"
             )
+    if result.checked["lists of sub-cells"]:
+        try:
+            result.problems += check_mining(ledger)
+        except (SelfnasError, LookupError, TypeError, ValueError, AttributeError) as error:
+            result.problems.append(f"mined sub-cells cannot be checked: {type(error).__name__}: {error}")
     return result
 
 
@@ -146,6 +152,8 @@ class _Checker:
                 yield f"winner {payload['winner']} was not admitted"
             if payload["evaluations"] != self._evaluated:
                 yield f"finished after {payload['evaluations']} evaluations, but {self._evaluated} are recorded"
+        elif event.kind == "subcells.mined":
+            self._result.checked["lists of sub-cells"] += 1
         elif event.kind.startswith("policy."):
             self._result.checked["policy decisions"] += 1
             yield from self._policies.decided(event)

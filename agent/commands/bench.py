@@ -61,6 +61,22 @@ def lifelong(
 
 
 @app.command()
+def motifs(
+    table: Annotated[
+        Path | None, typer.Option(help="A table of NAS-Bench-201 or TransNAS-Bench-101 micro; none: a made-up one.")
+    ] = None,
+    orders: Annotated[int, typer.Option(min=1, help="Random stream orders.")] = 40,
+    first: Annotated[int, typer.Option(min=0, help="Number of the first order; orders are seeds.")] = 0,
+    percent: Annotated[int, typer.Option(min=0, max=100, help="How often evolution lays a sub-cell in.")] = 50,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
+) -> None:
+    """What sub-cells mined from earlier tasks are worth on a new one: as parts of cells, as edits, and to a search."""
+    from agent.commands.bench_motifs import measure_motifs
+
+    measure_motifs(table, orders=orders, first=first, percent=percent, workers=workers)
+
+
+@app.command()
 def kills(
     count: Annotated[int, typer.Option(min=1, help="SIGKILLs to deal out.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the moments.")] = 0,

@@ -1,0 +1,90 @@
+"""`selfnas bench motifs`: what mined sub-cells are worth on tasks that took no part in the mining."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from selfnas.motif_gain import MotifRow, measure_order
+from selfnas.tabular import TabularBenchmark, read_benchmark, synthetic_benchmark
+
+__all__ = ["mean_and_margin", "measure_motifs"]
+
+_T95 = 1.96  # normal; orders are many
+
+
+def measure_motifs(table: Path | None, *, orders: int, first: int, percent: int, workers: int) -> None:
+    """Measure and print.
+
+    Raises:
+        InputError: the table cannot be read.
+    """
+    console = Console()
+    benchmark = _benchmark(table)
+    rows: list[MotifRow] = []
+    context = multiprocessing.get_context("spawn")
+    with (
+        Progress(console=console, transient=True) as progress,
+        ProcessPoolExecutor(workers, mp_context=context) as pool,
+    ):
+        bar = progress.add_task("stream orders", total=orders)
+        for job in as_completed([pool.submit(_one, table, order, percent) for order in range(first, first + orders)]):
+            rows += job.result()
+            progress.advance(bar)
+    made_up = " (made up by this project, says nothing about real networks)" if benchmark.synthetic else ""
+    title = (
+        f"{benchmark.name}{made_up}: {len(rows)} tasks, the third and later of {orders} orders; "
+        "mean [95 % interval over orders]"
+    )
+    shown = Table("figure", "evolution", "with sub-cells", "difference", title=title)
+    shown.add_row("presence, percentile points", "", "", _told(rows, [row.presence for row in rows]))
+    shown.add_row("implant against random edits, percentile points", "", "", _told(rows, [row.implant for row in rows]))
+    pairs = [("evaluations to top 0.5 %", [(float(row.to_top[0]), float(row.to_top[1])) for row in rows])]
+    pairs += [
+        (f"regret @{n}, % of (best - median)", [(row.regret[0][k], row.regret[1][k]) for row in rows])
+        for k, n in enumerate((20, 50, 100))
+    ]
+    for name, values in pairs:
+        shown.add_row(
+            name,
+            _told(rows, [pair[0] for pair in values]),
+            _told(rows, [pair[1] for pair in values]),
+            _told(rows, [pair[1] - pair[0] for pair in values]),
+        )
+    console.print(shown)
+    console.print(f"tasks on which nothing was mined: {sum(not row.mined for row in rows)} of {len(rows)}")
+
+
+def mean_and_margin(orders: Sequence[int], values: Sequence[float]) -> tuple[float, float]:
+    """Mean over orders and half the width of its 95 % interval; the tasks of an order are averaged first.
+
+    Values that are NaN are left out.
+    """
+    by_order: dict[int, list[float]] = {}
+    for order, value in zip(orders, values, strict=True):
+        if np.isfinite(value):
+            by_order.setdefault(order, []).append(value)
+    means = np.array([np.mean(group) for group in by_order.values()])
+    if len(means) < 2:
+        return (float(means.mean()) if len(means) else float("nan")), float("nan")
+    return float(means.mean()), _T95 * float(means.std(ddof=1) / np.sqrt(len(means)))
+
+
+def _told(rows: Sequence[MotifRow], values: Sequence[float]) -> str:
+    mean, margin = mean_and_margin([row.order for row in rows], values)
+    return f"{mean:.1f} \\[{mean - margin:.1f}, {mean + margin:.1f}]"
+
+
+def _benchmark(table: Path | None) -> TabularBenchmark:
+    return read_benchmark(table) if table else synthetic_benchmark()
+
+
+def _one(table: Path | None, order: int, percent: int) -> list[MotifRow]:
+    return list(measure_order(_benchmark(table), order, percent=percent))

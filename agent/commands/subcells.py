@@ -1,0 +1,81 @@
+"""`selfnas motifs list|show|revoke` for mined sub-cells."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from agent.commands.inspect import open_life
+from agent.home import Home, hold
+from agent.ledger import Ledger
+from agent.life import replay
+from agent.mined import find_sub_cell, mined_in_force, revocation, sentence
+from agent.subcell_uses import uses_of
+from selfnas.subcells import picture_cell
+
+__all__ = ["list_sub_cells", "revoke", "show_sub_cell"]
+
+
+def list_sub_cells(home: Path) -> None:
+    """Print the sub-cells in force, the surest gain first, and what was revoked; nothing where there are none."""
+    console = Console()
+    with open_life(home) as ledger:
+        state = replay(ledger)
+    for space, tabular in state.mined:
+        mined = mined_in_force(state, space=space, tabular=tabular)
+        if mined:
+            source = "tables" if tabular else "trained networks"
+            console.print(f"sub-cells mined from winners of space {escape(space)} ({source}):")
+        for one in mined:
+            console.print(f"[bold]{one.sub_cell.digest[:12]}[/]  {escape(sentence(one))}", soft_wrap=True)
+            console.print(f"  {escape(one.sub_cell.text)}", soft_wrap=True, highlight=False)
+    for digest, revoked in state.revoked.items():
+        text = f"[red]{digest[:12]}[/]  revoked by {escape(str(revoked['author']))}: {escape(str(revoked['reason']))}"
+        console.print(text, soft_wrap=True)
+
+
+def show_sub_cell(home: Path, digest: str) -> bool:
+    """Print what is known of one mined sub-cell and draw it; False where none has such a digest.
+
+    Raises:
+        InputError: several do.
+    """
+    from agent.report_pictures import cells_picture
+
+    console = Console()
+    with open_life(home) as ledger:
+        state = replay(ledger)
+    found = find_sub_cell(state, digest)
+    if found is None:
+        return False
+    one, tabular = found
+    console.print(f"[bold]{one.sub_cell.digest}[/]\nmined sub-cell of space {escape(one.sub_cell.space)}")
+    console.print(escape(one.sub_cell.text), highlight=False, soft_wrap=True)
+    console.print(escape(sentence(one)), soft_wrap=True)
+    console.print(f"winners of: {escape(', '.join(one.tasks))}", soft_wrap=True)
+    for use in uses_of(state, one.sub_cell, tabular=tabular):
+        console.print(escape(str(use)), soft_wrap=True)
+    folder = Home(home).report / "subcells"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{one.sub_cell.digest[:12]}.png"
+    path.write_bytes(cells_picture(one.sub_cell.digest[:12], [("", picture_cell(one.sub_cell))]))
+    console.print(f"picture: {path}", soft_wrap=True)
+    return True
+
+
+def revoke(home: Path, digest: str, *, author: str, reason: str) -> None:
+    """Write the revocation to the ledger.
+
+    Raises:
+        InputError: no life, no such sub-cell, or another agent holds the home.
+    """
+    open_life(home).__exit__(None, None, None)  # a home without a life is refused, not made
+    with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger:
+        entry = revocation(replay(ledger), digest, author=author or getpass.getuser(), reason=reason)
+        event = ledger.append([entry])[0]
+    gone = str(event.payload["digest"])[:12]
+    print(f"event {event.seq}: sub-cell {gone} is out of use, by {event.payload['author']}")
