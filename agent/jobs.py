@@ -95,11 +95,16 @@ class ProxyJob(_OfArchitecture):
 
 
 class LowJob(_OfArchitecture):
-    """Train at low fidelity."""
+    """Train at low fidelity.
+
+    Attributes:
+        least: validation accuracy needed after each epoch, or training stops (`selfnas.curve_stop`); none never stops.
+    """
 
     kind: Literal["low"] = "low"
     training: TrainingSection
     fidelity: FidelitySection
+    least: list[float] = Field(default_factory=list)
 
 
 class FullJob(_OfArchitecture):

@@ -15,6 +15,7 @@ from selfnas.strategies.transfer import PastTask
 
 __all__ = ["Recollection", "past_tasks", "recall"]
 
+_COMPARABLE = ("low", "rung0")  # scores of dearer rungs mean something else
 _TASKS = 30  # the latest so many tasks are modelled, which bounds the cost of a proposal
 
 
@@ -85,7 +86,11 @@ def past_tasks(state: LifeState, *, before: TaskState | None, space: str, tabula
         for task in run.tasks:
             if task is before:
                 return tuple(found[-_TASKS:])
-            trials = tuple(trial for trial in task.trials if trial.architecture.space == space and not trial.failed)
+            trials = tuple(
+                trial
+                for trial in task.trials
+                if trial.architecture.space == space and not trial.failed and trial.fidelity in _COMPARABLE
+            )
             if len(trials) > 1 and ("table" in task.started) == tabular:
                 found.append(PastTask(name=f"{run.number}/{task.name}", trials=trials))
     return tuple(found[-_TASKS:])

@@ -250,7 +250,7 @@ class LifeState:
                 Trial(
                     architecture=parse_architecture(str(payload["architecture"])),
                     score=None if score is None else number(score),
-                    fidelity="low",
+                    fidelity=str(payload["fidelity"]),
                     objectives=tuple(map(number, items(payload.get("objectives", [])))),
                 )
             )

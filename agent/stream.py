@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints
 from agent.ledger import canonical_json
 from agent.objective import ObjectiveSection
 from agent.policy import SearchPolicy
+from agent.rungs import HalvingSection
 from selfnas.architecture import Macro
 from selfnas.documents import Document, StrictModel, read_document
 from selfnas.errors import InputError, suggestion
@@ -117,6 +118,8 @@ class Stream(StrictModel):
     policy: SearchPolicy = SearchPolicy()
     objective: ObjectiveSection | None = None
     supernet: SupernetSection | None = None
+    halving: HalvingSection | None = None
+    curve_stop: Literal[True] | None = None  # give up low trainings whose curve cannot reach the best any more
     tuning: TuningSection | None = None
     tasks: list[TaskSpec] = Field(min_length=1, max_length=10_000)
 
@@ -153,6 +156,9 @@ def read_stream(path: Path, *, overrides: Sequence[str] = ()) -> StreamFile:
     if strategy in GUIDED and tables:
         message = f"strategy {strategy!r} trains a supernet on examples, which task {tables[0]!r}, a table, has none of"
         problems.append(document.problem(("policy", "strategy"), message))
+    if stream.halving is not None and tables:
+        message = f"halving trains on several rungs, which task {tables[0]!r}, a table, does not have"
+        problems.append(document.problem(("halving",), message))
     if strategy in GUIDED and stream.tuning is not None:
         message = f"a policy with strategy {strategy!r} cannot be rehearsed, for a supernet needs the task's examples"
         problems.append(document.problem(("tuning",), message))

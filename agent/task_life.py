@@ -29,15 +29,17 @@ from agent.memory import past_tasks, recall
 from agent.mined import blocks_in_force, mining_entries
 from agent.policy import SearchPolicy
 from agent.proposals import GuardedDomain
+from agent.rungs import ranked_by_rung
 from agent.state import Finalist, RunState, TaskState, items, mapping, number, recorded_costs
-from agent.stream import SupernetSection
+from agent.stream import FidelitySection, SupernetSection
 from agent.trial import PROPOSED, on_turn
 from agent.tuning import policy_in_force, policy_on_trial
 from agent.workers import WorkerDied
 from selfnas import seeding
 from selfnas.architecture import Architecture
 from selfnas.costs import costs
-from selfnas.fronts import best_first
+from selfnas.curve_stop import least_accuracies
+from selfnas.evaluation import Fidelity
 from selfnas.history import Trial
 from selfnas.one_shot import evolve_paths
 from selfnas.reference import residual_network
@@ -208,8 +210,11 @@ class TaskLife:
         domain = GuardedDomain(self._prepared.guard, space=self._space, macro=self._macro)
         warm = self._recalled_left()
         wanted = min(self._policy.batch, self._stream.budget.evaluations - len(task.trials))
-        strategy = self._strategy()
-        proposed = strategy(task.trials, domain, wanted * self._policy.oversample, rng, warm=warm)
+        halving = self._stream.halving.bracket(task.rounds) if self._stream.halving else None
+        promoted = halving.promotions(task.trials)[:wanted] if halving else ()
+        known = halving.comparable(task.trials) if halving else task.trials
+        wanted -= len(promoted)
+        proposed = self._strategy()(known, domain, wanted * self._policy.oversample, rng, warm=warm)
         entries: list[Entry] = []
         certified: list[Architecture] = []
         for architecture in proposed:
@@ -221,9 +226,12 @@ class TaskLife:
         entries += self._explained_examples(domain)
         warm_digests = {architecture.digest for architecture in warm}
         chosen, proxies = self._choose(certified, wanted, first=warm_digests)
-        jobs = [self._low_job(architecture) for architecture in chosen]
+        first = halving.rungs[0] if halving else self._stream.low.fidelity("low")
+        asked = [*((up.architecture, up.fidelity) for up in promoted), *((fresh, first) for fresh in chosen)]
+        jobs = [self._low_job(architecture, fidelity) for architecture, fidelity in asked]
         answers = self._ask(jobs, LowAnswer, failed=LowAnswer(score=None))
-        for architecture, answer in zip(chosen, answers, strict=True):
+        for place, ((architecture, fidelity), answer) in enumerate(zip(asked, answers, strict=True)):
+            origin = "recalled" if architecture.digest in warm_digests else "searched"
             entries.append(
                 (
                     "evaluated",
@@ -231,17 +239,17 @@ class TaskLife:
                         "task": task.name,
                         "architecture": str(architecture),
                         "digest": architecture.digest,
-                        "origin": "recalled" if architecture.digest in warm_digests else "searched",
+                        "origin": "promoted" if place < len(promoted) else origin,
                         "proxy": None,
                         **proxies.get(architecture.digest, {}),
-                        "fidelity": "low",
+                        "fidelity": fidelity.name,
                         **answer.model_dump(exclude={"seconds"}),
                         **self._weighed(architecture, answer.score),
                         **({"trial": turn} if turn else {}),
                     },
                 )
             )
-        exhausted = not chosen and not warm
+        exhausted = not asked and not warm
         entries.append(
             (
                 "filtered",
@@ -325,7 +333,7 @@ class TaskLife:
         objective, task = self._stream.objective, self._task
         pairs = zip(task.trials, task.evaluations, strict=True)
         within = [trial for trial, at in pairs if objective is None or objective.within(recorded_costs(at))]
-        return best_first([trial for trial in within if not trial.failed])
+        return ranked_by_rung(within)
 
     def _examine(self, chosen: Sequence[Architecture]) -> list[Entry]:
         """Train fully, audit, decide."""
@@ -433,15 +441,18 @@ class TaskLife:
             proxy=self._policy.proxy,
         )
 
-    def _low_job(self, architecture: Architecture) -> LowJob:
+    def _low_job(self, architecture: Architecture, fidelity: Fidelity) -> LowJob:
+        alike = [at for at in self._task.evaluations if at["fidelity"] == fidelity.name and at["score"] is not None]
+        curves = [[number(value) for value in items(at["curve"])] for at in alike]
         return LowJob(
             task=self._prepared.spec,
             base=str(self._life.prepared.base),
             device=self._life.device,
             architecture=str(architecture),
-            seed=self._seed(architecture, "low"),
+            seed=self._seed(architecture, fidelity.name),
             training=self._stream.training,
-            fidelity=self._stream.low,
+            fidelity=FidelitySection(epochs=fidelity.epochs, fraction=fidelity.fraction, patience=fidelity.patience),
+            least=list(least_accuracies(curves, fidelity.epochs)) if self._stream.curve_stop else [],
         )
 
     def _full_job(self, architecture: Architecture, *, audited: bool) -> FullJob:

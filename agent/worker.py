@@ -228,6 +228,7 @@ def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task]:
         TrainingPlan(**job.training.model_dump()),
         job.fidelity.fidelity(job.kind),
         seed=job.seed,
+        least=job.least if isinstance(job, LowJob) else (),
     )
     return result, network, task
 

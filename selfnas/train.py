@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,7 @@ def train(
     fidelity: Fidelity,
     *,
     seed: int,
+    least: Sequence[float] = (),
 ) -> TrainingResult:
     """Fit a network in place and leave it with the weights of its best epoch.
 
@@ -100,11 +101,12 @@ def train(
         plan: optimiser settings.
         fidelity: epochs, fraction of the data, patience.
         seed: decides the order of examples and the subset.
+        least: validation accuracy needed after each epoch; a training that is below stops there with what it has.
     """
     subset = _subset(training, fidelity.fraction, seed)
     batches = _Batches(subset, plan.batch_size, seeding.torch_generator(seed, "order"))
     module = _Module(network, plan, steps=len(batches) * fidelity.epochs)
-    watcher = _Watcher(validation, fidelity.patience)
+    watcher = _Watcher(validation, fidelity.patience, least)
     device = training.x.device
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -214,8 +216,8 @@ class _Module(pl.LightningModule):
 class _Watcher(pl.Callback):
     """Validates after each epoch, keeps the best weights, stops on divergence and on lack of patience."""
 
-    def __init__(self, validation: Examples, patience: int) -> None:
-        self._validation, self._patience = validation, patience
+    def __init__(self, validation: Examples, patience: int, least: Sequence[float]) -> None:
+        self._validation, self._patience, self._least = validation, patience, least
         self.curve: list[float] = []
         self.best_state: dict[str, Tensor] = {}
         self.failure = ""
@@ -233,7 +235,8 @@ class _Watcher(pl.Callback):
             self.best_state = {k: v.detach().clone() for k, v in pl_module.network.state_dict().items()}
         self.curve.append(score)
         since_best = len(self.curve) - 1 - self.curve.index(max(self.curve))
-        if self._patience and since_best >= self._patience:
+        hopeless = len(self.curve) <= len(self._least) and max(self.curve) < self._least[len(self.curve) - 1]
+        if hopeless or (self._patience and since_best >= self._patience):
             trainer.should_stop = True
 
 

@@ -70,15 +70,18 @@ class SuccessiveHalving:
             warm: architectures to try first.
         """
         promoted = self.promotions(history)[:count]
+        fresh = strategy(self.comparable(history), domain, count - len(promoted), rng, warm=warm)
+        return (*promoted, *(Assignment(architecture=new, fidelity=self.rungs[0]) for new in fresh))
+
+    def comparable(self, history: Sequence[Trial]) -> list[Trial]:
+        """The trials of the cheapest rung; what was only tried otherwise follows without a score, not to recur."""
         known = {trial.digest for trial in history if trial.fidelity == self.rungs[0].name}
         seen = [trial for trial in history if trial.fidelity == self.rungs[0].name]
-        # Tried otherwise: without a score it is not compared, and not proposed again.
         for trial in history:
             if trial.digest not in known:
                 known.add(trial.digest)
                 seen.append(Trial(architecture=trial.architecture, score=None, fidelity=trial.fidelity))
-        fresh = strategy(seen, domain, count - len(promoted), rng, warm=warm)
-        return (*promoted, *(Assignment(architecture=new, fidelity=self.rungs[0]) for new in fresh))
+        return seen
 
     def promotions(self, history: Sequence[Trial]) -> tuple[Assignment, ...]:
         """Every architecture that has earned the next rung and was not scored there yet; dearest rung first."""

@@ -23,13 +23,19 @@ GUIDED_LIFE = """\
 stream: guided
 format: 1
 macro: {channels: 4, depth: 1, resolution: 8}
-budget: {evaluations: 2, full_trainings: 1}
 low: {epochs: 1, fraction: 0.5}
 full: {epochs: 2}
 policy: {batch: 2, oversample: 2, proxy: learned, finalists_per_task: 1, recall: 0}
 supernet: {epochs: 2, inherited: 24}
 tasks:
   - {name: first, source: digits, limit: 400}
+"""
+
+
+RUNGS = """\
+budget: {evaluations: 4, full_trainings: 1}
+halving: {rungs: [{epochs: 1, fraction: 0.5}, {epochs: 2, fraction: 0.5}], keep_one_in: 2}
+curve_stop: true
 """
 
 
@@ -41,8 +47,13 @@ def _events(home: Path) -> list[Event]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("method", "kept"), [("gdas", 3), ("one_shot", 2)])
 def test_the_same_life_for_any_workers_and_after_a_kill(method: str, kept: int, tmp_path: Path, selfnas: Run) -> None:
-    """A ledger cut right after the supernet's event, or before it, goes on with one worker to what two lived."""
-    (tmp_path / "guided.yaml").write_text(GUIDED_LIFE)
+    """A ledger cut right after the supernet's event, or before it, goes on with one worker to what two lived.
+
+    One of the two lives trains on rungs, and stops trainings by their curves.
+    """
+    (tmp_path / "guided.yaml").write_text(
+        GUIDED_LIFE + (RUNGS if method == "one_shot" else "budget: {evaluations: 2, full_trainings: 1}\n")
+    )
     guided = ("run", "guided.yaml", "--no-mirror", "--set", f"policy.strategy={method}")
     done = selfnas(*guided, "--home", "whole", "--workers", "2")
     assert done.returncode == 0, done.stderr
@@ -61,11 +72,19 @@ def test_the_same_life_for_any_workers_and_after_a_kill(method: str, kept: int, 
     assert not result.problems
     assert result.checked["supernets"] == 1
     assert task.supernet is not None
-    assert all(set(mapping(payload["proxies"])) == set(PROXIES) for payload in task.evaluations)
+    assert all(
+        set(mapping(payload["proxies"])) == set(PROXIES)
+        for payload in task.evaluations
+        if payload["origin"] != "promoted"
+    )
     if method == "gdas":
         assert [len(items(own)) for own in items(task.supernet["logits"])] == [6]
         return
     ranked = [(str(items(row)[0]), number(items(row)[1])) for row in items(task.supernet["ranking"])]
+    told = [(payload["fidelity"], payload["origin"]) for payload in task.evaluations]
+    assert told == [("rung0", "searched")] * 2 + [("rung1", "promoted"), ("rung0", "searched")]
+    assert len(items(task.evaluations[2]["curve"])) == 2
+    assert task.finalists[0].digest == task.trials[2].digest
     scores = [score for _, score in ranked]
     assert scores == sorted(scores, reverse=True)
     assert len(ranked) == 24
