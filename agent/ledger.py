@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,15 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 
 GENESIS = "0" * 64
 _APPLICATION_ID = 0x5E1F_0A5  # marks a SQLite file as one of ours
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
+# Kinds that concern their task alone, and are most of a ledger. All others are landmarks: what a life is opened by.
+_BULK = (
+    "audited", "certified", "compared", "evaluated", "filtered", "quarantined", "refused", "rejected",
+    "supernet.trained", "tabulated", "trained",
+)  # fmt: skip
+_LANDMARK = f"kind NOT IN ({', '.join(repr(kind) for kind in _BULK)})"
+_INDEX = f"CREATE INDEX landmarks ON events (seq) WHERE {_LANDMARK};"
+_MIGRATIONS = {1: _INDEX}  # from that version to the next, each in a transaction of its own
 _SCHEMA = """
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, payload TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL
@@ -112,15 +120,19 @@ class Ledger:
         tables = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
         if tables == 0 and not read_only:
             self._db.executescript(
-                f"BEGIN;{_SCHEMA}PRAGMA application_id={_APPLICATION_ID};PRAGMA user_version={_SCHEMA_VERSION};COMMIT;"
+                f"BEGIN;{_SCHEMA}{_INDEX}"
+                f"PRAGMA application_id={_APPLICATION_ID};PRAGMA user_version={_SCHEMA_VERSION};COMMIT;"
             )
         elif application != _APPLICATION_ID:
             raise InputError(f"{self._path}: an SQLite file, but not a selfnas ledger")
-        elif version != _SCHEMA_VERSION:
+        elif not 1 <= version <= _SCHEMA_VERSION:
             raise InputError(
-                f"{self._path}: ledger format {version}, but this release reads format {_SCHEMA_VERSION}: "
+                f"{self._path}: ledger format {version}, but this release reads formats 1 to {_SCHEMA_VERSION}: "
                 "use the release that wrote it, or another --home"
             )
+        elif not read_only:
+            for old in range(version, _SCHEMA_VERSION):
+                self._db.executescript(f"BEGIN;{_MIGRATIONS[old]}PRAGMA user_version={old + 1};COMMIT;")
 
     def __enter__(self) -> Ledger:
         return self
@@ -169,17 +181,40 @@ class Ledger:
             raise LedgerError(f"{self._path}: nothing was written: {error}") from error
         return tuple(events)
 
-    def events(self, *, since: int = 0) -> Iterator[Event]:
-        """Every event from number `since` on, in order, as stored (not verified).
+    def events(self, *, since: int = 0, until: int | None = None, checked: bool = False) -> Iterator[Event]:
+        """Every event from number `since` on, `until` included, in order, as stored.
+
+        Args:
+            since: number of the first.
+            until: number of the last; None reads to the end.
+            checked: whether each must have the content that its hash was made of. Links are left to `broken_links`.
 
         Raises:
-            LedgerError: the file is damaged from some event on.
+            LedgerError: the file is damaged from some event on, or a hash does not fit.
         """
+        where, bounds = ("seq >= ?", (since,)) if until is None else ("seq BETWEEN ? AND ?", (since, until))
+        return self._read(where, bounds, checked=checked)
+
+    def landmarks(self) -> Iterator[Event]:
+        """Events that do not concern their task alone, in order; each has the content that its hash was made of.
+
+        Raises:
+            LedgerError: the file is damaged from some event on, or a hash does not fit.
+        """
+        return self._read(_LANDMARK, (), checked=True)
+
+    def _read(self, where: str, bounds: tuple[int, ...], *, checked: bool) -> Iterator[Event]:
         try:
             rows = self._db.execute(
-                "SELECT seq, kind, payload, previous, hash FROM events WHERE seq >= ? ORDER BY seq", (since,)
+                f"SELECT seq, kind, payload, previous, hash FROM events WHERE {where} ORDER BY seq",  # noqa: S608 - ours
+                bounds,
             )
             for seq, kind, payload, previous, digest in rows:
+                if checked and event_hash(seq, kind, payload, previous) != digest:
+                    raise LedgerError(
+                        f"{self._path}: event {seq} ({kind}) does not have the content that its hash was made of: "
+                        "`selfnas verify` says what else is damaged"
+                    )
                 yield Event(seq, kind, json.loads(payload), previous, digest)
         except (sqlite3.Error, ValueError, TypeError) as error:
             raise LedgerError(f"{self._path}: damaged, cannot be read to its end: {error}") from error
@@ -187,6 +222,11 @@ class Ledger:
     def times(self) -> Mapping[int, float]:
         """Unix seconds at which each event was written, by number; outside every hash."""
         return dict(self._db.execute("SELECT seq, unix_seconds FROM clock"))
+
+    def times_of(self, seqs: Iterable[int]) -> Mapping[int, float]:
+        """The same, of these events alone."""
+        query = "SELECT unix_seconds FROM clock WHERE seq = ?"
+        return {seq: float(self._db.execute(query, (seq,)).fetchone()[0]) for seq in seqs}
 
     def broken_links(self) -> Iterator[str]:
         """What is wrong with the chain: one sentence per event whose number, hash or link does not fit."""
@@ -203,8 +243,16 @@ class Ledger:
                 elif event_hash(seq, kind, payload, stored_previous) != digest:
                     yield f"event {seq} ({kind}) does not have the content that its hash was made of"
                 expected, previous = seq + 1, digest
+            yield from self._index_faults()
         except (sqlite3.Error, UnicodeDecodeError) as error:
             yield f"event {expected} or what follows it cannot be read: {error}"
+
+    def _index_faults(self) -> Iterator[str]:
+        """A life is opened by an index; it must name what the table holds."""
+        named = self._db.execute(f"SELECT seq FROM events WHERE {_LANDMARK} ORDER BY seq")  # noqa: S608 - ours
+        held = self._db.execute(f"SELECT seq FROM events NOT INDEXED WHERE {_LANDMARK} ORDER BY seq")  # noqa: S608
+        if named.fetchall() != held.fetchall():
+            yield "the index of landmarks does not name the events that are there"
 
 
 def finite(value: float) -> float | None:

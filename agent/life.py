@@ -17,7 +17,7 @@ from agent.prepare import Prepared
 from agent.proposals import GuardedDomain
 from agent.recheck import recheck
 from agent.rehearsal import Rehearsal
-from agent.state import LifeState, RunState, TaskState, mapping
+from agent.state import RunState, TaskState, mapping, recollect
 from agent.table_life import TableLife
 from agent.task_life import TaskLife
 from agent.tuning import tune
@@ -29,7 +29,7 @@ from selfnas.devices import Device
 from selfnas.errors import InputError
 from selfnas.space import space_named
 
-__all__ = ["Life", "Observer", "replay"]
+__all__ = ["Life", "Observer"]
 
 
 class Observer(Protocol):
@@ -43,14 +43,6 @@ class Observer(Protocol):
 
     def task_ends(self, run: RunState, task: TaskState) -> None:
         """A task is finished and recorded."""
-
-
-def replay(ledger: Ledger) -> LifeState:
-    """The state that a ledger's events give."""
-    state = LifeState()
-    for event in ledger.events():
-        state.apply(event)
-    return state
 
 
 class Life:
@@ -77,7 +69,7 @@ class Life:
     ) -> None:
         self.ledger, self.prepared, self.workers = ledger, prepared, workers
         self.home, self.device, self.observer = home, device, observer
-        self.state = replay(ledger)
+        self.state = recollect(ledger)
         self.work = WorkTime()
 
     def append(self, entries: Sequence[tuple[str, Mapping[str, object]]]) -> tuple[Event, ...]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice
+from typing import TypeVar
 
+from agent.library import KnownTask, Library, Motif
 from agent.policy import SearchPolicy
-from agent.state import LifeState, Motif, TaskState
+from agent.state import LifeState, TaskState
 from selfnas.architecture import Architecture, Macro
-from selfnas.probes import TaskDescription, distance
+from selfnas.probes import TaskDescription
 from selfnas.space import parse_architecture
 from selfnas.strategies.transfer import PastTask
 
@@ -17,6 +19,8 @@ __all__ = ["Recollection", "past_tasks", "recall"]
 
 _COMPARABLE = ("low", "rung0")  # scores of dearer rungs mean something else
 _TASKS = 30  # the latest so many tasks are modelled, which bounds the cost of a proposal
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +39,7 @@ class Recollection:
 
 
 def recall(
-    library: Sequence[Motif],
+    library: Library,
     description: TaskDescription,
     policy: SearchPolicy,
     *,
@@ -51,28 +55,33 @@ def recall(
     costs one evaluation rather than all of them.
     With `reviewed_only` what no person let in gives nothing. Tasks below `policy.recall_trust_percent` give nothing.
     """
-    likeness: dict[str, float] = {}  # of a description; tasks are far fewer than motifs
-    by_task: dict[str, list[Motif]] = {}
-    for motif in library:
-        if (reviewed_only and not motif.review) or motif.architecture.partition("/")[0] != space:
-            continue
-        text = motif.description
-        if text not in likeness:
-            likeness[text] = max(0.0, 1.0 - distance(description, TaskDescription.from_json(text)))
-        if 100 * likeness[text] >= policy.recall_trust_percent:
-            by_task.setdefault(motif.task_digest, []).append(motif)
-    groups = [sorted(group, key=lambda motif: (-motif.validation, motif.seq)) for group in by_task.values()]
-    groups.sort(key=lambda group: (-likeness[group[0].description], group[0].seq))
-    known = sorted(by_task.get(task_digest, []), key=lambda motif: (-motif.validation, motif.seq))
-    in_turn = (group[rank] for rank in range(max(map(len, groups), default=0)) for group in groups if rank < len(group))
+    alike = library.alike(space, description, percent=policy.recall_trust_percent)
+
+    def best_of(likeness: float, task: KnownTask) -> Iterator[tuple[float, Motif]]:
+        return ((likeness, motif) for motif in library.of_task(task) if motif.review or not reviewed_only)
+
+    known = [best_of(likeness, task) for likeness, task in alike if task.digest == task_digest]
     chosen: dict[str, Recollection] = {}
-    for motif in chain(known, in_turn):
+    spelled: set[str] = set()  # most of a long life's motifs are one architecture again and again
+    for likeness, motif in chain(*known, _in_turn([best_of(likeness, task) for likeness, task in alike])):
         if len(chosen) == policy.recall:
             break
-        adapted = replace(parse_architecture(motif.architecture), macro=macro)
-        found = Recollection(architecture=adapted, motif=motif, likeness=likeness[motif.description])
-        chosen.setdefault(adapted.digest, found)
+        if motif.architecture not in spelled:
+            spelled.add(motif.architecture)
+            adapted = replace(parse_architecture(motif.architecture), macro=macro)
+            chosen.setdefault(adapted.digest, Recollection(architecture=adapted, motif=motif, likeness=likeness))
     return tuple(chosen.values())
+
+
+def _in_turn(rankings: list[Iterator[Item]]) -> Iterator[Item]:
+    """The first of each, then the second of each, and so on."""
+    while rankings:
+        left = []
+        for ranking in rankings:
+            for item in islice(ranking, 1):
+                yield item
+                left.append(ranking)
+        rankings = left
 
 
 def past_tasks(state: LifeState, *, before: TaskState | None, space: str, tabular: bool) -> tuple[PastTask, ...]:
@@ -82,15 +91,17 @@ def past_tasks(state: LifeState, *, before: TaskState | None, space: str, tabula
     Tables and trainings teach only their own kind, since their scores mean different things.
     """
     found: list[PastTask] = []
-    for run in state.runs:
-        for task in run.tasks:
-            if task is before:
-                return tuple(found[-_TASKS:])
+    for run in reversed(state.runs):
+        for task in run.tasks.latest(tabular=tabular):
+            if before is not None and (run.number, task.index) >= (len(state.runs), before.index):
+                continue
             trials = tuple(
                 trial
                 for trial in task.trials
                 if trial.architecture.space == space and not trial.failed and trial.fidelity in _COMPARABLE
             )
-            if len(trials) > 1 and ("table" in task.started) == tabular:
+            if len(trials) > 1:
                 found.append(PastTask(name=f"{run.number}/{task.name}", trials=trials))
-    return tuple(found[-_TASKS:])
+            if len(found) == _TASKS:
+                return tuple(reversed(found))
+    return tuple(reversed(found))

@@ -69,7 +69,7 @@ def review_entry(
     if decision == "approve" and finalist.standing != "admitted":
         raise InputError(f"{finalist.digest[:12]} stands refused: only `overrule` with a reason can let it in")
     where = (run.number, held.name, finalist.digest)
-    if decision == "approve" and all(motif.where != where for motif in state.library):
+    if decision == "approve" and state.library.seq_at(where) is None:
         raise InputError(f"{finalist.digest[:12]} is quarantined by the constraint set in force: it cannot be approved")
     standing = "refused" if decision == "overrule" and finalist.standing == "admitted" else "admitted"
     if standing == "admitted":

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from agent.reviews import finalists
 from agent.state import Finalist, LifeState, RunState, TaskState, items, number
 
 __all__ = ["Register", "alias_of", "cut", "fit", "note", "write_standing"]
@@ -90,16 +89,19 @@ def write_standing(
         register: called for what people let in and the registry lacks.
     """
     decided: dict[tuple[int, str], tuple[RunState, TaskState]] = {}
-    for run, task, finalist in finalists(state):
-        if finalist.reviews:
+    for run in state.runs:
+        for task in run.tasks.reviewed():
             decided[run.number, task.name] = run, task
-            _finalist(client, keys[run.number, task.name], run, task, finalist, times=times, register=register)
+            for finalist in task.finalists:
+                if finalist.reviews:
+                    _finalist(client, keys[run.number, task.name], run, task, finalist, times=times, register=register)
     for where, (run, task) in decided.items():
         _task(client, keys[where], run, task)
     for motif, reason in state.quarantined.values():
         failed = ", ".join(str(rule) for rule in items(reason["failed"])) or "not decided"
         _quarantine(client, keys[motif.run, motif.task], motif.digest, failed)
-    for motif in state.library:
+    for seq in state.restored - state.quarantined.keys():
+        motif = state.library.by_seq(seq)
         _quarantine(client, keys[motif.run, motif.task], motif.digest, "no")
 
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from agent.gate import gate_entry
 from agent.proposals import SpelledGuardedDomain
-from agent.state import Payload, items, mapping, number
+from agent.state import items, mapping, number
 from agent.task_life import Entry, TaskLife
+from agent.task_state import Payload
 from selfnas import seeding
 from selfnas.architecture import Architecture
 from selfnas.evaluation import Fidelity
@@ -90,9 +91,11 @@ class TableLife(TaskLife):
         """The best of every earlier tabular task of this space, the latest task first, at most `policy.recall`."""
         found: dict[str, tuple[int, Payload]] = {}
         for run in reversed(self._life.state.runs):
-            for task in reversed(run.tasks):
+            for task in run.tasks.latest(tabular=True):
+                if len(found) >= self._present.recall:
+                    return list(found.values())
                 best = max(task.tabulated, key=lambda payload: number(payload["validation"]), default=None)
-                if best is not None and len(found) < self._present.recall:
+                if best is not None:
                     spelled = parse_architecture(str(best["architecture"]))
                     if spelled.space == self._space.name and spelled.macro == self._macro:
                         found.setdefault(str(best["architecture"]), (run.number, best))

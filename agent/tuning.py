@@ -16,6 +16,7 @@ from dataclasses import asdict
 from agent.policy import SearchPolicy
 from agent.rehearsal import Comparison, Rehearsal, compare
 from agent.state import LifeState, RunState
+from agent.state import number as number_of
 from agent.stream import Stream
 from agent.trial import Contests, trial_number
 from constraints import ConstraintSet, decide_policy
@@ -169,10 +170,13 @@ def _judged(state: LifeState, stream: Stream, place: Mapping[str, object]) -> En
     trial, tuning, number = state.policy_trial, stream.tuning, state.policy_trials
     assert trial is not None  # noqa: S101 - the caller looked
     assert tuning is not None  # noqa: S101 - so did it here
-    tasks = [task for run in state.runs for task in run.tasks]
-    lent = {id(task): [found for found in task.evaluations if trial_number(found) == number] for task in tasks}
-    contests = Contests.of(payload for found in lent.values() for payload in found)
-    tried = sum(map(bool, lent.values()))
+    begun, seen = int(number_of(trial["run"])), int(number_of(trial["after_task"]))
+    since = [
+        task for run in state.runs[begun - 1 :] for task in run.tasks[seen if run.number == begun else 0 :]
+    ]  # what it was proposed after cannot have been lent to it
+    lent = [[found for found in task.evaluations if trial_number(found) == number] for task in since]
+    contests = Contests.of(payload for found in lent for payload in found)
+    tried = sum(map(bool, lent))
     confirmation = {**asdict(contests), "wealth": contests.wealth, "tasks": tried}
     record = {**trial, **place, "confirmation": confirmation}
     if contests.wealth >= 1 / ALPHA:

@@ -122,9 +122,15 @@ def distance(one: TaskDescription, other: TaskDescription) -> float:
 
     The weighted mean over features of the difference, each capped where it counts as entirely unlike.
     """
+    return float(distances(one, np.array([other.values]))[0])
+
+
+def distances(one: TaskDescription, others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`(n,)` how unlike a task is to each of `(n, f)` other descriptions' values; see `distance`."""
     scale, weight = np.array(list(FEATURES.values())).T
-    unlike = np.minimum(np.abs(np.subtract(one.values, other.values)) / scale, 1.0)
-    return float((weight * unlike).sum() / weight.sum())
+    unlike = np.minimum(np.abs(np.subtract(one.values, others)) / scale, 1.0)
+    total: NDArray[np.float64] = (weight * unlike).sum(axis=1) / weight.sum()
+    return total
 
 
 def _averaged(x: Floats) -> Floats:

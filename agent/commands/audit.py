@@ -6,8 +6,8 @@ from pathlib import Path
 
 from agent.commands.inspect import open_life
 from agent.home import Home
-from agent.life import replay
 from agent.reaudit import find_finalist, reaudit
+from agent.state import replay
 from audits import calibration_of, card, load_suite
 from selfnas.errors import InputError
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from agent.commands.inspect import open_life
 from agent.home import Home
-from agent.life import replay
 from agent.reaudit import recorded_suite
 from agent.reviews import finalists
-from agent.state import Finalist, RunState, TaskState
+from agent.state import Finalist, RunState, TaskState, replay
 from agent.tracking import Mirror
 from selfnas.errors import InputError
 

@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.commands.inspect import open_life
-from agent.life import replay
-from agent.state import TaskState, number, recorded_costs, task_shape
+from agent.state import TaskState, number, recorded_costs, replay, task_shape
 from selfnas.errors import InputError, suggestion
 from selfnas.fronts import best_first
 from selfnas.strategies.nsga2 import front_numbers

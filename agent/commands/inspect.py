@@ -12,8 +12,7 @@ from agent.commands.run import task_key, task_keys
 from agent.console import guard_table, results_table
 from agent.home import Home
 from agent.ledger import Ledger
-from agent.life import replay
-from agent.state import mapping
+from agent.state import mapping, replay
 from agent.verify import verify
 
 __all__ = ["mirror_life", "open_life", "show_status", "show_verification"]

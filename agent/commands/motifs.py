@@ -11,8 +11,7 @@ from rich.table import Table
 
 from agent.commands.inspect import open_life
 from agent.home import Home
-from agent.life import replay
-from agent.state import LifeState, Motif, TaskState, items, mapping
+from agent.state import LifeState, Motif, TaskState, items, mapping, replay
 from audits import Finding
 from selfnas.architecture import Architecture, TaskShape
 from selfnas.errors import InputError
@@ -78,7 +77,7 @@ def show_motif(home: Path, digest: str) -> None:
             table.add_row(escape(finding.label), _interval(finding), str(finding.n), f"{finding.threshold:g}",
                           finding.decision, finding.role)  # fmt: skip
         console.print(table)
-        console.print(f"certificate: {escape(motif.certificate)}", soft_wrap=True)
+        console.print(f"certificate: {escape(task.certificates[motif.architecture])}", soft_wrap=True)
 
 
 def export(home: Path, digest: str, output: Path) -> None:
@@ -125,4 +124,4 @@ def _find(state: LifeState, digest: str) -> list[Motif]:
 
 
 def _task_of(state: LifeState, motif: Motif) -> TaskState:
-    return next(task for task in state.runs[motif.run - 1].tasks if task.name == motif.task)
+    return state.runs[motif.run - 1].tasks.named(motif.task)

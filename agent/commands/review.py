@@ -29,9 +29,8 @@ def list_finalists(home: _Home = _DEFAULT_HOME, task: _Task = None) -> None:
     from rich.markup import escape
 
     from agent.commands.inspect import open_life
-    from agent.life import replay
     from agent.reviews import finalists
-    from agent.state import items
+    from agent.state import items, replay
 
     console = Console()
     with open_life(home) as ledger:
@@ -90,8 +89,8 @@ def _decide(
     from agent.commands.inspect import mirror_life, open_life
     from agent.home import hold
     from agent.ledger import Ledger
-    from agent.life import replay
     from agent.reviews import review_entry
+    from agent.state import replay
 
     open_life(home).__exit__(None, None, None)  # a home without a life is refused, not made
     with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger:

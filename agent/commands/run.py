@@ -141,13 +141,10 @@ class _AfterTask:
         if self._uri and all(written.result() for written in self._written):
             from agent.tracking import Mirror
 
-            keys = task_keys(self._ledger, state)
-            self._written.append(
-                self._thread.submit(
-                    Mirror(self._uri).write_standing, self._home, state, keys=keys, times=self._ledger.times()
-                )
-            )
-            self._written[-1].result()
+            keys, done = task_keys(self._ledger, state), Future[bool]()
+            times = self._ledger.times_of(state.reviews())
+            done.set_result(Mirror(self._uri).write_standing(self._home, state, keys=keys, times=times))
+            self._written.append(done)
 
     def tell(self, console: Console) -> None:
         """Say where the mirror is, or that it lacks something."""
@@ -160,13 +157,21 @@ class _AfterTask:
 
 def task_key(ledger: Ledger, run: RunState, task: TaskState) -> str:
     """Names one task of one life wherever it is mirrored."""
-    genesis = next(ledger.events()).hash
-    return f"{genesis[:16]}-{run.number}-{task.index}"
+    return f"{_life_name(ledger)}-{run.number}-{task.index}"
+
+
+def _life_name(ledger: Ledger) -> str:
+    return next(ledger.events(until=0)).hash[:16]
 
 
 def task_keys(ledger: Ledger, state: LifeState) -> dict[tuple[int, str], str]:
     """The key of every task of a life, by run number and task name."""
-    return {(run.number, task.name): task_key(ledger, run, task) for run in state.runs for task in run.tasks}
+    life = _life_name(ledger)
+    return {
+        (run.number, name): f"{life}-{run.number}-{index}"
+        for run in state.runs
+        for index, name in enumerate(run.tasks.names)
+    }
 
 
 def _device(name: str) -> str:

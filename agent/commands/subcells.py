@@ -12,8 +12,8 @@ from rich.markup import escape
 from agent.commands.inspect import open_life
 from agent.home import Home, hold
 from agent.ledger import Ledger
-from agent.life import replay
 from agent.mined import find_sub_cell, mined_in_force, revocation, sentence
+from agent.state import replay
 from agent.subcell_uses import uses_of
 from selfnas.subcells import picture_cell
 

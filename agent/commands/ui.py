@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 from agent.commands.inspect import open_life
-from agent.life import replay
-from agent.state import mapping
+from agent.state import mapping, replay
 from agent.tracking import tracking_uri
 
 __all__ = ["serve"]

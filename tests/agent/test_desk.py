@@ -11,9 +11,8 @@ import pytest
 
 from agent.home import Home
 from agent.ledger import Ledger
-from agent.life import replay
 from agent.reaudit import find_finalist, reaudit
-from agent.state import LifeState
+from agent.state import LifeState, replay
 from selfnas.errors import InputError
 from tests.agent.conftest import TINY, inside
 

@@ -9,8 +9,7 @@ from agent.guidance import guided_strategy, supernet_entry
 from agent.home import Home
 from agent.jobs import SupernetAnswer, SupernetJob
 from agent.ledger import Event, Ledger
-from agent.life import replay
-from agent.state import TaskState, items, mapping, number
+from agent.state import TaskState, items, mapping, number, replay
 from agent.stream import MacroSection
 from agent.verify import verify
 from agent.worker import run_job

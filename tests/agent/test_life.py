@@ -14,8 +14,7 @@ import pytest
 
 from agent.home import Home, hold
 from agent.ledger import Event, Ledger
-from agent.life import replay
-from agent.state import LifeState, mapping, number
+from agent.state import LifeState, mapping, number, replay
 from agent.verify import verify
 from selfnas.errors import InputError
 from tests.agent.conftest import TINY, Run, inside

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from agent.library import Library, Motif
 from agent.memory import recall
 from agent.policy import SearchPolicy
-from agent.state import Motif
 from selfnas.architecture import Macro, TaskShape
 from selfnas.probes import FEATURES, TaskDescription, distance
 from selfnas.space import SPACES, parse_architecture
@@ -51,7 +51,6 @@ def motif(index: int, task: str, description: TaskDescription, validation: float
         params=1,
         run=1,
         seq=index,
-        certificate="{}",
         weights_sha256="",
     )
 
@@ -69,7 +68,7 @@ def library(descriptions: dict[str, TaskDescription]) -> list[Motif]:
 def names(library: list[Motif], description: TaskDescription, digest: str, **policy: int) -> list[str]:
     """Tasks that the recollections come from, in order."""
     found = recall(
-        library, description, SearchPolicy(**policy), task_digest=digest, space="nb201", macro=Macro(16, 2, 32)
+        Library(library), description, SearchPolicy(**policy), task_digest=digest, space="nb201", macro=Macro(16, 2, 32)
     )
     assert all(recollection.architecture.macro == Macro(16, 2, 32) for recollection in found)
     assert len({recollection.architecture.digest for recollection in found}) == len(found)
@@ -99,7 +98,9 @@ def test_unlike_tasks_give_nothing(library: list[Motif], descriptions: dict[str,
 
 def test_other_spaces_are_passed_over(library: list[Motif], descriptions: dict[str, TaskDescription]) -> None:
     """A cell of another space cannot be tried here."""
-    found = recall(library, descriptions["digits"], SearchPolicy(), task_digest="digits", space="darts", macro=MACRO)
+    found = recall(
+        Library(library), descriptions["digits"], SearchPolicy(), task_digest="digits", space="darts", macro=MACRO
+    )
     assert found == ()
 
 
@@ -109,7 +110,7 @@ def test_what_no_person_let_in_gives_nothing_where_review_is_asked_for(
     """Only the approved winner is recalled, though better ones are there."""
     library[1] = replace(library[1], review="approved")
     found = recall(
-        library,
+        Library(library),
         descriptions["digits"],
         SearchPolicy(recall=4, recall_trust_percent=0),
         task_digest="digits",
@@ -153,7 +154,7 @@ def test_late_parsing_changes_nothing(descriptions: dict[str, TaskDescription], 
         library.append(replace(made, seq=seq))
     policy = SearchPolicy(recall=int(rng.integers(1, 9)))
     asked, digest = descriptions["digits"], str(rng.choice(["digits0", "unknown"]))
-    found = recall(library, asked, policy, task_digest=digest, space="nb201", macro=MACRO)
+    found = recall(Library(library), asked, policy, task_digest=digest, space="nb201", macro=MACRO)
     assert [(each.motif.seq, each.likeness) for each in found] == plain(
         library, asked, policy.recall, task_digest=digest
     )

@@ -10,10 +10,10 @@ import pytest
 from agent.evidence import gather
 from agent.home import Home
 from agent.ledger import Event, Ledger
-from agent.life import Life, replay
+from agent.life import Life
 from agent.mined import blocks_in_force, find_sub_cell, mined_in_force
 from agent.report import render
-from agent.state import LifeState, items, mapping
+from agent.state import LifeState, items, mapping, replay
 from agent.subcell_uses import uses_of
 from agent.verify import verify
 from selfnas.errors import InputError

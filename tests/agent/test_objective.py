@@ -9,10 +9,10 @@ import pytest
 from agent.commands.bench_search import _Unseen
 from agent.home import Home, hold
 from agent.ledger import Ledger
-from agent.life import Life, replay
+from agent.life import Life
 from agent.objective import ObjectiveSection
 from agent.prepare import prepare
-from agent.state import recorded_costs
+from agent.state import recorded_costs, replay
 from agent.stream import read_stream
 from agent.verify import verify
 from agent.workers import Workers

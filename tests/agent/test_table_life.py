@@ -9,9 +9,8 @@ import pytest
 
 from agent.home import Home
 from agent.ledger import Ledger
-from agent.life import replay
 from agent.proposals import GuardedDomain, SpelledGuardedDomain
-from agent.state import LifeState, items
+from agent.state import LifeState, items, replay
 from agent.verify import verify
 from constraints import Guard, load_set
 from selfnas.architecture import Macro, TaskShape
@@ -43,7 +42,7 @@ def test_a_life_on_tables_is_certified_recorded_and_admits_nothing(tmp_path: Pat
     assert done.returncode == 0, done.stderr
     assert "nothing trained or audited" in done.stdout
     life = _state(tmp_path / "home")
-    assert life.library == []
+    assert not life.library
     first, second = life.runs[0].tasks
     assert [len(first.trials), len(first.tabulated)] == [12, 2]
     assert all(str(trial.architecture) in first.certificates for trial in first.trials)

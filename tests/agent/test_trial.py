@@ -7,7 +7,7 @@ from agent.ledger import Event, Json
 from agent.policy import SearchPolicy
 from agent.policy_check import PolicyChecker
 from agent.rehearsal import Rehearsal
-from agent.state import LifeState, RunState, TaskState
+from agent.state import LifeState, RunState
 from agent.stream import Stream
 from agent.trial import PRESENT, PROPOSED, Contests, on_turn
 from agent.tuning import ALPHA, policy_entry, policy_in_force, policy_on_trial, tune
@@ -77,8 +77,9 @@ def tried(state: LifeState, *, won: int, lost: int, task: str) -> list[dict[str,
         for contest in range(won + lost)
         for by in (PRESENT, PROPOSED)
     ]
-    run = state.runs[0]
-    run.tasks.append(TaskState(index=len(run.tasks), name=task, started={}, evaluations=list(found)))
+    state.apply(event("task.started", {"task": task}))
+    for payload in found:
+        state.apply(event("evaluated", payload))
     return found
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from agent.home import Home
 from agent.ledger import Ledger
-from agent.life import replay
 from agent.policy import SearchPolicy
 from agent.rehearsal import Comparison, Rehearsal, compare
+from agent.state import replay
 from agent.stream import Stream
 from agent.tuning import ALPHA, policy_entry
 from agent.verify import verify
