@@ -36,6 +36,7 @@ __all__ = [
     "Finalist",
     "LifeState",
     "Motif",
+    "Payload",
     "RunState",
     "TaskState",
     "items",
