@@ -94,11 +94,11 @@ def _problems(file: Path) -> tuple[Problem, ...]:
 
 @pytest.mark.slow
 def test_mutated_files_are_read_or_refused_with_a_place(tmp_path: Path) -> None:
-    """Six hundred mutants of the shipped files: a set, or problems that name the file."""
+    """Two hundred mutants of the shipped files: a set, or problems that name the file."""
     rng = random.Random(1)
     sources = [gather(name).source.text for name in shipped_sets()]
     refused = 0
-    for number in range(600):
+    for number in range(200):
         file = tmp_path / f"{number}.yaml"
         text = rng.choice(sources)
         start = rng.randrange(len(text))
@@ -106,7 +106,7 @@ def test_mutated_files_are_read_or_refused_with_a_place(tmp_path: Path) -> None:
         problems = _problems(file)
         refused += bool(problems)
         assert all(problem.file or "imported" in problem.message for problem in problems), problems
-    assert refused > 200
+    assert refused > 70
 
 
 @pytest.mark.parametrize(
