@@ -20,7 +20,7 @@ SLIPS = {
     "unknown source": (
         "source: digits, limit: 900}",
         "source: digitz}",
-        "'digits', 'mnist5k', 'mnist1d', 'npz' or 'table'",
+        "bad.yaml:9:19: source: unknown 'digitz'; did you mean 'digits'?",
     ),
     "unknown format": ("format: 1", "format: 9", "bad.yaml:2:1: format: Input should be 1, not 9"),
     "unknown set": ("format: 1", "format: 1\nconstraints: basline", "unknown constraint set 'basline'; did you mean"),

@@ -37,10 +37,7 @@ def test_same_seed_same_search(method: Method, space: str, shape: TaskShape) -> 
     """Equal seeds give equal logits, which moved, and a cell of the space."""
     plan = SupernetPlan(method=method, epochs=1, batch_size=16)
     data = examples(shape, 32)
-    found = [
-        search_supernet(build_supernet(SPACES[space], MACRO, shape, seed=0), data, plan, seed=0)
-        for _ in range(2)
-    ]
+    found = [search_supernet(build_supernet(SPACES[space], MACRO, shape, seed=0), data, plan, seed=0) for _ in range(2)]
     for one, other in zip(found[0].logits, found[1].logits, strict=True):
         assert np.array_equal(one, other)
         assert np.abs(one).max() > 0.01
