@@ -11,6 +11,7 @@ import typer
 from agent.commands.bench import app as bench_app
 from agent.commands.keys import app as keys_app
 from agent.commands.review import app as review_app
+from agent.commands.tables import app as tables_app
 from audits.commands import app as audits_app
 from constraints.commands import app as constraints_app
 
@@ -29,6 +30,7 @@ app.add_typer(constraints_app, name="constraints", help="What a safety researche
 app.add_typer(audits_app, name="audits", help="Audit suites, what each audit catches, one network audited.")
 app.add_typer(review_app, name="review", help="What people decide about finalists: list, approve, overrule.")
 app.add_typer(keys_app, name="keys")
+app.add_typer(tables_app, name="tables", help="Benchmark tables that others published.")
 app.add_typer(bench_app, name="bench", help="Measure again what the guides claim.")
 
 # What the parser raises for wrong options and commands; Typer carries its parser inside and exports only a subclass.

@@ -1,0 +1,33 @@
+"""`selfnas tables …`: benchmark tables that others published, in the form that streams read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def tables() -> None:
+    """Benchmark tables for tasks with `source: table`."""
+
+
+@app.command()
+def convert(
+    directory: Annotated[Path, typer.Argument(help="An official NATS-tss-…-simple directory.")],
+    out: Annotated[Path, typer.Option(help="The table to write.")] = Path("nb201_accuracy.csv.gz"),
+) -> None:
+    """Turn NATS-Bench's official topology directory into one table; its pickles are read as data, never unpickled."""
+    from rich.console import Console
+
+    from selfnas.nats import convert_nats
+
+    console = Console()
+    with console.status("reading cells") as status:
+        count = convert_nats(directory, out, on_cell=lambda done: status.update(f"{done:,} cells read"))
+    console.print(f"{count:,} cells written to {out}")
