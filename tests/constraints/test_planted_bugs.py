@@ -395,6 +395,18 @@ BUGS = [
         "bool(value >> bit & 1) if bit < 2 else False",
     ),
     (
+        "diagram: a negated branch is read as it stands",
+        "diagram",
+        "halves = [np.where(here, sign * child[node], after)",
+        "halves = [np.where(here, child[node], after)",
+    ),
+    (
+        "diagram: high and low change places",
+        "diagram",
+        "for child in (nodes.low, nodes.high)",
+        "for child in (nodes.high, nodes.low)",
+    ),
+    (
         "diagram: counts forget the last value of a slot",
         "counting",
         "self.members[-1][table].sum(axis=1)",
@@ -496,5 +508,10 @@ def test_a_copy_without_a_bug_gives_the_right_answers(reference: list[SimpleName
 
 
 def test_there_are_enough_planted_bugs() -> None:
-    """At least thirty, all different."""
+    """At least thirty, all different, and the reference page lists each."""
     assert len({bug[1:] for bug in BUGS}) == len(BUGS) >= 30
+    page = (Path(__file__).parents[2] / "docs" / "constraints.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)\.py` \| (.+) \|$", page, flags=re.M)
+    assert {(module, name) for module, names in listed for name in names.split("; ")} == {
+        (bug[1], bug[0].replace("NumPy: ", "").replace("Z3: ", "").replace("diagram: ", "")) for bug in BUGS
+    }
