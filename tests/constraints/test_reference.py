@@ -52,8 +52,8 @@ def _policy(text: str) -> tuple[dict[str, int], dict[str, int]]:
 def test_every_example_says_what_it_claims(scope: str, text: str, claims: str) -> None:
     """Each block's expression reads without fault and passes or fails as written, by each engine that there is for it.
 
-    Z3 and referee judge the example; NumPy does too, and over all of nb201 it finds as many as the diagram counts. Changes
-    of policy have no finite space, hence Z3 and referee alone.
+    Z3 and referee judge the example; NumPy does too, and over all of nb201 it finds as many as the diagram counts.
+    Changes of policy have no finite space, hence Z3 and referee alone.
     """
     condition, faults = read_condition(text, scope, _WORDS)  # type: ignore[arg-type]
     assert not faults
@@ -76,7 +76,7 @@ def test_every_example_says_what_it_claims(scope: str, text: str, claims: str) -
 
 
 def test_the_page_names_what_a_safety_team_looks_for() -> None:
-    """Motifs with labels, domination, stretch along paths, memory, receptive field, changes of policy: each has a block."""
+    """Motifs with labels, domination, stretch along paths, memory, field, policy: each has a block."""
     texts = "\n".join(text for _, text, _ in _BLOCKS)
     for words in (
         "motif {a -> b: skip", "dominates output", "of product(stretch)", "activation_bytes", "receptive_field", "new.",
