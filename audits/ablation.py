@@ -48,7 +48,9 @@ def tile(size: tuple[int, ...], *, region: tuple[tuple[int, int], ...] = ()) -> 
     return Tiles(index=flat.reshape(size), count=len(numbers), marked=numbers % 2 == 1)
 
 
-def ablation_effects(examinee: Examinee, network: nn.Module, x: Tensor, targets: Tensor, tiles: Tiles) -> Tensor:
+def ablation_effects(
+    examinee: Examinee, network: nn.Module, x: Tensor, targets: Tensor, tiles: Tiles, *, logits: Tensor | None = None
+) -> Tensor:
     """`(b, tiles)` float64: how much the target's logit falls when a tile shows the mean training input.
 
     Args:
@@ -57,15 +59,23 @@ def ablation_effects(examinee: Examinee, network: nn.Module, x: Tensor, targets:
         x: `(b, channels, *size)`.
         targets: `(b,)` classes.
         tiles: the partition.
+        logits: `(b, classes)` of the network on `x`, where they are known already.
 
     Source: Zeiler and Fergus 2014 (ECCV).
     """
     from captum.attr import FeatureAblation
 
+    given = x.to(examinee.device)
+    known = None if logits is None else logits.to(given)
+
+    def answer(inputs: Tensor) -> Tensor:
+        result: Tensor = known if known is not None and inputs is given else network(inputs)
+        return result
+
     mask = tiles.index.expand(1, x.shape[1], *tiles.index.shape).to(examinee.device)
     with torch.no_grad():
-        effects = FeatureAblation(network).attribute(
-            x.to(examinee.device),
+        effects = FeatureAblation(answer).attribute(
+            given,
             baselines=baseline(examinee).to(examinee.device),
             target=targets.to(examinee.device),
             feature_mask=mask,

@@ -24,11 +24,14 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     chosen = examinee.sample(len(data.x), int(settings["samples"]), "faithfulness")
     x, targets = data.x[chosen], examinee.predictions()[chosen]
     tiles = tile(data.size)
-    effects = ablation_effects(examinee, examinee.network, x, targets, tiles)
+    logits = examinee.audit_logits()[chosen]
+    effects = ablation_effects(examinee, examinee.network, x, targets, tiles, logits=logits)
+    nothing = examinee.logits(baseline(examinee)).softmax(1)[0, targets]
+    ends = logits.softmax(1).gather(1, targets[:, None])[:, 0] + nothing
     draw = examinee.generator("faithfulness", "orders")
     random = [torch.rand(effects.shape, generator=draw) for _ in range(int(settings["orders"]))]
-    ordered = curve_areas(examinee, x, targets, effects, tiles)
-    others = torch.stack([curve_areas(examinee, x, targets, scores, tiles) for scores in random]).mean(0)
+    ordered = curve_areas(examinee, x, targets, effects, tiles, ends=ends)
+    others = torch.stack([curve_areas(examinee, x, targets, scores, tiles, ends=ends) for scores in random]).mean(0)
     found = []
     for index, (statistic, sign) in enumerate((("deletion", -1.0), ("insertion", 1.0))):
         gains = (sign * (ordered - others)[index]).numpy()
@@ -46,17 +49,22 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     return found
 
 
-def curve_areas(examinee: Examinee, x: Tensor, targets: Tensor, scores: Tensor, tiles: Tiles) -> Tensor:
-    """`(2, b)` mean probability of the target while tiles are deleted and while they are inserted, highest first."""
+def curve_areas(
+    examinee: Examinee, x: Tensor, targets: Tensor, scores: Tensor, tiles: Tiles, *, ends: Tensor
+) -> Tensor:
+    """`(2, b)` mean probability of the target while tiles are deleted and while they are inserted, highest first.
+
+    Both curves run between the input and the baseline, whose answers are known or the same for all.
+    """
     rank = scores.argsort(1, descending=True).argsort(1)  # 0 for the highest score
     start = baseline(examinee).expand_as(x)
     versions: list[Tensor] = []
-    for level in range(_LEVELS + 1):
+    for level in range(1, _LEVELS):
         taken = (rank < round(level * tiles.count / _LEVELS))[:, tiles.index].unsqueeze(1).to(x.device)
         versions.extend((torch.where(taken, start, x), torch.where(taken, x, start)))
     probabilities = examinee.logits(torch.cat(versions)).softmax(1)
     own = probabilities.gather(1, targets.repeat(len(versions))[:, None])
-    return own.reshape(_LEVELS + 1, 2, len(x)).mean(0)
+    return (own.reshape(_LEVELS - 1, 2, len(x)).sum(0) + ends) / (_LEVELS + 1)
 
 
 AUDIT = Audit(

@@ -54,10 +54,10 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
 
 def relevance_outside(examinee: Examinee, network: nn.Module, x: Tensor, probes: Sequence[Tiles]) -> list[Tensor]:
     """For each probe `(b,)` share of the absolute occlusion effects on the predicted class that falls outside it."""
-    targets = examinee.logits(x, network=network).argmax(1)
+    logits = examinee.logits(x, network=network)
     shares = []
     for tiles in probes:
-        effects = ablation_effects(examinee, network, x, targets, tiles).abs()
+        effects = ablation_effects(examinee, network, x, logits.argmax(1), tiles, logits=logits).abs()
         shares.append(effects[:, ~tiles.marked].sum(1) / effects.sum(1))
     return shares
 

@@ -79,6 +79,7 @@ def _tasks() -> dict[str, TaskSpec]:
         "8x8": CALIBRATION_TASKS["digits"],
         "10x10": small,
         "28x28": small.model_copy(update={"resize": 28}),
+        "28x28, all": small.model_copy(update={"resize": 28, "limit": None}),
     }
 
 
