@@ -16,15 +16,20 @@ from numpy.typing import NDArray
 
 from selfnas.architecture import Architecture
 from selfnas.benchmarking import regret_and_top, search_table, top_score
+from selfnas.errors import InputError
 from selfnas.history import Trial
 from selfnas.seeding import generator
 from selfnas.strategies import LocalSearch, RegularisedEvolution, Strategy
+from selfnas.strategies.gaussian_process import distances, normal_scores
+from selfnas.strategies.path_encoding import cell_features
 from selfnas.strategies.transfer import PastTask, Transfer
 from selfnas.tabular import TabularBenchmark
 
-__all__ = ["METHODS", "LifelongRow", "live_orders", "summarise"]
+__all__ = ["METHODS", "LifelongRow", "informed_search", "live_orders", "summarise", "worst_task"]
 
 _REPLAYED = 5  # best of every past task
+_LEFT_OUT = 5000  # cells: the inverse of so large a covariance takes seconds
+_SMOOTH, _NOISE = 16.0, 0.05  # of the informed model: length scale in median distances, share of noise
 
 # A method: what searches, and what it tries first, given the past tasks.
 Method = Callable[[Sequence[PastTask]], tuple[Strategy, tuple[Architecture, ...]]]
@@ -104,6 +109,56 @@ def live_orders(
                 method=method, order=order, place=place, task=task, to_top=to_top, found=found, regret=regret
             )
             past.append(PastTask(name=task, trials=tuple(trials[:remembered])))
+
+
+def worst_task(
+    rows: Sequence[LifelongRow], cold: Sequence[LifelongRow], *, draws: int = 2000
+) -> tuple[str, float, tuple[float, float]]:
+    """The task that gains least from memory: mean evaluations to the top with memory over those without.
+
+    Tasks after the first of each order only, of orders that both have.
+
+    Returns:
+        The task, the ratio, and its 95 % bootstrap interval over orders (of that task's ratio, as if it had been
+        named beforehand).
+    """
+    tasks = sorted({row.task for row in rows})
+    orders = sorted({row.order for row in rows} & {row.order for row in cold})
+    found = np.full((2, len(orders), len(tasks)), np.nan)
+    for side, every in enumerate((rows, cold)):
+        for row in every:
+            if row.place and row.order in orders:
+                found[side, orders.index(row.order), tasks.index(row.task)] = row.to_top
+    ratios = np.nanmean(found[0], axis=0) / np.nanmean(found[1], axis=0)
+    worst = int(np.argmax(ratios))
+    held = found[:, ~np.isnan(found).any(axis=0)[:, worst], worst]
+    rng = generator(0, "bootstrap")
+    picks = rng.integers(held.shape[1], size=(draws, held.shape[1]))
+    resampled = held[0][picks].mean(axis=1) / held[1][picks].mean(axis=1)
+    low, high = np.quantile(resampled, (0.025, 0.975))
+    return tasks[worst], float(ratios[worst]), (float(low), float(high))
+
+
+def informed_search(benchmark: TabularBenchmark, task: str, *, column: str = "test") -> tuple[int, tuple[float, ...]]:
+    """What a model achieves that was told the score of every *other* cell of the very task, by leaving one out.
+
+    It tries cells in the order of its predictions. No memory of other tasks can say as much, so this is about how far
+    the models of this project could get. Evaluations to the top, and regret after 10, 20, 50 and 100.
+
+    Raises:
+        InputError: the table is too large to leave each cell out.
+    """
+    values = benchmark.column(task, column)
+    if len(values) > _LEFT_OUT:
+        raise InputError(f"table {benchmark.name} has {len(values):,} cells, more than {_LEFT_OUT:,}: none is left out")
+    scores = normal_scores(values)
+    points = cell_features(benchmark.space, benchmark.space.enumerate())
+    apart = distances(points, points)
+    covariance = np.exp(-apart / (_SMOOTH * float(np.median(apart)))) + _NOISE * np.eye(len(scores))
+    inverse = np.linalg.inv(covariance)
+    guessed = scores - (inverse @ scores) / np.diag(inverse)
+    to_top, _, regret = regret_and_top(values[np.argsort(-guessed, kind="stable")].tolist(), values)
+    return to_top, regret
 
 
 def summarise(rows: Sequence[LifelongRow]) -> NDArray[np.float64]:

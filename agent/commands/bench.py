@@ -48,6 +48,10 @@ def lifelong(
     methods: Annotated[list[str] | None, typer.Option("--method", help="Only this one; repeatable.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
     plot: Annotated[Path | None, typer.Option(help="A .png to draw.")] = None,
+    rows: Annotated[
+        Path | None, typer.Option(help="Finished orders as lines of JSON; what it holds is not measured again.")
+    ] = None,
+    informed: Annotated[bool, typer.Option("--informed", help="Also a model told every other cell of a task.")] = False,
 ) -> None:
     """What memory of earlier tasks saves on later ones, against replay of past winners and against none."""
     from agent.commands.bench_lifelong import measure_lifelong
@@ -57,7 +61,10 @@ def lifelong(
     for method in methods or []:
         if method not in METHODS:
             raise InputError(f"unknown method {method!r}{suggestion(method, sorted(METHODS))}")
-    measure_lifelong(table, orders=orders, first=first, methods=methods or [], workers=workers, plot=plot)
+    measure_lifelong(
+        table, orders=orders, first=first, methods=methods or [], workers=workers, plot=plot, rows_file=rows,
+        informed=informed,
+    )  # fmt: skip
 
 
 @app.command()

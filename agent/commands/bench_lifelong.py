@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
+import os
+import threading
+import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,51 +16,110 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from selfnas.lifelong import METHODS, LifelongRow, live_orders, summarise
+from selfnas.errors import InputError
+from selfnas.lifelong import METHODS, LifelongRow, informed_search, live_orders, summarise, worst_task
 from selfnas.tabular import TabularBenchmark, read_benchmark, synthetic_benchmark
 
-__all__ = ["measure_lifelong"]
+__all__ = ["die_with_parent", "measure_lifelong", "read_rows"]
 
 _CURVES = (10, 20, 50, 100)
+_COLD = ("cold evolution", "cold surrogate")
 
 
 def measure_lifelong(
-    table: Path | None, *, orders: int, first: int, methods: list[str], workers: int, plot: Path | None
+    table: Path | None,
+    *,
+    orders: int,
+    first: int,
+    methods: list[str],
+    workers: int,
+    plot: Path | None,
+    rows_file: Path | None,
+    informed: bool,
 ) -> None:
     """Measure and print; with `plot`, draw evaluations to the top by place in the stream.
 
+    Args:
+        table: of a benchmark; a made-up one when None.
+        orders, first: how many stream orders, and the number of the first.
+        methods: names in `METHODS`; all when empty.
+        workers: processes.
+        plot: where to draw.
+        rows_file: gets every finished order as a line of JSON at once; what it holds already is not measured again.
+        informed: whether to show what a model told every other cell of the same task would need.
+
     Raises:
-        InputError: the table cannot be read.
+        InputError: the table or the rows cannot be read.
     """
     console = Console()
     benchmark = _benchmark(table)
     names = methods or list(METHODS)
+    wanted = {(name, order) for order in range(first, first + orders) for name in names}
     rows: dict[str, list[LifelongRow]] = {name: [] for name in names}
+    for row in read_rows(rows_file, table=benchmark.name) if rows_file else []:
+        if (row.method, row.order) in wanted:
+            rows[row.method].append(row)
+    done = {(name, row.order) for name, every in rows.items() for row in every}
     context = multiprocessing.get_context("spawn")
     with (
         Progress(console=console, transient=True) as progress,
-        ProcessPoolExecutor(workers, mp_context=context) as pool,
+        ProcessPoolExecutor(workers, mp_context=context, initializer=die_with_parent, initargs=(os.getpid(),)) as pool,
     ):
-        bar = progress.add_task("stream orders", total=orders * len(names))
-        jobs = [pool.submit(_one, table, name, order) for order in range(first, first + orders) for name in names]
-        for job in as_completed(jobs):
-            for row in job.result():
+        bar = progress.add_task("stream orders", total=len(wanted), completed=len(done))
+        left = sorted(wanted - done, key=lambda pair: (pair[1], names.index(pair[0])))
+        for job in as_completed([pool.submit(_one, table, name, order) for name, order in left]):
+            found = job.result()
+            for row in found:
                 rows[row.method].append(row)
+            if rows_file:
+                _write_rows(rows_file, found, table=benchmark.name)
             progress.advance(bar)
-    made_up = " (made up by this project, says nothing about real networks)" if benchmark.synthetic else ""
-    title = (
-        f"{benchmark.name}{made_up}: tasks after the first of {orders} random orders, mean ± standard error over "
-        "orders; regret in % of (best - median)"
-    )
-    shown = Table("method", "evaluations to top 0.5 %", *(f"regret @{n}" for n in _CURVES), "not found", title=title)
     for name in names:
-        figures = [f"{mean:.1f} ± {error:.1f}" for mean, error in summarise(rows[name])]
-        lost = sum(not row.found for row in rows[name] if row.place)
-        shown.add_row(name, *figures, f"{lost} of {sum(row.place > 0 for row in rows[name])}")
-    console.print(shown, _by_task(rows))
+        rows[name].sort(key=lambda row: (row.order, row.place))
+    _print(console, benchmark, rows, orders=orders, informed=informed)
     if plot:
         _draw(rows, plot, title=benchmark.name)
         console.print(f"plot: {plot}")
+
+
+def die_with_parent(parent: int) -> None:
+    """Make this worker process end within a second of its parent, however that ended."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def read_rows(path: Path, *, table: str) -> list[LifelongRow]:
+    """The rows that an earlier run left; none where the file does not exist yet.
+
+    Raises:
+        InputError: a line is not such a row, or of another table.
+    """
+    if not path.is_file():
+        return []
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            record = json.loads(line)
+            named = record.pop("table")
+            rows.append(LifelongRow(**{**record, "regret": tuple(record["regret"])}))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InputError(f"{path}:{number}: not a row of this benchmark: {error}") from error
+        if named != table:
+            raise InputError(f"{path}:{number}: of table {named!r}, not {table!r}: choose another file")
+    return rows
+
+
+def _write_rows(path: Path, rows: list[LifelongRow], *, table: str) -> None:
+    """Append a whole order at once, so that a killed run leaves no part of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = "".join(json.dumps({"table": table, **asdict(row)}) + "\n" for row in rows)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _benchmark(table: Path | None) -> TabularBenchmark:
@@ -67,6 +131,30 @@ def _one(table: Path | None, method: str, order: int) -> list[LifelongRow]:
 
     torch.set_num_threads(1)
     return list(live_orders(_benchmark(table), method, [order]))
+
+
+def _print(
+    console: Console, benchmark: TabularBenchmark, rows: dict[str, list[LifelongRow]], *, orders: int, informed: bool
+) -> None:
+    made_up = " (made up by this project, says nothing about real networks)" if benchmark.synthetic else ""
+    title = (
+        f"{benchmark.name}{made_up}: tasks after the first of {orders} random orders, mean ± standard error over "
+        "orders; regret in % of (best - median)"
+    )
+    shown = Table("method", "evaluations to top 0.5 %", *(f"regret @{n}" for n in _CURVES), "not found", title=title)
+    for name, every in rows.items():
+        figures = [f"{mean:.1f} ± {error:.1f}" for mean, error in summarise(every)]
+        lost = sum(not row.found for row in every if row.place)
+        shown.add_row(name, *figures, f"{lost} of {sum(row.place > 0 for row in every)}")
+    if informed:
+        told = [informed_search(benchmark, task) for task in benchmark.tasks]
+        means = np.mean([(to_top, *regret) for to_top, regret in told], axis=0)
+        shown.add_row("(told every other cell)", *(f"{mean:.1f}" for mean in means), "")
+    console.print(shown, _by_task(rows))
+    for name in (name for name in rows if name not in _COLD):
+        for cold in (cold for cold in _COLD if cold in rows):
+            task, ratio, (low, high) = worst_task(rows[name], rows[cold])
+            console.print(f"{name} against {cold}, worst task {task}: {ratio:.2f} × [{low:.2f}, {high:.2f}]")
 
 
 def _by_task(rows: dict[str, list[LifelongRow]]) -> Table:
@@ -87,6 +175,7 @@ def _draw(rows: dict[str, list[LifelongRow]], path: Path, *, title: str) -> None
     figure = Figure(figsize=(7, 4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
+    orders = len({row.order for every in rows.values() for row in every})
     for name, every in rows.items():
         places = sorted({row.place for row in every})
         found = [np.array([row.to_top for row in every if row.place == place]) for place in places]
@@ -95,7 +184,10 @@ def _draw(rows: dict[str, list[LifelongRow]], path: Path, *, title: str) -> None
             [place + 1 for place in places], [values.mean() for values in found], errors, label=name, capsize=3
         )
     axes.set(
-        xlabel="place of the task in the stream", ylabel="evaluations to the best 0.5 %", title=title, ylim=(0, None)
+        xlabel="place of the task in the stream",
+        ylabel="evaluations to the best 0.5 %",
+        title=f"{title}: mean ± standard error over {orders} orders",
+        ylim=(0, None),
     )
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)

@@ -53,6 +53,11 @@ class GaussianProcess:
         assert best is not None  # noqa: S101 - the grid is not empty
         return GaussianProcess(points, best[1], best[2], best[3], best[4])
 
+    def mean(self, points: Matrix) -> Matrix:
+        """`(k,)` means of the function at `(k, f)` points."""
+        means: Matrix = np.exp(-distances(points, self.points) / self.scale) @ self.weights
+        return means
+
     def predict(self, points: Matrix) -> tuple[Matrix, Matrix]:
         """`(k,)` means and `(k,)` standard deviations of the noiseless function at `(k, f)` points."""
         cross = np.exp(-distances(points, self.points) / self.scale)

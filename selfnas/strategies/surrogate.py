@@ -19,9 +19,11 @@ from selfnas.history import Trial
 from selfnas.space import Vector
 from selfnas.strategies.gaussian_process import GaussianProcess, expected_improvement, normal_scores
 from selfnas.strategies.path_encoding import cell_features
+from selfnas.strategies.small_space import every_vector, is_small, place
 
-__all__ = ["TOP", "Surrogate", "remembered", "untried"]
+__all__ = ["TOP", "Surrogate", "all_untried", "promising", "remembered", "untried"]
 
+_CONSIDERED = 500
 TOP = 5  # trials whose neighbours join the candidates
 
 
@@ -37,13 +39,29 @@ def untried(rows: Vector, vectors: Vector) -> Vector:
     return rows[[row.tobytes() not in tried for row in rows]] if len(rows) else rows
 
 
+def all_untried(domain: Domain, vectors: Vector) -> Vector:
+    """`(k, slots)` everything admitted of a small space except `(n, slots)` vectors."""
+    rows = every_vector(domain.space)
+    free = domain.admits(rows)
+    free[place(domain.space, vectors)] = False
+    return rows[free]
+
+
+def promising(means: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.intp]:
+    """Which of `(k,)` candidates are worth an expected improvement: those of highest mean, and as many at random."""
+    if len(means) <= 2 * _CONSIDERED:
+        return np.arange(len(means))
+    best = np.argsort(-means, kind="stable")[:_CONSIDERED]
+    return np.union1d(best, rng.permutation(len(means))[:_CONSIDERED])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surrogate:
     """See `Strategy`.
 
     Attributes:
         initial: random architectures before the first model; warm ones count.
-        pool: candidates drawn for each batch, besides the neighbours of the best trials.
+        pool: candidates drawn for each batch, besides neighbours of the best; a small space is taken whole.
         memory: the latest so many trials, and as many of the best, enter the model, which bounds its cost.
     """
 
@@ -71,7 +89,7 @@ class Surrogate:
         if batch.missing > 0 and len(trials) >= self.initial and np.isfinite(values).any():
             candidates = self._candidates(values, vectors, domain, rng)
             kept = remembered(values, self.memory)
-            self._propose(batch, candidates, vectors[kept], values[kept], domain)
+            self._propose(batch, candidates, vectors[kept], values[kept], domain, rng)
         batch.fill(rng)
         return batch.chosen
 
@@ -82,7 +100,9 @@ class Surrogate:
         domain: Domain,
         rng: np.random.Generator,
     ) -> Vector:
-        """Admitted architectures in spellings not tried before: uniform draws and the neighbours of the best."""
+        """Admitted spellings not tried before: all of a small space, else uniform draws and neighbours of the best."""
+        if is_small(domain.space):
+            return all_untried(domain, vectors)
         best = np.argsort(-values, kind="stable")[:TOP]
         found = [neighbours(domain, vectors[index]) for index in best if np.isfinite(values[index])]
         rows = np.unique(np.concatenate([*found, domain.draw(rng, self.pool)]), axis=0)
@@ -95,11 +115,13 @@ class Surrogate:
         vectors: Vector,
         values: np.ndarray[tuple[int], np.dtype[np.float64]],
         domain: Domain,
+        rng: np.random.Generator,
     ) -> None:
-        points = cell_features(domain.space, np.concatenate([vectors, candidates]))
-        known, asked = points[: len(vectors)], points[len(vectors) :]
         scores = normal_scores(values)
-        model = GaussianProcess.fit(known, scores)
+        model = GaussianProcess.fit(cell_features(domain.space, vectors), scores)
+        asked = cell_features(domain.space, candidates)
+        chosen = promising(model.mean(asked), rng)
+        candidates, asked = candidates[chosen], asked[chosen]
         left = np.ones(len(candidates), dtype=bool)
         while batch.missing > 0 and left.any():
             mean, spread = model.predict(asked)

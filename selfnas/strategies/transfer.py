@@ -27,13 +27,12 @@ from selfnas.strategies.mixture import Mixture
 from selfnas.strategies.path_encoding import cell_features
 from selfnas.strategies.small_space import every_vector, is_small, place
 from selfnas.strategies.strategy import Strategy
-from selfnas.strategies.surrogate import TOP, Surrogate, remembered, untried
+from selfnas.strategies.surrogate import TOP, Surrogate, all_untried, promising, remembered, untried
 
 __all__ = ["PastTask", "Transfer", "experienced"]
 
 Matrix = NDArray[np.float64]
 
-_CONSIDERED = 500  # candidates of the highest mean, and as many at random, whose expected improvement is worked out
 _REMEMBERED = 200  # trials of a past task that enter its model: half of them the best, half the latest
 
 
@@ -92,7 +91,7 @@ class Transfer:
     Attributes:
         past: earlier tasks; those of other spaces are passed over.
         initial: first proposals by past models alone, before scores of this task are modelled.
-        pool: candidates drawn for each batch, besides neighbours of the best trials of this and of past tasks.
+        pool: candidates drawn for each batch, besides neighbours of the best; a small space is taken whole.
         memory: the latest so many trials, and as many of the best, enter the model.
     """
 
@@ -142,10 +141,7 @@ class Transfer:
     ) -> Vector:
         """`(k, slots)` admitted spellings not tried: all of a small space; else draws, what won, and neighbours."""
         if is_small(domain.space):
-            rows = every_vector(domain.space)
-            free = domain.admits(rows)
-            free[place(domain.space, vectors)] = False
-            return rows[free]
+            return all_untried(domain, vectors)
         best = [index for index in np.argsort(-values, kind="stable")[:TOP] if np.isfinite(values[index])]
         won = np.concatenate([task.best[:TOP] for task in past])
         near = [neighbours(domain, vectors[index]) for index in best]
@@ -188,11 +184,9 @@ def _propose(
     """Fill the batch by expected improvement; after each proposal the model believes its own mean there."""
     points, mix, scores = cell_features(space, vectors), _told(past, vectors), normal_scores(values)
     model = Mixture.fit(points, mix, scores)
-    if len(candidates) > 2 * _CONSIDERED:
-        means = model.mean(cell_features(space, candidates), told)
-        chosen = np.union1d(np.argsort(-means, kind="stable")[:_CONSIDERED], rng.permutation(len(means))[:_CONSIDERED])
-        candidates, told = candidates[chosen], told[chosen]
     asked = cell_features(space, candidates)
+    chosen = promising(model.mean(asked, told), rng)
+    candidates, told, asked = candidates[chosen], told[chosen], asked[chosen]
     left = np.ones(len(candidates), dtype=bool)
     while batch.missing > 0 and left.any():
         mean, spread = model.predict(asked, told)
