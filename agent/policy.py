@@ -31,6 +31,8 @@ class SearchPolicy(StrictModel):
         proxy: the score without training that picks among them; `learned` combines all of them by what trials showed.
         recall: how many remembered architectures start the search on a task.
         recall_trust_percent: how alike a past task must be, at least, for its winners to be recalled.
+        progressive: trials in a row without improvement before one operation more is let into the space, which then
+            starts with two; 0 searches the whole space from the start.
         finalists_per_task: how many of the best are trained fully and audited.
     """
 
@@ -44,6 +46,7 @@ class SearchPolicy(StrictModel):
     proxy: Literal["synflow", "naswot", "grad_norm", "params", "macs", "learned"] = "naswot"
     recall: int = Field(default=3, ge=0, le=1000)
     recall_trust_percent: Percent = 30
+    progressive: int = Field(default=0, ge=0, le=1_000_000)
     finalists_per_task: int = Field(default=2, ge=1, le=1000)
 
     @model_validator(mode="after")

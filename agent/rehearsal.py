@@ -19,6 +19,7 @@ from agent.policy import SearchPolicy
 from selfnas import seeding
 from selfnas.domain import Domain
 from selfnas.history import Trial
+from selfnas.progressive import Progressive
 from selfnas.space import Vector
 from selfnas.strategies import make_strategy
 from selfnas.strategies.gaussian_process import GaussianProcess
@@ -78,6 +79,8 @@ class Rehearsal:
         world = _World.of(self._past[index], seed=seeding.derive(self._seed, "world", number))
         others = tuple(task for place, task in enumerate(self._past) if place != index)
         strategy = experienced(make_strategy(policy.strategy, policy.strategy_settings()), others)
+        if policy.progressive:
+            strategy = Progressive(strategy=strategy, patience=policy.progressive)
         space = self._domain.space
         trials: list[Trial] = []
         reached: list[float] = []

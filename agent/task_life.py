@@ -42,6 +42,7 @@ from selfnas.curve_stop import least_accuracies
 from selfnas.evaluation import Fidelity
 from selfnas.history import Trial
 from selfnas.one_shot import evolve_paths
+from selfnas.progressive import Progressive
 from selfnas.reference import residual_network
 from selfnas.space import parse_architecture, space_named
 from selfnas.strategies import Strategy, make_strategy
@@ -198,6 +199,10 @@ class TaskLife:
         return [score for answer in answers for score in answer.scores]
 
     def _strategy(self) -> Strategy:
+        chosen, patience = self._chosen_strategy(), self._policy.progressive
+        return Progressive(strategy=chosen, patience=patience) if patience else chosen
+
+    def _chosen_strategy(self) -> Strategy:
         if self._policy.strategy in GUIDED:
             return guided_strategy(self._task)
         strategy = make_strategy(self._policy.strategy, self._policy.strategy_settings())

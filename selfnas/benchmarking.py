@@ -21,7 +21,7 @@ from selfnas.seeding import generator
 from selfnas.strategies import Strategy
 from selfnas.tabular import SpelledDomain, TabularBenchmark
 
-__all__ = ["CHECKPOINTS", "SearchRow", "compare_strategies", "regret_and_top", "search_table", "top_score"]
+__all__ = ["CHECKPOINTS", "SearchRow", "compare_strategies", "joined", "regret_and_top", "search_table", "top_score"]
 
 CHECKPOINTS = (20, 50, 100)
 _TOP_SHARE = 0.005
@@ -92,6 +92,7 @@ def compare_strategies(
     strategies: Mapping[str, Strategy],
     *,
     seeds: int,
+    first: int = 0,
     tasks: Sequence[str] = (),
     column: str = "test",
     batch: int = 1,
@@ -101,7 +102,8 @@ def compare_strategies(
 ) -> list[SearchRow]:
     """A row for each strategy and task (all tasks when none are named).
 
-    Every strategy gets the same seeds and as many evaluations; runs go on until the top is found, at most `longest`.
+    Every strategy gets the same seeds, from `first` on, and as many evaluations; runs go on until the top is found, at
+    most `longest`.
     """
     result = []
     for task in tasks or benchmark.tasks:
@@ -109,27 +111,64 @@ def compare_strategies(
         for name, strategy in strategies.items():
             searches = (
                 search_table(benchmark, task, strategy, seed=seed, column=column, batch=batch, domain=domain)
-                for seed in range(seeds)
+                for seed in range(first, first + seeds)
             )
             runs = [_figures(search, values, longest) for search in searches]
-            found = np.array([run.to_top for run in runs], dtype=np.float64)
-            regrets = np.array([run.regrets for run in runs])
-            row = SearchRow(
-                table=benchmark.name,
-                task=task,
-                strategy=name,
-                seeds=seeds,
-                to_top=float(found.mean()),
-                to_top_error=_error(found),
-                cut_off=sum(not run.found for run in runs),
-                regret={n: float(mean) for n, mean in zip(CHECKPOINTS, regrets.mean(axis=0), strict=True)},
-                regret_error={n: _error(regrets[:, k]) for k, n in enumerate(CHECKPOINTS)},
+            row = _row(
+                benchmark.name,
+                task,
+                name,
                 found_at=tuple(run.to_top for run in runs),
+                cut_off=sum(not run.found for run in runs),
                 curves=tuple(run.curve for run in runs),
             )
             result.append(row)
             on_done(row)
     return result
+
+
+def joined(rows: Sequence[SearchRow]) -> SearchRow:
+    """One row of several of the same table, task and strategy, whose seeds differ.
+
+    Raises:
+        ValueError: there is none, or they are not of one table, task and strategy.
+    """
+    if len({(row.table, row.task, row.strategy) for row in rows}) != 1:
+        raise ValueError("need rows of one table, task and strategy")
+    return _row(
+        rows[0].table,
+        rows[0].task,
+        rows[0].strategy,
+        found_at=tuple(found for row in rows for found in row.found_at),
+        cut_off=sum(row.cut_off for row in rows),
+        curves=tuple(curve for row in rows for curve in row.curves),
+    )
+
+
+def _row(
+    table: str,
+    task: str,
+    strategy: str,
+    *,
+    found_at: tuple[int, ...],
+    cut_off: int,
+    curves: tuple[tuple[float, ...], ...],
+) -> SearchRow:
+    found = np.array(found_at, dtype=np.float64)
+    regrets = np.array(curves)[:, [n - 1 for n in CHECKPOINTS]]
+    return SearchRow(
+        table=table,
+        task=task,
+        strategy=strategy,
+        seeds=len(found),
+        to_top=float(found.mean()),
+        to_top_error=_error(found),
+        cut_off=cut_off,
+        regret={n: float(mean) for n, mean in zip(CHECKPOINTS, regrets.mean(axis=0), strict=True)},
+        regret_error={n: _error(regrets[:, k]) for k, n in enumerate(CHECKPOINTS)},
+        found_at=found_at,
+        curves=curves,
+    )
 
 
 @dataclass(frozen=True, slots=True)

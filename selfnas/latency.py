@@ -23,7 +23,7 @@ from selfnas.devices import Latencies
 from selfnas.errors import InputError
 from selfnas.network import Network, build_network
 from selfnas.operations import operation
-from selfnas.space import Space
+from selfnas.space import Space, space_named
 from selfnas.stack import Stack, stack
 from selfnas.work import Part, parts
 
@@ -111,9 +111,26 @@ def measure(settings: Sequence[Setting], *, fitted: int = 24, checked: int = 100
     )
 
 
-def time_networks(architectures: Sequence[Architecture], shape: TaskShape, *, rounds: int) -> NDArray[np.float64]:
-    """`(n,)` microseconds of whole networks, one example."""
-    return _timed([_network(architecture, shape) for architecture in architectures], rounds=rounds)
+def time_networks(
+    architectures: Sequence[Architecture], shape: TaskShape, latencies: Latencies, *, rounds: int
+) -> tuple[NDArray[np.float64], float]:
+    """`(n,)` microseconds of whole networks of one space and macro setting, and how slow the machine is at present.
+
+    The latter is what the table's parts take now, in turns with the networks, over what they took when it was made
+    (median): a machine that others use, or that is hot, is not as fast as it was.
+
+    Raises:
+        InputError: the table has none of these networks' parts.
+    """
+    one = architectures[0]
+    now = {part.key: action for part, action in _actions(space_named(one.space), one.macro, shape)}
+    known = [key for key in now if latencies.parts.get(key, 0.0) > 0]
+    if not known:
+        raise InputError("the device has no latencies of these networks' parts")
+    networks = [_network(architecture, shape) for architecture in architectures]
+    times = _timed([*networks, *(now[key] for key in known)], rounds=rounds)
+    then = np.array([latencies.parts[key] for key in known])
+    return times[: len(networks)], float(np.median(times[len(networks) :] / then))
 
 
 def fit(about: str, known: Mapping[str, float], sums: NDArray[np.float64], measured: NDArray[np.float64]) -> Latencies:

@@ -118,17 +118,21 @@ def search(
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
     quick: Annotated[bool, typer.Option("--quick", help="4 seeds of 100 evaluations, for a first look.")] = False,
     plot: Annotated[Path | None, typer.Option(help="A .png to draw.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="A .json that finished searches are kept in.")] = None,
 ) -> None:
-    """Every strategy on every task of a table, from nothing, at the same evaluations."""
+    """Every strategy on every task of a table, from nothing, at the same evaluations.
+
+    `--strategy progressive:NAME` searches a space that starts with few operations and widens.
+    """
     from agent.commands.bench_search import COMPARED, measure_search
     from selfnas.errors import InputError, suggestion
 
     for name in strategies or []:
-        if name not in COMPARED:
+        if name.removeprefix("progressive:") not in COMPARED:
             raise InputError(f"not compared here: {name!r}{suggestion(name, COMPARED)}")
     measure_search(
         table, strategies=strategies or [], seeds=seeds, longest=longest, batch=batch, workers=workers, quick=quick,
-        plot=plot,
+        plot=plot, keep=keep,
     )  # fmt: skip
 
 

@@ -1,8 +1,13 @@
-"""`selfnas bench search`: every single-objective strategy on a table, at the same evaluations, with intervals."""
+"""`selfnas bench search`: every single-objective strategy on a table, at the same evaluations, with intervals.
+
+Searches are done in slices of a few seeds; each strategy is printed as it is finished, and Ctrl-C prints what there is.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
+import signal
 import tempfile
 import time
 from collections.abc import Iterable
@@ -15,13 +20,17 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from agent.commands.bench_slices import Slices
 from selfnas.benchmarking import CHECKPOINTS, SearchRow, compare_strategies
-from selfnas.strategies import make_strategy
-from selfnas.tabular import TabularBenchmark, read_benchmark, synthetic_benchmark
+from selfnas.progressive import Progressive
+from selfnas.strategies import Strategy, make_strategy
+from selfnas.tabular import TabularBenchmark, TabularEvaluator, read_benchmark, synthetic_benchmark, table_digest
 
-__all__ = ["COMPARED", "measure_search", "summary_figures", "tabular_throughput"]
+__all__ = ["COMPARED", "made", "measure_search", "summary_figures", "tabular_throughput"]
 
-COMPARED = ("random", "local_search", "regularised_evolution", "reinforce", "surrogate")
+COMPARED = ("random", "local_search", "regularised_evolution", "reinforce", "surrogate", "ensemble")
+_SLICE = 4  # seeds of one strategy on one task that a worker searches before it reports
+_PATIENCE = 10  # of progressive spaces
 _QUICK_SEEDS, _QUICK_LONGEST = 4, 100
 _STREAM = """\
 stream: throughput
@@ -44,6 +53,7 @@ def measure_search(
     workers: int,
     quick: bool,
     plot: Path | None,
+    keep: Path | None = None,
 ) -> None:
     """Measure and print; with `plot`, draw mean regret by number of evaluations.
 
@@ -56,35 +66,35 @@ def measure_search(
         workers: processes.
         quick: few seeds and short searches, for a first look.
         plot: a .png.
+        keep: a .json that finished searches are kept in, so that an interrupted command goes on.
 
     Raises:
-        InputError: the table cannot be read.
+        InputError: the table cannot be read, or `keep` is of another table or of other settings.
     """
     console = Console()
     benchmark = _benchmark(table)
     names = strategies or list(COMPARED)
     if quick:
         seeds, longest = min(seeds, _QUICK_SEEDS), min(longest, _QUICK_LONGEST)
-    rows: dict[str, list[SearchRow]] = {name: [] for name in names}
-    with (
-        Progress(console=console, transient=True) as progress,
-        ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool,
-    ):
-        bar = progress.add_task("searches", total=len(names) * len(benchmark.tasks))
-        jobs = [
-            pool.submit(_one, table, task, name, seeds, longest, batch) for name in names for task in benchmark.tasks
-        ]
-        for job in as_completed(jobs):
-            row = job.result()
-            rows[row.strategy].append(row)
-            progress.advance(bar)
     made_up = " (made up by this project, says nothing about real networks)" if benchmark.synthetic else ""
+    title = (
+        f"{benchmark.name}{made_up}: mean of {len(benchmark.tasks)} task(s), batch {batch}, given up after {longest}"
+    )
+    slices = Slices(keep, table=table_digests(benchmark), longest=longest, batch=batch)
+    try:
+        for name in names:
+            _search(slices, table, benchmark, name, seeds=seeds, workers=workers, console=console)
+            rows = slices.rows([name], benchmark.tasks)
+            console.print(_shown(rows, title=title), _by_task(rows, benchmark.tasks))
+    except KeyboardInterrupt:
+        console.print("stopped; what was finished:")
+        rows = slices.rows(names, benchmark.tasks)
+        if rows:
+            console.print(_shown(rows, title=title))
+        raise
+    rows = slices.rows(names, benchmark.tasks)
     console.print(
-        _shown(
-            rows,
-            title=f"{benchmark.name}{made_up}: mean of {len(benchmark.tasks)} task(s), {seeds} seeds, batch {batch}, "
-            f"given up after {longest}; ± standard error over seeds; regret in % of (best - median)",
-        ),
+        _shown(rows, title=f"{title}; ± standard error over seeds; regret in % of (best - median)"),
         _by_task(rows, benchmark.tasks),
     )
     if plot:
@@ -96,6 +106,47 @@ def measure_search(
     console.print(
         f"through gate and ledger: {count / seconds:,.0f} evaluations a second of processor time ({count} evaluations)"
     )
+
+
+def _search(
+    slices: Slices,
+    table: Path | None,
+    benchmark: TabularBenchmark,
+    name: str,
+    *,
+    seeds: int,
+    workers: int,
+    console: Console,
+) -> None:
+    """What is missing of one strategy, a few seeds of one task at a time; each slice is kept as it is finished."""
+    missing = [
+        (task, first, min(_SLICE, seeds - first))
+        for first in range(0, seeds, _SLICE)
+        for task in benchmark.tasks
+        if not slices.has(task, name, first, min(_SLICE, seeds - first))
+    ]
+    if not missing:
+        return
+    pool = ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start, initargs=(table,)
+    )
+    with Progress(console=console, transient=True) as progress:
+        bar = progress.add_task(name, total=sum(count for _, _, count in missing))
+        try:
+            jobs = {
+                pool.submit(_one, task, name, first, count, slices.longest, slices.batch): (first, count)
+                for task, first, count in missing
+            }
+            for job in as_completed(jobs):
+                first, count = jobs[job]
+                slices.add(job.result(), first=first)
+                progress.advance(bar, count)
+        except BaseException:
+            for process in list((pool._processes or {}).values()):
+                process.kill()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def summary_figures(rows: Iterable[SearchRow]) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
@@ -160,12 +211,39 @@ def _benchmark(table: Path | None) -> TabularBenchmark:
     return read_benchmark(table) if table else synthetic_benchmark()
 
 
-def _one(table: Path | None, task: str, name: str, seeds: int, longest: int, batch: int) -> SearchRow:
+_TABLE: list[TabularBenchmark] = []  # of a worker process, read once
+
+
+def _start(table: Path | None) -> None:
+    """Prepare a worker: its table, one thread, deaf to Ctrl-C, which the parent hears."""
     import torch
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
-    strategies = {name: make_strategy(name)}
-    return compare_strategies(_benchmark(table), strategies, seeds=seeds, tasks=[task], longest=longest, batch=batch)[0]
+    _TABLE.append(_benchmark(table))
+
+
+def _one(task: str, name: str, first: int, count: int, longest: int, batch: int) -> SearchRow:
+    strategies = {name: made(name)}
+    return compare_strategies(
+        _TABLE[0], strategies, seeds=count, first=first, tasks=[task], longest=longest, batch=batch
+    )[0]
+
+
+def made(name: str) -> Strategy:
+    """A strategy at its defaults; `progressive:NAME` is one whose space widens as its search stalls.
+
+    Raises:
+        InputError: no such strategy.
+    """
+    _, colon, inner = name.partition("progressive:")
+    return Progressive(strategy=make_strategy(inner), patience=_PATIENCE) if colon else make_strategy(name)
+
+
+def table_digests(benchmark: TabularBenchmark) -> str:
+    """SHA-256 over the digests of a table's tasks."""
+    parts = [table_digest(TabularEvaluator(benchmark=benchmark, task=task)) for task in benchmark.tasks]
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
 def _print_constrained(console: Console, benchmark: TabularBenchmark, *, seeds: int) -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from agent.commands.inspect import open_life
 from agent.state import TaskState, number, recorded_costs, replay, task_shape
+from selfnas.devices import Device, Latencies
 from selfnas.errors import InputError, suggestion
 from selfnas.fronts import best_first
 from selfnas.strategies.nsga2 import front_numbers
@@ -52,7 +53,13 @@ def show_front(home: Path, *, task: str, cost: str, time: bool, plot: Path | Non
     scores = np.array([number(found.evaluations[row]["score"]) for row in rows])
     costs = np.array([recorded_costs(found.evaluations[row])[chosen] for row in rows])
     front = front_numbers(np.stack([scores, -costs], axis=1)) == 0
-    _print(found, rows, scores, costs, front, cost=chosen, time=time)
+    device = next(run.started.get("device") for run in state.runs if any(task is found for task in run.tasks))
+    latencies = None
+    if time:
+        latencies = Device.model_validate(device).latencies if device else None
+        if latencies is None:
+            raise InputError("--time compares with measured parts: the run's device has no latency table")
+    _print(found, rows, scores, costs, front, cost=chosen, latencies=latencies)
     if plot:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -107,27 +114,32 @@ def _print(
     front: np.ndarray[tuple[int], np.dtype[np.bool_]],
     *,
     cost: str,
-    time: bool,
+    latencies: Latencies | None,
 ) -> None:
     place = {id(task.trials[row]): index for index, row in enumerate(rows)}
     ranked = [place[id(trial)] for trial in best_first([task.trials[row] for row in rows])]
     shown = [index for index in ranked if front[index]]
     timed: dict[int, float] = {}
-    if time:
+    slowness = 1.0
+    if latencies:
         from selfnas.latency import time_networks
 
         architectures = [task.trials[rows[index]].architecture for index in shown]
-        measured = time_networks(architectures, task_shape(task.started), rounds=_ROUNDS)
+        measured, slowness = time_networks(architectures, task_shape(task.started), latencies, rounds=_ROUNDS)
         timed = dict(zip(shown, measured.tolist(), strict=True))
     outcome = {finalist.digest: finalist.standing for finalist in task.finalists}
-    table = Table("digest", "validation", cost, *(["measured µs", "off by"] if time else []), "finalist", "cell",
-                  title=f"{task.name}: front of {len(rows)} candidates, the most valued first")  # fmt: skip
+    timings = ["measured µs", "off by", "at the table's speed"] if latencies else []
+    title = f"{task.name}: front of {len(rows)} candidates, the most valued first"
+    table = Table("digest", "validation", cost, *timings, "finalist", "cell", title=title)
     for index in shown:
         trial = task.trials[rows[index]]
-        measured_us = [f"{timed[index]:,.0f}", f"{costs[index] / timed[index] - 1:+.1%}"] if time else []
+        ratio = costs[index] / timed[index] if latencies else 1.0
+        measured_us = [f"{timed[index]:,.0f}", f"{ratio - 1:+.1%}", f"{ratio * slowness - 1:+.1%}"] if latencies else []
         cell = str(trial.architecture).partition(":")[2]
         table.add_row(
             trial.digest[:12], f"{scores[index]:.4f}", f"{costs[index]:,.6g}", *measured_us,
             outcome.get(trial.digest, ""), cell,
         )  # fmt: skip
     Console().print(table)
+    if latencies:
+        Console().print(f"parts take {slowness:.2f} times what they took when the device's table was made")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from selfnas.errors import InputError, suggestion
+from selfnas.strategies.ensemble import Ensemble
 from selfnas.strategies.evolution import RegularisedEvolution
 from selfnas.strategies.local_search import LocalSearch
 from selfnas.strategies.nsga2 import Nsga2
@@ -27,6 +28,7 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = MappingProxyType(
         "nsga2": Nsga2,
         "reinforce": Reinforce,
         "surrogate": Surrogate,
+        "ensemble": Ensemble,
         "transfer": Transfer,
     }
 )

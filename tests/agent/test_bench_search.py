@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from agent.commands.bench_search import summary_figures, tabular_throughput
+from agent.commands.bench_slices import Slices
 from selfnas.benchmarking import CHECKPOINTS, SearchRow, compare_strategies
+from selfnas.errors import InputError
 from selfnas.strategies import make_strategy
 from selfnas.tabular import synthetic_benchmark
 from tests.agent.conftest import Run
@@ -38,6 +40,27 @@ def test_summary_agrees_with_the_rows() -> None:
     assert errors == pytest.approx([only.to_top_error, *only.regret_error.values()])
     assert lost == only.cut_off
     assert all((np.diff(curve) <= 0).all() for curve in only.curves)
+
+
+def test_slices_join_to_what_one_search_gives(tmp_path: Path) -> None:
+    """Seeds 0 to 1 and 2 to 4 in a file, read back and joined, are seeds 0 to 4; another table is refused."""
+    table, strategies = synthetic_benchmark(), {"random": make_strategy("random")}
+    [whole] = compare_strategies(table, strategies, seeds=5, tasks=["a"], longest=100)
+    keep = tmp_path / "kept.json"
+    slices = Slices(keep, table="t", longest=100, batch=1)
+    for first, count in ((2, 3), (0, 2)):
+        [part] = compare_strategies(table, strategies, seeds=count, first=first, tasks=["a"], longest=100)
+        slices.add(part, first=first)
+    again = Slices(keep, table="t", longest=100, batch=1)
+    assert again.has("a", "random", 2, 3)
+    assert not again.has("a", "random", 2, 4)
+    assert again.rows(["random", "surrogate"], ["a"]) == {"random": [whole]}
+    assert again.rows(["random"], ["a", "b"]) == {}
+    with pytest.raises(InputError, match="kept for another table or other settings"):
+        Slices(keep, table="t", longest=200, batch=1)
+    keep.write_text("[]")
+    with pytest.raises(InputError, match="not what this command keeps"):
+        Slices(keep, table="t", longest=100, batch=1)
 
 
 def test_throughput_counts_what_a_life_recorded() -> None:

@@ -20,7 +20,7 @@ from selfnas.strategies.evolution import RegularisedEvolution
 from selfnas.strategies.guided import Guided, OneShot
 
 MACRO = Macro(channels=4, depth=1, resolution=8)
-SMALL = {"population": 6, "sample": 3, "crossover_percent": 50, "starts": 2}
+SMALL = {"population": 6, "sample": 3, "crossover_percent": 50, "starts": 2, "trees": 6}
 every_strategy = pytest.mark.parametrize("name", sorted([*STRATEGIES, "guided", "one_shot"]))
 every_space = pytest.mark.parametrize("space", sorted(SPACES))
 
