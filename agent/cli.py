@@ -118,6 +118,28 @@ def report(
 
 
 @app.command()
+def watch(
+    home: Annotated[Path, typer.Argument(metavar="HOME", help="Directory of one agent's life.")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="A task of that life.")],
+    data: Annotated[
+        list[Path],
+        typer.Argument(metavar="DATA.npz...", help="New examples, oldest first; keys x, y."),
+    ],
+    base: Annotated[Path, typer.Option(help="Directory that the task's relative path starts from.")] = Path(),
+    least: Annotated[int, typer.Option(min=40, help="New examples that a search for a successor needs.")] = 800,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Worker processes; default: one per core.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Torch device for training: auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    mirror: Annotated[bool, typer.Option(help="Mirror a successor's task to MLflow.")] = True,
+) -> None:
+    """Follow a past task on new data; search for a successor when a drift is confirmed."""
+    from agent.commands.watch import watch_task
+
+    watch_task(home, task, data, base=base, least=least, workers=workers, device=device, mirror=mirror)
+
+
+@app.command()
 def ui(
     home: _Home = _DEFAULT_HOME,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5000,

@@ -18,7 +18,7 @@ same life.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, median
 
@@ -28,11 +28,13 @@ from numpy.typing import NDArray
 from agent.ledger import Event, Json, Ledger, LedgerError
 from agent.state import LifeState, RunState, TaskState, items, mapping
 from agent.summary import TaskSummary, summarise
+from agent.watch_state import fold
 from selfnas.errors import InputError, SelfnasError
 from selfnas.history import Trial, best_trial
 
 __all__ = [
     "Curve",
+    "DriftEvidence",
     "Evidence",
     "PolicyDecision",
     "TaskEvidence",
@@ -83,6 +85,27 @@ class PolicyDecision:
     change: str
     evidence: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftEvidence:
+    """One confirmed drift and what followed.
+
+    Attributes:
+        examples: new ones that the search was given.
+        evaluations: of the search; None while it goes on.
+        to_best: of them until its best score.
+        seconds: by the clock from the batch that confirmed it until the search ended; waiting for data included.
+        successor: digest; empty when nothing was admitted or the search goes on.
+    """
+
+    task: str
+    successor_task: str
+    examples: int
+    evaluations: int | None
+    to_best: int | None
+    seconds: float | None
+    successor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +175,7 @@ class Evidence:
         tasks: in the order lived.
         transfers: what tasks gave to tasks.
         policy: decisions about the search policy, in order.
+        drifts: confirmed on watched tasks and searched for.
     """
 
     state: LifeState
@@ -161,6 +185,7 @@ class Evidence:
     tasks: tuple[TaskEvidence, ...]
     transfers: tuple[Transfer, ...]
     policy: tuple[PolicyDecision, ...]
+    drifts: tuple[DriftEvidence, ...] = ()
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -228,6 +253,7 @@ def _gather(ledger: Ledger, cold: Ledger | None) -> Evidence:
         tasks=tuple(found),
         transfers=tuple(_transfers(life.state)),
         policy=tuple(_decision(event) for event in life.policy),
+        drifts=tuple(_drifts(life)),
     )
 
 
@@ -385,6 +411,22 @@ def _transfers(state: LifeState) -> list[Transfer]:
             best = min(names, key=lambda name: ranks[name])
             found.append(Transfer(giver=giver, taker=taker, count=len(names), rank=ranks[best], score=scores[best]))
     return found
+
+
+def _drifts(life: _Life) -> Iterator[DriftEvidence]:
+    for watch in fold(life.state).values():
+        for drift in watch.drifts:
+            ended = drift.ended
+            begun, over = life.times.get(drift.confirmed), life.times.get(drift.ended_at)
+            yield DriftEvidence(
+                task=drift.task,
+                successor_task=str(drift.search["successor_task"]),
+                examples=_whole(drift.search["examples"]),
+                evaluations=None if ended is None else _whole(ended["evaluations"]),
+                to_best=None if ended is None else _whole(ended["evaluations_to_best"]),
+                seconds=over - begun if begun is not None and over is not None else None,
+                successor=str(ended["successor"] or "") if ended is not None else "",
+            )
 
 
 def _whole(value: Json) -> int:

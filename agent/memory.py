@@ -11,7 +11,7 @@ from agent.library import KnownTask, Library, Motif
 from agent.policy import SearchPolicy
 from agent.state import LifeState, TaskState
 from selfnas.architecture import Architecture, Macro
-from selfnas.probes import TaskDescription
+from selfnas.probes import TaskDescription, distance
 from selfnas.space import parse_architecture
 from selfnas.strategies.transfer import PastTask
 
@@ -47,8 +47,9 @@ def recall(
     space: str,
     macro: Macro,
     reviewed_only: bool = False,
+    first: Motif | None = None,
 ) -> tuple[Recollection, ...]:
-    """At most `policy.recall` architectures of `space`, no two of one digest.
+    """At most `policy.recall` architectures of `space`, no two of one digest, and before them `first`.
 
     Winners of this very task (equal `task_digest`) come first, all of them: nothing can be misjudged there. Then the
     most alike task gives its best, then the next task its best, and round again: a misjudged likeness then
@@ -62,9 +63,14 @@ def recall(
 
     known = [best_of(likeness, task) for likeness, task in alike if task.digest == task_digest]
     chosen: dict[str, Recollection] = {}
+    if first is not None and (first.review or not reviewed_only):
+        like = max(0.0, 1.0 - distance(description, TaskDescription.from_json(first.description)))
+        adapted = replace(parse_architecture(first.architecture), macro=macro)
+        chosen[adapted.digest] = Recollection(architecture=adapted, motif=first, likeness=like)
+    most = policy.recall + len(chosen)
     spelled: set[str] = set()  # most of a long life's motifs are one architecture again and again
     for likeness, motif in chain(*known, _in_turn([best_of(likeness, task) for likeness, task in alike])):
-        if len(chosen) == policy.recall:
+        if len(chosen) >= most:
             break
         if motif.architecture not in spelled:
             spelled.add(motif.architecture)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from agent.state import Motif
 from agent.stream import Stream, StreamFile
 from audits import Suite, load_suite, unproven_gates
 from audits.suite import shipped_suites
@@ -28,7 +29,8 @@ __all__ = ["Prepared", "PreparedTask", "prepare", "reference"]
 class PreparedTask:
     """One task of a stream, loaded once and described; workers load the arrays again.
 
-    A task that is looked up has a `table` and no description, for there are no examples to describe.
+    A task that is looked up has a `table` and no description, for there are no examples to describe. A task that
+    succeeds another has its motif in `service`, which is tried first.
     """
 
     spec: TaskSpec
@@ -37,6 +39,7 @@ class PreparedTask:
     description: TaskDescription | None
     guard: Guard
     table: TabularEvaluator | None = None
+    service: Motif | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,7 @@ def render(evidence: Evidence, *, title: str = "") -> str:
         motifs_note=_motifs_note(evidence),
         sub_cells=_sub_cells(evidence),
         policy=_policy_table(evidence),
+        drifts=_drift_table(evidence),
         rules=_Table(
             ("rule", "#considered and kept out"),
             tuple((rule, f"{count:,}") for rule, count in rejections(evidence).most_common()),
@@ -232,6 +233,24 @@ def _policy_table(evidence: Evidence) -> _Table:
         tuple(
             (str(one.run), str(one.after_task), one.kind.replace("_", " "), one.change, one.evidence, one.reason)
             for one in evidence.policy
+        ),
+    )
+
+
+def _drift_table(evidence: Evidence) -> _Table:
+    return _Table(
+        ("watched task", "successor's task", "#new examples", "#evaluations", "#best at", "#seconds", "successor"),
+        tuple(
+            (
+                drift.task,
+                drift.successor_task,
+                f"{drift.examples:,}",
+                _number(drift.evaluations, "d"),
+                _number(drift.to_best, "d"),
+                _number(drift.seconds, ".1f"),
+                drift.successor[:12] or ("none admitted" if drift.evaluations is not None else "searching"),
+            )
+            for drift in evidence.drifts
         ),
     )
 

@@ -17,6 +17,7 @@ Kinds of events, in the order in which they come:
   remembered architecture that the set in force forbids, or admits again.
 - `policy.proposed`, `policy.tried`, `policy.adopted`, `policy.rolled_back`, `policy.refused`, `policy.kept` — what was
   decided about the search policy after a task; `policy.tried`: its trial goes on (`agent/tuning.py`).
+- `watch.…` — a past task followed on new data, and searches for a successor (`agent/watch_state.py`).
 - `subcells.mined` — right after a task finished: what its winners and earlier ones share (`agent/mined.py`), where that
   is not what was known; `subcell.revoked` — a person took one out of use.
 - `reviewed` — a person approved a finalist, or reversed what stood (`agent/reviews.py`).
@@ -73,6 +74,7 @@ class LifeState:
     runs: list[RunState] = field(default_factory=list)
     library: Library = field(default_factory=Library)
     quarantined: dict[int, tuple[Motif, Payload]] = field(default_factory=dict)  # by the number of the admitting event
+    watched: list[Event] = field(default_factory=list)  # `agent/watch_state.py` says what they mean
     mined: dict[tuple[str, bool], Payload] = field(default_factory=dict)  # by space and whether of tables
     revoked: dict[str, Payload] = field(default_factory=dict)  # sub-cells, by digest
     restored: set[int] = field(default_factory=set)
@@ -107,6 +109,8 @@ class LifeState:
         run = self.runs[-1]
         if event.kind == "reviewed":
             self._review(event)
+        elif event.kind.startswith("watch."):
+            self.watched.append(event)
         elif event.kind == "subcells.mined":
             self.mined[str(payload["space"]), bool(payload["tabular"])] = payload
         elif event.kind == "subcell.revoked":

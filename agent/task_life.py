@@ -136,6 +136,7 @@ class TaskLife:
             space=self._stream.space,
             macro=self._macro,
             reviewed_only=self._life.prepared.suite.approval == "before-reuse",
+            first=prepared.service,
         )
         return "task.started", {
             "run": self._run.number,

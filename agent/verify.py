@@ -21,6 +21,7 @@ from agent.mined import check_mining
 from agent.policy_check import PolicyChecker
 from agent.reviews import ReviewChecker
 from agent.state import items, mapping
+from agent.watch_state import WatchChecker
 from audits import Finding, Suite, judge, load_suite
 from constraints import Certificate, ConstraintSet, load_set, verify_certificate
 from selfnas.errors import SelfnasError
@@ -81,6 +82,7 @@ class _Checker:
         self._reviews = ReviewChecker()
         self._costs = CostChecker()
         self._policies = PolicyChecker()
+        self._watches = WatchChecker()
         self._tabular = False  # whether the present task is looked up
         self._tabulated: set[str] = set()
 
@@ -152,6 +154,9 @@ class _Checker:
                 yield f"winner {payload['winner']} was not admitted"
             if payload["evaluations"] != self._evaluated:
                 yield f"finished after {payload['evaluations']} evaluations, but {self._evaluated} are recorded"
+        elif event.kind.startswith("watch."):
+            self._result.checked["watched batches"] += event.kind == "watch.batch"
+            yield from self._watches.check(event, admitted=self._admitted)
         elif event.kind == "subcells.mined":
             self._result.checked["lists of sub-cells"] += 1
         elif event.kind.startswith("policy."):

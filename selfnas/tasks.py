@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,7 +24,7 @@ from selfnas.errors import InputError, Problem, ShapeError
 from selfnas.seeding import generator
 from selfnas.transforms import Nuisance, NuisanceSpec, Seed, Splits, TransformSpec, transform
 
-__all__ = ["SPLITS", "Nuisance", "Split", "Task", "TaskSpec", "load_task"]
+__all__ = ["SPLITS", "Nuisance", "Split", "Task", "TaskSpec", "load_task", "load_with", "read_source"]
 
 SPLITS = ("train", "validation", "audit", "test")
 
@@ -161,17 +161,43 @@ def load_task(
         >>> task.shape, len(task.train), len(task.validation), len(task.audit), len(task.test)
         (TaskShape(channels=1, size=(8, 8), classes=10), 1006, 216, 216, 359)
     """
+    return load_with(spec, {}, base=base, report=report)[0]
+
+
+def read_source(spec: TaskSpec, *, base: Path) -> RawData:
+    """The examples that a spec names, before splitting; raises `InputError` like `load_task`."""
+    return read_npz(base / str(spec.path), kind=spec.kind) if spec.source == "npz" else read_packaged(spec.source)
+
+
+def load_with(
+    spec: TaskSpec,
+    further: Mapping[str, tuple[NDArray[Any], Labels]],
+    *,
+    base: Path,
+    report: Callable[[Place, str], Problem] = lambda _, message: Problem(message),
+) -> tuple[Task, dict[str, Split]]:
+    """The task of a spec, and further examples of the same source that went through the very same steps.
+
+    Args:
+        spec: what to load.
+        further: by a name that is no split's, `(n, channels, *size)` as in the source and `(n,)` numbered labels.
+        base: as in `load_task`.
+        report: as in `load_task`.
+
+    Raises:
+        InputError: as `load_task`.
+    """
     if spec.source == "table":
         raise InputError([report(("source",), f"task {spec.name!r}: a table has no examples to load")])
     place: Place = ("path",) if spec.source == "npz" else ("source",)
     try:
-        raw = read_npz(base / str(spec.path), kind=spec.kind) if spec.source == "npz" else read_packaged(spec.source)
-        parts = _split(raw, spec)
+        raw = read_source(spec, base=base)
+        parts, classes = _split(raw, spec) | dict(further), len(raw.labels)
         if spec.resize is not None:
             place = ("resize",)
             parts = {name: (_shrink(x, spec.resize), y) for name, (x, y) in parts.items()}
         data = _standardise(
-            Splits(parts={name: Split(x=_as_float(x), y=y) for name, (x, y) in parts.items()}, classes=len(raw.labels))
+            Splits(parts={name: Split(x=_as_float(x), y=y) for name, (x, y) in parts.items()}, classes=classes)
         )
         for index, step in enumerate(spec.transforms):
             place = ("transforms", index)
@@ -187,7 +213,7 @@ def load_task(
             [report(place, f"task {spec.name!r}: {problem.message}") for problem in error.problems]
         ) from error
     shape = TaskShape(channels=data.parts["train"].x.shape[1], size=data.size, classes=data.classes)
-    return Task(
+    task = Task(
         name=spec.name,
         shape=shape,
         train=data.parts["train"],
@@ -196,6 +222,7 @@ def load_task(
         test=data.parts["test"],
         nuisances=data.nuisances,
     )
+    return task, {name: data.parts[name] for name in further}
 
 
 def _split(raw: RawData, spec: TaskSpec) -> dict[str, tuple[NDArray[Any], Labels]]:
@@ -272,8 +299,8 @@ def _listed(names: list[str]) -> str:
 
 
 def _check_coverage(data: Splits) -> None:
-    for name, part in data.parts.items():
-        missing = np.flatnonzero(np.bincount(part.y, minlength=data.classes) == 0)
+    for name in SPLITS:
+        missing = np.flatnonzero(np.bincount(data.parts[name].y, minlength=data.classes) == 0)
         if len(missing):
             raise InputError(f"class {missing[0]} is missing from {name}")
 

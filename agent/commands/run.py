@@ -24,7 +24,7 @@ from agent.workers import Workers
 if TYPE_CHECKING:
     from audits import Suite
 
-__all__ = ["live", "task_key"]
+__all__ = ["chosen_device", "live", "task_key"]
 
 
 def live(
@@ -57,7 +57,7 @@ def live(
                 status.update(f"checking task {name}")
 
             prepared = prepare(document, on_task=on_task)
-            chosen = _device(device)
+            chosen = chosen_device(device)
         with (
             hold(home) as held,
             Ledger(held.ledger, clock=time.time) as ledger,
@@ -174,7 +174,8 @@ def task_keys(ledger: Ledger, state: LifeState) -> dict[tuple[int, str], str]:
     }
 
 
-def _device(name: str) -> str:
+def chosen_device(name: str) -> str:
+    """The torch device of a name; `auto` prefers CUDA. Raises `InputError` for one that cannot be used here."""
     import torch
 
     from selfnas.errors import InputError
