@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from selfnas.errors import InputError
+from selfnas.errors import InputError, SelfnasError
 
-__all__ = ["EXAMPLE", "Home", "hold"]
+__all__ = ["AGAIN", "EXAMPLE", "STEP", "Home", "StorageError", "hold", "is_storage_fault"]
 
 EXAMPLE = "example.npy"  # two training inputs, beside the pictures of a finalist
+AGAIN = "make room, then the same command goes on from the last whole step"
+STEP = "step-"  # begins the names of directories in a home that serve one step alone
+_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+
+
+class StorageError(SelfnasError, RuntimeError):
+    """The disk would not take what a step makes; the step was not recorded, and is taken again later."""
+
+
+def is_storage_fault(error: BaseException) -> bool:
+    """Whether the disk is to blame, rather than what was to be written."""
+    return isinstance(error, OSError) and error.errno in _STORAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +66,8 @@ class Home:
 def hold(root: Path) -> Iterator[Home]:
     """Make the home if need be and hold it exclusively.
 
-    The lock belongs to the process, so that it ends with it, however it ends.
+    The lock belongs to the process, so that it ends with it, however it ends. What a killed step left half-written is
+    removed.
 
     Raises:
         InputError: not a directory, not writable, or another agent holds it (named by process id and start).
@@ -73,6 +88,14 @@ def hold(root: Path) -> Iterator[Home]:
         os.ftruncate(handle, 0)
         since = datetime.now(tz=UTC).strftime("%Y-%m-%d %H:%M UTC")
         os.pwrite(handle, f"{os.getpid()}, since {since}".encode(), 0)
+        _clear(root)
         yield Home(root)
     finally:
         os.close(handle)
+
+
+def _clear(root: Path) -> None:
+    for partial in (root / "weights").glob("*.partial"):
+        partial.unlink(missing_ok=True)
+    for folder in root.glob(f"{STEP}*"):
+        shutil.rmtree(folder, ignore_errors=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -107,6 +108,10 @@ class Ledger:
         try:
             target = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
             self._db = sqlite3.connect(target, uri=True, isolation_level=None)
+            if read_only and not _is_writable(path.parent) and not _has_wal(path):
+                # Reading would make files beside it; nobody writes here, so that none are needed.
+                self._db.close()
+                self._db = sqlite3.connect(f"{target}&immutable=1", uri=True, isolation_level=None)
             self._open(read_only=read_only)
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: cannot be used as a ledger: {error}") from error
@@ -178,7 +183,9 @@ class Ledger:
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise LedgerError(f"{self._path}: nothing was written: {error}") from error
+            raise LedgerError(
+                f"{self._path}: this step was not written: {error}; the same command goes on from the last whole step"
+            ) from error
         return tuple(events)
 
     def events(self, *, since: int = 0, until: int | None = None, checked: bool = False) -> Iterator[Event]:
@@ -253,6 +260,16 @@ class Ledger:
         held = self._db.execute(f"SELECT seq FROM events NOT INDEXED WHERE {_LANDMARK} ORDER BY seq")  # noqa: S608
         if named.fetchall() != held.fetchall():
             yield "the index of landmarks does not name the events that are there"
+
+
+def _is_writable(folder: Path) -> bool:
+    return os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _has_wal(path: Path) -> bool:
+    """Whether there are events that are not in the main file yet."""
+    wal = path.with_name(f"{path.name}-wal")
+    return wal.is_file() and wal.stat().st_size > 0
 
 
 def finite(value: float) -> float | None:

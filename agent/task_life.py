@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from agent.gate import admission, gate_entry
 from agent.guidance import guided_strategy, inherit_jobs, supernet_entry, supernet_job
+from agent.home import STEP
 from agent.jobs import (
     FullAnswer,
     FullJob,
@@ -167,7 +168,9 @@ class TaskLife:
 
     def _supernet(self) -> Entry:
         """Search the supernet once, before the first round; it has no candidate, so progress does not count it."""
-        with tempfile.TemporaryDirectory(dir=self._life.home.root) as folder:  # its weights serve this step alone
+        with tempfile.TemporaryDirectory(
+            dir=self._life.home.root, prefix=STEP
+        ) as folder:  # its weights serve this step alone
             weights = Path(folder)
             job = supernet_job(
                 self._stream, self._prepared, self._policy.strategy,

@@ -7,16 +7,14 @@ import hashlib
 import importlib
 import logging
 import math
-import multiprocessing
 import os
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.home import EXAMPLE
+from agent.home import AGAIN, EXAMPLE, StorageError, is_storage_fault
 from agent.jobs import (
     FullAnswer,
     FullJob,
@@ -30,6 +28,7 @@ from agent.jobs import (
     SupernetJob,
     job_from_json,
 )
+from agent.parent import follow_parent
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,7 +49,7 @@ HEAVY = ("audits.figures", "audits.run", "selfnas.differentiable", "selfnas.prox
 
 def start() -> None:
     """Prepare a fresh worker process: heavy imports, one torch thread, an end when the parent ends."""
-    threading.Thread(target=_follow, daemon=True).start()
+    follow_parent()
     for module in HEAVY:
         importlib.import_module(module)
     import torch
@@ -59,9 +58,12 @@ def start() -> None:
 
 
 def run_job(text: str) -> str:
-    """Do one job and answer, JSON to JSON; whatever breaks is an answer without a score, never an exception.
+    """Do one job and answer, JSON to JSON; what breaks is an answer without a score.
 
     An empty text is no job: it only starts the process.
+
+    Raises:
+        StorageError: the disk is full or fails, which is no answer about an architecture.
     """
     if not text:
         return ""
@@ -82,6 +84,8 @@ def run_job(text: str) -> str:
         timed = answer.model_copy(update={"seconds": time.perf_counter() - begun})
         return str(timed.model_dump_json())
     except Exception as error:
+        if is_storage_fault(error):
+            raise StorageError(f"a worker could not write: {error}; {AGAIN}") from error
         logging.getLogger(__name__).warning("job failed", exc_info=True)
         reason = f"{type(error).__name__}: {error}"[:500]
         if isinstance(job, SupernetJob):
@@ -90,14 +94,6 @@ def run_job(text: str) -> str:
             return InheritAnswer(reason=reason, seconds=time.perf_counter() - begun).model_dump_json()
         kind = {ProxyJob: ProxyAnswer, LowJob: LowAnswer, FullJob: FullAnswer}[type(job)]
         return str(kind(score=None, reason=reason, seconds=time.perf_counter() - begun).model_dump_json())
-
-
-def _follow() -> None:
-    """A worker whose parent was killed has nobody to answer to."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 @functools.lru_cache(maxsize=4)
@@ -254,7 +250,9 @@ def _audit(job: FullJob, network: Network, task: Task) -> tuple[list[dict[str, s
         findings = audits.run_suite(network, data, suite, seed=job.audit_seed)
         if job.pictures:
             _draw(network, data, Path(job.pictures), seed=job.audit_seed)
-    except Exception as error:  # noqa: BLE001 - whatever breaks here must end as undecided, never as admitted
+    except Exception as error:
+        if is_storage_fault(error):  # says nothing about the network
+            raise
         return [], f"{type(error).__name__}: {error}", ""
     return [finding.to_record() for finding in findings], "", suite.digest
 
@@ -286,9 +284,13 @@ def _keep(weights: Mapping[str, Tensor], folder: Path) -> str:
     digest = hashlib.sha256(content).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"{digest}.{os.getpid()}.partial"
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(folder / f"{digest}.safetensors")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(folder / f"{digest}.safetensors")
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
     return digest

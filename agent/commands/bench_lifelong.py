@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
-import threading
-import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
@@ -16,11 +13,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from agent.parent import follow_parent
 from selfnas.errors import InputError
 from selfnas.lifelong import METHODS, LifelongRow, informed_search, live_orders, summarise, worst_task
 from selfnas.tabular import TabularBenchmark, read_benchmark, synthetic_benchmark
 
-__all__ = ["die_with_parent", "measure_lifelong", "read_rows"]
+__all__ = ["measure_lifelong", "read_rows"]
 
 _CURVES = (10, 20, 50, 100)
 _COLD = ("cold evolution", "cold surrogate")
@@ -63,7 +61,7 @@ def measure_lifelong(
     context = multiprocessing.get_context("spawn")
     with (
         Progress(console=console, transient=True) as progress,
-        ProcessPoolExecutor(workers, mp_context=context, initializer=die_with_parent, initargs=(os.getpid(),)) as pool,
+        ProcessPoolExecutor(workers, mp_context=context, initializer=follow_parent) as pool,
     ):
         bar = progress.add_task("stream orders", total=len(wanted), completed=len(done))
         left = sorted(wanted - done, key=lambda pair: (pair[1], names.index(pair[0])))
@@ -80,17 +78,6 @@ def measure_lifelong(
     if plot:
         _draw(rows, plot, title=benchmark.name)
         console.print(f"plot: {plot}")
-
-
-def die_with_parent(parent: int) -> None:
-    """Make this worker process end within a second of its parent, however that ended."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def read_rows(path: Path, *, table: str) -> list[LifelongRow]:

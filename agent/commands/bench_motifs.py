@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from agent.parent import follow_parent
 from selfnas.motif_gain import MotifRow, measure_order
 from selfnas.tabular import TabularBenchmark, read_benchmark, synthetic_benchmark
 
@@ -32,7 +33,7 @@ def measure_motifs(table: Path | None, *, orders: int, first: int, percent: int,
     context = multiprocessing.get_context("spawn")
     with (
         Progress(console=console, transient=True) as progress,
-        ProcessPoolExecutor(workers, mp_context=context) as pool,
+        ProcessPoolExecutor(workers, mp_context=context, initializer=follow_parent) as pool,
     ):
         bar = progress.add_task("stream orders", total=orders)
         for job in as_completed([pool.submit(_one, table, order, percent) for order in range(first, first + orders)]):

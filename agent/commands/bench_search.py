@@ -21,6 +21,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from agent.commands.bench_slices import Slices
+from agent.parent import follow_parent
 from selfnas.benchmarking import CHECKPOINTS, SearchRow, compare_strategies
 from selfnas.progressive import Progressive
 from selfnas.strategies import Strategy, make_strategy
@@ -216,6 +217,7 @@ _TABLE: list[TabularBenchmark] = []  # of a worker process, read once
 
 def _start(table: Path | None) -> None:
     """Prepare a worker: its table, one thread, deaf to Ctrl-C, which the parent hears."""
+    follow_parent()
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -24,6 +24,8 @@ from agent.workers import Workers
 if TYPE_CHECKING:
     from audits import Suite
 
+_PATIENCE = 2  # tasks in a row that MLflow would not take; then it is left alone for the rest of the run
+
 __all__ = ["chosen_device", "live", "task_key"]
 
 
@@ -102,7 +104,7 @@ class _AfterTask:
         self._home, self._ledger, self._suite, self._wanted = home, ledger, suite, mirror
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mirror")
         self._written: list[Future[bool]] = []
-        self._uri = ""
+        self._uri, self._failures = "", 0
 
     def __enter__(self) -> _AfterTask:
         return self
@@ -120,17 +122,24 @@ class _AfterTask:
     def _record(self, run: RunState, task: TaskState, key: str) -> bool:
         from agent.pictures import draw_task
 
-        draw_task(task, self._home.pictures(run.number, task.name))
+        try:
+            draw_task(task, self._home.pictures(run.number, task.name))
+        except OSError as error:  # pictures can be made again; a life goes on without them
+            logging.getLogger(__name__).warning("pictures of task %s cannot be written: %s", task.name, error)
         if not self._wanted:
             return True
+        if self._failures >= _PATIENCE:
+            return False
         from agent.tracking import Mirror, tracking_uri
 
         self._uri = tracking_uri()
         try:
-            return Mirror(self._uri).write(self._home, run, task, suite=self._suite, key=key)
+            written = Mirror(self._uri).write(self._home, run, task, suite=self._suite, key=key)
         except Exception as error:  # noqa: BLE001 - MLflow is a mirror; that it is down must not stop a life
             logging.getLogger(__name__).warning("MLflow cannot be reached at %s: %s", self._uri, error)
-            return False
+            written = False
+        self._failures = 0 if written else self._failures + 1
+        return written
 
     def wait(self, state: LifeState) -> None:
         """Until everything begun is written, and the standing of motifs with it."""

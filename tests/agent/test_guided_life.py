@@ -89,7 +89,7 @@ def test_the_same_life_for_any_workers_and_after_a_kill(method: str, kept: int, 
     assert len(ranked) == 24
     spelled = {text for text, _ in ranked[:4]}  # two are wanted, twice as many are certified
     assert {str(trial.architecture) for trial in task.trials} <= spelled
-    assert not list((tmp_path / "whole").glob("tmp*"))
+    assert not list((tmp_path / "whole").glob("step-*"))
 
 
 def test_a_failed_supernet_leaves_uniform_draws() -> None:

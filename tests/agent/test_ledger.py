@@ -125,7 +125,7 @@ def test_a_failed_write_is_reported_and_leaves_the_chain_whole(path: Path) -> No
         ledger._db.execute("PRAGMA busy_timeout = 10")
         blocker = sqlite3.connect(path, isolation_level=None)
         blocker.execute("BEGIN IMMEDIATE")
-        with pytest.raises(LedgerError, match="nothing was written"):
+        with pytest.raises(LedgerError, match="was not written"):
             ledger.append([("b", {})])
         blocker.execute("ROLLBACK")
         blocker.close()

@@ -1,0 +1,71 @@
+"""No process of ours outlives the one that started it, however that one ended."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+# A pool as `selfnas run` has one, and one as the benches have: each worker says who it is, then works on without end.
+RUN = """
+import os, signal, time
+from agent import worker
+from agent.workers import Workers
+if __name__ == "__main__":
+    worker.HEAVY = ()
+    with Workers(2) as workers:
+        workers.warm_up()
+        workers.answers([""] * 4)
+        print(*workers._pool._processes, flush=True)
+        time.sleep(600)
+"""
+BENCH = """
+import multiprocessing, os, time
+from concurrent.futures import ProcessPoolExecutor
+from agent.parent import follow_parent
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context, initializer=follow_parent) as pool:
+        list(pool.map(abs, range(20)))
+        print(*pool._processes, flush=True)
+        for _ in range(2):
+            pool.submit(sum, range(10**12))
+        time.sleep(600)
+"""
+
+
+def is_alive(pid: int) -> bool:
+    """Whether such a process runs; one that ended and was not waited for does not."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+@pytest.mark.parametrize(("program", "how"), [(RUN, signal.SIGKILL), (BENCH, signal.SIGTERM)], ids=["run", "bench"])
+def test_workers_end_with_their_parent(program: str, how: signal.Signals, tmp_path: object) -> None:
+    """Killed or terminated alone, not as a group: within seconds no worker is left, busy or idle."""
+    script = os.path.join(str(tmp_path), "parent.py")
+    with open(script, "w", encoding="utf-8") as file:
+        file.write(program)
+    parent = subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": os.getcwd()}
+    )
+    assert parent.stdout is not None
+    workers = [int(pid) for pid in parent.stdout.readline().split()]
+    assert len(workers) == 2
+    assert all(map(is_alive, workers))
+    parent.send_signal(how)
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and any(map(is_alive, workers)):
+        time.sleep(0.05)
+    left = [pid for pid in workers if is_alive(pid)]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert not left
