@@ -194,6 +194,19 @@ def ranker(
 
 
 @app.command()
+def inheritance(
+    stream: Annotated[Path, typer.Argument(metavar="STREAM.yaml", help="Space, fidelities and tasks are its.")],
+    task: Annotated[str, typer.Option(help="Which of its tasks.")],
+    seed: Annotated[int, typer.Option(help="Of parents and trainings.")] = 0,
+    keep: Annotated[Path, typer.Option(help="What `bench estimators` kept.")] = Path("estimators.json"),
+) -> None:
+    """Whether one epoch with a parent's weights tells more than one epoch from scratch."""
+    from agent.commands.bench_estimators import measure_inheritance
+
+    measure_inheritance(stream, task_name=task, seed=seed, keep=keep)
+
+
+@app.command()
 def supernets(
     stream: Annotated[Path, typer.Argument(metavar="STREAM.yaml", help="Space, fidelities and tasks are its.")],
     task: Annotated[str, typer.Option(help="Which of its tasks.")],

@@ -14,14 +14,18 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.stream import Stream, read_stream
+from selfnas import seeding
 from selfnas.architecture import Architecture
 from selfnas.errors import InputError, suggestion
 from selfnas.estimators import Scored, held_out_accuracy, random_networks, score_networks
+from selfnas.evaluation import Fidelity
+from selfnas.inheritance import inherit
+from selfnas.network import build_network
 from selfnas.space import parse_architecture, space_named
 from selfnas.tasks import Task, load_task
-from selfnas.train import Examples, TrainingPlan
+from selfnas.train import Examples, TrainingPlan, train
 
-__all__ = ["measure_estimators", "measure_supernets", "spearman", "spearman_interval"]
+__all__ = ["measure_estimators", "measure_inheritance", "measure_supernets", "spearman", "spearman_interval"]
 
 _BOOTSTRAPS = 2000
 
@@ -111,6 +115,49 @@ def measure_supernets(stream_file: Path, *, task_name: str, methods: list[str], 
             f"{np.mean(found > truth):.0%} and not below {np.mean(found >= truth):.0%} of them: "
             f"{str(chosen).partition(':')[2]}"
         )
+
+
+def measure_inheritance(stream_file: Path, *, task_name: str, seed: int, keep: Path) -> None:
+    """Score the networks of `keep` after one epoch, with and without a parent's weights, against their full training.
+
+    The parent is a random neighbour that was trained at low fidelity. Both scores are of the same epoch of the same
+    share of the data.
+
+    Raises:
+        InputError: no such stream or task, or `keep` has no networks.
+    """
+    console = Console()
+    stream, task = _open(stream_file, task_name)
+    done = _kept(keep)
+    if not done:
+        raise InputError(f"{keep}: run `selfnas bench estimators` first: its networks are scored")
+    low, plan = stream.low.fidelity("low"), TrainingPlan(**stream.training.model_dump())
+    once = Fidelity(name="once", epochs=1, fraction=low.fraction)
+    training, validation = (Examples.of(part.x, part.y) for part in (task.train, task.validation))
+    space = space_named(stream.space)
+    columns: dict[str, list[float]] = {"one epoch": [], "one epoch with a parent's weights": [], "the parent": []}
+    shares = []
+    for one in done:
+        architecture = parse_architecture(one.architecture)
+        own = seeding.derive(seed, "inheritance", architecture.digest)
+        rows = space.neighbours(space.encode(architecture))
+        rows = rows[[space.decode(row, macro=architecture.macro).digest != architecture.digest for row in rows]]
+        chosen = rows[seeding.generator(own, "parent").integers(len(rows))]
+        parent = build_network(space.decode(chosen, macro=architecture.macro), task.shape, seed=own)
+        taught = train(parent, training, validation, plan, low, seed=own)
+        columns["the parent"].append(taught.best)
+        for name in ("one epoch", "one epoch with a parent's weights"):
+            child = build_network(architecture, task.shape, seed=own)
+            if name != "one epoch":
+                shares.append(inherit(child, taught.weights))
+            columns[name].append(train(child, training, validation, plan, once, seed=own).best)
+    columns["training at low fidelity"] = [one.low for one in done]
+    truth = np.array([one.truth for one in done])
+    table = Table("score", "Spearman", "95 %", title=f"{task.name}: {len(done)} networks against full training")
+    for name, values in columns.items():
+        table.add_row(name, *_shown(np.array(values), truth, seed=seed))
+    console.print(table)
+    console.print(f"a child takes over {np.mean(shares):.0%} of its numbers (mean)")
 
 
 def spearman_interval(values: NDArray[np.float64], truth: NDArray[np.float64], *, seed: int) -> tuple[float, float]:

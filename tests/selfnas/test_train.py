@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from selfnas.architecture import Macro, TaskShape
 from selfnas.evaluation import Evaluation, Fidelity
+from selfnas.inheritance import inherit
 from selfnas.network import build_network
-from selfnas.space import SPACES
+from selfnas.space import SPACES, parse_architecture
 from selfnas.train import Examples, TrainingPlan, accuracy, predict, train
 
 SHAPE = TaskShape(channels=1, size=(8, 8), classes=10)
@@ -144,3 +145,20 @@ def test_impossible_values_cannot_be_made() -> None:
         Evaluation(score=None)
     with pytest.raises(ValueError, match="finite"):
         Evaluation(score=math.nan)
+
+
+def test_a_child_inherits_what_it_shares_with_its_parent() -> None:
+    """The stem, the head and equal edges; an edge with another operation stays fresh."""
+    shape = TaskShape(channels=1, size=(8,), classes=2)
+    one, two = (
+        parse_architecture(f"nb201/c2n1r8:|conv3x3~0|+|none~0|none~1|+|skip~0|{name}~1|none~2|")
+        for name in ("conv1x1", "conv3x3")
+    )
+    parent, child, fresh = build_network(one, shape, seed=1), *(build_network(two, shape, seed=2) for _ in range(2))
+    share = inherit(child, parent.state_dict())
+    assert 0.5 < share < 1
+    taken, was, given = child.state_dict(), fresh.state_dict(), parent.state_dict()
+    for name, value in taken.items():
+        assert torch.equal(value, given.get(name, was[name]))
+    assert any("1_3_conv3x3" in name and name not in given for name in taken)
+    assert inherit(fresh, {}) == 0
