@@ -26,7 +26,7 @@ __all__ = ["ALPHA", "policy_entry", "policy_in_force", "policy_numbers", "policy
 
 ALPHA = 0.05  # chance to adopt a policy that is no better in the rehearsed worlds
 _CHOOSING = 6  # rehearsals that choose among proposals; confirmation uses others
-_STRATEGIES = ("random", "local_search", "regularised_evolution", "surrogate", "transfer")
+_STRATEGIES = ("random", "local_search", "regularised_evolution", "adaptive_evolution", "surrogate", "transfer")
 
 Entry = tuple[str, Mapping[str, object]]
 

@@ -84,6 +84,37 @@ def motifs(
 
 
 @app.command()
+def tuning(
+    table: Annotated[
+        Path | None, typer.Option(help="A table of NAS-Bench-201 or TransNAS-Bench-101 micro; none: a made-up one.")
+    ] = None,
+    part: Annotated[str, typer.Option(help="gap, null or operators.")] = "gap",
+    orders: Annotated[int, typer.Option(min=2, help="Stream orders (gap), or seeds (operators).")] = 8,
+    first: Annotated[int, typer.Option(min=0, help="Number of the first order or seed.")] = 0,
+    budget: Annotated[int, typer.Option(min=20, help="Evaluations of a task.")] = 100,
+    simulations: Annotated[int, typer.Option(min=1, help="Trials of a policy that is no better (null).")] = 200,
+    proposals: Annotated[int, typer.Option(min=1, help="Policies rehearsed after each task.")] = 12,
+    rehearsals: Annotated[int, typer.Option(min=2, help="Rehearsals that confirm the best.")] = 16,
+    confirm: Annotated[int, typer.Option(min=0, help="Tasks of a trial, at most.")] = 2,
+) -> None:
+    """Self-tuning: the gap it closes from a poor policy, how often it errs, and operators learnt within a search."""
+    from agent.commands.bench_tuning import measure_null, measure_operators, measure_tuning
+    from selfnas.errors import InputError, suggestion
+
+    if part == "gap":
+        measure_tuning(
+            table, orders=orders, first=first, budget=budget, proposals=proposals, rehearsals=rehearsals,
+            confirm=confirm,
+        )  # fmt: skip
+    elif part == "null":
+        measure_null(table, simulations=simulations, tasks=max(1, confirm), budget=budget)
+    elif part == "operators":
+        measure_operators(table, seeds=orders, first=first, budget=budget)
+    else:
+        raise InputError(f"unknown part {part!r}{suggestion(part, ('gap', 'null', 'operators'))}")
+
+
+@app.command()
 def kills(
     count: Annotated[int, typer.Option(min=1, help="SIGKILLs to deal out.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the moments.")] = 0,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from selfnas.errors import InputError, suggestion
+from selfnas.strategies.adaptive_evolution import AdaptiveEvolution
 from selfnas.strategies.ensemble import Ensemble
 from selfnas.strategies.evolution import RegularisedEvolution
 from selfnas.strategies.local_search import LocalSearch
@@ -25,6 +26,7 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = MappingProxyType(
         "random": lambda: random_search,
         "local_search": LocalSearch,
         "regularised_evolution": RegularisedEvolution,
+        "adaptive_evolution": AdaptiveEvolution,
         "nsga2": Nsga2,
         "reinforce": Reinforce,
         "surrogate": Surrogate,

@@ -1,0 +1,324 @@
+"""`selfnas bench tuning`: what self-tuning gains from a poor start, how often it errs, and learning within one search."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.policy import SearchPolicy
+from agent.trial import PRESENT, PROPOSED, Contests, on_turn
+from agent.tuning import ALPHA
+from selfnas.architecture import Macro
+from selfnas.benchmarking import regret_and_top, search_table
+from selfnas.history import Trial
+from selfnas.seeding import generator
+from selfnas.strategies import make_strategy
+from selfnas.strategies.adaptive_evolution import OPERATORS, AdaptiveEvolution
+from selfnas.tabular import SpelledDomain, TabularBenchmark, read_benchmark, synthetic_benchmark
+
+__all__ = [
+    "HAND_TUNED",
+    "POOR",
+    "Lived",
+    "compare_operators",
+    "false_confirmations",
+    "gap_closed",
+    "live_policies",
+    "measure_null",
+    "measure_operators",
+    "measure_tuning",
+]
+
+POOR = "evolution, population 100"
+HAND_TUNED: Mapping[str, str] = {
+    "evolution, population 20": "{strategy: regularised_evolution, population: 20, sample: 10, batch: 5}",
+    "local search": "{strategy: local_search, batch: 5}",
+    "surrogate": "{strategy: surrogate, batch: 5}",
+    "transfer": "{strategy: transfer, batch: 5}",
+}
+_STREAM = """\
+stream: bench
+format: 1
+seed: {seed}
+space: {space}
+budget: {{evaluations: {budget}, full_trainings: 1}}
+policy: {policy}
+{tuning}tasks:
+{tasks}
+"""
+_POOR = "{strategy: regularised_evolution, population: 100, sample: 10, batch: 5, finalists_per_task: 1, recall: 0}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lived:
+    """One life on one stream order.
+
+    Attributes:
+        policy: `POOR`, one of `HAND_TUNED`, or `tuned`.
+        order: number of the stream order.
+        regret: by place in the stream, in per cent of (best - median): the mean over evaluations, and at the end.
+        decisions: kinds of the events about its policy, in order.
+        final: strategy at the end.
+    """
+
+    policy: str
+    order: int
+    regret: tuple[tuple[float, float], ...]
+    decisions: tuple[str, ...]
+    final: str
+
+
+def live_policies(
+    table: Path | None,
+    benchmark: TabularBenchmark,
+    order: int,
+    *,
+    budget: int,
+    proposals: int,
+    rehearsals: int,
+    confirm: int,
+) -> list[Lived]:
+    """One order lived by the poor policy, by each hand-tuned one, and by the poor one that tunes itself."""
+    tuning = f"tuning: {{proposals: {proposals}, rehearsals: {rehearsals}, confirm: {confirm}}}\n"
+    fixed = {name: text.replace("}", ", finalists_per_task: 1, recall: 0}") for name, text in HAND_TUNED.items()}
+    lives = [(name, policy, "") for name, policy in {POOR: _POOR, **fixed}.items()] + [("tuned", _POOR, tuning)]
+    return [
+        _life(table, benchmark, order, name, budget=budget, policy=policy, tuning=section)
+        for name, policy, section in lives
+    ]
+
+
+def _life(
+    table: Path | None, benchmark: TabularBenchmark, order: int, name: str, *, budget: int, policy: str, tuning: str
+) -> Lived:
+    from agent.commands.bench_search import Unseen
+    from agent.home import hold
+    from agent.ledger import Ledger
+    from agent.life import Life
+    from agent.prepare import prepare
+    from agent.stream import read_stream
+    from agent.tuning import policy_in_force
+    from agent.workers import Workers
+
+    tasks = [benchmark.tasks[i] for i in generator(order, "stream order").permutation(len(benchmark.tasks))]
+    where = f'path: "{table.resolve()}", ' if table else ""
+    lines = "\n".join(f"  - {{name: {task}, source: table, {where}dataset: {task}}}" for task in tasks)
+    with tempfile.TemporaryDirectory() as folder:
+        stream = Path(folder) / "stream.yaml"
+        text = _STREAM.format(
+            seed=order, space=benchmark.space.name, budget=budget, policy=policy, tuning=tuning, tasks=lines
+        )
+        stream.write_text(text, encoding="utf-8")
+        prepared = prepare(read_stream(stream), on_task=lambda task: None)
+        with (
+            Workers(1) as pool,
+            hold(Path(folder) / "home") as home,
+            Ledger(home.ledger, clock=time.time) as ledger,
+        ):
+            life = Life(ledger, prepared, pool, home=home, device="cpu", observer=Unseen())
+            run = life.run()
+            decisions = tuple(event.kind for event in ledger.events() if event.kind.startswith("policy."))
+            final = policy_in_force(life.state, prepared.stream).strategy
+    regret = tuple(
+        _regrets([trial.value for trial in task.trials], benchmark.column(task.name, "validation"))
+        for task in run.tasks
+    )
+    return Lived(policy=name, order=order, regret=regret, decisions=decisions, final=final)
+
+
+def _regrets(scores: Sequence[float], values: NDArray[np.float64]) -> tuple[float, float]:
+    best, median = float(values.max()), float(np.median(values))
+    curve = 100 * (best - np.maximum.accumulate(np.asarray(scores))) / (best - median)
+    return float(curve.mean()), float(curve[-1])
+
+
+def gap_closed(lives: Sequence[Lived], *, first_place: int, draws: int = 2000) -> tuple[str, float, float, float]:
+    """The best hand-tuned policy of these lives, and which share of the way to it self-tuning closed.
+
+    Mean regret over a task's evaluations, tasks from `first_place` (from 0) on.
+
+    Returns:
+        Name of that policy, chosen in hindsight; the share; its 95 % bootstrap interval over orders.
+    """
+    orders = sorted({life.order for life in lives})
+    by: dict[str, NDArray[np.float64]] = {}
+    for name in (POOR, *HAND_TUNED, "tuned"):
+        found = {
+            life.order: np.mean([r[0] for r in life.regret[first_place:]]) for life in lives if life.policy == name
+        }
+        by[name] = np.array([found[order] for order in orders])
+    best = min(HAND_TUNED, key=lambda name: float(by[name].mean()))
+
+    def share(rows: NDArray[np.intp]) -> float:
+        poor, tuned, goal = (float(by[name][rows].mean()) for name in (POOR, "tuned", best))
+        return (poor - tuned) / (poor - goal)
+
+    rng = generator(0, "bootstrap")
+    shares = [share(rng.integers(len(orders), size=len(orders))) for _ in range(draws)]
+    low, high = np.quantile(shares, (0.025, 0.975))
+    return best, share(np.arange(len(orders))), float(low), float(high)
+
+
+def false_confirmations(
+    benchmark: TabularBenchmark, *, simulations: int, tasks: int, budget: int, noise: bool, seed: int = 0
+) -> tuple[int, int]:
+    """Trials of a policy that is no better, looked at after every contest: how many confirmed it, and of how many.
+
+    Args:
+        benchmark: the table.
+        simulations: trials.
+        tasks: that each lasts, at most.
+        budget: evaluations of a task.
+        noise: the score of every cell is drawn anew, so that no policy can be better than another, and the surrogate
+            is tried against evolution; otherwise evolution is tried against itself on the table's own scores.
+        seed: of everything.
+    """
+    old = SearchPolicy(strategy="regularised_evolution", batch=5)
+    new = SearchPolicy(strategy="surrogate", batch=5) if noise else old
+    confirmed = 0
+    for simulation in range(simulations):
+        rng = generator(seed, "null", simulation)
+        contests = Contests()
+        for index in range(tasks):
+            task = benchmark.tasks[rng.integers(len(benchmark.tasks))]
+            values = rng.normal(size=benchmark.space.count()) if noise else benchmark.column(task, "test")
+            for won in _contested(benchmark, values, old, new, budget=budget, seed=seed + simulation, task=index):
+                contests = Contests(won=contests.won + won, lost=contests.lost + (not won))
+                if contests.wealth >= 1 / ALPHA:
+                    break
+            if contests.wealth >= 1 / ALPHA:
+                confirmed += 1
+                break
+    return confirmed, simulations
+
+
+def _contested(
+    benchmark: TabularBenchmark,
+    values: NDArray[np.float64],
+    old: SearchPolicy,
+    new: SearchPolicy,
+    *,
+    budget: int,
+    seed: int,
+    task: int,
+) -> list[bool]:
+    """Who won each contest of a task that two policies search in turn; ties are left out."""
+    domain = SpelledDomain(benchmark.space, Macro())
+    sides = {
+        by: make_strategy(policy.strategy, policy.strategy_settings())
+        for by, policy in ((PRESENT, old), (PROPOSED, new))
+    }
+    trials: list[Trial] = []
+    best: dict[tuple[int, str], float] = {}
+    for number in range(budget // old.batch):
+        contest, by = on_turn(number, seed=seed, run=1, task=task)
+        rng = generator(seed, "null round", task, number)
+        proposed = sides[by](trials, domain, old.batch, rng)
+        rows = benchmark.rows(np.stack([benchmark.space.encode(architecture) for architecture in proposed]))
+        trials += [
+            Trial(architecture=architecture, score=float(values[row]), fidelity="low")
+            for architecture, row in zip(proposed, rows, strict=True)
+        ]
+        best[contest, by] = float(values[rows].max())
+    pairs = [(best[k, PROPOSED], best[k, PRESENT]) for k in range(budget // old.batch // 2)]
+    return [new_ > old_ for new_, old_ in pairs if new_ != old_]
+
+
+def compare_operators(
+    benchmark: TabularBenchmark, *, seeds: int, first: int, budget: int = 100, on_done: Callable[[str], None]
+) -> dict[str, NDArray[np.float64]]:
+    """`(seeds, 2)` of evolution with each operator fixed and with all of them: regret, mean over the budget and at its end.
+
+    Each row is a mean over the tasks of the table.
+    """
+    strategies = {name: AdaptiveEvolution(operators=(name,)) for name in OPERATORS}
+    strategies["adaptive"] = AdaptiveEvolution()
+    result = {}
+    for name, strategy in strategies.items():
+        rows = []
+        for seed in range(first, first + seeds):
+            of_tasks = []
+            for task in benchmark.tasks:
+                values = benchmark.column(task, "test")
+                search = search_table(benchmark, task, strategy, seed=seed)
+                scores = [trial.value for trial in itertools.islice(search, budget)]
+                of_tasks.append((*_regrets(scores, values), regret_and_top(scores, values)[0]))
+            rows.append(np.mean(of_tasks, axis=0))
+        result[name] = np.array(rows)
+        on_done(f"{name}: {json.dumps(result[name].mean(axis=0).round(2).tolist())}")
+    return result
+
+
+def measure_tuning(
+    table: Path | None, *, orders: int, first: int, budget: int, proposals: int, rehearsals: int, confirm: int
+) -> None:
+    """Lives on table streams, printed as they end, then which share of the gap self-tuning closed."""
+    from rich.console import Console
+
+    console, benchmark = Console(), _benchmark(table)
+    half = len(benchmark.tasks) // 2 + 1
+    lives: list[Lived] = []
+    for order in range(first, first + orders):
+        lives += live_policies(
+            table, benchmark, order, budget=budget, proposals=proposals, rehearsals=rehearsals, confirm=confirm
+        )
+        ends = {life.policy: np.mean([r[0] for r in life.regret[half:]]) for life in lives if life.order == order}
+        told = ", ".join(f"{name} {end:.1f}" for name, end in ends.items())
+        console.print(f"order {order}: mean regret from task {half + 1} on: {told}; tuned: {lives[-1].final}")
+    for name in (POOR, *HAND_TUNED, "tuned"):
+        every = np.array([np.mean(life.regret[half:], axis=0) for life in lives if life.policy == name])
+        error = every.std(axis=0, ddof=1) / np.sqrt(len(every)) if len(every) > 1 else every[0] * np.nan
+        console.print(
+            f"{name}: regret {every[:, 0].mean():.1f} ± {error[0]:.1f} (mean over {budget} evaluations), "
+            f"{every[:, 1].mean():.1f} ± {error[1]:.1f} (at the end)"
+        )
+    kinds = [kind for life in lives for kind in life.decisions]
+    console.print("decisions: " + ", ".join(f"{kind} {kinds.count(kind)}" for kind in sorted(set(kinds))))
+    best, share, low, high = gap_closed(lives, first_place=half)
+    console.print(f"gap to {best} closed: {100 * share:.0f} % [{100 * low:.0f}, {100 * high:.0f}] ({orders} orders)")
+
+
+def measure_null(table: Path | None, *, simulations: int, tasks: int, budget: int) -> None:
+    """How often a trial confirms a policy that is no better."""
+    from rich.console import Console
+    from scipy.stats import binomtest
+
+    benchmark = _benchmark(table)
+    for noise, what in ((False, "evolution against itself"), (True, "surrogate against evolution, scores pure noise")):
+        confirmed, count = false_confirmations(
+            benchmark, simulations=simulations, tasks=tasks, budget=budget, noise=noise
+        )
+        found = binomtest(confirmed, count).proportion_ci(method="wilson")
+        Console().print(
+            f"{what}: confirmed in {confirmed} of {count} trials of {tasks} tasks with {budget} evaluations "
+            f"(95 % interval {100 * found.low:.1f} to {100 * found.high:.1f} %)"
+        )
+
+
+def measure_operators(table: Path | None, *, seeds: int, first: int, budget: int) -> None:
+    """Learning which operators pay within a search, against each operator fixed."""
+    from rich.console import Console
+
+    console, benchmark = Console(), _benchmark(table)
+    found = compare_operators(benchmark, seeds=seeds, first=first, budget=budget, on_done=console.print)
+    fixed = sorted(OPERATORS, key=lambda name: float(found[name][:, 0].mean()))
+    for title, name in (("best fixed in hindsight", fixed[0]), ("median fixed", fixed[len(fixed) // 2])):
+        for column, what in enumerate((f"regret, mean over {budget} evaluations", f"regret at {budget}")):
+            ours, theirs = found["adaptive"][:, column], found[name][:, column]
+            ratio = ours.mean() / theirs.mean()
+            rng = generator(0, "bootstrap")
+            picks = rng.integers(seeds, size=(2000, seeds))
+            low, high = np.quantile(ours[picks].mean(axis=1) / theirs[picks].mean(axis=1), (0.025, 0.975))
+            console.print(f"{what}: adaptive / {title} ({name}) = {ratio:.2f} [{low:.2f}, {high:.2f}], {seeds} seeds")
+
+
+def _benchmark(table: Path | None) -> TabularBenchmark:
+    return read_benchmark(table) if table else synthetic_benchmark()
