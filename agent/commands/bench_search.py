@@ -192,13 +192,13 @@ def tabular_throughput(table: Path | None, benchmark: TabularBenchmark, *, evalu
             hold(Path(folder) / "home") as home,
             Ledger(home.ledger, clock=time.time) as ledger,
         ):
-            life = Life(ledger, prepared, pool, home=home, device="cpu", observer=Unseen())
+            life = Life(ledger, prepared, pool, home=home, device="cpu", observer=_Unseen())
             before = time.process_time()
             finished = life.run()
             return len(finished.tasks[0].trials), time.process_time() - before
 
 
-class Unseen:
+class _Unseen:
     """An observer that looks away."""
 
     def task_begins(self, task: object, *, steps: int) -> None: ...

@@ -1,4 +1,4 @@
-"""`selfnas bench tuning`: what self-tuning gains from a poor start, how often it errs, and learning within one search."""
+"""`selfnas bench tuning`: gain of self-tuning from a poor start, how often it errs, and learning within a search."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def live_policies(
 def _life(
     table: Path | None, benchmark: TabularBenchmark, order: int, name: str, *, budget: int, policy: str, tuning: str
 ) -> Lived:
-    from agent.commands.bench_search import Unseen
+    from agent.commands.bench_search import _Unseen
     from agent.home import hold
     from agent.ledger import Ledger
     from agent.life import Life
@@ -123,15 +123,20 @@ def _life(
             hold(Path(folder) / "home") as home,
             Ledger(home.ledger, clock=time.time) as ledger,
         ):
-            life = Life(ledger, prepared, pool, home=home, device="cpu", observer=Unseen())
+            life = Life(ledger, prepared, pool, home=home, device="cpu", observer=_Unseen())
             run = life.run()
             decisions = tuple(event.kind for event in ledger.events() if event.kind.startswith("policy."))
             final = policy_in_force(life.state, prepared.stream).strategy
     regret = tuple(
-        _regrets([trial.value for trial in task.trials], benchmark.column(task.name, "validation"))
-        for task in run.tasks
+        _regrets([trial.value for trial in task.trials], _searched(benchmark, task.name)) for task in run.tasks
     )
     return Lived(policy=name, order=order, regret=regret, decisions=decisions, final=final)
+
+
+def _searched(benchmark: TabularBenchmark, task: str) -> NDArray[np.float64]:
+    """The column that a life's rounds read."""
+    columns = benchmark.columns[task]
+    return columns.get("validation_low", columns["validation"])
 
 
 def _regrets(scores: Sequence[float], values: NDArray[np.float64]) -> tuple[float, float]:
@@ -235,9 +240,11 @@ def _contested(
 def compare_operators(
     benchmark: TabularBenchmark, *, seeds: int, first: int, budget: int = 100, on_done: Callable[[str], None]
 ) -> dict[str, NDArray[np.float64]]:
-    """`(seeds, 2)` of evolution with each operator fixed and with all of them: regret, mean over the budget and at its end.
+    """Evolution with each operator fixed, and learning which of them pay.
 
-    Each row is a mean over the tasks of the table.
+    Returns:
+        By name, `(seeds, 3)` means over the tasks of the table: regret as a mean over the budget and at its end, and
+        evaluations to the top.
     """
     strategies = {name: AdaptiveEvolution(operators=(name,)) for name in OPERATORS}
     strategies["adaptive"] = AdaptiveEvolution()
