@@ -69,7 +69,7 @@ class Measured:
     measured: tuple[NDArray[np.float64], ...]
 
 
-def measure(settings: Sequence[Setting], *, fitted: int = 24, checked: int = 100, rounds: int = 51) -> Measured:
+def measure(settings: Sequence[Setting], *, fitted: int = 24, checked: int = 100, rounds: int = 75) -> Measured:
     """Time every part of these settings' networks, fit the table on some networks, check it on others.
 
     Args:

@@ -177,7 +177,7 @@ def device(
     ] = None,
     like: Annotated[str, typer.Option(help="Device whose energies and heat are taken over.")] = "server-cpu",
     networks: Annotated[int, typer.Option(min=10, max=10_000, help="Unseen networks to check, per setting.")] = 100,
-    rounds: Annotated[int, typer.Option(min=1, max=10_000, help="Looks at everything that is timed.")] = 51,
+    rounds: Annotated[int, typer.Option(min=1, max=10_000, help="Looks at everything that is timed.")] = 75,
     plot: Annotated[Path | None, typer.Option(help="A .png of predicted against measured.")] = None,
 ) -> None:
     """Time the parts of networks on this machine and check that they predict whole ones; exit 1 if they do not."""
