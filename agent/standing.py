@@ -27,6 +27,7 @@ Each run is a task; open the **+** beside it for its finalists, whose names begi
 * finalists [awaiting review]({awaiting}) · [decided by a person]({decided}): \
 `selfnas review list|approve|overrule` decides.
 * finalists [admitted]({admitted}) or [refused by an audit]({refused}) · [tasks only]({tasks})
+* [decisions about the search policy]({policy}), with the evidence of rehearsals and of the trial on real tasks.
 * [quarantined]({quarantined}): admitted once, forbidden by the constraint set in force now.
 * Tags to search by: `verdict` (as it stands), `audit_decision`, `review`, \
 `failed_rules`, `failed_audits`, `task`, `digest`; columns for them: **Columns**.
@@ -43,6 +44,7 @@ _VIEWS = {
     "admitted": ("tags.kind = 'finalist' and tags.verdict = 'admitted'", "task"),
     "refused": ("tags.kind = 'finalist' and tags.audit_decision != 'admit'", "task"),
     "quarantined": ("tags.kind = 'finalist' and tags.quarantined != 'no'", "task"),
+    "policy": ("tags.kind = 'policy'", "task"),
     "tasks": ("tags.kind = 'task'", "run"),
 }
 

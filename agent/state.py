@@ -79,6 +79,7 @@ class LifeState:
     revoked: dict[str, Payload] = field(default_factory=dict)  # sub-cells, by digest
     restored: set[int] = field(default_factory=set)
     policy_changes: list[Payload] = field(default_factory=list)  # what was adopted or rolled back, in order
+    policy_decisions: list[Event] = field(default_factory=list)  # all that was decided about the policy, in order
     policy_trial: Payload | None = None  # the policy that is on trial, as it was proposed
     policy_trials: int = 0  # how many there have been, this one included
 
@@ -117,6 +118,7 @@ class LifeState:
             self.revoked[str(payload["digest"])] = payload
         elif event.kind.startswith("policy."):
             run.tuned = int(number(payload["after_task"]))
+            self.policy_decisions.append(event)
             if event.kind in ("policy.adopted", "policy.rolled_back"):
                 self.policy_changes.append(payload)
             if event.kind == "policy.proposed":

@@ -23,6 +23,7 @@ from agent.evidence import Evidence, figures
 from agent.exhibits import Exhibit, example_of, write_finalist_files, write_task_files
 from agent.home import Home
 from agent.model_card import data_source, model_card
+from agent.policy_records import write_policy
 from agent.reaudit import recorded_suite
 from agent.restore import restore_network
 from agent.standing import alias_of, cut, fit, note, write_standing
@@ -122,6 +123,7 @@ class Mirror:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 write_standing(self._client, state, keys=keys, times=times, register=register)
+                write_policy(self._client, state, keys=keys)
         except Exception as error:  # noqa: BLE001 - a mirror that is down or broken must not stop a life
             _log.warning("MLflow tags of decisions and quarantine failed (made again by `selfnas mirror`): %s", error)
             return False
