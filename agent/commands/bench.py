@@ -314,3 +314,40 @@ def mirror(
     goal = GOAL_S * count / 1000
     typer.echo(f"{count} finalists in {seconds:.1f} s, {1000 * seconds / count:.0f} ms each; goal {goal:.1f} s")
     raise typer.Exit(0 if seconds <= goal else 1)
+
+
+@app.command()
+def scale(
+    events: Annotated[int, typer.Option(min=1000, help="Events of the largest ledger.")] = 1_000_000,
+    tasks: Annotated[int, typer.Option(min=2, help="Tabular tasks of the stream that is lived.")] = 200,
+    evaluations: Annotated[int, typer.Option(min=4, help="Evaluations of each.")] = 20,
+    plot: Annotated[Path | None, typer.Option(help="A .png to draw.")] = None,
+) -> None:
+    """What a long life costs: opening, memory and single steps by events, and a stream of tables by task."""
+    import tempfile
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from agent.commands.bench_scale import draw_scale, live_stream, measure_sizes
+
+    sizes = [size for size in (1_000, 3_000, 10_000, 30_000, 100_000, 300_000) if size < events] + [events]
+    table = Table("events", "motifs", "open s", "memory MB", "append ms", "recall ms", "30 tasks ms", "disk MB")
+    with tempfile.TemporaryDirectory() as place:
+        steps = live_stream(Path(place), tasks=tasks, evaluations=evaluations)
+        measured = list(measure_sizes(Path(place), sizes))
+    for size in measured:
+        table.add_row(
+            f"{size.events:,}", f"{size.motifs:,}", f"{size.open_seconds:.3f}", f"{size.memory_mb:.1f}",
+            f"{size.append_ms:.2f}", f"{size.recall_ms:.2f}", f"{size.past_ms:.0f}", f"{size.disk_mb:.0f}",
+        )  # fmt: skip
+    Console().print(table)
+    tenth = max(len(steps) // 10, 1)
+    for name, part in (("second", steps[tenth : 2 * tenth]), ("last", steps[-tenth:])):
+        typer.echo(
+            f"{name} tenth of {len(steps)} tabular tasks: {sum(step.ms for step in part) / len(part):.2f} ms an "
+            f"evaluation, {part[-1].memory_mb:.0f} MB"
+        )
+    if plot:
+        draw_scale(measured, steps).savefig(plot, dpi=110)
+        typer.echo(f"plot: {plot}")
