@@ -351,3 +351,26 @@ def scale(
     if plot:
         draw_scale(measured, steps).savefig(plot, dpi=110)
         typer.echo(f"plot: {plot}")
+
+
+@app.command()
+def soak(
+    lives: Annotated[int, typer.Option(min=1, help="Lives to live.")] = 300,
+    seed: Annotated[int, typer.Option(help="Seed of the disturbances.")] = 0,
+) -> None:
+    """Short lives with random kills, faults and edits, invariants checked after each; exit 1 if one does not hold."""
+    import tempfile
+
+    from agent.commands.bench_soak import soak as live_them
+
+    with tempfile.TemporaryDirectory() as place:
+        result = live_them(Path(place), lives=lives, seed=seed)
+    for kind, count in sorted(result.disturbed.items()):
+        typer.echo(f"{kind}: {count} attempts, {result.took[kind]} of them ended by it")
+    typer.echo(
+        f"{result.edits} copies edited by hand: {result.noticed} noticed, {result.harmless} left every event as it was"
+    )
+    typer.echo(f"{result.lives} lives lived to their end, {len(result.failures)} failures")
+    for failure in result.failures:
+        typer.echo(failure)
+    raise typer.Exit(1 if result.failures else 0)
