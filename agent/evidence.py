@@ -310,6 +310,7 @@ def _read(ledger: Ledger) -> _Life:
             run = life.state.runs[-1]
             kind = (str(mapping(run.started["stream"])["space"]), "table" in event.payload)
             taught = kind in searched and "transfer" in _strategies(run, life.policy)
+            taught = taught or (kind in life.state.mined and _implants(run, life.policy))
             life.cold[run.number, len(run.tasks) - 1] = not (items(event.payload["recalled"]) or taught)
             searched.add(kind)
         elif event.kind == "evaluated":
@@ -330,6 +331,15 @@ def _strategies(run: RunState, policy: Sequence[Event]) -> set[str]:
     return found
 
 
+def _implants(run: RunState, policy: Sequence[Event]) -> bool:
+    """Whether evolution may have built with mined sub-cells in a run."""
+    stream = mapping(run.started["stream"])
+    policies = [mapping(stream["policy"])]
+    if stream.get("tuning") is not None:
+        policies += [mapping(event.payload["new"]) for event in policy]
+    return any(_whole(one.get("implant_percent", 0)) > 0 for one in policies)
+
+
 def _tasks(state: LifeState) -> list[tuple[RunState, TaskState]]:
     return [(run, task) for run in state.runs for task in run.tasks]
 
@@ -345,8 +355,8 @@ def _task(
     times: Mapping[int, float],
     known: dict[str, list[bytes]],
 ) -> TaskEvidence:
-    curve = reached(task.trials)
-    best = best_trial(task.trials)
+    trials = task.trials
+    curve, best = reached(trials), best_trial(trials)
     to_level = _evaluations_to(curve, _level(best.value)) if best else None
     cold_level = _level(float(cold[-1])) if cold is not None and np.isfinite(cold[-1]) else None
     begun = times.get(clock.started)
@@ -368,7 +378,7 @@ def _task(
         forward_transfer=_forward_transfer(curve, cold),
         novelty=_novelty(best, known),
     )
-    for trial in task.trials:
+    for trial in trials:
         known.setdefault(trial.architecture.space, []).append(trial.code)
     return evidence
 
@@ -399,9 +409,10 @@ def _transfers(state: LifeState) -> list[Transfer]:
     places = {(run.number, task.name): place for place, (run, task) in enumerate(tasks)}
     found = []
     for taker, (_, task) in enumerate(tasks):
-        order = sorted(range(len(task.trials)), key=lambda index: (-task.trials[index].value, index))
-        ranks = {str(task.trials[index].architecture): rank for rank, index in enumerate(order, start=1)}
-        scores = {str(trial.architecture): trial.score for trial in task.trials}
+        trials = task.trials
+        order = sorted(range(len(trials)), key=lambda index: (-trials[index].value, index))
+        ranks = {str(trials[index].architecture): rank for rank, index in enumerate(order, start=1)}
+        scores = {str(trial.architecture): trial.score for trial in trials}
         given: dict[int, list[str]] = {}
         for entry in map(mapping, items(task.started["recalled"])):
             giver = places.get((_whole(entry["from_run"]), str(entry["from_task"])))

@@ -32,9 +32,9 @@ _LINES = ("#999999", "#56B4E9", "#E69F00", "#CC79A7", "#0072B2", "#009E73")
 _SPACING = 1.8  # between nodes, in the axes' units
 
 
-def draw_cell(axes: Axes, cell: Cell, *, title: str) -> Axes:
-    """A cell's nodes from left to right, its live edges as labelled arcs, dead ones dotted."""
-    live = set(cell.live_edges())
+def draw_cell(axes: Axes, cell: Cell, *, title: str, part: bool = False) -> Axes:
+    """A cell's nodes from left to right, its live edges as labelled arcs, dead ones dotted; in a part all are live."""
+    live = set(cell.edges if part else cell.live_edges())
     for edge in cell.edges:
         start, end = _SPACING * edge.source, _SPACING * edge.target
         span = edge.target - edge.source

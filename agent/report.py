@@ -212,7 +212,7 @@ def _sub_cells(evidence: Evidence) -> list[dict[str, str]]:
             "gain": sentence(one),
             "origin": f"mined from winners of {', '.join(one.tasks)}",
             "uses": "; ".join(map(str, list(uses_of(state, one.sub_cell, tabular=tabular))[-_USES:])),
-            "picture": _encoded(report_pictures.cells_picture("", [("", picture_cell(one.sub_cell))])),
+            "picture": _encoded(report_pictures.cells_picture("", [("", picture_cell(one.sub_cell))], part=True)),
         }
         for space, tabular in state.mined
         for one in mined_in_force(state, space=space, tabular=tabular)

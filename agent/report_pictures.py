@@ -21,24 +21,29 @@ _COLUMNS = 4
 _NUMBERED = 16  # tasks up to which the transfer matrix writes its numbers out
 
 
-def png(figure: Figure, *, dpi: int = 90) -> bytes:
-    """A figure as the bytes of a PNG file."""
+def png(figure: Figure, *, dpi: int = 90, tight: bool = True) -> bytes:
+    """A figure as the bytes of a PNG file; `tight` crops it, which draws everything a second time."""
     FigureCanvasAgg(figure)
     buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=dpi, bbox_inches="tight", format="png")
+    figure.savefig(buffer, dpi=dpi, bbox_inches="tight" if tight else None, format="png")
     return buffer.getvalue()
 
 
 def curves_picture(tasks: Sequence[TaskEvidence]) -> bytes:
     """Best score so far by evaluation, a small picture for each task, with and without memory where both are known."""
     rows = -(-len(tasks) // _COLUMNS)
-    figure = Figure(figsize=(3.4 * _COLUMNS, 2.5 * rows), layout="constrained")
+    height = 2.5 * rows
+    figure = Figure(figsize=(3.4 * _COLUMNS, height))
+    # Fixed margins in inches: a layout engine takes seconds for so many axes.
+    figure.subplots_adjust(
+        left=0.045, right=0.99, top=1 - 0.3 / height, bottom=0.5 / height, wspace=0.25, hspace=0.42
+    )  # fmt: skip
     all_axes = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for axes, task in zip(all_axes, tasks, strict=False):
         draw_any_time(axes, task)
     for axes in all_axes[len(tasks) :]:
         axes.axis("off")
-    return png(figure)
+    return png(figure, tight=False)
 
 
 def draw_any_time(axes: Axes, task: TaskEvidence) -> Axes:
@@ -53,6 +58,7 @@ def draw_any_time(axes: Axes, task: TaskEvidence) -> Axes:
         if at is not None and reached is not None:
             axes.plot(at, reached[at - 1], "o", color=colour, markersize=7)
     axes.set_title(task.label, fontsize=9)
+    axes.locator_params(nbins=4)
     axes.tick_params(labelsize=7)
     axes.set_xlabel("evaluation", fontsize=7)
     axes.set_ylabel("best score so far", fontsize=7)
@@ -86,11 +92,11 @@ def matrix_picture(labels: Sequence[str], transfers: Sequence[Transfer]) -> byte
     return png(figure)
 
 
-def cells_picture(title: str, cells: Sequence[tuple[str, Cell]]) -> bytes:
-    """The cells of one architecture, or one sub-cell."""
+def cells_picture(title: str, cells: Sequence[tuple[str, Cell]], *, part: bool = False) -> bytes:
+    """The cells of one architecture, or one sub-cell, which is `part` of a cell."""
     figure = Figure(figsize=(5.2, 2.4 * len(cells)))
     for axes, (name, cell) in zip(figure.subplots(len(cells), squeeze=False)[:, 0], cells, strict=True):
-        draw_cell(axes, cell, title=f"{title} {name}".strip())
+        draw_cell(axes, cell, title=f"{title} {name}".strip(), part=part)
     return png(figure, dpi=75)
 
 

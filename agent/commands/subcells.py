@@ -62,7 +62,7 @@ def show_sub_cell(home: Path, digest: str) -> bool:
     folder = Home(home).report / "subcells"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{one.sub_cell.digest[:12]}.png"
-    path.write_bytes(cells_picture(one.sub_cell.digest[:12], [("", picture_cell(one.sub_cell))]))
+    path.write_bytes(cells_picture(one.sub_cell.digest[:12], [("", picture_cell(one.sub_cell))], part=True))
     console.print(f"picture: {path}", soft_wrap=True)
     return True
 

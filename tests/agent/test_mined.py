@@ -145,11 +145,13 @@ def test_a_revoked_sub_cell_is_out_of_use_for_good(
 def test_the_report_shows_sub_cells_and_where_they_were_used(home: Path, state: LifeState) -> None:
     """Text, gain with interval and the tasks in which it was evaluated."""
     with ledger_of(home) as ledger:
-        page = render(gather(ledger))
+        evidence = gather(ledger)
+    page = render(evidence)
     one = mined_in_force(state, space="nb201", tabular=True)[0]
     assert one.sub_cell.digest[:12] in page
     assert "percentile points" in page
     assert "four, run 1: in " in page
+    assert [task.with_memory for task in evidence.tasks][0::3] == [False, True]
 
 
 def copied(home: Path, place: Path) -> Path:
