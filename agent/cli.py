@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from agent.commands.bench import app as bench_app
+from agent.commands.devices import app as devices_app
 from agent.commands.keys import app as keys_app
 from agent.commands.review import app as review_app
 from agent.commands.tables import app as tables_app
@@ -30,6 +31,7 @@ app.add_typer(constraints_app, name="constraints", help="What a safety researche
 app.add_typer(audits_app, name="audits", help="Audit suites, what each audit catches, one network audited.")
 app.add_typer(review_app, name="review", help="What people decide about finalists: list, approve, overrule.")
 app.add_typer(keys_app, name="keys")
+app.add_typer(devices_app, name="devices", help="Devices that costs are counted for.")
 app.add_typer(tables_app, name="tables", help="Benchmark tables that others published.")
 app.add_typer(bench_app, name="bench", help="Measure again what the guides claim.")
 

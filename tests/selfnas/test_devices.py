@@ -3,8 +3,12 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from agent.commands.bench_device import parse_setting
+from agent.commands.devices import latency_set
+from constraints import Guard, load_set
 from selfnas.architecture import TaskShape
 from selfnas.devices import Device, Latencies, load_device, shipped_devices
 from selfnas.errors import InputError
@@ -80,7 +84,7 @@ def test_more_work_costs_more_by_every_measure() -> None:
     [
         ("value: 2.51", "value: -1", "greater than 0"),
         ("value: 2.51", "value: .nan", "finite number"),
-        ("basis: measured", "basis: guessed", "'measured' or 'assumed'"),
+        ("basis: measured", "basis: guessed", "unknown 'guessed'; known: measured, assumed"),
         ("peak_gmacs:", "peak_gflops:", "unknown key 'peak_gflops'"),
         ("value: 5.5", "value: 2", "must be above idle_watts"),
     ],
@@ -95,3 +99,23 @@ def test_a_bad_device_file_is_refused(tmp_path: Path, old: str, new: str, messag
         load_device(str(tmp_path / "bad.yaml"))
     with pytest.raises(InputError, match="unknown device 'raspbery-pi-4'; did you mean 'raspberry-pi-4'"):
         load_device("raspbery-pi-4")
+
+
+@pytest.mark.parametrize("space", ["nb201", "transnas-micro"])
+def test_a_latency_rule_is_never_laxer_than_the_prediction(space: str, tmp_path: Path) -> None:
+    """And stricter by no more than one sum for each inner node and a microsecond for each operation."""
+    device, setting = load_device("raspberry-pi-4"), f"{space}/c8n1r16@1x16x16/10"
+    here, macro, shape = parse_setting(setting)
+    drawn = [here.decode(v, macro=macro) for v in here.draw(np.random.default_rng(0), 300)]
+    times = np.array([estimate(architecture, shape, device).latency_us for architecture in drawn])
+    limit = float(np.median(times))
+    (tmp_path / "fast.yaml").write_text(latency_set(device, setting, at_most_us=limit))
+    guard = Guard(load_set(str(tmp_path / "fast.yaml")), space=space, macro=macro, shape=shape)
+    kept_out = guard.violations(np.stack([here.encode(one) for one in drawn])).any(axis=1)
+    assert kept_out[times > limit].all()
+    one_sum = 3 * (device.overhead_us.value + 2)
+    assert not kept_out[times < limit - 2 * one_sum - 6].any()
+    with pytest.raises(InputError, match="without any operation, so none is within 1"):
+        latency_set(device, setting, at_most_us=1.0)
+    with pytest.raises(InputError, match="not so in space darts"):
+        latency_set(device, "darts/c8n1r16@1x16x16/10", at_most_us=1e6)
