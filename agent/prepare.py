@@ -11,7 +11,8 @@ import numpy as np
 
 from agent.state import Motif
 from agent.stream import Stream, StreamFile
-from audits import Suite, load_suite, unproven_gates
+from audits import AuditData, Suite, load_suite, unproven_gates
+from audits.plants import with_plants
 from audits.suite import shipped_suites
 from constraints import ConstraintSet, Guard, load_set
 from selfnas.architecture import TaskShape
@@ -139,6 +140,8 @@ def prepare(document: StreamFile, *, on_task: Callable[[str], None] = lambda nam
                     report=lambda place, text, at=at: document.problem((*at, *place), text),  # type: ignore[misc]
                 )
                 shape, digest = task.shape, task.digest
+                if suite is not None:
+                    with_plants(AuditData.of(task), suite.plants)  # what does not fit is told now, not after training
                 description = describe(task, seed=stream.seed)
         except InputError as error:
             problems.extend(error.problems)

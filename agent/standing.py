@@ -31,8 +31,9 @@ Each run is a task; open the **+** beside it for its finalists, whose names begi
 * [quarantined]({quarantined}): admitted once, forbidden by the constraint set in force now.
 * Tags to search by: `verdict` (as it stands), `audit_decision`, `review`, \
 `failed_rules`, `failed_audits`, `task`, `digest`; columns for them: **Columns**.
-* A finalist's artifacts: `certificate.json` (which rules held, checked by which engines), `audit-card.md` (verdict \
-first), `attributions.png`, `confusion.png`, `cell.png`. A task's artifacts: `search.png`, `rejections.md`.
+* A finalist's artifacts: `audit-card.html` (verdict first, with the pictures), `certificate.json` (which rules held, \
+checked by which engines), `attributions.png`, `confusion.png`, `cell.png`. A task's artifacts: `search.png`, \
+`rejections.md`.
 * MLflow is a mirror. `selfnas verify --home <home>` re-checks the ledger it was made from: the chain of hashes, every \
 certificate, every verdict.
 """
@@ -137,7 +138,7 @@ def _finalist(
         review.payload["standing"] == "admitted" for review in finalist.reviews
     )
     for found in _found(client, f"tags.task_key = '{key}' and tags.digest = '{finalist.digest}'"):
-        _update(client, found, tags, f"{finalist.standing} ({done}) · {finalist.digest[:12]}")
+        _update(client, found, tags, f"{finalist.standing} ({done}) · {task.name} · {finalist.digest[:12]}")
         query = f"run_id = '{found.info.run_id}'"
         if let_in and not client.search_model_versions(query):
             register(found.info.run_id, run, task, finalist)

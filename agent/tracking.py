@@ -33,7 +33,15 @@ from agent.summary import TaskSummary, summarise
 if TYPE_CHECKING:
     from audits import Finding, Suite
 
-__all__ = ["Mirror", "tracking_uri"]
+__all__ = ["Mirror", "server_settings", "tracking_uri"]
+
+# A server that is down is given up after seconds, not minutes: a life that ends waits for its mirror.
+_CLIENT_SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +49,11 @@ _log = logging.getLogger(__name__)
 def tracking_uri() -> str:
     """Where MLflow keeps its records: `MLFLOW_TRACKING_URI`, or `mlflow.db` in the current directory."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('mlflow.db').resolve()}"
+
+
+def server_settings() -> dict[str, str]:
+    """Environment of an MLflow server for reviewers: nothing reported home, no workers for jobs that nobody starts."""
+    return {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +67,8 @@ class Mirror:
     """Writes finished tasks to an MLflow store."""
 
     def __init__(self, uri: str) -> None:
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        os.environ.setdefault("DO_NOT_TRACK", "true")
-        # A server that is down is found out in seconds rather than in four minutes of retries.
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+        for name, value in _CLIENT_SETTINGS.items():
+            os.environ.setdefault(name, value)
         logging.getLogger("urllib3").setLevel(logging.ERROR)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         for name in ("mlflow", "mlflow.store.db.utils", "mlflow.tracking"):
@@ -306,7 +317,7 @@ class Mirror:
         started = context.task.started
         data = Dataset(
             name=context.task.name,
-            digest=str(started["task_digest"])[:36],  # no longer than MLflow keeps
+            digest=str(started["task_digest"])[:16],  # MLflow keeps at most 36 characters
             source_type="selfnas task",
             source=data_source(context.run, context.task),
             schema=json.dumps(started["shape"]),

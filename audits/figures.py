@@ -24,7 +24,7 @@ _STEPS = 32  # integration points; enough for a picture
 
 
 def attribution_figure(network: nn.Module, data: AuditData, *, seed: int, count: int = 6) -> Figure:
-    """Integrated gradients over a few audit inputs: for images input above attribution, for series the line coloured.
+    """Integrated gradients over a few audit inputs: for images drawn over the input, for series the line coloured.
 
     Raises:
         NetworkOutputError: outputs or attributions that are not finite.
@@ -58,9 +58,10 @@ def attribution_figure(network: nn.Module, data: AuditData, *, seed: int, count:
 
 
 def draw_image(top: Axes, bottom: Axes, image: NDArray[np.float64], shown: NDArray[np.float64], limit: float) -> None:
-    """One image `(channels, h, w)` above its attribution summed over channels: red for the class, blue against."""
+    """One image `(channels, h, w)`, and its attribution summed over channels drawn over it: red for, blue against."""
     top.imshow(_displayable(image), cmap="gray")
-    bottom.imshow(shown.sum(0), cmap="RdBu_r", vmin=-limit, vmax=limit)
+    bottom.imshow(_displayable(image), cmap="gray", alpha=0.4)
+    bottom.imshow(shown.sum(0), cmap="RdBu_r", vmin=-limit, vmax=limit, alpha=0.75)
     for axes in (top, bottom):
         axes.set_xticks([])
         axes.set_yticks([])

@@ -11,8 +11,10 @@ __all__ = ["card_page"]
 
 _STYLE = """\
 body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color:#222}
-table{border-collapse:collapse;margin:.6em 0;font-size:13px}td{border:1px solid #ccc;padding:.25em .6em}
-h1{font-size:1.4em}h2{font-size:1.1em;margin-top:1.6em}img{max-width:100%;border:1px solid #ddd;margin:.4em 0}
+table{border-collapse:collapse;margin:.6em 0;font-size:13px}
+td{border:1px solid #ccc;padding:.25em .6em}td:not(:last-child){white-space:nowrap}
+h1{font-size:1.4em}h2{font-size:1.1em;margin-top:1.6em}
+img{max-width:100%;max-height:26em;border:1px solid #ddd;margin:.4em 0}
 .admit,.pass{color:#176b2c}.reject,.fail{color:#b3261e}.undecided,.inconclusive,.void{color:#8a5a00}"""
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 _PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)]*)\)")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from pydantic import Field
 
 from audits.data import AuditData, Trigger
 from selfnas.documents import StrictModel
+from selfnas.errors import InputError, Problem
 from selfnas.tasks import Nuisance
 from selfnas.transforms import NuisanceSpec
 
@@ -24,11 +25,13 @@ class Plants:
         task: the task's name.
         nuisances: regions whose influence is tested.
         triggers: patches to fire at networks.
+        where: its place in the suite's file.
     """
 
     task: str
     nuisances: tuple[Nuisance, ...] = ()
     triggers: tuple[Trigger, ...] = ()
+    where: Problem = field(default=Problem(""), compare=False)
 
     def meaning(self) -> dict[str, object]:
         """For the suite's digest."""
@@ -59,9 +62,10 @@ class PlantSpec(StrictModel):
     nuisances: list[NuisanceSpec] = Field(default_factory=list)
     triggers: list[TriggerSpec] = Field(default_factory=list)
 
-    def plants(self) -> Plants:
-        """The value it stands for."""
+    def plants(self, where: Problem) -> Plants:
+        """The value it stands for, read from that place."""
         return Plants(
+            where=where,
             task=self.task,
             nuisances=tuple(spec.nuisance() for spec in self.nuisances),
             triggers=tuple(spec.trigger() for spec in self.triggers),
@@ -76,9 +80,12 @@ def with_plants(data: AuditData, plants: Sequence[Plants]) -> AuditData:
     """
     for each in plants:
         if data.task and each.task == data.task:
-            data = replace(
-                data,
-                nuisances=(*data.nuisances, *each.nuisances),
-                triggers=(*data.triggers, *each.triggers),
-            )
+            try:
+                data = replace(
+                    data,
+                    nuisances=(*data.nuisances, *each.nuisances),
+                    triggers=(*data.triggers, *each.triggers),
+                )
+            except InputError as error:
+                raise InputError([replace(each.where, message=f"plants of task {each.task!r}: {error}")]) from error
     return data

@@ -126,7 +126,10 @@ def load_suite(source: Path | str) -> Suite:
             )
             for entry in document.value.audits
         ),
-        plants=tuple(spec.plants() for spec in document.value.plants),
+        plants=tuple(
+            spec.plants(document.problem(("plants", index, "task"), ""))
+            for index, spec in enumerate(document.value.plants)
+        ),
         file=str(path),
     )
 

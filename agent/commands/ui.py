@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 from agent.commands.inspect import open_life
 from agent.state import mapping, replay
-from agent.tracking import tracking_uri
+from agent.tracking import server_settings, tracking_uri
 
-__all__ = ["serve"]
+__all__ = ["serve", "server_command"]
 
 
 def serve(home: Path, *, host: str, port: int) -> int:
@@ -22,9 +23,16 @@ def serve(home: Path, *, host: str, port: int) -> int:
     with open_life(home) as ledger:
         streams = sorted({str(mapping(run.started["stream"])["stream"]) for run in replay(ledger).runs})
     print(f"experiments {', '.join(streams)} at http://{host}:{port} (Ctrl-C ends)", flush=True)
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", tracking_uri(), "--host", host]
-    command += ["--port", str(port), "--workers", "1"]
+    command = server_command(tracking_uri(), host=host, port=port)
     try:
-        return subprocess.run(command, check=False).returncode  # noqa: S603 - no shell, arguments of our own
+        return subprocess.run(  # noqa: S603 - no shell, arguments of our own
+            command, check=False, env=os.environ | server_settings()
+        ).returncode
     except KeyboardInterrupt:
         return 0
+
+
+def server_command(uri: str, *, host: str, port: int) -> list[str]:
+    """What starts MLflow's server on a store; it wants `agent.tracking.server_settings` in its environment."""
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
+    return [*command, "--host", host, "--port", str(port), "--workers", "1"]

@@ -27,7 +27,7 @@ tasks:
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def inside(place: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def inside(place: Path, *arguments: str | Path, mlflow: str = "") -> subprocess.CompletedProcess[str]:
     """The command line in this process, started in a directory, with an MLflow of its own there; as if it had ended."""
     from agent.cli import main
 
@@ -43,7 +43,7 @@ def inside(place: Path, *arguments: str | Path) -> subprocess.CompletedProcess[s
         patch.chdir(place)
         patch.setattr(sys, "argv", ["selfnas", *words])
         patch.setenv("COLUMNS", "200")
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place}/mlflow.db")
+        patch.setenv("MLFLOW_TRACKING_URI", mlflow or f"sqlite:///{place}/mlflow.db")
         with pytest.raises(SystemExit) as ended:
             main()
     code = ended.value.code

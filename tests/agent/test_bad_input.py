@@ -168,3 +168,7 @@ def test_a_gate_that_was_never_shown_to_catch_anything_stops_the_run(tmp_path: P
     document = read_stream(stream, overrides=["audits=./edited.yaml"])
     with pytest.raises(InputError, match="selfnas audits calibrate"):
         prepare(document)
+    plant = "plants:\n  - {task: first, nuisances: [{name: far, region: [[0, 2], [7, 9]]}]}\n"
+    (tmp_path / "edited.yaml").write_text(text + plant)
+    with pytest.raises(InputError, match=r"edited\.yaml:\d+:6: plants of task 'first': nuisance 'far': region"):
+        prepare(document)

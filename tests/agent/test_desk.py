@@ -1,18 +1,28 @@
 """The review desk on one small real life: networks audited again, decisions mirrored, the mirror made anew."""
 
+import os
 import re
+import shutil
+import signal
+import socket
+import sqlite3
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.commands.ui import server_command
 from agent.home import Home
 from agent.ledger import Ledger
 from agent.reaudit import find_finalist, reaudit
 from agent.state import LifeState, replay
+from agent.tracking import server_settings
 from selfnas.errors import InputError
 from tests.agent.conftest import TINY, inside
 
@@ -20,6 +30,7 @@ pytestmark = pytest.mark.slow
 
 STREAM = TINY[: TINY.index("  - {name: again")].replace("evaluations: 4", "evaluations: 2")
 STREAM_NAME = "tiny"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -105,6 +116,8 @@ def records(place: Path) -> dict[str, Any]:
             own = {alias for alias, version in aliases.items() if str(version) == str(made.version)}
             versions.append((made.name, made.tags, made.description, own))
         data = [(given.dataset.name, given.dataset.digest, given.dataset.source) for given in run.inputs.dataset_inputs]
+        if tags["kind"] == "life":
+            continue
         record = {
             "name": run.info.run_name, "tags": tags, "metrics": run.data.metrics, "files": files, "versions": versions,
             "data": data,
@@ -189,3 +202,103 @@ def test_what_is_registered_can_be_used_without_this_project(place: Path) -> Non
     pages = [page.read_text() for page in (place / "mlartifacts").rglob("audit-card.html")]
     assert pages
     assert {page.count("<img alt=") for page in pages} == {2}
+
+
+@pytest.fixture(scope="module")
+def server(place: Path) -> Iterator[tuple[str, int]]:
+    """The address and process of `selfnas ui`'s MLflow server on these records; tests may kill it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    process = subprocess.Popen(
+        server_command(f"sqlite:///{place}/mlflow.db", host="127.0.0.1", port=port),
+        cwd=place,
+        env=os.environ | server_settings(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"{address}/health", timeout=2).close()  # noqa: S310
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield address, process.pid
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def browsed(address: str, profile: Path) -> str:
+    """What Chromium holds of a page once it has settled."""
+    command = [
+        str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1600,1000",
+        f"--user-data-dir={profile}", "--virtual-time-budget=20000", "--dump-dom", address,
+    ]  # fmt: skip
+    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=True).stdout
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here to open the pages with")
+def test_a_browser_shows_verdicts_and_a_picture(place: Path, server: tuple[str, int], tmp_path: Path) -> None:
+    """The note's view of decided finalists lists each by its verdict; a finalist's artifact page shows its picture."""
+    import mlflow
+
+    address, _ = server
+    client = mlflow.MlflowClient(f"sqlite:///{place}/mlflow.db")
+    experiment = client.get_experiment_by_name(STREAM_NAME)
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id], "tags.review = 'overruled'")
+    (view,) = re.findall(r"\[decided by a person\]\((#[^)]*)\)", experiment.tags["mlflow.note.content"])
+    listed = browsed(f"{address}/{view}", tmp_path)
+    assert run.info.run_name in listed
+    assert "1 matching run" in re.sub(r"<[^>]*>", "", listed)
+    picture = browsed(
+        f"{address}/#/experiments/{experiment.experiment_id}/runs/{run.info.run_id}/artifacts/attributions.png",
+        tmp_path,
+    )
+    assert run.info.run_name in picture
+    assert re.search(r"<img[^>]+src=\"(blob:|data:image|[^\"]*attributions)", picture)
+
+
+def test_mlflow_killed_in_mid_run_costs_nothing(place: Path, server: tuple[str, int]) -> None:
+    """A run whose MLflow dies while it mirrors ends well and says what is missing; the mirror is completed from it."""
+    address, process = server
+    tasks = "  - {name: third, source: digits, limit: 600}\n  - {name: fourth, source: digits, limit: 600}\n"
+    quick = STREAM[: STREAM.index("  - {name: first")].replace("epochs: 8", "epochs: 2") + tasks
+    (place / "more.yaml").write_text(quick)
+    killed = threading.Event()
+
+    def kill() -> None:
+        with sqlite3.connect(f"file:{place}/mlflow.db?mode=ro", uri=True) as store:
+            known = store.execute("select count(*) from runs").fetchone()
+            while not killed.is_set():
+                if store.execute("select count(*) from runs").fetchone() > known:
+                    os.killpg(process, signal.SIGKILL)
+                    killed.set()
+                killed.wait(0.02)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        done = inside(place, "run", "more.yaml", "--workers", "1", "--home", "home", mlflow=address)
+        assert killed.is_set()
+    finally:
+        killed.set()
+        killer.join()
+    assert done.returncode == 0, done.stderr
+    assert "2 task(s) are not in MLflow yet; `selfnas mirror` writes them" in done.stdout
+    assert state(place).runs[-1].finished
+    run = command(place)
+    assert run("verify").returncode == 0
+    assert run("mirror").returncode == 0
+    completed = records(place)
+    tasks_lived = state(place).runs[-1].tasks
+    wanted = {f"{task.name} {digest}" for task in tasks_lived for digest in ["", *(f.digest for f in task.finalists)]}
+    assert wanted <= set(completed)
+    assert run("mirror", "--rebuild").returncode == 0
+    assert records(place) == completed

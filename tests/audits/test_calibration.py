@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -161,12 +162,20 @@ def test_refuses_shared_seeds_and_foreign_records(spec: TaskSpec, suite: Suite, 
 
 
 def test_control_that_does_not_take_is_an_error(
-    spec: TaskSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spec: TaskSpec, suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A memoriser that memorised nothing would prove nothing: it is named with its task and seed."""
+    """A memoriser that memorised nothing would prove nothing: it is named with its task and seed, and not counted."""
     monkeypatch.setattr("audits.controls._LEARNED_BY_HEART", 1)
-    with pytest.raises(ControlError, match=r"control 'memorised' on task 'tiny', seed 3: reached a training accuracy"):
+    words = r"control 'memorised' on task 'tiny', seed 3: reached a training accuracy"
+    with pytest.raises(ControlError, match=words):
         make_specimen(CONTROLS["memorised"], spec, seed=3, base=tmp_path)
+    counted = calibrate(
+        suite, [spec], choose_seeds=[], report_seeds=[3], base=tmp_path, controls=("memorised", "untrained")
+    )
+    (line,) = counted.skipped
+    assert re.search(words, line)
+    assert f"- not made: {line}" in matrix_table(counted)
+    assert {row: cells.get("memorised") for row, cells in counted.matrix.items()} == dict.fromkeys(counted.matrix)
 
 
 def test_specimens_repeat(spec: TaskSpec, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_plants_reach_their_task_only(tmp_path: Path, healthy: nn.Module, data: 
         assert named <= expected
         assert ("extra" in named) == (task == "toy")
     outside = load(tmp_path, text + plant.replace("2]", "99]"))
-    with pytest.raises(InputError, match=r"nuisance 'extra': region .* does not fit"):
+    with pytest.raises(InputError, match=r"mine\.yaml:13:5: plants of task 'toy': nuisance 'extra': region"):
         run_suite(healthy, replace(data, task="toy"), outside, seed=0)
 
 
