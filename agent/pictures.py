@@ -32,7 +32,7 @@ def draw_task(task: TaskState, folder: Path) -> tuple[Path, ...]:
     finalists = {finalist.digest for finalist in task.finalists}
     draw_search_curve(
         figure.subplots(),
-        [trial.score for trial in task.trials],
+        task.accuracies,
         recalled=[evaluation["origin"] == "recalled" for evaluation in task.evaluations],
         finalists=[evaluation["digest"] in finalists for evaluation in task.evaluations],
         title=f"{task.name}: search",

@@ -179,11 +179,11 @@ def prepare(document: StreamFile, *, on_task: Callable[[str], None] = lambda nam
 
 
 def _uncosted(stream: Stream, shape: TaskShape, device: Device | None) -> list[str]:
-    """Why the objective's costs of networks for such a task cannot be told; found on a few networks."""
+    """Why the objective's costs of networks for such a task cannot be told; found on two hundred networks."""
     if stream.objective is None or (stream.objective.device is not None and device is None):
         return []
     space = space_named(stream.space)
-    for vector in space.draw(np.random.default_rng(0), 32):
+    for vector in space.draw(np.random.default_rng(0), 200):
         try:
             stream.objective.costs(space.decode(vector, macro=stream.macro.macro()), shape, device)
         except InputError as error:

@@ -87,7 +87,7 @@ class TaskSummary:
 
 def summarise(task: TaskState) -> TaskSummary:
     """Sum up one task, finished or not."""
-    scores = [trial.score for trial in task.trials]
+    scores = task.accuracies
     known = [score for score in scores if score is not None]
     admitted = task.admitted()
     best = admitted[0] if admitted else None

@@ -92,6 +92,12 @@ class TaskState:
         """The finalist of that digest."""
         return next(finalist for finalist in self.finalists if finalist.digest == digest)
 
+    @property
+    def accuracies(self) -> list[float | None]:
+        """Of each trial its validation accuracy, whatever an objective makes of it; None where it failed."""
+        scores = (payload["score"] for payload in self.evaluations)
+        return [None if score is None else number(score) for score in scores]
+
     def admitted(self) -> list[Finalist]:
         """Finalists that the gate let in and no person has revoked, best validation accuracy first."""
         inside = [finalist for finalist in self.finalists if finalist.outcome == finalist.standing == "admitted"]

@@ -248,8 +248,8 @@ class Mirror:
         }
         best = 0.0
         curve = []
-        for step, trial in enumerate(task.trials, start=1):
-            best = max(best, trial.score or 0.0)
+        for step, accuracy in enumerate(task.accuracies, start=1):
+            best = max(best, accuracy or 0.0)
             curve.append(self._metric("best_so_far", best, step))
         parameters = {
             "seed": stream["seed"],
