@@ -107,7 +107,7 @@ def tuning(
             confirm=confirm,
         )  # fmt: skip
     elif part == "null":
-        measure_null(table, simulations=simulations, tasks=max(1, confirm), budget=budget)
+        measure_null(table, simulations=simulations, first=first, tasks=max(1, confirm), budget=budget)
     elif part == "operators":
         measure_operators(table, seeds=orders, first=first, budget=budget)
     else:

@@ -173,7 +173,7 @@ def gap_closed(lives: Sequence[Lived], *, first_place: int, draws: int = 2000) -
 
 
 def false_confirmations(
-    benchmark: TabularBenchmark, *, simulations: int, tasks: int, budget: int, noise: bool, seed: int = 0
+    benchmark: TabularBenchmark, *, simulations: int, tasks: int, budget: int, noise: bool, first: int = 0
 ) -> tuple[int, int]:
     """Trials of a policy that is no better, looked at after every contest: how many confirmed it, and of how many.
 
@@ -184,18 +184,18 @@ def false_confirmations(
         budget: evaluations of a task.
         noise: the score of every cell is drawn anew, so that no policy can be better than another, and the surrogate
             is tried against evolution; otherwise evolution is tried against itself on the table's own scores.
-        seed: of everything.
+        first: number of the first; each is the seed of its own.
     """
     old = SearchPolicy(strategy="regularised_evolution", batch=5)
     new = SearchPolicy(strategy="surrogate", batch=5) if noise else old
     confirmed = 0
-    for simulation in range(simulations):
-        rng = generator(seed, "null", simulation)
+    for simulation in range(first, first + simulations):
+        rng = generator(simulation, "null")
         contests = Contests()
         for index in range(tasks):
             task = benchmark.tasks[rng.integers(len(benchmark.tasks))]
             values = rng.normal(size=benchmark.space.count()) if noise else benchmark.column(task, "test")
-            for won in _contested(benchmark, values, old, new, budget=budget, seed=seed + simulation, task=index):
+            for won in _contested(benchmark, values, old, new, budget=budget, seed=simulation, task=index):
                 contests = Contests(won=contests.won + won, lost=contests.lost + (not won))
                 if contests.wealth >= 1 / ALPHA:
                     break
@@ -293,7 +293,7 @@ def measure_tuning(
     console.print(f"gap to {best} closed: {100 * share:.0f} % [{100 * low:.0f}, {100 * high:.0f}] ({orders} orders)")
 
 
-def measure_null(table: Path | None, *, simulations: int, tasks: int, budget: int) -> None:
+def measure_null(table: Path | None, *, simulations: int, first: int, tasks: int, budget: int) -> None:
     """How often a trial confirms a policy that is no better."""
     from rich.console import Console
     from scipy.stats import binomtest
@@ -301,7 +301,7 @@ def measure_null(table: Path | None, *, simulations: int, tasks: int, budget: in
     benchmark = _benchmark(table)
     for noise, what in ((False, "evolution against itself"), (True, "surrogate against evolution, scores pure noise")):
         confirmed, count = false_confirmations(
-            benchmark, simulations=simulations, tasks=tasks, budget=budget, noise=noise
+            benchmark, simulations=simulations, first=first, tasks=tasks, budget=budget, noise=noise
         )
         found = binomtest(confirmed, count).proportion_ci(method="wilson")
         Console().print(

@@ -8,13 +8,15 @@ from agent.policy import SearchPolicy
 from agent.policy_check import PolicyChecker
 from agent.rehearsal import Rehearsal
 from agent.state import LifeState, RunState
-from agent.stream import Stream
+from agent.stream import Stream, TuningSection
 from agent.trial import PRESENT, PROPOSED, Contests, on_turn
 from agent.tuning import ALPHA, policy_entry, policy_in_force, policy_on_trial, tune
 from constraints import load_set
 from selfnas.architecture import Macro
 from selfnas.domain import SpaceDomain
+from selfnas.history import Trial
 from selfnas.space import SPACES
+from selfnas.strategies.transfer import PastTask
 from tests.agent.test_tuning import GOOD, OLD
 
 STREAM = Stream.model_validate(
@@ -89,20 +91,21 @@ def event(kind: str, payload: object) -> Event:
 
 
 @pytest.mark.parametrize(
-    ("contests", "ends"),
+    ("contests", "ends", "back"),
     [
-        ([(8, 0)], ["policy.adopted"]),
-        ([(5, 1), (6, 0)], ["policy.tried", "policy.adopted"]),
-        ([(5, 5), (5, 4)], ["policy.tried", "policy.kept"]),
+        ([(8, 0)], ["policy.adopted"], False),
+        ([(5, 1), (6, 0)], ["policy.tried", "policy.adopted"], False),
+        ([(5, 5), (5, 4)], ["policy.tried", "policy.kept"], False),
+        ([(8, 0)], ["policy.rolled_back"], True),
     ],
 )
 def test_a_trial_goes_on_until_it_is_won_or_its_tasks_are_used_up(
-    contests: list[tuple[int, int]], ends: list[str]
+    contests: list[tuple[int, int]], ends: list[str], back: bool
 ) -> None:
     """What wins a rehearsal is only proposed; meanwhile the old one stays in force; a checker agrees with each end."""
     envelope, unused = load_set("policy"), Rehearsal([], SpaceDomain(SPACES["nb201"], Macro()), budget=1, seed=0)
     new = {**OLD.model_dump(), "strategy": "surrogate"}
-    kind, payload = policy_entry(STREAM, envelope, OLD, new, previous="", evidence=GOOD)
+    kind, payload = policy_entry(STREAM, envelope, OLD, new, previous="", evidence=GOOD, rolls_back=back)
     assert kind == "policy.proposed"
     state = LifeState(runs=[RunState(number=1, started={})])
     checker = PolicyChecker()
@@ -119,7 +122,8 @@ def test_a_trial_goes_on_until_it_is_won_or_its_tasks_are_used_up(
         entries = tune(state, state.runs[0], STREAM, envelope, unused, previous="")
         assert [kind for kind, _ in entries] == [end]
     forged = {**entries[0][1], "confirmation": {"won": 99, "lost": 0, "wealth": 1e9, "tasks": 1}}
-    if ends[-1] == "policy.adopted":
+    won = ends[-1] != "policy.kept"
+    if won:
         assert any(
             "not what the change says" in problem for problem in checker.decided(event("policy.adopted", forged))
         )
@@ -127,7 +131,7 @@ def test_a_trial_goes_on_until_it_is_won_or_its_tasks_are_used_up(
         assert any("does not speak for it" in problem for problem in checker.decided(event("policy.adopted", forged)))
     state.apply(event(*entries[0]))
     assert policy_on_trial(state, STREAM) is None
-    assert policy_in_force(state, STREAM).strategy == ("surrogate" if ends[-1] == "policy.adopted" else "random")
+    assert policy_in_force(state, STREAM).strategy == ("surrogate" if won else "random")
 
 
 def _policy_set(envelope: object) -> dict[str, Json]:
@@ -135,3 +139,18 @@ def _policy_set(envelope: object) -> dict[str, Json]:
 
     assert isinstance(envelope, ConstraintSet)
     return {"policy_set": {"name": envelope.name, "text": envelope.text, "digest": policy_digest(envelope)}}
+
+
+def test_rehearsals_that_nothing_wins_change_nothing() -> None:
+    """Where every cell scores alike no policy is better: the present one is kept, and the reason is recorded."""
+    domain = SpaceDomain(SPACES["nb201"], Macro())
+    drawn = domain.draw(np.random.default_rng(0), 10)
+    trials = tuple(Trial(architecture=domain.space.decode(row, macro=domain.macro), score=0.5) for row in drawn)
+    flat = Rehearsal([PastTask(name="a", trials=trials)], domain, budget=4, seed=0)
+    state = LifeState(runs=[RunState(number=1, started={})])
+    tried(state, won=0, lost=0, task="a")
+    tuning = STREAM.model_copy(update={"tuning": TuningSection(proposals=3, rehearsals=2)})
+    entries = tune(state, state.runs[0], tuning, load_set("policy"), flat, previous="")
+    assert [(kind, payload["reason"]) for kind, payload in entries] == [("policy.kept", "no proposal did better")]
+    state.apply(event(*entries[0]))
+    assert policy_in_force(state, STREAM) == OLD
