@@ -18,8 +18,6 @@ from selfnas.tabular import TabularBenchmark, read_benchmark, synthetic_benchmar
 
 __all__ = ["mean_and_margin", "measure_motifs"]
 
-_T95 = 1.96  # normal; orders are many
-
 
 def measure_motifs(table: Path | None, *, orders: int, first: int, percent: int, workers: int) -> None:
     """Measure and print.
@@ -64,7 +62,7 @@ def measure_motifs(table: Path | None, *, orders: int, first: int, percent: int,
 
 
 def mean_and_margin(orders: Sequence[int], values: Sequence[float]) -> tuple[float, float]:
-    """Mean over orders and half the width of its 95 % interval; the tasks of an order are averaged first.
+    """Mean over orders and half the width of its 95 % interval (Student's t); tasks of an order are averaged first.
 
     Values that are NaN are left out.
     """
@@ -75,7 +73,10 @@ def mean_and_margin(orders: Sequence[int], values: Sequence[float]) -> tuple[flo
     means = np.array([np.mean(group) for group in by_order.values()])
     if len(means) < 2:
         return (float(means.mean()) if len(means) else float("nan")), float("nan")
-    return float(means.mean()), _T95 * float(means.std(ddof=1) / np.sqrt(len(means)))
+    from scipy.stats import t
+
+    quantile = float(t.ppf(0.975, len(means) - 1))
+    return float(means.mean()), quantile * float(means.std(ddof=1) / np.sqrt(len(means)))
 
 
 def _told(rows: Sequence[MotifRow], values: Sequence[float]) -> str:
