@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.architecture import TaskShape
-from selfnas.probes import TaskDescription, distances
+from selfnas.probes import FEATURES, TaskDescription, distances
 
 __all__ = ["KnownTask", "Library", "Motif"]
 
@@ -83,7 +83,7 @@ class Library(Sequence[Motif]):
         self._by_seq: dict[int, Motif] = {}
         self._order: list[int] = []
         self._tasks: dict[str, dict[tuple[str, str], KnownTask]] = {}  # by space, then digest and description
-        self._points: dict[str, NDArray[np.float64]] = {}  # by space, `(tasks, f)` descriptions
+        self._points: dict[str, _Points] = {}  # by space
         self._seq_at: dict[tuple[int, str, str], int] = {}
         for motif in motifs:
             self.add(motif)
@@ -109,7 +109,7 @@ class Library(Sequence[Motif]):
         key = (motif.task_digest, motif.description)
         if key not in tasks:
             tasks[key] = KnownTask(digest=motif.task_digest, description=motif.description)
-            self._points.pop(motif.space, None)
+            self._points.setdefault(motif.space, _Points()).tasks.append(tasks[key])
         insort(tasks[key].ranking, (-motif.validation, motif.seq))
 
     def remove(self, seq: int) -> Motif:
@@ -126,7 +126,7 @@ class Library(Sequence[Motif]):
         del ranking[bisect_left(ranking, (-motif.validation, seq))]
         if not ranking:
             del self._tasks[motif.space][key]
-            self._points.pop(motif.space, None)
+            self._points[motif.space] = _Points(tasks=list(self._tasks[motif.space].values()))
         return motif
 
     def seq_at(self, where: tuple[int, str, str]) -> int | None:
@@ -147,16 +147,39 @@ class Library(Sequence[Motif]):
 
     def alike(self, space: str, description: TaskDescription, *, percent: float) -> list[tuple[float, KnownTask]]:
         """Tasks of a space with their likeness in [0, 1], from `percent` on, the most alike first."""
-        tasks = list(self._tasks.get(space, {}).values())
-        if not tasks:
+        if not self._tasks.get(space):
             return []
-        if space not in self._points:
-            parsed = {task.description: TaskDescription.from_json(task.description).values for task in tasks}
-            self._points[space] = np.array([parsed[task.description] for task in tasks])
-        likeness = np.maximum(0.0, 1.0 - distances(description, self._points[space]))
-        found = [(float(own), task) for own, task in zip(likeness, tasks, strict=True) if 100 * own >= percent]
-        return sorted(found, key=lambda pair: (-pair[0], pair[1].ranking[0][1]))
+        tasks, points = self._points[space].read()
+        likeness = np.maximum(0.0, 1.0 - distances(description, points))
+        oldest = np.fromiter((task.ranking[0][1] for task in tasks), dtype=np.int64, count=len(tasks))
+        order = np.lexsort((oldest, -likeness))
+        return [(float(likeness[row]), tasks[row]) for row in order[100 * likeness[order] >= percent]]
 
     def of_task(self, task: KnownTask) -> Iterator[Motif]:
         """Its motifs, best first."""
         return (self._by_seq[seq] for _, seq in task.ranking)
+
+
+@dataclass(slots=True)
+class _Points:
+    """Descriptions of tasks as numbers; each is parsed once, when first asked for.
+
+    Attributes:
+        tasks: described.
+        rows: `(room, f)`, of which the first `parsed` are theirs.
+    """
+
+    tasks: list[KnownTask] = field(default_factory=list)
+    rows: NDArray[np.float64] = field(default_factory=lambda: np.empty((16, len(FEATURES))))
+    parsed: int = 0
+
+    def read(self) -> tuple[list[KnownTask], NDArray[np.float64]]:
+        """The tasks, and `(tasks, f)` their descriptions."""
+        if len(self.tasks) > len(self.rows):
+            more = np.empty((2 * len(self.tasks), self.rows.shape[1]))
+            more[: self.parsed] = self.rows[: self.parsed]
+            self.rows = more
+        for task in self.tasks[self.parsed :]:
+            self.rows[self.parsed] = TaskDescription.from_json(task.description).values
+            self.parsed += 1
+        return self.tasks, self.rows[: self.parsed]

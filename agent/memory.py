@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TypeVar
@@ -69,7 +69,7 @@ def recall(
         chosen[adapted.digest] = Recollection(architecture=adapted, motif=first, likeness=like)
     most = policy.recall + len(chosen)
     spelled: set[str] = set()  # most of a long life's motifs are one architecture again and again
-    for likeness, motif in chain(*known, _in_turn([best_of(likeness, task) for likeness, task in alike])):
+    for likeness, motif in chain(*known, _in_turn(best_of(likeness, task) for likeness, task in alike)):
         if len(chosen) >= most:
             break
         if motif.architecture not in spelled:
@@ -79,9 +79,10 @@ def recall(
     return tuple(chosen.values())
 
 
-def _in_turn(rankings: list[Iterator[Item]]) -> Iterator[Item]:
-    """The first of each, then the second of each, and so on."""
-    while rankings:
+def _in_turn(rankings: Iterable[Iterator[Item]]) -> Iterator[Item]:
+    """The first of each, then the second of each, and so on; no more of them are begun than asked for."""
+    left: list[Iterator[Item]] | None = None
+    while left is None or rankings:
         left = []
         for ranking in rankings:
             for item in islice(ranking, 1):
