@@ -17,10 +17,12 @@ from typing import Any
 
 import pytest
 
+from agent.commands.bench_mirror import multiplied
 from agent.commands.ui import server_command
 from agent.home import Home
 from agent.ledger import Ledger
 from agent.reaudit import find_finalist, reaudit
+from agent.reviews import finalists
 from agent.state import LifeState, replay
 from agent.tracking import server_settings
 from selfnas.errors import InputError
@@ -202,6 +204,20 @@ def test_what_is_registered_can_be_used_without_this_project(place: Path) -> Non
     pages = [page.read_text() for page in (place / "mlartifacts").rglob("audit-card.html")]
     assert pages
     assert {page.count("<img alt=") for page in pages} == {2}
+
+
+def test_a_mirror_is_measured_on_finalists_that_look_real(place: Path, tmp_path: Path) -> None:
+    """What the benchmark repeats has digests of its own and its original's findings, weights and pictures."""
+    found = list(finalists(state(place)))
+    _, task = multiplied(Home(place / "home"), found, Home(tmp_path), 3)
+    assert len({finalist.digest for finalist in task.finalists}) == 3
+    for finalist in task.finalists:
+        assert finalist.audited in [original.audited for *_, original in found]
+        shown = Home(tmp_path).pictures(found[-1][0].number, task.name) / finalist.digest[:12]
+        assert (shown / "attributions.png").is_file()
+        assert (Home(tmp_path).weights / f"{finalist.trained['weights_sha256']}.safetensors").is_file()
+    with pytest.raises(InputError, match="no finalist to repeat"):
+        multiplied(Home(place / "home"), [], Home(tmp_path), 3)
 
 
 @pytest.fixture(scope="module")
