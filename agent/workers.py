@@ -24,7 +24,12 @@ _LOOK_SECONDS = 0.2  # between two looks whether Ctrl-C was pressed
 
 
 def _context() -> BaseContext:
-    """How processes start: where it is safe, forked from one server that has done the heavy imports for all of them."""
+    """How processes start: as this process was told to, if it was; otherwise, where it is safe, forked from one server
+    that has done the heavy imports for all of them.
+    """
+    told = multiprocessing.get_start_method(allow_none=True)
+    if told is not None:
+        return multiprocessing.get_context(told)
     if not sys.platform.startswith("linux"):
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

@@ -20,6 +20,7 @@ from pathlib import Path
 from agent.commands.run import live
 from agent.home import Home
 from agent.ledger import Ledger
+from agent.worker import HEAVY
 from selfnas.errors import SelfnasError
 
 __all__ = ["Kills", "measure_kills"]
@@ -80,7 +81,7 @@ def measure_kills(place: Path, *, kills: int, seed: int, seconds: float, trainin
     Raises:
         SelfnasError: the uninterrupted life fails.
     """
-    for name in ("agent.life", "agent.prepare", "agent.pictures"):
+    for name in ("agent.life", "agent.prepare", "agent.pictures", *(HEAVY if training else ())):
         importlib.import_module(name)
     chance, result = random.Random(seed), Kills(kills={1: 0, 2: 0})
     (place / "kills.yaml").write_text(_TRAINING if training else _TABLES, encoding="utf-8")
@@ -147,6 +148,7 @@ def _attempt(place: Path, home: str, workers: int, *, moment: _Moment | None) ->
 
 def _live(place: Path, home: str, workers: int) -> None:
     os.setsid()
+    multiprocessing.set_start_method("fork")  # workers find the imports done, as they do from the server of a real life
     output = os.open(place / f"{home}.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(output, sys.stdout.fileno())
     os.dup2(output, sys.stderr.fileno())
