@@ -23,13 +23,10 @@ class WorkerDied(Exception):  # noqa: N818 - an outcome that callers record
 _LOOK_SECONDS = 0.2  # between two looks whether Ctrl-C was pressed
 
 
-def _context() -> BaseContext:
-    """How processes start: as this process was told to, if it was; otherwise, where it is safe, forked from one server
-    that has done the heavy imports for all of them.
-    """
-    told = multiprocessing.get_start_method(allow_none=True)
-    if told is not None:
-        return multiprocessing.get_context(told)
+def _context(method: str | None) -> BaseContext:
+    """How processes start: where it is safe, forked from one server that has done the heavy imports for all of them."""
+    if method is not None:
+        return multiprocessing.get_context(method)
     if not sys.platform.startswith("linux"):
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -49,10 +46,11 @@ class Workers:
 
     Args:
         count: number of processes.
+        method: how they start, as `multiprocessing` names it; None chooses.
     """
 
-    def __init__(self, count: int) -> None:
-        self._count = count
+    def __init__(self, count: int, *, method: str | None = None) -> None:
+        self._count, self._method = count, method
         self._pool = self._fresh_pool()
 
     def __enter__(self) -> Workers:
@@ -113,7 +111,7 @@ class Workers:
     def _fresh_pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
             self._count,
-            mp_context=_context(),
+            mp_context=_context(self._method),
             initializer=worker.start,
         )
 

@@ -148,7 +148,6 @@ def _attempt(place: Path, home: str, workers: int, *, moment: _Moment | None) ->
 
 def _live(place: Path, home: str, workers: int) -> None:
     os.setsid()
-    multiprocessing.set_start_method("fork")  # workers find the imports done, as they do from the server of a real life
     output = os.open(place / f"{home}.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(output, sys.stdout.fileno())
     os.dup2(output, sys.stderr.fileno())
@@ -160,6 +159,7 @@ def _live(place: Path, home: str, workers: int) -> None:
         device="cpu",
         mirror=False,
         accept_set="",
+        method="fork",  # workers find the imports done, as they do when the server of a real life starts them
     )
 
 

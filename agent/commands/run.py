@@ -38,8 +38,9 @@ def live(
     device: str,
     mirror: bool,
     accept_set: str,
+    method: str | None = None,
 ) -> None:
-    """Live through a stream on a home, with progress on the terminal.
+    """Live through a stream on a home, with progress on the terminal; `method` starts workers, see `Workers`.
 
     Raises:
         InputError: the stream, something it names, the home or the device cannot be used.
@@ -47,7 +48,7 @@ def live(
     console = Console()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     document = read_stream(stream, overrides=overrides)
-    with interrupt.listening(), Workers(workers or len(os.sched_getaffinity(0))) as pool:
+    with interrupt.listening(), Workers(workers or len(os.sched_getaffinity(0)), method=method) as pool:
         pool.warm_up()
         from agent.life import Life
         from agent.prepare import prepare
