@@ -87,8 +87,8 @@ def _shared_pass(network: nn.Module, x: Tensor, y: Tensor, wanted: frozenset[str
     if "naswot" in wanted:
         scores["naswot"] = _naswot(seen.codes)
     if "jacov" in wanted:
-        (jacobian,) = torch.autograd.grad(logits.sum(), inputs, retain_graph=True)
-        scores["jacov"] = _jacov(jacobian)
+        (jacobian,) = torch.autograd.grad(logits.sum(), inputs, retain_graph=True, allow_unused=True)
+        scores["jacov"] = -math.inf if jacobian is None else _jacov(jacobian)  # None: no path from the input
     if wanted & {"grad_norm", "snip", "fisher", "grasp"}:
         loss = functional.cross_entropy(logits, y)
         found = torch.autograd.grad(loss, [*weights, *seen.outputs], create_graph="grasp" in wanted, allow_unused=True)

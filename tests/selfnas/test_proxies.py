@@ -18,7 +18,7 @@ from selfnas.costs import costs
 from selfnas.errors import InputError
 from selfnas.network import Network, build_network
 from selfnas.proxies import PROXIES, proxy_scores
-from selfnas.space import SPACES
+from selfnas.space import SPACES, parse_architecture
 
 CELLS = {
     "nb201": "|conv3x3~0|+|none~0|skip~1|+|skip~0|conv1x1~1|avg3~2|",
@@ -259,3 +259,13 @@ def test_unknown_proxies_are_refused() -> None:
     network, x, y = made()
     with pytest.raises(InputError, match="unknown proxy 'sinflow'; did you mean 'synflow'"):
         proxy_scores(network, x, y, ("sinflow",))
+
+
+def test_a_network_that_ignores_its_input_has_numbers_or_minus_infinity() -> None:
+    """A cell without any path computes a constant: no proxy breaks, and those that look at the input say so."""
+    empty = parse_architecture("nb201/c4n1r8:|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
+    network = build_network(empty, TaskShape(channels=1, size=(8, 8), classes=3), seed=0)
+    x, y = torch.randn(8, 1, 8, 8, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 3
+    scores = proxy_scores(network, x, y, tuple(PROXIES))
+    assert scores["jacov"] == -math.inf
+    assert not any(math.isnan(value) for value in scores.values())
