@@ -152,7 +152,7 @@ def ui(
     """Open MLflow on this life's records: one experiment per stream, one run per task."""
     from agent.commands.ui import serve
 
-    raise typer.Exit(serve(home, host=host, port=port))
+    serve(home, host=host, port=port)
 
 
 @app.command()

@@ -32,6 +32,7 @@ def _lines(
     run: RunState, task: TaskState, finalist: Finalist, findings: Sequence[Finding], suite: Suite
 ) -> Iterator[str]:
     from audits import AUDITS
+    from audits.verdict import UNTESTED
 
     stream, shape = mapping(run.started["stream"]), task_shape(task.started)
     constraint_set = mapping(run.started["constraint_set"])["name"]
@@ -55,7 +56,8 @@ def _lines(
         yield f"- test accuracy {Accuracy(correct, count)} (95 % interval, n = {count})"
     yield f"- validation accuracy {100 * number(finalist.trained['validation']):.1f} %, which the search has seen"
     for finding in findings:
-        if finding.role == "gate" and finding.low is not None and finding.high is not None:
+        measured = finding.role == "gate" and finding.statistic != UNTESTED
+        if measured and finding.low is not None and finding.high is not None:
             limits = f"[{finding.low:.3f}, {finding.high:.3f}]"
             yield f"- audit {finding.label}: {finding.decision}, {limits} against {finding.threshold:g}"
     yield "\n### What the audits cannot see\n"

@@ -323,7 +323,7 @@ class Mirror:
             schema=json.dumps(started["shape"]),
             profile=json.dumps(started["description"]),
         )
-        tags = [InputTag("mlflow.data.context", "training, validation, audit and test")]
+        tags = [InputTag("mlflow.data.context", "all splits")]
         self._client.log_inputs(run, [DatasetInput(data, tags)])
 
     def _register(self, run: str, exhibit: Exhibit, finalist: Finalist) -> None:

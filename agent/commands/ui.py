@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from agent.commands.inspect import open_life
 from agent.state import mapping, replay
@@ -14,8 +14,8 @@ from agent.tracking import server_settings, tracking_uri
 __all__ = ["serve", "server_command"]
 
 
-def serve(home: Path, *, host: str, port: int) -> int:
-    """Run `mlflow server` until it is stopped; answers its exit code.
+def serve(home: Path, *, host: str, port: int) -> NoReturn:
+    """Become `mlflow server`, so that whatever stops this process stops the server and leaves nothing behind.
 
     Raises:
         InputError: there is no life in this home.
@@ -24,12 +24,7 @@ def serve(home: Path, *, host: str, port: int) -> int:
         streams = sorted({str(mapping(run.started["stream"])["stream"]) for run in replay(ledger).runs})
     print(f"experiments {', '.join(streams)} at http://{host}:{port} (Ctrl-C ends)", flush=True)
     command = server_command(tracking_uri(), host=host, port=port)
-    try:
-        return subprocess.run(  # noqa: S603 - no shell, arguments of our own
-            command, check=False, env=os.environ | server_settings()
-        ).returncode
-    except KeyboardInterrupt:
-        return 0
+    os.execve(command[0], command, os.environ | server_settings())  # noqa: S606 - no shell, arguments of our own
 
 
 def server_command(uri: str, *, host: str, port: int) -> list[str]:
