@@ -84,11 +84,21 @@ def verify(
     key: Annotated[
         Path | None, typer.Option("--key", help="Public key that the head of the chain must be signed with.")
     ] = None,
+    mlflow: Annotated[bool, typer.Option("--mlflow", help="Compare every MLflow record of this life too.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Ask Z3 again about every certificate, audit a sample of networks again.")
+    ] = False,
+    sample: Annotated[int, typer.Option(min=0, help="With --deep: how many networks.")] = 3,
+    seed: Annotated[int, typer.Option(help="With --deep: of the draw of networks.")] = 0,
+    base: Annotated[
+        Path, typer.Option(help="With --deep: directory of the stream file, if its data paths are relative.")
+    ] = Path(),
 ) -> None:
     """Re-check the chain, every certificate, every audit verdict, every admission and its weights."""
-    from agent.commands.inspect import show_verification
+    from agent.commands.inspect import Depth, show_verification
 
-    raise typer.Exit(0 if show_verification(home, key=key) else 1)
+    depth = Depth(sample=sample, seed=seed, base=base) if deep else None
+    raise typer.Exit(0 if show_verification(home, key=key, mlflow=mlflow, depth=depth) else 1)
 
 
 @app.command()

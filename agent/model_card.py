@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from agent.standing import plain
 from agent.state import Finalist, RunState, TaskState, items, mapping, number, task_shape
 from agent.summary import Accuracy
 
@@ -73,4 +74,4 @@ def _standing(finalist: Finalist) -> str:
     if finalist.outcome == "admitted":
         return "Admitted by constraint gate and audits."
     said = next(review.payload for review in finalist.reviews if review.payload["standing"] == "admitted")
-    return f"Refused by the audits, let in by {said['author']}: {said['reason']}."
+    return f"Refused by the audits, let in by {plain(said['author'])}: {plain(said['reason'])}."

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.ledger import Event, Json
+from agent.records import Record
 from agent.standing import fit
 from agent.state import LifeState, items, mapping, number
 
-__all__ = ["write_policy"]
+__all__ = ["policy_record", "write_policy"]
 
 
 def write_policy(client: Any, state: LifeState, *, keys: Mapping[tuple[int, str], str]) -> int:
@@ -34,12 +35,20 @@ def write_policy(client: Any, state: LifeState, *, keys: Mapping[tuple[int, str]
         task_key = keys[run.number, task]
         key = f"{task_key}-policy-{event.seq}"
         if not client.search_runs([experiment.experiment_id], f"tags.key = '{key}'"):
-            _write(client, str(experiment.experiment_id), event, key=key, task_key=task_key, task=task)
+            _write(client, str(experiment.experiment_id), policy_record(event, key=key, task_key=task_key, task=task))
             written += 1
     return written
 
 
-def _write(client: Any, experiment: str, event: Event, *, key: str, task_key: str, task: str) -> None:
+def _write(client: Any, experiment: str, record: Record) -> None:
+    made = client.create_run(experiment, tags=fit(record.tags), run_name=record.name).info.run_id
+    for metric, value, _ in record.metrics:
+        client.log_metric(made, metric, value)
+    client.set_terminated(made)
+
+
+def policy_record(event: Event, *, key: str, task_key: str, task: str) -> Record:
+    """The run of one decision; the keys name it and the task after which it was taken."""
     payload, decision = event.payload, event.kind.removeprefix("policy.")
     old, new = mapping(payload["old"]), mapping(payload["new"])
     moved = ", ".join(f"{name} {old.get(name)} → {new[name]}" for name in new if new[name] != old.get(name))
@@ -54,10 +63,12 @@ def _write(client: Any, experiment: str, event: Event, *, key: str, task_key: st
         "reasons": str(payload["reason"]) or "none",
         "failed_rules": ", ".join(str(rule) for rule in items(payload["failed"])) or "none",
     }
-    made = client.create_run(experiment, tags=fit(tags), run_name=f"policy {decision} · after {task}").info.run_id
-    for metric, value in _figures(payload).items():
-        client.log_metric(made, metric, value)
-    client.set_terminated(made)
+    return Record(
+        name=f"policy {decision} · after {task}",
+        tags=tags,
+        metrics=tuple((name, value, 0) for name, value in _figures(payload).items()),
+        parameters={},
+    )
 
 
 def _figures(payload: Mapping[str, Json]) -> dict[str, float]:

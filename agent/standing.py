@@ -6,6 +6,8 @@ MLflow client and imports nothing of MLflow.
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +15,18 @@ from urllib.parse import quote
 
 from agent.state import Finalist, LifeState, RunState, TaskState, items, number
 
-__all__ = ["Register", "alias_of", "cut", "fit", "note", "write_standing"]
+__all__ = [
+    "Register",
+    "alias_of",
+    "cut",
+    "failed_rules",
+    "fit",
+    "note",
+    "plain",
+    "reviewed_finalist",
+    "reviewed_task",
+    "write_standing",
+]
 
 # Puts a finalist into the model registry, given the MLflow run that shows it.
 Register = Callable[[str, RunState, TaskState, Finalist], None]
@@ -101,11 +114,58 @@ def write_standing(
     for where, (run, task) in decided.items():
         _task(client, keys[where], run, task)
     for motif, reason in state.quarantined.values():
-        failed = ", ".join(str(rule) for rule in items(reason["failed"])) or "not decided"
-        _quarantine(client, keys[motif.run, motif.task], motif.digest, failed)
+        _quarantine(client, keys[motif.run, motif.task], motif.digest, failed_rules(reason))
     for seq in state.restored - state.quarantined.keys():
         motif = state.library.by_seq(seq)
         _quarantine(client, keys[motif.run, motif.task], motif.digest, "no")
+
+
+def reviewed_finalist(task: TaskState, finalist: Finalist, *, times: Mapping[int, float]) -> tuple[dict[str, str], str]:
+    """Tags and name that decisions of people give the run of a finalist; `times` in Unix seconds by event."""
+    lines = []
+    for review in finalist.reviews:
+        said, moment = review.payload, datetime.fromtimestamp(times[review.seq], UTC)
+        lines.append(
+            f"* {moment:%Y-%m-%d %H:%M} UTC, {plain(said['author'])}: **{said['decision']}**, stands "
+            f"{said['standing']}. {plain(said['reason'])}"
+        )
+    last = finalist.reviews[-1].payload
+    done = "approved" if last["decision"] == "approve" else "overruled"
+    tags = {
+        "verdict": finalist.standing,
+        "review": done,
+        "reviewer": str(last["author"]),
+        "review_reason": str(last["reason"]) or "none",
+        "mlflow.note.content": "Decided by people:\n\n" + "\n".join(lines),
+    }
+    return tags, f"{finalist.standing} ({done}) · {task.name} · {finalist.digest[:12]}"
+
+
+def plain(text: object) -> str:
+    """What a person typed, shown as typed: no HTML, emphasis, link or image of theirs in a note.
+
+    Example:
+        >>> plain("<b> [x](http://y)")
+        '&lt;b&gt; \\\\[x\\\\](http://y)'
+    """
+    return re.sub(r"([\\`*_\[\]!])", r"\\\1", html.escape(str(text), quote=False))
+
+
+def reviewed_task(run: RunState, task: TaskState) -> tuple[dict[str, str], str]:
+    """Tags and name of the run of a task about whose finalists people decided."""
+    standing = [finalist for finalist in task.finalists if finalist.standing == "admitted"]
+    best = max(standing, key=lambda finalist: number(finalist.trained["validation"]), default=None)
+    tags = {
+        "verdict": "admitted" if standing else "nothing admitted",
+        "winner": best.architecture if best else "",
+        "decided_by_people": str(sum(bool(finalist.reviews) for finalist in task.finalists)),
+    }
+    return tags, f"{task.name} · {len(standing)}/{len(task.finalists)} admitted, after review · run {run.number}"
+
+
+def failed_rules(reason: Mapping[str, Any]) -> str:
+    """Which rules forbid a quarantined motif, from its `motif.quarantined` event."""
+    return ", ".join(str(rule) for rule in items(reason["failed"])) or "not decided"
 
 
 def _finalist(
@@ -118,27 +178,12 @@ def _finalist(
     times: Mapping[int, float],
     register: Register,
 ) -> None:
-    lines = []
-    for review in finalist.reviews:
-        said, moment = review.payload, datetime.fromtimestamp(times[review.seq], UTC)
-        lines.append(
-            f"* {moment:%Y-%m-%d %H:%M} UTC, {said['author']}: **{said['decision']}**, stands {said['standing']}. "
-            f"{said['reason']}"
-        )
-    last = finalist.reviews[-1].payload
-    done = "approved" if last["decision"] == "approve" else "overruled"
-    tags = {
-        "verdict": finalist.standing,
-        "review": done,
-        "reviewer": str(last["author"]),
-        "review_reason": str(last["reason"]) or "none",
-        "mlflow.note.content": "Decided by people:\n\n" + "\n".join(lines),
-    }
+    tags, name = reviewed_finalist(task, finalist, times=times)
     let_in = finalist.outcome == "refused" and any(
         review.payload["standing"] == "admitted" for review in finalist.reviews
     )
     for found in _found(client, f"tags.task_key = '{key}' and tags.digest = '{finalist.digest}'"):
-        _update(client, found, tags, f"{finalist.standing} ({done}) · {task.name} · {finalist.digest[:12]}")
+        _update(client, found, tags, name)
         query = f"run_id = '{found.info.run_id}'"
         if let_in and not client.search_model_versions(query):
             register(found.info.run_id, run, task, finalist)
@@ -161,14 +206,7 @@ def _version(client: Any, made: Any, *, alias: str, standing: str) -> None:
 
 def _task(client: Any, key: str, run: RunState, task: TaskState) -> None:
     """The row of a task says what stands, not what the audits alone had left."""
-    standing = [finalist for finalist in task.finalists if finalist.standing == "admitted"]
-    best = max(standing, key=lambda finalist: number(finalist.trained["validation"]), default=None)
-    tags = {
-        "verdict": "admitted" if standing else "nothing admitted",
-        "winner": best.architecture if best else "",
-        "decided_by_people": str(sum(bool(finalist.reviews) for finalist in task.finalists)),
-    }
-    name = f"{task.name} · {len(standing)}/{len(task.finalists)} admitted, after review · run {run.number}"
+    tags, name = reviewed_task(run, task)
     for found in _found(client, f"tags.key = '{key}'"):
         _update(client, found, tags, name)
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,16 +22,17 @@ from typing import TYPE_CHECKING, Any
 from agent.evidence import Evidence, figures
 from agent.exhibits import Exhibit, example_of, write_finalist_files, write_task_files
 from agent.home import Home
+from agent.mirror_check import check_mirror
 from agent.model_card import data_source, model_card
 from agent.policy_records import write_policy
 from agent.reaudit import recorded_suite
+from agent.records import Record, finalist_record, findings_of, task_record
 from agent.restore import restore_network
 from agent.standing import alias_of, cut, fit, note, write_standing
-from agent.state import Finalist, LifeState, RunState, TaskState, items, mapping, number
-from agent.summary import TaskSummary, summarise
+from agent.state import Finalist, LifeState, RunState, TaskState, mapping
 
 if TYPE_CHECKING:
-    from audits import Finding, Suite
+    from audits import Suite
 
 __all__ = ["Mirror", "server_settings", "tracking_uri"]
 
@@ -39,6 +40,7 @@ __all__ = ["Mirror", "server_settings", "tracking_uri"]
 _CLIENT_SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
@@ -140,6 +142,15 @@ class Mirror:
             return False
         return True
 
+    def check(
+        self, home: Home, state: LifeState, *, keys: Mapping[tuple[int, str], str], times: Mapping[int, float]
+    ) -> tuple[Counter[str], list[str]]:
+        """What of this life's records is compared with the ledger, and what of them is missing, edited or surplus."""
+        try:
+            return check_mirror(self._client, home, state, keys=keys, times=times)
+        except Exception as error:  # noqa: BLE001 - MLflow raises what its stores raise; unread is not verified
+            return Counter(), [f"MLflow at {self._uri} cannot be read: {type(error).__name__}: {error}"]
+
     def write_evidence(self, evidence: Evidence, page: str) -> bool:
         """One run for the whole life: the named figures, those of each task as steps, and the report page.
 
@@ -179,7 +190,7 @@ class Mirror:
         experiment = self._experiment(str(stream["stream"]))
         if self._mirrored(experiment, context.key):
             return
-        parent = self._task_run(experiment, context, stream)
+        parent = self._task_run(experiment, context)
         for finalist in context.task.finalists:
             self._finalist_run(experiment, parent, context, finalist)
         self._client.set_terminated(parent)
@@ -217,94 +228,28 @@ class Mirror:
             self._client.delete_model_version(made.name, made.version)
         self._client.delete_run(run)
 
-    def _task_run(self, experiment: str, context: _Context, stream: Mapping[str, Any]) -> str:
-        task, summary = context.task, summarise(context.task)
-        tags = {
-            "kind": "task",
-            "key": context.key,
-            "task": task.name,
-            "run": str(context.run.number),
-            "verdict": "admitted" if summary.admitted else "nothing admitted",
-            "winner": summary.winner,
-            "recalled_from": ", ".join(summary.recalled) or "nothing",
-            "kept_out_by_rule": json.dumps(summary.by_rule),
-            "kept_out_by_audit": json.dumps(summary.by_audit),
-            "constraint_set": str(mapping(context.run.started["constraint_set"])["name"]),
-            "audit_suite": context.suite.name,
-        }
-        run = self._client.create_run(
-            experiment, tags=fit(tags), run_name=f"{task.name} · {_outcome(summary)} · run {context.run.number}"
-        ).info.run_id
-        metrics = {
-            "evaluations": summary.evaluations,
-            "evaluations_to_best": summary.evaluations_to_best,
-            "admitted": summary.admitted,
-            "validation": summary.validation,
-            "params": summary.params,
-            "test": summary.test.estimate if summary.test else None,
-            "test_low": summary.test.interval[0] if summary.test else None,
-            "test_high": summary.test.interval[1] if summary.test else None,
-            "hand_designed_test": summary.reference_test.estimate if summary.reference_test else None,
-        }
-        best = 0.0
-        curve = []
-        for step, accuracy in enumerate(task.accuracies, start=1):
-            best = max(best, accuracy or 0.0)
-            curve.append(self._metric("best_so_far", best, step))
-        parameters = {
-            "seed": stream["seed"],
-            "space": stream["space"],
-            **{f"macro.{k}": v for k, v in mapping(stream["macro"]).items()},
-            **{f"policy.{k}": v for k, v in mapping(stream["policy"]).items()},
-            **{f"budget.{k}": v for k, v in mapping(stream["budget"]).items()},
-        }
-        self._batch(run, [*self._metrics(metrics), *curve], parameters)
+    def _task_run(self, experiment: str, context: _Context) -> str:
+        record = task_record(context.run, context.task, context.suite, key=context.key)
+        run = self._recorded(experiment, record)
         self._data(run, context)
         with tempfile.TemporaryDirectory() as scratch:
             write_task_files(context, Path(scratch))
             self._client.log_artifacts(run, scratch)
-        return str(run)
+        return run
+
+    def _recorded(self, experiment: str, record: Record, *, parent: str = "") -> str:
+        """A new run that holds a record."""
+        tags = fit(record.tags) | ({"mlflow.parentRunId": parent} if parent else {})
+        run = str(self._client.create_run(experiment, tags=tags, run_name=record.name).info.run_id)
+        self._batch(run, [self._metric(*value) for value in record.metrics], record.parameters)
+        return run
 
     def _finalist_run(self, experiment: str, parent: str, context: _Context, finalist: Finalist) -> None:
         task = context.task
-        audited, findings = finalist.audited or {}, _findings(finalist)
-        reasons = [str(reason) for reason in items(audited.get("reasons", []))]
-        tags = {
-            "mlflow.parentRunId": parent,
-            "task_key": context.key,
-            "kind": "finalist",
-            "task": task.name,
-            "verdict": finalist.standing,
-            "review": "awaiting",
-            "audit_decision": str(audited.get("decision", "undecided")),
-            "failed_rules": "none",
-            "failed_audits": ", ".join(str(name) for name in items(audited.get("failed", []))) or "none",
-            "reasons": "; ".join(reasons) or "none",
-            "digest": finalist.digest,
-            "architecture": finalist.architecture,
-            "weights_sha256": str(finalist.trained["weights_sha256"]),
-        }
-        run = self._client.create_run(
-            experiment, tags=fit(tags), run_name=f"{finalist.outcome} · {task.name} · {finalist.digest[:12]}"
-        )
-        run_id = run.info.run_id
-        count = number(finalist.trained["test_count"])
-        metrics: dict[str, float | None] = {
-            "validation": number(finalist.trained["validation"]),
-            "params": number(finalist.trained["params"]),
-            "test": number(finalist.trained["test_correct"]) / count if count else None,
-        }
-        for finding in findings:
-            name = re.sub(r"[^A-Za-z0-9_. /-]", "_", f"audit.{finding.label}")
-            metrics |= {name: finding.estimate, f"{name}.low": finding.low, f"{name}.high": finding.high}
-        curve = [
-            self._metric("validation_curve", number(value), step)
-            for step, value in enumerate(items(finalist.trained["curve"]), start=1)
-        ]
-        self._batch(run_id, [*self._metrics(metrics), *curve], {"architecture": finalist.architecture})
+        run_id = self._recorded(experiment, finalist_record(task, finalist, key=context.key), parent=parent)
         self._data(run_id, context)
         with tempfile.TemporaryDirectory() as scratch:
-            write_finalist_files(context, finalist, findings, Path(scratch))
+            write_finalist_files(context, finalist, findings_of(finalist), Path(scratch))
             self._client.log_artifacts(run_id, scratch)
         if finalist.outcome == "admitted" and finalist is task.admitted()[0]:
             self._register(run_id, context, finalist)
@@ -356,7 +301,7 @@ class Mirror:
             run_id=run,
             model_id=logged.model_id,
             tags={"digest": finalist.digest},
-            description=cut(model_card(exhibit.run, task, finalist, _findings(finalist), exhibit.suite)),
+            description=cut(model_card(exhibit.run, task, finalist, findings_of(finalist), exhibit.suite)),
         )
         self._client.set_registered_model_alias(name, alias_of(finalist), str(made.version))
 
@@ -375,15 +320,3 @@ class Mirror:
         for start in range(0, max(len(metrics), 1), limit):
             chunk = [Param(key, str(value)) for key, value in parameters.items()] if start == 0 else []
             self._client.log_batch(run, metrics=metrics[start : start + limit], params=chunk)
-
-
-def _outcome(summary: TaskSummary) -> str:
-    if summary.test is None:
-        return f"nothing admitted of {summary.full_trainings}"
-    return f"{summary.admitted}/{summary.full_trainings} admitted · test {100 * summary.test.estimate:.1f} %"
-
-
-def _findings(finalist: Finalist) -> list[Finding]:
-    from audits import Finding
-
-    return [Finding.from_record(mapping(record)) for record in items((finalist.audited or {}).get("findings", []))]

@@ -25,7 +25,8 @@ from selfnas.errors import InputError, Problem
 
 __all__ = ["load_exported"]
 
-_MAX_BYTES = 2**30
+_MAX_BYTES = 2**28  # unpacked; it is held thrice, so that reading stays under 1 GB
+_MAX_JSON = 2**23  # of all graph descriptions together: Python holds some thirty bytes for each of theirs
 _DROPPED: Final = ("/data/sample_inputs/",)
 _MEMBERS = re.compile(
     r"[^/]+/(models/model\.json|data/weights/(weight_\d+|model_weights_config\.json)"
@@ -85,6 +86,8 @@ def _cleaned(path: Path) -> bytes:
             infos = archive.infolist()
             if sum(info.file_size for info in infos) > _MAX_BYTES or len({i.filename for i in infos}) < len(infos):
                 raise InputError([Problem(f"larger than {_MAX_BYTES:,} bytes, or a member appears twice", str(path))])
+            if sum(info.file_size for info in infos if info.filename.endswith(".json")) > _MAX_JSON:
+                raise InputError([Problem(f"its graph descriptions are larger than {_MAX_JSON:,} bytes", str(path))])
             contents = {info.filename: archive.read(info) for info in infos}
     except zipfile.BadZipFile as error:
         raise InputError([Problem(f"not a .pt2 file: {error}", str(path))]) from error

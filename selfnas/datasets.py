@@ -14,7 +14,7 @@ import random
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from selfnas.errors import InputError, ShapeError
 
-__all__ = ["PACKAGED", "Kind", "RawData", "Split", "read_npz", "read_packaged"]
+__all__ = ["PACKAGED", "Kind", "RawData", "Split", "read_arrays", "read_npz", "read_packaged"]
 
 Kind = Literal["image", "series"]
 Floats = NDArray[np.float32]
@@ -36,7 +36,7 @@ _MAX_BYTES = 2**30  # as stored, and as float32: all of CIFAR-10 fits, a hostile
 _MIN_SIDE = 4  # what `TaskShape` asks for
 # What the standard library raises for damaged archives and headers; numpy tokenises old headers.
 _UNREADABLE = (
-    OSError, ValueError, EOFError, RuntimeError, zlib.error, lzma.LZMAError, tokenize.TokenError,
+    KeyError, MemoryError, OSError, ValueError, EOFError, RuntimeError, zlib.error, lzma.LZMAError, tokenize.TokenError,
 )  # fmt: skip
 _KEYS = (("x_train", "y_train", "x_test", "y_test"), ("x", "y"))
 _IMAGE_CHANNELS = (1, 3, 4)
@@ -129,15 +129,26 @@ def read_npz(path: Path, *, kind: Kind | None = None) -> RawData:
     )
 
 
-def _read_members(path: Path) -> Mapping[str, NDArray[Any]]:
-    """The arrays under the known keys, once their headers have been judged."""
+def read_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
+    """Every array of an `.npz` file, once the headers have been judged.
+
+    Raises:
+        InputError: missing, unreadable, damaged, too large, a key twice, or pickled.
+    """
+    return _read_members(path, lambda archive: tuple(sorted(_present(archive, path))))
+
+
+def _read_members(
+    path: Path, choose: Callable[[zipfile.ZipFile], tuple[str, ...]] | None = None
+) -> Mapping[str, NDArray[Any]]:
+    """The arrays under the chosen, else the known keys, once their headers have been judged."""
     if not path.exists():
         raise InputError(f"no such file: {path}")
     if not path.is_file():
         raise InputError(f"not a file: {path}")
     try:
         with zipfile.ZipFile(path) as archive:
-            keys = _known_keys(archive, path)
+            keys = choose(archive) if choose else _known_keys(archive, path)
             needed = sum(_judge_header(archive, key) for key in keys)
         if needed > _MAX_BYTES:
             raise InputError(f"{path} would need {needed:,} bytes of memory: at most {_MAX_BYTES:,} are given")
@@ -151,16 +162,21 @@ def _read_members(path: Path) -> Mapping[str, NDArray[Any]]:
         raise InputError(f"{path} cannot be read: {error}") from error
 
 
-def _known_keys(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...]:
+def _present(archive: zipfile.ZipFile, path: Path) -> list[str]:
     members = archive.infolist()
     if len(members) > _MAX_MEMBERS:
         raise InputError(f"{path} has {len(members)} members: at most {_MAX_MEMBERS} are read")
     present = [member.filename.removesuffix(".npy") for member in members]
     if len(set(present)) != len(present):
         raise InputError(f"{path} holds a key twice: {', '.join(sorted(present))}")
+    return present
+
+
+def _known_keys(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...]:
+    present = _present(archive, path)
     for keys in _KEYS:
         if set(keys) <= set(present):
-            bare = [member.filename for member in members if member.filename in keys]
+            bare = [member.filename for member in archive.infolist() if member.filename in keys]
             if bare:
                 raise InputError(f"{path} holds a member {bare[0]!r}: need {bare[0] + '.npy'!r}")
             return keys

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.architecture import Architecture, Macro
+from selfnas.datasets import read_arrays
 from selfnas.errors import ArchitectureError, InputError, suggestion
 from selfnas.evaluation import Evaluation, Fidelity
 from selfnas.seeding import generator
@@ -241,14 +242,13 @@ def _read_hardware(path: Path, table: pd.DataFrame, accuracies: Path) -> dict[st
     """Latencies and energies in the row order of the accuracy table; none where the file is absent."""
     if not path.is_file():
         return {}
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
+    arrays = dict(read_arrays(path))
     index = arrays.pop("idx", np.empty(0))
     if not np.array_equal(index, _numbers(table, "idx", accuracies)):
         raise InputError(f"{path}: its idx is not that of {accuracies}")
+    for name, values in arrays.items():
+        if values.shape != (len(table),) or values.dtype.kind not in "iuf":
+            raise InputError(f"{path}: {name} is {values.dtype} of shape {values.shape}: need {len(table)} numbers")
     return {
         name.removesuffix("_lat_ms") + ("_ms" if name.endswith("_lat_ms") else ""): values.astype(np.float64)
         for name, values in arrays.items()

@@ -23,7 +23,7 @@ from agent.signing import check_signature, new_key, sign_head
 from agent.verify import verify
 from selfnas.errors import SelfnasError
 
-__all__ = ["FORGERIES", "Detection", "change_bytes", "forge", "forge_once"]
+__all__ = ["FORGERIES", "Detection", "change_bytes", "forge", "forge_once", "rewrite"]
 
 Events: TypeAlias = "list[tuple[str, dict[str, Any]]]"
 Edit: TypeAlias = Callable[[Events], None]
@@ -98,6 +98,16 @@ def forge_once(home: Path, scratch: Path, name: str) -> Detection:
     if not same:
         _write(copy, events, rebuilt=False)
     return Detection(what=name, problems=_problems(copy), same_content=same)
+
+
+def rewrite(home: Path, place: Path, edit: Edit) -> Home:
+    """A copy of a life with its events edited and the chain made again over them."""
+    copy = _copy(home, place)
+    with Ledger(copy.ledger, clock=time.time) as ledger:
+        events: Events = [(event.kind, json.loads(json.dumps(event.payload))) for event in ledger.events()]
+    edit(events)
+    _write(copy, events, rebuilt=True)
+    return copy
 
 
 def _copy(home: Path, place: Path) -> Home:

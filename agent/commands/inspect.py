@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -15,7 +16,7 @@ from agent.ledger import Ledger
 from agent.state import mapping, replay
 from agent.verify import verify
 
-__all__ = ["mirror_life", "open_life", "show_status", "show_verification"]
+__all__ = ["Depth", "mirror_life", "open_life", "show_status", "show_verification"]
 
 
 def open_life(home: Path) -> Ledger:
@@ -40,16 +41,54 @@ def show_status(home: Path) -> None:
         console.print(results_table(run), guard_table(run))
 
 
-def show_verification(home: Path, *, key: Path | None = None) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """How far to compute again.
+
+    Attributes:
+        sample: networks to audit again.
+        seed: of their draw.
+        base: directory of the stream file, where relative paths of data start.
+    """
+
+    sample: int
+    seed: int
+    base: Path
+
+
+def show_verification(home: Path, *, key: Path | None = None, mlflow: bool = False, depth: Depth | None = None) -> bool:
     """Print what was checked and what failed; True when everything holds.
 
     Args:
         home: directory of the life.
         key: public key that the head of the chain must be signed with; None asks for no signature.
+        mlflow: compare the MLflow records too.
+        depth: what to compute again; None computes no solver's answer and no audit.
     """
     console = Console()
-    with open_life(home) as ledger, console.status("verifying"):
+    with open_life(home) as ledger, console.status("verifying") as status:
         result = verify(ledger, Home(home))
+        state = replay(ledger) if mlflow or depth is not None else None
+        if state is not None and mlflow:
+            from agent.tracking import Mirror, tracking_uri
+
+            status.update("comparing MLflow records")
+            keys = task_keys(ledger, state)
+            checked, problems = Mirror(tracking_uri()).check(Home(home), state, keys=keys, times=ledger.times())
+            result.checked += checked
+            result.problems += problems
+        if state is not None and depth is not None:
+            from agent.deep import audit_again, solve_again
+
+            for checked, problems in (
+                solve_again(ledger, progress=lambda count: status.update(f"{count} certificates solved again")),
+                audit_again(
+                    Home(home), state, count=depth.sample, seed=depth.seed, base=depth.base,
+                    progress=lambda name: status.update(f"auditing {name}"),
+                ),
+            ):  # fmt: skip
+                result.checked += checked
+                result.problems += problems
         if key is not None:
             from agent.signing import check_signature
 

@@ -220,6 +220,90 @@ def test_a_mirror_is_measured_on_finalists_that_look_real(place: Path, tmp_path:
         multiplied(Home(place / "home"), [], Home(tmp_path), 3)
 
 
+def test_mlflow_records_that_do_not_match_the_ledger_are_named(place: Path) -> None:
+    """A tag flipped, a metric raised, a card edited, a record deleted, one made up: each is one sentence, then none."""
+    import mlflow
+
+    run = command(place)
+    assert run("mirror").returncode == 0
+    good = run("verify", "--mlflow")
+    assert good.returncode == 0, good.stdout
+    finalists = state(place).runs[0].tasks[0].finalists
+    assert f"{1 + len(finalists)} MLflow records" in good.stdout
+
+    client = mlflow.MlflowClient(f"sqlite:///{place}/mlflow.db", registry_uri=f"sqlite:///{place}/mlflow.db")
+    experiment = client.get_experiment_by_name(STREAM_NAME)
+    assert experiment is not None
+    (task,) = client.search_runs([experiment.experiment_id], "tags.kind = 'task'")
+    own, *others = client.search_runs([experiment.experiment_id], "tags.kind = 'finalist'")
+    flipped = "refused" if own.data.tags["verdict"] == "admitted" else "admitted"
+    client.set_tag(own.info.run_id, "verdict", flipped)
+    client.log_metric(own.info.run_id, "validation", 1.0, timestamp=1)
+    client.log_metric(task.info.run_id, "best_so_far", 2.0, step=1, timestamp=1)
+    (card,) = (place / "mlartifacts").rglob(f"{own.info.run_id}/artifacts/audit-card.md")
+    card.write_text(card.read_text().replace("1", "2"))
+    tags = {name: value for name, value in own.data.tags.items() if not name.startswith("mlflow.")}
+    made_up = client.create_run(experiment.experiment_id, tags=tags | {"digest": "f" * 64}, run_name="better")
+    if others:
+        client.delete_run(others[0].info.run_id)
+    bad = run("verify", "--mlflow")
+    assert bad.returncode == 1
+    told = " ".join(bad.stdout.split())
+    for words in (
+        f"tag verdict is '{flipped}'", "metric validation is 1.0", "the curve best_so_far is not the ledger's",
+        "audit-card.md is not what the ledger gives", "a record that the ledger does not know: 'better'",
+        *(f"MLflow lacks task first of run 1, finalist {other.data.tags['digest'][:12]}" for other in others[:1]),
+    ):  # fmt: skip
+        assert words in told, words
+    client.delete_run(made_up.info.run_id)
+    assert run("mirror", "--rebuild").returncode == 0
+    assert run("verify", "--mlflow").returncode == 0
+
+
+def test_deep_verification_measures_what_the_ledger_claims(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A finding edited with a chain made again, and a certificate that a lying referee confirms, are found out.
+
+    `verify` alone can see neither: the finding's decision stands, and the referee is all that it asks.
+    """
+    from agent.commands.bench_forgeries import rewrite
+    from agent.deep import audit_again, solve_again
+    from agent.verify import verify
+    from constraints.referee import Referee
+
+    run = command(place)
+    good = run("verify", "--deep", "--sample", "1")
+    assert good.returncode == 0, good.stdout
+    assert "1 networks audited again" in good.stdout
+
+    def edit(events: list[tuple[str, dict[str, Any]]]) -> None:
+        for kind, payload in events:
+            if kind == "audited":
+                payload["findings"][0]["estimate"] -= 0.001
+
+    forged = rewrite(place / "home", tmp_path / "finding", edit)
+    with Ledger(forged.ledger, clock=time.time, read_only=True) as ledger:
+        assert not verify(ledger, forged).problems
+        _, problems = audit_again(forged, replay(ledger), count=1, seed=0, base=place)
+    assert len(problems) == 1
+    assert "other findings than recorded" in problems[0]
+
+    def allow(events: list[tuple[str, dict[str, Any]]]) -> None:
+        payload = next(payload for kind, payload in events if kind == "certified")
+        payload["certificate"] = payload["certificate"].replace('"rules":"p', '"rules":"f', 1)
+
+    forged = rewrite(place / "home", tmp_path / "certificate", allow)
+    with Ledger(forged.ledger, clock=time.time, read_only=True) as ledger:
+        counts, problems = solve_again(ledger)
+        assert counts["certificates solved again"] > 1
+        assert len(problems) == 1
+        assert "the engines now say" in problems[0]
+    monkeypatch.setattr(Referee, "verdicts", lambda self, architecture: [False] * len(self.rules))
+    with Ledger(place / "home" / "ledger.db", clock=time.time, read_only=True) as ledger:
+        assert any("is admit, the engines now say undecided" in problem for problem in solve_again(ledger)[1])
+
+
 @pytest.fixture(scope="module")
 def server(place: Path) -> Iterator[tuple[str, int]]:
     """The address and process of `selfnas ui`'s MLflow server on these records; tests may kill it."""

@@ -7,6 +7,7 @@ and prints time, how many were read, and what escaped. The test suite runs a sho
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import random
 import resource
@@ -18,6 +19,8 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +29,8 @@ from agent.stream import read_stream
 from audits.exported import load_exported
 from audits.suite import load_suite
 from constraints import load_set
-from selfnas.datasets import read_npz
+from selfnas.datasets import read_arrays, read_npz
+from selfnas.devices import load_device
 from selfnas.errors import SelfnasError
 from selfnas.space import parse_architecture
 
@@ -129,6 +133,31 @@ def _read_ledger(path: Path) -> None:
         list(ledger.events())
 
 
+def _weights() -> bytes:
+    from safetensors.torch import save
+
+    return save(_network().state_dict())
+
+
+@functools.cache
+def _task() -> SimpleNamespace:
+    """What `restore_network` asks of a task."""
+    return SimpleNamespace(started={"shape": {"channels": 1, "size": [8, 8], "classes": 3}})
+
+
+def _network() -> Any:
+    from selfnas.architecture import TaskShape
+    from selfnas.network import build_network
+
+    return build_network(parse_architecture(_ARCHITECTURE), TaskShape(channels=1, size=(8, 8), classes=3), seed=0)
+
+
+def _read_weights(path: Path) -> None:
+    from agent.restore import restore_network
+
+    restore_network(_task(), _ARCHITECTURE, path)
+
+
 def _plain(content: bytes) -> Mutate:
     return lambda rng: mutated(content, rng)
 
@@ -143,6 +172,13 @@ def _formats() -> dict[str, tuple[str, Callable[[], Mutate], Read]]:
         "stream": (".yaml", lambda: _plain((_ROOT / "experiments/quickstart.yaml").read_bytes()), read_stream),
         "set": (".yaml", lambda: _plain((_ROOT / "constraints/sets/baseline.yaml").read_bytes()), load_set),
         "suite": (".yaml", lambda: _plain((_ROOT / "audits/suites/baseline.yaml").read_bytes()), load_suite),
+        "device": (
+            ".yaml",
+            lambda: _plain((_ROOT / "selfnas/device_files/raspberry-pi-4.yaml").read_bytes()),
+            lambda path: load_device(str(path)),
+        ),
+        "weights": (".safetensors", lambda: _plain(_weights()), _read_weights),
+        "arrays": (".npz", lambda: _zipped(_arrays()), read_arrays),
         "npz": (".npz", lambda: _zipped(_arrays()), read_npz),
         "architecture": (
             ".txt",

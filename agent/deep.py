@@ -1,0 +1,154 @@
+"""Verification that computes again: Z3 over every certificate, audits over a sample of trained networks.
+
+`verify` believes two things that this does not: that Z3 once agreed with the referee, and that the recorded findings
+are what the recorded weights give. Both are found out again here, from the ledger's sets, suites and seeds.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from agent.home import Home
+from agent.ledger import Json, Ledger
+from agent.reaudit import reaudit
+from agent.reviews import finalists
+from agent.state import LifeState, mapping
+from constraints import Certificate, ConstraintSet, Context, Guard, decide_policy, load_set
+from constraints.examples import parse_shape
+from selfnas import seeding
+from selfnas.errors import SelfnasError
+from selfnas.space import parse_architecture
+
+__all__ = ["audit_again", "solve_again"]
+
+_JUDGED = ("certified", "rejected", "quarantined", "motif.quarantined", "motif.restored")
+
+
+def solve_again(
+    ledger: Ledger, *, progress: Callable[[int], None] = lambda count: None
+) -> tuple[Counter[str], list[str]]:
+    """Ask Z3 and the referee again about the subject of every certificate.
+
+    Args:
+        ledger: of the life.
+        progress: told the number of certificates after each.
+
+    Returns:
+        How many were asked, and a sentence for each whose answer is another now.
+    """
+    checked, problems = Counter[str](), []
+    solver = _Again()
+    for event in ledger.events():
+        payload = event.payload
+        try:
+            if event.kind == "run.started":
+                solver.begin(payload)
+            elif payload.get("certificate") and (event.kind in _JUDGED or event.kind.startswith("policy.")):
+                checked["certificates solved again"] += 1
+                progress(checked.total())
+                certificate = Certificate.from_json(str(payload["certificate"]))
+                problems += [
+                    f"event {event.seq} ({event.kind}): {problem}" for problem in solver.differences(certificate)
+                ]
+        except (SelfnasError, KeyError, TypeError, ValueError) as error:
+            problems.append(f"event {event.seq} ({event.kind}) cannot be solved again: {type(error).__name__}: {error}")
+    return checked, problems
+
+
+class _Again:
+    """The guards of the run at hand."""
+
+    def __init__(self) -> None:
+        self._set: ConstraintSet | None = None
+        self._policy: ConstraintSet | None = None
+        self._guards: dict[Context, Guard] = {}
+
+    def begin(self, payload: Mapping[str, Json]) -> None:
+        """A run starts under its own set."""
+        self._set = self._policy = None
+        self._guards = {}
+        self._set = _read(str(mapping(payload["constraint_set"])["text"]))
+        if "policy_set" in payload:
+            self._policy = _read(str(mapping(payload["policy_set"])["text"]))
+
+    def differences(self, certificate: Certificate) -> Iterator[str]:
+        """What the engines say now that they did not say then."""
+        if certificate.subject.startswith("{"):
+            if self._policy is None:
+                yield "there are no policy rules to judge it by"
+                return
+            sides = json.loads(certificate.subject)
+            now = decide_policy(self._policy, sides["old"], sides["new"]).certificate
+        else:
+            if self._set is None:
+                yield "there is no usable constraint set to judge it by"
+                return
+            architecture = parse_architecture(certificate.subject)
+            context = Context(space=architecture.space, macro=architecture.macro, shape=parse_shape(certificate.shape))
+            if context not in self._guards:
+                self._guards[context] = Guard(self._set, space=context.space, macro=context.macro, shape=context.shape)
+            now = self._guards[context].decide(architecture).certificate
+        names = ["guard", "digest", *(["verdict"] if certificate.verdict != "undecided" else [])]
+        for name in names:
+            was, found = getattr(certificate, name), getattr(now, name)
+            if was != found:
+                yield f"its {name} is {was}, the engines now say {found}"
+        # What was left open then, for want of steps or of an engine, may be known now.
+        claims = [(was, found) for was, found in zip(certificate.rules, now.rules, strict=False) if was not in "ud"]
+        if len(certificate.rules) != len(now.rules) or any(was != found for was, found in claims):
+            yield f"its rules are {certificate.rules}, the engines now say {now.rules}"
+
+
+def audit_again(
+    home: Home,
+    state: LifeState,
+    *,
+    count: int,
+    seed: int,
+    base: Path,
+    progress: Callable[[str], None] = lambda name: None,
+) -> tuple[Counter[str], list[str]]:
+    """Run the recorded suite again on a sample of trained networks, from their weights and data.
+
+    Args:
+        home: where the weights lie.
+        state: of the life.
+        count: networks to draw, without replacement.
+        seed: of the draw.
+        base: directory of the stream file, where relative paths of data start.
+        progress: told the network at hand.
+    """
+    known = [place for place in finalists(state) if place[2].trained["weights_sha256"] and place[2].audited]
+    order = seeding.generator(seed, "audit again").permutation(len(known))
+    checked, problems = Counter[str](), []
+    for index in np.sort(order[:count]):
+        run, task, finalist = known[index]
+        name = f"finalist {finalist.digest[:12]} of task {task.name}, run {run.number}"
+        progress(name)
+        checked["networks audited again"] += 1
+        try:
+            done = reaudit(home, run, task, finalist, base=base)
+        except SelfnasError as error:
+            problems.append(f"{name}: cannot be audited again: {error}")
+            continue
+        recorded = str((finalist.audited or {})["decision"])
+        if done.changed is None:
+            problems.append(f"{name}: another suite is in force than the recorded one")
+        elif done.changed:
+            problems.append(f"{name}: other findings than recorded: {', '.join(done.changed)}")
+        if done.verdict.decision != recorded:
+            problems.append(f"{name}: recorded as {recorded}, its audits now say {done.verdict.decision}")
+    return checked, problems
+
+
+def _read(text: str) -> ConstraintSet:
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "recorded.yaml"
+        path.write_text(text, encoding="utf-8")
+        return load_set(path)
