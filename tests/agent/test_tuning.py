@@ -98,7 +98,7 @@ def rehearsal() -> Rehearsal:
 
 def test_rehearsal_prefers_what_searches_better_and_repeats_itself(rehearsal: Rehearsal) -> None:
     """A model beats random draws; a policy against itself gives exactly nothing and is never adopted."""
-    better = compare(rehearsal, SearchPolicy(strategy="surrogate", batch=1), SearchPolicy(strategy="random"), range(12))
+    better = compare(rehearsal, SearchPolicy(strategy="surrogate"), SearchPolicy(strategy="random"), range(8))
     assert better.mean > 0.1
     assert better.p < 0.01
     assert compare(rehearsal, OLD, OLD, range(4)) == Comparison(count=4, mean=0.0, p=1.0)
