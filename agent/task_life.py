@@ -7,24 +7,14 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
-from agent.gate import admission, gate_entry
+from agent.asking import Asking
+from agent.examination import Entry, examination_entries
+from agent.gate import gate_entry
 from agent.guidance import guided_strategy, inherit_jobs, supernet_entry, supernet_job
 from agent.home import STEP
-from agent.jobs import (
-    FullAnswer,
-    FullJob,
-    InheritAnswer,
-    InheritJob,
-    Job,
-    LowAnswer,
-    LowJob,
-    ProxyAnswer,
-    ProxyJob,
-    SupernetAnswer,
-    SupernetJob,
-)
+from agent.jobs import InheritAnswer, SupernetAnswer, SupernetJob
 from agent.learned_proxy import LEARNED, learned_scores
 from agent.memory import past_tasks, recall
 from agent.mined import blocks_in_force, mining_entries
@@ -32,15 +22,12 @@ from agent.policy import SearchPolicy
 from agent.proposals import GuardedDomain
 from agent.rungs import ranked_by_rung
 from agent.state import Finalist, RunState, TaskState, items, mapping, number, recorded_costs
-from agent.stream import FidelitySection, SupernetSection
+from agent.stream import SupernetSection
 from agent.trial import PROPOSED, on_turn
 from agent.tuning import policy_in_force, policy_on_trial
-from agent.workers import WorkerDied
 from selfnas import seeding
 from selfnas.architecture import Architecture
 from selfnas.costs import costs
-from selfnas.curve_stop import least_accuracies
-from selfnas.evaluation import Fidelity
 from selfnas.history import Trial
 from selfnas.one_shot import evolve_paths
 from selfnas.progressive import Progressive
@@ -57,9 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TaskLife"]
 
-Entry = tuple[str, Mapping[str, object]]
-Answer = TypeVar("Answer", ProxyAnswer, LowAnswer, FullAnswer, SupernetAnswer, InheritAnswer)
-
 
 class JobFailed(Exception):  # noqa: N818 - an outcome that is recorded
     """A job that a step cannot do without has failed, for the reason given."""
@@ -72,6 +56,7 @@ class TaskLife:
         self._life, self._run, self._index = life, run, index
         self._stream = life.prepared.stream
         self._prepared = life.prepared.tasks[index]
+        self._asking = Asking(life, run, index)
         self._space = space_named(self._stream.space)
         self._macro = self._stream.macro.macro()
         self._present = policy_in_force(life.state, self._stream)
@@ -176,7 +161,7 @@ class TaskLife:
                 self._stream, self._prepared, self._policy.strategy,
                 base=self._life.prepared.base, device=self._life.device, weights=weights,
             )  # fmt: skip
-            answer = self._ask([job], SupernetAnswer, failed=SupernetAnswer())[0]
+            answer = self._asking.answers([job], SupernetAnswer())[0]
             if not answer.weights_sha256:
                 return supernet_entry(self._task, self._policy.strategy, answer)
             kept = weights / f"{answer.weights_sha256}.safetensors"
@@ -196,7 +181,7 @@ class TaskLife:
     def _inherited(self, job: SupernetJob, weights: Path, architectures: Sequence[Architecture]) -> list[float]:
         """Scores of architectures with a supernet's weights."""
         asked = inherit_jobs(job, weights, architectures)
-        answers = self._ask(asked, InheritAnswer, failed=InheritAnswer())
+        answers = self._asking.answers(asked, InheritAnswer())
         for answer in answers:
             if answer.reason:
                 raise JobFailed(answer.reason)
@@ -237,8 +222,7 @@ class TaskLife:
         chosen, proxies = self._choose(certified, wanted, first=warm_digests)
         first = halving.rungs[0] if halving else self._stream.low.fidelity("low")
         asked = [*((up.architecture, up.fidelity) for up in promoted), *((fresh, first) for fresh in chosen)]
-        jobs = [self._low_job(architecture, fidelity) for architecture, fidelity in asked]
-        answers = self._ask(jobs, LowAnswer, failed=LowAnswer(score=None))
+        answers = self._asking.low(asked)
         for place, ((architecture, fidelity), answer) in enumerate(zip(asked, answers, strict=True)):
             origin = "recalled" if architecture.digest in warm_digests else "searched"
             entries.append(
@@ -312,8 +296,7 @@ class TaskLife:
         recalled = [architecture for architecture in certified if architecture.digest in first]
         others = [architecture for architecture in certified if architecture.digest not in first]
         asked = certified if learned else others
-        jobs = [self._proxy_job(architecture) for architecture in asked]
-        answers = self._ask(jobs, ProxyAnswer, failed=ProxyAnswer(score=None))
+        answers = self._asking.proxies(asked, proxy=self._policy.proxy)
         scores: dict[str, float | None] = {a.digest: answer.score for a, answer in zip(asked, answers, strict=True)}
         told: dict[str, Mapping[str, object]] = {digest: {"proxy": score} for digest, score in scores.items()}
         if learned:
@@ -346,50 +329,8 @@ class TaskLife:
 
     def _examine(self, chosen: Sequence[Architecture]) -> list[Entry]:
         """Train fully, audit, decide."""
-        task, prepared = self._task, self._prepared
-        jobs = [self._full_job(architecture, audited=True) for architecture in chosen]
-        answers = self._ask(jobs, FullAnswer, failed=FullAnswer(score=None))
-        entries: list[Entry] = []
-        for architecture, answer in zip(chosen, answers, strict=True):
-            common = {"task": task.name, "architecture": str(architecture), "digest": architecture.digest}
-            test = answer.test_correct / answer.test_count if answer.test_count else 0.0
-            params = costs(architecture, prepared.shape).params
-            entries.append(
-                (
-                    "trained",
-                    {
-                        **common,
-                        "validation": answer.score if answer.score is not None else 0.0,
-                        "reason": answer.reason,
-                        "curve": answer.curve,
-                        "test_correct": answer.test_correct,
-                        "test_count": answer.test_count,
-                        "params": params,
-                        "weights_sha256": answer.weights_sha256,
-                    },
-                )
-            )
-            verdict = admission(answer, self._life.prepared.suite)
-            entries.append(("audited", {**common, "findings": answer.findings, **verdict.to_record()}))
-            if verdict.admits:
-                certificate = task.certificates[str(architecture)]
-                entries.append(
-                    (
-                        "admitted",
-                        {
-                            **common,
-                            "task_digest": prepared.digest,
-                            "validation": answer.score,
-                            "test": test,
-                            "params": params,
-                            "certificate": certificate,
-                            "weights_sha256": answer.weights_sha256,
-                        },
-                    )
-                )
-            else:
-                entries.append(("refused", {**common, "decision": verdict.decision, "reasons": list(verdict.reasons)}))
-        return entries
+        answers = self._asking.full(chosen, audited=True)
+        return examination_entries(self._task, self._prepared, self._life.prepared.suite, chosen, answers)
 
     # --- comparison and close ---
 
@@ -407,8 +348,7 @@ class TaskLife:
             depth=self._macro.depth,
             resolution=self._macro.resolution,
         )
-        job = self._full_job(reference, audited=False)
-        answer = self._ask([job], FullAnswer, failed=FullAnswer(score=None))[0]
+        (answer,) = self._asking.full([reference], audited=False)
         return "compared", {
             "task": self._task.name,
             "architecture": str(reference),
@@ -434,70 +374,6 @@ class TaskLife:
         return mining_entries(
             self._life.state, self._run, self._task, space=self._space.name, tabular=self._prepared.table is not None
         )
-
-    # --- workers ---
-
-    def _seed(self, architecture: Architecture, purpose: str) -> int:
-        return seeding.derive(self._stream.seed, purpose, self._prepared.digest, architecture.digest)
-
-    def _proxy_job(self, architecture: Architecture) -> ProxyJob:
-        return ProxyJob(
-            task=self._prepared.spec,
-            base=str(self._life.prepared.base),
-            device=self._life.device,
-            architecture=str(architecture),
-            seed=self._seed(architecture, "proxy"),
-            proxy=self._policy.proxy,
-        )
-
-    def _low_job(self, architecture: Architecture, fidelity: Fidelity) -> LowJob:
-        alike = [at for at in self._task.evaluations if at["fidelity"] == fidelity.name and at["score"] is not None]
-        curves = [[number(value) for value in items(at["curve"])] for at in alike]
-        return LowJob(
-            task=self._prepared.spec,
-            base=str(self._life.prepared.base),
-            device=self._life.device,
-            architecture=str(architecture),
-            seed=self._seed(architecture, fidelity.name),
-            training=self._stream.training,
-            fidelity=FidelitySection(epochs=fidelity.epochs, fraction=fidelity.fraction, patience=fidelity.patience),
-            least=list(least_accuracies(curves, fidelity.epochs)) if self._stream.curve_stop else [],
-        )
-
-    def _full_job(self, architecture: Architecture, *, audited: bool) -> FullJob:
-        pictures = self._life.home.pictures(self._run.number, self._task.name) / architecture.digest[:12]
-        return FullJob(
-            task=self._prepared.spec,
-            base=str(self._life.prepared.base),
-            device=self._life.device,
-            architecture=str(architecture),
-            seed=self._seed(architecture, "full"),
-            training=self._stream.training,
-            fidelity=self._stream.full,
-            suite=self._life.prepared.suite_reference if audited else None,
-            audit_seed=self._seed(architecture, "audit"),
-            weights=str(self._life.home.weights) if audited else None,
-            pictures=str(pictures) if audited else None,
-        )
-
-    def _ask(self, jobs: Sequence[Job], kind: type[Answer], *, failed: Answer) -> list[Answer]:
-        """Answers in order; a job on which processes died, or that broke, is answered by `failed` with the reason."""
-        trainings = not any(isinstance(job, (ProxyJob, SupernetJob, InheritJob)) for job in jobs)
-
-        def done() -> None:
-            if trainings:
-                self._life.observer.advanced(self._task, steps=1)
-
-        answers = self._life.workers.answers([job.model_dump_json(exclude_none=True) for job in jobs], on_done=done)
-        read = [
-            failed.model_copy(update={"reason": str(answer)})
-            if isinstance(answer, WorkerDied)
-            else kind.model_validate_json(answer)
-            for answer in answers
-        ]
-        for answer in read:
-            self._life.work.add(answer)
-        return read
 
 
 def _or_lowest(score: float | None) -> float:

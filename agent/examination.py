@@ -1,0 +1,71 @@
+"""What the ledger says of a finalist: how it trained, what its audits found, and whether it is admitted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from agent.gate import admission
+from agent.jobs import FullAnswer
+from agent.state import TaskState
+from selfnas.architecture import Architecture
+from selfnas.costs import costs
+
+if TYPE_CHECKING:
+    from agent.prepare import PreparedTask
+    from audits import Suite
+
+__all__ = ["examination_entries"]
+
+Entry = tuple[str, Mapping[str, object]]
+
+
+def examination_entries(
+    task: TaskState,
+    prepared: PreparedTask,
+    suite: Suite,
+    chosen: Sequence[Architecture],
+    answers: Sequence[FullAnswer],
+) -> list[Entry]:
+    """`trained`, `audited`, then `admitted` or `refused`, for each finalist in order."""
+    entries: list[Entry] = []
+    for architecture, answer in zip(chosen, answers, strict=True):
+        common = {"task": task.name, "architecture": str(architecture), "digest": architecture.digest}
+        test = answer.test_correct / answer.test_count if answer.test_count else 0.0
+        params = costs(architecture, prepared.shape).params
+        entries.append(
+            (
+                "trained",
+                {
+                    **common,
+                    "validation": answer.score if answer.score is not None else 0.0,
+                    "reason": answer.reason,
+                    "curve": answer.curve,
+                    "test_correct": answer.test_correct,
+                    "test_count": answer.test_count,
+                    "params": params,
+                    "weights_sha256": answer.weights_sha256,
+                },
+            )
+        )
+        verdict = admission(answer, suite)
+        entries.append(("audited", {**common, "findings": answer.findings, **verdict.to_record()}))
+        if verdict.admits:
+            certificate = task.certificates[str(architecture)]
+            entries.append(
+                (
+                    "admitted",
+                    {
+                        **common,
+                        "task_digest": prepared.digest,
+                        "validation": answer.score,
+                        "test": test,
+                        "params": params,
+                        "certificate": certificate,
+                        "weights_sha256": answer.weights_sha256,
+                    },
+                )
+            )
+        else:
+            entries.append(("refused", {**common, "decision": verdict.decision, "reasons": list(verdict.reasons)}))
+    return entries
