@@ -18,7 +18,8 @@ from agent.home import Home
 from agent.ledger import Json, Ledger
 from agent.reaudit import reaudit
 from agent.reviews import finalists
-from agent.state import LifeState, mapping
+from agent.state import Finalist, LifeState, items, mapping
+from audits import Finding
 from constraints import Certificate, ConstraintSet, Context, Guard, decide_policy, load_set
 from constraints.examples import parse_shape
 from selfnas import seeding
@@ -27,6 +28,7 @@ from selfnas.space import parse_architecture
 
 __all__ = ["audit_again", "solve_again"]
 
+_ROUNDING = 1e-6
 _JUDGED = ("certified", "rejected", "quarantined", "motif.quarantined", "motif.restored")
 
 
@@ -140,11 +142,22 @@ def audit_again(
         recorded = str((finalist.audited or {})["decision"])
         if done.changed is None:
             problems.append(f"{name}: another suite is in force than the recorded one")
-        elif done.changed:
-            problems.append(f"{name}: other findings than recorded: {', '.join(done.changed)}")
+        elif changed := [found.label for found in done.findings if not _recorded(found, finalist)]:
+            problems.append(f"{name}: other findings than recorded: {', '.join(changed)}")
         if done.verdict.decision != recorded:
             problems.append(f"{name}: recorded as {recorded}, its audits now say {done.verdict.decision}")
     return checked, problems
+
+
+def _recorded(found: Finding, finalist: Finalist) -> bool:
+    """Whether a finding stands in the ledger, up to what another order of the same sums may change."""
+    for record in items((finalist.audited or {})["findings"]):
+        was = Finding.from_record(mapping(record))
+        if (was.label, was.n, was.decision, was.threshold) == (found.label, found.n, found.decision, found.threshold):
+            pairs = ((was.estimate, found.estimate), (was.low, found.low), (was.high, found.high))
+            if all(a == b or (a is not None and b is not None and abs(a - b) <= _ROUNDING) for a, b in pairs):
+                return True
+    return False
 
 
 def _read(text: str) -> ConstraintSet:
