@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from agent.gate import admission
 from agent.jobs import FullAnswer
+from agent.ledger import Entry
 from agent.state import TaskState
 from selfnas.architecture import Architecture
 from selfnas.costs import costs
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from audits import Suite
 
 __all__ = ["examination_entries"]
-
-Entry = tuple[str, Mapping[str, object]]
 
 
 def examination_entries(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.jobs import FullAnswer
+from agent.ledger import Entry
 from audits import Finding, Suite, judge
 from constraints import Guard
 from selfnas.architecture import Architecture
@@ -37,7 +37,7 @@ class Admission:
         return {"decision": self.decision, "failed": list(self.failed), "reasons": list(self.reasons)}
 
 
-def gate_entry(guard: Guard, architecture: Architecture, *, previous: str) -> tuple[str, Mapping[str, object]]:
+def gate_entry(guard: Guard, architecture: Architecture, *, previous: str) -> Entry:
     """The ledger entry of the constraint gate's decision: `certified`, `rejected` or `quarantined`."""
     decision = guard.decide(architecture, previous=previous)
     common: dict[str, object] = {

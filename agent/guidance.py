@@ -5,12 +5,13 @@ Proposals are made from the event alone, so a life that goes on after a kill pro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from agent.jobs import InheritJob, SupernetAnswer, SupernetJob
+from agent.ledger import Entry
 from agent.prepare import PreparedTask
 from agent.state import TaskState, items
 from agent.stream import Stream
@@ -62,9 +63,7 @@ def inherit_jobs(job: SupernetJob, weights: Path, architectures: Sequence[Archit
     ]
 
 
-def supernet_entry(
-    task: TaskState, strategy: str, answer: SupernetAnswer, *, ranking: Sequence[Trial] = ()
-) -> tuple[str, Mapping[str, object]]:
+def supernet_entry(task: TaskState, strategy: str, answer: SupernetAnswer, *, ranking: Sequence[Trial] = ()) -> Entry:
     """The event that keeps an answer, a failure included; with the ranking of a one-shot search, best first."""
     ranked = [[str(trial.architecture), round(trial.value, 6)] for trial in ranking[:_RANKED]]
     return "supernet.trained", {

@@ -19,9 +19,11 @@ from typing import TypeAlias
 
 from selfnas.errors import InputError, SelfnasError
 
-__all__ = ["GENESIS", "Event", "Json", "Ledger", "LedgerError", "canonical_json", "event_hash"]
+__all__ = ["GENESIS", "Entry", "Event", "Json", "Ledger", "LedgerError", "canonical_json", "event_hash"]
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+Entry: TypeAlias = "tuple[str, Mapping[str, object]]"  # kind and payload of an event to be written
 
 GENESIS = "0" * 64
 _APPLICATION_ID = 0x5E1F_0A5  # marks a SQLite file as one of ours
@@ -159,7 +161,7 @@ class Ledger:
         row = self._db.execute("SELECT hash FROM events WHERE seq = ?", (seq - 1,)).fetchone()
         return str(row[0]) if row else None
 
-    def append(self, entries: Sequence[tuple[str, Mapping[str, object]]]) -> tuple[Event, ...]:
+    def append(self, entries: Sequence[Entry]) -> tuple[Event, ...]:
         """Append events in one transaction: all or none.
 
         Raises:

@@ -6,12 +6,12 @@ Nothing here prints, draws or tracks: an `Observer` is told what happened.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from agent import interrupt
 from agent.home import Home
-from agent.ledger import Event, Ledger
+from agent.ledger import Entry, Event, Ledger
 from agent.memory import past_tasks
 from agent.prepare import Prepared
 from agent.proposals import GuardedDomain
@@ -72,7 +72,7 @@ class Life:
         self.state = recollect(ledger)
         self.work = WorkTime()
 
-    def append(self, entries: Sequence[tuple[str, Mapping[str, object]]]) -> tuple[Event, ...]:
+    def append(self, entries: Sequence[Entry]) -> tuple[Event, ...]:
         """One step: write its events, then fold them in; Ctrl-C takes effect here at the latest."""
         interrupt.check()
         events = self.ledger.append(entries)
@@ -96,7 +96,7 @@ class Life:
         self.append([("run.finished", {"tasks": len(run.tasks)})])
         return run
 
-    def _tune(self, run: RunState, index: int) -> list[tuple[str, Mapping[str, object]]]:
+    def _tune(self, run: RunState, index: int) -> list[Entry]:
         """Decide about the search policy after a task."""
         stream, prepared = self.prepared.stream, self.prepared.tasks[index]
         assert self.prepared.envelope is not None  # noqa: S101 - the caller asked

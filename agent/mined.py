@@ -8,9 +8,9 @@ read, or whose digest is not its own, is passed over: a damaged entry costs a bu
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from agent.ledger import Json, Ledger, canonical_json
+from agent.ledger import Entry, Json, Ledger, canonical_json
 from agent.memory import past_tasks
 from agent.state import LifeState, Payload, RunState, TaskState, items, mapping, number
 from selfnas.errors import ArchitectureError, InputError
@@ -27,7 +27,6 @@ __all__ = [
     "sentence",
 ]
 
-Entry = tuple[str, Mapping[str, object]]
 
 _log = logging.getLogger(__name__)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from agent.gate import gate_entry
+from agent.ledger import Entry
 from agent.state import Motif
 from constraints import ConstraintSet, Guard
 from selfnas.architecture import Macro, TaskShape
@@ -16,7 +17,7 @@ __all__ = ["recheck"]
 
 def recheck(
     library: Sequence[Motif], quarantined: Sequence[Motif], set_: ConstraintSet, *, previous: str
-) -> Iterator[tuple[str, Mapping[str, object]]]:
+) -> Iterator[Entry]:
     """Ledger entries: `motif.quarantined` or `motif.restored` where a motif's standing changes, and nothing else.
 
     Each motif is judged for the task it won on, under the macro settings it was trained with. A space that the set is

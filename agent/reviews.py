@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from agent.ledger import Json
+from agent.ledger import Entry, Json
 from agent.state import Finalist, LifeState, RunState, TaskState, items, mapping, number
 from selfnas.errors import InputError
 from selfnas.space import parse_architecture
@@ -35,7 +35,7 @@ def finalists(state: LifeState) -> Iterator[tuple[RunState, TaskState, Finalist]
 
 def review_entry(
     state: LifeState, digest: str, decision: Decision, *, author: str, reason: str, task: str | None = None
-) -> tuple[str, Mapping[str, object]]:
+) -> Entry:
     """The ledger entry `reviewed` for the latest finalist whose digest begins so.
 
     Args:

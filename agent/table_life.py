@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.gate import gate_entry
+from agent.ledger import Entry
 from agent.proposals import SpelledGuardedDomain
 from agent.state import items, mapping, number
-from agent.task_life import Entry, TaskLife
+from agent.task_life import TaskLife
 from agent.task_state import Payload
 from selfnas import seeding
 from selfnas.architecture import Architecture

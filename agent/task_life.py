@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from agent.asking import Asking
-from agent.examination import Entry, examination_entries
+from agent.examination import examination_entries
 from agent.gate import gate_entry
 from agent.guidance import guided_strategy, inherit_jobs, supernet_entry, supernet_job
 from agent.home import STEP
 from agent.jobs import InheritAnswer, SupernetAnswer, SupernetJob
 from agent.learned_proxy import LEARNED, learned_scores
+from agent.ledger import Entry
 from agent.memory import past_tasks, recall
 from agent.mined import blocks_in_force, mining_entries
 from agent.policy import SearchPolicy

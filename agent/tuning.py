@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from agent.ledger import Entry
 from agent.policy import SearchPolicy
 from agent.rehearsal import Comparison, Rehearsal, compare
 from agent.state import LifeState, RunState
@@ -27,8 +28,6 @@ __all__ = ["ALPHA", "policy_entry", "policy_in_force", "policy_numbers", "policy
 ALPHA = 0.05  # chance to adopt a policy that is no better in the rehearsed worlds
 _CHOOSING = 6  # rehearsals that choose among proposals; confirmation uses others
 _STRATEGIES = ("random", "local_search", "regularised_evolution", "adaptive_evolution", "surrogate", "transfer")
-
-Entry = tuple[str, Mapping[str, object]]
 
 
 def policy_in_force(state: LifeState, stream: Stream) -> SearchPolicy:

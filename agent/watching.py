@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.home import Home
-from agent.ledger import Ledger
+from agent.ledger import Entry, Ledger
 from agent.life import Life, Observer
 from agent.prepare import Prepared, prepare
 from agent.restore import restore_network
@@ -220,7 +220,7 @@ class Watcher:
         self._serve()
         return outcome
 
-    def _append(self, entries: Sequence[tuple[str, Mapping[str, object]]]) -> None:
+    def _append(self, entries: Sequence[Entry]) -> None:
         for event in self._ledger.append(entries):
             self.state.apply(event)
 
