@@ -105,7 +105,7 @@ def test_a_failed_supernet_leaves_uniform_draws() -> None:
     )
     answer = SupernetAnswer.model_validate_json(run_job(job.model_dump_json(exclude_none=True)))
     assert "no-such-space" in answer.reason
-    task = TaskState(index=0, name="x", started={})
+    task = TaskState(index=0, name="x", started={}, first=0)
     task.supernet = dict(supernet_entry(task, "gdas", answer)[1])  # type: ignore[arg-type]
     assert guided_strategy(task) is random_search
 

@@ -241,8 +241,10 @@ def test_better_than_random_on_a_hill(name: str) -> None:
 
 def test_unknown_names_and_settings_are_refused() -> None:
     """With the nearest known one, or the values that are possible."""
-    with pytest.raises(InputError, match="unknown strategy 'evolution'; did you mean 'regularised_evolution'"):
-        make_strategy("evolution")
+    with pytest.raises(
+        InputError, match="unknown strategy 'regularized_evolution'; did you mean 'regularised_evolution'"
+    ):
+        make_strategy("regularized_evolution")
     with pytest.raises(InputError, match="no strategy has the setting 'popluation'; did you mean 'population'"):
         make_strategy("random", {"popluation": 3})
     with pytest.raises(InputError, match="strategy regularised_evolution: need 1 <= sample <= population"):

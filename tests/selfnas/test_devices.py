@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from agent.commands.bench_device import parse_setting
-from agent.commands.devices import latency_set
+from agent.device_rule import latency_set
 from constraints import Guard, load_set
 from selfnas.architecture import TaskShape
 from selfnas.devices import Device, Latencies, load_device, shipped_devices

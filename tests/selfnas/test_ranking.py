@@ -6,7 +6,6 @@ import pytest
 from agent.learned_proxy import learned_scores
 from agent.state import LifeState, RunState, TaskState
 from selfnas.errors import ShapeError
-from selfnas.history import Trial
 from selfnas.proxies import PROXIES
 from selfnas.ranking import ProxyTrials, combined
 from selfnas.space import SPACES, parse_architecture
@@ -50,16 +49,16 @@ def test_a_life_learns_from_this_task_and_earlier_ones() -> None:
     texts = [str(SPACES["nb201"].decode(v, macro=parse_architecture(CELL).macro)) for v in _vectors()]
 
     def lived(index: int, sign: int) -> TaskState:
-        task = TaskState(index=index, name=f"t{index}", started={})
+        task = TaskState(index=index, name=f"t{index}", started={}, first=index)
         for row, text in enumerate(texts):
             values = {name: float(len(name) + (row * 7919) % 11) for name in PROXIES} | {"snip": float(row)}
-            task.evaluations.append({"proxies": values})  # type: ignore[dict-item]
-            task.trials.append(Trial(architecture=parse_architecture(text), score=0.5 + sign * row / 100))
+            trial = {"architecture": text, "score": 0.5 + sign * row / 100, "fidelity": "low", "proxies": values}
+            task.evaluations.append(trial)  # type: ignore[arg-type]
         return task
 
     base = dict.fromkeys(PROXIES, 1.0)
     low, high = base | {"snip": -5.0}, base | {"snip": 500.0}
-    state, fresh = LifeState(), TaskState(index=1, name="fresh", started={})
+    state, fresh = LifeState(), TaskState(index=1, name="fresh", started={}, first=1)
     state.runs.append(RunState(number=1, started={}, tasks=[lived(0, -1), fresh]))
     one, other, broken = learned_scores(state, fresh, [low, high, {}])
     assert one is not None
