@@ -5,9 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from types import TracebackType
 
@@ -32,6 +34,19 @@ def _context(method: str | None) -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["agent.worker", *worker.HEAVY])
     return context
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes started here do not see Ctrl-C, for their parent decides what to do.
+
+    They inherit the mask, which unlike a handler holds from their first instruction on.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _patiently(future: Future[str]) -> str:
@@ -62,7 +77,13 @@ class Workers:
         self._end()
 
     def warm_up(self) -> None:
-        """Start every process now, so that their imports run while the caller prepares."""
+        """Have the heavy imports begin now in another process, while the caller goes on with its own."""
+        context = _context(self._method)
+        if context.get_start_method() == "forkserver":
+            # Asking for a worker would wait here until the server has imported everything.
+            with _deaf():
+                forkserver.ensure_running()
+            return
         for _ in range(self._count):
             self._submit("")
 
@@ -100,13 +121,8 @@ class Workers:
         return tuple(answer for answer in answers if answer is not None)
 
     def _submit(self, job: str) -> Future[str]:
-        # Workers must not see Ctrl-C: this process decides what to do. The mask set here is inherited by the processes
-        # that `submit` starts, and unlike a handler it holds from their first instruction on.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        with _deaf():
             return self._pool.submit(worker.run_job, job)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _fresh_pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
