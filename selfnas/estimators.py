@@ -39,6 +39,7 @@ class Scored:
         proxies: by name.
         seconds: processor seconds of each proxy alone.
         together: processor seconds of all proxies in one call.
+        again: `truth` of another training from other first weights; None where there was none.
     """
 
     architecture: str
@@ -48,15 +49,17 @@ class Scored:
     proxies: dict[str, float]
     seconds: dict[str, float]
     together: float
+    again: float | None = None
 
 
 def random_networks(space: Space, macro: Macro, count: int, *, seed: int) -> list[Architecture]:
-    """Uniformly drawn architectures of different digests."""
+    """Uniformly drawn architectures of different digests, in each cell of which a path joins input and output."""
     found: dict[str, Architecture] = {}
     rng = seeding.generator(seed, "estimators", space.name)
     while len(found) < count:
         architecture = space.decode(space.draw(rng, 1)[0], macro=macro)
-        found.setdefault(architecture.digest, architecture)
+        if all(cell.live_edges() for cell in architecture.cells):
+            found.setdefault(architecture.digest, architecture)
     return list(found.values())
 
 

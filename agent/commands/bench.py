@@ -149,7 +149,7 @@ def search(
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
     quick: Annotated[bool, typer.Option("--quick", help="4 seeds of 100 evaluations, for a first look.")] = False,
     plot: Annotated[Path | None, typer.Option(help="A .png to draw.")] = None,
-    keep: Annotated[Path | None, typer.Option(help="A .json that finished searches are kept in.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="A .jsonl that finished searches are kept in.")] = None,
 ) -> None:
     """Every strategy on every task of a table, from nothing, at the same evaluations.
 
@@ -206,11 +206,12 @@ def estimators(
     networks: Annotated[int, typer.Option(min=4, max=100_000, help="Random networks to score and train.")] = 48,
     seed: Annotated[int, typer.Option(help="Decides which networks.")] = 0,
     keep: Annotated[Path, typer.Option(help="A .json that keeps finished networks.")] = Path("estimators.json"),
+    twice: Annotated[int, typer.Option(min=0, help="So many are trained again, for the noise of training.")] = 0,
 ) -> None:
     """Rank correlation of every cheap score with full training, on networks that are built and trained."""
     from agent.commands.bench_estimators import measure_estimators
 
-    measure_estimators(stream, task_name=task, networks=networks, seed=seed, keep=keep)
+    measure_estimators(stream, task_name=task, networks=networks, seed=seed, keep=keep, twice=twice)
 
 
 @app.command()

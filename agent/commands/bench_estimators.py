@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from selfnas.estimators import Scored, held_out_accuracy, random_networks, score
 from selfnas.evaluation import Fidelity
 from selfnas.inheritance import inherit
 from selfnas.network import build_network
+from selfnas.ranking import ProxyTrials, combined
 from selfnas.space import parse_architecture, space_named
 from selfnas.tasks import Task, load_task
 from selfnas.train import Examples, TrainingPlan, train
@@ -28,9 +29,12 @@ from selfnas.train import Examples, TrainingPlan, train
 __all__ = ["measure_estimators", "measure_inheritance", "measure_supernets", "spearman", "spearman_interval"]
 
 _BOOTSTRAPS = 2000
+_TAUGHT, _SPLITS = 16, 200  # networks that a combination is learned from, and random choices of them
 
 
-def measure_estimators(stream_file: Path, *, task_name: str, networks: int, seed: int, keep: Path) -> None:
+def measure_estimators(
+    stream_file: Path, *, task_name: str, networks: int, seed: int, keep: Path, twice: int = 0
+) -> None:
     """Score and train random networks, as far as `keep` does not have them yet, and print rank correlations.
 
     Args:
@@ -39,12 +43,15 @@ def measure_estimators(stream_file: Path, *, task_name: str, networks: int, seed
         networks: how many.
         seed: decides which.
         keep: a .json that finished networks are kept in, so that an interrupted command goes on.
+        twice: so many of them are trained a second time from other first weights: how far full training agrees with
+            itself is what no score can go much beyond.
 
     Raises:
         InputError: no such stream, task, or a `keep` of other networks.
     """
     console = Console()
     stream, task = _open(stream_file, task_name)
+    plan, full = TrainingPlan(**stream.training.model_dump()), stream.full.fidelity("full")
     drawn = random_networks(space_named(stream.space), stream.macro.macro(), networks, seed=seed)
     done = _kept(keep)
     wanted = {str(architecture) for architecture in drawn}
@@ -56,13 +63,20 @@ def measure_estimators(stream_file: Path, *, task_name: str, networks: int, seed
             left,
             task,
             low=stream.low.fidelity("low"),
-            full=stream.full.fidelity("full"),
-            plan=TrainingPlan(**stream.training.model_dump()),
+            full=full,
+            plan=plan,
             seed=seed,
         ):
             done.append(scored)
-            keep.write_text(json.dumps([asdict(one) for one in done]), encoding="utf-8")
+            _keep(done, keep)
             status.update(f"{len(done)} of {networks} networks scored and trained")
+        for place, one in enumerate(done[:twice]):
+            if one.again is None:
+                again = seeding.derive(seed, "again")
+                found, _ = held_out_accuracy(parse_architecture(one.architecture), task, full, plan, seed=again)
+                done[place] = replace(one, again=found)
+                _keep(done, keep)
+                status.update(f"{place + 1} of {twice} networks trained again")
     truth = np.array([one.truth for one in done])
     table = Table(
         "score", "Spearman", "95 %", "seconds",
@@ -70,12 +84,22 @@ def measure_estimators(stream_file: Path, *, task_name: str, networks: int, seed
         f"(accuracy {np.quantile(truth, 0.1):.3f} to {np.quantile(truth, 0.9):.3f}, 10 % to 90 %)",
     )  # fmt: skip
     rows = {name: np.array([one.proxies[name] for one in done]) for name in done[0].proxies}
+    matrix = np.stack(list(rows.values()), axis=1)
+    rows["mean rank of all proxies"] = combined(matrix, ProxyTrials(matrix[:0], truth[:0]))
     for name, values in sorted(rows.items(), key=lambda row: -spearman(row[1], truth)):
-        seconds = float(np.median([one.seconds[name] for one in done]))
-        table.add_row(name, *_shown(values, truth, seed=seed), f"{seconds:.4f}")
+        alone = [one.seconds[name] for one in done if name in one.seconds]
+        table.add_row(name, *_shown(values, truth, seed=seed), f"{np.median(alone):.4f}" if alone else "")
+    if len(done) >= 2 * _TAUGHT:
+        learned = np.array([_learned(matrix, truth, seed=split) for split in range(_SPLITS)])
+        low, high = np.quantile(learned, [0.025, 0.975])
+        table.add_row(f"learned from {_TAUGHT} of them, on the others", f"{learned.mean():.2f}",
+                      f"{low:.2f} to {high:.2f} (splits)", "")  # fmt: skip
     table.add_row("training at low fidelity", *_shown(np.array([one.low for one in done]), truth, seed=seed), "")
     same = np.array([max(one.curve, default=0.0) for one in done])
-    table.add_row("full training, on validation", *_shown(same, truth, seed=seed), "")  # no score can do better
+    table.add_row("full training, on validation", *_shown(same, truth, seed=seed), "")
+    both = np.array([(one.truth, one.again) for one in done if one.again is not None], dtype=np.float64)
+    if len(both) > 1:
+        table.add_row(f"full training, again ({len(both)} of them)", *_shown(both[:, 1], both[:, 0], seed=seed), "")
     console.print(table)
     slowest = np.array([max(one.seconds.values()) for one in done])
     together = np.array([one.together for one in done])
@@ -173,6 +197,13 @@ def spearman_interval(values: NDArray[np.float64], truth: NDArray[np.float64], *
     return float(low), float(high)
 
 
+def _learned(matrix: NDArray[np.float64], truth: NDArray[np.float64], *, seed: int) -> float:
+    """Rank correlation, on the rest of `(n, k)` proxies, of what was learned from a few of them and full trainings."""
+    order = np.random.default_rng(seed).permutation(len(truth))
+    known, tested = order[:_TAUGHT], order[_TAUGHT:]
+    return spearman(combined(matrix[tested], ProxyTrials(matrix[known], truth[known])), truth[tested])
+
+
 def _shown(values: NDArray[np.float64], truth: NDArray[np.float64], *, seed: int) -> tuple[str, str]:
     low, high = spearman_interval(values, truth, seed=seed)
     return f"{spearman(values, truth):.2f}", f"{low:.2f} to {high:.2f}"
@@ -205,6 +236,10 @@ def _open(stream_file: Path, task_name: str) -> tuple[Stream, Task]:
 
     torch.set_num_threads(1)
     return stream, load_task(spec, base=stream_file.resolve().parent)
+
+
+def _keep(done: Sequence[Scored], keep: Path) -> None:
+    keep.write_text(json.dumps([asdict(one) for one in done]), encoding="utf-8")
 
 
 def _kept(keep: Path) -> list[Scored]:

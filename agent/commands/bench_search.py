@@ -29,7 +29,17 @@ from selfnas.tabular import TabularBenchmark, TabularEvaluator, read_benchmark, 
 
 __all__ = ["COMPARED", "made", "measure_search", "summary_figures", "tabular_throughput"]
 
-COMPARED = ("random", "local_search", "regularised_evolution", "reinforce", "surrogate", "ensemble")
+COMPARED = (
+    "random",
+    "local_search",
+    "regularised_evolution",
+    "adaptive_evolution",
+    "progressive:regularised_evolution",
+    "reinforce",
+    "surrogate",
+    "ensemble",
+    "nsga2",
+)
 _SLICE = 4  # seeds of one strategy on one task that a worker searches before it reports
 _PATIENCE = 10  # of progressive spaces
 _QUICK_SEEDS, _QUICK_LONGEST = 4, 100
@@ -67,7 +77,8 @@ def measure_search(
         workers: processes.
         quick: few seeds and short searches, for a first look.
         plot: a .png.
-        keep: a .json that finished searches are kept in, so that an interrupted command goes on.
+        keep: a .jsonl that finished searches are kept in: an interrupted command goes on, and what other commands kept
+            of the same table counts.
 
     Raises:
         InputError: the table cannot be read, or `keep` is of another table or of other settings.

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from selfnas.benchmarking import SearchRow, joined
 from selfnas.errors import InputError
@@ -18,8 +19,11 @@ _Key = tuple[str, str, int]  # task, strategy, first seed
 class Slices:
     """Finished slices: a few seeds of one strategy on one task each.
 
+    The file has one slice a line and is only ever added to, so commands that measure different strategies, at the same
+    time or one after the other, can share it.
+
     Args:
-        keep: a .json to keep them in, whole at any moment; None keeps them in memory alone.
+        keep: a .jsonl to keep them in; None keeps them in memory alone.
         table: digest of the table.
         longest: evaluations after which a search is given up.
         batch: proposals between two looks.
@@ -44,10 +48,8 @@ class Slices:
         """Keep one slice."""
         self._found[row.task, row.strategy, first] = row
         if self._keep is not None:
-            slices = [{"first": key[2], **asdict(row)} for key, row in sorted(self._found.items())]
-            partial = self._keep.with_name(f"{self._keep.name}.partial")
-            partial.write_text(json.dumps({**self._settings, "slices": slices}), encoding="utf-8")
-            partial.replace(self._keep)
+            with self._keep.open("ab", buffering=0) as file:
+                file.write(json.dumps({**self._settings, "first": first, "row": asdict(row)}).encode() + b"\n")
 
     def rows(self, strategies: Iterable[str], tasks: Iterable[str]) -> dict[str, list[SearchRow]]:
         """By strategy, one row a task, over the seeds done on every task; strategies without any are left out."""
@@ -62,17 +64,26 @@ class Slices:
 
     def _read(self, path: Path) -> None:
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            settings = {name: content[name] for name in self._settings}
-            for record in content["slices"]:
-                first = int(record.pop("first"))
-                record["regret"] = {int(n): value for n, value in record["regret"].items()}
-                record["regret_error"] = {int(n): value for n, value in record["regret_error"].items()}
-                record["found_at"] = tuple(record["found_at"])
-                record["curves"] = tuple(map(tuple, record["curves"]))
-                row = SearchRow(**record)
-                self._found[row.task, row.strategy, first] = row
+            content = path.read_bytes()
+            whole = content[: content.rfind(b"\n") + 1]
+            for line in whole.splitlines():
+                record = json.loads(line)
+                if {name: record[name] for name in self._settings} != self._settings:
+                    raise InputError(f"{path}: kept for another table or other settings; choose another file")
+                row = _row(record["row"])
+                self._found[row.task, row.strategy, int(record["first"])] = row
+            if len(whole) < len(content):  # killed while it wrote: what it wrote there is measured again
+                with path.open("rb+") as file:
+                    file.truncate(len(whole))
+        except InputError:
+            raise
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise InputError(f"{path}: not what this command keeps: {error}") from error
-        if settings != self._settings:
-            raise InputError(f"{path}: kept for another table or other settings; choose another file")
+
+
+def _row(record: dict[str, Any]) -> SearchRow:
+    for field in ("regret", "regret_error"):
+        record[field] = {int(n): value for n, value in record[field].items()}
+    record["found_at"] = tuple(record["found_at"])
+    record["curves"] = tuple(map(tuple, record["curves"]))
+    return SearchRow(**record)

@@ -6,11 +6,10 @@ improvement, never repeats a network, and reads off the history which climbs the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from selfnas.architecture import Architecture
 from selfnas.domain import Domain, Proposals, encoded, neighbours
@@ -46,7 +45,7 @@ class LocalSearch:
         """Warm ones, then new neighbours of the best summit that has any left, then random ones."""
         batch = Proposals(history, domain, count, warm=warm)
         trials, vectors = encoded(history, domain)
-        if len(trials) >= self.starts:
+        if batch.missing > 0 and len(trials) >= self.starts:
             for top in _tops(trials, vectors, domain.space):
                 if batch.missing <= 0:
                     break
@@ -57,36 +56,40 @@ class LocalSearch:
 
 
 def _tops(trials: Sequence[Trial], vectors: Vector, space: Space) -> list[int]:
-    """The best trial of every climb, best first; a climb is a set of trials connected by single edits."""
-    best: dict[int, int] = {}
-    for index, climb in enumerate(_connected(vectors, space).tolist()):
-        if climb not in best or trials[index].value > trials[best[climb]].value:
+    """The highest trial of every climb, best first.
+
+    A trial belongs to the latest climb that one of its *steps* is one edit away from, or begins a climb; it is a step
+    when it is the best of its climb so far. Climbs are not joined where trials that were no steps touch: in a small
+    space they soon do, and a new climb would be over before it had begun.
+    """
+    climb_at: dict[bytes, int] = {}  # by what is left of a step when one part is blanked out
+    best: list[int] = []
+    for index, hubs in enumerate(_hubs(vectors, space)):
+        climb = max((climb_at[hub] for hub in hubs if hub in climb_at), default=len(best))
+        if climb == len(best):
+            best.append(index)
+        elif trials[index].value > trials[best[climb]].value:
             best[climb] = index
-    tops = [top for top in best.values() if not trials[top].failed]
+        if best[climb] == index:
+            climb_at.update(dict.fromkeys(hubs, climb))
+    tops = [top for top in best if not trials[top].failed]
     return sorted(tops, key=lambda top: (-trials[top].value, top))
 
 
-def _connected(vectors: Vector, space: Space) -> NDArray[np.int32]:
-    """`(n,)` a number for each trial, equal for trials that a chain of edits between trials connects.
+def _hubs(vectors: Vector, space: Space) -> Iterator[tuple[bytes, ...]]:
+    """What is left of each trial with one part blanked out, for every part that one edit can change.
 
-    Trials that differ in one slot only agree when that slot is blanked out, so each blanking is a hub that joins them:
-    no pair is ever compared. Where a node has a fixed number of edges an edit may move an edge, so the node is blanked.
+    Trials one edit apart share one of these, so that no pair is ever compared. Where a node has a fixed number of edges
+    an edit may move an edge, so the node is the part.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    hubs, start = [], len(vectors)
-    for part in _parts(space):
+    columns = []
+    for number, part in enumerate(_parts(space)):
         blanked = vectors.copy()
         blanked[:, part] = 0
-        rows = np.ascontiguousarray(blanked).view(np.dtype((np.void, vectors.shape[1]))).reshape(-1)
-        hub = np.unique(rows, return_inverse=True)[1].reshape(-1)
-        hubs.append(start + hub)
-        start += len(vectors)
-    trials = np.tile(np.arange(len(vectors)), len(hubs))
-    joined = coo_array((np.ones(len(trials), dtype=np.int8), (trials, np.concatenate(hubs))), shape=(start, start))
-    labels: NDArray[np.int32] = connected_components(joined, directed=False)[1][: len(vectors)]
-    return labels
+        named = np.concatenate([np.full((len(vectors), 1), number, dtype=np.int8), blanked], axis=1)
+        content, width = named.tobytes(), named.shape[1]
+        columns.append([content[start : start + width] for start in range(0, len(content), width)])
+    return zip(*columns, strict=True)
 
 
 def _parts(space: Space) -> list[list[int]]:

@@ -1,17 +1,21 @@
 """Reinforcement learning: a recurrent controller writes the architecture token by token and is rewarded by its score.
 
 Source: Zoph & Le 2017 (ICLR), with a moving-average baseline and the entropy bonus of Bello et al. 2017. Ours reads the
-whole training off the history at every call, so that there is no state to save, and scales rewards by rank. Constraints
-are met by projection: a written architecture that is not admitted is replaced by an admitted neighbour, or dropped.
+whole training off the history, so that there is no state to save, and scales rewards by rank: each trial is rewarded by
+its rank among all up to the end of its chunk. So what a controller has learnt from a beginning of the history does not
+hang on what comes after; it is kept for the next call, which goes on from there if its history begins alike, and does
+all of it again if not. Constraints are met by projection: a written architecture that is not admitted is replaced by
+an admitted neighbour, or dropped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from selfnas.architecture import Architecture
@@ -22,9 +26,8 @@ from selfnas.strategies.gaussian_process import normal_scores
 
 __all__ = ["Reinforce"]
 
-_LATEST = 150  # trials that are replayed, which bounds the time of a call
 _ATTEMPTS = 12  # sampled architectures for each one wanted
-_CHUNK = 5  # consecutive trials that share a gradient step
+_CHUNK = 5  # consecutive trials that share a gradient step; those of an unfinished chunk wait
 _SMOOTHING = 0.9  # of the reward's moving average
 _SEED = 0  # of the controller's first weights: every call must start from the same controller
 
@@ -46,6 +49,7 @@ class Reinforce:
     learning_rate: float = 0.02
     entropy_percent: int = 5
     replays: int = 3
+    _kept: list[_Learner] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.initial < 1 or self.hidden < 1 or self.replays < 1 or not 0 < self.learning_rate <= 1:
@@ -67,8 +71,7 @@ class Reinforce:
         trials, vectors = encoded(history, domain)
         values = np.array([trial.value for trial in trials])
         if batch.missing > 0 and len(trials) >= self.initial and np.isfinite(values).any():
-            controller = self._trained(domain.space, vectors[-_LATEST:], values[-_LATEST:])
-            written = controller.write(rng, _ATTEMPTS * batch.missing)
+            written = self._learner(domain.space, vectors, values).controller.write(rng, _ATTEMPTS * batch.missing)
             for vector, admitted in zip(written, domain.admits(written), strict=True):
                 if batch.missing <= 0:
                     break
@@ -80,32 +83,60 @@ class Reinforce:
         batch.fill(rng)
         return batch.chosen
 
-    def _trained(
-        self, space: Space, vectors: Vector, values: np.ndarray[tuple[int], np.dtype[np.float64]]
-    ) -> _Controller:
-        """A controller that has seen the trials in their order."""
+    def _learner(self, space: Space, vectors: Vector, values: NDArray[np.float64]) -> _Learner:
+        """One that has seen the trials in their order: the latest, taken further, if what it saw is how they begin."""
+        if not (self._kept and self._kept[0].began(space, vectors, values)):
+            self._kept[:] = [_Learner(space, hidden=self.hidden, learning_rate=self.learning_rate)]
+        self._kept[0].learn(vectors, values, replays=self.replays, bonus=self.entropy_percent / 100)
+        return self._kept[0]
+
+
+class _Learner:
+    """A controller, its optimiser, and all that they have seen."""
+
+    def __init__(self, space: Space, *, hidden: int, learning_rate: float) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_SEED)
-            controller = _Controller(space, self.hidden)
-        optimiser = torch.optim.Adam(controller.parameters(), lr=self.learning_rate)
-        rewards = torch.from_numpy(normal_scores(values)).float()
+            self.controller = _Controller(space, hidden)
+        self._optimiser = torch.optim.Adam(self.controller.parameters(), lr=learning_rate)
+        self._baseline = 0.0
+        self._seen, self._vectors, self._values = 0, b"", b""
+
+    def began(self, space: Space, vectors: Vector, values: NDArray[np.float64]) -> bool:
+        """Whether what it has seen is how these `(n, slots)` vectors and `(n,)` values begin."""
+        return (
+            space == self.controller.space
+            and len(vectors) >= self._seen
+            and vectors[: self._seen].tobytes() == self._vectors
+            and values[: self._seen].tobytes() == self._values
+        )
+
+    def learn(self, vectors: Vector, values: NDArray[np.float64], *, replays: int, bonus: float) -> None:
+        """Go on to the last whole chunk of trials.
+
+        Args:
+            vectors: `(n, slots)`, beginning with what was seen.
+            values: `(n,)`, likewise.
+            replays: gradient steps a chunk.
+            bonus: weight of the entropy.
+        """
         tokens = torch.from_numpy(vectors.astype(np.int64))
-        baseline = 0.0
-        for start in range(0, len(tokens), _CHUNK):
+        for start in range(self._seen, len(tokens) - _CHUNK + 1, _CHUNK):
             chunk = slice(start, start + _CHUNK)
-            sequences, advantage = tokens[chunk], rewards[chunk] - baseline
-            for _ in range(self.replays):
-                chosen = torch.log_softmax(controller(sequences), dim=2)
+            rewards = torch.from_numpy(normal_scores(values[: start + _CHUNK])[chunk]).float()
+            for _ in range(replays):
+                chosen = torch.log_softmax(self.controller(tokens[chunk]), dim=2)
                 entropy = -(chosen.exp() * chosen).sum(dim=2).mean()
-                likelihood = chosen.gather(2, sequences[:, :, None]).sum(dim=(1, 2))
-                loss = -(advantage * likelihood).mean() - self.entropy_percent / 100 * entropy
-                optimiser.zero_grad()
+                likelihood = chosen.gather(2, tokens[chunk, :, None]).sum(dim=(1, 2))
+                loss = -((rewards - self._baseline) * likelihood).mean() - bonus * entropy
+                self._optimiser.zero_grad()
                 torch.autograd.backward([loss])
-                nn.utils.clip_grad_norm_(controller.parameters(), 5.0)
-                optimiser.step()
-            for reward in rewards[chunk].tolist():
-                baseline = _SMOOTHING * baseline + (1 - _SMOOTHING) * reward
-        return controller
+                nn.utils.clip_grad_norm_(self.controller.parameters(), 5.0)
+                self._optimiser.step()
+            for reward in rewards.tolist():
+                self._baseline = _SMOOTHING * self._baseline + (1 - _SMOOTHING) * reward
+            self._seen = start + _CHUNK
+        self._vectors, self._values = vectors[: self._seen].tobytes(), values[: self._seen].tobytes()
 
 
 class _Controller(nn.Module):

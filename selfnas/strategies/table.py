@@ -66,4 +66,4 @@ def settings_of(name: str) -> dict[str, object]:
     constructor = STRATEGIES[name]
     if not dataclasses.is_dataclass(constructor):
         return {}
-    return {field.name: field.default for field in dataclasses.fields(constructor)}
+    return {field.name: field.default for field in dataclasses.fields(constructor) if field.init}

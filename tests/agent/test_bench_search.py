@@ -46,11 +46,14 @@ def test_slices_join_to_what_one_search_gives(tmp_path: Path) -> None:
     """Seeds 0 to 1 and 2 to 4 in a file, read back and joined, are seeds 0 to 4; another table is refused."""
     table, strategies = synthetic_benchmark(), {"random": make_strategy("random")}
     [whole] = compare_strategies(table, strategies, seeds=5, tasks=["a"], longest=100)
-    keep = tmp_path / "kept.json"
-    slices = Slices(keep, table="t", longest=100, batch=1)
-    for first, count in ((2, 3), (0, 2)):
+    keep = tmp_path / "kept.jsonl"
+    both = [Slices(keep, table="t", longest=100, batch=1) for _ in range(2)]  # two commands at the same time
+    for slices, first, count in zip(both, (2, 0), (3, 2), strict=True):
         [part] = compare_strategies(table, strategies, seeds=count, first=first, tasks=["a"], longest=100)
         slices.add(part, first=first)
+    with keep.open("a") as file:
+        file.write('{"table": "t", "longest"')  # killed while it wrote
+    Slices(keep, table="t", longest=100, batch=1).add(part, first=0)  # and gone on with
     again = Slices(keep, table="t", longest=100, batch=1)
     assert again.has("a", "random", 2, 3)
     assert not again.has("a", "random", 2, 4)
@@ -58,7 +61,7 @@ def test_slices_join_to_what_one_search_gives(tmp_path: Path) -> None:
     assert again.rows(["random"], ["a", "b"]) == {}
     with pytest.raises(InputError, match="kept for another table or other settings"):
         Slices(keep, table="t", longest=200, batch=1)
-    keep.write_text("[]")
+    keep.write_text("[]\n")
     with pytest.raises(InputError, match="not what this command keeps"):
         Slices(keep, table="t", longest=100, batch=1)
 
