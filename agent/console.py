@@ -172,6 +172,12 @@ def policy_sentence(change: Mapping[str, Json]) -> str:
     """What a change of the search policy came to, for the terminal."""
     old, new = mapping(change["old"]), mapping(change["new"])
     moved = ", ".join(f"{name} {old[name]} → {new[name]}" for name in new if new[name] != old[name])
-    evidence = mapping(change["evidence"])
-    gain, count = number(evidence["mean"]), int(number(evidence["count"]))
-    return f"search policy after task {change['after_task']}: {moved} (rehearsed gain {gain:+.2f}, n = {count})"
+    told = []
+    if change["evidence"] is not None:
+        evidence = mapping(change["evidence"])
+        told.append(f"rehearsed gain {number(evidence['mean']):+.2f}, n = {int(number(evidence['count']))}")
+    if "confirmation" in change:
+        trial = mapping(change["confirmation"])
+        told.append(f"trial won {trial['won']}, lost {trial['lost']}")
+    back = "rolled back: " if change.get("rolls_back") else ""
+    return f"search policy after task {change['after_task']}: {back}{moved} ({'; '.join(told)})"

@@ -448,17 +448,21 @@ def _decision(event: Event) -> PolicyDecision:
     payload = event.payload
     old, new = mapping(payload.get("old") or {}), mapping(payload.get("new") or {})
     changed = [f"{name} {old.get(name)} → {new[name]}" for name in new if new[name] != old.get(name)]
-    evidence = mapping(payload.get("evidence") or {})
-    told = ", ".join(
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in evidence.items()
-    )
+    parts = (("", "evidence"), ("controls ", "controls"), ("trial ", "confirmation"))
+    told = [title + _figures_told(found) for title, name in parts if (found := mapping(payload.get(name) or {}))]
     return PolicyDecision(
         run=_whole(payload.get("run", 0)),
         after_task=_whole(payload.get("after_task", 0)),
         kind=event.kind.removeprefix("policy."),
         change=", ".join(changed),
-        evidence=told,
+        evidence="; ".join(told),
         reason=str(payload.get("reason") or ""),
+    )
+
+
+def _figures_told(found: Mapping[str, Json]) -> str:
+    return ", ".join(
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in found.items()
     )
 
 

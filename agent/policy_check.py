@@ -10,8 +10,8 @@ from pathlib import Path
 from agent.ledger import Event, Json
 from agent.policy import SearchPolicy
 from agent.state import mapping, number
-from agent.trial import Contests, trial_number
-from agent.tuning import ALPHA, policy_numbers
+from agent.trial import CONTROL, Contests, lent_number
+from agent.tuning import ALPHA, doubts, latest_controls, policy_numbers
 from constraints import Certificate, ConstraintSet, load_set, policy_digest, verify_certificate
 
 __all__ = ["PolicyChecker"]
@@ -30,6 +30,8 @@ class PolicyChecker:
         self._proposed: Mapping[str, Json] | None = None
         self._trials = 0
         self._lent: list[Mapping[str, Json]] = []  # evaluations of the trial
+        self._controls: list[Mapping[str, Json]] = []  # since the latest trial was proposed
+        self._replaced: dict[str, Json] = {}  # what the policy in force took the place of, by the same key
 
     def run_begins(self, payload: Mapping[str, Json]) -> Iterator[str]:
         """Take over the rules that a run recorded."""
@@ -47,9 +49,11 @@ class PolicyChecker:
             yield "the recorded policy rules do not have the recorded digest"
 
     def evaluated(self, payload: Mapping[str, Json]) -> None:
-        """Remember what belongs to the trial that is on."""
-        if self._proposed is not None and trial_number(payload) == self._trials:
+        """Remember what belongs to the trial that is on, and controls."""
+        if self._proposed is not None and lent_number(payload) == self._trials:
             self._lent.append(payload)
+        elif CONTROL in payload:
+            self._controls.append(payload)
 
     def decided(self, event: Event) -> Iterator[str]:
         """Problems of one decision about the policy."""
@@ -63,10 +67,12 @@ class PolicyChecker:
             yield from self._adoption(payload)
             if self._confirm:
                 yield from self._confirmation(payload)
-            self._in_force[key] = payload["new"]
+            self._in_force[key], self._replaced[key] = payload["new"], payload["old"]
         if event.kind == "policy.proposed":
             yield from self._adoption(payload)
-            self._proposed, self._trials, self._lent = payload, self._trials + 1, []
+            yield from self._missed(payload, self._replaced.get(key))
+            self._proposed, self._trials = payload, self._trials + 1
+            self._lent, self._controls = [], []
         elif event.kind not in ("policy.tried", "policy.refused"):
             self._proposed = None
 
@@ -81,16 +87,28 @@ class PolicyChecker:
         if contests.wealth < 1 / ALPHA:
             yield "a policy was changed though its trial does not speak for it"
 
+    def _missed(self, payload: Mapping[str, Json], replaced: Json) -> Iterator[str]:
+        """A trial without rehearsals: is it of the policy that was replaced, and did that win the latest controls?"""
+        if "controls" not in payload:
+            return
+        controls, told = latest_controls(self._controls, number=self._trials + 1), mapping(payload["controls"])
+        if (controls.won, controls.lost) != (told["won"], told["lost"]):
+            yield f"the controls recorded {controls.won} won and {controls.lost} lost, not what the proposal says"
+        if not doubts(controls) or not payload["rolls_back"] or payload["new"] != replaced:
+            yield "a policy was tried without rehearsal though controls do not speak for it"
+
     def _adoption(self, payload: Mapping[str, Json]) -> Iterator[str]:
         if self._envelope is None:
             yield "a policy was changed though the run recorded no rules for that"
             return
-        if payload["certificate"] is None or payload["evidence"] is None:
+        missed = self._confirm and "controls" in payload  # a trial decides, and what led to it is checked there
+        if payload["certificate"] is None or (payload["evidence"] is None and not missed):
             yield "a policy was changed without certificate or evidence"
             return
-        evidence = mapping(payload["evidence"])
-        if not (number(evidence["p"]) < ALPHA and number(evidence["mean"]) > 0):
-            yield "a policy was changed though the evidence does not speak for it"
+        if payload["evidence"] is not None:
+            evidence = mapping(payload["evidence"])
+            if not (number(evidence["p"]) < ALPHA and number(evidence["mean"]) > 0):
+                yield "a policy was changed though the evidence does not speak for it"
         certificate = Certificate.from_json(str(payload["certificate"]))
         if certificate.verdict != "admit":
             yield f"the certificate says {certificate.verdict}"

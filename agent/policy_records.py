@@ -77,6 +77,9 @@ def _figures(payload: Mapping[str, Json]) -> dict[str, float]:
     if payload["evidence"] is not None:
         evidence = mapping(payload["evidence"])
         found |= {"rehearsed_gain": number(evidence["mean"]), "rehearsed_p": number(evidence["p"])}
+    if "controls" in payload:
+        controls = mapping(payload["controls"])
+        found |= {f"controls_{name}": number(controls[name]) for name in ("won", "lost")}
     if "confirmation" in payload:
         trial = mapping(payload["confirmation"])
         found |= {f"trial_{name}": number(trial[name]) for name in ("won", "lost", "wealth", "tasks")}

@@ -20,7 +20,14 @@ from selfnas.devices import Device, load_device
 from selfnas.errors import InputError, Problem
 from selfnas.probes import TaskDescription, describe
 from selfnas.space import space_named
-from selfnas.tabular import TabularBenchmark, TabularEvaluator, read_benchmark, synthetic_benchmark, table_digest
+from selfnas.tabular import (
+    MADE_UP,
+    TabularBenchmark,
+    TabularEvaluator,
+    read_benchmark,
+    synthetic_benchmark,
+    table_digest,
+)
 from selfnas.tasks import TaskSpec, load_task
 
 __all__ = ["Prepared", "PreparedTask", "prepare", "reference"]
@@ -201,7 +208,7 @@ def _table(spec: TaskSpec, base: Path, space: str, known: dict[str, TabularBench
     """The table of a task; each file is read once."""
     path = spec.path or ""
     if path not in known:
-        known[path] = read_benchmark(base / path) if path else synthetic_benchmark()
+        known[path] = read_benchmark(base / path) if path else synthetic_benchmark(tasks=MADE_UP)
     table = known[path]
     if table.space.name != space:
         raise InputError(f"task {spec.name!r}: table {table.name} is of space {table.space.name!r}, not {space!r}")

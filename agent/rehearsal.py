@@ -69,7 +69,9 @@ class Rehearsal:
 
     def worth(self, policy: SearchPolicy, number: int) -> float:
         """Of a policy in the search of that number, which fixes the world and every seed."""
-        key = (policy.model_dump_json(), number)
+        # Settings that the strategy does not read make no other search.
+        strategy = make_strategy(policy.strategy, policy.strategy_settings())
+        key = (f"{strategy!r} {policy.batch} {policy.progressive}", number)
         if key not in self._known:
             self._known[key] = self._search(policy, number)
         return self._known[key]

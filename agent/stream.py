@@ -23,6 +23,9 @@ from selfnas.tasks import TaskSpec
 
 __all__ = ["Stream", "StreamFile", "read_stream"]
 
+Rehearsable = Literal[
+    "transfer", "surrogate", "ensemble", "regularised_evolution", "local_search", "adaptive_evolution", "random"
+]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
 
@@ -80,13 +83,22 @@ class TuningSection(StrictModel):
         rehearsals: further rehearsals that must confirm the best of them.
         confirm: tasks on which what won them is tried, in turn with the policy in force, before it is dropped
             unconfirmed; 0 adopts it at once.
+        control: whether, under a policy that was adopted, one contest of each task is lent to the policy that it
+            replaced, so that real scores can start a trial to roll it back.
         envelope: constraint set whose rules of scope `policy` every change must pass: a shipped name or a file.
+        strategies: what may be proposed, besides the strategy in force; of equals in rehearsal the first is preferred.
+            After one task `transfer` has no past to rehearse with and equals `surrogate`, but it gains on later tasks.
     """
 
     proposals: int = Field(default=16, ge=1, le=10_000)
     rehearsals: int = Field(default=24, ge=2, le=10_000)
     confirm: int = Field(default=2, ge=0, le=10_000)
+    control: bool = True
     envelope: str = "policy"
+    strategies: list[Rehearsable] = Field(
+        default=["transfer", "surrogate", "regularised_evolution", "local_search", "adaptive_evolution", "random"],
+        min_length=1,
+    )
 
 
 class SupernetSection(StrictModel):

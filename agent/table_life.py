@@ -147,7 +147,7 @@ class TableLife(TaskLife):
             "reason": answer.reason,
             "curve": [],
             **self._weighed(architecture, answer.score),
-            **({"trial": turn} if (turn := self._turn()) else {}),
+            **self._turn(),
         }
 
     def _finalists(self) -> list[Entry]:

@@ -24,8 +24,8 @@ from agent.proposals import GuardedDomain
 from agent.rungs import ranked_by_rung
 from agent.state import Finalist, RunState, TaskState, items, mapping, number, recorded_costs
 from agent.stream import SupernetSection
-from agent.trial import PROPOSED, on_turn
-from agent.tuning import policy_in_force, policy_on_trial
+from agent.trial import CONTROL, PROPOSED, TRIAL, control_contest, on_turn
+from agent.tuning import policy_in_force, policy_on_trial, policy_replaced
 from selfnas import seeding
 from selfnas.architecture import Architecture
 from selfnas.costs import costs
@@ -62,6 +62,7 @@ class TaskLife:
         self._macro = self._stream.macro.macro()
         self._present = policy_in_force(life.state, self._stream)
         self._trial = policy_on_trial(life.state, self._stream)
+        self._replaced = policy_replaced(life.state, self._stream) if self._trial is None else None
 
     @property
     def _task(self) -> TaskState:
@@ -69,17 +70,25 @@ class TaskLife:
 
     @property
     def _policy(self) -> SearchPolicy:
-        """The policy in force, or in the rounds lent to it the one that is on trial."""
-        turn = self._turn()
-        return self._trial if self._trial is not None and turn.get("by") == PROPOSED else self._present
+        """The policy in force, or in the rounds lent to another one that one."""
+        other = self._trial or self._replaced
+        lent = any(turn["by"] == PROPOSED for turn in self._turn().values())
+        return other if lent and other is not None else self._present
 
-    def _turn(self) -> dict[str, object]:
-        """Whose the coming round is, for its events; nothing when no policy is on trial."""
-        if self._trial is None or self._index >= len(self._run.tasks):
+    def _turn(self) -> dict[str, dict[str, object]]:
+        """What the coming round is lent for and whose it is, for its events; nothing for an ordinary round."""
+        if self._index >= len(self._run.tasks):
             return {}
-        run, number = self._run.number, self._life.state.policy_trials
+        run, trials = self._run.number, self._life.state.policy_trials
         contest, by = on_turn(self._task.rounds, seed=self._stream.seed, run=run, task=self._index)
-        return {"number": number, "run": run, "contest": contest, "by": by}
+        lent: dict[str, object] = {"run": run, "contest": contest, "by": by}
+        if self._trial is not None:
+            return {TRIAL: {"number": trials, **lent}}
+        if self._replaced is not None:
+            rounds = self._stream.budget.evaluations // self._present.batch
+            if contest == control_contest(rounds, seed=self._stream.seed, run=run, task=self._index):
+                return {CONTROL: {"number": trials + 1, **lent}}
+        return {}
 
     @cached_property
     def _past(self) -> tuple[PastTask, ...]:
@@ -239,7 +248,7 @@ class TaskLife:
                         "fidelity": fidelity.name,
                         **answer.model_dump(exclude={"seconds"}),
                         **self._weighed(architecture, answer.score),
-                        **({"trial": turn} if turn else {}),
+                        **turn,
                     },
                 )
             )

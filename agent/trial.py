@@ -6,6 +6,9 @@ best score wins. No evaluation is spent for the test alone. The evidence is the 
 policy at even odds: where it wins no more than half of the contests, the chance that the wealth ever reaches
 1 / alpha is at most alpha, however often one looks. Sources: Ville 1939; Shafer 2021 (testing by betting); Chapelle,
 Joachims, Radlinski, Yue 2012 (interleaved comparison).
+
+Under a policy that was adopted, one contest of each task, drawn from the task's later half, is a *control*: it is lent
+to the policy that was replaced. Controls alone change nothing; they say when that policy should be tried again.
 """
 
 from __future__ import annotations
@@ -16,9 +19,10 @@ from dataclasses import dataclass
 from agent.ledger import Json
 from selfnas import seeding
 
-__all__ = ["PRESENT", "PROPOSED", "Contests", "on_turn", "trial_number"]
+__all__ = ["CONTROL", "PRESENT", "PROPOSED", "TRIAL", "Contests", "control_contest", "lent_number", "on_turn"]
 
 PRESENT, PROPOSED = "present", "proposed"
+TRIAL, CONTROL = "trial", "control"  # what a round was lent for, as `evaluated` events say it
 _BETS = (0.2, 0.5, 0.8)  # shares of the wealth put on each contest; the wealth is spread over the three
 
 
@@ -45,14 +49,14 @@ class Contests:
         return sum((1 + bet) ** self.won * (1 - bet) ** self.lost for bet in _BETS) / len(_BETS)
 
     @staticmethod
-    def of(evaluations: Iterable[Mapping[str, Json]]) -> Contests:
-        """Of `evaluated` payloads of one trial; those of other rounds must be left out.
+    def of(evaluations: Iterable[Mapping[str, Json]], purpose: str = TRIAL) -> Contests:
+        """Of `evaluated` payloads of one trial, or of controls; those of other rounds must be left out.
 
         A contest counts when both rounds are complete, of equal size, and held no recalled architecture.
         """
         rounds: dict[tuple[str, int, str], list[Mapping[str, Json]]] = {}
         for payload in evaluations:
-            lent = payload["trial"]
+            lent = payload[purpose]
             assert isinstance(lent, dict)  # noqa: S101 - the caller picked them
             key = (f"{lent['run']}/{payload['task']}", int(str(lent["contest"])), str(lent["by"]))
             rounds.setdefault(key, []).append(payload)
@@ -74,9 +78,18 @@ def on_turn(round_: int, *, seed: int, run: int, task: int) -> tuple[int, str]:
     return contest, PROPOSED if first_is_new != bool(second) else PRESENT
 
 
-def trial_number(payload: Mapping[str, Json]) -> int:
-    """The trial of a life that an `evaluated` payload belongs to, from 1; 0 when to none."""
-    lent = payload.get("trial")
+def control_contest(rounds: int, *, seed: int, run: int, task: int) -> int | None:
+    """Which contest of a task of so many rounds is the control; None where there are fewer than two rounds."""
+    contests = rounds // 2
+    if not contests:
+        return None
+    first = contests // 2
+    return first + seeding.derive(seed, "control", run, task) % (contests - first)
+
+
+def lent_number(payload: Mapping[str, Json], purpose: str = TRIAL) -> int:
+    """The trial of a life, from 1, that an `evaluated` payload belongs to or, a control, could lead to; else 0."""
+    lent = payload.get(purpose)
     return int(str(lent["number"])) if isinstance(lent, dict) else 0
 
 

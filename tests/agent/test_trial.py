@@ -9,8 +9,8 @@ from agent.policy_check import PolicyChecker
 from agent.rehearsal import Rehearsal
 from agent.state import LifeState, RunState
 from agent.stream import Stream, TuningSection
-from agent.trial import PRESENT, PROPOSED, Contests, on_turn
-from agent.tuning import ALPHA, policy_entry, policy_in_force, policy_on_trial, tune
+from agent.trial import CONTROL, PRESENT, PROPOSED, TRIAL, Contests, control_contest, on_turn
+from agent.tuning import ALPHA, latest_controls, policy_entry, policy_in_force, policy_on_trial, policy_replaced, tune
 from constraints import load_set
 from selfnas.architecture import Macro
 from selfnas.domain import SpaceDomain
@@ -26,15 +26,18 @@ STREAM = Stream.model_validate(
         "policy": OLD.model_dump(),
         "tuning": {"confirm": 2},
         "budget": {"evaluations": 20, "full_trainings": 4},
-        "tasks": [{"name": name, "source": "table", "dataset": name} for name in "abc"],
+        "tasks": [{"name": name, "source": "table", "dataset": name} for name in "abcd"],
     }
 )
 
 
-def scored(contest: int, by: str, score: float | None, *, origin: str = "searched", task: str = "b") -> dict[str, Json]:
-    """An evaluation of the first trial of a life."""
-    trial: Json = {"number": 1, "run": 1, "contest": contest, "by": by}
-    return {"task": task, "score": score, "origin": origin, "trial": trial}
+def scored(
+    contest: int, by: str, score: float | None, *, origin: str = "searched", task: str = "b",
+    purpose: str = TRIAL, number: int = 1,
+) -> dict[str, Json]:  # fmt: skip
+    """An evaluation of the first trial of a life, or of a control."""
+    lent: Json = {"number": number, "run": 1, "contest": contest, "by": by}
+    return {"task": task, "score": score, "origin": origin, purpose: lent}
 
 
 def test_the_better_round_wins_and_only_fair_contests_count() -> None:
@@ -154,3 +157,78 @@ def test_rehearsals_that_nothing_wins_change_nothing() -> None:
     assert [(kind, payload["reason"]) for kind, payload in entries] == [("policy.kept", "no proposal did better")]
     state.apply(event(*entries[0]))
     assert policy_in_force(state, STREAM) == OLD
+
+
+def control(task: str, *, won: bool, number: int = 2) -> list[dict[str, Json]]:
+    """The control of a task, after the first trial of a life."""
+    scores = {PROPOSED: float(won), PRESENT: 0.5}
+    return [scored(3, by, score, task=task, purpose=CONTROL, number=number) for by, score in scores.items()]
+
+
+def test_the_control_is_one_contest_of_the_later_half() -> None:
+    """Drawn by a seed for each task; a task of one round has none."""
+    drawn = {control_contest(20, seed=1, run=1, task=task) for task in range(60)}
+    assert drawn == {5, 6, 7, 8, 9}
+    assert control_contest(2, seed=1, run=1, task=0) == 0
+    assert control_contest(1, seed=1, run=1, task=0) is None
+
+
+def test_only_the_latest_controls_since_the_latest_trial_count() -> None:
+    """Two at most, in the order of tasks; ties and those before the trial say nothing."""
+    tie = [scored(3, by, 0.5, task="t", purpose=CONTROL, number=2) for by in (PRESENT, PROPOSED)]
+    lost, won, old = control("a", won=False), control("b", won=True), control("z", won=True, number=1)
+    assert latest_controls([*old, *lost, *won, *tie], number=2) == Contests(won=1, lost=1)
+    assert latest_controls([*lost, *won, *control("c", won=True)], number=2) == Contests(won=2)
+    assert latest_controls(old, number=2) == Contests()
+
+
+@pytest.mark.parametrize(("second", "ends"), [(True, "policy.proposed"), (False, "policy.kept")])
+def test_a_policy_that_stops_paying_is_tried_against_the_one_it_replaced(second: bool, ends: str) -> None:
+    """After two controls in a row, without rehearsal; a checker agrees, and not where a control is said to be won."""
+    envelope, unused = load_set("policy"), Rehearsal([], SpaceDomain(SPACES["nb201"], Macro()), budget=1, seed=0)
+    new = {**OLD.model_dump(), "strategy": "surrogate"}
+    proposed = policy_entry(STREAM, envelope, OLD, new, previous="", evidence=GOOD)
+    state = LifeState(runs=[RunState(number=1, started={})])
+    checker = PolicyChecker()
+    list(checker.run_begins({"stream": STREAM.model_dump(mode="json", exclude_none=True), **_policy_set(envelope)}))
+    tried(state, won=0, lost=0, task="a")
+    assert policy_replaced(state, STREAM) is None
+    entries = [(proposed[0], {**proposed[1], "run": 1, "after_task": 1})]
+    for payload in lived(state, checker, entries, tried_task="b"):
+        checker.evaluated(payload)
+    entries = tune(state, state.runs[0], STREAM, envelope, unused, previous="")
+    assert [kind for kind, _ in entries] == ["policy.adopted"]
+    assert list(checker.decided(event(*entries[0]))) == []
+    state.apply(event(*entries[0]))
+    assert policy_replaced(state, STREAM) == OLD
+    for task, won in (("c", True), ("d", second)):
+        state.apply(event("task.started", {"task": task}))
+        for payload in control(task, won=won):
+            state.apply(event("evaluated", payload))
+            checker.evaluated(payload)
+    [(kind, payload)] = tune(state, state.runs[0], STREAM, envelope, unused, previous="")
+    assert kind == ends
+    if second:
+        assert (payload["rolls_back"], payload["new"], payload["evidence"]) == (True, OLD.model_dump(mode="json"), None)
+        assert list(checker.decided(event(kind, {**payload, "controls": {"won": 3, "lost": 0}}))) == [
+            "the controls recorded 2 won and 0 lost, not what the proposal says"
+        ]
+        state.apply(event(kind, payload))
+        assert policy_on_trial(state, STREAM) == OLD
+        assert policy_replaced(state, STREAM) == OLD  # no round is lent to it twice: the trial has precedence
+    else:
+        told = {"rolls_back": True, "new": OLD.model_dump(mode="json"), "controls": {"won": 1, "lost": 1}}
+        forged = policy_entry(STREAM, envelope, SearchPolicy.model_validate(new), OLD.model_dump(), previous="",
+                              evidence=GOOD, rolls_back=True)  # fmt: skip
+        assert forged[0] == "policy.proposed"
+        problems = list(checker.decided(event(kind.replace("kept", "proposed"), {**forged[1], **told})))
+        assert problems == ["a policy was tried without rehearsal though controls do not speak for it"]
+
+
+def lived(
+    state: LifeState, checker: PolicyChecker, entries: list[tuple[str, dict[str, object]]], *, tried_task: str
+) -> list[dict[str, Json]]:
+    """The proposal is recorded and wins its trial on one more task."""
+    state.apply(event(*entries[0]))
+    assert list(checker.decided(event(*entries[0]))) == []
+    return tried(state, won=8, lost=0, task=tried_task)
