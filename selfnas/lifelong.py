@@ -7,6 +7,7 @@ followed by evolution or by local search.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,16 +20,17 @@ from selfnas.benchmarking import regret_and_top, search_table, top_score
 from selfnas.errors import InputError
 from selfnas.history import Trial
 from selfnas.seeding import generator
-from selfnas.strategies import LocalSearch, RegularisedEvolution, Strategy
+from selfnas.space import Vector
+from selfnas.strategies import LocalSearch, RegularisedEvolution, Strategy, small_space
 from selfnas.strategies.gaussian_process import distances, normal_scores
 from selfnas.strategies.path_encoding import cell_features
 from selfnas.strategies.transfer import PastTask, Transfer
 from selfnas.tabular import TabularBenchmark
 
-__all__ = ["METHODS", "LifelongRow", "informed_search", "live_orders", "summarise", "worst_task"]
+__all__ = ["METHODS", "WELL_READ", "LifelongRow", "informed_search", "live_orders", "summarise", "worst_task"]
 
 _REPLAYED = 5  # best of every past task
-_LEFT_OUT = 5000  # cells: the inverse of so large a covariance takes seconds
+_WHOLE = 5000  # cells: the inverse of so large a covariance takes seconds
 _SMOOTH, _NOISE = 16.0, 0.05  # of the informed model: length scale in median distances, share of noise
 
 # A method: what searches, and what it tries first, given the past tasks.
@@ -49,6 +51,18 @@ METHODS: Mapping[str, Method] = {
     "replay + local search": lambda past: (LocalSearch(), _winners(past)),
     "transfer": lambda past: (Transfer(past=tuple(past)), ()),
 }
+WELL_READ = "transfer from whole tables"  # a limit, no method: past tasks are known by every cell
+
+
+@dataclass(frozen=True, kw_only=True)
+class _WholeTable(PastTask):
+    """A past task of which every cell's score is known, without most of its noise."""
+
+    scores: NDArray[np.float64]
+
+    def expects(self, vectors: Vector) -> NDArray[np.float64]:
+        """`(n,)` smoothed normal scores of `(n, slots)` vectors."""
+        return self.scores[small_space.place(self.space, vectors)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +99,7 @@ def live_orders(
 
     Args:
         benchmark: the table.
-        method: one of `METHODS`.
+        method: one of `METHODS`, or `WELL_READ`.
         orders: their numbers; each is the seed of an order and of the searches in it.
         remembered: evaluations of a task that later tasks know of.
         longest: evaluations after which a search that did not find the top is given up.
@@ -95,7 +109,7 @@ def live_orders(
         tasks = [benchmark.tasks[i] for i in generator(order, "stream order").permutation(len(benchmark.tasks))]
         past: list[PastTask] = []
         for place, task in enumerate(tasks):
-            strategy, warm = METHODS[method](past)
+            strategy, warm = METHODS["transfer" if method == WELL_READ else method](past)
             search = search_table(benchmark, task, strategy, seed=order, column=column, warm=warm)
             values = benchmark.column(task, column)
             top = top_score(values)
@@ -108,7 +122,10 @@ def live_orders(
             yield LifelongRow(
                 method=method, order=order, place=place, task=task, to_top=to_top, found=found, regret=regret
             )
-            past.append(PastTask(name=task, trials=tuple(trials[:remembered])))
+            taught = PastTask(name=task, trials=tuple(trials[:remembered]))
+            if method == WELL_READ:
+                taught = _WholeTable(name=task, trials=taught.trials, scores=_smoothed(benchmark, task, column))
+            past.append(taught)
 
 
 def worst_task(
@@ -149,16 +166,37 @@ def informed_search(benchmark: TabularBenchmark, task: str, *, column: str = "te
         InputError: the table is too large to leave each cell out.
     """
     values = benchmark.column(task, column)
-    if len(values) > _LEFT_OUT:
-        raise InputError(f"table {benchmark.name} has {len(values):,} cells, more than {_LEFT_OUT:,}: none is left out")
     scores = normal_scores(values)
-    points = cell_features(benchmark.space, benchmark.space.enumerate())
-    apart = distances(points, points)
-    covariance = np.exp(-apart / (_SMOOTH * float(np.median(apart)))) + _NOISE * np.eye(len(scores))
-    inverse = np.linalg.inv(covariance)
+    inverse = np.linalg.inv(_covariance(benchmark))
     guessed = scores - (inverse @ scores) / np.diag(inverse)
     to_top, _, regret = regret_and_top(values[np.argsort(-guessed, kind="stable")].tolist(), values)
     return to_top, regret
+
+
+def _covariance(benchmark: TabularBenchmark) -> NDArray[np.float64]:
+    """`(count, count)` of all scores of a table, in the order of `space.enumerate()`.
+
+    Raises:
+        InputError: the table is too large for it.
+    """
+    count = benchmark.space.count()
+    if count > _WHOLE:
+        raise InputError(f"table {benchmark.name} has {count:,} cells, more than {_WHOLE:,}, to be modelled whole")
+    points = cell_features(benchmark.space, benchmark.space.enumerate())
+    apart = distances(points, points)
+    covariance: NDArray[np.float64] = np.exp(-apart / (_SMOOTH * float(np.median(apart)))) + _NOISE * np.eye(count)
+    return covariance
+
+
+@functools.cache
+def _smoothed(benchmark: TabularBenchmark, task: str, column: str) -> NDArray[np.float64]:
+    """What a model of every cell's score says of every vector, in the order of `every_vector`."""
+    scores = normal_scores(benchmark.column(task, column))
+    covariance = _covariance(benchmark)
+    smooth = scores - _NOISE * np.linalg.solve(covariance, scores)
+    everywhere = np.full(len(small_space.every_vector(benchmark.space)), scores.min())
+    everywhere[small_space.place(benchmark.space, benchmark.space.enumerate())] = smooth
+    return everywhere
 
 
 def summarise(rows: Sequence[LifelongRow]) -> NDArray[np.float64]:

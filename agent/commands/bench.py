@@ -56,11 +56,11 @@ def lifelong(
     """What memory of earlier tasks saves on later ones, against replay of past winners and against none."""
     from agent.commands.bench_lifelong import measure_lifelong
     from selfnas.errors import InputError, suggestion
-    from selfnas.lifelong import METHODS
+    from selfnas.lifelong import METHODS, WELL_READ
 
     for method in methods or []:
-        if method not in METHODS:
-            raise InputError(f"unknown method {method!r}{suggestion(method, sorted(METHODS))}")
+        if method not in (*METHODS, WELL_READ):
+            raise InputError(f"unknown method {method!r}{suggestion(method, sorted([*METHODS, WELL_READ]))}")
     measure_lifelong(
         table, orders=orders, first=first, methods=methods or [], workers=workers, plot=plot, rows_file=rows,
         informed=informed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -40,7 +41,7 @@ def measure_lifelong(
     Args:
         table: of a benchmark; a made-up one when None.
         orders, first: how many stream orders, and the number of the first.
-        methods: names in `METHODS`; all when empty.
+        methods: names in `METHODS`, or `WELL_READ`; all of the former when empty.
         workers: processes.
         plot: where to draw.
         rows_file: gets every finished order as a line of JSON at once; what it holds already is not measured again.
@@ -109,6 +110,7 @@ def _write_rows(path: Path, rows: list[LifelongRow], *, table: str) -> None:
         file.write(text)
 
 
+@functools.cache
 def _benchmark(table: Path | None) -> TabularBenchmark:
     return read_benchmark(table) if table else synthetic_benchmark(tasks=("a", "b", "c", "d", "e"))
 

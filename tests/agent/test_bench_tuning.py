@@ -5,7 +5,7 @@ import pytest
 from agent.commands.bench_lifelong import _write_rows, read_rows
 from agent.commands.bench_tuning import HAND_TUNED, POOR, Lived, false_confirmations, gap_closed
 from selfnas.errors import InputError
-from selfnas.lifelong import LifelongRow, informed_search, worst_task
+from selfnas.lifelong import WELL_READ, LifelongRow, informed_search, live_orders, worst_task
 from selfnas.tabular import synthetic_benchmark
 
 ROWS = [
@@ -58,7 +58,10 @@ def test_finished_orders_survive_and_other_files_are_refused(tmp_path: object) -
         read_rows(path, table="t")
 
 
-def test_too_large_a_table_is_not_left_out_cell_by_cell() -> None:
-    """The message says how large is too large."""
+def test_too_large_a_table_is_not_modelled_whole() -> None:
+    """The message says how large is too large; memory by whole tables asks for the first task's when it is over."""
     with pytest.raises(InputError, match="15,625 cells, more than 5,000"):
         informed_search(synthetic_benchmark(), "a")
+    rows = live_orders(synthetic_benchmark(), WELL_READ, [0], remembered=2, longest=2)
+    with pytest.raises(InputError, match="15,625 cells, more than 5,000"):
+        list(rows)
