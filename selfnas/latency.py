@@ -1,8 +1,9 @@
 """Measuring this machine: how long the parts of networks take, and whether their sum predicts whole networks.
 
 One thread, inference mode, one example at a time, processor time: what the wall clock shows on an idle machine. All
-things to be timed take turns in rounds, so that a machine whose speed drifts slows all of them alike; the median over
-rounds is kept.
+things to be timed take turns in rounds, so that a machine whose speed drifts slows all of them alike. The lower decile
+over rounds is kept: what else runs can only add to a look, through caches and shared units, and on a machine that is
+used it adds to most of them, so a median says how busy the machine was.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ __all__ = ["Check", "Measured", "Setting", "check", "fit", "measure", "time_netw
 Setting = tuple[Space, Macro, TaskShape]
 Action = Callable[[], object]
 
+_UNDISTURBED = 0.1  # the share of looks that count as undisturbed; unlike a minimum it does not hang on their number
 _SLICE_SECONDS = 2e-4  # each look at a part lasts at least about so long
 
 
@@ -97,8 +99,8 @@ def measure(settings: Sequence[Setting], *, fitted: int = 24, checked: int = 100
     seen = times[len(actions) :].reshape(len(settings), fitted + checked)
     sums = np.array([_sums(known, drawn, shape) for (_, _, shape), drawn in zip(settings, networks, strict=True)])
     about = (
-        f"torch {torch.__version__.partition('+')[0]}, float32, one thread, one example; median processor time of "
-        f"{rounds} rounds"
+        f"torch {torch.__version__.partition('+')[0]}, float32, one thread, one example; lower decile of processor "
+        f"time over {rounds} rounds"
     )
     latencies = fit(about, known, sums[:, :fitted].ravel(), seen[:, :fitted].ravel())
     predicted = latencies.intercept_us + latencies.scale * sums[:, fitted:]
@@ -185,7 +187,7 @@ def _network(architecture: Architecture, shape: TaskShape) -> Action:
 
 
 def _timed(actions: Sequence[Action], *, rounds: int) -> NDArray[np.float64]:
-    """`(n,)` median microseconds of each action over rounds in which all of them take turns."""
+    """`(n,)` microseconds of each action where nothing disturbs it, from rounds in which all of them take turns."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -197,7 +199,7 @@ def _timed(actions: Sequence[Action], *, rounds: int) -> NDArray[np.float64]:
             looks = [[_seconds(a, n) for a, n in zip(actions, repeats, strict=True)] for _ in range(rounds)]
     finally:
         torch.set_num_threads(threads)
-    return np.asarray(1e6 * np.median(np.array(looks), axis=0))
+    return np.asarray(1e6 * np.quantile(np.array(looks), _UNDISTURBED, axis=0))
 
 
 def _seconds(action: Action, repeats: int) -> float:
