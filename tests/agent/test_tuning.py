@@ -126,7 +126,7 @@ tasks:
 
 @pytest.mark.slow
 def test_a_life_tunes_itself_under_the_rules_and_can_be_checked(tmp_path: Path, selfnas: Run) -> None:
-    """From random search it comes to something better; the ledger verifies; a forged adoption does not."""
+    """From random search it comes to something better, and then lends controls to it; a forged adoption is noticed."""
     (tmp_path / "tuned.yaml").write_text(TUNED)
     done = selfnas("run", "tuned.yaml", "--home", "home", "--workers", "1", "--no-mirror")
     assert done.returncode == 0, done.stderr
@@ -138,6 +138,15 @@ def test_a_life_tunes_itself_under_the_rules_and_can_be_checked(tmp_path: Path, 
     assert state.policy_changes
     assert mapped(state.policy_changes[0]["new"])["strategy"] != "random"
     assert "search policy after task" in done.stdout
+    again = ("--set", "tuning.confirm=2", "--set", "budget.evaluations=16")
+    assert selfnas("run", "tuned.yaml", "--home", "home", "--workers", "1", "--no-mirror", *again).returncode == 0
+    with Ledger(home.ledger, clock=time.time, read_only=True) as ledger:
+        for task in replay(ledger).runs[1].tasks:
+            lent = [mapped(found["control"]) for found in task.evaluations if "control" in found]
+            assert len({found["contest"] for found in lent}) == 1
+            assert [found["by"] for found in lent].count("proposed") == 4  # one round, of the policy that was replaced
+            assert len(lent) == 8
+        assert verify(ledger, home).problems == []
     with sqlite3.connect(tmp_path / "home" / "ledger.db") as db:
         db.execute("DROP TRIGGER events_are_final")
         forged = "UPDATE events SET payload = json_set(payload, '$.evidence.p', 0.5) WHERE kind = 'policy.adopted'"
