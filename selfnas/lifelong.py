@@ -27,7 +27,16 @@ from selfnas.strategies.path_encoding import cell_features
 from selfnas.strategies.transfer import PastTask, Transfer
 from selfnas.tabular import TabularBenchmark
 
-__all__ = ["METHODS", "WELL_READ", "LifelongRow", "informed_search", "live_orders", "summarise", "worst_task"]
+__all__ = [
+    "METHODS",
+    "WELL_READ",
+    "LifelongRow",
+    "informed_search",
+    "live_orders",
+    "summarise",
+    "winners",
+    "worst_task",
+]
 
 _REPLAYED = 5  # best of every past task
 _WHOLE = 5000  # cells: the inverse of so large a covariance takes seconds
@@ -37,7 +46,7 @@ _SMOOTH, _NOISE = 16.0, 0.05  # of the informed model: length scale in median di
 Method = Callable[[Sequence[PastTask]], tuple[Strategy, tuple[Architecture, ...]]]
 
 
-def _winners(past: Sequence[PastTask]) -> tuple[Architecture, ...]:
+def winners(past: Sequence[PastTask]) -> tuple[Architecture, ...]:
     """The best of every past task, best ranks first, so that no task has to wait for another's fifth."""
     ranked = [sorted(task.trials, key=lambda trial: -trial.value)[:_REPLAYED] for task in past]
     rounds = itertools.zip_longest(*reversed(ranked))
@@ -47,8 +56,8 @@ def _winners(past: Sequence[PastTask]) -> tuple[Architecture, ...]:
 METHODS: Mapping[str, Method] = {
     "cold evolution": lambda past: (RegularisedEvolution(), ()),
     "cold surrogate": lambda past: (Transfer(), ()),
-    "replay + evolution": lambda past: (RegularisedEvolution(), _winners(past)),
-    "replay + local search": lambda past: (LocalSearch(), _winners(past)),
+    "replay + evolution": lambda past: (RegularisedEvolution(), winners(past)),
+    "replay + local search": lambda past: (LocalSearch(), winners(past)),
     "transfer": lambda past: (Transfer(past=tuple(past)), ()),
 }
 WELL_READ = "transfer from whole tables"  # a limit, no method: past tasks are known by every cell

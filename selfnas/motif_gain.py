@@ -1,11 +1,12 @@
 """Do mined sub-cells help? Measured on tasks of a table that took no part in the mining, over random stream orders.
 
-Every task of an order is searched once by evolution without any memory; what it found is the past of later ones. Then,
+Every task of an order is searched once by evolution without sub-cells; what it found is the past of later ones. Then,
 on each later task, for the sub-cells mined from the tasks before it:
 
 - *presence*: mean percentile rank over the whole table of cells that contain it, minus that of cells that do not;
 - *implant*: mean change of percentile rank when it is laid into random cells, minus that of as many random edits;
-- *search*: evolution with these sub-cells against evolution without, same seed, same first budget.
+- *search*: evolution with these sub-cells against evolution without, same seed, same first budget; on request both try
+  the best of every earlier task first.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from selfnas.architecture import Macro
+from selfnas.architecture import Architecture, Macro
 from selfnas.benchmarking import regret_and_top, search_table, top_score
 from selfnas.domain import mutate
 from selfnas.history import Trial
+from selfnas.lifelong import winners
 from selfnas.mining import MinedSubCell, mine, percentile_ranks
 from selfnas.seeding import generator
 from selfnas.space import Vector
@@ -57,7 +59,13 @@ class MotifRow:
 
 
 def measure_order(
-    benchmark: TabularBenchmark, order: int, *, percent: int = 50, remembered: int = 100, longest: int = 300
+    benchmark: TabularBenchmark,
+    order: int,
+    *,
+    percent: int = 50,
+    replay: bool = False,
+    remembered: int = 100,
+    longest: int = 300,
 ) -> Iterator[MotifRow]:
     """The rows of the tasks of one random order, from the third on: mining needs two.
 
@@ -65,6 +73,7 @@ def measure_order(
         benchmark: the table.
         order: its number, and the seed of everything in it.
         percent: `implant_percent` of the search with sub-cells.
+        replay: whether searches begin with the best of every earlier task.
         remembered: evaluations of a task that later ones know of.
         longest: evaluations after which a search that did not find the top is given up.
     """
@@ -74,13 +83,16 @@ def measure_order(
     past: list[PastTask] = []
     for place, task in enumerate(tasks):
         values = benchmark.column(task, "test")
-        without = _search(benchmark, task, plain, order, values, least=remembered, longest=longest)
+        warm = winners(past) if replay else ()
+        without = _search(benchmark, task, plain, order, values, warm=warm, least=remembered, longest=longest)
         if place >= 2:
             mined = mine(past)
             with_them = without
             if mined:
                 furnished = replace(plain, blocks=tuple(one.sub_cell for one in mined))
-                with_them = _search(benchmark, task, furnished, order, values, least=remembered, longest=longest)
+                with_them = _search(
+                    benchmark, task, furnished, order, values, warm=warm, least=remembered, longest=longest
+                )
             ranks = percentile_ranks(values)
             found = [regret_and_top([trial.value for trial in search], values, at=(20, 50, 100))
                      for search in (without, with_them)]  # fmt: skip
@@ -104,12 +116,13 @@ def _search(
     seed: int,
     values: NDArray[np.float64],
     *,
+    warm: Sequence[Architecture],
     least: int,
     longest: int,
 ) -> list[Trial]:
     """At least so many trials, and on until the top is found."""
     top, trials = top_score(values), []
-    for trial in itertools.islice(search_table(benchmark, task, strategy, seed=seed), longest):
+    for trial in itertools.islice(search_table(benchmark, task, strategy, seed=seed, warm=warm), longest):
         trials.append(trial)
         if len(trials) >= least and max(one.value for one in trials) >= top:
             break

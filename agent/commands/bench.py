@@ -75,12 +75,13 @@ def motifs(
     orders: Annotated[int, typer.Option(min=1, help="Random stream orders.")] = 40,
     first: Annotated[int, typer.Option(min=0, help="Number of the first order; orders are seeds.")] = 0,
     percent: Annotated[int, typer.Option(min=0, max=100, help="How often evolution lays a sub-cell in.")] = 50,
+    replay: Annotated[bool, typer.Option("--replay", help="Begin searches with the best of earlier tasks.")] = False,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
 ) -> None:
     """What sub-cells mined from earlier tasks are worth on a new one: as parts of cells, as edits, and to a search."""
     from agent.commands.bench_motifs import measure_motifs
 
-    measure_motifs(table, orders=orders, first=first, percent=percent, workers=workers)
+    measure_motifs(table, orders=orders, first=first, percent=percent, replay=replay, workers=workers)
 
 
 @app.command()

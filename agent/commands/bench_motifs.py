@@ -19,7 +19,7 @@ from selfnas.tabular import TabularBenchmark, read_benchmark, synthetic_benchmar
 __all__ = ["mean_and_margin", "measure_motifs"]
 
 
-def measure_motifs(table: Path | None, *, orders: int, first: int, percent: int, workers: int) -> None:
+def measure_motifs(table: Path | None, *, orders: int, first: int, percent: int, replay: bool, workers: int) -> None:
     """Measure and print.
 
     Raises:
@@ -34,7 +34,9 @@ def measure_motifs(table: Path | None, *, orders: int, first: int, percent: int,
         ProcessPoolExecutor(workers, mp_context=context, initializer=follow_parent) as pool,
     ):
         bar = progress.add_task("stream orders", total=orders)
-        for job in as_completed([pool.submit(_one, table, order, percent) for order in range(first, first + orders)]):
+        for job in as_completed(
+            [pool.submit(_one, table, order, percent, replay) for order in range(first, first + orders)]
+        ):
             rows += job.result()
             progress.advance(bar)
     made_up = " (made up by this project, says nothing about real networks)" if benchmark.synthetic else ""
@@ -88,5 +90,5 @@ def _benchmark(table: Path | None) -> TabularBenchmark:
     return read_benchmark(table) if table else synthetic_benchmark()
 
 
-def _one(table: Path | None, order: int, percent: int) -> list[MotifRow]:
-    return list(measure_order(_benchmark(table), order, percent=percent))
+def _one(table: Path | None, order: int, percent: int, replay: bool) -> list[MotifRow]:
+    return list(measure_order(_benchmark(table), order, percent=percent, replay=replay))

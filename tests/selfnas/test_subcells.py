@@ -167,6 +167,8 @@ def test_the_measurement_pairs_searches_and_uses_only_the_past() -> None:
     [row] = rows
     assert all(1 <= count <= 30 for count in row.to_top)
     assert (row.mined == 0) == bool(np.isnan(row.presence))
-    [idle] = measure_order(synthetic_benchmark(), 0, percent=0, remembered=20, longest=30)
+    [idle] = measure_order(synthetic_benchmark(), 2, percent=0, remembered=20, longest=30)
     assert idle.to_top[0] == idle.to_top[1]
     assert idle.regret[0] == idle.regret[1]
+    [warm] = measure_order(synthetic_benchmark(), 2, percent=0, replay=True, remembered=20, longest=30)
+    assert warm.regret[0][0] < idle.regret[0][0]  # what earlier tasks found is tried first
