@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.architecture import Architecture
-from selfnas.domain import Domain, Proposals, encoded, neighbours
+from selfnas.domain import Domain, Proposals
 from selfnas.history import Trial
 from selfnas.space import Vector
 from selfnas.strategies.gaussian_process import normal_scores
+from selfnas.strategies.observed import Observed
 from selfnas.strategies.path_encoding import cell_features
-from selfnas.strategies.surrogate import TOP, remembered, untried
 
 __all__ = ["Ensemble"]
 
@@ -61,13 +61,11 @@ class Ensemble:
     ) -> tuple[Architecture, ...]:
         """Warm ones, then random ones, then the best of one draw of beliefs each."""
         batch = Proposals(history, domain, count, warm=warm)
-        trials, vectors = encoded(history, domain)
-        values = np.array([trial.value for trial in trials])
-        if batch.missing > 0 and len(trials) >= self.initial and np.isfinite(values).any():
-            candidates = self._candidates(values, vectors, domain, rng)
-            kept = remembered(values, self.memory)
+        observed = Observed.of(history, domain)
+        if batch.missing > 0 and observed.teaches(least=self.initial):
+            candidates = observed.around(domain, rng, pool=self.pool)
             if len(candidates):
-                mean, spread = self._beliefs(domain, vectors[kept], values[kept], candidates, rng)
+                mean, spread = self._beliefs(domain, observed.kept(self.memory), candidates, rng)
                 left = np.ones(len(candidates), dtype=bool)
                 while batch.missing > 0 and left.any():
                     drawn = np.where(left, mean + spread * rng.normal(size=len(mean)), -np.inf)
@@ -77,19 +75,10 @@ class Ensemble:
         batch.fill(rng)
         return batch.chosen
 
-    def _candidates(
-        self, values: NDArray[np.float64], vectors: Vector, domain: Domain, rng: np.random.Generator
-    ) -> Vector:
-        """Admitted architectures in spellings not tried before: uniform draws and the neighbours of the best."""
-        best = np.argsort(-values, kind="stable")[:TOP]
-        found = [neighbours(domain, vectors[index]) for index in best if np.isfinite(values[index])]
-        return untried(np.unique(np.concatenate([*found, domain.draw(rng, self.pool)]), axis=0), vectors)
-
     def _beliefs(
         self,
         domain: Domain,
-        vectors: Vector,
-        values: NDArray[np.float64],
+        kept: Observed,
         candidates: Vector,
         rng: np.random.Generator,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -99,7 +88,7 @@ class Ensemble:
         forest = ExtraTreesRegressor(
             self.trees, bootstrap=True, max_features=0.5, random_state=int(rng.integers(2**31)), n_jobs=1
         )
-        forest.fit(cell_features(domain.space, vectors), normal_scores(values))
+        forest.fit(cell_features(domain.space, kept.vectors), normal_scores(kept.values))
         points = cell_features(domain.space, candidates).astype(np.float32)
         members = np.stack([tree.predict(points, check_input=False) for tree in forest.estimators_])
         return members.mean(axis=0), np.maximum(members.std(axis=0), _LEAST_SPREAD)

@@ -19,15 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.architecture import Architecture
-from selfnas.domain import Domain, Proposals, encoded, neighbours
+from selfnas.domain import Domain, Proposals, neighbours
 from selfnas.history import Trial
 from selfnas.space import Space, Vector, space_named
 from selfnas.strategies.gaussian_process import GaussianProcess, expected_improvement, normal_scores
 from selfnas.strategies.mixture import Mixture
+from selfnas.strategies.observed import TOP, Observed, promising, remembered
 from selfnas.strategies.path_encoding import cell_features
 from selfnas.strategies.small_space import every_vector, is_small, place
 from selfnas.strategies.strategy import Strategy
-from selfnas.strategies.surrogate import TOP, Surrogate, all_untried, promising, remembered, untried
+from selfnas.strategies.surrogate import Surrogate
 
 __all__ = ["PastTask", "Transfer", "experienced"]
 
@@ -119,36 +120,25 @@ class Transfer:
             return Surrogate(pool=self.pool, memory=self.memory)(history, domain, count, rng, warm=warm)
         batch = Proposals(history, domain, count, warm=warm)
         if batch.missing > 0:
-            trials, vectors = encoded(history, domain)
-            values = np.array([trial.value for trial in trials])
-            candidates = self._candidates(past, values, vectors, domain, rng)
+            observed = Observed.of(history, domain)
+            candidates = self._candidates(past, observed, domain, rng)
             if len(candidates):
                 told = _told(past, candidates)
                 self._open(batch, candidates, told, used=len(history))
-                if batch.missing > 0 and len(values) > 1 and np.isfinite(values).any():
-                    kept = remembered(values, self.memory)
-                    _propose(batch, domain.space, past, vectors[kept], values[kept], candidates, told, rng)
+                if batch.missing > 0 and observed.teaches(least=2):
+                    _propose(batch, domain.space, past, observed.kept(self.memory), candidates, told, rng)
         batch.fill(rng)
         return batch.chosen
 
     def _candidates(
-        self,
-        past: tuple[PastTask, ...],
-        values: Matrix,
-        vectors: Vector,
-        domain: Domain,
-        rng: np.random.Generator,
+        self, past: tuple[PastTask, ...], observed: Observed, domain: Domain, rng: np.random.Generator
     ) -> Vector:
         """`(k, slots)` admitted spellings not tried: all of a small space; else draws, what won, and neighbours."""
         if is_small(domain.space):
-            return all_untried(domain, vectors)
-        best = [index for index in np.argsort(-values, kind="stable")[:TOP] if np.isfinite(values[index])]
+            return observed.whole(domain)
         won = np.concatenate([task.best[:TOP] for task in past])
-        near = [neighbours(domain, vectors[index]) for index in best]
-        near += [neighbours(domain, task.best[0]) for task in past]
-        found = [won[domain.admits(won)], *near, domain.draw(rng, self.pool)]
-        rows = np.unique(np.concatenate(found), axis=0)
-        return untried(rows, vectors)
+        near = [neighbours(domain, task.best[0]) for task in past]
+        return observed.around(domain, rng, pool=self.pool, also=[won[domain.admits(won)], *near])
 
     def _open(self, batch: Proposals, candidates: Vector, told: Matrix, *, used: int) -> None:
         """The first proposals: what past tasks agree on, then what each of them would choose."""
@@ -175,14 +165,13 @@ def _propose(
     batch: Proposals,
     space: Space,
     past: tuple[PastTask, ...],
-    vectors: Vector,
-    values: Matrix,
+    kept: Observed,
     candidates: Vector,
     told: Matrix,
     rng: np.random.Generator,
 ) -> None:
     """Fill the batch by expected improvement; after each proposal the model believes its own mean there."""
-    points, mix, scores = cell_features(space, vectors), _told(past, vectors), normal_scores(values)
+    points, mix, scores = cell_features(space, kept.vectors), _told(past, kept.vectors), normal_scores(kept.values)
     model = Mixture.fit(points, mix, scores)
     asked = cell_features(space, candidates)
     chosen = promising(model.mean(asked, told), rng)
