@@ -32,14 +32,19 @@ class WorkTime:
         self.audits += audits
         self.training += answer.seconds - audits
 
-    def __str__(self) -> str:
-        """Shares of the whole, in percent.
+    def sentence(self, lived: float, *, workers: int) -> str:
+        """How much of the time it lived the life kept its workers busy, and shares of that, in percent.
+
+        Args:
+            lived: seconds from the first step to the last.
+            workers: number of processes.
 
         Example:
-            >>> str(WorkTime(proxies=1.0, training=80.0, audits=19.0))
-            'workers were busy for 100.0 s: training 80.0 %, audits 19.0 %, proxies 1.0 %'
+            >>> WorkTime(proxies=1.0, training=80.0, audits=19.0).sentence(62.5, workers=2)
+            'lived 62.5 s; 2 workers were busy for 80 % of it: training 80.0 %, audits 19.0 %, proxies 1.0 %'
         """
         total = self.proxies + self.training + self.audits
         parts = (("training", self.training), ("audits", self.audits), ("proxies", self.proxies))
         shares = ", ".join(f"{name} {100 * seconds / total if total else 0:.1f} %" for name, seconds in parts)
-        return f"workers were busy for {total:.1f} s: {shares}"
+        who = f"{workers} workers were" if workers > 1 else "1 worker was"
+        return f"lived {lived:.1f} s; {who} busy for {100 * total / (workers * lived):.0f} % of it: {shares}"

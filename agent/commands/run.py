@@ -48,7 +48,8 @@ def live(
     console = Console()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     document = read_stream(stream, overrides=overrides)
-    with interrupt.listening(), Workers(workers or len(os.sched_getaffinity(0)), method=method) as pool:
+    count = workers or len(os.sched_getaffinity(0))
+    with interrupt.listening(), Workers(count, method=method) as pool:
         pool.warm_up()
         from agent.life import Life
         from agent.prepare import prepare
@@ -80,8 +81,10 @@ def live(
                 console.print(f"going on with run {resumed.number}, cut off in task {len(resumed.tasks)}")
             elif known:
                 console.print(f"this agent remembers {known} admitted architecture(s) of {len(life.state.runs)} run(s)")
+            began = time.monotonic()
             with observer:
                 finished = life.run()
+            lived = time.monotonic() - began
             with console.status("writing pictures and MLflow records"):
                 after.wait(life.state)
             if life.state.quarantined:
@@ -90,7 +93,7 @@ def live(
                 if change["run"] == finished.number:
                     console.print(policy_sentence(change))
             console.print(results_table(finished), guard_table(finished))
-            console.print(str(life.work))
+            console.print(life.work.sentence(lived, workers=count))
             where_next(home, console=console)
             after.tell(console)
 
