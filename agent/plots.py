@@ -112,7 +112,7 @@ def draw_search_curve(
     axes.set_ylabel("validation accuracy at low fidelity (%)")
     axes.set_title(title, fontsize=10)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="lower right")
+    axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=5, frameon=False)  # hides no dot
     return axes
 
 
