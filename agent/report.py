@@ -63,7 +63,7 @@ def render(evidence: Evidence, *, title: str = "") -> str:
         title=title or f"A life: {', '.join(evidence.streams) or 'nothing lived yet'}",
         facts=f"{len(runs)} run(s), {len(tasks)} task(s), {finished} finished; {len(evidence.state.library)} admitted "
         f"architecture(s); {evidence.events:,} events, head of the chain {evidence.head[:16]}. "
-        "`selfnas verify` re-checks what is shown here.",
+        "selfnas verify re-checks what is shown here.",
         tiles=_tiles(evidence),
         definitions=tuple(DEFINITIONS.items()),
         most=_ROWS,
@@ -100,7 +100,7 @@ def _tiles(evidence: Evidence) -> list[dict[str, str]]:
     found = figures(evidence)
     tiles = [
         {"name": name, "value": _number(found.get(name.replace(" ", "_")), form)}
-        for name, form in zip(DEFINITIONS, (".1f", "+.2f", ".0f", ".2f"), strict=True)
+        for name, form in zip(DEFINITIONS, (".1f", "+.2f", ".1f", ".2f"), strict=True)
     ]
     if "level_not_reached" in found:
         compared = sum(task.cold_to_level is not None for task in evidence.tasks)
@@ -143,7 +143,7 @@ def _curves_note(tasks: Sequence[TaskEvidence], drawn: Sequence[TaskEvidence]) -
     both = sum(task.cold is not None for task in tasks)
     note = (
         f"{both} of {len(tasks)} tasks have a search without memory to compare with"
-        + (" (`--cold HOME` names a life that has)." if both < len(tasks) else ".")
+        + (" (--cold HOME names a life that has)." if both < len(tasks) else ".")
         + " Dots: 99 % of what the search without memory reached at its end. One search each: a pair proves little."
     )
     return note + (f" The latest {len(drawn)} tasks are drawn." if len(drawn) < len(tasks) else "")
@@ -223,7 +223,7 @@ def _motifs_note(evidence: Evidence) -> str:
     distinct = len({_cells(motif.architecture) for motif in evidence.state.library})
     if not distinct:
         return "Nothing was admitted to the library."
-    more = f"; the {_MOTIFS} used most are drawn, `selfnas motifs list` has all" if distinct > _MOTIFS else ""
+    more = f"; the {_MOTIFS} used most are drawn, selfnas motifs list has all" if distinct > _MOTIFS else ""
     return f"{distinct} distinct admitted architecture(s){more}."
 
 

@@ -88,7 +88,7 @@ def matrix_picture(labels: Sequence[str], transfers: Sequence[Transfer]) -> byte
     axes.set_yticks(range(0, count, step), [labels[i] for i in range(0, count, step)], fontsize=7)
     axes.set_xlabel("task that received")
     axes.set_ylabel("task that gave")
-    figure.colorbar(shown, ax=axes, shrink=0.7, label="rank of the best gift among the receiver's evaluations")
+    figure.colorbar(shown, ax=axes, shrink=0.7, label="rank of the best gift\namong the receiver's evaluations")
     return png(figure)
 
 
