@@ -86,6 +86,7 @@ class Asking:
     def _proxy(self, architecture: Architecture, proxy: str) -> ProxyJob:
         return ProxyJob(
             task=self._prepared.spec,
+            task_digest=self._prepared.digest,
             base=str(self._life.prepared.base),
             device=self._life.device,
             architecture=str(architecture),
@@ -98,6 +99,7 @@ class Asking:
         curves = [[number(value) for value in items(at["curve"])] for at in alike]
         return LowJob(
             task=self._prepared.spec,
+            task_digest=self._prepared.digest,
             base=str(self._life.prepared.base),
             device=self._life.device,
             architecture=str(architecture),
@@ -111,6 +113,7 @@ class Asking:
         pictures = self._life.home.pictures(self._run.number, self._task.name) / architecture.digest[:12]
         return FullJob(
             task=self._prepared.spec,
+            task_digest=self._prepared.digest,
             base=str(self._life.prepared.base),
             device=self._life.device,
             architecture=str(architecture),

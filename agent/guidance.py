@@ -34,6 +34,7 @@ def supernet_job(
     """The training of a supernet on a task, as a guided strategy wants it."""
     return SupernetJob(
         task=prepared.spec,
+        task_digest=prepared.digest,
         base=str(base),
         device=device,
         seed=seeding.derive(stream.seed, "supernet", prepared.digest, strategy),
@@ -51,6 +52,7 @@ def inherit_jobs(job: SupernetJob, weights: Path, architectures: Sequence[Archit
     return [
         InheritJob(
             task=job.task,
+            task_digest=job.task_digest,
             base=job.base,
             device=job.device,
             seed=job.seed,

@@ -11,9 +11,11 @@ from pydantic import Field, TypeAdapter
 
 from agent.stream import FidelitySection, MacroSection, TrainingSection
 from selfnas.documents import StrictModel
+from selfnas.errors import SelfnasError
 from selfnas.tasks import TaskSpec
 
 __all__ = [
+    "DataChangedError",
     "FullAnswer",
     "FullJob",
     "InheritAnswer",
@@ -29,17 +31,23 @@ __all__ = [
 ]
 
 
+class DataChangedError(SelfnasError, RuntimeError):
+    """A task's data are not those that the ledger names: no answer about them would be one about the task."""
+
+
 class _OnTask(StrictModel):
     """What every job has.
 
     Attributes:
         task: as the stream states it.
+        task_digest: of the content that it must have when the job is done.
         base: directory that the task's relative path starts from.
         device: a torch device.
         seed: decides everything random in the job.
     """
 
     task: TaskSpec
+    task_digest: str
     base: str
     device: str
     seed: int

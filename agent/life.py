@@ -117,7 +117,8 @@ class Life:
             accept_set: the beginning of the digest of a constraint set that may take the place of the one in force.
 
         Raises:
-            InputError: another stream, or its constraint set or audit suite was edited since; or a set not accepted.
+            InputError: another stream; its constraint set, audit suite, device, envelope or the data of the open task
+                were edited since; or a set not accepted.
         """
         run = self.state.open_run
         if run is None:
@@ -130,6 +131,25 @@ class Life:
                     f"run {run.number} in this home was cut off and its {name} was another: finish it with the files "
                     "and --set values that began it, or choose another --home"
                 )
+        self._check_open(run)
+
+    def _check_open(self, run: RunState) -> None:
+        """What else the unfinished run must find as it left it: rules for changes of policy, data of the open task."""
+        envelope = run.started.get("policy_set")
+        now = None if self.prepared.envelope is None else policy_digest(self.prepared.envelope)
+        if (mapping(envelope)["digest"] if envelope else None) != now:
+            raise InputError(
+                f"run {run.number} in this home was cut off and the rules for changes of its policy were others: "
+                "finish it with the envelope that began it, or choose another --home"
+            )
+        begun = run.tasks[-1] if len(run.tasks) else None
+        if begun is None or begun.finished is not None:
+            return
+        if begun.started["task_digest"] != self.prepared.tasks[begun.index].digest:
+            raise InputError(
+                f"run {run.number} in this home was cut off in task {begun.name!r}, whose data were changed since: "
+                "finish it with the data that began it, or choose another --home"
+            )
 
     def _check_set(self, accept_set: str) -> None:
         if not self.state.runs:

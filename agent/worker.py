@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 from agent.home import AGAIN, EXAMPLE, StorageError, is_storage_fault
 from agent.jobs import (
+    DataChangedError,
     FullAnswer,
     FullJob,
     InheritAnswer,
     InheritJob,
+    Job,
     LowAnswer,
     LowJob,
     ProxyAnswer,
@@ -64,6 +66,7 @@ def run_job(text: str) -> str:
 
     Raises:
         StorageError: the disk is full or fails, which is no answer about an architecture.
+        DataChangedError: the task's data are not those that the job names; nor is that.
     """
     if not text:
         return ""
@@ -83,6 +86,8 @@ def run_job(text: str) -> str:
         )
         timed = answer.model_copy(update={"seconds": time.perf_counter() - begun})
         return str(timed.model_dump_json())
+    except DataChangedError:
+        raise
     except Exception as error:
         if is_storage_fault(error):
             raise StorageError(f"a worker could not write: {error}; {AGAIN}") from error
@@ -96,11 +101,22 @@ def run_job(text: str) -> str:
         return str(kind(score=None, reason=reason, seconds=time.perf_counter() - begun).model_dump_json())
 
 
+def _task(job: Job) -> Task:
+    """The task of a job, with the content that the job names."""
+    return _loaded(job.task.model_dump_json(exclude_none=True), job.base, job.task_digest)
+
+
 @functools.lru_cache(maxsize=4)
-def _task(spec: str, base: str) -> Task:
+def _loaded(spec: str, base: str, digest: str) -> Task:
     from selfnas.tasks import TaskSpec, load_task
 
-    return load_task(TaskSpec.model_validate_json(spec), base=Path(base))
+    task = load_task(TaskSpec.model_validate_json(spec), base=Path(base))
+    if task.digest != digest:
+        raise DataChangedError(
+            f"task {task.name!r}: its data were changed since this life read them: put them back, then the same "
+            "command goes on from the last whole step"
+        )
+    return task
 
 
 def _supernet(job: SupernetJob) -> SupernetAnswer:
@@ -109,7 +125,7 @@ def _supernet(job: SupernetJob) -> SupernetAnswer:
     from selfnas.supernet import build_supernet
     from selfnas.train import Examples
 
-    task = _task(job.task.model_dump_json(exclude_none=True), job.base)
+    task = _task(job)
     supernet = build_supernet(space_named(job.space), job.macro.macro(), task.shape, seed=job.seed).to(job.device)
     data = Examples.of(task.train.x, task.train.y, device=job.device)
     if job.method == "one_shot":
@@ -139,7 +155,7 @@ def _inherit(job: InheritJob) -> InheritAnswer:
     from selfnas.space import parse_architecture, space_named
     from selfnas.train import Examples
 
-    task = _task(job.task.model_dump_json(exclude_none=True), job.base)
+    task = _task(job)
     supernet = _kept_supernet(job.weights, job.space, job.macro.macro(), task.shape, job.device)
     space = space_named(job.space)
     vectors = np.stack([space.encode(parse_architecture(text)) for text in job.architectures])
@@ -167,7 +183,7 @@ def _proxy(job: ProxyJob) -> ProxyAnswer:
     from selfnas.proxies import PROXIES, proxy_scores
     from selfnas.space import parse_architecture
 
-    task = _task(job.task.model_dump_json(exclude_none=True), job.base)
+    task = _task(job)
     network = build_network(parse_architecture(job.architecture), task.shape, seed=job.seed).to(job.device)
     chosen = seeding.generator(job.seed, "proxy").permutation(len(task.train.y))[:64]
     x = torch.from_numpy(task.train.x[chosen]).to(job.device)
@@ -215,7 +231,7 @@ def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task]:
     from selfnas.space import parse_architecture
     from selfnas.train import Examples, TrainingPlan, train
 
-    task = _task(job.task.model_dump_json(exclude_none=True), job.base)
+    task = _task(job)
     network = build_network(parse_architecture(job.architecture), task.shape, seed=job.seed).to(job.device)
     result = train(
         network,

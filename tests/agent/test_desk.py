@@ -1,5 +1,6 @@
 """The review desk on one small real life: networks audited again, decisions mirrored, the mirror made anew."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +74,20 @@ def test_a_recorded_network_audited_again_gives_the_recorded_findings(place: Pat
 
 
 def test_other_weights_give_other_findings_and_other_data_are_refused(place: Path, tmp_path: Path) -> None:
-    """What is compared with the ledger is measured now, not read from it."""
-    from safetensors.torch import load_file, save_file
+    """What is compared with the ledger is measured now, not read from it; weights under another's name are not used."""
+    from safetensors.torch import load_file, save
 
     run, task, finalist = find_finalist(state(place), state(place).runs[0].tasks[0].finalists[0].digest[:8])
     name = f"{finalist.trained['weights_sha256']}.safetensors"
     weights = load_file(place / "home" / "weights" / name)
     (tmp_path / "weights").mkdir()
-    save_file({key: 0 * value for key, value in weights.items()}, tmp_path / "weights" / name)
+    other = save({key: 0 * value for key, value in weights.items()})
+    digest = hashlib.sha256(other).hexdigest()
+    for path in (name, f"{digest}.safetensors"):
+        (tmp_path / "weights" / path).write_bytes(other)
+    with pytest.raises(InputError, match="its weights were changed"):
+        reaudit(Home(tmp_path), run, task, finalist, base=place)
+    finalist = replace(finalist, trained={**finalist.trained, "weights_sha256": digest})
     done = reaudit(Home(tmp_path), run, task, finalist, base=place)
     assert done.changed
     assert done.verdict.decision != "admit"

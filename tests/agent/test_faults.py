@@ -94,9 +94,10 @@ def test_a_disk_that_is_full_for_weights_is_not_blamed_on_the_network(
 
     monkeypatch.setattr(worker, "_low", full)
     task = '{"name": "t", "source": "digits"}'
-    architecture = "nb201/c4n1r8:|conv3x3~0|+|none~0|conv3x3~1|+|skip~0|none~1|conv3x3~2|"
+    architecture, digest = "nb201/c4n1r8:|conv3x3~0|+|none~0|conv3x3~1|+|skip~0|none~1|conv3x3~2|", "0" * 64
     job = (
-        f'{{"kind": "low", "task": {task}, "base": ".", "device": "cpu", "seed": 0, "architecture": "{architecture}", '
+        f'{{"kind": "low", "task": {task}, "task_digest": "{digest}", "base": ".", "device": "cpu", "seed": 0, '
+        f'"architecture": "{architecture}", '
         '"training": {}, "fidelity": {"epochs": 1}}'
     )
     with pytest.raises(StorageError, match="No space left"):

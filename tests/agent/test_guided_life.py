@@ -15,7 +15,7 @@ from agent.verify import verify
 from agent.worker import run_job
 from selfnas.proxies import PROXIES
 from selfnas.strategies import random_search
-from selfnas.tasks import TaskSpec
+from selfnas.tasks import TaskSpec, load_task
 from tests.agent.conftest import Run
 
 GUIDED_LIFE = """\
@@ -94,8 +94,10 @@ def test_the_same_life_for_any_workers_and_after_a_kill(method: str, kept: int, 
 
 def test_a_failed_supernet_leaves_uniform_draws() -> None:
     """A job that breaks answers with its reason; the event keeps it, and the strategy is random search."""
+    spec = TaskSpec(name="x", source="digits")
     job = SupernetJob(
-        task=TaskSpec(name="x", source="digits"),
+        task=spec,
+        task_digest=load_task(spec, base=Path()).digest,
         base=".",
         device="cpu",
         seed=0,

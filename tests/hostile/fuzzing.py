@@ -141,7 +141,7 @@ def _weights() -> bytes:
 
 @functools.cache
 def _task() -> SimpleNamespace:
-    """What `restore_network` asks of a task."""
+    """What `network_with` asks of a task."""
     return SimpleNamespace(started={"shape": {"channels": 1, "size": [8, 8], "classes": 3}})
 
 
@@ -153,9 +153,9 @@ def _network() -> Any:
 
 
 def _read_weights(path: Path) -> None:
-    from agent.restore import restore_network
+    from agent.restore import network_with
 
-    restore_network(_task(), _ARCHITECTURE, path)
+    network_with(_task(), _ARCHITECTURE, path.read_bytes(), name=path.name)
 
 
 def _plain(content: bytes) -> Mutate:
