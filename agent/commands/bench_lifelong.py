@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -127,14 +128,16 @@ def _print(
 ) -> None:
     made_up = " (made up by this project, says nothing about real networks)" if benchmark.synthetic else ""
     title = (
-        f"{benchmark.name}{made_up}: tasks after the first of {orders} random orders, mean ± standard error over "
-        "orders; regret in % of (best - median)"
+        f"{benchmark.name}{made_up}: tasks after the first of {orders} random orders; evaluations to the top "
+        "0.5 %, then regret after so many in % of (best - median); mean±standard error over orders; lost: given up"
     )
-    shown = Table("method", "evaluations to top 0.5 %", *(f"regret @{n}" for n in _CURVES), "not found", title=title)
+    shown = Table("method", box=SIMPLE, title=title)
+    for heading in ("to top", *(f"@{n}" for n in _CURVES), "lost"):
+        shown.add_column(heading, no_wrap=True, justify="right")
     for name, every in rows.items():
-        figures = [f"{mean:.1f} ± {error:.1f}" for mean, error in summarise(every)]
+        figures = [f"{mean:.1f}±{error:.1f}" for mean, error in summarise(every)]
         lost = sum(not row.found for row in every if row.place)
-        shown.add_row(name, *figures, f"{lost} of {sum(row.place > 0 for row in every)}")
+        shown.add_row(name, *figures, f"{lost}/{sum(row.place > 0 for row in every)}")
     if informed:
         told = [informed_search(benchmark, task) for task in benchmark.tasks]
         means = np.mean([(to_top, *regret) for to_top, regret in told], axis=0)
@@ -148,11 +151,10 @@ def _print(
 
 def _by_task(rows: dict[str, list[LifelongRow]]) -> Table:
     """Evaluations to the top by task, where it was not the first: who gains, and who is misled."""
-    tasks = sorted({row.task for every in rows.values() for row in every})
-    shown = Table("method", *tasks, title="evaluations to top 0.5 %, by task")
-    for name, every in rows.items():
-        of_task = [[row.to_top for row in every if row.place and row.task == task] for task in tasks]
-        shown.add_row(name, *(f"{np.mean(found):.1f}" if found else "" for found in of_task))
+    shown = Table("task", *rows, box=SIMPLE, title="evaluations to the top 0.5 %, by task")
+    for task in sorted({row.task for every in rows.values() for row in every}):
+        found = [[row.to_top for row in every if row.place and row.task == task] for every in rows.values()]
+        shown.add_row(task, *(f"{np.mean(counts):.1f}" if counts else "" for counts in found))
     return shown
 
 
