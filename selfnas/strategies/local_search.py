@@ -1,7 +1,8 @@
-"""Local search: climb from neighbour to better neighbour, start afresh at a summit.
+"""Local search: try the neighbours of the best there is; where it has none left, those of the next best.
 
-Source: White, Nolen, Savani 2021 (UAI), who found it hard to beat on tabular benchmarks. Ours moves at the first
-improvement, never repeats a network, and reads off the history which climbs there were.
+Source: White, Nolen, Savani 2021 (UAI), who found it hard to beat on tabular benchmarks. Like their published code ours
+moves at the first improvement and leaves a summit for the best architecture whose neighbours were not all tried,
+rather than for a new random one. It never repeats a network and reads all of that off the history.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from selfnas.architecture import Architecture
 from selfnas.domain import Domain, Proposals, encoded, neighbours
 from selfnas.history import Trial
-from selfnas.space import Space, Vector
+from selfnas.space import Vector
 
 __all__ = ["LocalSearch"]
 
@@ -24,7 +25,7 @@ class LocalSearch:
     """See `Strategy`.
 
     Attributes:
-        starts: random architectures to compare before the first climb; warm ones count.
+        starts: random architectures to compare before the first move; warm ones count.
     """
 
     starts: int = 1
@@ -42,63 +43,24 @@ class LocalSearch:
         *,
         warm: Sequence[Architecture] = (),
     ) -> tuple[Architecture, ...]:
-        """Warm ones, then new neighbours of the best summit that has any left, then random ones."""
+        """Warm ones, random ones up to `starts`, then new neighbours of the best that has any, then random ones."""
         batch = Proposals(history, domain, count, warm=warm)
         trials, vectors = encoded(history, domain)
         if batch.missing > 0 and len(trials) >= self.starts:
-            for top in _tops(trials, vectors, domain.space):
+            for around in _untried(trials, vectors, domain):
+                batch.offer(around[rng.permutation(len(around))])
                 if batch.missing <= 0:
                     break
-                around = neighbours(domain, vectors[top])
-                batch.offer(around[rng.permutation(len(around))])
         batch.fill(rng)
         return batch.chosen
 
 
-def _tops(trials: Sequence[Trial], vectors: Vector, space: Space) -> list[int]:
-    """The highest trial of every climb, best first.
-
-    A trial belongs to the latest climb that one of its *steps* is one edit away from, or begins a climb; it is a step
-    when it is the best of its climb so far. Climbs are not joined where trials that were no steps touch: in a small
-    space they soon do, and a new climb would be over before it had begun.
-    """
-    climb_at: dict[bytes, int] = {}  # by what is left of a step when one part is blanked out
-    best: list[int] = []
-    for index, hubs in enumerate(_hubs(vectors, space)):
-        climb = max((climb_at[hub] for hub in hubs if hub in climb_at), default=len(best))
-        if climb == len(best):
-            best.append(index)
-        elif trials[index].value > trials[best[climb]].value:
-            best[climb] = index
-        if best[climb] == index:
-            climb_at.update(dict.fromkeys(hubs, climb))
-    tops = [top for top in best if not trials[top].failed]
-    return sorted(tops, key=lambda top: (-trials[top].value, top))
-
-
-def _hubs(vectors: Vector, space: Space) -> Iterator[tuple[bytes, ...]]:
-    """What is left of each trial with one part blanked out, for every part that one edit can change.
-
-    Trials one edit apart share one of these, so that no pair is ever compared. Where a node has a fixed number of edges
-    an edit may move an edge, so the node is the part.
-    """
-    columns = []
-    for number, part in enumerate(_parts(space)):
-        blanked = vectors.copy()
-        blanked[:, part] = 0
-        named = np.concatenate([np.full((len(vectors), 1), number, dtype=np.int8), blanked], axis=1)
-        content, width = named.tobytes(), named.shape[1]
-        columns.append([content[start : start + width] for start in range(0, len(content), width)])
-    return zip(*columns, strict=True)
-
-
-def _parts(space: Space) -> list[list[int]]:
-    """The sets of slots that one edit can change."""
-    by_node: dict[tuple[int, int], list[int]] = {}
-    for position, (template, _, target) in enumerate(space.slots):
-        by_node.setdefault((template, target), []).append(position)
-    parts = []
-    for (template, _), positions in by_node.items():
-        free = space.templates[template].in_degree is None
-        parts += [[position] for position in positions] if free else [positions]
-    return parts
+def _untried(trials: Sequence[Trial], vectors: Vector, domain: Domain) -> Iterator[Vector]:
+    """The neighbours of each trial in spellings not tried yet, those of the best trial first."""
+    tried = {vector.tobytes() for vector in vectors}
+    usable = [index for index, trial in enumerate(trials) if not trial.failed]
+    for index in sorted(usable, key=lambda index: -trials[index].value):
+        around = neighbours(domain, vectors[index])
+        new = [row for row, neighbour in enumerate(around) if neighbour.tobytes() not in tried]
+        if new:
+            yield around[new]

@@ -1,53 +1,53 @@
-"""Local search reads off the history which climbs there were."""
+"""Local search reads off the history where to go on."""
 
 import numpy as np
+import pytest
 
 from selfnas.architecture import Macro
+from selfnas.domain import SpaceDomain
 from selfnas.history import Trial
 from selfnas.space import SPACES
-from selfnas.strategies.local_search import _tops
+from selfnas.strategies.local_search import LocalSearch
+from selfnas.tabular import SpelledDomain
 
 SPACE = SPACES["nb201"]
+SPELLED = SpelledDomain(SPACE, Macro())
 
 
-def tops(*rows: tuple[str, float]) -> list[int]:
-    """Tops of trials given as digits and score."""
-    vectors = np.array([list(map(int, digits)) for digits, _ in rows], dtype=np.int8)
-    scores = [score for _, score in rows]
-    trials = [
-        Trial(architecture=SPACE.decode(vector, macro=Macro()), score=score)
-        for vector, score in zip(vectors, scores, strict=True)
-    ]
-    return _tops(trials, vectors, SPACE)
+def trial(digits: str, score: float) -> Trial:
+    """A scored architecture, spelled slot by slot."""
+    return Trial(architecture=SPACE.decode(np.array(list(digits), dtype=np.int8), macro=Macro()), score=score)
 
 
-def test_a_climb_goes_on_where_it_improved() -> None:
-    """A better neighbour of a better neighbour is the top; worse neighbours are not."""
-    assert tops(("000000", 1), ("100000", 2), ("110000", 3), ("111000", 0)) == [2]
+def proposed(trials: list[Trial], count: int) -> list[str]:
+    """Digits of what comes next."""
+    found = LocalSearch(starts=1)(trials, SPELLED, count, np.random.default_rng(0))
+    return ["".join(map(str, SPACE.encode(one))) for one in found]
 
 
-def test_climbs_that_touch_at_no_step_stay_apart() -> None:
-    """The last trial is next to one that was no step of the first climb, and begins one of its own."""
-    assert tops(("000000", 5), ("000001", 1), ("000011", 2)) == [0, 2]
+def edits(one: str, other: str) -> int:
+    """In how many slots two architectures differ."""
+    return sum(a != b for a, b in zip(one, other, strict=True))
 
 
-def test_a_trial_of_the_batch_before_belongs_to_its_climb() -> None:
-    """Two neighbours of the first were asked for at once; the second is no neighbour of the first that was better."""
-    assert tops(("000000", 1), ("100000", 2), ("020000", 3)) == [2]
+def test_it_goes_on_from_the_best() -> None:
+    """All 23 neighbours of the best that are new come before any of another."""
+    found = proposed([trial("111111", 1), trial("222222", 3), trial("222223", 2)], 23)
+    assert all(edits(one, "222222") == 1 for one in found)
+    assert len({*found, "222223"}) == 24
 
 
-def test_failed_starts_are_no_tops() -> None:
-    """What could not be scored is not climbed from, and what is better than it continues its climb."""
-    failed = float("nan")
-    assert tops(("000000", failed)) == []
-    assert tops(("000000", failed), ("100000", 1), ("444444", 2)) == [2, 1]
+@pytest.mark.parametrize("score", [1.0, float("nan")])
+def test_from_a_summit_it_goes_on_from_the_next_best(score: float) -> None:
+    """Every neighbour of the best was tried: those of the second best are next, also if many trials failed."""
+    summit = SPACE.neighbours(np.full(6, 2, dtype=np.int8))
+    trials = [trial("222222", 5), *(trial("".join(map(str, one)), score) for one in summit), trial("444444", 2)]
+    assert all(edits(one, "444444") == 1 for one in proposed(trials, 10))
 
 
-def test_edges_of_a_node_of_fixed_degree_are_one_edit() -> None:
-    """In DARTS cells an edge may move to another source of its node."""
-    darts = SPACES["darts"]
-    first = darts.draw(np.random.default_rng(0), 1)
-    for vector in darts.neighbours(first[0])[::40]:
-        vectors = np.stack([first[0], vector])
-        trials = [Trial(architecture=darts.decode(v, macro=Macro()), score=k) for k, v in enumerate(vectors)]
-        assert _tops(trials, vectors, darts) == [1]
+def test_failures_are_no_place_to_go_on_from() -> None:
+    """With nothing scored it draws at random."""
+    domain = SpaceDomain(SPACE, Macro())
+    failed = [trial("222222", float("nan"))]
+    found = LocalSearch(starts=1)(failed, domain, 20, np.random.default_rng(0))
+    assert {edits("".join(map(str, SPACE.encode(one))), "222222") for one in found} > {4, 5}
