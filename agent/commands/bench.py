@@ -121,21 +121,22 @@ def kills(
     seed: Annotated[int, typer.Option(help="Seed of the moments.")] = 0,
     minutes: Annotated[float, typer.Option(min=0.1, help="Stop killing after so long.")] = 120.0,
     training: Annotated[bool, typer.Option("--training", help="Networks trained by workers, not a table.")] = False,
+    keep: Annotated[
+        Path | None, typer.Option(help="A file of finished lives; a bench that was cut off goes on with it.")
+    ] = None,
 ) -> None:
     """Kill short lives at random moments and resume them; exit 1 if one differs from the uninterrupted life."""
     import tempfile
 
-    from agent.commands.bench_kills import measure_kills
+    from agent.commands.bench_kills import measure_kills, told
 
     with tempfile.TemporaryDirectory() as place:
-        result = measure_kills(Path(place), kills=count, seed=seed, seconds=60 * minutes, training=training)
-    one, two = result.kills[1], result.kills[2]
-    typer.echo(f"{one + two} kills ({one} with one worker, {two} with two), {result.inside} of them between two events")
-    typer.echo(f"{result.lives} lives resumed to their end: {result.unequal} differ from the uninterrupted one")
-    typer.echo(f"{len(result.failures)} lives failed")
-    for failure in result.failures:
-        typer.echo(failure)
-    raise typer.Exit(1 if result.unequal or result.failures else 0)
+        lives = measure_kills(
+            Path(place), kills=count, seed=seed, seconds=60 * minutes, training=training, keep=keep
+        )  # fmt: skip
+    for line in told(lives):
+        typer.echo(line)
+    raise typer.Exit(1 if any(life.unequal or life.failure for life in lives) else 0)
 
 
 @app.command()

@@ -1,183 +1,291 @@
-"""Kill a short life at random moments, again and again, and compare what it became with the uninterrupted one.
+"""Kill short lives at random moments, again and again, and compare what they became with the uninterrupted one.
 
-Each attempt is a process group of its own, forked from this process after the imports, so that the moments fall into
-the life rather than into the loading of packages; worker processes are started by it as always, and die with it.
+A third of the moments is uniform over a life's time; the others aim at one of its places, each as often as the next,
+since writing weights takes thousandths of a second. What counts is where the life was when it died
+(`agent/commands/killed_lives.py`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
-import multiprocessing
+import json
 import os
 import random
+import shutil
 import signal
-import sys
 import time
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from agent.commands.run import live
+from agent.commands.killed_lives import PLACES, Attempt, Places, begin, write_stream
 from agent.home import Home
 from agent.ledger import Ledger
+from agent.verify import verify
 from agent.worker import HEAVY
 from selfnas.errors import SelfnasError
 
-__all__ = ["Kills", "measure_kills"]
+__all__ = ["Kill", "KilledLife", "measure_kills", "told"]
 
-_TABLES = """\
-stream: kills
-format: 1
-budget: {evaluations: 40, full_trainings: 2}
-policy: {population: 6, sample: 3, batch: 4, recall: 2}
-tasks:
-  - {name: one, source: table, dataset: a}
-  - {name: two, source: table, dataset: b}
-"""
-_TRAINING = """\
-stream: kills
-format: 1
-macro: {channels: 4, depth: 1, resolution: 8}
-budget: {evaluations: 4, full_trainings: 2}
-low: {epochs: 1, fraction: 0.5}
-full: {epochs: 2}
-policy: {population: 3, sample: 2, batch: 2, oversample: 2, finalists_per_task: 1, recall: 1}
-tasks:
-  - {name: first, source: digits, limit: 900}
-"""
-_EARLY = 0.2  # share of kills before the attempt added an event
-_LOOK_SECONDS = 0.005  # between two looks at how far a life came
-
-
-@dataclass(slots=True)
-class Kills:
-    """What came of it.
-
-    Attributes:
-        kills: process groups ended by SIGKILL, by worker count.
-        inside: kills after which the ledger held events, but not yet all.
-        lives: lives that reached their end after at least one kill.
-        unequal: those whose chain differs from the uninterrupted one.
-        failures: attempts that ended by themselves with an error: exit code and message.
-    """
-
-    kills: dict[int, int] = field(default_factory=dict)
-    inside: int = 0
-    lives: int = 0
-    unequal: int = 0
-    failures: list[str] = field(default_factory=list)
-
-
-def measure_kills(place: Path, *, kills: int, seed: int, seconds: float, training: bool) -> Kills:
-    """Kill lives under `place` until `kills` are reached or the time is up, each at a random moment.
-
-    Most moments are uniform over the rest of the events that the uninterrupted life spent its time on; one in five is
-    uniform over the time before the first of them. Lives alternate between one and two workers; each is resumed until
-    its run is over.
-
-    Args:
-        training: a task whose networks are trained by workers, instead of two tasks of a table.
-
-    Raises:
-        SelfnasError: the uninterrupted life fails.
-    """
-    for name in ("agent.life", "agent.prepare", "agent.pictures", *(HEAVY if training else ())):
-        importlib.import_module(name)
-    chance, result = random.Random(seed), Kills(kills={1: 0, 2: 0})
-    (place / "kills.yaml").write_text(_TRAINING if training else _TABLES, encoding="utf-8")
-    deadline = time.monotonic() + seconds
-    began = time.time()
-    if (code := _attempt(place, "whole", 1, moment=None)) != 0:
-        raise SelfnasError(f"the uninterrupted life failed: exit {code}: {_said(place, 'whole')}")
-    wanted, number = _head(place / "whole"), 0
-    with Ledger(Home(place / "whole").ledger, clock=time.time, read_only=True) as ledger:
-        times = ledger.times()
-    start, span = times[0] - began, times[wanted[0] - 1] - times[0]
-    while sum(result.kills.values()) < kills and time.monotonic() < deadline:
-        workers, name, killed = 1 + number % 2, f"life{number}", 0
-        number += 1
-        while (count := _count(place / name)) < wanted[0]:
-            if sum(result.kills.values()) >= kills or time.monotonic() > deadline:
-                moment = None
-            elif chance.random() < _EARLY:
-                moment = _Moment(from_event=False, seconds=chance.uniform(0, start))
-            else:
-                moment = _Moment(from_event=True, seconds=chance.uniform(0, span * (1 - count / wanted[0])))
-            code = _attempt(place, name, workers, moment=moment)
-            if code is not None:
-                break
-            killed += 1
-            result.kills[workers] += 1
-            result.inside += 0 < _count(place / name) < wanted[0]
-        if code != 0 and code is not None:
-            result.failures.append(f"{name}: exit {code}: {_said(place, name)}")
-        elif killed:
-            result.lives += 1
-            result.unequal += _head(place / name) != wanted
-    return result
+_ANYWHERE = 1 / 3  # share of kills at a moment uniform over time
+_A_LIFE = 6  # kills of one life at most; then it is lived to its end
+_LOOK_SECONDS = 0.002  # between two looks at how far a life came
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Moment:
-    """When to kill: so many seconds after the start, or after the first event that this attempt added."""
+class Kill:
+    """One SIGKILL to a process group.
 
-    from_event: bool
+    Attributes:
+        where: the innermost place of the life then, and the mirror beside it; empty where the life does not tell.
+        events: in the ledger afterwards.
+        partial: whether half-written weights were left.
+    """
+
+    where: tuple[str, ...]
+    events: int
+    partial: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class KilledLife:
+    """One life and its kills.
+
+    Attributes:
+        number: of the life; decides all that is random about it.
+        workers: processes that trained.
+        mirrored: whether MLflow was written to.
+        served: whether workers were started as a user's are.
+        events: that the uninterrupted life has.
+        kills: in order.
+        unequal: in what it differs from the uninterrupted life; empty when equal.
+        failure: why it did not reach its end; empty when it did.
+    """
+
+    number: int
+    workers: int
+    mirrored: bool
+    served: bool
+    events: int
+    kills: list[Kill] = field(default_factory=list)
+    unequal: list[str] = field(default_factory=list)
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Whole:
+    """What the uninterrupted life came to, and how long it was where."""
+
+    home: Home
+    head: tuple[int, str]
     seconds: float
+    entered: dict[str, int]
+    mean_seconds: dict[str, float]
 
 
-def _attempt(place: Path, home: str, workers: int, *, moment: _Moment | None) -> int | None:
-    """Go on with a life; its exit code, or None when it was killed."""
-    process = multiprocessing.get_context("fork").Process(target=_live, args=(place, home, workers))
-    process.start()
-    assert process.pid is not None  # noqa: S101 - it was started
-    if moment is None:
-        process.join()
-    else:
-        before = _count(place / home)
-        while moment.from_event and process.exitcode is None and _count(place / home) == before:
-            process.join(_LOOK_SECONDS)
-        process.join(moment.seconds)
-    if process.exitcode is not None:
-        return process.exitcode
-    with contextlib.suppress(ProcessLookupError):  # it has no group of its own yet
-        os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
+def measure_kills(
+    place: Path, *, kills: int, seed: int, seconds: float, training: bool, keep: Path | None = None
+) -> list[KilledLife]:
+    """Kill lives under `place` until `kills` are reached or the time is up; every life killed is lived to its end.
+
+    Lives alternate between one and two workers. Of lives that train, one of four is mirrored to MLflow, and one of
+    nine starts its workers as a user's life does. Each must then have the uninterrupted life's chain and weights, no
+    half-written file, and verify.
+
+    Args:
+        place: an empty directory.
+        kills: how many SIGKILLs.
+        seed: of the moments.
+        seconds: after which no life is begun.
+        training: two tasks whose networks are trained by workers, instead of two tasks of a table.
+        keep: a file of finished lives, one JSON text a line, that is gone on with.
+
+    Raises:
+        SelfnasError: the uninterrupted life fails, or the file is of other lives.
+    """
+    for name in ("agent.life", "agent.pictures", "agent.prepare", *(("agent.tracking", *HEAVY) if training else ())):
+        importlib.import_module(name)
+    write_stream(place, training=training)
+    deadline = time.monotonic() + seconds
+    if training:
+        _empty_store(place / "empty")
+    whole = _uninterrupted(place, mirrored=training)
+    lives = _kept(keep, whole)
+    number = len(lives)
+    while (left := kills - sum(len(life.kills) for life in lives)) > 0 and time.monotonic() < deadline:
+        attempt = Attempt(
+            place=place,
+            home=f"life{number}",
+            workers=1 + number % 2,
+            mirrored=training and number % 4 == 3 - number // 4 % 2,
+            served=training and number % 9 == 8,
+        )
+        lives.append(_killed(attempt, whole, random.Random(f"{seed} {number}"), number=number, most=left))
+        if keep is not None:
+            with keep.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(lives[-1])) + "\n")
+        number += 1
+    return lives
+
+
+def _empty_store(folder: Path) -> None:
+    """An MLflow store without records, to be copied: making one takes longer than a life."""
+    from agent.tracking import Mirror
+
+    folder.mkdir()
+    Mirror(f"sqlite:///{folder / 'mlflow.db'}").forget(())
+
+
+def _uninterrupted(place: Path, *, mirrored: bool) -> _Whole:
+    attempt, places = Attempt(place=place, home="whole", workers=1, mirrored=mirrored), Places()
+    _give_store(attempt)
+    begun = time.monotonic()
+    process = begin(attempt, places)
     process.join()
-    return None
-
-
-def _live(place: Path, home: str, workers: int) -> None:
-    os.setsid()
-    output = os.open(place / f"{home}.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    os.dup2(output, sys.stdout.fileno())
-    os.dup2(output, sys.stderr.fileno())
-    live(
-        place / "kills.yaml",
-        home=place / home,
-        overrides=(),
-        workers=workers,
-        device="cpu",
-        mirror=False,
-        accept_set="",
-        method="fork",  # workers find the imports done, as they do when the server of a real life starts them
+    if process.exitcode != 0:
+        raise SelfnasError(f"the uninterrupted life failed: exit {process.exitcode}: {_said(attempt)}")
+    home = Home(place / "whole")
+    return _Whole(
+        home=home,
+        head=_head(home),
+        seconds=time.monotonic() - begun,
+        entered=places.counts(),
+        mean_seconds=places.mean_seconds(),
     )
 
 
-def _said(place: Path, home: str) -> str:
+def _kept(keep: Path | None, whole: _Whole) -> list[KilledLife]:
+    """Lives of an earlier, cut-off bench."""
+    lives = []
+    for line in keep.read_text(encoding="utf-8").splitlines() if keep is not None and keep.is_file() else ():
+        row = json.loads(line)
+        if row["events"] != whole.head[0]:
+            raise SelfnasError(f"{keep}: holds lives of {row['events']} events, these have {whole.head[0]}")
+        row["kills"] = [Kill(**kill | {"where": tuple(kill["where"])}) for kill in row["kills"]]
+        lives.append(KilledLife(**row))
+    return lives
+
+
+def _killed(attempt: Attempt, whole: _Whole, chance: random.Random, *, number: int, most: int) -> KilledLife:
+    """Kill one life a few times, live it to its end, and compare."""
+    life = KilledLife(
+        number=number,
+        workers=attempt.workers,
+        mirrored=attempt.mirrored,
+        served=attempt.served,
+        events=whole.head[0],
+    )
+    home = Home(attempt.place / attempt.home)
+    _give_store(attempt)
+    allowed = min(most, chance.randrange(1, _A_LIFE + 1))
+    while True:
+        places = Places()
+        process = begin(attempt, places)
+        if len(life.kills) < allowed:
+            _wait(process, places, whole, chance, done=_count(home) / whole.head[0], aims=not attempt.served)
+        else:
+            process.join()
+        if process.exitcode is not None:
+            break
+        with contextlib.suppress(ProcessLookupError):  # it has no group of its own yet
+            os.killpg(process.pid or 0, signal.SIGKILL)
+        process.kill()
+        process.join()
+        partial = any(home.weights.glob("*.partial"))
+        life.kills.append(Kill(where=places.present(), events=_count(home), partial=partial))
+    if process.exitcode != 0:
+        life.failure = f"exit {process.exitcode}: {_said(attempt)}"
+    else:
+        life.unequal = _differences(home, whole)
+    return life
+
+
+def _wait(
+    process: BaseProcess, places: Places, whole: _Whole, chance: random.Random, *, done: float, aims: bool
+) -> None:
+    """Until the moment at which to kill, or the life's end.
+
+    Args:
+        done: share of the life's events that it had when this attempt began.
+        aims: whether it tells where it is, so that a place can be aimed at.
+    """
+    reachable = [place for place in PLACES if whole.entered[place]]
+    aim = chance.choice(reachable)
+    if not aims or chance.random() < _ANYWHERE:
+        checking = whole.mean_seconds["checking the stream"]
+        process.join(chance.uniform(0, checking + (whole.seconds - checking) * (1 - done)))
+        return
+    wanted = chance.randint(1, max(1, round(whole.entered[aim] * (1 - done))))
+    while process.exitcode is None and places.entered(aim) < wanted:
+        process.join(_LOOK_SECONDS)
+    process.join(chance.uniform(0, whole.mean_seconds[aim]))
+
+
+def _give_store(attempt: Attempt) -> None:
+    if attempt.mirrored:
+        shutil.copytree(attempt.place / "empty", attempt.place / f"{attempt.home}-mlflow")
+
+
+def _differences(home: Home, whole: _Whole) -> list[str]:
+    """In what a life that reached its end differs from the uninterrupted one."""
+    found = []
+    if _head(home) != whole.head:
+        found.append("its chain is another")
+    weights, wanted = _weights(home), _weights(whole.home)
+    if weights != wanted:
+        found.append(f"weights: {len(weights - wanted)} files too many, {len(wanted - weights)} missing or changed")
+    if [*home.weights.glob("*.partial"), *home.root.glob("step-*")]:
+        found.append("half-written files are left")
+    with Ledger(home.ledger, clock=time.time, read_only=True) as ledger:
+        found += verify(ledger, home).problems
+    return found
+
+
+def _weights(home: Home) -> set[tuple[str, str]]:
+    """Names of weights files with the SHA-256 of what they hold."""
+    return {(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in home.weights.iterdir()}
+
+
+def _said(attempt: Attempt) -> str:
     """The last line that a life printed."""
-    return ((place / f"{home}.txt").read_text(errors="replace").strip().splitlines() or [""])[-1]
+    text = (attempt.place / f"{attempt.home}.txt").read_text(errors="replace")
+    return (text.strip().splitlines() or [""])[-1]
 
 
-def _count(home: Path) -> int:
-    if not Home(home).ledger.is_file():
+def _count(home: Home) -> int:
+    if not home.ledger.is_file():
         return 0
-    with contextlib.suppress(SelfnasError), Ledger(Home(home).ledger, clock=time.time, read_only=True) as ledger:
+    with contextlib.suppress(SelfnasError), Ledger(home.ledger, clock=time.time, read_only=True) as ledger:
         return ledger.head()[0]
     return 0
 
 
-def _head(home: Path) -> tuple[int, str]:
-    with Ledger(Home(home).ledger, clock=time.time, read_only=True) as ledger:
+def _head(home: Home) -> tuple[int, str]:
+    with Ledger(home.ledger, clock=time.time, read_only=True) as ledger:
         if problem := next(ledger.broken_links(), None):
             return 0, problem
         return ledger.head()
+
+
+def told(lives: Sequence[KilledLife]) -> Iterator[str]:
+    """What came of it, in lines."""
+    kills = [kill for life in lives for kill in life.kills]
+    by_workers = Counter(life.workers for life in lives for _ in life.kills)
+    inside = sum(0 < kill.events < life.events for life in lives for kill in life.kills)
+    yield (
+        f"{len(kills)} kills ({by_workers[1]} with one worker, {by_workers[2]} with two), {inside} of them between two "
+        f"events, {sum(kill.partial for kill in kills)} with half-written weights"
+    )
+    places = Counter(place for kill in kills for place in kill.where or ("(did not tell)",))
+    yield "while " + ", ".join(f"{place}: {places[place]}" for place in [*PLACES, "(did not tell)"] if places[place])
+    ended = [life for life in lives if life.kills and not life.failure]
+    mirrored, served = sum(life.mirrored for life in ended), sum(life.served for life in ended)
+    yield f"{len(ended)} lives resumed to their end ({mirrored} mirrored, {served} whose workers a server started)"
+    yield f"{sum(bool(life.unequal) for life in ended)} of them differ from the uninterrupted one"
+    yield f"{sum(bool(life.failure) for life in lives)} lives failed"
+    for life in lives:
+        yield from (f"life {life.number}: {problem}" for problem in (*life.unequal, life.failure) if problem)

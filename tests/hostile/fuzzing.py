@@ -1,7 +1,8 @@
 """Mutated inputs for every file format that is read, and what reading them may end in: a value or a deliberate error.
 
-`python -m tests.hostile.fuzzing --inputs 10000` tries so many of each format, under a ceiling of 4 GB address space,
-and prints time, how many were read, and what escaped. The test suite runs a short version.
+`python -m tests.hostile.fuzzing --inputs 10000` tries so many of each format, each format in a process of its own under
+a ceiling of 4 GB address space, and prints time, peak memory, how many were read, and what escaped. An input that takes
+longer than 20 s counts as a hang. The test suite runs a short version.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from __future__ import annotations
 import argparse
 import functools
 import io
+import multiprocessing
 import random
 import resource
+import signal
 import sqlite3
 import tempfile
 import time
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,6 +42,7 @@ __all__ = ["FORMATS", "Outcome", "fuzz"]
 
 Mutate = Callable[[random.Random], bytes]
 Read = Callable[[Path], object]
+_HANG_SECONDS = 20.0
 _ROOT = Path(__file__).parents[2]
 _ARCHITECTURE = "nb201/c8n1r16:|conv3x3~0|+|none~0|none~1|+|skip~0|conv3x3~1|none~2|"
 _TOKENS = (
@@ -54,6 +59,7 @@ class Outcome:
         tried: inputs.
         read: of these, those that were valid all the same.
         escaped: exceptions that are not the project's own, with the number of the input that raised each.
+        hangs: inputs that took longer than `_HANG_SECONDS`.
         slowest_s: the longest that one input took.
         total_s: all of them.
     """
@@ -61,8 +67,29 @@ class Outcome:
     tried: int = 0
     read: int = 0
     escaped: list[str] = field(default_factory=list)
+    hangs: list[str] = field(default_factory=list)
     slowest_s: float = 0.0
     total_s: float = 0.0
+
+
+class _Hang(BaseException):
+    """An input took too long; no handler for errors of reading may take it for one."""
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """End what runs in it after so long, as soon as Python code runs again."""
+
+    def ring(number: int, frame: object) -> None:
+        raise _Hang
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def mutated(content: bytes, rng: random.Random) -> bytes:
@@ -193,20 +220,23 @@ def _formats() -> dict[str, tuple[str, Callable[[], Mutate], Read]]:
 FORMATS = tuple(_formats())
 
 
-def fuzz(name: str, inputs: int, directory: Path, *, seed: int = 0) -> Outcome:
-    """Read so many mutants of one format."""
+def fuzz(name: str, inputs: int, directory: Path, *, seed: int = 0, first: int = 0) -> Outcome:
+    """Read so many mutants of one format, from number `first` on."""
     suffix, prepare, read = _formats()[name]
     make, outcome = prepare(), Outcome()
-    for number in range(inputs):
+    for number in range(first, first + inputs):
         file = directory / f"mutant{suffix}"
         file.write_bytes(make(random.Random(f"{seed} {name} {number}")))
         start = time.perf_counter()
         try:
-            read(file)
+            with _at_most(_HANG_SECONDS):
+                read(file)
             outcome.read += 1
         except SelfnasError as error:
             if not str(error):
                 outcome.escaped.append(f"{number}: an error without a message")
+        except _Hang:
+            outcome.hangs.append(f"{number}: still read after {_HANG_SECONDS:.0f} s")
         except Exception as error:  # noqa: BLE001 - whatever escapes is what is looked for
             outcome.escaped.append(f"{number}: {type(error).__name__}: {str(error)[:120]}")
         taken = time.perf_counter() - start
@@ -216,28 +246,38 @@ def fuzz(name: str, inputs: int, directory: Path, *, seed: int = 0) -> Outcome:
     return outcome
 
 
+def _told(name: str, inputs: int, seed: int, first: int) -> None:
+    """Fuzz one format, print a line, and exit by whether something escaped."""
+    resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))
+    with tempfile.TemporaryDirectory() as directory:
+        found = fuzz(name, inputs, Path(directory), seed=seed, first=first)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(
+        f"{name:>13}: {found.tried:,} in {found.total_s:.0f} s, slowest {found.slowest_s:.2f} s, {found.read:,} read,"
+        f" {len(found.escaped)} escaped, {len(found.hangs)} hangs; peak memory {peak:,} MB",
+        flush=True,
+    )
+    for line in (*found.escaped[:5], *found.hangs[:5]):
+        print(f"    {line}", flush=True)
+    raise SystemExit(1 if found.escaped or found.hangs else 0)
+
+
 def main() -> None:
-    """Print one line a format; exit 1 if anything escaped."""
+    """Print one line a format; exit 1 if anything escaped or hung."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first input, to go on with")
     parser.add_argument("--format", choices=FORMATS, action="append")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))
-    escaped = 0
+    bad = False
     for name in chosen.format or FORMATS:
-        with tempfile.TemporaryDirectory() as directory:
-            found = fuzz(name, chosen.inputs, Path(directory), seed=chosen.seed)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        print(
-            f"{name:>13}: {found.tried:,} in {found.total_s:.0f} s, slowest {found.slowest_s:.2f} s,"
-            f" {found.read:,} read, {len(found.escaped)} escaped; peak so far {peak:,} MB",
-            flush=True,
-        )
-        for line in found.escaped[:5]:
-            print(f"    {line}")
-        escaped += len(found.escaped)
-    raise SystemExit(1 if escaped else 0)
+        arguments = (name, chosen.inputs, chosen.seed, chosen.first)
+        process = multiprocessing.get_context("spawn").Process(target=_told, args=arguments)
+        process.start()
+        process.join()
+        bad = bad or process.exitcode != 0
+    raise SystemExit(bad)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ def test_mutants_are_read_or_refused(name: str, tmp_path: Path) -> None:
     outcome = fuzz(name, 60, tmp_path, seed=1)
     assert outcome.tried == 60
     assert not outcome.escaped
+    assert not outcome.hangs
     assert outcome.read < 60  # the mutants do harm
 
 
