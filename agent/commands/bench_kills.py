@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -33,6 +34,7 @@ __all__ = ["Kill", "KilledLife", "measure_kills", "told"]
 
 _ANYWHERE = 1 / 3  # share of kills at a moment uniform over time
 _A_LIFE = 6  # kills of one life at most; then it is lived to its end
+_OUTSIDE, _UNTOLD = "starting, or telling the results", "anywhere (workers started by a server)"
 _LOOK_SECONDS = 0.002  # between two looks at how far a life came
 
 
@@ -115,8 +117,11 @@ def measure_kills(
         _empty_store(place / "empty")
     whole = _uninterrupted(place, mirrored=training)
     lives = _kept(keep, whole)
-    number = len(lives)
-    while (left := kills - sum(len(life.kills) for life in lives)) > 0 and time.monotonic() < deadline:
+    known = {life.number for life in lives}
+    for number in (number for number in count() if number not in known):
+        left = kills - sum(len(life.kills) for life in lives)
+        if left <= 0 or time.monotonic() > deadline:
+            break
         attempt = Attempt(
             place=place,
             home=f"life{number}",
@@ -128,7 +133,6 @@ def measure_kills(
         if keep is not None:
             with keep.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(lives[-1])) + "\n")
-        number += 1
     return lives
 
 
@@ -197,7 +201,9 @@ def _killed(attempt: Attempt, whole: _Whole, chance: random.Random, *, number: i
         process.join()
         partial = any(home.weights.glob("*.partial"))
         life.kills.append(Kill(where=places.present(), events=_count(home), partial=partial))
-    if process.exitcode != 0:
+        if life.kills[-1].events >= whole.head[0]:
+            break  # its run was over, and only pictures and MLflow records were not: the same command begins another
+    if process.exitcode not in (0, -signal.SIGKILL):
         life.failure = f"exit {process.exitcode}: {_said(attempt)}"
     else:
         life.unequal = _differences(home, whole)
@@ -280,8 +286,13 @@ def told(lives: Sequence[KilledLife]) -> Iterator[str]:
         f"{len(kills)} kills ({by_workers[1]} with one worker, {by_workers[2]} with two), {inside} of them between two "
         f"events, {sum(kill.partial for kill in kills)} with half-written weights"
     )
-    places = Counter(place for kill in kills for place in kill.where or ("(did not tell)",))
-    yield "while " + ", ".join(f"{place}: {places[place]}" for place in [*PLACES, "(did not tell)"] if places[place])
+    places = Counter(
+        place
+        for life in lives
+        for kill in life.kills
+        for place in kill.where or (_UNTOLD if life.served else _OUTSIDE,)
+    )
+    yield "while " + ", ".join(f"{place}: {places[place]}" for place in (*PLACES, _OUTSIDE, _UNTOLD) if places[place])
     ended = [life for life in lives if life.kills and not life.failure]
     mirrored, served = sum(life.mirrored for life in ended), sum(life.served for life in ended)
     yield f"{len(ended)} lives resumed to their end ({mirrored} mirrored, {served} whose workers a server started)"

@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from agent.parent import follow_parent
+
 __all__ = ["PLACES", "Attempt", "Places", "begin", "write_stream"]
 
 # Where a life can be; a process is in the latest of these that it entered and has not left.
@@ -152,6 +154,7 @@ def begin(attempt: Attempt, places: Places) -> multiprocessing.process.BaseProce
 
 
 def _live(attempt: Attempt, places: Places) -> None:
+    follow_parent()  # a bench that is stopped leaves no life behind
     os.setsid()
     output = os.open(attempt.place / f"{attempt.home}.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(output, sys.stdout.fileno())
