@@ -34,6 +34,7 @@ Setting = tuple[Space, Macro, TaskShape]
 Action = Callable[[], object]
 
 _UNDISTURBED = 0.1  # the share of looks that count as undisturbed; unlike a minimum it does not hang on their number
+_PAUSE_SECONDS = 0.06  # between rounds of a few networks: looks of one second are all disturbed, or none is
 _SLICE_SECONDS = 2e-4  # each look at a part lasts at least about so long
 
 
@@ -130,7 +131,7 @@ def time_networks(
     if not known:
         raise InputError("the device has no latencies of these networks' parts")
     networks = [_network(architecture, shape) for architecture in architectures]
-    times = _timed([*networks, *(now[key] for key in known)], rounds=rounds)
+    times = _timed([*networks, *(now[key] for key in known)], rounds=rounds, pause_seconds=_PAUSE_SECONDS)
     then = np.array([latencies.parts[key] for key in known])
     return times[: len(networks)], float(np.median(times[len(networks) :] / then))
 
@@ -186,7 +187,7 @@ def _network(architecture: Architecture, shape: TaskShape) -> Action:
     return _call(build_network(architecture, shape, seed=0).eval(), torch.randn(1, shape.channels, *shape.size))
 
 
-def _timed(actions: Sequence[Action], *, rounds: int) -> NDArray[np.float64]:
+def _timed(actions: Sequence[Action], *, rounds: int, pause_seconds: float = 0.0) -> NDArray[np.float64]:
     """`(n,)` microseconds of each action where nothing disturbs it, from rounds in which all of them take turns."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -196,7 +197,13 @@ def _timed(actions: Sequence[Action], *, rounds: int) -> NDArray[np.float64]:
             for action in actions:
                 action()
                 repeats.append(max(1, int(_SLICE_SECONDS / max(_seconds(action, 3), 1e-7))))
-            looks = [[_seconds(a, n) for a, n in zip(actions, repeats, strict=True)] for _ in range(rounds)]
+            looks = []
+            for _ in range(rounds):
+                looks.append([_seconds(a, n) for a, n in zip(actions, repeats, strict=True)])
+                if pause_seconds:
+                    time.sleep(pause_seconds)
+                    for action in actions:
+                        action()  # what is first after a pause finds caches cold, a third of its time and more
     finally:
         torch.set_num_threads(threads)
     return np.asarray(1e6 * np.quantile(np.array(looks), _UNDISTURBED, axis=0))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_front", "show_front"]
 
-_ROUNDS = 51
+_ROUNDS = 100  # some ten seconds with their pauses
 
 
 def show_front(home: Path, *, task: str, cost: str, time: bool, plot: Path | None) -> None:
