@@ -4,118 +4,168 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import overload
 
-from agent.ledger import Event, Ledger
-from agent.task_state import TaskState
+from agent.ledger import Event, Ledger, LedgerError
+from agent.snapshot import Snapshot
+from agent.task_state import TaskState, number
 
 __all__ = ["Archive", "Tasks"]
 
 _KEPT = 40  # tasks that were read last; more than memory learns from, so that none is read twice for one task
-
-
-@dataclass(slots=True, kw_only=True)
-class _Ended:
-    """Where a finished task lies.
-
-    Attributes:
-        first, last: numbers of its events.
-        tabular: whether it was looked up in a table.
-        reviews: what people decided about its finalists, whenever that was.
-    """
-
-    index: int
-    name: str
-    first: int
-    last: int
-    tabular: bool
-    reviews: list[Event] = field(default_factory=list)
+_AT_ONCE = 32  # places of tasks looked up together
 
 
 class Archive:
-    """Reads finished tasks from an open ledger, and keeps the latest."""
+    """Reads finished tasks from an open ledger, and keeps the latest; a snapshot says where they lie.
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._kept: OrderedDict[int, TaskState] = OrderedDict()  # by number of the first event
+    Attributes:
+        ledger: of the life.
+        snapshot: numbers of the first and last event of every finished task, and its name.
+    """
 
-    def keep(self, task: TaskState) -> None:
-        """Have it at hand for a while."""
-        self._kept[task.first] = task
-        self._kept.move_to_end(task.first)
-        if len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
+    def __init__(self, ledger: Ledger, snapshot: Snapshot) -> None:
+        self.ledger, self.snapshot = ledger, snapshot
+        self._kept: OrderedDict[tuple[int, int], TaskState] = OrderedDict()  # by run and place
+        self._reviews: dict[tuple[int, str], list[Event]] = {}  # by run and task
+        self._counts: dict[int, int] = {}  # by run
 
-    def forget(self, first: int) -> None:
-        """Read the task that begins there anew when it is asked for again."""
-        self._kept.pop(first, None)
+    def count(self, run: int) -> int:
+        """Finished tasks of a run."""
+        if run not in self._counts:
+            last = self.snapshot.ask("SELECT max(place) FROM tasks WHERE run = ?", run)[0][0]
+            self._counts[run] = 0 if last is None else int(last) + 1
+        return self._counts[run]
 
-    def task(self, index: int, first: int, last: int, reviews: Sequence[Event]) -> TaskState:
-        """The task whose events are `first` to `last`.
+    def names(self, run: int) -> list[str]:
+        """Of a run's finished tasks, in order."""
+        return [name for (name,) in self.snapshot.ask("SELECT name FROM tasks WHERE run = ? ORDER BY place", run)]
+
+    def place(self, run: int, name: str) -> int | None:
+        """Where in its run the finished task of that name stands."""
+        found = self.snapshot.ask("SELECT place FROM tasks WHERE run = ? AND name = ?", run, name)
+        return int(found[0][0]) if found else None
+
+    def latest(self, *, tabular: bool) -> Iterator[tuple[int, int]]:
+        """Run and place of every finished task that is, or is not, looked up in a table, the latest first."""
+        query = "SELECT run, place, first FROM tasks WHERE tabular = ? AND first < ? ORDER BY first DESC LIMIT ?"
+        before = self.ledger.head()[0]
+        while rows := self.snapshot.ask(query, int(tabular), before, _AT_ONCE):
+            before = rows[-1][2]
+            yield from ((int(run), int(place)) for run, place, _ in rows)
+
+    def put(self, run: int, task: TaskState, *, last: int, whole: bool) -> None:
+        """Let a task go that ended with event number `last`; it is at hand for a while if it is whole."""
+        place = (run, task.index, task.name, task.first, last, int(task.tabular))
+        self._counts[run] = self.count(run) + 1
+        self.snapshot.tell("INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?)", *place)
+        if whole:
+            self._keep(run, task)
+
+    def task(self, run: int, place: int) -> TaskState:
+        """A finished task, read from its events.
 
         Raises:
-            LedgerError: an event does not have the content that its hash was made of.
+            LedgerError: they are not those of that task, or one does not have the content that its hash was made of.
         """
-        if first not in self._kept:
-            events = self._ledger.events(since=first, until=last, checked=True)
-            task = _begun(index, next(events))
-            for event in events:
+        if (run, place) not in self._kept:
+            name, first, last = self.snapshot.ask(
+                "SELECT name, first, last FROM tasks WHERE run = ? AND place = ?", run, place
+            )[0]
+            events = list(self.ledger.events(since=first, until=last, checked=True))
+            kinds = [event.kind for event in events]
+            if (
+                len(events) != last - first + 1
+                or (kinds[0], kinds[-1], kinds.count("task.started")) != ("task.started", "task.finished", 1)
+                or events[0].payload["task"] != name
+            ):
+                raise LedgerError(
+                    f"{self.snapshot.path}: events {first} to {last} are not task {name!r} of run {run}: remove this "
+                    "file, it is made again from the ledger"
+                )
+            task = TaskState(index=place, name=name, first=first, started=events[0].payload)
+            for event in events[1:]:
                 task.apply(event)
-            for review in reviews:
+            for review in self.reviews(run, name):
                 task.finalist(str(review.payload["digest"])).reviews.append(review)
-            self.keep(task)
-        self._kept.move_to_end(first)
-        return self._kept[first]
+            self._keep(run, task)
+        self._kept.move_to_end((run, place))
+        return self._kept[run, place]
+
+    def reviews(self, run: int, task: str) -> Sequence[Event]:
+        """What people decided about finalists of a task, whenever that was, oldest first."""
+        return self._reviews.get((run, task), ())
+
+    def reviewed(self, run: int) -> list[str]:
+        """Names of the run's tasks about whose finalists people decided."""
+        return [name for at, name in self._reviews if at == run]
+
+    def review(self, event: Event) -> None:
+        """A person decided about a finalist: a finished task is read anew when it is asked for again."""
+        run, name = int(number(event.payload["run"])), str(event.payload["task"])
+        self._reviews.setdefault((run, name), []).append(event)
+        place = self.place(run, name)
+        if place is not None:
+            self._kept.pop((run, place), None)
+
+    def _keep(self, run: int, task: TaskState) -> None:
+        self._kept[run, task.index] = task
+        self._kept.move_to_end((run, task.index))
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
 
 
 class Tasks(Sequence[TaskState]):
     """The tasks of one run, in order.
 
     Args:
-        archive: where they are read from once finished; None keeps them.
+        archive: where they are read from once finished; None keeps all of them here.
+        run: its number.
     """
 
-    def __init__(self, archive: Archive | None = None) -> None:
-        self._archive = archive
-        self._tasks: list[TaskState | _Ended] = []
+    def __init__(self, archive: Archive | None = None, run: int = 0) -> None:
+        self._archive, self._run = archive, run
+        self.here: list[TaskState] = []  # those that were not let go
 
     def __len__(self) -> int:
-        return len(self._tasks)
+        return self._gone() + len(self.here)
 
     @overload
     def __getitem__(self, index: int) -> TaskState: ...
     @overload
     def __getitem__(self, index: slice) -> list[TaskState]: ...
     def __getitem__(self, index: int | slice) -> TaskState | list[TaskState]:
+        gone = self._gone()
+        whole = range(gone + len(self.here))
         if isinstance(index, slice):
-            return [self._read(task) for task in self._tasks[index]]
-        return self._read(self._tasks[index])
+            return [self._read(place, gone) for place in whole[index]]
+        return self._read(whole[index], gone)
 
     def __iter__(self) -> Iterator[TaskState]:
-        return map(self._read, self._tasks)
-
-    def __reversed__(self) -> Iterator[TaskState]:
-        return map(self._read, reversed(self._tasks))
-
-    def latest(self, *, tabular: bool) -> Iterator[TaskState]:
-        """Those that are, or are not, looked up in a table, the latest first; the others are not read."""
-        return (self._read(task) for task in reversed(self._tasks) if task.tabular == tabular)
+        return (self[place] for place in range(len(self)))
 
     @property
     def names(self) -> list[str]:
         """Of the tasks; reads none."""
-        return [task.name for task in self._tasks]
+        gone = self._archive.names(self._run) if self._archive is not None else []
+        return [*gone, *(task.name for task in self.here)]
 
     def named(self, name: str) -> TaskState:
-        """The task of that name."""
-        return self[self.names.index(name)]
+        """The task of that name.
+
+        Raises:
+            ValueError: there is none.
+        """
+        place = self._archive.place(self._run, name) if self._archive is not None else None
+        return self[self.names.index(name) if place is None else place]
 
     def reviewed(self) -> Iterator[TaskState]:
-        """Tasks about whose finalists people decided; the others are not read."""
-        for task in self._tasks:
-            if task.reviews if isinstance(task, _Ended) else any(finalist.reviews for finalist in task.finalists):
-                yield self._read(task)
+        """Tasks about whose finalists people decided; of finished ones the others are not read."""
+        if self._archive is not None:
+            for name in self._archive.reviewed(self._run):
+                if self._archive.place(self._run, name) is not None:
+                    yield self.named(name)
+        yield from (task for task in self.here if any(finalist.reviews for finalist in task.finalists))
 
     @property
     def open(self) -> TaskState:
@@ -124,7 +174,8 @@ class Tasks(Sequence[TaskState]):
 
     def begin(self, event: Event) -> None:
         """A task starts."""
-        self._tasks.append(_begun(len(self._tasks), event))
+        name = str(event.payload["task"])
+        self.here.append(TaskState(index=len(self), name=name, first=event.seq, started=event.payload))
 
     def close(self, last: int, *, whole: bool) -> None:
         """The open task ended with that event; with an archive it is let go.
@@ -133,33 +184,23 @@ class Tasks(Sequence[TaskState]):
             last: number of the event.
             whole: whether all of the task's events were folded in.
         """
-        task = self._tasks[-1]
-        if self._archive is None or isinstance(task, _Ended):
-            return
-        reviews = sorted((event for finalist in task.finalists for event in finalist.reviews), key=lambda e: e.seq)
-        self._tasks[-1] = _Ended(
-            index=task.index, name=task.name, first=task.first, last=last, tabular=task.tabular, reviews=reviews
-        )
-        if whole:
-            self._archive.keep(task)
+        if self._archive is not None and self.here:
+            self._archive.put(self._run, self.here.pop(), last=last, whole=whole)
 
     def review(self, event: Event) -> None:
         """A person decided about a finalist of one of these tasks."""
-        index = self.names.index(str(event.payload["task"]))
-        task = self._tasks[index]
-        if isinstance(task, _Ended):
-            task.reviews.append(event)
-            assert self._archive is not None  # noqa: S101 - only an archive lets tasks go
-            self._archive.forget(task.first)
-        else:
-            task.finalist(str(event.payload["digest"])).reviews.append(event)
+        name = str(event.payload["task"])
+        for task in self.here:
+            if task.name == name:
+                task.finalist(str(event.payload["digest"])).reviews.append(event)
+        if self._archive is not None:
+            self._archive.review(event)
 
-    def _read(self, task: TaskState | _Ended) -> TaskState:
-        if isinstance(task, TaskState):
-            return task
+    def _gone(self) -> int:
+        return self._archive.count(self._run) if self._archive is not None else 0
+
+    def _read(self, place: int, gone: int) -> TaskState:
+        if place >= gone:
+            return self.here[place - gone]
         assert self._archive is not None  # noqa: S101 - only an archive lets tasks go
-        return self._archive.task(task.index, task.first, task.last, task.reviews)
-
-
-def _begun(index: int, event: Event) -> TaskState:
-    return TaskState(index=index, name=str(event.payload["task"]), first=event.seq, started=event.payload)
+        return self._archive.task(self._run, place)

@@ -43,6 +43,11 @@ class Home:
         return self.root / "ledger.db"
 
     @property
+    def snapshot(self) -> Path:
+        """What a long life opens from; can be made again."""
+        return self.root / "snapshot.db"
+
+    @property
     def weights(self) -> Path:
         """Safetensors files, each named by its SHA-256."""
         return self.root / "weights"

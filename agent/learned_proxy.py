@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,20 +16,18 @@ __all__ = ["LEARNED", "learned_scores"]
 
 LEARNED = "learned"
 _NAMES = tuple(PROXIES)
-_TASKS = 30  # the latest so many earlier tasks are read
+_LOOKED_AT = 40  # the latest so many earlier tasks are read, which the archive keeps at hand
+_TASKS = 30  # of these, the latest so many that had proxies teach
 
 Scores = Mapping[str, float | None]  # by proxy; None where it is not finite
 
 
 def learned_scores(state: LifeState, task: TaskState, candidates: Sequence[Scores]) -> list[float | None]:
     """What each candidate is worth by its proxies, given the trials so far; None where no proxy could be computed."""
-    earlier = []
-    for run in state.runs:
-        for other in run.tasks:
-            if other is task:
-                break
-            earlier.append(_trials(other))
-    found = combined(_matrix(candidates), _trials(task), [one for one in earlier if len(one.scores)][-_TASKS:])
+    before = (other for run in reversed(state.runs) for other in reversed(run.tasks) if other is not task)
+    earlier = [_trials(other) for other in islice(before, _LOOKED_AT)]
+    taught = [one for one in earlier if len(one.scores)][:_TASKS]
+    found = combined(_matrix(candidates), _trials(task), taught[::-1])
     return [round(value, 9) if row else None for value, row in zip(found.tolist(), candidates, strict=True)]
 
 

@@ -27,15 +27,21 @@ Entry: TypeAlias = "tuple[str, Mapping[str, object]]"  # kind and payload of an 
 
 GENESIS = "0" * 64
 _APPLICATION_ID = 0x5E1F_0A5  # marks a SQLite file as one of ours
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 # Kinds that concern their task alone, and are most of a ledger. All others are landmarks: what a life is opened by.
 _BULK = (
     "audited", "certified", "compared", "evaluated", "filtered", "quarantined", "refused", "rejected",
     "supernet.trained", "tabulated", "trained",
 )  # fmt: skip
-_LANDMARK = f"kind NOT IN ({', '.join(repr(kind) for kind in _BULK)})"
-_INDEX = f"CREATE INDEX landmarks ON events (seq) WHERE {_LANDMARK};"
-_MIGRATIONS = {1: _INDEX}  # from that version to the next, each in a transaction of its own
+# Landmarks that a snapshot stands for (`agent/snapshot.py`). The rest of them are decisions, few in any life.
+_KEPT = ("admitted", "task.finished", "task.started")
+_LANDMARK, _DECISION = (
+    f"kind NOT IN ({', '.join(repr(kind) for kind in kinds)})" for kinds in (_BULK, sorted((*_BULK, *_KEPT)))
+)
+_INDICES = {"landmarks": _LANDMARK, "decisions": _DECISION}
+_INDEX = {name: f"CREATE INDEX {name} ON events (seq) WHERE {which};" for name, which in _INDICES.items()}
+# From that version to the next, each in a transaction of its own.
+_MIGRATIONS = {1: _INDEX["landmarks"], 2: _INDEX["decisions"]}
 _SCHEMA = """
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, payload TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL
@@ -127,7 +133,7 @@ class Ledger:
         tables = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
         if tables == 0 and not read_only:
             self._db.executescript(
-                f"BEGIN;{_SCHEMA}{_INDEX}"
+                f"BEGIN;{_SCHEMA}{''.join(_INDEX.values())}"
                 f"PRAGMA application_id={_APPLICATION_ID};PRAGMA user_version={_SCHEMA_VERSION};COMMIT;"
             )
         elif application != _APPLICATION_ID:
@@ -204,13 +210,47 @@ class Ledger:
         where, bounds = ("seq >= ?", (since,)) if until is None else ("seq BETWEEN ? AND ?", (since, until))
         return self._read(where, bounds, checked=checked)
 
-    def landmarks(self) -> Iterator[Event]:
+    def event(self, seq: int) -> Event:
+        """One event; it has the content that its hash was made of.
+
+        Raises:
+            LedgerError: it is missing or has not.
+        """
+        for event in self.events(since=seq, until=seq, checked=True):
+            return event
+        raise LedgerError(f"{self._path}: event {seq} is missing: `selfnas verify` says what else is damaged")
+
+    def landmarks(self, *, since: int = 0, until: int | None = None) -> Iterator[Event]:
         """Events that do not concern their task alone, in order; each has the content that its hash was made of.
+
+        Args:
+            since: number of the first.
+            until: number of the first that is left out; None reads to the end.
 
         Raises:
             LedgerError: the file is damaged from some event on, or a hash does not fit.
         """
-        return self._read(_LANDMARK, (), checked=True)
+        return self._read(f"{_LANDMARK} AND seq >= ? AND seq < ?", (since, _last(until)), checked=True)
+
+    def decisions(self, *, until: int) -> Iterator[Event]:
+        """Landmarks before number `until` other than starts and ends of tasks and admissions; checked as those.
+
+        Raises:
+            LedgerError: as `landmarks`.
+        """
+        return self._read(f"{_DECISION} AND seq < ?", (until,), checked=True)
+
+    def latest_before(self, seq: int, *kinds: str) -> Event | None:
+        """The latest event of one of these kinds of landmarks before number `seq`; None where there is none.
+
+        Raises:
+            LedgerError: it does not have the content that its hash was made of.
+        """
+        marks = ", ".join("?" * len(kinds))
+        query = f"SELECT max(seq) FROM events WHERE {_LANDMARK} AND seq < ? AND kind IN ({marks})"  # noqa: S608 - ours
+        # Walked from the end, since `max` of an indexed column is the first row found there.
+        found = self._db.execute(query, (seq, *kinds)).fetchone()[0]
+        return None if found is None else self.event(int(found))
 
     def _read(self, where: str, bounds: tuple[int, ...], *, checked: bool) -> Iterator[Event]:
         try:
@@ -257,11 +297,17 @@ class Ledger:
             yield f"event {expected} or what follows it cannot be read: {error}"
 
     def _index_faults(self) -> Iterator[str]:
-        """A life is opened by an index; it must name what the table holds."""
-        named = self._db.execute(f"SELECT seq FROM events WHERE {_LANDMARK} ORDER BY seq")  # noqa: S608 - ours
-        held = self._db.execute(f"SELECT seq FROM events NOT INDEXED WHERE {_LANDMARK} ORDER BY seq")  # noqa: S608
-        if named.fetchall() != held.fetchall():
-            yield "the index of landmarks does not name the events that are there"
+        """A life is opened by indices; they must name what the table holds."""
+        for name, which in _INDICES.items():
+            named = self._db.execute(f"SELECT seq FROM events WHERE {which} ORDER BY seq")  # noqa: S608 - ours
+            held = self._db.execute(f"SELECT seq FROM events NOT INDEXED WHERE {which} ORDER BY seq")  # noqa: S608
+            if named.fetchall() != held.fetchall():
+                yield f"the index of {name} does not name the events that are there"
+
+
+def _last(until: int | None) -> int:
+    """A number above that of every event that may be read."""
+    return 2**62 if until is None else until
 
 
 def _is_writable(folder: Path) -> bool:

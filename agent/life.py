@@ -69,7 +69,7 @@ class Life:
     ) -> None:
         self.ledger, self.prepared, self.workers = ledger, prepared, workers
         self.home, self.device, self.observer = home, device, observer
-        self.state = recollect(ledger)
+        self.state = recollect(ledger, home.snapshot)
         self.work = WorkTime()
 
     def append(self, entries: Sequence[Entry]) -> tuple[Event, ...]:
@@ -86,6 +86,13 @@ class Life:
         Raises:
             InputError: the unfinished run is of another stream.
         """
+        try:
+            return self._run()
+        except BaseException:
+            self.state.close()  # another life may be begun in this process
+            raise
+
+    def _run(self) -> RunState:
         run = self.state.open_run or self._begin()
         for index in range(len(self.prepared.tasks)):
             if index >= len(run.tasks) or run.tasks[index].finished is None:

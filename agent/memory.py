@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain, islice, starmap
 from typing import TypeVar
 
-from agent.library import KnownTask, Library, Motif
+from agent.library import Library, Motif
 from agent.policy import SearchPolicy
 from agent.state import LifeState, TaskState
 from selfnas.architecture import Architecture, Macro
@@ -56,12 +56,13 @@ def recall(
     costs one evaluation rather than all of them.
     With `reviewed_only` what no person let in gives nothing. Tasks below `policy.recall_trust_percent` give nothing.
     """
-    alike = library.alike(space, description, percent=policy.recall_trust_percent)
+    trust = policy.recall_trust_percent
 
-    def best_of(likeness: float, task: KnownTask) -> Iterator[tuple[float, Motif]]:
+    def best_of(likeness: float, task: int) -> Iterator[tuple[float, Motif]]:
         return ((likeness, motif) for motif in library.of_task(task) if motif.review or not reviewed_only)
 
-    known = [best_of(likeness, task) for likeness, task in alike if task.digest == task_digest]
+    known = starmap(best_of, library.alike(space, description, percent=trust, digest=task_digest))
+    alike = starmap(best_of, library.alike(space, description, percent=trust))
     chosen: dict[str, Recollection] = {}
     if first is not None and (first.review or not reviewed_only):
         like = max(0.0, 1.0 - distance(description, TaskDescription.from_json(first.description)))
@@ -69,12 +70,14 @@ def recall(
         chosen[adapted.digest] = Recollection(architecture=adapted, motif=first, likeness=like)
     most = policy.recall + len(chosen)
     spelled: set[str] = set()  # most of a long life's motifs are one architecture again and again
-    for likeness, motif in chain(*known, _in_turn(best_of(likeness, task) for likeness, task in alike)):
+    for likeness, motif in chain(chain.from_iterable(known), _in_turn(alike)):
         if len(chosen) >= most:
             break
         if motif.architecture not in spelled:
             spelled.add(motif.architecture)
             adapted = replace(parse_architecture(motif.architecture), macro=macro)
+            if adapted.digest not in chosen:
+                library.confirm(motif)
             chosen.setdefault(adapted.digest, Recollection(architecture=adapted, motif=motif, likeness=likeness))
     return tuple(chosen.values())
 
@@ -98,17 +101,16 @@ def past_tasks(state: LifeState, *, before: TaskState | None, space: str, tabula
     Tables and trainings teach only their own kind, since their scores mean different things.
     """
     found: list[PastTask] = []
-    for run in reversed(state.runs):
-        for task in run.tasks.latest(tabular=tabular):
-            if before is not None and (run.number, task.index) >= (len(state.runs), before.index):
-                continue
-            trials = tuple(
-                trial
-                for trial in task.trials
-                if trial.architecture.space == space and not trial.failed and trial.fidelity in _COMPARABLE
-            )
-            if len(trials) > 1:
-                found.append(PastTask(name=f"{run.number}/{task.name}", trials=trials))
-            if len(found) == _TASKS:
-                return tuple(reversed(found))
+    for run, task in state.latest(tabular=tabular):
+        if before is not None and (run.number, task.index) >= (len(state.runs), before.index):
+            continue
+        trials = tuple(
+            trial
+            for trial in task.trials
+            if trial.architecture.space == space and not trial.failed and trial.fidelity in _COMPARABLE
+        )
+        if len(trials) > 1:
+            found.append(PastTask(name=f"{run.number}/{task.name}", trials=trials))
+        if len(found) == _TASKS:
+            break
     return tuple(reversed(found))

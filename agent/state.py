@@ -25,12 +25,16 @@ Kinds of events, in the order in which they come:
 
 from __future__ import annotations
 
+import logging
+from bisect import bisect
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from agent.archive import Archive, Tasks
 from agent.ledger import Event, Ledger, LedgerError
 from agent.library import Library, Motif
+from agent.snapshot import Snapshot
 from agent.task_state import Finalist, Payload, TaskState, items, mapping, number, recorded_costs, task_shape
 
 __all__ = [
@@ -49,16 +53,29 @@ __all__ = [
     "task_shape",
 ]
 
+_log = logging.getLogger(__name__)
+_UNTRUE = (LedgerError, LookupError, ValueError)  # what comes of a snapshot that does not fit its ledger
+
 
 @dataclass(slots=True, kw_only=True)
 class RunState:
-    """One pass over a stream."""
+    """One pass over a stream.
+
+    Attributes:
+        number: 1 for the first.
+        started: what its first event says.
+        tasks: in order.
+        tuned: tasks after which it was decided about the policy.
+        finished: whether it ended.
+        first: number of the event that started it.
+    """
 
     number: int
     started: Payload
     tasks: Tasks = field(default_factory=Tasks)
-    tuned: int = 0  # tasks after which it was decided about the policy
+    tuned: int = 0
     finished: bool = False
+    first: int = 0
 
 
 @dataclass(slots=True)
@@ -67,10 +84,12 @@ class LifeState:
 
     Attributes:
         archive: where finished tasks are read from when asked for; None keeps all of them here.
+        settles: whether the snapshot is to be kept at the end of every task.
         restored: numbers of the admitting events whose motifs came back from quarantine.
     """
 
     archive: Archive | None = None
+    settles: bool = False
     runs: list[RunState] = field(default_factory=list)
     library: Library = field(default_factory=Library)
     quarantined: dict[int, tuple[Motif, Payload]] = field(default_factory=dict)  # by the number of the admitting event
@@ -94,6 +113,61 @@ class LifeState:
             for task in run.tasks.reviewed():
                 yield from (review.seq for finalist in task.finalists for review in finalist.reviews)
 
+    def latest(self, *, tabular: bool) -> Iterator[tuple[RunState, TaskState]]:
+        """Every task that is, or is not, looked up in a table, with its run, the latest first; each is read in turn."""
+        for run in reversed(self.runs):
+            yield from ((run, task) for task in reversed(run.tasks.here) if task.tabular == tabular)
+        if self.archive is not None:
+            for at, place in self.archive.latest(tabular=tabular):
+                yield self.runs[at - 1], self.archive.task(at, place)
+
+    def motif_at(self, seq: int) -> Motif:
+        """What the ledger says of the motif that event number `seq` let in.
+
+        Raises:
+            LedgerError: that event let nothing in, or is not what its hash was made of.
+        """
+        assert self.archive is not None  # noqa: S101 - without one nothing else than the events was asked
+        event = self.archive.ledger.event(seq)
+        if event.kind == "reviewed" and event.payload["standing"] == "admitted":
+            found = self._let_in(event)
+        else:
+            started = self.archive.ledger.latest_before(seq, "task.started")
+            if event.kind != "admitted" or started is None:
+                raise LedgerError(f"event {seq} ({event.kind}) let no motif in")
+            run = self.runs[bisect(self.runs, seq, key=lambda run: run.first) - 1]
+            name = str(started.payload["task"])
+            task = TaskState(index=0, name=name, first=started.seq, started=started.payload)
+            found = _motif(event.payload, task, run, seq)
+        later = (review for review in self._reviews_of(found) if review.seq > seq)
+        approved = any(review.payload["decision"] == "approve" for review in later)
+        return replace(found, review=found.review or ("approved" if approved else ""))
+
+    def confirm(self, motif: Motif) -> None:
+        """Compare a motif that a snapshot gave with the events.
+
+        Raises:
+            LedgerError: they do not say that, or say that it does not stand.
+        """
+        assert self.archive is not None  # noqa: S101 - it holds the snapshot
+        reviews = self._reviews_of(motif)
+        stands = not reviews or reviews[-1].payload["standing"] == "admitted"
+        cause: Exception | None = None
+        try:
+            if motif.seq not in self.quarantined and stands and self.motif_at(motif.seq) == motif:
+                return
+        except _UNTRUE as error:
+            cause = error
+        raise LedgerError(
+            f"{self.archive.snapshot.path}: what it says of motif {motif.digest[:12]} (event {motif.seq}) is not what "
+            "the ledger says: remove this file, it is made again from the ledger"
+        ) from cause
+
+    def close(self) -> None:
+        """Let go of the snapshot: nothing can be folded in or looked up any more."""
+        if self.archive is not None:
+            self.archive.snapshot.close()
+
     def apply(self, event: Event) -> None:
         """Fold one event in."""
         self._fold(event, whole=True)
@@ -102,10 +176,25 @@ class LifeState:
         """Fold in a landmark of a task that is finished: what else the task holds is read when asked for."""
         self._fold(event, whole=False)
 
+    def remember(self, event: Event) -> None:
+        """Fold in a decision whose effect on tasks and library the snapshot has."""
+        if event.kind == "reviewed":
+            self.runs[int(number(event.payload["run"])) - 1].tasks.review(event)
+            self._forget_quarantined(event.payload)
+        elif event.kind == "motif.quarantined":
+            seq = int(number(event.payload["admitted_seq"]))
+            self.quarantined[seq] = (self.motif_at(seq), event.payload)
+        elif event.kind == "motif.restored":
+            seq = int(number(event.payload["admitted_seq"]))
+            del self.quarantined[seq]
+            self.restored.add(seq)
+        else:
+            self._fold(event, whole=False)
+
     def _fold(self, event: Event, *, whole: bool) -> None:
         payload = event.payload
         if event.kind == "run.started":
-            self.runs.append(RunState(number=len(self.runs) + 1, started=payload, tasks=Tasks(self.archive)))
+            self._begin_run(event)
             return
         run = self.runs[-1]
         if event.kind == "reviewed":
@@ -139,6 +228,15 @@ class LifeState:
                 self.library.add(_motif(payload, task, run, event.seq))
             elif event.kind == "task.finished":
                 run.tasks.close(event.seq, whole=whole)
+                if self.archive is not None and self.settles:
+                    self.archive.snapshot.settle(event.seq + 1, event.hash)
+
+    def _begin_run(self, event: Event) -> None:
+        """A run; what it records in the words of the run before, such as the rules, is held in memory once."""
+        before = self.runs[-1].started if self.runs else {}
+        started = {key: before[key] if before.get(key) == value else value for key, value in event.payload.items()}
+        place = len(self.runs) + 1
+        self.runs.append(RunState(number=place, started=started, tasks=Tasks(self.archive, place), first=event.seq))
 
     def _change_standing(self, event: Event) -> None:
         seq = int(number(event.payload["admitted_seq"]))
@@ -150,24 +248,39 @@ class LifeState:
 
     def _review(self, event: Event) -> None:
         payload = event.payload
-        run, name, digest = self.runs[int(number(payload["run"])) - 1], str(payload["task"]), str(payload["digest"])
-        run.tasks.review(event)
-        where = (run.number, name, digest)
-        seq = self.library.seq_at(where)
+        run, seq = self.runs[int(number(payload["run"])) - 1], self.library.seq_at(_where(payload))
         if payload["standing"] == "refused":
             if seq is not None:
                 self.library.remove(seq)
-            self.quarantined = {seq: kept for seq, kept in self.quarantined.items() if kept[0].where != where}
+            self._forget_quarantined(payload)
         elif payload["decision"] == "approve":
             if seq is not None:
                 self.library.review(seq, self.library.by_seq(seq).review or "approved")
         else:
-            task = run.tasks.named(name)
-            finalist = task.finalist(digest)
-            trained = finalist.trained
-            facts = {**trained, "test": number(trained["test_correct"]) / max(number(trained["test_count"]), 1.0)}
-            review = "approved" if finalist.outcome == "admitted" else "overruled"
-            self.library.add(_motif(facts, task, run, event.seq, review=review))
+            self.library.add(self._let_in(event))
+        run.tasks.review(event)
+
+    def _let_in(self, event: Event) -> Motif:
+        """The motif that a person let in against the audits, or again."""
+        run = self.runs[int(number(event.payload["run"])) - 1]
+        task = run.tasks.named(str(event.payload["task"]))
+        finalist = task.finalist(str(event.payload["digest"]))
+        trained = finalist.trained
+        facts = {**trained, "test": number(trained["test_correct"]) / max(number(trained["test_count"]), 1.0)}
+        review = "approved" if finalist.outcome == "admitted" else "overruled"
+        return _motif(facts, task, run, event.seq, review=review)
+
+    def _forget_quarantined(self, review: Payload) -> None:
+        """What a person revoked will not be restored."""
+        if review["standing"] == "refused":
+            where = _where(review)
+            self.quarantined = {seq: kept for seq, kept in self.quarantined.items() if kept[0].where != where}
+
+    def _reviews_of(self, motif: Motif) -> list[Event]:
+        """What people decided about the finalist that a motif was."""
+        assert self.archive is not None  # noqa: S101 - the callers have one
+        reviews = self.archive.reviews(motif.run, motif.task)
+        return [review for review in reviews if review.payload["digest"] == motif.digest]
 
 
 def replay(ledger: Ledger) -> LifeState:
@@ -178,34 +291,84 @@ def replay(ledger: Ledger) -> LifeState:
     return state
 
 
-def recollect(ledger: Ledger) -> LifeState:
-    """The same state, while the ledger stays open: finished tasks are read from it when asked for.
+def recollect(ledger: Ledger, snapshot: Path | None = None, *, until: int | None = None) -> LifeState:
+    """The same state, while the ledger stays open: finished tasks and motifs are looked up when asked for.
 
-    Takes time for each task and motif, and for the events of an unfinished task, not for all events. What is read must
+    From a snapshot that was kept up to the present it takes time for decisions and for the events of an unfinished
+    task. Without one, or with one of another history, time for each task and motif. What is read of the ledger must
     have the content that its hash was made of.
+
+    Args:
+        ledger: of the life.
+        snapshot: a file that no other life may use meanwhile; brought up to date, and kept so as the life goes on. None
+            keeps everything in memory.
+        until: number of the first event that is left out; none may belong to a task that is unfinished then.
 
     Raises:
         LedgerError: an event that does not, or events missing between tasks.
     """
-    state = LifeState(Archive(ledger))
+    rows = Snapshot(snapshot)
+    known, digest = rows.upto()
+    state = _opened(ledger, rows, known) if _is_between_tasks(ledger, known, digest) else None
+    if state is None:
+        _log.warning("%s: made again, for it does not fit this ledger", snapshot)
+        rows.clear()
+        known, state = 0, _empty(ledger, rows)
+    if snapshot is not None:
+        state.library.confirm = state.confirm
     inside: list[Event] = []  # landmarks of a task whose end was not seen yet
-    expected = 0
-    for event in ledger.landmarks():
+    expected, rest = known, None  # the latest event after which no task was open
+    for event in ledger.landmarks(since=known, until=until):
         if not inside and event.seq != expected:
             raise LedgerError(f"event {expected} is missing or out of place: `selfnas verify` says what is damaged")
         expected = event.seq + 1
         if not inside and event.kind != "task.started":
             state.apply(event)
+            rest = event
             continue
         inside.append(event)
         if event.kind == "task.finished":
             decided = any(landmark.kind == "reviewed" for landmark in inside)
             for own in ledger.events(since=inside[0].seq, until=event.seq, checked=True) if decided else inside:
                 (state.apply if decided else state.skim)(own)
-            inside = []
-    for event in ledger.events(since=inside[0].seq if inside else expected, checked=True):
-        state.apply(event)
+            inside, rest = [], event
+    if rest is not None:
+        rows.settle(rest.seq + 1, rest.hash)
+    state.settles = True
+    if until is None:
+        for event in ledger.events(since=inside[0].seq if inside else expected, checked=True):
+            state.apply(event)
     return state
+
+
+def _empty(ledger: Ledger, rows: Snapshot) -> LifeState:
+    state = LifeState(Archive(ledger, rows))
+    state.library = Library(snapshot=rows)
+    return state
+
+
+def _opened(ledger: Ledger, rows: Snapshot, known: int) -> LifeState | None:
+    """The state after so many events, from a snapshot; None where decisions in the ledger do not fit it."""
+    state = _empty(ledger, rows)
+    try:
+        for event in ledger.decisions(until=known):
+            state.remember(event)
+    except _UNTRUE:
+        return None
+    return state
+
+
+def _is_between_tasks(ledger: Ledger, events: int, digest: str) -> bool:
+    """Whether the first so many events are those of a hash, and leave no task unfinished."""
+    if ledger.hash_before(events) != digest or (events and ledger.event(events - 1).hash != digest):
+        return False
+    task = ledger.latest_before(events, "task.started", "task.finished")
+    return task is None or task.kind == "task.finished"
+
+
+def _where(review: Payload) -> tuple[int, str, str]:
+    """Run, task and digest of the finalist that a person decided about."""
+    return int(number(review["run"])), str(review["task"]), str(review["digest"])
 
 
 def _motif(payload: Payload, task: TaskState, run: RunState, seq: int, *, review: str = "") -> Motif:

@@ -91,15 +91,14 @@ class TableLife(TaskLife):
     def _remembered(self) -> list[tuple[int, Payload]]:
         """The best of every earlier tabular task of this space, the latest task first, at most `policy.recall`."""
         found: dict[str, tuple[int, Payload]] = {}
-        for run in reversed(self._life.state.runs):
-            for task in run.tasks.latest(tabular=True):
-                if len(found) >= self._present.recall:
-                    return list(found.values())
-                best = max(task.tabulated, key=lambda payload: number(payload["validation"]), default=None)
-                if best is not None:
-                    spelled = parse_architecture(str(best["architecture"]))
-                    if spelled.space == self._space.name and spelled.macro == self._macro:
-                        found.setdefault(str(best["architecture"]), (run.number, best))
+        for run, task in self._life.state.latest(tabular=True):
+            if len(found) >= self._present.recall:
+                break
+            best = max(task.tabulated, key=lambda payload: number(payload["validation"]), default=None)
+            if best is not None:
+                spelled = parse_architecture(str(best["architecture"]))
+                if spelled.space == self._space.name and spelled.macro == self._macro:
+                    found.setdefault(str(best["architecture"]), (run.number, best))
         return list(found.values())
 
     def _round(self) -> list[Entry]:

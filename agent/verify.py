@@ -20,6 +20,7 @@ from agent.ledger import GENESIS, Event, Json, Ledger
 from agent.mined import check_mining
 from agent.policy_check import PolicyChecker
 from agent.reviews import ReviewChecker
+from agent.snapshot_check import check_snapshot
 from agent.state import items, mapping
 from agent.watch_state import WatchChecker
 from audits import Finding, Suite, judge, load_suite
@@ -57,6 +58,7 @@ def verify(ledger: Ledger, home: Home) -> Verification:
             result.problems.append(
                 f"event {event.seq} ({event.kind}) cannot be checked: {type(error).__name__}: {error}"
             )
+    result.problems += check_snapshot(ledger, home.snapshot)
     if result.checked["lists of sub-cells"]:
         try:
             result.problems += check_mining(ledger)

@@ -91,7 +91,7 @@ def in_service(state: LifeState, task: str) -> Motif:
         raise InputError(f"no task {task!r} was lived here{suggestion(task, sorted(set(names)))}")
     successors = {str(event.payload["successor_task"]) for event in state.watched
                   if event.kind == "watch.search" and event.payload["task"] == task}  # fmt: skip
-    found = [motif for motif in state.library if motif.task == task or motif.task in successors]
+    found = state.library.on_tasks({task, *successors})
     if not found:
         raise InputError(f"task {task!r} has no admitted network that stands, so there is nothing to watch")
     return max(found, key=lambda motif: (motif.run, motif.validation, -motif.seq))

@@ -324,25 +324,35 @@ def scale(
     events: Annotated[int, typer.Option(min=1000, help="Events of the largest ledger.")] = 1_000_000,
     tasks: Annotated[int, typer.Option(min=2, help="Tabular tasks of the stream that is lived.")] = 200,
     evaluations: Annotated[int, typer.Option(min=4, help="Evaluations of each.")] = 20,
+    motifs: Annotated[int, typer.Option(min=100, help="Cells of the libraries that are asked.")] = 100_000,
     plot: Annotated[Path | None, typer.Option(help="A .png to draw.")] = None,
 ) -> None:
-    """What a long life costs: opening, memory and single steps by events, and a stream of tables by task."""
+    """What a long life costs: opening, memory and single steps by events, recall, a stream of tables by task."""
     import tempfile
 
     from rich.console import Console
     from rich.table import Table
 
-    from agent.commands.bench_scale import draw_scale, live_stream, measure_sizes
+    from agent.commands.bench_scale import draw_scale, live_stream, measure_recall, measure_sizes
 
     sizes = [size for size in (1_000, 3_000, 10_000, 30_000, 100_000, 300_000) if size < events] + [events]
-    table = Table("events", "motifs", "open s", "memory MB", "append ms", "recall ms", "30 tasks ms", "disk MB")
+    table = Table(
+        "events", "motifs", "first open s", "open s", "memory MB", "append ms", "recall ms", "30 tasks ms", "disk MB",
+        "snapshot MB",
+    )  # fmt: skip
     with tempfile.TemporaryDirectory() as place:
         steps = live_stream(Path(place), tasks=tasks, evaluations=evaluations)
         measured = list(measure_sizes(Path(place), sizes))
+        for asked in measure_recall(Path(place), motifs=motifs, tasks=(200, 2_000, 20_000)):
+            typer.echo(
+                f"{asked.motifs:,} cells of {asked.tasks:,} tasks: recall {asked.ms:.2f} ms, "
+                f"the first {asked.first_ms:.0f} ms"
+            )
     for size in measured:
         table.add_row(
-            f"{size.events:,}", f"{size.motifs:,}", f"{size.open_seconds:.3f}", f"{size.memory_mb:.1f}",
-            f"{size.append_ms:.2f}", f"{size.recall_ms:.2f}", f"{size.past_ms:.0f}", f"{size.disk_mb:.0f}",
+            f"{size.events:,}", f"{size.motifs:,}", f"{size.make_seconds:.3f}", f"{size.open_seconds:.3f}",
+            f"{size.memory_mb:.1f}", f"{size.append_ms:.2f}", f"{size.recall_ms:.2f}", f"{size.past_ms:.0f}",
+            f"{size.disk_mb:.0f}", f"{size.snapshot_mb:.1f}",
         )  # fmt: skip
     Console().print(table)
     tenth = max(len(steps) // 10, 1)

@@ -7,36 +7,42 @@ that comes back. Nothing in it was trained, and nothing of it is claimed about n
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from agent.home import Home
 from agent.ledger import Ledger
+from agent.library import Library, Motif
 from agent.life import Life
 from agent.memory import past_tasks, recall
+from agent.parent import follow_parent
 from agent.policy import SearchPolicy
 from agent.prepare import prepare
+from agent.snapshot import Snapshot
 from agent.state import RunState, TaskState, recollect
 from agent.stream import read_stream
 from agent.workers import Workers
-from selfnas.architecture import Macro
+from selfnas.architecture import Macro, TaskShape
 from selfnas.probes import FEATURES, TaskDescription
 from selfnas.space import SPACES
 
-__all__ = ["Size", "Step", "draw_scale", "fill", "live_stream", "measure_sizes"]
+__all__ = ["Recalled", "Size", "Step", "draw_scale", "fill", "live_stream", "measure_recall", "measure_sizes"]
 
 STREAM_TASKS = 200  # of the made-up stream that comes back
 _EVALUATIONS, _ADMITTED = 20, 6  # of each of its tasks
 _MACRO = Macro(8, 1, 16)
 _REPEATS = 100
+_POLICY = SearchPolicy(recall=8, recall_trust_percent=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,22 +52,43 @@ class Size:
     Attributes:
         events: in the ledger.
         motifs: in the library.
-        open_seconds: from the file to the state.
-        memory_mb: resident memory that the state takes.
+        make_seconds: to open it without a snapshot, which is made then.
+        open_seconds: to open it from the snapshot.
+        memory_mb: resident memory that the state takes then, once the library was asked.
         append_ms: to write one step of nine events.
         recall_ms: to ask the library for a new task.
         past_ms: to read what the latest 30 tasks taught, none of them read before.
         disk_mb: of the ledger.
+        snapshot_mb: of the snapshot.
     """
 
     events: int
     motifs: int
+    make_seconds: float
     open_seconds: float
     memory_mb: float
     append_ms: float
     recall_ms: float
     past_ms: float
     disk_mb: float
+    snapshot_mb: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled:
+    """What asking a library costs, processor time.
+
+    Attributes:
+        tasks: described differently from each other.
+        motifs: in the library.
+        first_ms: the first question, which reads every description.
+        ms: each further one.
+    """
+
+    tasks: int
+    motifs: int
+    first_ms: float
+    ms: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +109,64 @@ def measure_sizes(place: Path, sizes: Sequence[int]) -> Iterator[Size]:
         with Ledger(place / "ledger.db", clock=time.time) as ledger:
             while ledger.head()[0] < size:
                 ledger.append(next(blocks))
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=context) as pool:
-            yield pool.submit(_measure, place / "ledger.db").result()
+        (place / "snapshot.db").unlink(missing_ok=True)
+        made = _in_a_process_of_its_own(_open, place)
+        yield replace(_in_a_process_of_its_own(_measure, place), make_seconds=made)
+
+
+def measure_recall(place: Path, *, motifs: int, tasks: Sequence[int]) -> Iterator[Recalled]:
+    """Ask libraries of so many motifs, of more and more tasks that are described differently."""
+    rng = np.random.default_rng(0)
+    cells = [SPACES["nb201"].decode(rng.integers(0, 5, 6).astype(np.int8), macro=_MACRO) for _ in range(3000)]
+    spelled = [(str(cell), cell.digest) for cell in cells]
+    for count in tasks:
+        path = place / f"library{count}.db"
+        rows = Snapshot(path)
+        library = Library(snapshot=rows)
+        described = [TaskDescription(values=tuple(rng.random(len(FEATURES)))).to_json() for _ in range(count)]
+        for seq in range(motifs):
+            text, digest = spelled[rng.integers(len(spelled))]
+            library.add(
+                Motif(
+                    architecture=text, digest=digest, task=f"task{seq % count}", task_digest=f"digest{seq % count}",
+                    description=described[seq % count], shape=TaskShape(channels=1, size=(8, 8), classes=10),
+                    validation=float(rng.random()), test=0.9, params=1000, run=1 + seq // count, seq=seq,
+                    weights_sha256="f" * 64,
+                )
+            )  # fmt: skip
+        rows.settle(motifs, "")
+        rows.close()
+        yield _in_a_process_of_its_own(_ask, path)
+
+
+Answer = TypeVar("Answer")
+
+
+def _in_a_process_of_its_own(function: Callable[[Path], Answer], path: Path) -> Answer:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=follow_parent) as pool:
+        return pool.submit(function, path).result()
+
+
+def _open(place: Path) -> float:
+    """Seconds to open a ledger that has no snapshot."""
+    with Ledger(place / "ledger.db", clock=time.time) as ledger:
+        begun = time.process_time()
+        recollect(ledger, place / "snapshot.db").close()
+        return time.process_time() - begun
+
+
+def _ask(path: Path) -> Recalled:
+    library, descriptions = Library(snapshot=Snapshot(path)), np.random.default_rng(1).random((_REPEATS, len(FEATURES)))
+    spent = []
+    for values in descriptions:
+        description = TaskDescription(values=tuple(values))
+        begun = time.process_time()
+        recall(library, description, _POLICY, task_digest="digest0", space="nb201", macro=_MACRO)
+        spent.append(time.process_time() - begun)
+    points = library.read_points("nb201")
+    return Recalled(
+        tasks=points.count, motifs=len(library), first_ms=1000 * spent[0], ms=1000 * float(np.mean(spent[1:]))
+    )
 
 
 def fill(*, seed: int = 0) -> Iterator[list[tuple[str, Mapping[str, object]]]]:
@@ -133,23 +215,26 @@ def _task(
     yield "task.finished", {"run": run, "task": name, "evaluations": _EVALUATIONS, "winner": chosen[0][1]}
 
 
-def _measure(path: Path) -> Size:
+def _measure(place: Path) -> Size:
+    path, snapshot = place / "ledger.db", place / "snapshot.db"
     description = TaskDescription(values=tuple(np.random.default_rng(1).random(len(FEATURES))))
     step: list[tuple[str, Mapping[str, object]]] = list(_task(1, 0, {}, [("a", "b")], np.random.default_rng(0)))[1:10]
     before = _resident_mb()
     with Ledger(path, clock=time.time) as ledger:
         begun = time.process_time()
-        state = recollect(ledger)
-        opened, memory = time.process_time() - begun, _resident_mb() - before
+        state = recollect(ledger, snapshot)
+        opened = time.process_time() - begun
         events = ledger.head()[0]
         begun = time.process_time()
         past_tasks(state, before=None, space="nb201", tabular=False)
         past = time.process_time() - begun
-        policy = SearchPolicy(recall=8, recall_trust_percent=0)
+        recall(state.library, description, _POLICY, task_digest="new", space="nb201", macro=_MACRO)
+        memory = _resident_mb() - before
         begun = time.process_time()
         for _ in range(_REPEATS):
-            recall(state.library, description, policy, task_digest="new", space="nb201", macro=_MACRO)
+            recall(state.library, description, _POLICY, task_digest="new", space="nb201", macro=_MACRO)
         recalled = (time.process_time() - begun) / _REPEATS
+        motifs = len(state.library)
     scratch = path.with_name("scratch.db")
     scratch.write_bytes(path.read_bytes())
     with Ledger(scratch, clock=time.time) as ledger:
@@ -160,13 +245,15 @@ def _measure(path: Path) -> Size:
     scratch.unlink()
     return Size(
         events=events,
-        motifs=len(state.library),
+        motifs=motifs,
+        make_seconds=math.nan,
         open_seconds=opened,
         memory_mb=memory,
         append_ms=1000 * appended,
         recall_ms=1000 * recalled,
         past_ms=1000 * past,
         disk_mb=path.stat().st_size / 1e6,
+        snapshot_mb=snapshot.stat().st_size / 1e6,
     )
 
 
@@ -212,10 +299,12 @@ def draw_scale(sizes: Sequence[Size], steps: Sequence[Step]) -> Figure:
     figure = Figure(figsize=(9, 6.4), layout="constrained")
     opening, memory, single, lived = figure.subplots(2, 2).flat
     events = [size.events for size in sizes]
-    opening.plot(events, [size.open_seconds for size in sizes], "o-")
+    opening.plot(events, [size.make_seconds for size in sizes], "s--", label="without a snapshot, once")
+    opening.plot(events, [size.open_seconds for size in sizes], "o-", label="from the snapshot")
     opening.set(xlabel="events", ylabel="seconds to open", xscale="log", yscale="log")
     memory.plot(events, [size.memory_mb for size in sizes], "o-", label="state in memory")
     memory.plot(events, [size.disk_mb for size in sizes], "s--", label="ledger on disk")
+    memory.plot(events, [size.snapshot_mb for size in sizes], "^--", label="snapshot on disk")
     memory.set(xlabel="events", ylabel="MB", xscale="log", yscale="log")
     for name in ("append_ms", "recall_ms", "past_ms"):
         single.plot(events, [getattr(size, name) for size in sizes], "o-", label=name.removesuffix("_ms"))
@@ -226,6 +315,6 @@ def draw_scale(sizes: Sequence[Size], steps: Sequence[Step]) -> Figure:
     lived.set(xlabel="tabular task of one stream", ylim=(0, None))
     for axes in (opening, memory, single, lived):
         axes.grid(alpha=0.3)
-    for axes in (memory, single, lived):
+    for axes in (opening, memory, single, lived):
         axes.legend(fontsize=8)
     return figure
