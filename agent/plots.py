@@ -28,7 +28,7 @@ _COLOURS = {
 }
 
 
-_LINES = ("#999999", "#56B4E9", "#E69F00", "#CC79A7", "#0072B2", "#009E73")
+_LINES = ("#999999", "#56B4E9", "#E69F00", "#CC79A7", "#0072B2", "#009E73", "#D55E00", "#000000", "#8C6D31", "#7A3E9D")
 _SPACING = 1.8  # between nodes, in the axes' units
 
 
