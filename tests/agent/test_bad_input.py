@@ -122,6 +122,7 @@ def test_misuse_exits_2_with_one_message_and_writes_nothing(selfnas: Run, stream
 @pytest.mark.slow
 def test_another_stream_cannot_finish_a_cut_off_run(tmp_path: Path, stream: Path) -> None:
     """The unfinished run keeps its files; the message says what to do."""
+    from agent.home import Home
     from agent.ledger import Ledger
     from agent.life import Life
     from agent.prepare import prepare
@@ -130,7 +131,8 @@ def test_another_stream_cannot_finish_a_cut_off_run(tmp_path: Path, stream: Path
 
     def life(ledger: Ledger, *overrides: str) -> Life:
         prepared = prepare(read_stream(stream, overrides=overrides))
-        return Life(ledger, prepared, workers=None, home=None, device="cpu", observer=None)  # type: ignore[arg-type]
+        home = Home(tmp_path)
+        return Life(ledger, prepared, workers=None, home=home, device="cpu", observer=None)  # type: ignore[arg-type]
 
     with Ledger(tmp_path / "ledger.db", clock=lambda: 0.0) as ledger:
         life(ledger)._begin()
