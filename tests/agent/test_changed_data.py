@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.home import Home
 from agent.jobs import DataChangedError, ProxyJob
 from agent.ledger import Ledger
 from agent.life import Life
@@ -68,7 +69,7 @@ def test_a_run_that_was_cut_off_does_not_go_on_with_other_data_or_rules(tmp_path
 
     def life(ledger: Ledger) -> Life:
         prepared = prepare(read_stream(tmp_path / "changing.yaml"))
-        return Life(ledger, prepared, workers=None, home=None, device="cpu", observer=None)  # type: ignore[arg-type]
+        return Life(ledger, prepared, workers=None, home=Home(tmp_path), device="cpu", observer=None)  # type: ignore[arg-type]
 
     with Ledger(tmp_path / "ledger.db", clock=lambda: 0.0) as ledger:
         begun = life(ledger)
