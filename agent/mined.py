@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from agent.ledger import Entry, Json, Ledger, canonical_json
 from agent.memory import past_tasks
+from agent.reviews import typed_line
 from agent.state import LifeState, Payload, RunState, TaskState, items, mapping, number
 from selfnas.errors import ArchitectureError, InputError
 from selfnas.mining import LEAST_SHARE, LEAST_TASKS, MinedSubCell, mine
@@ -92,8 +93,11 @@ def revocation(state: LifeState, digest: str, *, author: str, reason: str) -> En
     """The event that takes a mined sub-cell out of use for good.
 
     Raises:
-        InputError: no sub-cell in force, or several, with such a digest.
+        InputError: no sub-cell in force, or several, with such a digest; or nobody or nothing to answer for it.
     """
+    author, reason = typed_line(author, "--author"), typed_line(reason, "--reason")
+    if not author or not reason:
+        raise InputError("a revocation needs an --author and a --reason")
     found = find_sub_cell(state, digest)
     if found is None:
         raise InputError(f"no mined sub-cell in force has a digest that begins with {digest!r}")

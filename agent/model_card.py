@@ -50,7 +50,8 @@ def _lines(
         f"training split, to `(n, {shape.classes})` logits in the order of the labels. Made for this task's data; "
         "other data need their own audit (`selfnas audits run`).\n"
     )
-    yield f"### Data\n\n`{data_source(run, task)}`, digest `{str(task.started['task_digest'])[:16]}`.\n"
+    source = data_source(run, task).replace("`", "\\u0060")  # the same JSON, which cannot end the code it stands in
+    yield f"### Data\n\n`{source}`, digest `{str(task.started['task_digest'])[:16]}`.\n"
     yield "### Measured\n"
     correct, count = (int(number(finalist.trained[name])) for name in ("test_correct", "test_count"))
     if count:
@@ -60,7 +61,7 @@ def _lines(
         measured = finding.role == "gate" and finding.statistic != UNTESTED
         if measured and finding.low is not None and finding.high is not None:
             limits = f"[{finding.low:.3f}, {finding.high:.3f}]"
-            yield f"- audit {finding.label}: {finding.decision}, {limits} against {finding.threshold:g}"
+            yield f"- audit {plain(finding.label)}: {finding.decision}, {limits} against {finding.threshold:g}"
     yield "\n### What the audits cannot see\n"
     for name in dict.fromkeys(finding.audit for finding in findings if finding.role == "gate"):
         yield f"- {name}: {AUDITS[name].misses}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from agent.state import Motif
 from agent.stream import Stream, StreamFile
 from audits import AuditData, Suite, load_suite, unproven_gates
-from audits.plants import with_plants
+from audits.plants import unplanted, with_plants
 from audits.suite import shipped_suites
 from constraints import ConstraintSet, Guard, load_set
 from selfnas.architecture import TaskShape
@@ -83,8 +83,15 @@ def reference(name: str, base: Path) -> str:
     return str(base / name) if "/" in name or name.endswith((".yaml", ".yml")) else name
 
 
-def prepare(document: StreamFile, *, on_task: Callable[[str], None] = lambda name: None) -> Prepared:
+def prepare(
+    document: StreamFile, *, on_task: Callable[[str], None] = lambda name: None, lived: Collection[str] = ()
+) -> Prepared:
     """Load and check what a stream names.
+
+    Args:
+        document: the stream.
+        on_task: told the name of each task before it is loaded.
+        lived: names of further tasks that the suite may plant for.
 
     Raises:
         InputError: every problem found in the constraint set, the suite and the tasks, each with its place.
@@ -99,6 +106,9 @@ def prepare(document: StreamFile, *, on_task: Callable[[str], None] = lambda nam
     set_ = suite = None
     try:
         set_ = load_set(reference(stream.constraints, base))
+        if not set_.of_scope("cell", "network"):
+            message = f"set {set_.name!r} has no rules of scope cell or network, so it would admit everything"
+            problems.append(document.problem(("constraints",), message))
     except InputError as error:
         collect("constraints", error)
     envelope = None
@@ -118,10 +128,14 @@ def prepare(document: StreamFile, *, on_task: Callable[[str], None] = lambda nam
             device = load_device(reference(stream.objective.device, base))
         except InputError as error:
             collect("objective", error)
-    suite_reference = reference(stream.audits, base)
+    suite_reference, suite_text = reference(stream.audits, base), ""
     try:
         suite = load_suite(suite_reference)
+        suite_text = _suite_text(suite_reference)
         problems += [document.problem(("audits",), text) for text in unproven_gates(suite)]
+        problems += unplanted(
+            suite.plants, {name for spec in stream.tasks for name in (spec.name, spec.succeeds) if name} | {*lived}
+        )
     except InputError as error:
         collect("audits", error)
     tasks = []
@@ -180,7 +194,7 @@ def prepare(document: StreamFile, *, on_task: Callable[[str], None] = lambda nam
         device=device,
         suite=suite,
         suite_reference=suite_reference,
-        suite_text=_suite_text(suite_reference),
+        suite_text=suite_text,
         tasks=tuple(tasks),
     )
 

@@ -17,7 +17,7 @@ from agent.state import Finalist, LifeState, RunState, TaskState, items, mapping
 from selfnas.errors import InputError
 from selfnas.space import parse_architecture
 
-__all__ = ["ReviewChecker", "finalists", "review_entry"]
+__all__ = ["ReviewChecker", "finalists", "review_entry", "typed_line"]
 
 _LONGEST = 2000  # characters of a reason; MLflow cuts longer tags at 5,000
 
@@ -61,7 +61,7 @@ def review_entry(
         names = ", ".join(sorted({f"{finalist.digest[:16]} ({held.name})" for _, held, finalist in found}))
         raise InputError(f"several finalists begin with {digest!r}: {names}; say more of it, or --task")
     run, held, finalist = found[-1]
-    author, reason = _line(author, "--author"), _line(reason, "--reason")
+    author, reason = typed_line(author, "--author"), typed_line(reason, "--reason")
     if not author:
         raise InputError("a decision needs an --author")
     if decision == "overrule" and not reason:
@@ -98,7 +98,12 @@ def _check_admissible(state: LifeState, run: RunState, task: TaskState, finalist
         raise InputError(f"{name} was certified under another constraint set than the one in force: search it again")
 
 
-def _line(text: str, option: str) -> str:
+def typed_line(text: str, option: str) -> str:
+    """What a person typed, as one line.
+
+    Raises:
+        InputError: too long, or with characters that cannot be shown.
+    """
     text = " ".join(text.split())
     if len(text) > _LONGEST or not text.isprintable():
         raise InputError(f"{option}: need at most {_LONGEST} printable characters")

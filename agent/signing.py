@@ -58,6 +58,8 @@ def sign_head(ledger: Ledger, home: Home, private: Path) -> int:
     if problem := next(ledger.broken_links(), None):
         raise InputError(f"{home.ledger}: not signed: {problem}")
     count, head = ledger.head()
+    if not count:
+        raise InputError(f"{home.ledger}: not signed: there is no event, and such a signature would fit any history")
     record = {"format": 1, "events": count, "head": head, "signature": key.sign(_message(count, head)).hex()}
     draft = home.signature.with_suffix(".part")
     try:
@@ -90,6 +92,8 @@ def check_signature(ledger: Ledger, home: Home, public: Path) -> tuple[int, list
         return 0, [f"{home.signature.name} is damaged"]
     except InvalidSignature:
         return 0, ["the signature of the head was not made with this key"]
+    if count < 1:
+        return 0, ["the signature covers no event, so that it says nothing of this history"]
     if ledger.hash_before(count) != head:
         return 0, [f"the first {count} events are not those that were signed: history was rewritten or cut short"]
     return count, []

@@ -16,20 +16,24 @@ from pathlib import Path
 
 from agent.cost_check import CostChecker
 from agent.home import Home
-from agent.ledger import GENESIS, Event, Json, Ledger
+from agent.ledger import GENESIS, Event, Json, Ledger, canonical_json
 from agent.mined import check_mining
 from agent.policy_check import PolicyChecker
 from agent.reviews import ReviewChecker
 from agent.snapshot_check import check_snapshot
-from agent.state import items, mapping
+from agent.state import items, mapping, number, task_shape
 from agent.watch_state import WatchChecker
 from audits import Finding, Suite, judge, load_suite
-from constraints import Certificate, ConstraintSet, load_set, verify_certificate
+from constraints import Certificate, ConstraintSet, Context, load_set, verify_certificate
+from selfnas.architecture import Macro, TaskShape
 from selfnas.errors import SelfnasError
+from selfnas.space import parse_architecture
 
 __all__ = ["Verification", "verify"]
 
 _VERDICT_OF = {"certified": "admit", "rejected": "reject", "quarantined": "undecided"}
+_CLAIMLESS = ("filtered", "compared", "run.finished", "subcell.revoked")  # nothing else hangs on what they say
+_UNREADABLE = (SelfnasError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 @dataclass(slots=True)
@@ -54,7 +58,7 @@ def verify(ledger: Ledger, home: Home) -> Verification:
         result.checked["events"] += 1
         try:
             result.problems += checker.check(event)
-        except (SelfnasError, KeyError, TypeError, ValueError) as error:
+        except _UNREADABLE as error:
             result.problems.append(
                 f"event {event.seq} ({event.kind}) cannot be checked: {type(error).__name__}: {error}"
             )
@@ -62,7 +66,7 @@ def verify(ledger: Ledger, home: Home) -> Verification:
     if result.checked["lists of sub-cells"]:
         try:
             result.problems += check_mining(ledger)
-        except (SelfnasError, LookupError, TypeError, ValueError, AttributeError) as error:
+        except _UNREADABLE as error:
             result.problems.append(f"mined sub-cells cannot be checked: {type(error).__name__}: {error}")
     return result
 
@@ -79,6 +83,14 @@ class _Checker:
         self._trained: dict[str, Mapping[str, Json]] = {}  # by digest, of the present task
         self._verdicts: dict[str, str] = {}
         self._admitted: set[str] = set()
+        self._digests: dict[str, str] = {}  # of what was certified on the present task, by architecture
+        self._started: Mapping[str, Json] = {}  # of the present task
+        self._stream: Mapping[str, Json] = {}  # of the present run
+        self._run = 0
+        self._motifs: dict[int, tuple[str, TaskShape]] = {}  # by the event that let it in
+        self._shapes: dict[tuple[int, str], TaskShape] = {}  # of tasks, by run and name
+        self._budget: Mapping[str, Json] = {}
+        self._decisions: set[str] = set()
         self._guard = ""
         self._evaluated = 0
         self._reviews = ReviewChecker()
@@ -103,10 +115,11 @@ class _Checker:
         elif event.kind == "reviewed":
             self._result.checked["reviews"] += 1
             yield from self._reviews.reviewed(payload)
-            if payload["standing"] == "refused":
-                self._admitted.discard(str(payload["digest"]))
-            else:
+            if payload["standing"] != "refused":
+                self._let_in(event.seq, payload, self._shapes.get((int(number(payload["run"])), str(payload["task"]))))
                 yield from self._weights(payload)
+            elif (payload["run"], payload["task"]) == (self._run, self._started.get("task")):
+                self._admitted.discard(str(payload["digest"]))
         elif event.kind == "task.started":
             self._tabular = "table" in payload
             if self._tabular:
@@ -115,9 +128,7 @@ class _Checker:
             else:
                 yield from self._reviews.task_begins(payload)
             self._costs.task_begins(payload)
-            self._guard = str(payload["guard"])
-            self._certified, self._trained, self._verdicts, self._admitted = {}, {}, {}, set()
-            self._evaluated = 0
+            yield from self._begin_task(payload)
         elif event.kind == "supernet.trained":
             self._result.checked["supernets"] += 1
             if self._tabular:
@@ -129,12 +140,18 @@ class _Checker:
         elif event.kind in _VERDICT_OF:
             yield from self._certificate(event.kind, payload)
         elif event.kind == "trained":
+            yield from self._candidate(payload)
+            if payload["digest"] in self._trained:
+                yield "trained fully a second time on this task"
             self._trained[str(payload["digest"])] = payload
+            if len(self._trained) > number(self._budget["full_trainings"]):
+                yield f"full training number {len(self._trained)}, beyond the budget of the task"
             self._reviews.trained(payload, certificate=self._certified.get(str(payload["architecture"]), ""))
         elif event.kind == "audited":
             yield from self._audited(payload)
         elif event.kind == "tabulated":
             self._result.checked["tabulated"] += 1
+            yield from self._candidate(payload)
             self._tabulated.add(str(payload["architecture"]))
             if not self._tabular:
                 yield "tabulated on a task that is not a table"
@@ -144,11 +161,17 @@ class _Checker:
             if self._tabular:
                 yield "admitted on a task that is only a table"
             yield from self._admission(payload)
+            yield from self._decided(payload)
+            self._let_in(event.seq, payload, self._shapes.get((self._run, str(self._started.get("task")))))
             self._reviews.decided(payload, "admitted")
         elif event.kind == "refused":
+            yield from self._decided(payload)
             self._reviews.decided(payload, "refused")
         elif event.kind == "evaluated":
             self._evaluated += 1
+            yield from self._candidate(payload)
+            if self._evaluated > number(self._budget["evaluations"]):
+                yield f"evaluation number {self._evaluated}, beyond the budget of the task"
             yield from self._costs.evaluated(payload)
             self._policies.evaluated(payload)
         elif event.kind == "task.finished":
@@ -164,9 +187,15 @@ class _Checker:
         elif event.kind.startswith("policy."):
             self._result.checked["policy decisions"] += 1
             yield from self._policies.decided(event)
+        elif event.kind not in _CLAIMLESS:
+            yield "no event of such a kind is known, so what it claims cannot be checked"
 
     def _begin_run(self, payload: Mapping[str, Json]) -> Iterator[str]:
         yield from self._costs.run_begins(payload)
+        self._run, self._stream = self._run + 1, mapping(payload["stream"])
+        self._budget = mapping(self._stream["budget"])
+        if hashlib.sha256(canonical_json(payload["stream"]).encode()).hexdigest() != payload["stream_digest"]:
+            yield "the recorded stream does not have the recorded digest"
         self._set = self._suite = None
         self._set = _recorded_set(str(mapping(payload["constraint_set"])["text"]))
         self._suite = _recorded_suite(str(mapping(payload["audit_suite"])["text"]))
@@ -174,6 +203,39 @@ class _Checker:
             yield "the recorded constraint set does not have the recorded digest"
         if self._suite.digest != payload["audit_suite_digest"]:
             yield "the recorded audit suite does not have the recorded digest"
+
+    def _begin_task(self, payload: Mapping[str, Json]) -> Iterator[str]:
+        """The guard must be that of the run's set and space for the very shape that the task has."""
+        self._started, self._guard = payload, str(payload["guard"])
+        self._certified, self._digests, self._trained, self._verdicts, self._admitted = {}, {}, {}, {}, set()
+        self._decisions, self._evaluated = set(), 0
+        shape = self._shapes[self._run, str(payload["task"])] = task_shape(payload)
+        if self._set is not None:
+            macro = Macro(**{name: int(number(value)) for name, value in mapping(self._stream["macro"]).items()})
+            context = Context(space=str(self._stream["space"]), macro=macro, shape=shape)
+            if context.digest(self._set.digest) != self._guard:
+                yield "its guard is not that of the run's constraint set for the task's shape"
+
+    def _candidate(self, payload: Mapping[str, Json]) -> Iterator[str]:
+        """Nothing may be computed on what was not certified on this task."""
+        digest = self._digests.get(str(payload["architecture"]))
+        if digest is None:
+            yield "computed on without a certificate issued on this task"
+        elif digest != payload["digest"]:
+            yield "its digest is not the certified architecture's"
+
+    def _decided(self, payload: Mapping[str, Json]) -> Iterator[str]:
+        digest = str(payload["digest"])
+        if digest in self._decisions:
+            yield "decided about a second time on this task"
+        if digest not in self._verdicts:
+            yield "decided about before it was audited"
+        self._decisions.add(digest)
+
+    def _let_in(self, seq: int, payload: Mapping[str, Json], shape: TaskShape | None) -> None:
+        """Remember a motif, for what is said of it later."""
+        if shape is not None:
+            self._motifs[seq] = str(payload["architecture"]), shape
 
     def _certificate(self, kind: str, payload: Mapping[str, Json]) -> Iterator[str]:
         self._result.checked["certificates"] += 1
@@ -190,12 +252,19 @@ class _Checker:
         if certificate.previous not in self._hashes:
             yield "the certificate does not name an earlier event of this life"
         yield from verify_certificate(certificate, self._set)
+        if certificate.digest != payload["digest"] and certificate.subject:
+            yield "its digest is not the certificate's"
         if kind == "certified":
             self._certified[str(payload["architecture"])] = str(payload["certificate"])
+            self._digests[str(payload["architecture"])] = certificate.digest
 
     def _standing(self, event: Event) -> Iterator[str]:
         """A motif judged again under the set that a run began with."""
         self._result.checked["motifs judged again"] += 1
+        known = self._motifs.get(int(number(event.payload["admitted_seq"])))
+        if known is None or known[0] != event.payload["architecture"]:
+            yield "it is about a motif that was never let in"
+            return
         if event.payload["certificate"] is None:
             if event.kind == "motif.restored":
                 yield "restored without a certificate"
@@ -205,13 +274,21 @@ class _Checker:
             yield f"the certificate says {certificate.verdict}"
         if certificate.architecture != event.payload["architecture"]:
             yield "the certificate is for another architecture"
+        if certificate.previous not in self._hashes:
+            yield "the certificate does not name an earlier event of this life"
         if self._set is not None:
+            architecture = parse_architecture(known[0])
+            context = Context(space=architecture.space, macro=architecture.macro, shape=known[1])
+            if context.digest(self._set.digest) != certificate.guard:
+                yield "the certificate was not issued for the task that the motif won on"
             yield from verify_certificate(certificate, self._set)
 
     def _audited(self, payload: Mapping[str, Json]) -> Iterator[str]:
         self._result.checked["audit verdicts"] += 1
         if payload["digest"] in self._verdicts:
             yield "audited a second time on this task"
+        if payload["digest"] not in self._trained:
+            yield "audited before it was trained"
         if self._suite is None:
             yield "there is no usable audit suite to check the findings against"
             return
@@ -235,6 +312,10 @@ class _Checker:
             yield "admitted without full training"
         elif any(trained[key] != payload[key] for key in ("weights_sha256", "validation", "architecture", "params")):
             yield "what was admitted is not what was trained"
+        elif number(payload["test"]) != number(trained["test_correct"]) / max(number(trained["test_count"]), 1.0):
+            yield "its test score is not what was counted"
+        if payload["task_digest"] != self._started.get("task_digest"):
+            yield "it was admitted on other data than the task's"
         yield from self._weights(payload)
 
     def _weights(self, payload: Mapping[str, Json]) -> Iterator[str]:

@@ -314,6 +314,7 @@ class Watcher:
         spec = _spec_of(lived, held).model_copy(
             update={
                 "name": str(payload["successor_task"]),
+                "succeeds": self._name,  # so that what the suite plants for it is tested here too
                 "source": "npz",
                 "path": f"watch/{payload['file']}",
                 "kind": self._kind,
@@ -331,7 +332,8 @@ class Watcher:
                 "budget": base_stream.budget.model_copy(update={"evaluations": self._evaluations(base_stream, lived)}),
             }
         )
-        prepared = prepare(Document(stream, str(self._home.root / "watch.yaml"), {}))
+        known = {name for run in self.state.runs for name in run.tasks.names}
+        prepared = prepare(Document(stream, str(self._home.root / "watch.yaml"), {}), lived=known)
         return replace(prepared, tasks=tuple(replace(task, service=service) for task in prepared.tasks))
 
     def _evaluations(self, stream: Stream, run: RunState) -> int:

@@ -259,7 +259,7 @@ def _audit(job: FullJob, network: Network, task: Task) -> tuple[list[dict[str, s
         y=torch.from_numpy(task.audit.y).to(device),
         classes=task.shape.classes,
         nuisances=task.nuisances,
-        task=task.name,
+        task=task.known_as,
     )
     try:
         suite = audits.load_suite(str(job.suite))

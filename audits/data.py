@@ -68,8 +68,8 @@ class AuditedTask(Protocol):
     """What of a task the audits use (`selfnas.tasks.Task` has it)."""
 
     @property
-    def name(self) -> str:
-        """How streams and suites call it."""
+    def known_as(self) -> str:
+        """How suites call it."""
 
     @property
     def shape(self) -> _Shape:
@@ -144,7 +144,7 @@ class AuditData:
             y=torch.from_numpy(task.audit.y),
             classes=task.shape.classes,
             nuisances=tuple(task.nuisances),
-            task=task.name,
+            task=task.known_as,
         )
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
@@ -10,11 +10,11 @@ from pydantic import Field
 
 from audits.data import AuditData, Trigger
 from selfnas.documents import StrictModel
-from selfnas.errors import InputError, Problem
+from selfnas.errors import InputError, Problem, suggestion
 from selfnas.tasks import Nuisance
 from selfnas.transforms import NuisanceSpec
 
-__all__ = ["PlantSpec", "Plants", "with_plants"]
+__all__ = ["PlantSpec", "Plants", "unplanted", "with_plants"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +25,14 @@ class Plants:
         task: the task's name.
         nuisances: regions whose influence is tested.
         triggers: patches to fire at networks.
+        optional: whether a stream may lack that task.
         where: its place in the suite's file.
     """
 
     task: str
     nuisances: tuple[Nuisance, ...] = ()
     triggers: tuple[Trigger, ...] = ()
+    optional: bool = field(default=False, compare=False)
     where: Problem = field(default=Problem(""), compare=False)
 
     def meaning(self) -> dict[str, object]:
@@ -56,9 +58,10 @@ class TriggerSpec(NuisanceSpec):
 
 
 class PlantSpec(StrictModel):
-    """The plants of one task as written in a suite."""
+    """The plants of one task as written in a suite; `optional` ones may name a task that a stream does not have."""
 
     task: str
+    optional: bool = False
     nuisances: list[NuisanceSpec] = Field(default_factory=list)
     triggers: list[TriggerSpec] = Field(default_factory=list)
 
@@ -66,10 +69,24 @@ class PlantSpec(StrictModel):
         """The value it stands for, read from that place."""
         return Plants(
             where=where,
+            optional=self.optional,
             task=self.task,
             nuisances=tuple(spec.nuisance() for spec in self.nuisances),
             triggers=tuple(spec.trigger() for spec in self.triggers),
         )
+
+
+def unplanted(plants: Sequence[Plants], tasks: Collection[str]) -> tuple[Problem, ...]:
+    """A problem for each plant whose task is none of these: misspelt, it would leave its gates nothing to test."""
+    return tuple(
+        replace(
+            each.where,
+            message=f"plants of task {each.task!r}, which the stream does not have"
+            f"{suggestion(each.task, sorted(tasks))}; 'optional: true' says that streams may lack it",
+        )
+        for each in plants
+        if each.task not in tasks and not each.optional
+    )
 
 
 def with_plants(data: AuditData, plants: Sequence[Plants]) -> AuditData:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -91,7 +91,7 @@ class _Entry(StrictModel):
 
 
 class _File(StrictModel):
-    suite: str
+    suite: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
     language: Literal[1]
     description: str = ""
     approval: Literal["none", "before-reuse"] = "none"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zlib
 from pathlib import Path
 
 from selfnas.architecture import Architecture, Macro
@@ -12,6 +13,8 @@ from selfnas.errors import ArchitectureError, InputError, Problem, suggestion
 from selfnas.space import parse_architecture, space_named
 
 __all__ = ["read_library", "read_scores"]
+
+_MAX_BYTES = 100_000_000  # unpacked; the tables that are published take a few megabytes
 
 
 def read_library(path: Path) -> list[Architecture]:
@@ -35,18 +38,26 @@ def read_library(path: Path) -> list[Architecture]:
 def read_scores(path: Path, column: str, cells: str, space: str) -> dict[str, float]:
     """Scores by cell text, from a CSV file, gzipped or not; rows without a number are left out."""
     try:
-        raw = path.read_bytes()
-        text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        raw = b"" if path.suffix == ".gz" else path.read_bytes()
+        if path.suffix == ".gz":
+            with gzip.open(path) as file:
+                raw = file.read(_MAX_BYTES + 1)
+        if len(raw) > _MAX_BYTES:
+            raise InputError([Problem(f"larger than {_MAX_BYTES:,} bytes", str(path))])
+        text = raw.decode("utf-8")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise InputError([Problem(f"cannot be read: {error}", str(path))]) from error
     reader = csv.DictReader(io.StringIO(text))
-    known = list(reader.fieldnames or [])
+    try:
+        known, rows = list(reader.fieldnames or []), list(reader)
+    except csv.Error as error:
+        raise InputError([Problem(f"not a table of commas and lines: {error}", str(path), reader.line_num)]) from error
     for name in (column, cells):
         if name not in known:
             raise InputError([Problem(f"no column {name!r}{suggestion(name, known or ['none'])}", str(path), 1)])
     here, macro = space_named(space), Macro()
     scores: dict[str, float] = {}
-    for number, row in enumerate(reader, start=2):
+    for number, row in enumerate(rows, start=2):
         try:
             score = float(row[column] or "nan")
             if score == score:

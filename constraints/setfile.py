@@ -230,15 +230,17 @@ def _read(path_or_name: str | Path, beside: Path | None) -> tuple[str, str]:
     bare = str(path_or_name) == path.name and not path.suffix
     if beside is not None and not path.is_absolute() and not bare:
         path = beside / path
-    if bare and not path.exists():
+    if bare and (path.name in shipped_sets() or not path.exists()):  # no file of that name takes a shipped set's place
         if path.name not in shipped_sets():
             raise InputError(f"unknown constraint set {path.name!r}{suggestion(path.name, shipped_sets())}")
         text = resources.files("constraints").joinpath("sets", f"{path.name}.yaml").read_text(encoding="utf-8")
         return f"{path.name}.yaml", text
     try:
-        if path.stat().st_size > _MAX_BYTES:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
             raise InputError([Problem(f"larger than {_MAX_BYTES:,} bytes", str(path))])
-        return str(path), path.read_bytes().decode("utf-8")
+        return str(path), content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError([Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", str(path))]) from error
     except OSError as error:

@@ -17,6 +17,8 @@ from selfnas.space import parse_architecture
 
 __all__ = ["verify_certificate"]
 
+_ENGINES = {"referee", "z3"}
+
 
 def verify_certificate(certificate: Certificate, set_: ConstraintSet) -> tuple[str, ...]:
     """Everything about a certificate that does not hold under a set; empty when all does.
@@ -26,6 +28,8 @@ def verify_certificate(certificate: Certificate, set_: ConstraintSet) -> tuple[s
     problems = []
     if certificate.verdict == "admit" and certificate.reason:
         problems.append("it admits although an engine failed")
+    if certificate.verdict == "admit" and set(certificate.engines) != _ENGINES:
+        problems.append(f"it admits by {' and '.join(certificate.engines) or 'no engine'}, not by two that agreed")
     follows = verdict_of(certificate.rules)
     if certificate.verdict != follows and not (certificate.verdict == "undecided" and certificate.reason):
         problems.append(f"its verdict is {certificate.verdict}, but its rules say {follows}")
@@ -65,11 +69,13 @@ def _policy(certificate: Certificate, set_: ConstraintSet) -> list[str]:
         problems.append("its digest is not the policy change's")
     rules = set_.of_scope("policy")
     answers: list[bool | None] = []
-    for rule in rules:
+    for rule, letter in zip(rules, certificate.rules.ljust(len(rules), "u"), strict=False):
         try:
             answers += judge_policy([rule], old, new)
-        except KeyError:
+        except KeyError as error:  # such a rule applies all the same: it can only have been left open
             answers.append(None)
+            if letter not in "ud":
+                problems.append(f"rule {rule.id!r} needs the field {error}, which its subject lacks")
     return problems + _differences(certificate, set_, answers, ("policy",))
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from selfnas.documents import StrictModel, parse_document, read_document
+from selfnas.documents import Document, StrictModel, parse_document, read_document
 from selfnas.errors import InputError, suggestion
 
 __all__ = ["Device", "Latencies", "Quantity", "load_device", "shipped_devices"]
@@ -112,17 +112,19 @@ def load_device(name: str) -> Device:
         InputError: no such description, or a file that is not one; with every problem found and its place.
     """
     if "/" in name or name.endswith((".yaml", ".yml")):
-        return _checked(read_document(Path(name), Device).value, name)
+        return _checked(read_document(Path(name), Device))
     if name not in shipped_devices():
         raise InputError(f"unknown device {name!r}{suggestion(name, shipped_devices())}; a file is named by its path")
     text = (resources.files("selfnas") / _FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
-    return _checked(parse_document(text, Device, name=f"{name}.yaml").value, name)
+    return _checked(parse_document(text, Device, name=f"{name}.yaml"))
 
 
-def _checked(device: Device, name: str) -> Device:
+def _checked(document: Document[Device]) -> Device:
+    device = document.value
     if device.sustained_watts.value <= device.idle_watts.value:
-        raise InputError(
-            f"{name}: sustained_watts {device.sustained_watts.value:g} must be above idle_watts "
+        message = (
+            f"sustained_watts {device.sustained_watts.value:g} must be above idle_watts "
             f"{device.idle_watts.value:g}, or nothing could ever run"
         )
+        raise InputError([document.problem(("sustained_watts",), message)])
     return device

@@ -68,9 +68,11 @@ def read_document(path: Path, model: type[Model], *, overrides: Sequence[str] = 
     """
     name = str(path)
     try:
-        if path.stat().st_size > _MAX_BYTES:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)  # whatever size a device or a growing file says it has
+        if len(content) > _MAX_BYTES:
             raise InputError([Problem(f"larger than {_MAX_BYTES:,} bytes", name)])
-        text = path.read_bytes().decode("utf-8")
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError([Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", name)]) from error
     except OSError as error:

@@ -52,6 +52,7 @@ class Task:
         test: for reporting alone.
         nuisances: regions that should not decide the class.
         digest: SHA-256 over shape, splits and nuisances, but not the name; computed when left empty.
+        succeeds: name of an earlier task that this one carries on; empty when there is none.
 
     Raises:
         ShapeError: a split that does not fit `shape`, or a label out of range.
@@ -65,6 +66,12 @@ class Task:
     test: Split
     nuisances: tuple[Nuisance, ...] = ()
     digest: str = field(default="")
+    succeeds: str = ""
+
+    @property
+    def known_as(self) -> str:
+        """The name by which suites know it."""
+        return self.succeeds or self.name
 
     def __post_init__(self) -> None:
         for name in SPLITS:
@@ -95,6 +102,7 @@ class TaskSpec(StrictModel):
         path: the `.npz` file or the table, relative to the stream file; for the sources `npz` and `table` only. A
             table without a path is the made-up one of `selfnas.tabular.synthetic_benchmark`.
         dataset: which task of the table; for the source `table` only.
+        succeeds: an earlier task that this one carries on; what a suite plants for that one it plants here.
         kind: `image` or `series`, where the shape of the arrays does not tell.
         limit: at most so many examples in all, classes kept in proportion.
         resize: average images to so many pixels a side, or series to that length; only ever smaller.
@@ -107,6 +115,7 @@ class TaskSpec(StrictModel):
     source: Literal["digits", "mnist5k", "mnist1d", "npz", "table"]
     path: str | None = None
     dataset: str | None = None
+    succeeds: str | None = None
     kind: Kind | None = None
     limit: Annotated[int, Field(ge=8, le=10**9)] | None = None
     resize: Annotated[int, Field(ge=4, le=4096)] | None = None
@@ -114,10 +123,10 @@ class TaskSpec(StrictModel):
     transforms: Annotated[list[TransformSpec], Field(default_factory=list, max_length=16)]
     nuisances: Annotated[list[NuisanceSpec], Field(default_factory=list, max_length=16)]
 
-    @field_validator("name")
+    @field_validator("name", "succeeds")
     @classmethod
-    def _plain_name(cls, name: str) -> str:
-        if not _NAME.fullmatch(name):
+    def _plain_name(cls, name: str | None) -> str | None:
+        if name is not None and not _NAME.fullmatch(name):
             raise ValueError("a task's name has 1 to 64 letters, digits, - and _, and begins with a letter or digit")
         return name
 
@@ -221,6 +230,7 @@ def load_with(
         audit=data.parts["audit"],
         test=data.parts["test"],
         nuisances=data.nuisances,
+        succeeds=spec.succeeds or "",
     )
     return task, {name: data.parts[name] for name in further}
 

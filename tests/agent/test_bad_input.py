@@ -174,3 +174,38 @@ def test_a_gate_that_was_never_shown_to_catch_anything_stops_the_run(tmp_path: P
     (tmp_path / "edited.yaml").write_text(text + plant)
     with pytest.raises(InputError, match=r"edited\.yaml:\d+:6: plants of task 'first': nuisance 'far': region"):
         prepare(document)
+
+
+def test_a_plant_for_a_task_that_is_not_there_is_refused(tmp_path: Path, stream: Path) -> None:
+    """A misspelt name would leave the gates nothing to test; suites shared among streams say that it is meant."""
+    import audits
+    from agent.prepare import prepare
+    from agent.stream import read_stream
+    from audits import AuditData, load_suite
+    from audits.plants import unplanted, with_plants
+    from selfnas.errors import InputError
+    from selfnas.tasks import TaskSpec, load_task
+
+    text = (Path(audits.__file__).parent / "suites" / "baseline.yaml").read_text()
+    plant = "plants:\n  - {task: frist, nuisances: [{name: rim, region: [[0, 2], [0, 2]]}]}\n"
+    (tmp_path / "edited.yaml").write_text(text + plant)
+    document = read_stream(stream, overrides=["audits=./edited.yaml"])
+    with pytest.raises(InputError, match=r"edited\.yaml:\d+:6: plants of task 'frist', .*; did you mean 'first'\?"):
+        prepare(document)
+    (tmp_path / "edited.yaml").write_text(text + plant.replace("frist,", "frist, optional: true,"))
+    assert not unplanted(load_suite(tmp_path / "edited.yaml").plants, {"first", "again"})
+    successor = TaskSpec(name="first-drift1", source="digits", limit=900, succeeds="frist")
+    planted = with_plants(
+        AuditData.of(load_task(successor, base=tmp_path)), load_suite(tmp_path / "edited.yaml").plants
+    )
+    assert [nuisance.name for nuisance in planted.nuisances] == ["rim"]
+
+
+def test_a_set_without_rules_for_architectures_is_refused(stream: Path) -> None:
+    """It would admit everything."""
+    from agent.prepare import prepare
+    from agent.stream import read_stream
+    from selfnas.errors import InputError
+
+    with pytest.raises(InputError, match=r"tiny\.yaml:1:1: set 'policy' has no rules of scope cell or network"):
+        prepare(read_stream(stream, overrides=["constraints=policy"]))

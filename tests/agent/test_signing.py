@@ -105,3 +105,11 @@ def test_a_broken_chain_is_not_signed(signed: tuple[Home, Path], tmp_path: Path)
     db.close()
     with Ledger(home.ledger, clock=lambda: 1.0) as ledger, pytest.raises(InputError, match="not signed"):
         sign_head(ledger, home, tmp_path / "key")
+
+
+def test_an_empty_history_is_not_signed(tmp_path: Path) -> None:
+    """A signature that covers no event would fit any history."""
+    home, private = Home(tmp_path), tmp_path / "key"
+    new_key(private)
+    with Ledger(home.ledger, clock=lambda: 1.0) as ledger, pytest.raises(InputError, match="would fit any history"):
+        sign_head(ledger, home, private)

@@ -119,3 +119,19 @@ def test_a_latency_rule_is_never_laxer_than_the_prediction(space: str, tmp_path:
         latency_set(device, setting, at_most_us=1.0)
     with pytest.raises(InputError, match="not so in space darts"):
         latency_set(device, "darts/c8n1r16@1x16x16/10", at_most_us=1e6)
+
+
+def test_a_device_that_could_not_run_is_refused_with_its_place(tmp_path: Path) -> None:
+    """Cooling for less than what it draws while idle: file, line and column."""
+    import selfnas.devices
+
+    shipped = Path(selfnas.devices.__file__).parent / "device_files" / "raspberry-pi-4.yaml"
+    lines = shipped.read_text(encoding="utf-8").splitlines()
+    place = next(number for number, line in enumerate(lines, start=1) if line.startswith("sustained_watts"))
+    idle = load_device("raspberry-pi-4").idle_watts.value
+    text = "\n".join(lines).replace(
+        f"value: {load_device('raspberry-pi-4').sustained_watts.value:g}", f"value: {idle:g}"
+    )
+    (tmp_path / "cold.yaml").write_text(text + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match=rf"cold\.yaml:{place}:1: sustained_watts {idle:g} must be above idle_watts"):
+        load_device(str(tmp_path / "cold.yaml"))
