@@ -323,7 +323,9 @@ class Watcher:
         )
         files = {}
         for what, key in (("constraints", "constraint_set"), ("audits", "audit_suite")):
-            files[what] = _reference(str(mapping(latest["stream"])[what]), mapping(latest[key]), self._folder)
+            files[what] = _reference(
+                str(mapping(latest["stream"])[what]), mapping(latest[key]), self._folder, role=what
+            )
         stream = base_stream.model_copy(
             update={
                 **files,
@@ -351,12 +353,15 @@ def _spec_of(run: RunState, task: TaskState) -> TaskSpec:
     return TaskSpec.model_validate_json(json.dumps(items(mapping(run.started["stream"])["tasks"])[task.index]))
 
 
-def _reference(name: str, recorded: Payload, folder: Path) -> str:
-    """A shipped name as it is; a file of one's own as the ledger holds it."""
+def _reference(name: str, recorded: Payload, folder: Path, *, role: str) -> str:
+    """A shipped name as it is; a file of one's own as the ledger holds it.
+
+    Its role is part of its name, for a set and a suite may share one.
+    """
     if "/" not in name and not name.endswith((".yaml", ".yml")):
         return name
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{recorded['name']}.yaml"
+    path = folder / f"{role}-{recorded['name']}.yaml"
     path.write_text(str(recorded["text"]), encoding="utf-8")
     return f"watch/{path.name}"
 
