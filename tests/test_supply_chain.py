@@ -79,7 +79,7 @@ def test_licences_are_known() -> None:
     for name in locked():
         facts = metadata.metadata(name)
         classifiers = [text for text in facts.get_all("Classifier") or [] if text.startswith("License ::")]
-        stated = " ".join(filter(None, [facts["License-Expression"], facts["License"], *classifiers]))
+        stated = " ".join(filter(None, [facts.get("License-Expression"), facts.get("License"), *classifiers]))
         if not stated:
             unstated.add(name)
         elif re.search(r"\b[AL]?GPL", stated) and not re.search(r"\b(MIT|BSD|Apache)", stated):
