@@ -53,15 +53,17 @@ def proxy_scores(network: nn.Module, x: Tensor, y: Tensor, names: Sequence[str])
         if name not in _ALL:
             raise InputError(f"unknown proxy {name!r}{suggestion(name, _ALL)}")
     scores: dict[str, float] = {}
+    net = copy.deepcopy(network)  # once: copying costs as much as a cheap proxy
     shared = [name for name in names if name in _SHARED]
     if shared:
-        scores.update(_shared_pass(network, x, y, frozenset(shared)))
-    if "synflow" in names:
-        scores.update(_synflow_and_macs(network, x))
-    elif "macs" in names:
-        scores["macs"] = _macs(network, x)
+        scores.update(_shared_pass(net, x, y, frozenset(shared)))
     if "zen" in names:
-        scores["zen"] = _zen(network, x)
+        scores["zen"] = _zen(net, x)
+        net.load_state_dict(network.state_dict())
+    if "synflow" in names:
+        scores.update(_synflow_and_macs(net, x))
+    elif "macs" in names:
+        scores["macs"] = _macs(net, x)
     if "params" in names:
         scores["params"] = float(parameter_count(network))
     return {name: scores[name] for name in names}
@@ -76,8 +78,8 @@ class _Watched:
 
 
 def _shared_pass(network: nn.Module, x: Tensor, y: Tensor, wanted: frozenset[str]) -> dict[str, float]:
-    """Every proxy that reads one forward pass in training mode and its gradients."""
-    net = copy.deepcopy(network).train()
+    """Every proxy that reads one forward pass in training mode and its gradients; moves running statistics."""
+    net = network.train()
     layers = [module for module in net.modules() if isinstance(module, _WEIGHTED)]
     weights = [layer.weight for layer in layers]
     inputs = x.detach().clone().requires_grad_("jacov" in wanted)
@@ -184,9 +186,9 @@ def _synflow_and_macs(network: nn.Module, x: Tensor) -> dict[str, float]:
     Synflow: sum over weights of |weight x gradient of the output's sum|, with absolute weights and an input of ones.
 
     Source: Tanaka, Kunin, Yamins, Ganguli 2020 (NeurIPS), as in Abdelfattah et al. 2021 (ICLR): float64, norm layers
-    left out, weights of convolutions and linear layers only.
+    left out, weights of convolutions and linear layers only. The network is of no use afterwards.
     """
-    net = _without_norms(copy.deepcopy(network).double())
+    net = _without_norms(network.double())
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.abs_()
@@ -212,9 +214,9 @@ def _zen(network: nn.Module, x: Tensor) -> float:
 
     Source: Lin et al. 2021 (ICCV), Zen-NAS `compute_zen_score`, with one draw of weights and inputs as in NASLib where
     the authors average 32. The feature map is what leaves the last of `network.blocks`; a module without blocks is read
-    at its output.
+    at its output. The network is left with other weights.
     """
-    net = copy.deepcopy(network).train()
+    net = network.train()
     random = torch.Generator(device=x.device).manual_seed(_ZEN_SEED)
     blocks = getattr(net, "blocks", None)
     read = blocks[-1] if isinstance(blocks, nn.ModuleList) and len(blocks) else net
@@ -250,7 +252,7 @@ def _gaussian_weights(net: nn.Module, random: torch.Generator) -> list[nn.module
 
 def _macs(network: nn.Module, x: Tensor) -> float:
     """Multiply-accumulates of convolutions and linear layers for one example."""
-    net = copy.deepcopy(network).eval()
+    net = network.eval()
     with _count_macs(net) as macs, torch.no_grad():
         net(x[:1])
     return float(sum(macs))
