@@ -15,6 +15,7 @@ from agent.snapshot import Row, Snapshot
 from selfnas.architecture import TaskShape
 from selfnas.errors import ArchitectureError
 from selfnas.probes import FEATURES, TaskDescription, distances
+from selfnas.space import base_name
 
 __all__ = ["Library", "Motif", "Points", "as_point"]
 
@@ -67,8 +68,8 @@ class Motif:
 
     @property
     def space(self) -> str:
-        """Name of the space it is a cell of."""
-        return self.architecture.partition("/")[0]
+        """Name of the space it is a cell of, or of the one that this is derived from."""
+        return base_name(self.architecture.partition("/")[0])
 
 
 @dataclass(slots=True)

@@ -11,8 +11,9 @@ from agent.library import Library, Motif
 from agent.policy import SearchPolicy
 from agent.state import LifeState, TaskState
 from selfnas.architecture import Architecture, Macro
+from selfnas.history import Trial
 from selfnas.probes import TaskDescription, distance
-from selfnas.space import parse_architecture
+from selfnas.space import Space, base_name, parse_architecture, respelled, space_named
 from selfnas.strategies.transfer import PastTask
 
 __all__ = ["Recollection", "past_tasks", "recall"]
@@ -49,7 +50,7 @@ def recall(
     reviewed_only: bool = False,
     first: Motif | None = None,
 ) -> tuple[Recollection, ...]:
-    """At most `policy.recall` architectures of `space`, no two of one digest, and before them `first`.
+    """At most `policy.recall` architectures that `space` can spell, no two of one digest, and before them `first`.
 
     Winners of this very task (equal `task_digest`) come first, all of them: nothing can be misjudged there. Then the
     most alike task gives its best, then the next task its best, and round again: a misjudged likeness then
@@ -61,13 +62,15 @@ def recall(
     def best_of(likeness: float, task: int) -> Iterator[tuple[float, Motif]]:
         return ((likeness, motif) for motif in library.of_task(task) if motif.review or not reviewed_only)
 
-    known = starmap(best_of, library.alike(space, description, percent=trust, digest=task_digest))
-    alike = starmap(best_of, library.alike(space, description, percent=trust))
+    here, base = space_named(space), base_name(space)
+    known = starmap(best_of, library.alike(base, description, percent=trust, digest=task_digest))
+    alike = starmap(best_of, library.alike(base, description, percent=trust))
     chosen: dict[str, Recollection] = {}
     if first is not None and (first.review or not reviewed_only):
         like = max(0.0, 1.0 - distance(description, TaskDescription.from_json(first.description)))
-        adapted = replace(parse_architecture(first.architecture), macro=macro)
-        chosen[adapted.digest] = Recollection(architecture=adapted, motif=first, likeness=like)
+        adapted = respelled(replace(parse_architecture(first.architecture), macro=macro), here)
+        if adapted is not None:
+            chosen[adapted.digest] = Recollection(architecture=adapted, motif=first, likeness=like)
     most = policy.recall + len(chosen)
     spelled: set[str] = set()  # most of a long life's motifs are one architecture again and again
     for likeness, motif in chain(chain.from_iterable(known), _in_turn(alike)):
@@ -75,7 +78,9 @@ def recall(
             break
         if motif.architecture not in spelled:
             spelled.add(motif.architecture)
-            adapted = replace(parse_architecture(motif.architecture), macro=macro)
+            adapted = respelled(replace(parse_architecture(motif.architecture), macro=macro), here)
+            if adapted is None:
+                continue
             if adapted.digest not in chosen:
                 library.confirm(motif)
             chosen.setdefault(adapted.digest, Recollection(architecture=adapted, motif=motif, likeness=likeness))
@@ -97,20 +102,27 @@ def _in_turn(rankings: Iterable[Iterator[Item]]) -> Iterator[Item]:
 def past_tasks(state: LifeState, *, before: TaskState | None, space: str, tabular: bool) -> tuple[PastTask, ...]:
     """What the latest tasks before `before` (or all there are) taught of `space`, oldest first.
 
-    Every scored trial counts, admitted or not: a strategy learns from it and still proposes only what is admitted.
+    Every scored trial counts that `space` can spell, admitted or not: a strategy learns from it and still proposes
+    only what is admitted.
     Tables and trainings teach only their own kind, since their scores mean different things.
     """
+    here = space_named(space)
     found: list[PastTask] = []
     for run, task in state.latest(tabular=tabular):
         if before is not None and (run.number, task.index) >= (len(state.runs), before.index):
             continue
-        trials = tuple(
-            trial
-            for trial in task.trials
-            if trial.architecture.space == space and not trial.failed and trial.fidelity in _COMPARABLE
-        )
+        usable = (trial for trial in task.trials if not trial.failed and trial.fidelity in _COMPARABLE)
+        trials = tuple(spelled for trial in usable if (spelled := _spelled(trial, here)) is not None)
         if len(trials) > 1:
             found.append(PastTask(name=f"{run.number}/{task.name}", trials=trials))
         if len(found) == _TASKS:
             break
     return tuple(reversed(found))
+
+
+def _spelled(trial: Trial, space: Space) -> Trial | None:
+    """The trial with its architecture spelled in a space; None where that cannot be."""
+    if trial.architecture.space == space.name:
+        return trial
+    same = respelled(trial.architecture, space)
+    return None if same is None else replace(trial, architecture=same)

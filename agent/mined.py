@@ -8,7 +8,8 @@ read, or whose digest is not its own, is passed over: a damaged entry costs a bu
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 from agent.ledger import Entry, Json, Ledger, canonical_json
 from agent.memory import past_tasks
@@ -50,9 +51,12 @@ def mining_entries(state: LifeState, run: RunState, task: TaskState, *, space: s
     return [("subcells.mined", record)]
 
 
-def mined_in_force(state: LifeState, *, space: str, tabular: bool) -> tuple[MinedSubCell, ...]:
-    """The latest list of a space, without revoked and unreadable ones."""
-    payload = state.mined.get((space, tabular))
+def mined_in_force(
+    state: LifeState, *, space: str, tabular: bool, latest: Sequence[Entry] = ()
+) -> tuple[MinedSubCell, ...]:
+    """The latest list of a space, without revoked and unreadable ones; `latest` may hold a newer one."""
+    newer = [cast(Payload, payload) for kind, payload in latest if kind == "subcells.mined"]
+    payload = newer[-1] if newer else state.mined.get((space, tabular))
     if payload is None:
         return ()
     found = []

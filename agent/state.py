@@ -20,6 +20,8 @@ Kinds of events, in the order in which they come:
 - `watch.…` — a past task followed on new data, and searches for a successor (`agent/watch_state.py`).
 - `subcells.mined` — right after a task finished: what its winners and earlier ones share (`agent/mined.py`), where that
   is not what was known; `subcell.revoked` — a person took one out of use.
+- `operator.admitted`, `operator.refused`, `operator.undecided` — right after that: the gate's decision on an operator
+  composed of a sub-cell (`agent/composing.py`); `operator.revoked` — a person took one out of use.
 - `reviewed` — a person approved a finalist, or reversed what stood (`agent/reviews.py`).
 """
 
@@ -95,7 +97,8 @@ class LifeState:
     quarantined: dict[int, tuple[Motif, Payload]] = field(default_factory=dict)  # by the number of the admitting event
     watched: list[Event] = field(default_factory=list)  # `agent/watch_state.py` says what they mean
     mined: dict[tuple[str, bool], Payload] = field(default_factory=dict)  # by space and whether of tables
-    revoked: dict[str, Payload] = field(default_factory=dict)  # sub-cells, by digest
+    revoked: dict[str, Payload] = field(default_factory=dict)  # sub-cells and operators, by digest
+    operators: list[tuple[str, Payload]] = field(default_factory=list)  # kind and content of what was decided of them
     restored: set[int] = field(default_factory=set)
     policy_changes: list[Payload] = field(default_factory=list)  # what was adopted or rolled back, in order
     policy_decisions: list[Event] = field(default_factory=list)  # all that was decided about the policy, in order
@@ -203,7 +206,9 @@ class LifeState:
             self.watched.append(event)
         elif event.kind == "subcells.mined":
             self.mined[str(payload["space"]), bool(payload["tabular"])] = payload
-        elif event.kind == "subcell.revoked":
+        elif event.kind in ("operator.admitted", "operator.refused", "operator.undecided"):
+            self.operators.append((event.kind, payload))
+        elif event.kind in ("subcell.revoked", "operator.revoked"):
             self.revoked[str(payload["digest"])] = payload
         elif event.kind.startswith("policy."):
             run.tuned = int(number(payload["after_task"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,7 +18,7 @@ from selfnas.architecture import Macro
 from selfnas.documents import Document, StrictModel, read_document
 from selfnas.errors import InputError, suggestion
 from selfnas.evaluation import Fidelity
-from selfnas.space import SPACES
+from selfnas.space import MOST_COMPOSED, SPACES
 from selfnas.tasks import TaskSpec
 
 __all__ = ["Stream", "StreamFile", "read_stream"]
@@ -120,6 +120,7 @@ class Stream(StrictModel):
     format: Literal[1]
     seed: int = Field(default=0, ge=0, lt=2**62)
     space: str = "nb201"
+    operators: int | None = Field(default=None, ge=1, le=MOST_COMPOSED)  # most composed of mined sub-cells, in force
     macro: MacroSection = MacroSection()
     constraints: str = "baseline"
     audits: str = "baseline"
@@ -161,6 +162,8 @@ def read_stream(path: Path, *, overrides: Sequence[str] = ()) -> StreamFile:
         message = f"unknown space {stream.space!r}{suggestion(stream.space, sorted(SPACES))}"
         problems.append(document.problem(("space",), message))
     strategy = stream.policy.strategy
+    composed = _operator_problems(stream, guided=strategy in GUIDED)
+    problems += [document.problem(("operators",), message) for message in composed]
     if strategy not in STRATEGIES and strategy not in GUIDED:
         message = f"unknown strategy {strategy!r}{suggestion(strategy, sorted([*STRATEGIES, *GUIDED]))}"
         problems.append(document.problem(("policy", "strategy"), message))
@@ -187,3 +190,15 @@ def read_stream(path: Path, *, overrides: Sequence[str] = ()) -> StreamFile:
     if problems:
         raise InputError(problems)
     return document
+
+
+def _operator_problems(stream: Stream, *, guided: bool) -> Iterator[str]:
+    """Why a stream can have no composed operators."""
+    if stream.operators is None or stream.space not in SPACES:
+        return
+    if any(template.in_degree is not None for template in SPACES[stream.space].templates):
+        yield f"space {stream.space} has nodes of a fixed number of edges: no operator can stand alone to be judged"
+    if guided:
+        yield f"strategy {stream.policy.strategy!r} searches a supernet, which composed operators are no part of"
+    if all(task.source == "table" for task in stream.tasks):
+        yield "operators are composed of what trained networks share, and every task is a table"

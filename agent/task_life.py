@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from agent.asking import Asking
+from agent.composing import composing_entries, space_in_force
 from agent.examination import examination_entries
 from agent.gate import gate_entry
 from agent.guidance import guided_strategy, inherit_jobs, supernet_entry, supernet_job
@@ -18,7 +19,7 @@ from agent.jobs import InheritAnswer, SupernetAnswer, SupernetJob
 from agent.learned_proxy import LEARNED, learned_scores
 from agent.ledger import Entry
 from agent.memory import past_tasks, recall
-from agent.mined import blocks_in_force, mining_entries
+from agent.mined import blocks_in_force, mined_in_force, mining_entries
 from agent.policy import SearchPolicy
 from agent.proposals import GuardedDomain
 from agent.rungs import ranked_by_rung
@@ -26,6 +27,7 @@ from agent.state import Finalist, RunState, TaskState, items, mapping, number, r
 from agent.stream import SupernetSection
 from agent.trial import CONTROL, PROPOSED, TRIAL, control_contest, on_turn
 from agent.tuning import policy_in_force, policy_on_trial, policy_replaced
+from constraints import Guard
 from selfnas import seeding
 from selfnas.architecture import Architecture
 from selfnas.costs import costs
@@ -33,7 +35,7 @@ from selfnas.history import Trial
 from selfnas.one_shot import evolve_paths
 from selfnas.progressive import Progressive
 from selfnas.reference import residual_network
-from selfnas.space import parse_architecture, space_named
+from selfnas.space import Space, parse_architecture, space_named
 from selfnas.strategies import Strategy, make_strategy
 from selfnas.strategies.evolution import furnished
 from selfnas.strategies.guided import GUIDED
@@ -58,7 +60,7 @@ class TaskLife:
         self._stream = life.prepared.stream
         self._prepared = life.prepared.tasks[index]
         self._asking = Asking(life, run, index)
-        self._space = space_named(self._stream.space)
+        self._space = self._searched()
         self._macro = self._stream.macro.macro()
         self._present = policy_in_force(life.state, self._stream)
         self._trial = policy_on_trial(life.state, self._stream)
@@ -100,7 +102,28 @@ class TaskLife:
     def _blocks(self) -> tuple[SubCell, ...]:
         """What earlier tasks' winners share."""
         tabular = self._prepared.table is not None
-        return blocks_in_force(self._life.state, space=self._space.name, tabular=tabular)
+        return blocks_in_force(self._life.state, space=self._stream.space, tabular=tabular)
+
+    def _searched(self) -> Space:
+        """The space of this task: with the operators in force when it began."""
+        if self._prepared.table is not None:
+            return space_named(self._stream.space)
+        if self._index < len(self._run.tasks):
+            return space_named(str(self._task.started.get("space", self._stream.space)))
+        return space_in_force(
+            self._life.state,
+            space=self._stream.space,
+            most=self._stream.operators or 0,
+            set_digest=self._life.prepared.set_.digest,
+        )
+
+    @cached_property
+    def _guard(self) -> Guard:
+        """The constraint set compiled for the space of this task."""
+        prepared = self._prepared
+        if self._space.name == self._stream.space:
+            return prepared.guard
+        return Guard(self._life.prepared.set_, space=self._space.name, macro=self._macro, shape=prepared.shape)
 
     def live(self) -> None:
         """Every step that is still to be taken."""
@@ -117,19 +140,20 @@ class TaskLife:
             self._life.append(self._examine(chosen))
         if self._task.compared is None and self._best():
             self._life.append([self._compare()])
-        self._life.append([self._close(), *self._mined()])
+        mined = self._mined()
+        self._life.append([self._close(), *mined, *self._composed(mined)])
         self._life.observer.task_ends(self._run, self._task)
 
     def _start(self) -> Entry:
         prepared = self._prepared
-        count = prepared.guard.count()
+        count = self._guard.count()
         assert prepared.description is not None  # noqa: S101 - tables are lived by TableLife
         recalled = recall(
             self._life.state.library,
             prepared.description,
             self._present,
             task_digest=prepared.digest,
-            space=self._stream.space,
+            space=self._space.name,
             macro=self._macro,
             reviewed_only=self._life.prepared.suite.approval == "before-reuse",
             first=prepared.service,
@@ -144,7 +168,8 @@ class TaskLife:
                 "classes": prepared.shape.classes,
             },
             "description": json.loads(prepared.description.to_json()),
-            "guard": prepared.guard.digest,
+            "guard": self._guard.digest,
+            **({} if self._space.name == self._stream.space else {"space": self._space.name}),
             "admitted_count": {"low": str(count.low), "high": str(count.high), "exact": count.exact},
             "space_count": str(self._space.count()),
             "recalled": [
@@ -175,7 +200,7 @@ class TaskLife:
             if not answer.weights_sha256:
                 return supernet_entry(self._task, self._policy.strategy, answer)
             kept = weights / f"{answer.weights_sha256}.safetensors"
-            domain = GuardedDomain(self._prepared.guard, space=self._space, macro=self._macro)
+            domain = GuardedDomain(self._guard, space=self._space, macro=self._macro)
             try:
                 ranking = evolve_paths(
                     domain,
@@ -211,7 +236,7 @@ class TaskLife:
         """Propose, certify, choose by proxy, train at low fidelity."""
         task, turn = self._task, self._turn()
         rng = seeding.generator(self._stream.seed, "round", self._run.number, self._index, task.rounds)
-        domain = GuardedDomain(self._prepared.guard, space=self._space, macro=self._macro)
+        domain = GuardedDomain(self._guard, space=self._space, macro=self._macro)
         warm = self._recalled_left()
         wanted = min(self._policy.batch, self._stream.budget.evaluations - len(task.trials))
         halving = self._stream.halving.bracket(task.rounds) if self._stream.halving else None
@@ -222,7 +247,7 @@ class TaskLife:
         entries: list[Entry] = []
         certified: list[Architecture] = []
         for architecture in proposed:
-            entry = gate_entry(self._prepared.guard, architecture, previous=self._life.ledger.head()[1])
+            entry = gate_entry(self._guard, architecture, previous=self._life.ledger.head()[1])
             if entry[0] == "certified":
                 certified.append(architecture)
             if str(architecture) not in task.certificates:
@@ -288,7 +313,7 @@ class TaskLife:
         for rule, vector in domain.examples.items():
             if rule not in told:
                 architecture = self._space.decode(vector, macro=self._macro)
-                kind, payload = gate_entry(self._prepared.guard, architecture, previous=self._life.ledger.head()[1])
+                kind, payload = gate_entry(self._guard, architecture, previous=self._life.ledger.head()[1])
                 told.update(map(str, cast(list[str], payload.get("failed", []))))
                 entries.append((kind, payload))
         return entries
@@ -382,7 +407,24 @@ class TaskLife:
     def _mined(self) -> list[Entry]:
         """What winners of this and earlier tasks share, where that is new; in the transaction that ends the task."""
         return mining_entries(
-            self._life.state, self._run, self._task, space=self._space.name, tabular=self._prepared.table is not None
+            self._life.state, self._run, self._task, space=self._stream.space, tabular=self._prepared.table is not None
+        )
+
+    def _composed(self, mined: Sequence[Entry]) -> list[Entry]:
+        """An operator composed of what was mined, where the stream allows any more."""
+        if self._stream.operators is None or self._prepared.table is not None:
+            return []
+        return composing_entries(
+            self._life.state,
+            self._run,
+            self._task,
+            mined_in_force(self._life.state, space=self._stream.space, tabular=False, latest=mined),
+            self._life.prepared.set_,
+            space=self._stream.space,
+            macro=self._macro,
+            shape=self._prepared.shape,
+            most=self._stream.operators,
+            previous=self._life.ledger.head()[1],
         )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from agent.composing import OUTCOMES, check_composing
 from agent.cost_check import CostChecker
 from agent.home import Home
 from agent.ledger import GENESIS, Event, Json, Ledger, canonical_json
@@ -32,7 +33,8 @@ from selfnas.space import parse_architecture
 __all__ = ["Verification", "verify"]
 
 _VERDICT_OF = {"certified": "admit", "rejected": "reject", "quarantined": "undecided"}
-_CLAIMLESS = ("filtered", "compared", "run.finished", "subcell.revoked")  # nothing else hangs on what they say
+# Nothing else hangs on what these say.
+_CLAIMLESS = ("filtered", "compared", "run.finished", "subcell.revoked", "operator.revoked")
 _UNREADABLE = (SelfnasError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
@@ -68,6 +70,11 @@ def verify(ledger: Ledger, home: Home) -> Verification:
             result.problems += check_mining(ledger)
         except _UNREADABLE as error:
             result.problems.append(f"mined sub-cells cannot be checked: {type(error).__name__}: {error}")
+    if result.checked["composed operators"] or checker.operators:
+        try:
+            result.problems += check_composing(ledger, checker.sets)
+        except _UNREADABLE as error:
+            result.problems.append(f"composed operators cannot be checked: {type(error).__name__}: {error}")
     return result
 
 
@@ -99,6 +106,8 @@ class _Checker:
         self._watches = WatchChecker()
         self._tabular = False  # whether the present task is looked up
         self._tabulated: set[str] = set()
+        self.sets: dict[str, ConstraintSet] = {}  # that runs recorded, by digest
+        self.operators = False  # whether any task was searched in a space with composed operators
 
     def check(self, event: Event) -> list[str]:
         """Problems of one event, in sentences."""
@@ -184,6 +193,8 @@ class _Checker:
             yield from self._watches.check(event, admitted=self._admitted)
         elif event.kind == "subcells.mined":
             self._result.checked["lists of sub-cells"] += 1
+        elif event.kind in OUTCOMES:
+            self._result.checked["composed operators"] += 1
         elif event.kind.startswith("policy."):
             self._result.checked["policy decisions"] += 1
             yield from self._policies.decided(event)
@@ -199,6 +210,7 @@ class _Checker:
         self._set = self._suite = None
         self._set = _recorded_set(str(mapping(payload["constraint_set"])["text"]))
         self._suite = _recorded_suite(str(mapping(payload["audit_suite"])["text"]))
+        self.sets[self._set.digest] = self._set
         if self._set.digest != payload["constraint_set_digest"]:
             yield "the recorded constraint set does not have the recorded digest"
         if self._suite.digest != payload["audit_suite_digest"]:
@@ -207,12 +219,14 @@ class _Checker:
     def _begin_task(self, payload: Mapping[str, Json]) -> Iterator[str]:
         """The guard must be that of the run's set and space for the very shape that the task has."""
         self._started, self._guard = payload, str(payload["guard"])
+        self.operators |= "space" in payload
         self._certified, self._digests, self._trained, self._verdicts, self._admitted = {}, {}, {}, {}, set()
         self._decisions, self._evaluated = set(), 0
         shape = self._shapes[self._run, str(payload["task"])] = task_shape(payload)
         if self._set is not None:
             macro = Macro(**{name: int(number(value)) for name, value in mapping(self._stream["macro"]).items()})
-            context = Context(space=str(self._stream["space"]), macro=macro, shape=shape)
+            space = str(payload.get("space", self._stream["space"]))  # which one, `check_composing` says
+            context = Context(space=space, macro=macro, shape=shape)
             if context.digest(self._set.digest) != self._guard:
                 yield "its guard is not that of the run's constraint set for the task's shape"
 

@@ -110,10 +110,10 @@ def _network_terms(
     table = cost_table(context.space, context.macro, context.shape)
     terms = []
     for index, cell in enumerate(cells):
-        weights: dict[tuple[int, int], dict[str, int]] = {slot: {} for slot in cell.index}
-        for (template, source, target, operation), spent in table.slots.items():
-            if template == index:
-                weights[source, target][operation] = int(getattr(spent, quantity.name))
+        weights: dict[tuple[int, int], dict[str, int]] = {}
+        for slot in cell.index:
+            spent = {name: table.slots[index, *cell.costed(slot), name] for name in cell.operations}
+            weights[slot] = {name: int(getattr(costs, quantity.name)) for name, costs in spent.items()}
         terms += cell.weighted(weights)
     return terms, int(getattr(table.fixed, quantity.name))
 
@@ -187,21 +187,21 @@ def _compared(circuit: Circuit, terms: list[tuple[NodeId, int]], comparison: Com
 
 def _fan_extreme(rule: syntax.FanExtreme, cell: CellCircuit) -> NodeId:
     circuit = cell.circuit
-    nodes = (
-        range(cell.template.inputs, cell.template.nodes)
-        if rule.direction == "fan_in"
-        else range(cell.template.nodes - 1)
-    )
-    if rule.direction == "fan_in":
-        fans = [[(cell.carries(slot, syntax.Ops()), 1) for slot in cell.into(node)] for node in nodes]
-    else:
-        fans = [[(cell.carries(slot, syntax.Ops()), 1) for slot in cell.out_of(node)] for node in nodes]
+    incoming = rule.direction == "fan_in"
+    nodes = range(len(cell.inputs), cell.nodes) if incoming else range(cell.nodes - 1)
+    around = cell.into if incoming else cell.out_of
+    fans = [(cell.exists(node), [(cell.carries(slot, syntax.Ops()), 1) for slot in around(node)]) for node in nodes]
 
     def any_node(comparison: Comparison) -> NodeId:
-        return circuit.disjunction(_compared(circuit, fan, comparison, rule.limit) for fan in fans)
+        return circuit.disjunction(
+            circuit.conjunction((there, _compared(circuit, fan, comparison, rule.limit))) for there, fan in fans
+        )
 
     def each_node(comparison: Comparison) -> NodeId:
-        return circuit.conjunction(_compared(circuit, fan, comparison, rule.limit) for fan in fans)
+        return circuit.conjunction(
+            circuit.disjunction((circuit.negation(there), _compared(circuit, fan, comparison, rule.limit)))
+            for there, fan in fans
+        )
 
     if rule.comparison in ("==", "!="):
         bound: Comparison = "<=" if rule.side == "max" else ">="
@@ -230,14 +230,19 @@ def _chain(rule: syntax.Chain, cell: CellCircuit) -> NodeId:
 
 def _motif(rule: syntax.Motif, cell: CellCircuit) -> NodeId:
     circuit = cell.circuit
-    names = sorted({name for edge in rule.edges for name in edge[:2]})
     kinds = {"input": cell.inputs, "output": cell.outputs}
-    allowed = [kinds.get(name, frozenset(range(cell.template.nodes))) for name in names]
-    found = []
-    for nodes in itertools.permutations(range(cell.template.nodes), len(names)):
-        place = dict(zip(names, nodes, strict=True))
-        slots = [((place[source], place[target]), ops) for source, target, ops in rule.edges]
-        fits = all(node in kind for node, kind in zip(nodes, allowed, strict=True))
-        if fits and all(slot in cell.index for slot, _ in slots):
-            found.append(circuit.conjunction(cell.carries(slot, ops) for slot, ops in slots))
-    return circuit.disjunction(found)
+    placements: list[dict[str, int]] = [{}]
+    for edge in rule.edges:  # one arrow after another: written-out cells have too many nodes to try all orders
+        placements = [
+            {**known, **new}
+            for known in placements
+            for slot in cell.index
+            for new in (dict(zip(edge[:2], slot, strict=True)),)
+            if len(new) == 2
+            and all(known.get(name, node) == node and node in kinds.get(name, (node,)) for name, node in new.items())
+            and len({**known, **new}) == len(set({**known, **new}.values()))
+        ]
+    return circuit.disjunction(
+        circuit.conjunction(cell.carries((place[source], place[target]), ops) for source, target, ops in rule.edges)
+        for place in placements
+    )

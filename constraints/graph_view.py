@@ -1,4 +1,7 @@
-"""A cell as the referee sees it: a networkx graph, its paths listed one by one, and what is live."""
+"""A cell as the referee sees it: a networkx graph, its paths listed one by one, and what is live.
+
+A composed operator is written out by new nodes with numbers above the cell's own.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from dataclasses import dataclass
 import networkx as nx
 
 from constraints.syntax import End
-from selfnas.cell import Cell
+from selfnas.cell import Cell, Edge
 
 __all__ = ["GraphView", "Path"]
 
@@ -33,11 +36,36 @@ class GraphView:
     def __init__(self, cell: Cell) -> None:
         self.graph: nx.DiGraph[int] = nx.DiGraph()
         self.graph.add_nodes_from(range(cell.nodes))
-        self.graph.add_edges_from((edge.source, edge.target) for edge in cell.edges)
+        self.last = cell.nodes - 1
         self.inputs = frozenset(range(cell.inputs))
         self.outputs = frozenset(cell.outputs)
-        self._operations = {(edge.source, edge.target): edge.operation for edge in cell.edges}
+        self._operations: dict[tuple[int, int], str] = {}
+        self._origins: dict[tuple[int, int], Edge] = {}
+        for edge in cell.edges:
+            self._lay(edge)
         self._paths: dict[int, list[Path]] = {}
+
+    def _lay(self, edge: Edge) -> None:
+        """Add what an edge stands for: the steps of its chain, and the operation beside it."""
+        chain, _, beside = edge.operation.partition("&")
+        *steps, last = chain.split(">")
+        here = edge.source
+        for step in steps:
+            between = len(self.graph)
+            self._operations[here, between] = step
+            here = between
+            self.graph.add_node(between)
+        self._operations[here, edge.target] = last
+        if beside:
+            self._operations[edge.source, edge.target] = beside
+        for pair in [pair for pair in self._operations if pair not in self._origins]:
+            self.graph.add_edge(*pair)
+            self._origins[pair] = edge
+
+    @functools.cached_property
+    def live_edges(self) -> frozenset[Edge]:
+        """The cell's own edges of which something is live."""
+        return frozenset(self._origins[pair] for pair in self.live)
 
     def operation(self, source: int, target: int) -> str:
         """What a present edge carries."""

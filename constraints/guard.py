@@ -25,7 +25,7 @@ from constraints.solver import DEFAULT_RLIMIT, Solver, version
 from constraints.vectorised import evaluate
 from selfnas.architecture import Architecture, Macro, TaskShape
 from selfnas.errors import ArchitectureError, InputError
-from selfnas.space import Vector, space_named
+from selfnas.space import Vector, base_name, space_named
 
 __all__ = ["Guard"]
 
@@ -37,7 +37,7 @@ class Guard:
 
     Args:
         set_: the set; its rules of scope `policy` play no part here (`decide_policy` does those).
-        space: name of the space; the set must be for it.
+        space: name of the space; the set must be for it, or for the one that it is derived from.
         macro: how cells are stacked.
         shape: the task's shape.
         rlimit: Z3 steps one query may take.
@@ -58,7 +58,7 @@ class Guard:
         max_nodes: int = MAX_NODES,
     ) -> None:
         space_named(space)
-        if space not in set_.spaces:
+        if base_name(space) not in set_.spaces:
             raise InputError(f"constraint set {set_.name!r} is for {', '.join(set_.spaces)}, not for space {space!r}")
         self.set, self.context = set_, Context(space=space, macro=macro, shape=shape)
         self.space = space_named(space)

@@ -97,10 +97,10 @@ def _step(cell: CellCircuit, slot: tuple[int, int], operation: str, stride: int)
 
 def _totals(cell: CellCircuit, port: int, stride: int) -> list[int]:
     """Every reach that some path from an input to an output may have, ascending."""
-    totals: list[set[int]] = [set() for _ in range(cell.template.nodes)]
+    totals: list[set[int]] = [set() for _ in range(cell.nodes)]
     totals[port].add(0)
     for slot in cell.index:
-        for operation in cell.template.operations:
+        for operation in cell.operations:
             totals[slot[1]].update([total + _step(cell, slot, operation, stride) for total in totals[slot[0]]])
     return sorted(set().union(*(totals[node] for node in cell.outputs)))
 
@@ -110,7 +110,7 @@ def _gathers(cell: CellCircuit, port: int, stride: int, totals: Sequence[int]) -
     circuit = cell.circuit
     known: dict[tuple[int, int], NodeId] = {}
     steps = {
-        slot: [(value, _step(cell, slot, name, stride)) for value, name in enumerate(cell.template.operations, start=1)]
+        slot: [(value, _step(cell, slot, name, stride)) for value, name in enumerate(cell.operations, start=1)]
         for slot in cell.index
     }
 

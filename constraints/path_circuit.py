@@ -35,10 +35,10 @@ def exists_path(cell: CellCircuit, paths: Paths, where: PathCondition) -> NodeId
     """Some path satisfies `where`."""
     circuit = cell.circuit
     atoms = list(dict.fromkeys(_atoms(where)))
-    avoided = {end.number for end in paths.avoiding}
+    avoided = frozenset().union(*(cell.ends(end) for end in paths.avoiding))
     starts, stops = cell.ends(paths.start) - avoided, cell.ends(paths.stop) - avoided
     arrivals: list[dict[_State, NodeId]] = []
-    for node in range(cell.template.nodes):
+    for node in range(cell.nodes):
         gathered: dict[_State, list[NodeId]] = {}
         if node in starts:
             gathered[tuple(map(_initial, atoms))] = [TRUE]
@@ -105,7 +105,7 @@ def _ceiling(atom: MeasureComparison) -> int:
 def _steps(cell: CellCircuit, atoms: list[_Atom], state: _State) -> dict[_State, list[int]]:
     """The state after one more edge, with the slot values that lead there."""
     steps: dict[_State, list[int]] = {}
-    for value, operation in enumerate(cell.template.operations, start=1):
+    for value, operation in enumerate(cell.operations, start=1):
         following = tuple(_step(atom, number, operation) for atom, number in zip(atoms, state, strict=True))
         steps.setdefault(following, []).append(value)
     return steps

@@ -115,8 +115,8 @@ class Referee:
             return sum(_cell_quantity(quantity, view) for view in views)
         total = int(getattr(self.table.fixed, quantity.name))
         for index, view in enumerate(views):
-            for source, target in view.live:
-                spent = self.table.slots[index, source, target, view.operation(source, target)]
+            for edge in view.live_edges:
+                spent = self.table.slots[index, edge.source, edge.target, edge.operation]
                 total += int(getattr(spent, quantity.name))
         return total
 
@@ -334,8 +334,8 @@ def _fan(direction: str, node: int, view: GraphView) -> int:
 
 
 def _fan_extreme(condition: FanExtreme, view: GraphView) -> bool:
-    last = max(view.graph.nodes)
-    nodes = [n for n in view.graph.nodes if (n not in view.inputs if condition.direction == "fan_in" else n != last)]
+    incoming = condition.direction == "fan_in"
+    nodes = [n for n in view.graph.nodes if (n not in view.inputs if incoming else n != view.last)]
     fans = [_fan(condition.direction, node, view) for node in nodes]
     return _beyond(condition, max(fans) if condition.side == "max" else min(fans))
 

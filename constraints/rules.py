@@ -19,7 +19,7 @@ from constraints.lexicon import Scope, Table
 from constraints.syntax import Condition, canonical
 from selfnas.architecture import Architecture, Macro, TaskShape
 from selfnas.costs import cost_table
-from selfnas.space import space_named
+from selfnas.space import base_name, space_named
 
 __all__ = ["LANGUAGE", "ConstraintSet", "Context", "Example", "PolicyChange", "Rule"]
 
@@ -138,7 +138,7 @@ class Context:
     def network_facts(self) -> dict[str, str | int]:
         """What `when` may ask about the network as a whole."""
         return {
-            "space": self.space,
+            "space": base_name(self.space),
             "dimensions": self.shape.dimensions,
             "task_channels": self.shape.channels,
             "classes": self.shape.classes,

@@ -20,6 +20,7 @@ from constraints.trials import try_examples
 from selfnas.architecture import Architecture, TaskShape
 from selfnas.documents import StrictModel, read_document
 from selfnas.errors import InputError, Problem, suggestion
+from selfnas.space import base_name
 
 __all__ = [
     "report_difference",
@@ -228,7 +229,7 @@ def report_format(files: Sequence[Path], *, check_only: bool) -> Report:
 
 
 def _revoked(set_: ConstraintSet, architecture: Architecture, shape: TaskShape) -> tuple[Revoked, ...]:
-    if architecture.space not in set_.spaces:
+    if base_name(architecture.space) not in set_.spaces:
         return (Revoked(architecture=str(architecture), verdict="space not in the set", rules=()),)
     guard = guard_in(set_, Context(space=architecture.space, macro=architecture.macro, shape=shape))
     return revoked(guard, [architecture])

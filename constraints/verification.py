@@ -13,7 +13,7 @@ from constraints.referee import Referee, judge_policy
 from constraints.rules import ConstraintSet, Context
 from selfnas.architecture import Macro, TaskShape
 from selfnas.errors import ArchitectureError
-from selfnas.space import parse_architecture
+from selfnas.space import base_name, parse_architecture
 
 __all__ = ["verify_certificate"]
 
@@ -43,7 +43,7 @@ def _architecture(certificate: Certificate, set_: ConstraintSet) -> list[str]:
     try:
         architecture = parse_architecture(certificate.subject)
         shape = parse_shape(certificate.shape)
-        if architecture.space not in set_.spaces:
+        if base_name(architecture.space) not in set_.spaces:
             return [f"set {set_.name!r} is not for space {architecture.space!r}"]
         referee, digest = _prepared(_ByIdentity(set_), architecture.space, architecture.macro, shape)
     except ArchitectureError as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from selfnas.canonical import digest_of
 from selfnas.cell import Cell
+from selfnas.composed import write_out
 from selfnas.errors import ArchitectureError
 
 __all__ = ["Architecture", "Macro", "TaskShape"]
@@ -66,7 +67,7 @@ class Architecture:
     """Cells of one space with macro settings.
 
     Attributes:
-        space: name of the space it is written in (a key of `selfnas.space.SPACES`).
+        space: name of the space it is written in, read by `selfnas.space.space_named`.
         cells: one per cell template of the space, in its order.
         macro: how the cells are stacked.
 
@@ -76,6 +77,11 @@ class Architecture:
     space: str
     cells: tuple[Cell, ...]
     macro: Macro
+
+    @property
+    def flat(self) -> tuple[Cell, ...]:
+        """The cells with composed operators written out: what is built."""
+        return tuple(map(write_out, self.cells))
 
     @property
     def digest(self) -> str:
@@ -116,4 +122,4 @@ class Architecture:
 
 @functools.lru_cache(maxsize=65536)
 def _digest(architecture: Architecture) -> str:
-    return digest_of(architecture.cells, str(architecture.macro))
+    return digest_of(architecture.flat, str(architecture.macro))

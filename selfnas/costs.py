@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from selfnas.architecture import Architecture, Macro, TaskShape
+from selfnas.composed import is_composed, written_out
 from selfnas.errors import ArchitectureError
 from selfnas.space import Space, space_named
 from selfnas.stack import Block, Stack, halved, stack
@@ -107,12 +108,20 @@ def cost_table(space: str, macro: Macro, shape: TaskShape) -> CostTable:
 
 
 def operation_costs(operation: str, channels: int, *, size: tuple[int, ...], stride: int = 1) -> Costs:
-    """One operation that keeps `channels` channels, reading an input of spatial `size`.
+    """One operation that keeps `channels` channels, reading an input of spatial `size`; a composed one in all.
 
     Raises:
         ArchitectureError: an operation that no formula is known for.
     """
     out = halved(size, stride)
+    if is_composed(operation):
+        total = Costs()
+        for source, _, step in written_out(operation).edges:
+            if source:
+                total += operation_costs(step, channels, size=out)
+            else:
+                total += operation_costs(step, channels, size=size, stride=stride)
+        return total
     memory = _FLOAT_BYTES * channels * math.prod(out)
     if operation in ("avg3", "max3"):
         return Costs(activation_bytes=memory)

@@ -61,9 +61,9 @@ class Network(nn.Module):
             if block.template is None:
                 blocks.append(_Reduction(block, dimensions))
             elif len(block.inputs) == 1:
-                blocks.append(_OneInputCell(architecture.cells[block.template], block, dimensions))
+                blocks.append(_OneInputCell(architecture.flat[block.template], block, dimensions))
             else:
-                blocks.append(_TwoInputCell(architecture.cells[block.template], block, dimensions))
+                blocks.append(_TwoInputCell(architecture.flat[block.template], block, dimensions))
         self.blocks = nn.ModuleList(blocks)
         self._sources = tuple(block.inputs for block in plan.blocks)
         last = plan.blocks[-1].channels_out

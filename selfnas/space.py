@@ -12,16 +12,28 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.architecture import Architecture, Macro
 from selfnas.cell import Cell, Edge
+from selfnas.composed import is_composed, written_out
 from selfnas.errors import ArchitectureError, suggestion
 
-__all__ = ["SPACES", "CellTemplate", "Space", "Vector", "parse_architecture", "space_named"]
+__all__ = [
+    "MOST_COMPOSED",
+    "SPACES",
+    "CellTemplate",
+    "Space",
+    "Vector",
+    "base_name",
+    "composed_space",
+    "parse_architecture",
+    "respelled",
+    "space_named",
+]
 
 Vector = NDArray[np.int8]
 
@@ -38,6 +50,7 @@ _ALIASES = {
     "dil_conv_5x5": "dil5x5",
 }
 _MACRO = re.compile(r"c(\d{1,4})n(\d{1,2})r(\d{1,4})")
+MOST_COMPOSED = 8  # composed operators of a space; rules are judged on two more nodes for each possible edge
 _MAX_TEXT = 4096  # longest architecture text that is read; the longest that is written is under 600 characters
 
 
@@ -343,14 +356,69 @@ SPACES: Mapping[str, Space] = {
 
 
 def space_named(name: str) -> Space:
-    """The space of that name.
+    """The space of that name, or the derived one that `base{operator,…}` spells out.
 
     Raises:
         ArchitectureError: there is none; the message suggests the nearest.
+
+    Example:
+        >>> space_named("nb201{conv3x3>avg3}").count()
+        46656
     """
-    if name not in SPACES:
+    if name in SPACES:
+        return SPACES[name]
+    base, brace, operators = name.partition("{")
+    if base not in SPACES:
         raise ArchitectureError(f"unknown space {name!r}{suggestion(name, sorted(SPACES))}")
-    return SPACES[name]
+    if not brace or not operators.endswith("}"):
+        raise ArchitectureError(f"a space with composed operators reads 'nb201{{a>b,a>b&c}}', not {name[:60]!r}")
+    return composed_space(base, tuple(operators[:-1].split(",")))
+
+
+def base_name(name: str) -> str:
+    """The name of the space that a derived one comes from; of another space its own.
+
+    Example:
+        >>> base_name("nb201{conv3x3>avg3}"), base_name("nb201")
+        ('nb201', 'nb201')
+    """
+    return name.partition("{")[0]
+
+
+@functools.lru_cache(maxsize=256)
+def composed_space(base: str, operators: tuple[str, ...]) -> Space:
+    """A space whose edges may also carry composed operators; its name spells them out, their order is their number.
+
+    Raises:
+        ArchitectureError: not an operator of that space's operations, one named twice, too many of them, or a space
+            whose nodes have a fixed number of edges, in which no operator can stand alone to be judged.
+    """
+    space = space_named(base)
+    if not operators:
+        return space
+    if len(operators) > MOST_COMPOSED or len(set(operators)) < len(operators):
+        raise ArchitectureError(f"a space has at most {MOST_COMPOSED} composed operators, each once")
+    for template in space.templates:
+        if template.in_degree is not None:
+            raise ArchitectureError(f"space {base} fixes the number of edges of a node: it takes no composed operators")
+        for operator in operators:
+            unknown = [step for _, _, step in written_out(operator).edges if step not in template.operations]
+            if not is_composed(operator) or unknown:
+                raise ArchitectureError(f"{operator!r} is not composed of operations of space {base}")
+    return Space(
+        name=f"{base}{{{','.join(operators)}}}",
+        templates=tuple(replace(one, operations=(*one.operations, *operators)) for one in space.templates),
+    )
+
+
+def respelled(architecture: Architecture, space: Space) -> Architecture | None:
+    """The same cells as architectures of a space of the same base; None where one carries an operator it has not."""
+    if architecture.space == space.name:
+        return architecture
+    if base_name(architecture.space) != base_name(space.name):
+        return None
+    same = replace(architecture, space=space.name)
+    return same if space.contains(same) else None
 
 
 def parse_architecture(text: str) -> Architecture:

@@ -79,7 +79,7 @@ def parts(architecture: Architecture, shape: TaskShape) -> Counter[Part]:
     found = Counter([_stem(plan), _head(plan)])
     for block in plan.blocks:
         sizes = [plan.blocks[source].size_out if source >= 0 else plan.stem_size for source in block.inputs]
-        cell = None if block.template is None else architecture.cells[block.template]
+        cell = None if block.template is None else architecture.flat[block.template]
         found.update(_block_parts(block, cell, sizes))
     return found
 
@@ -104,7 +104,7 @@ def peak_memory_bytes(architecture: Architecture, shape: TaskShape) -> int:
     for index, block in enumerate(plan.blocks):
         read = set(block.inputs)
         waiting = sum(values[s + 1] for s, until in last.items() if s < index < until and s not in read)
-        cell = None if block.template is None else architecture.cells[block.template]
+        cell = None if block.template is None else architecture.flat[block.template]
         peak = max(peak, waiting + _block_peak(block, cell, sum(values[source + 1] for source in read)))
         values.append(block.channels_out * math.prod(block.size_out))
     return _FLOAT_BYTES * peak

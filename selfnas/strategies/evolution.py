@@ -15,7 +15,7 @@ import numpy as np
 from selfnas.architecture import Architecture
 from selfnas.domain import Domain, Proposals, crossover, encoded, mutate
 from selfnas.history import Trial
-from selfnas.space import Vector
+from selfnas.space import Vector, base_name
 from selfnas.strategies.strategy import Strategy
 from selfnas.subcells import SubCell, implant
 
@@ -92,7 +92,8 @@ class RegularisedEvolution:
                         batch.offer(child[None])
 
     def _usable(self, domain: Domain) -> tuple[SubCell, ...]:
-        return tuple(block for block in self.blocks if block.space == domain.space.name) if self.implant_percent else ()
+        here = base_name(domain.space.name)
+        return tuple(block for block in self.blocks if block.space == here) if self.implant_percent else ()
 
     def _implanted(self, vector: Vector, domain: Domain, rng: np.random.Generator) -> Vector | None:
         blocks = self._usable(domain)
