@@ -183,7 +183,7 @@ def front(
 def list_motifs(
     home: _Home = _DEFAULT_HOME, task: Annotated[str | None, typer.Option(help="Only of this task.")] = None
 ) -> None:
-    """Every admitted architecture, newest first, and the sub-cells mined from winners."""
+    """Every admitted architecture, newest first, the sub-cells mined from winners, and operators composed of them."""
     from agent.commands.motifs import show_motifs
     from agent.commands.subcells import list_sub_cells
 
@@ -206,12 +206,14 @@ def show_motif(
 
 @motifs.command("revoke")
 def revoke_sub_cell(
-    digest: Annotated[str, typer.Argument(help="The beginning of a mined sub-cell's digest, as `list` prints it.")],
+    digest: Annotated[
+        str, typer.Argument(help="The beginning of a sub-cell's or operator's digest, as `list` prints it.")
+    ],
     reason: Annotated[str, typer.Option(help="Why; written to the ledger.")],
     home: _Home = _DEFAULT_HOME,
     author: Annotated[str, typer.Option(help="Who decides; default: the user of this session.")] = "",
 ) -> None:
-    """Take a mined sub-cell out of use for good; `review overrule` revokes an admitted architecture."""
+    """Take a mined sub-cell or composed operator out of use for good; `review overrule` revokes an architecture."""
     from agent.commands.subcells import revoke
 
     revoke(home, digest, author=author, reason=reason)

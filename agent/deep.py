@@ -51,7 +51,9 @@ def solve_again(
         try:
             if event.kind == "run.started":
                 solver.begin(payload)
-            elif payload.get("certificate") and (event.kind in _JUDGED or event.kind.startswith("policy.")):
+            elif payload.get("certificate") and (
+                event.kind in _JUDGED or event.kind.startswith(("policy.", "operator."))
+            ):
                 checked["certificates solved again"] += 1
                 progress(checked.total())
                 certificate = Certificate.from_json(str(payload["certificate"]))

@@ -1,4 +1,4 @@
-"""`selfnas motifs list|show|revoke` for mined sub-cells."""
+"""`selfnas motifs list|show|revoke` for mined sub-cells and the operators composed of them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from agent.commands.inspect import open_life
+from agent.composing import operator_revocation
 from agent.home import Home, hold
 from agent.ledger import Ledger
 from agent.mined import find_sub_cell, mined_in_force, revocation, sentence
-from agent.state import replay
+from agent.state import items, number, replay
 from agent.subcell_uses import uses_of
 from selfnas.subcells import picture_cell
 
@@ -21,7 +22,7 @@ __all__ = ["list_sub_cells", "revoke", "show_sub_cell"]
 
 
 def list_sub_cells(home: Path) -> None:
-    """Print the sub-cells in force, the surest gain first, and what was revoked; nothing where there are none."""
+    """Print the sub-cells in force, the surest gain first, operators, and what was revoked; nothing where none is."""
     console = Console()
     with open_life(home) as ledger:
         state = replay(ledger)
@@ -33,6 +34,14 @@ def list_sub_cells(home: Path) -> None:
         for one in mined:
             console.print(f"[bold]{one.sub_cell.digest[:12]}[/]  {escape(sentence(one))}", soft_wrap=True)
             console.print(f"  {escape(one.sub_cell.text)}", soft_wrap=True, highlight=False)
+    for kind, operator in state.operators:
+        outcome = kind.removeprefix("operator.")
+        told = f"{outcome} after {operator['task']}, run {int(number(operator['run']))}"
+        if outcome == "refused":
+            told += f" by {', '.join(map(str, items(operator['failed'])))}"
+        name = f"{operator['space']}: {operator['operator']}"
+        console.print(f"[bold]{str(operator['digest'])[:12]}[/]  operator {escape(told)}", soft_wrap=True)
+        console.print(f"  {escape(name)}", soft_wrap=True, highlight=False)
     for digest, revoked in state.revoked.items():
         text = f"[red]{digest[:12]}[/]  revoked by {escape(str(revoked['author']))}: {escape(str(revoked['reason']))}"
         console.print(text, soft_wrap=True)
@@ -68,14 +77,15 @@ def show_sub_cell(home: Path, digest: str) -> bool:
 
 
 def revoke(home: Path, digest: str, *, author: str, reason: str) -> None:
-    """Write the revocation to the ledger.
+    """Write the revocation of a sub-cell, and of all operators made of it, or of one operator to the ledger.
 
     Raises:
-        InputError: no life, no such sub-cell, or another agent holds the home.
+        InputError: no life, no such sub-cell or operator, or another agent holds the home.
     """
     open_life(home).__exit__(None, None, None)  # a home without a life is refused, not made
     with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger:
-        entry = revocation(replay(ledger), digest, author=author or getpass.getuser(), reason=reason)
-        event = ledger.append([entry])[0]
-    gone = str(event.payload["digest"])[:12]
-    print(f"event {event.seq}: sub-cell {gone} is out of use, by {event.payload['author']}")
+        state, author = replay(ledger), author or getpass.getuser()
+        entry = operator_revocation(state, digest, author=author, reason=reason)
+        event = ledger.append([entry or revocation(state, digest, author=author, reason=reason)])[0]
+    gone, what = str(event.payload["digest"])[:12], "operator" if entry else "sub-cell"
+    print(f"event {event.seq}: {what} {gone} is out of use, by {event.payload['author']}")
