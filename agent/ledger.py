@@ -13,10 +13,12 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias
 
+from agent.schema import distrust, foreign_schema
 from selfnas.errors import InputError, SelfnasError
 
 __all__ = ["GENESIS", "Entry", "Event", "Json", "Ledger", "LedgerError", "canonical_json", "event_hash"]
@@ -125,27 +127,31 @@ class Ledger:
             raise InputError(f"{path}: cannot be used as a ledger: {error}") from error
 
     def _open(self, *, read_only: bool) -> None:
-        if not read_only:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
+        """Refuse what is not ours, before anything of it is changed; then make, or bring to the present format."""
+        distrust(self._db)
         application = self._db.execute("PRAGMA application_id").fetchone()[0]
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        tables = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-        if tables == 0 and not read_only:
-            self._db.executescript(
-                f"BEGIN;{_SCHEMA}{''.join(_INDEX.values())}"
-                f"PRAGMA application_id={_APPLICATION_ID};PRAGMA user_version={_SCHEMA_VERSION};COMMIT;"
-            )
-        elif application != _APPLICATION_ID:
+        is_new = not read_only and self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
+        if not is_new and application != _APPLICATION_ID:
             raise InputError(f"{self._path}: an SQLite file, but not a selfnas ledger")
-        elif not 1 <= version <= _SCHEMA_VERSION:
+        if not is_new and not 1 <= version <= _SCHEMA_VERSION:
             raise InputError(
                 f"{self._path}: ledger format {version}, but this release reads formats 1 to {_SCHEMA_VERSION}: "
                 "use the release that wrote it, or another --home"
             )
-        elif not read_only:
-            for old in range(version, _SCHEMA_VERSION):
-                self._db.executescript(f"BEGIN;{_MIGRATIONS[old]}PRAGMA user_version={old + 1};COMMIT;")
+        if not is_new and (foreign := foreign_schema(self._db, _schema(version))):
+            raise InputError(f"{self._path}: not a selfnas ledger: {foreign}")
+        if read_only:
+            return
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        if is_new:
+            self._db.executescript(
+                f"BEGIN;{_schema(_SCHEMA_VERSION)}"
+                f"PRAGMA application_id={_APPLICATION_ID};PRAGMA user_version={_SCHEMA_VERSION};COMMIT;"
+            )
+        for old in range(_SCHEMA_VERSION if is_new else version, _SCHEMA_VERSION):
+            self._db.executescript(f"BEGIN;{_MIGRATIONS[old]}PRAGMA user_version={old + 1};COMMIT;")
 
     def __enter__(self) -> Ledger:
         return self
@@ -253,19 +259,26 @@ class Ledger:
         return None if found is None else self.event(int(found))
 
     def _read(self, where: str, bounds: tuple[int, ...], *, checked: bool) -> Iterator[Event]:
+        last = -1
         try:
             rows = self._db.execute(
                 f"SELECT seq, kind, payload, previous, hash FROM events WHERE {where} ORDER BY seq",  # noqa: S608 - ours
                 bounds,
             )
             for seq, kind, payload, previous, digest in rows:
+                if seq <= last:
+                    raise LedgerError(f"{self._path}: damaged: event {seq} comes after event {last}")
+                last = seq
                 if checked and event_hash(seq, kind, payload, previous) != digest:
                     raise LedgerError(
                         f"{self._path}: event {seq} ({kind}) does not have the content that its hash was made of: "
                         "`selfnas verify` says what else is damaged"
                     )
-                yield Event(seq, kind, json.loads(payload), previous, digest)
-        except (sqlite3.Error, ValueError, TypeError) as error:
+                facts = json.loads(payload)
+                if not (isinstance(facts, dict) and type(kind) is type(previous) is type(digest) is str):
+                    raise LedgerError(f"{self._path}: damaged: event {seq} is not a kind with facts and two hashes")
+                yield Event(seq, kind, facts, previous, digest)
+        except (sqlite3.Error, ValueError, TypeError, RecursionError) as error:
             raise LedgerError(f"{self._path}: damaged, cannot be read to its end: {error}") from error
 
     def times(self) -> Mapping[int, float]:
@@ -283,6 +296,9 @@ class Ledger:
         try:
             rows = self._db.execute("SELECT seq, kind, payload, previous, hash FROM events ORDER BY seq")
             for seq, kind, payload, stored_previous, digest in rows:
+                if seq < expected:
+                    yield f"event {seq} comes after event {expected - 1}: what follows is not read"
+                    return
                 if seq != expected:
                     yield f"event {expected} is missing: the next one is {seq}"
                 if stored_previous != previous:
@@ -301,8 +317,13 @@ class Ledger:
         for name, which in _INDICES.items():
             named = self._db.execute(f"SELECT seq FROM events WHERE {which} ORDER BY seq")  # noqa: S608 - ours
             held = self._db.execute(f"SELECT seq FROM events NOT INDEXED WHERE {which} ORDER BY seq")  # noqa: S608
-            if named.fetchall() != held.fetchall():
+            if any(one != other for one, other in zip_longest(named, held)):
                 yield f"the index of {name} does not name the events that are there"
+
+
+def _schema(version: int) -> str:
+    """The statements that make a ledger of that format."""
+    return _SCHEMA + "".join(_MIGRATIONS[old] for old in range(1, version))
 
 
 def _last(until: int | None) -> int:

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from agent.ledger import GENESIS, LedgerError
+from agent.schema import distrust, foreign_schema
 
-__all__ = ["APPLICATION_ID", "FORMAT", "Row", "Snapshot"]
+__all__ = ["Row", "Snapshot", "foreign_snapshot"]
 
 Row: TypeAlias = tuple[Any, ...]
 
-APPLICATION_ID, FORMAT = 0x5E1F_0A6, 1
+_APPLICATION_ID, _FORMAT = 0x5E1F_0A6, 1
 _PATIENCE_SECONDS = 30.0  # while verification reads
 _SCHEMA = """
 CREATE TABLE upto (events INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
@@ -44,6 +45,15 @@ CREATE INDEX finalists ON motifs (run, task, digest);
 """
 
 _log = logging.getLogger(__name__)
+
+
+def foreign_snapshot(db: sqlite3.Connection) -> str:
+    """Why an open database is no snapshot of this release, in words; empty where it is one."""
+    distrust(db)
+    found = [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
+    if found != [_APPLICATION_ID, _FORMAT]:
+        return f"application and format {found}, not {[_APPLICATION_ID, _FORMAT]}"
+    return foreign_schema(db, _SCHEMA)
 
 
 class Snapshot:
@@ -73,15 +83,22 @@ class Snapshot:
     def _opened(self) -> sqlite3.Connection:
         place = ":memory:" if self.path is None else str(self.path)
         db = sqlite3.connect(place, isolation_level=None, timeout=_PATIENCE_SECONDS, check_same_thread=False)
+        try:
+            self._fit(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    @staticmethod
+    def _fit(db: sqlite3.Connection) -> None:
+        """Make its tables where it is empty; what is there must be ours."""
         if db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
-            db.executescript(f"BEGIN;{_SCHEMA}PRAGMA application_id={APPLICATION_ID};PRAGMA user_version={FORMAT};")
+            db.executescript(f"BEGIN;{_SCHEMA}PRAGMA application_id={_APPLICATION_ID};PRAGMA user_version={_FORMAT};")
             db.execute("INSERT INTO upto VALUES (0, ?)", (GENESIS,))
             db.execute("COMMIT")
-        found = [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
-        if found != [APPLICATION_ID, FORMAT]:
-            db.close()
-            raise sqlite3.DatabaseError(f"application and format {found}, not {[APPLICATION_ID, FORMAT]}")
-        return db
+        if foreign := foreign_snapshot(db):
+            raise sqlite3.DatabaseError(foreign)
 
     def damaged(self, what: object) -> LedgerError:
         """The error to raise where it cannot be used, for that reason."""

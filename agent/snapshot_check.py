@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent.ledger import Ledger, LedgerError
 from agent.library import as_point
-from agent.snapshot import APPLICATION_ID, FORMAT, Row
+from agent.snapshot import Row, foreign_snapshot
 from agent.state import recollect
 from selfnas.errors import InputError
 
@@ -64,9 +64,8 @@ def _read(path: Path) -> tuple[dict[str, list[Row]], list[Row], Row]:
             db = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None)
             try:
                 db.execute("BEGIN")
-                found = [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
-                if found != [APPLICATION_ID, FORMAT]:
-                    raise ValueError(f"application and format {found}, not {[APPLICATION_ID, FORMAT]}")
+                if foreign := foreign_snapshot(db):
+                    raise ValueError(foreign)
                 held = {name: db.execute(query).fetchall() for name, query in _TABLES.items()}
                 return held, db.execute(_POINTS).fetchall(), db.execute("SELECT events, hash FROM upto").fetchone()
             finally:
