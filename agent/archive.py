@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import overload
 
+from agent.facts import misplaced, told
 from agent.ledger import Event, Ledger, LedgerError
 from agent.snapshot import Snapshot
 from agent.task_state import TaskState, number
@@ -72,7 +73,7 @@ class Archive:
             name, first, last = self.snapshot.ask(
                 "SELECT name, first, last FROM tasks WHERE run = ? AND place = ?", run, place
             )[0]
-            events = list(self.ledger.events(since=first, until=last, checked=True))
+            events = list(told(self.ledger.events(since=first, until=last, checked=True)))
             kinds = [event.kind for event in events]
             if (
                 len(events) != last - first + 1
@@ -85,7 +86,10 @@ class Archive:
                 )
             task = TaskState(index=place, name=name, first=first, started=events[0].payload)
             for event in events[1:]:
-                task.apply(event)
+                try:
+                    task.apply(event)
+                except LookupError as error:
+                    raise misplaced(event, error) from error
             for review in self.reviews(run, name):
                 task.finalist(str(review.payload["digest"])).reviews.append(review)
             self._keep(run, task)
@@ -169,7 +173,13 @@ class Tasks(Sequence[TaskState]):
 
     @property
     def open(self) -> TaskState:
-        """The latest task."""
+        """The latest task.
+
+        Raises:
+            LookupError: none has begun.
+        """
+        if not len(self):
+            raise LookupError("no task has begun")
         return self[-1]
 
     def begin(self, event: Event) -> None:

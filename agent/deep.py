@@ -7,7 +7,6 @@ are what the recorded weights give. Both are found out again here, from the ledg
 from __future__ import annotations
 
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,10 +16,11 @@ import numpy as np
 from agent.home import Home
 from agent.ledger import Json, Ledger
 from agent.reaudit import reaudit
+from agent.recorded import recorded_set
 from agent.reviews import finalists
 from agent.state import Finalist, LifeState, items, mapping
 from audits import Finding
-from constraints import Certificate, ConstraintSet, Context, Guard, decide_policy, load_set
+from constraints import Certificate, ConstraintSet, Context, Guard, decide_policy
 from constraints.examples import parse_shape
 from selfnas import seeding
 from selfnas.errors import SelfnasError
@@ -77,9 +77,9 @@ class _Again:
         """A run starts under its own set."""
         self._set = self._policy = None
         self._guards = {}
-        self._set = _read(str(mapping(payload["constraint_set"])["text"]))
+        self._set = recorded_set(str(mapping(payload["constraint_set"])["text"]))
         if "policy_set" in payload:
-            self._policy = _read(str(mapping(payload["policy_set"])["text"]))
+            self._policy = recorded_set(str(mapping(payload["policy_set"])["text"]))
 
     def differences(self, certificate: Certificate) -> Iterator[str]:
         """What the engines say now that they did not say then."""
@@ -160,10 +160,3 @@ def _recorded(found: Finding, finalist: Finalist) -> bool:
             if all(a == b or (a is not None and b is not None and abs(a - b) <= _ROUNDING) for a, b in pairs):
                 return True
     return False
-
-
-def _read(text: str) -> ConstraintSet:
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "recorded.yaml"
-        path.write_text(text, encoding="utf-8")
-        return load_set(path)

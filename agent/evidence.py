@@ -25,11 +25,12 @@ from statistics import fmean, median
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.facts import told
 from agent.ledger import Event, Json, Ledger, LedgerError
 from agent.state import LifeState, RunState, TaskState, items, mapping
 from agent.summary import TaskSummary, summarise
 from agent.watch_state import fold
-from selfnas.errors import InputError, SelfnasError
+from selfnas.errors import SelfnasError
 from selfnas.history import Trial, best_trial
 
 __all__ = [
@@ -216,14 +217,14 @@ def gather(ledger: Ledger, *, cold: Ledger | None = None) -> Evidence:
     """Read a life, and another one to compare with.
 
     Raises:
-        InputError: an event cannot be read as this release writes it, or the file is damaged.
+        LedgerError: an event is not as this release writes it, or the file is damaged.
     """
     try:
         return _gather(ledger, cold)
-    except (InputError, LedgerError) as error:
-        raise InputError(str(error)) from error
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, StopIteration, SelfnasError) as error:
-        raise InputError(f"not a life that this release can read: {type(error).__name__}: {error}") from error
+    except LedgerError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, SelfnasError) as error:
+        raise LedgerError(f"not a life that this release can read: {type(error).__name__}: {error}") from error
 
 
 def _gather(ledger: Ledger, cold: Ledger | None) -> Evidence:
@@ -303,7 +304,7 @@ def _evaluations_to(curve: Curve, level: float) -> int | None:
 def _read(ledger: Ledger) -> _Life:
     life = _Life(LifeState(), [], [], ledger.times(), {})
     searched: set[tuple[str, bool]] = set()  # space and whether tabular, of the tasks begun
-    for event in ledger.events():
+    for event in told(ledger.events()):
         life.state.apply(event)
         if event.kind == "task.started":
             life.clocks.append(_Clock(event.seq))

@@ -16,7 +16,7 @@ from typing import Any
 from agent.exhibits import Exhibit, write_finalist_files, write_task_files
 from agent.home import Home
 from agent.policy_records import policy_record
-from agent.reaudit import recorded_suite
+from agent.recorded import suite_of
 from agent.records import Record, finalist_record, findings_of, task_record
 from agent.standing import failed_rules, fit, reviewed_finalist, reviewed_task
 from agent.state import LifeState, number
@@ -93,7 +93,7 @@ def _expected(
     quarantined = {motif.where: failed_rules(reason) for motif, reason in state.quarantined.values()}
     restored = {state.library.by_seq(seq).where for seq in state.restored - state.quarantined.keys()}
     for run in state.runs:
-        suite = recorded_suite(run)
+        suite = suite_of(run)
         for task in run.tasks:
             if task.finished is None:
                 continue

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from agent.ledger import Event, Json
 from agent.policy import SearchPolicy
+from agent.recorded import recorded_set
 from agent.state import mapping, number
 from agent.trial import CONTROL, Contests, lent_number
 from agent.tuning import ALPHA, doubts, latest_controls, policy_numbers
-from constraints import Certificate, ConstraintSet, load_set, policy_digest, verify_certificate
+from constraints import Certificate, ConstraintSet, policy_digest, verify_certificate
 
 __all__ = ["PolicyChecker"]
 
@@ -41,10 +40,7 @@ class PolicyChecker:
         if "policy_set" not in payload:
             return
         recorded = mapping(payload["policy_set"])
-        with tempfile.TemporaryDirectory() as scratch:
-            path = Path(scratch) / "recorded.yaml"
-            path.write_text(str(recorded["text"]), encoding="utf-8")
-            self._envelope = load_set(path)
+        self._envelope = recorded_set(str(recorded["text"]))
         if policy_digest(self._envelope) != recorded["digest"]:
             yield "the recorded policy rules do not have the recorded digest"
 

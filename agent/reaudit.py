@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.home import Home
+from agent.recorded import recorded_spec, suite_of
 from agent.restore import restore_network
 from agent.reviews import finalists
 from agent.state import Finalist, LifeState, RunState, TaskState, items, mapping, number
-from audits import AuditData, AuditVerdict, Finding, Suite, judge, load_suite, run_suite
+from audits import AuditData, AuditVerdict, Finding, Suite, judge, run_suite
 from selfnas import seeding
 from selfnas.errors import InputError
-from selfnas.tasks import TaskSpec, load_task
+from selfnas.tasks import load_task
 
-__all__ = ["Reaudit", "find_finalist", "reaudit", "recorded_suite"]
+__all__ = ["Reaudit", "find_finalist", "reaudit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,18 +33,6 @@ class Reaudit:
     verdict: AuditVerdict
     suite: Suite
     changed: tuple[str, ...] | None
-
-
-def recorded_suite(run: RunState) -> Suite:
-    """The suite that a run was lived under, from the ledger's text.
-
-    Raises:
-        InputError: the text is not a suite that this release reads.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "recorded.yaml"
-        path.write_text(str(mapping(run.started["audit_suite"])["text"]), encoding="utf-8")
-        return load_suite(path)
 
 
 def find_finalist(state: LifeState, digest: str, *, task: str = "") -> tuple[RunState, TaskState, Finalist]:
@@ -87,14 +74,14 @@ def reaudit(
         InputError: weights or data are missing, or the data are not those that the network was trained on.
     """
     stream = mapping(run.started["stream"])
-    spec = TaskSpec.model_validate_json(json.dumps(items(stream["tasks"])[task.index]))
+    spec = recorded_spec(run, task)
     loaded = load_task(spec, base=base)
     if loaded.digest != task.started["task_digest"]:
         raise InputError(f"task {task.name!r}: its data are not those that the ledger records")
     weights = home.weights / f"{finalist.trained['weights_sha256']}.safetensors"
     network = restore_network(task, finalist.architecture, weights)
     seed = seeding.derive(int(number(stream["seed"])), "audit", loaded.digest, finalist.digest)
-    recorded = recorded_suite(run)
+    recorded = suite_of(run)
     used = suite or recorded
     findings = run_suite(network, AuditData.of(loaded), used, seed=seed)
     changed = None

@@ -18,8 +18,8 @@ def distrust(db: sqlite3.Connection) -> None:
 def foreign_schema(db: sqlite3.Connection, script: str) -> str:
     """What a database holds that a script does not make, or lacks of its tables, in words; empty where it fits.
 
-    Indices, triggers and views of ours may be missing: without them reading is slower and writing less safe, but nothing
-    is read wrongly.
+    Indices, triggers and views of ours may be missing: without them reading is slower and writing less safe, but
+    nothing is read wrongly.
 
     Args:
         db: open.

@@ -34,10 +34,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent.archive import Archive, Tasks
+from agent.facts import misplaced, told
 from agent.ledger import Event, Ledger, LedgerError
 from agent.library import Library, Motif
 from agent.snapshot import Snapshot
 from agent.task_state import Finalist, Payload, TaskState, items, mapping, number, recorded_costs, task_shape
+from selfnas.errors import SelfnasError
 
 __all__ = [
     "Finalist",
@@ -57,6 +59,8 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 _UNTRUE = (LedgerError, LookupError, ValueError)  # what comes of a snapshot that does not fit its ledger
+# What comes of an event that does not fit those before it.
+_IMPOSSIBLE = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, SelfnasError)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -182,7 +186,7 @@ class LifeState:
     def remember(self, event: Event) -> None:
         """Fold in a decision whose effect on tasks and library the snapshot has."""
         if event.kind == "reviewed":
-            self.runs[int(number(event.payload["run"])) - 1].tasks.review(event)
+            self._run_of(event.payload).tasks.review(event)
             self._forget_quarantined(event.payload)
         elif event.kind == "motif.quarantined":
             seq = int(number(event.payload["admitted_seq"]))
@@ -195,10 +199,20 @@ class LifeState:
             self._fold(event, whole=False)
 
     def _fold(self, event: Event, *, whole: bool) -> None:
+        try:
+            self._follow(event, whole=whole)
+        except LedgerError:
+            raise
+        except _IMPOSSIBLE as error:
+            raise misplaced(event, error) from error
+
+    def _follow(self, event: Event, *, whole: bool) -> None:
         payload = event.payload
         if event.kind == "run.started":
             self._begin_run(event)
             return
+        if not self.runs:
+            raise LookupError("no run has begun")
         run = self.runs[-1]
         if event.kind == "reviewed":
             self._review(event)
@@ -253,7 +267,7 @@ class LifeState:
 
     def _review(self, event: Event) -> None:
         payload = event.payload
-        run, seq = self.runs[int(number(payload["run"])) - 1], self.library.seq_at(_where(payload))
+        run, seq = self._run_of(payload), self.library.seq_at(_where(payload))
         if payload["standing"] == "refused":
             if seq is not None:
                 self.library.remove(seq)
@@ -267,13 +281,19 @@ class LifeState:
 
     def _let_in(self, event: Event) -> Motif:
         """The motif that a person let in against the audits, or again."""
-        run = self.runs[int(number(event.payload["run"])) - 1]
+        run = self._run_of(event.payload)
         task = run.tasks.named(str(event.payload["task"]))
         finalist = task.finalist(str(event.payload["digest"]))
         trained = finalist.trained
         facts = {**trained, "test": number(trained["test_correct"]) / max(number(trained["test_count"]), 1.0)}
         review = "approved" if finalist.outcome == "admitted" else "overruled"
         return _motif(facts, task, run, event.seq, review=review)
+
+    def _run_of(self, review: Payload) -> RunState:
+        number_ = int(number(review["run"]))
+        if not 1 <= number_ <= len(self.runs):
+            raise LookupError(f"there is no run {number_}")
+        return self.runs[number_ - 1]
 
     def _forget_quarantined(self, review: Payload) -> None:
         """What a person revoked will not be restored."""
@@ -289,9 +309,13 @@ class LifeState:
 
 
 def replay(ledger: Ledger) -> LifeState:
-    """The state that a ledger's events give, every task of it at hand."""
+    """The state that a ledger's events give, every task of it at hand.
+
+    Raises:
+        LedgerError: an event lacks a fact of its kind, or cannot follow those before it.
+    """
     state = LifeState()
-    for event in ledger.events():
+    for event in told(ledger.events()):
         state.apply(event)
     return state
 
@@ -323,7 +347,7 @@ def recollect(ledger: Ledger, snapshot: Path | None = None, *, until: int | None
         state.library.confirm = state.confirm
     inside: list[Event] = []  # landmarks of a task whose end was not seen yet
     expected, rest = known, None  # the latest event after which no task was open
-    for event in ledger.landmarks(since=known, until=until):
+    for event in told(ledger.landmarks(since=known, until=until)):
         if not inside and event.seq != expected:
             raise LedgerError(f"event {expected} is missing or out of place: `selfnas verify` says what is damaged")
         expected = event.seq + 1
@@ -334,14 +358,14 @@ def recollect(ledger: Ledger, snapshot: Path | None = None, *, until: int | None
         inside.append(event)
         if event.kind == "task.finished":
             decided = any(landmark.kind == "reviewed" for landmark in inside)
-            for own in ledger.events(since=inside[0].seq, until=event.seq, checked=True) if decided else inside:
+            for own in told(ledger.events(since=inside[0].seq, until=event.seq, checked=True)) if decided else inside:
                 (state.apply if decided else state.skim)(own)
             inside, rest = [], event
     if rest is not None:
         rows.settle(rest.seq + 1, rest.hash)
     state.settles = True
     if until is None:
-        for event in ledger.events(since=inside[0].seq if inside else expected, checked=True):
+        for event in told(ledger.events(since=inside[0].seq if inside else expected, checked=True)):
             state.apply(event)
     return state
 
@@ -356,7 +380,7 @@ def _opened(ledger: Ledger, rows: Snapshot, known: int) -> LifeState | None:
     """The state after so many events, from a snapshot; None where decisions in the ledger do not fit it."""
     state = _empty(ledger, rows)
     try:
-        for event in ledger.decisions(until=known):
+        for event in told(ledger.decisions(until=known)):
             state.remember(event)
     except _UNTRUE:
         return None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from agent.ledger import Event, Json, canonical_json
+from agent.ledger import Event, Json, LedgerError, canonical_json
 from selfnas.architecture import TaskShape
 from selfnas.history import Trial
 from selfnas.space import parse_architecture
@@ -66,14 +66,17 @@ class TaskState:
         """The evaluations as strategies read them."""
         for payload in self.evaluations[len(self._trials) :]:
             score = payload.get("value", payload["score"])  # what the objective makes of it, where there is one
-            self._trials.append(
-                Trial(
+            try:
+                trial = Trial(
                     architecture=parse_architecture(str(payload["architecture"])),
                     score=None if score is None else number(score),
                     fidelity=str(payload["fidelity"]),
                     objectives=tuple(map(number, items(payload.get("objectives", [])))),
                 )
-            )
+            except (ValueError, TypeError) as error:
+                place = f"evaluation {len(self._trials) + 1} of task {self.name} (its events begin at {self.first})"
+                raise LedgerError(f"{place} cannot be read: {error}") from error
+            self._trials.append(trial)
         return self._trials
 
     @property
@@ -89,8 +92,15 @@ class TaskState:
         return "table" in self.started
 
     def finalist(self, digest: str) -> Finalist:
-        """The finalist of that digest."""
-        return next(finalist for finalist in self.finalists if finalist.digest == digest)
+        """The finalist of that digest.
+
+        Raises:
+            LookupError: there is none.
+        """
+        for finalist in self.finalists:
+            if finalist.digest == digest:
+                return finalist
+        raise LookupError(f"no network {digest[:12]} was trained on task {self.name}")
 
     @property
     def accuracies(self) -> list[float | None]:

@@ -25,7 +25,7 @@ from agent.home import Home
 from agent.mirror_check import check_mirror
 from agent.model_card import data_source, model_card
 from agent.policy_records import write_policy
-from agent.reaudit import recorded_suite
+from agent.recorded import suite_of
 from agent.records import Record, finalist_record, findings_of, task_record
 from agent.restore import restore_network
 from agent.standing import alias_of, cut, fit, note, write_standing
@@ -130,7 +130,7 @@ class Mirror:
         """
 
         def register(record: str, run: RunState, task: TaskState, finalist: Finalist) -> None:
-            self._register(record, Exhibit(home, run, task, recorded_suite(run)), finalist)
+            self._register(record, Exhibit(home, run, task, suite_of(run)), finalist)
 
         try:
             with warnings.catch_warnings():

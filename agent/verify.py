@@ -7,12 +7,9 @@ ledger itself holds, and verdicts are worked out again from the findings.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 
 from agent.composing import OUTCOMES, check_composing
 from agent.cost_check import CostChecker
@@ -20,12 +17,13 @@ from agent.home import Home
 from agent.ledger import GENESIS, Event, Json, Ledger, canonical_json
 from agent.mined import check_mining
 from agent.policy_check import PolicyChecker
+from agent.recorded import recorded_set, recorded_suite
 from agent.reviews import ReviewChecker
 from agent.snapshot_check import check_snapshot
 from agent.state import items, mapping, number, task_shape
 from agent.watch_state import WatchChecker
-from audits import Finding, Suite, judge, load_suite
-from constraints import Certificate, ConstraintSet, Context, load_set, verify_certificate
+from audits import Finding, Suite, judge
+from constraints import Certificate, ConstraintSet, Context, verify_certificate
 from selfnas.architecture import Macro, TaskShape
 from selfnas.errors import SelfnasError
 from selfnas.space import parse_architecture
@@ -208,8 +206,8 @@ class _Checker:
         if hashlib.sha256(canonical_json(payload["stream"]).encode()).hexdigest() != payload["stream_digest"]:
             yield "the recorded stream does not have the recorded digest"
         self._set = self._suite = None
-        self._set = _recorded_set(str(mapping(payload["constraint_set"])["text"]))
-        self._suite = _recorded_suite(str(mapping(payload["audit_suite"])["text"]))
+        self._set = recorded_set(str(mapping(payload["constraint_set"])["text"]))
+        self._suite = recorded_suite(str(mapping(payload["audit_suite"])["text"]))
         self.sets[self._set.digest] = self._set
         if self._set.digest != payload["constraint_set_digest"]:
             yield "the recorded constraint set does not have the recorded digest"
@@ -341,19 +339,3 @@ class _Checker:
             yield f"its weights were changed: {weights.name}"
         else:
             self._result.checked["weights"] += 1
-
-
-@lru_cache(maxsize=64)
-def _recorded_set(text: str) -> ConstraintSet:
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "recorded.yaml"
-        path.write_text(text, encoding="utf-8")
-        return load_set(path)
-
-
-@lru_cache(maxsize=64)
-def _recorded_suite(text: str) -> Suite:
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "recorded.yaml"
-        path.write_text(text, encoding="utf-8")
-        return load_suite(path)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from agent.facts import misplaced
 from agent.ledger import Event, Json
 from agent.state import LifeState, Payload, items, number
 from selfnas.drift import DriftMonitor, Look
@@ -63,10 +64,16 @@ class Watch:
 
 
 def fold(state: LifeState) -> dict[str, Watch]:
-    """Every watch of a life, by the task's name."""
+    """Every watch of a life, by the task's name.
+
+    Raises:
+        LedgerError: an event of a task that is not watched, or the end of a search that had not begun.
+    """
     watches: dict[str, Watch] = {}
     for event in state.watched:
         task = str(event.payload["task"])
+        if event.kind != "watch.started" and task not in watches:
+            raise misplaced(event, LookupError(f"task {task} is not watched"))
         if event.kind == "watch.started":
             known = watches.get(task)
             watches[task] = Watch(
@@ -84,6 +91,8 @@ def fold(state: LifeState) -> dict[str, Watch]:
         elif event.kind == "watch.search":
             watch.drifts.append(Drift(task=task, confirmed=watch.confirmed, search=event.payload))
         elif event.kind == "watch.ended":
+            if watch.searching is None:
+                raise misplaced(event, LookupError(f"no search for a successor of task {task} had begun"))
             watch.drifts[-1].ended, watch.drifts[-1].ended_at = event.payload, event.seq
     return watches
 

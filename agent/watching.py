@@ -7,7 +7,6 @@ Every step is one transaction; the same command goes on from where a life was cu
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,8 +20,9 @@ from agent.home import Home
 from agent.ledger import Entry, Ledger
 from agent.life import Life, Observer
 from agent.prepare import Prepared, prepare
+from agent.recorded import recorded_spec, recorded_stream
 from agent.restore import restore_network
-from agent.state import LifeState, Motif, Payload, RunState, TaskState, items, mapping, recollect
+from agent.state import LifeState, Motif, Payload, RunState, mapping, recollect
 from agent.stream import Stream
 from agent.watch_state import Drift, Watch, fold, monitor
 from agent.workers import Workers
@@ -32,7 +32,7 @@ from selfnas.documents import Document
 from selfnas.drift import InputProfile
 from selfnas.errors import InputError
 from selfnas.network import Network
-from selfnas.tasks import Split, Task, TaskSpec, load_task, read_source
+from selfnas.tasks import Split, Task, load_task, read_source
 
 __all__ = ["Outcome", "Seen", "Watcher", "in_service"]
 
@@ -231,7 +231,7 @@ class Watcher:
         held = run.tasks.named(self.motif.task)
         if "table" in held.started:
             raise InputError(f"task {self._name!r} is a table: there is no network to watch")
-        self._spec, self._place = _spec_of(run, held), self._base if held.name == self._name else self._home.root
+        self._spec, self._place = recorded_spec(run, held), self._base if held.name == self._name else self._home.root
         self._task: Task = load_task(self._spec, base=self._place)
         self._kind = read_source(self._spec, base=self._place).kind
         if self._task.digest != held.started["task_digest"]:
@@ -310,8 +310,8 @@ class Watcher:
         lived = self.state.runs[service.run - 1]
         held = lived.tasks.named(service.task)
         latest = self.state.runs[int(str(payload["run"])) - 2].started  # as it stood when the search was decided on
-        base_stream = Stream.model_validate_json(json.dumps(lived.started["stream"]))
-        spec = _spec_of(lived, held).model_copy(
+        base_stream = recorded_stream(lived)
+        spec = recorded_spec(lived, held).model_copy(
             update={
                 "name": str(payload["successor_task"]),
                 "succeeds": self._name,  # so that what the suite plants for it is tested here too
@@ -347,10 +347,6 @@ class Watcher:
     def _run_of(self, payload: Payload | Mapping[str, object]) -> RunState | None:
         wanted = int(str(payload["run"]))
         return self.state.runs[wanted - 1] if len(self.state.runs) >= wanted else None
-
-
-def _spec_of(run: RunState, task: TaskState) -> TaskSpec:
-    return TaskSpec.model_validate_json(json.dumps(items(mapping(run.started["stream"])["tasks"])[task.index]))
 
 
 def _reference(name: str, recorded: Payload, folder: Path, *, role: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent.commands.inspect import open_life
 from agent.home import Home
-from agent.reaudit import recorded_suite
+from agent.recorded import suite_of
 from agent.reviews import finalists
 from agent.state import Finalist, RunState, TaskState, replay
 from agent.tracking import Mirror
@@ -41,11 +41,11 @@ def measure_mirror(home: Path, *, count: int) -> tuple[float, float, bool]:
             Home(place / "home"),
             run,
             replace(task, name="warm up", finalists=[]),
-            suite=recorded_suite(run),
+            suite=suite_of(run),
             key="warm-up",
         )
         begun, worked = time.perf_counter(), time.process_time()
-        written = mirror.write(Home(place / "home"), run, task, suite=recorded_suite(run), key="bench")
+        written = mirror.write(Home(place / "home"), run, task, suite=suite_of(run), key="bench")
         return time.perf_counter() - begun, time.process_time() - worked, written
 
 

@@ -104,7 +104,7 @@ def show_verification(home: Path, *, key: Path | None = None, mlflow: bool = Fal
 
 def mirror_life(home: Path, *, rebuild: bool = False) -> bool:
     """Write every finished task that MLflow lacks, or all of them anew; True when all are there."""
-    from agent.reaudit import recorded_suite
+    from agent.recorded import suite_of
     from agent.tracking import Mirror, tracking_uri
 
     console = Console()
@@ -117,7 +117,7 @@ def mirror_life(home: Path, *, rebuild: bool = False) -> bool:
             console.print(f"MLflow records could not be deleted: {uri}")
             return False
         for run in state.runs:
-            suite = recorded_suite(run)
+            suite = suite_of(run)
             for task in run.tasks:
                 if task.finished is not None:
                     key = task_key(ledger, run, task)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.facts import FACTS, Shape
 from agent.ledger import Ledger, LedgerError
 from agent.memory import past_tasks
 from agent.snapshot_check import check_snapshot
@@ -24,6 +25,14 @@ CELLS = [
 SHAPE = {"channels": 1, "size": [8, 8], "classes": 10}
 
 
+def blank(shape: Shape) -> Any:
+    """The least that has a shape."""
+    if isinstance(shape, dict):
+        return {key: blank(inner) for key, inner in shape.items()}
+    first = shape[0] if isinstance(shape, tuple) else shape
+    return first() if isinstance(first, type) else []
+
+
 class Script:
     """Writes a life that could have been, one event at a time, with everything that moves motifs about."""
 
@@ -34,8 +43,8 @@ class Script:
         self.finalists: list[dict[str, Any]] = []
 
     def tell(self, kind: str, **payload: Any) -> None:
-        """One more event."""
-        self.ledger.append([(kind, payload)])
+        """One more event, with nothing of note where it must say something."""
+        self.ledger.append([(kind, {**blank(FACTS.get(kind, {})), **payload})])
 
     def life(self, *, runs: int, tasks: int) -> None:
         """Runs with tasks, decisions between them."""

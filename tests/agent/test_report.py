@@ -10,7 +10,7 @@ import pytest
 
 from agent.evidence import Evidence, figures, gather
 from agent.home import Home
-from agent.ledger import Ledger
+from agent.ledger import Ledger, LedgerError
 from agent.report import render
 from selfnas.errors import InputError
 from tests.agent.tabular_lives import cold_life, ledger_of, warm_life
@@ -100,7 +100,7 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path, place: Path) -> None:
     strange.mkdir()
     with Ledger(strange / "ledger.db", clock=time.time) as ledger:
         ledger.append([("run.started", {}), ("task.started", {"task": "x"})])
-        with pytest.raises(InputError, match="not a life that this release can read"):
+        with pytest.raises(LedgerError, match=r"event 0 \(run.started\) is no event of ours: stream is missing"):
             gather(ledger)
 
 

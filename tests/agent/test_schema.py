@@ -11,7 +11,7 @@ from agent.snapshot_check import check_snapshot
 from selfnas.errors import InputError
 
 _FIELDS = "seq, 'a' AS kind, '{}' AS payload, '' AS previous, '' AS hash"
-ENDLESS = f"WITH RECURSIVE n(seq) AS (SELECT 0 UNION ALL SELECT seq + 1 FROM n) SELECT {_FIELDS} FROM n"
+ENDLESS = f"WITH RECURSIVE n(seq) AS (SELECT 0 UNION ALL SELECT seq + 1 FROM n) SELECT {_FIELDS} FROM n"  # noqa: S608
 FORGED = {
     "endless view": (f"DROP TABLE events; CREATE VIEW events AS {ENDLESS}", "its view 'events' is not ours"),
     "other columns": (
