@@ -6,7 +6,6 @@ lack, and those that nobody reads without looking whether they are there, are no
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
@@ -30,6 +29,10 @@ _POLICY: dict[str, Shape] = {
 _SUB_CELL: dict[str, Shape] = {
     "digest": str, "space": str, "template": int, "text": str, "support": int, "winners": int, "tasks": [str],
     "trials": int, "gain": _NUMBER, "low": _NUMBER, "high": _NUMBER,
+}  # fmt: skip
+_COMPOSED: dict[str, Shape] = {
+    "space": str, "operator": str, "digest": str, "sub_cell": str, "constraint_set_digest": str, "architecture": str,
+    "certificate": str, "failed": [str], "messages": [str],
 }  # fmt: skip
 FACTS: Mapping[str, Mapping[str, Shape]] = {
     "run.started": {
@@ -91,6 +94,10 @@ FACTS: Mapping[str, Mapping[str, Shape]] = {
     },
     "subcells.mined": {"space": str, "tabular": bool, "subcells": [_SUB_CELL]},
     "subcell.revoked": {"digest": str, "space": str, "text": str, "author": str, "reason": str},
+    "operator.admitted": _COMPOSED,
+    "operator.refused": _COMPOSED,
+    "operator.undecided": _COMPOSED,
+    "operator.revoked": {"digest": str, "space": str, "operator": str, "author": str, "reason": str},
     "reviewed": {
         **_WHAT, "run": int, "task": str, "weights_sha256": str, "decision": str, "standing": str, "author": str,
         "reason": str,
@@ -136,7 +143,7 @@ def _fault(value: Json | Mapping[str, Json], shape: Shape, place: str) -> str:
     if not isinstance(value, shape) or (isinstance(value, bool) and shape is not bool):
         names = [kind.__name__ for kind in (shape if isinstance(shape, tuple) else (shape,))]
         return _words(value, " or ".join("null" if name == "NoneType" else name for name in names), place)
-    if isinstance(value, (int, float)) and not (math.isfinite(value) and abs(value) < 2**63):
+    if isinstance(value, (int, float)) and not abs(value) < 2**63:  # what is no number at all is not either
         return f"{place} is beyond all numbers that are recorded"
     return ""
 

@@ -91,7 +91,7 @@ def test_a_life_that_cannot_have_been_is_named_by_whoever_shows_it(name: str, ho
     assert told[-1]
 
 
-@pytest.mark.parametrize("count", [float("inf"), 10**400])
+@pytest.mark.parametrize("count", [10**400, 2**63], ids=["huge", "too many bits"])
 def test_numbers_beyond_measure_are_no_facts(count: float) -> None:
     """JSON can spell them; nothing that counts with them later would end well."""
     [event] = [Event(7, "motif.restored", {**DECIDED, "certificate": None, "admitted_seq": count}, "", "")]
