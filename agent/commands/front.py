@@ -130,18 +130,19 @@ def _print(
     outcome = {finalist.digest: finalist.standing for finalist in task.finalists}
     timings = ["measured µs", "off by", "at the table's speed"] if latencies else []
     title = f"{task.name}: front of {len(rows)} candidates, the most valued first"
-    table = Table("digest", "validation", cost, *timings, "finalist", title=title)
+    named = cost.replace("_us", " µs").replace("_", " ")
+    table = Table("digest", "validation", named, *timings, "finalist", title=title)
     for index in shown:
         trial = task.trials[rows[index]]
         ratio = costs[index] / timed[index] if latencies else 1.0
         measured_us = [f"{timed[index]:,.0f}", f"{ratio - 1:+.1%}", f"{ratio * slowness - 1:+.1%}"] if latencies else []
         table.add_row(
-            trial.digest[:12], f"{scores[index]:.4f}", f"{costs[index]:,.6g}", *measured_us,
+            trial.digest[:8], f"{scores[index]:.4f}", f"{costs[index]:,.6g}", *measured_us,
             outcome.get(trial.digest, ""),
         )  # fmt: skip
     Console().print(table)
     for index in shown:  # beside the figures they would not fit
         trial = task.trials[rows[index]]
-        Console().print(f"{trial.digest[:12]}  {trial.architecture}", highlight=False, soft_wrap=True)
+        Console().print(f"{trial.digest[:8]}  {trial.architecture}", highlight=False, soft_wrap=True)
     if latencies:
         Console().print(f"parts take {slowness:.2f} times what they took when the device's table was made")
