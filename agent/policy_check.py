@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Container, Iterator, Mapping
 
 from agent.ledger import Event, Json
 from agent.policy import SearchPolicy
 from agent.recorded import recorded_set
-from agent.state import mapping, number
+from agent.rehearsal import Comparison
+from agent.state import items, mapping, number
 from agent.trial import CONTROL, Contests, lent_number
 from agent.tuning import ALPHA, doubts, latest_controls, policy_numbers
 from constraints import Certificate, ConstraintSet, policy_digest, verify_certificate
@@ -19,13 +21,19 @@ _CHANGES = ("policy.adopted", "policy.rolled_back")
 
 
 class PolicyChecker:
-    """Follows the policy in force through a life."""
+    """Follows the policy in force through a life.
 
-    def __init__(self) -> None:
+    Args:
+        hashes: of the events so far; the caller adds to them.
+    """
+
+    def __init__(self, hashes: Container[str]) -> None:
+        self._hashes = hashes
         self._envelope: ConstraintSet | None = None
         self._base: Json = None
         self._in_force: dict[str, Json] = {}  # by the stream's policy as canonical JSON
-        self._confirm = False
+        self._tuning: Mapping[str, Json] = {}
+        self._most = 0.0  # finalists of a task that the budget allows
         self._proposed: Mapping[str, Json] | None = None
         self._trials = 0
         self._lent: list[Mapping[str, Json]] = []  # evaluations of the trial
@@ -36,7 +44,8 @@ class PolicyChecker:
         """Take over the rules that a run recorded."""
         self._envelope = None
         self._base = mapping(payload["stream"])["policy"]
-        self._confirm = bool(mapping(mapping(payload["stream"]).get("tuning", {})).get("confirm", 0))
+        self._tuning = mapping(mapping(payload["stream"]).get("tuning", {}))
+        self._most = number(mapping(mapping(payload["stream"])["budget"])["full_trainings"])
         if "policy_set" not in payload:
             return
         recorded = mapping(payload["policy_set"])
@@ -61,7 +70,7 @@ class PolicyChecker:
             yield "the old policy was not in force"
         if event.kind in _CHANGES:
             yield from self._adoption(payload)
-            if self._confirm:
+            if self._tuning.get("confirm"):
                 yield from self._confirmation(payload)
             self._in_force[key], self._replaced[key] = payload["new"], payload["old"]
         if event.kind == "policy.proposed":
@@ -97,20 +106,42 @@ class PolicyChecker:
         if self._envelope is None:
             yield "a policy was changed though the run recorded no rules for that"
             return
-        missed = self._confirm and "controls" in payload  # a trial decides, and what led to it is checked there
+        missed = (
+            bool(self._tuning.get("confirm")) and "controls" in payload
+        )  # a trial decides, and what led to it is checked there
         if payload["certificate"] is None or (payload["evidence"] is None and not missed):
             yield "a policy was changed without certificate or evidence"
             return
         if payload["evidence"] is not None:
-            evidence = mapping(payload["evidence"])
-            if not (number(evidence["p"]) < ALPHA and number(evidence["mean"]) > 0):
-                yield "a policy was changed though the evidence does not speak for it"
+            yield from self._rehearsed(mapping(payload["evidence"]))
         certificate = Certificate.from_json(str(payload["certificate"]))
         if certificate.verdict != "admit":
             yield f"the certificate says {certificate.verdict}"
+        if certificate.previous not in self._hashes:
+            yield "the certificate does not name an earlier event of this life"
         old, new = (policy_numbers(SearchPolicy.model_validate(payload[side])) for side in ("old", "new"))
+        if new["finalists_per_task"] > self._most:
+            yield f"the policy has {new['finalists_per_task']} finalists a task, beyond the budget of {self._most:g}"
         subject = json.loads(certificate.subject)
         for side, values in (("old", old), ("new", new)):
             if any(values.get(name) != value for name, value in subject[side].items()):
                 yield f"the certificate is for another {side} policy"
         yield from verify_certificate(certificate, self._envelope)
+
+    def _rehearsed(self, evidence: Mapping[str, Json]) -> Iterator[str]:
+        """Work the statistics out again from the paired worths; what a rehearsal gave is taken as recorded."""
+        sides = [
+            [None if worth is None else number(worth) for worth in items(evidence.get(side, []))]
+            for side in ("new", "old")
+        ]
+        if not sides[0] or len(sides[0]) != len(sides[1]):
+            yield "its evidence holds no paired worths, so that it cannot be worked out again"
+            return
+        again = Comparison.of(*sides)
+        if again.count != self._tuning.get("rehearsals"):
+            yield f"it was rehearsed {again.count} times, the stream says {self._tuning.get('rehearsals')}"
+        for name, found in (("count", again.count), ("mean", again.mean), ("p", again.p)):
+            if not math.isclose(number(evidence[name]), found, rel_tol=1e-6, abs_tol=1e-12):
+                yield f"its evidence says {name} {number(evidence[name]):g}, its paired worths give {found:g}"
+        if not (again.p < ALPHA and again.mean > 0):
+            yield "a policy was changed though the evidence does not speak for it"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.ledger import finite
 from agent.policy import SearchPolicy
 from selfnas import seeding
 from selfnas.domain import Domain
@@ -34,17 +35,46 @@ _FEWEST = 8  # trials that a task needs to be a world
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Paired differences of worth, new minus old.
+    """Paired differences of worth, new minus old; made by `of`, so that what is recorded can be worked out again.
 
     Attributes:
         count: pairs.
         mean: of the differences.
         p: one-sided p-value of the t-test that the mean is at most 0; 1 when nothing varies and nothing is gained.
+        new: worth of the new policy in each search; None where it proposed nothing.
+        old: of the old one, likewise.
     """
 
     count: int
     mean: float
     p: float
+    new: tuple[float | None, ...]
+    old: tuple[float | None, ...]
+
+    @staticmethod
+    def of(new: Sequence[float | None], old: Sequence[float | None]) -> Comparison:
+        """What pairs of worths come to.
+
+        Raises:
+            ValueError: not as many of one policy as of the other, or none.
+
+        Example:
+            >>> Comparison.of([1.0, 3.0, 2.0], [0.0, 0.0, None]).p
+            1.0
+        """
+        from scipy.stats import ttest_1samp
+
+        if len(new) != len(old) or not new:
+            raise ValueError(f"{len(new)} worths cannot be paired with {len(old)}")
+        sides = [[float("-inf") if worth is None else worth for worth in side] for side in (new, old)]
+        with np.errstate(invalid="ignore"):  # where both proposed nothing there is no difference
+            gains = np.array(sides[0]) - np.array(sides[1])
+        pairs = {"count": len(gains), "new": tuple(new), "old": tuple(old)}
+        if not np.isfinite(gains).all() or gains.std() < 1e-12:
+            sure = bool(np.isfinite(gains).all() and gains.mean() > 1e-9 and len(gains) > 1)
+            return Comparison(mean=float(np.nan_to_num(gains.mean())), p=0.0 if sure else 1.0, **pairs)
+        p = float(ttest_1samp(gains, 0.0, alternative="greater").pvalue)
+        return Comparison(mean=float(gains.mean()), p=p, **pairs)
 
 
 class Rehearsal:
@@ -122,11 +152,5 @@ class _World:
 
 def compare(rehearsal: Rehearsal, new: SearchPolicy, old: SearchPolicy, numbers: Sequence[int]) -> Comparison:
     """Two policies on the searches of these numbers."""
-    from scipy.stats import ttest_1samp
-
-    gains = np.array([rehearsal.worth(new, number) - rehearsal.worth(old, number) for number in numbers])
-    if not np.isfinite(gains).all() or gains.std() < 1e-12:
-        sure = bool(np.isfinite(gains).all() and gains.mean() > 1e-9 and len(gains) > 1)
-        return Comparison(count=len(gains), mean=float(np.nan_to_num(gains.mean())), p=0.0 if sure else 1.0)
-    p = float(ttest_1samp(gains, 0.0, alternative="greater").pvalue)
-    return Comparison(count=len(gains), mean=float(gains.mean()), p=p)
+    sides = [[finite(rehearsal.worth(policy, number)) for number in numbers] for policy in (new, old)]
+    return Comparison.of(*sides)

@@ -100,7 +100,7 @@ class _Checker:
         self._evaluated = 0
         self._reviews = ReviewChecker()
         self._costs = CostChecker()
-        self._policies = PolicyChecker()
+        self._policies = PolicyChecker(self._hashes)
         self._watches = WatchChecker()
         self._tabular = False  # whether the present task is looked up
         self._tabulated: set[str] = set()

@@ -1,5 +1,7 @@
 """The trial of a policy on real tasks: whose round it is, what counts, and when the evidence is enough."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -111,7 +113,7 @@ def test_a_trial_goes_on_until_it_is_won_or_its_tasks_are_used_up(
     kind, payload = policy_entry(STREAM, envelope, OLD, new, previous="", evidence=GOOD, rolls_back=back)
     assert kind == "policy.proposed"
     state = LifeState(runs=[RunState(number=1, started={})])
-    checker = PolicyChecker()
+    checker = PolicyChecker({""})
     list(checker.run_begins({"stream": STREAM.model_dump(mode="json", exclude_none=True), **_policy_set(envelope)}))
     tried(state, won=0, lost=0, task="a")
     entries = [(kind, {**payload, "run": 1, "after_task": 1})]
@@ -189,7 +191,7 @@ def test_a_policy_that_stops_paying_is_tried_against_the_one_it_replaced(second:
     new = {**OLD.model_dump(), "strategy": "surrogate"}
     proposed = policy_entry(STREAM, envelope, OLD, new, previous="", evidence=GOOD)
     state = LifeState(runs=[RunState(number=1, started={})])
-    checker = PolicyChecker()
+    checker = PolicyChecker({""})
     list(checker.run_begins({"stream": STREAM.model_dump(mode="json", exclude_none=True), **_policy_set(envelope)}))
     tried(state, won=0, lost=0, task="a")
     assert policy_replaced(state, STREAM) is None
@@ -232,3 +234,43 @@ def lived(
     state.apply(event(*entries[0]))
     assert list(checker.decided(event(*entries[0]))) == []
     return tried(state, won=8, lost=0, task=tried_task)
+
+
+def told(**tuning: int) -> PolicyChecker:
+    """A checker in a run of the stream with other settings of tuning."""
+    checker = PolicyChecker({""})
+    stream = STREAM.model_copy(update={"tuning": TuningSection(**{"confirm": 0, **tuning})})
+    list(checker.run_begins({"stream": stream.model_dump(mode="json"), **_policy_set(load_set("policy"))}))
+    return checker
+
+
+def test_evidence_and_certificate_of_a_change_are_worked_out_again() -> None:
+    """Statistics from the paired worths, their number and the finalists from the stream, the event before from the life."""
+    stream = STREAM.model_copy(update={"tuning": TuningSection(confirm=0)})
+    kind, payload = policy_entry(
+        stream, load_set("policy"), OLD, {**OLD.model_dump(), "strategy": "surrogate"}, previous="", evidence=GOOD
+    )
+    assert kind == "policy.adopted"
+
+    def problems(checker: PolicyChecker, **change: object) -> list[str]:
+        return list(checker.decided(event(kind, {**json.loads(json.dumps(payload)), **change})))
+
+    recorded = json.loads(json.dumps(payload["evidence"]))
+    assert problems(told()) == []
+    assert problems(told(), evidence={**recorded, "p": 1e-9, "mean": 3.0}) == [
+        f"its evidence says mean 3, its paired worths give {GOOD.mean:g}",
+        f"its evidence says p 1e-09, its paired worths give {GOOD.p:g}",
+    ]
+    assert problems(told(), evidence={**recorded, "new": recorded["old"]})[-1] == (
+        "a policy was changed though the evidence does not speak for it"
+    )
+    bare = {name: recorded[name] for name in ("count", "mean", "p")}
+    assert "holds no paired worths" in problems(told(), evidence=bare)[0]
+    assert problems(told(rehearsals=25)) == ["it was rehearsed 24 times, the stream says 25"]
+    elsewhere = json.loads(payload["certificate"]) | {"previous": "f" * 64}
+    assert problems(told(), certificate=json.dumps(elsewhere)) == [
+        "the certificate does not name an earlier event of this life"
+    ]
+    generous = told()
+    generous._most = 1.0
+    assert problems(generous) == ["the policy has 2 finalists a task, beyond the budget of 1"]
