@@ -106,9 +106,8 @@ class PolicyChecker:
         if self._envelope is None:
             yield "a policy was changed though the run recorded no rules for that"
             return
-        missed = (
-            bool(self._tuning.get("confirm")) and "controls" in payload
-        )  # a trial decides, and what led to it is checked there
+        # Without evidence a trial decides, and what led to it is checked there.
+        missed = bool(self._tuning.get("confirm")) and "controls" in payload
         if payload["certificate"] is None or (payload["evidence"] is None and not missed):
             yield "a policy was changed without certificate or evidence"
             return

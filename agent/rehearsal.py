@@ -69,12 +69,13 @@ class Comparison:
         sides = [[float("-inf") if worth is None else worth for worth in side] for side in (new, old)]
         with np.errstate(invalid="ignore"):  # where both proposed nothing there is no difference
             gains = np.array(sides[0]) - np.array(sides[1])
-        pairs = {"count": len(gains), "new": tuple(new), "old": tuple(old)}
         if not np.isfinite(gains).all() or gains.std() < 1e-12:
             sure = bool(np.isfinite(gains).all() and gains.mean() > 1e-9 and len(gains) > 1)
-            return Comparison(mean=float(np.nan_to_num(gains.mean())), p=0.0 if sure else 1.0, **pairs)
-        p = float(ttest_1samp(gains, 0.0, alternative="greater").pvalue)
-        return Comparison(mean=float(gains.mean()), p=p, **pairs)
+            p = 0.0 if sure else 1.0
+        else:
+            p = float(ttest_1samp(gains, 0.0, alternative="greater").pvalue)
+        mean = float(np.nan_to_num(gains.mean()))
+        return Comparison(count=len(gains), mean=mean, p=p, new=tuple(new), old=tuple(old))
 
 
 class Rehearsal:

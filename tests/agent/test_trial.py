@@ -245,7 +245,7 @@ def told(**tuning: int) -> PolicyChecker:
 
 
 def test_evidence_and_certificate_of_a_change_are_worked_out_again() -> None:
-    """Statistics from the paired worths, their number and the finalists from the stream, the event before from the life."""
+    """Statistics from the paired worths, their number and the finalists' from the stream; it names an earlier event."""
     stream = STREAM.model_copy(update={"tuning": TuningSection(confirm=0)})
     kind, payload = policy_entry(
         stream, load_set("policy"), OLD, {**OLD.model_dump(), "strategy": "surrogate"}, previous="", evidence=GOOD
