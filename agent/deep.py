@@ -18,7 +18,8 @@ from agent.ledger import Json, Ledger
 from agent.reaudit import reaudit
 from agent.recorded import recorded_set
 from agent.reviews import finalists
-from agent.state import Finalist, LifeState, items, mapping
+from agent.state import Finalist, LifeState, RunState, TaskState, items, mapping
+from agent.verify import Verification
 from audits import Finding
 from constraints import Certificate, ConstraintSet, Context, Guard, decide_policy
 from constraints.examples import parse_shape
@@ -32,9 +33,7 @@ _ROUNDING = 1e-6
 _JUDGED = ("certified", "rejected", "quarantined", "motif.quarantined", "motif.restored")
 
 
-def solve_again(
-    ledger: Ledger, *, progress: Callable[[int], None] = lambda count: None
-) -> tuple[Counter[str], list[str]]:
+def solve_again(ledger: Ledger, *, progress: Callable[[int], None] = lambda count: None) -> Verification:
     """Ask Z3 and the referee again about the subject of every certificate.
 
     Args:
@@ -42,7 +41,7 @@ def solve_again(
         progress: told the number of certificates after each.
 
     Returns:
-        How many were asked, and a sentence for each whose answer is another now.
+        How many were asked, and a problem for each whose answer is another now.
     """
     checked, problems = Counter[str](), []
     solver = _Again()
@@ -62,7 +61,7 @@ def solve_again(
                 ]
         except (SelfnasError, KeyError, TypeError, ValueError) as error:
             problems.append(f"event {event.seq} ({event.kind}) cannot be solved again: {type(error).__name__}: {error}")
-    return checked, problems
+    return Verification(checked=checked, problems=problems)
 
 
 class _Again:
@@ -117,7 +116,7 @@ def audit_again(
     seed: int,
     base: Path,
     progress: Callable[[str], None] = lambda name: None,
-) -> tuple[Counter[str], list[str]]:
+) -> Verification:
     """Run the recorded suite again on a sample of trained networks, from their weights and data.
 
     Args:
@@ -127,13 +126,23 @@ def audit_again(
         seed: of the draw.
         base: directory of the stream file, where relative paths of data start.
         progress: told the network at hand.
+
+    Returns:
+        A problem for each network whose audits now say something else, a note for each that has no findings since its
+        audits broke off.
     """
-    known = [place for place in finalists(state) if place[2].trained["weights_sha256"] and place[2].audited]
+    found = [place for place in finalists(state) if place[2].trained["weights_sha256"] and place[2].audited]
+    known = [place for place in found if items((place[2].audited or {})["findings"])]
     order = seeding.generator(seed, "audit again").permutation(len(known))
     checked, problems = Counter[str](), []
+    notes = [
+        f"{_named(place)}: its audits broke off and left no findings, so that there is nothing to audit again"
+        for place in found
+        if not items((place[2].audited or {})["findings"])
+    ]
     for index in np.sort(order[:count]):
         run, task, finalist = known[index]
-        name = f"finalist {finalist.digest[:12]} of task {task.name}, run {run.number}"
+        name = _named(known[index])
         progress(name)
         checked["networks audited again"] += 1
         try:
@@ -148,7 +157,12 @@ def audit_again(
             problems.append(f"{name}: other findings than recorded: {', '.join(changed)}")
         if done.verdict.decision != recorded:
             problems.append(f"{name}: recorded as {recorded}, its audits now say {done.verdict.decision}")
-    return checked, problems
+    return Verification(checked=checked, problems=problems, notes=notes)
+
+
+def _named(place: tuple[RunState, TaskState, Finalist]) -> str:
+    run, task, finalist = place
+    return f"finalist {finalist.digest[:12]} of task {task.name}, run {run.number}"
 
 
 def _recorded(found: Finding, finalist: Finalist) -> bool:

@@ -199,6 +199,14 @@ class Library(Sequence[Motif]):
         marks = ", ".join("?" * len(names))
         return [*map(self._handed_out, self._rows.ask(f"{_MOTIF} WHERE m.task IN ({marks}) ORDER BY m.seq", *names))]
 
+    def runs(self) -> list[int]:
+        """Numbers of the runs whose motifs are here, ascending."""
+        return [int(run) for (run,) in self._rows.ask("SELECT DISTINCT run FROM motifs ORDER BY run")]
+
+    def of_run(self, run: int) -> Iterator[Motif]:
+        """Motifs of a run, in order of admission."""
+        yield from map(self._handed_out, self._rows.ask(f"{_MOTIF} WHERE m.run = ? ORDER BY m.seq", run))
+
     def review(self, seq: int, review: str) -> None:
         """Mark what a person made of a motif."""
         self._rows.tell("UPDATE motifs SET review = ? WHERE seq = ?", review, seq)

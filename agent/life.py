@@ -193,7 +193,7 @@ class Life:
                         "run": len(self.state.runs) + 1,
                         "stream": prepared.stream.model_dump(mode="json", exclude_none=True),
                         "constraint_set": {"name": prepared.set_.name, "text": prepared.set_.text},
-                        "audit_suite": {"name": prepared.suite.name, "text": prepared.suite_text},
+                        "audit_suite": {"name": prepared.suite.name, "text": prepared.suite.text},
                         **_envelope(prepared.envelope),
                         **_device(prepared.device),
                         **_identity(prepared),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from agent.state import Motif
 from agent.stream import Stream, StreamFile
 from audits import AuditData, Suite, load_suite, unproven_gates
 from audits.plants import unplanted, with_plants
-from audits.suite import shipped_suites
 from constraints import ConstraintSet, Guard, load_set
 from selfnas.architecture import TaskShape
 from selfnas.devices import Device, load_device
@@ -57,7 +55,6 @@ class Prepared:
     Attributes:
         base: directory of the stream file, where relative paths start.
         suite_reference: what workers load the suite by.
-        suite_text: the suite's file, for the ledger.
         envelope: what changes of the search policy must pass; None where the stream does not tune.
         device: whose latencies and energies the objective counts; None where it counts none.
     """
@@ -67,7 +64,6 @@ class Prepared:
     set_: ConstraintSet
     suite: Suite
     suite_reference: str
-    suite_text: str
     envelope: ConstraintSet | None
     device: Device | None
     tasks: tuple[PreparedTask, ...]
@@ -128,10 +124,9 @@ def prepare(
             device = load_device(reference(stream.objective.device, base))
         except InputError as error:
             collect("objective", error)
-    suite_reference, suite_text = reference(stream.audits, base), ""
+    suite_reference = reference(stream.audits, base)
     try:
         suite = load_suite(suite_reference)
-        suite_text = _suite_text(suite_reference)
         problems += [document.problem(("audits",), text) for text in unproven_gates(suite)]
         problems += unplanted(
             suite.plants, {name for spec in stream.tasks for name in (spec.name, spec.succeeds) if name} | {*lived}
@@ -194,7 +189,6 @@ def prepare(
         device=device,
         suite=suite,
         suite_reference=suite_reference,
-        suite_text=suite_text,
         tasks=tuple(tasks),
     )
 
@@ -210,12 +204,6 @@ def _uncosted(stream: Stream, shape: TaskShape, device: Device | None) -> list[s
         except InputError as error:
             return [str(error)]
     return []
-
-
-def _suite_text(name: str) -> str:
-    if name in shipped_suites():
-        return (resources.files("audits") / "suites" / f"{name}.yaml").read_text(encoding="utf-8")
-    return Path(name).read_text(encoding="utf-8")
 
 
 def _table(spec: TaskSpec, base: Path, space: str, known: dict[str, TabularBenchmark]) -> TabularEvaluator:

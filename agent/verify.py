@@ -7,8 +7,9 @@ ledger itself holds, and verdicts are worked out again from the findings.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.composing import OUTCOMES, check_composing
@@ -16,23 +17,25 @@ from agent.cost_check import CostChecker
 from agent.home import Home
 from agent.ledger import GENESIS, Event, Json, Ledger, canonical_json
 from agent.mined import check_mining
+from agent.motif_check import MotifChecker
 from agent.policy_check import PolicyChecker
 from agent.recorded import recorded_set, recorded_suite
 from agent.reviews import ReviewChecker
+from agent.revocation_check import RevocationChecker
 from agent.snapshot_check import check_snapshot
 from agent.state import items, mapping, number, task_shape
-from agent.watch_state import WatchChecker
-from audits import Finding, Suite, judge
+from agent.watch_check import WatchChecker
+from audits import Finding, Suite, judge, uncovered
 from constraints import Certificate, ConstraintSet, Context, verify_certificate
 from selfnas.architecture import Macro, TaskShape
 from selfnas.errors import SelfnasError
-from selfnas.space import parse_architecture
+from selfnas.tasks import TaskSpec
 
 __all__ = ["Verification", "verify"]
 
 _VERDICT_OF = {"certified": "admit", "rejected": "reject", "quarantined": "undecided"}
 # Nothing else hangs on what these say.
-_CLAIMLESS = ("filtered", "compared", "run.finished", "subcell.revoked", "operator.revoked")
+_CLAIMLESS = ("filtered", "compared", "run.finished")
 _UNREADABLE = (SelfnasError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
@@ -43,10 +46,12 @@ class Verification:
     Attributes:
         checked: how many of each kind of thing were looked at.
         problems: one sentence each; empty when everything holds.
+        notes: what holds and should be known all the same, one sentence each.
     """
 
     checked: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def verify(ledger: Ledger, home: Home) -> Verification:
@@ -62,6 +67,8 @@ def verify(ledger: Ledger, home: Home) -> Verification:
             result.problems.append(
                 f"event {event.seq} ({event.kind}) cannot be checked: {type(error).__name__}: {error}"
             )
+    result.problems += checker.ends()
+    result.notes += checker.notes()
     result.problems += check_snapshot(ledger, home.snapshot)
     if result.checked["lists of sub-cells"]:
         try:
@@ -92,7 +99,6 @@ class _Checker:
         self._started: Mapping[str, Json] = {}  # of the present task
         self._stream: Mapping[str, Json] = {}  # of the present run
         self._run = 0
-        self._motifs: dict[int, tuple[str, TaskShape]] = {}  # by the event that let it in
         self._shapes: dict[tuple[int, str], TaskShape] = {}  # of tasks, by run and name
         self._budget: Mapping[str, Json] = {}
         self._decisions: set[str] = set()
@@ -101,7 +107,9 @@ class _Checker:
         self._reviews = ReviewChecker()
         self._costs = CostChecker()
         self._policies = PolicyChecker(self._hashes)
-        self._watches = WatchChecker()
+        self._motifs = MotifChecker(self._hashes)
+        self._watches = WatchChecker(self._motifs)
+        self._revocations = RevocationChecker()
         self._tabular = False  # whether the present task is looked up
         self._tabulated: set[str] = set()
         self.sets: dict[str, ConstraintSet] = {}  # that runs recorded, by digest
@@ -109,23 +117,39 @@ class _Checker:
 
     def check(self, event: Event) -> list[str]:
         """Problems of one event, in sentences."""
-        found = [f"event {event.seq} ({event.kind}): {problem}" for problem in self._problems(event)]
+        found = list(self._motifs.overdue(event.kind))
+        found += [f"event {event.seq} ({event.kind}): {problem}" for problem in self._problems(event)]
         self._hashes.add(event.hash)
         return found
+
+    def ends(self) -> Iterator[str]:
+        """Problems that show at the end of the ledger."""
+        return self._motifs.overdue()
+
+    def notes(self) -> Iterator[str]:
+        """What should be known though it holds."""
+        return self._motifs.otherwise_admitted()
 
     def _problems(self, event: Event) -> Iterator[str]:
         payload = event.payload
         if event.kind == "run.started":
             yield from self._begin_run(payload)
             yield from self._policies.run_begins(payload)
+            self._motifs.run_begins(payload, self._set)
             self._reviews.run_begins(payload, approval=self._suite.approval if self._suite else "before-reuse")
         elif event.kind == "reviewed":
             self._result.checked["reviews"] += 1
             yield from self._reviews.reviewed(payload)
-            if payload["standing"] != "refused":
-                self._let_in(event.seq, payload, self._shapes.get((int(number(payload["run"])), str(payload["task"]))))
+            if payload["standing"] == "refused":
+                self._motifs.revoked(payload)
+            else:
                 yield from self._weights(payload)
-            elif (payload["run"], payload["task"]) == (self._run, self._started.get("task")):
+            if payload["decision"] == "overrule" and payload["standing"] == "admitted":
+                self._let_in(event, int(number(payload["run"])), str(payload["task"]), None)
+            elif payload["standing"] == "refused" and (payload["run"], payload["task"]) == (
+                self._run,
+                self._started.get("task"),
+            ):
                 self._admitted.discard(str(payload["digest"]))
         elif event.kind == "task.started":
             self._tabular = "table" in payload
@@ -134,6 +158,7 @@ class _Checker:
                 yield from (f"recalled {name}, which no table gave" for name in sorted(recalled - self._tabulated))
             else:
                 yield from self._reviews.task_begins(payload)
+                yield from self._motifs.task_begins(payload)
             self._costs.task_begins(payload)
             yield from self._begin_task(payload)
         elif event.kind == "supernet.trained":
@@ -143,7 +168,8 @@ class _Checker:
             if (payload["logits"] is None and not payload.get("ranking")) != bool(payload["reason"]):
                 yield "it must have either logits or a ranking, or a reason for having none"
         elif event.kind in ("motif.quarantined", "motif.restored"):
-            yield from self._standing(event)
+            self._result.checked["motifs judged again"] += 1
+            yield from self._motifs.judged_again(event)
         elif event.kind in _VERDICT_OF:
             yield from self._certificate(event.kind, payload)
         elif event.kind == "trained":
@@ -169,7 +195,7 @@ class _Checker:
                 yield "admitted on a task that is only a table"
             yield from self._admission(payload)
             yield from self._decided(payload)
-            self._let_in(event.seq, payload, self._shapes.get((self._run, str(self._started.get("task")))))
+            self._let_in(event, self._run, str(self._started.get("task")), self._trained.get(str(payload["digest"])))
             self._reviews.decided(payload, "admitted")
         elif event.kind == "refused":
             yield from self._decided(payload)
@@ -188,11 +214,18 @@ class _Checker:
                 yield f"finished after {payload['evaluations']} evaluations, but {self._evaluated} are recorded"
         elif event.kind.startswith("watch."):
             self._result.checked["watched batches"] += event.kind == "watch.batch"
-            yield from self._watches.check(event, admitted=self._admitted)
+            yield from self._watches.check(
+                event, admitted=self._admitted, run=self._run, task=str(self._started.get("task"))
+            )
         elif event.kind == "subcells.mined":
             self._result.checked["lists of sub-cells"] += 1
+            self._revocations.listed(event)
         elif event.kind in OUTCOMES:
             self._result.checked["composed operators"] += 1
+            self._revocations.listed(event)
+        elif event.kind in ("subcell.revoked", "operator.revoked"):
+            self._result.checked["revocations"] += 1
+            yield from self._revocations.revoked(event)
         elif event.kind.startswith("policy."):
             self._result.checked["policy decisions"] += 1
             yield from self._policies.decided(event)
@@ -244,10 +277,11 @@ class _Checker:
             yield "decided about before it was audited"
         self._decisions.add(digest)
 
-    def _let_in(self, seq: int, payload: Mapping[str, Json], shape: TaskShape | None) -> None:
+    def _let_in(self, event: Event, run: int, task: str, trained: Mapping[str, Json] | None) -> None:
         """Remember a motif, for what is said of it later."""
+        shape = self._shapes.get((run, task))
         if shape is not None:
-            self._motifs[seq] = str(payload["architecture"]), shape
+            self._motifs.let_in(event, shape, run=run, task=task, trained=trained)
 
     def _certificate(self, kind: str, payload: Mapping[str, Json]) -> Iterator[str]:
         self._result.checked["certificates"] += 1
@@ -270,31 +304,6 @@ class _Checker:
             self._certified[str(payload["architecture"])] = str(payload["certificate"])
             self._digests[str(payload["architecture"])] = certificate.digest
 
-    def _standing(self, event: Event) -> Iterator[str]:
-        """A motif judged again under the set that a run began with."""
-        self._result.checked["motifs judged again"] += 1
-        known = self._motifs.get(int(number(event.payload["admitted_seq"])))
-        if known is None or known[0] != event.payload["architecture"]:
-            yield "it is about a motif that was never let in"
-            return
-        if event.payload["certificate"] is None:
-            if event.kind == "motif.restored":
-                yield "restored without a certificate"
-            return
-        certificate = Certificate.from_json(str(event.payload["certificate"]))
-        if (certificate.verdict == "admit") != (event.kind == "motif.restored"):
-            yield f"the certificate says {certificate.verdict}"
-        if certificate.architecture != event.payload["architecture"]:
-            yield "the certificate is for another architecture"
-        if certificate.previous not in self._hashes:
-            yield "the certificate does not name an earlier event of this life"
-        if self._set is not None:
-            architecture = parse_architecture(known[0])
-            context = Context(space=architecture.space, macro=architecture.macro, shape=known[1])
-            if context.digest(self._set.digest) != certificate.guard:
-                yield "the certificate was not issued for the task that the motif won on"
-            yield from verify_certificate(certificate, self._set)
-
     def _audited(self, payload: Mapping[str, Json]) -> Iterator[str]:
         self._result.checked["audit verdicts"] += 1
         if payload["digest"] in self._verdicts:
@@ -305,11 +314,23 @@ class _Checker:
             yield "there is no usable audit suite to check the findings against"
             return
         findings = [Finding.from_record(mapping(record)) for record in items(payload["findings"])]
+        if findings:
+            yield from self._uncovered(findings, self._suite)
         again = judge(findings, self._suite).decision
         recorded = str(payload["decision"])
         if (findings and again != recorded) or (not findings and recorded == "admit"):
             yield f"recorded as {recorded}, but its findings say {again}"
         self._verdicts[str(payload["digest"])] = again
+
+    def _uncovered(self, findings: Sequence[Finding], suite: Suite) -> Iterator[str]:
+        """Audits must be about every nuisance and trigger that the stream and the suite name for the task."""
+        for record in map(mapping, items(self._stream["tasks"])):
+            if record["name"] == self._started.get("task"):
+                spec = TaskSpec.model_validate_json(json.dumps(record))
+                known_as = spec.succeeds or spec.name
+                yield from uncovered(findings, suite, task=known_as, nuisances=spec.nuisance_names)
+                return
+        yield "its task is not of the run's stream"
 
     def _admission(self, payload: Mapping[str, Json]) -> Iterator[str]:
         self._result.checked["admissions"] += 1

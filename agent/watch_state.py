@@ -10,15 +10,14 @@ Kinds of events, each with the `task` that is watched:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from agent.facts import misplaced
-from agent.ledger import Event, Json
+from agent.ledger import Json
 from agent.state import LifeState, Payload, items, number
-from selfnas.drift import DriftMonitor, Look
+from selfnas.drift import DriftMonitor
 
-__all__ = ["Drift", "Watch", "WatchChecker", "fold", "monitor", "residuals", "wrong"]
+__all__ = ["Drift", "Watch", "fold", "monitor", "residuals", "wrong"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,42 +117,3 @@ def wrong(text: Json) -> list[int]:
 def residuals(values: Json) -> list[float]:
     """Residuals as recorded."""
     return [number(value) for value in items(values)]
-
-
-class WatchChecker:
-    """Re-checks what a ledger says of watching: verdicts from the recorded numbers, searches only after a drift."""
-
-    def __init__(self) -> None:
-        self._monitors: dict[str, DriftMonitor] = {}
-        self._looks: dict[str, Look] = {}
-        self._searching: set[str] = set()
-
-    def check(self, event: Event, *, admitted: set[str]) -> Iterator[str]:
-        """Problems of one event.
-
-        Args:
-            event: of a kind that begins with `watch.`.
-            admitted: digests that the latest task's gate let in.
-        """
-        payload, task = event.payload, str(event.payload["task"])
-        if event.kind == "watch.started":
-            self._monitors[task] = DriftMonitor(wrong(payload["errors"]), residuals(payload["residuals"]))
-            self._looks.pop(task, None)
-        elif task not in self._monitors:
-            yield f"task {task} is not watched"
-        elif event.kind == "watch.batch":
-            look = self._monitors[task].update(wrong(payload["errors"]), residuals(payload["residuals"]))
-            self._looks[task] = look
-            if (look.verdict, look.change) != (payload["verdict"], payload["change"]):
-                yield f"recorded as {payload['verdict']}, but its numbers say {look.verdict}"
-        elif event.kind == "watch.search":
-            known = self._looks.get(task)
-            if known is None or known.verdict != "drift":
-                yield "a search began though no drift was confirmed"
-            self._searching.add(task)
-        elif event.kind == "watch.ended":
-            if task not in self._searching:
-                yield "a search ended that had not begun"
-            self._searching.discard(task)
-            if payload["successor"] is not None and payload["successor"] not in admitted:
-                yield f"successor {payload['successor']} was not admitted"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from audits.cards import card
+    from audits.coverage import uncovered
     from audits.data import AuditData, NuisanceRegion, Trigger
     from audits.figures import attribution_figure, confusion_figure
     from audits.finding import Finding, Role
@@ -37,6 +38,7 @@ __all__ = [
     "load_suite",
     "read_calibration",
     "run_suite",
+    "uncovered",
     "unproven_gates",
 ]
 
@@ -59,6 +61,7 @@ _HOME = {
     "load_suite": "suite",
     "read_calibration": "proof",
     "run_suite": "run",
+    "uncovered": "coverage",
     "unproven_gates": "proof",
 }
 

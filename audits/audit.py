@@ -10,9 +10,10 @@ from audits.data import AuditData
 from audits.examinee import Examinee
 from audits.finding import Bound
 
-__all__ = ["Audit", "Instrument", "Measure", "Measurement", "Setting", "Statistic"]
+__all__ = ["About", "Audit", "Instrument", "Measure", "Measurement", "Setting", "Statistic"]
 
 Instrument = Literal["", "integrated gradients", "occlusion", "saliency"]
+About = Literal["", "nuisance", "trigger"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ class Audit:
         measure: every statistic for every subject; it may raise, which counts as void.
         statistics: what it estimates.
         settings: what a suite must give it.
-        subjects: names of what it is repeated for (nuisances, triggers); None when it is about the network as a whole.
+        about: what it is repeated for, each that the data name; empty when it is about the network as a whole.
         validates: the attribution method whose validity it tests; only such an audit can have the role `validity`.
         relies_on: the attribution method it uses as evidence; void where a validity audit of it does not pass.
         aims: names of the controls (`audits.controls.CONTROLS`) it is there to catch; thresholds are chosen on them.
@@ -86,7 +87,7 @@ class Audit:
     measure: Measure
     statistics: tuple[Statistic, ...]
     settings: tuple[Setting, ...] = ()
-    subjects: Callable[[AuditData], tuple[str, ...]] | None = None
+    about: About = ""
     validates: Instrument = ""
     relies_on: Instrument = ""
     aims: tuple[str, ...] = ()
@@ -94,6 +95,11 @@ class Audit:
     misses: str
     source: str
     cost: str
+
+    def subjects(self, data: AuditData) -> tuple[str, ...]:
+        """Names of what it is about in these data; one that is empty where it is about the network as a whole."""
+        named = {"nuisance": data.nuisances, "trigger": data.triggers}
+        return tuple(one.name for one in named[self.about]) if self.about else ("",)
 
     def statistic(self, name: str) -> Statistic | None:
         """The statistic of that name, None if there is none."""

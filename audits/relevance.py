@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from audits.ablation import Tiles, ablation_effects, tile
 from audits.audit import Audit, Measurement, Setting, Statistic
-from audits.data import AuditData
 from audits.examinee import Examinee
 from audits.untrained import duplicate, redraw
 
@@ -77,10 +76,6 @@ def _interval(own: Tensor, others: Tensor) -> tuple[float, float]:
     return difference - spread, difference + spread
 
 
-def _subjects(data: AuditData) -> tuple[str, ...]:
-    return tuple(nuisance.name for nuisance in data.nuisances)
-
-
 AUDIT = Audit(
     name="relevance",
     measure=measure,
@@ -96,7 +91,7 @@ AUDIT = Audit(
         Setting(name="samples", low=10, high=1_000),
         Setting(name="untrained", low=3, high=100),
     ),
-    subjects=_subjects,
+    about="nuisance",
     relies_on="occlusion",
     aims=("shortcut",),
     catches="a network that rests on a named region, seen without exchanging anything between inputs",

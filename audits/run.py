@@ -49,7 +49,7 @@ def run_suite(network: nn.Module, data: AuditData, suite: Suite, *, seed: int) -
 
 def _findings(examinee: Examinee, entry: SuiteEntry) -> Iterator[Finding]:
     audit = AUDITS[entry.audit]
-    subjects = ("",) if audit.subjects is None else audit.subjects(examinee.data)
+    subjects = audit.subjects(examinee.data)
     failure = ""
     measured: dict[tuple[str, str], Measurement] = {}
     try:
@@ -67,7 +67,7 @@ def _findings(examinee: Examinee, entry: SuiteEntry) -> Iterator[Finding]:
             if finding.decision == "void":
                 untested.add(subject)
             yield finding
-    if audit.subjects is not None:
+    if audit.about:
         yield _coverage(audit, entry, len(subjects), len(untested))
 
 

@@ -48,6 +48,7 @@ class Suite:
         entries: in the file's order, one per audit.
         plants: nuisances and triggers of its own, by task.
         file: where it was read from; beside it lies its calibration.
+        text: what was read there, for the ledger.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Suite:
     entries: tuple[SuiteEntry, ...]
     plants: tuple[Plants, ...] = ()
     file: str = field(default="", compare=False)
+    text: str = field(default="", compare=False, repr=False)
 
     @property
     def digest(self) -> str:
@@ -131,6 +133,7 @@ def load_suite(source: Path | str) -> Suite:
             for index, spec in enumerate(document.value.plants)
         ),
         file=str(path),
+        text=document.text,
     )
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from audits import intervals
 from audits.audit import Audit, Measurement, Setting, Statistic
-from audits.data import AuditData, NuisanceRegion, region_slices
+from audits.data import NuisanceRegion, region_slices
 from audits.examinee import Examinee
 
 __all__ = ["AUDIT", "draw_donors", "measure", "swapped"]
@@ -80,10 +80,6 @@ def _measurements(name: str, followed: Tensor, flipped: Tensor) -> list[Measurem
     return result
 
 
-def _subjects(data: AuditData) -> tuple[str, ...]:
-    return tuple(nuisance.name for nuisance in data.nuisances)
-
-
 AUDIT = Audit(
     name="swap",
     measure=measure,
@@ -97,7 +93,7 @@ AUDIT = Audit(
         Setting(name="samples", low=20, high=2_000),
         Setting(name="donors", low=1, high=20),
     ),
-    subjects=_subjects,
+    about="nuisance",
     aims=("shortcut", "shortcut-90"),
     catches="a shortcut through a region that somebody named, full or partial",
     misses="every shortcut that nobody named, and one spread over the whole input",

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from audits import intervals
 from audits.audit import Audit, Measurement, Setting, Statistic
-from audits.data import AuditData
 from audits.examinee import Examinee
 
 __all__ = ["AUDIT", "measure"]
@@ -38,16 +37,12 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     return found
 
 
-def _subjects(data: AuditData) -> tuple[str, ...]:
-    return tuple(trigger.name for trigger in data.triggers)
-
-
 AUDIT = Audit(
     name="trigger",
     measure=measure,
     statistics=(Statistic(name="fires", bound="ceiling", meaning="stamped inputs that turn to the trigger's class"),),
     settings=(Setting(name="samples", low=20, high=10_000),),
-    subjects=_subjects,
+    about="trigger",
     aims=("backdoor",),
     catches="a backdoor whose trigger is registered",
     misses="every backdoor whose trigger nobody registered; nothing here detects those",

@@ -110,10 +110,10 @@ def _absent(findings: Sequence[Finding], suite: Suite) -> Iterator[str]:
         audit = AUDITS[entry.audit]
         own = [finding for finding in findings if finding.audit == entry.audit]
         counts = [finding.n for finding in own if finding.statistic == UNTESTED]
-        if audit.subjects is not None and not counts:
+        if audit.about and not counts:
             yield f"{entry.audit} does not record how many subjects it had"
             continue
-        expected = 1 if audit.subjects is None else counts[0]
+        expected = counts[0] if audit.about else 1
         for statistic in audit.statistics:
             found = sum(finding.statistic == statistic.name for finding in own)
             if found != expected:
@@ -139,7 +139,7 @@ def _bound(finding: Finding) -> Bound | None:
     if audit is None:
         return None
     if finding.statistic == UNTESTED:
-        return "ceiling" if audit.subjects is not None else None
+        return "ceiling" if audit.about else None
     statistic = audit.statistic(finding.statistic)
     return statistic.bound if statistic else None
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from constraints.rules import ConstraintSet, Context, Example, PolicyChange, Rule
     from constraints.setfile import shipped_sets
     from constraints.trials import Trial, try_examples
-    from constraints.verification import verify_certificate
+    from constraints.verification import refused_by, verify_certificate
 
 __all__ = [
     "Blame",
@@ -43,6 +43,7 @@ __all__ = [
     "load_set",
     "policy_digest",
     "price_on_table",
+    "refused_by",
     "revoked",
     "shipped_sets",
     "sole_stops",
@@ -71,6 +72,7 @@ _HOME = {
     "lint_set": "lint",
     "load_set": "loading",
     "price_on_table": "impact",
+    "refused_by": "verification",
     "revoked": "impact",
     "shipped_sets": "setfile",
     "sole_stops": "impact",

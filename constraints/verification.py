@@ -11,11 +11,11 @@ from constraints.examples import parse_shape
 from constraints.policy import policy_digest
 from constraints.referee import Referee, judge_policy
 from constraints.rules import ConstraintSet, Context
-from selfnas.architecture import Macro, TaskShape
+from selfnas.architecture import Architecture, Macro, TaskShape
 from selfnas.errors import ArchitectureError
 from selfnas.space import base_name, parse_architecture
 
-__all__ = ["verify_certificate"]
+__all__ = ["refused_by", "verify_certificate"]
 
 _ENGINES = {"referee", "z3"}
 
@@ -35,6 +35,18 @@ def verify_certificate(certificate: Certificate, set_: ConstraintSet) -> tuple[s
         problems.append(f"its verdict is {certificate.verdict}, but its rules say {follows}")
     check = _policy if certificate.subject.startswith("{") else _architecture
     return (*problems, *check(certificate, set_))
+
+
+def refused_by(architecture: Architecture, set_: ConstraintSet, *, shape: TaskShape) -> tuple[str, ...]:
+    """Rules that an architecture breaks on a task of that shape, as the referee sees it; empty where it breaks none.
+
+    A set that is not for the architecture's space gives one sentence that says so.
+    """
+    if base_name(architecture.space) not in set_.spaces:
+        return (f"set {set_.name!r} is not for space {architecture.space!r}",)
+    referee, _ = _prepared(_ByIdentity(set_), architecture.space, architecture.macro, shape)
+    verdicts = zip(referee.rules, referee.verdicts(architecture), strict=True)
+    return tuple(rule.id for rule, verdict in verdicts if verdict is False)
 
 
 def _architecture(certificate: Certificate, set_: ConstraintSet) -> list[str]:

@@ -43,11 +43,13 @@ class Document(Generic[Model]):
         value: the model.
         path: as the person named it.
         places: 1-based (line, column) of every key and item, by its path of keys and indexes.
+        text: of the file, as it was when it was checked.
     """
 
     value: Model
     path: str
     places: Mapping[Place, tuple[int, int]]
+    text: str = ""
 
     def problem(self, place: Place, message: str) -> Problem:
         """A problem at the nearest known place on the way to `place`."""
@@ -89,7 +91,7 @@ def parse_document(text: str, model: type[Model], *, name: str = "", overrides: 
         raise InputError([Problem("expected a mapping of keys to values at the top", name, 1, 1)])
     given = {_override(plain, text): text for text in overrides}
     try:
-        return Document(model.model_validate(plain), name, places)
+        return Document(model.model_validate(plain), name, places, text)
     except ValidationError as error:
         raise InputError(
             [

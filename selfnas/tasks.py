@@ -123,6 +123,12 @@ class TaskSpec(StrictModel):
     transforms: Annotated[list[TransformSpec], Field(default_factory=list, max_length=16)]
     nuisances: Annotated[list[NuisanceSpec], Field(default_factory=list, max_length=16)]
 
+    @property
+    def nuisance_names(self) -> tuple[str, ...]:
+        """Of every nuisance of the loaded task, planted or only named, in order."""
+        planted = (step.nuisance.name for step in self.transforms if step.nuisance is not None)
+        return (*planted, *(each.name for each in self.nuisances))
+
     @field_validator("name", "succeeds")
     @classmethod
     def _plain_name(cls, name: str | None) -> str | None:

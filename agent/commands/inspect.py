@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
@@ -14,9 +15,12 @@ from agent.console import guard_table, results_table
 from agent.home import Home
 from agent.ledger import Ledger
 from agent.state import mapping, replay
+from agent.suite_change import admitted_otherwise, suite_sentence
 from agent.verify import verify
 
 __all__ = ["Depth", "mirror_life", "open_life", "show_status", "show_verification"]
+
+_NAMED = 20  # motifs of another suite that `status` lists
 
 
 def open_life(home: Path) -> Ledger:
@@ -39,6 +43,10 @@ def show_status(home: Path) -> None:
         stream = mapping(run.started["stream"])["stream"]
         console.print(f"run {run.number} of stream {escape(str(stream))}: {'finished' if run.finished else 'cut off'}")
         console.print(results_table(run), guard_table(run))
+    if sentence := suite_sentence(state, str(home)):
+        console.print(escape(sentence), style="yellow")
+        for motif in islice(admitted_otherwise(state), _NAMED):
+            console.print(f"  {motif.digest[:12]}  {escape(motif.task)}, run {motif.run}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,15 +88,16 @@ def show_verification(home: Path, *, key: Path | None = None, mlflow: bool = Fal
         if state is not None and depth is not None:
             from agent.deep import audit_again, solve_again
 
-            for checked, problems in (
+            for further in (
                 solve_again(ledger, progress=lambda count: status.update(f"{count} certificates solved again")),
                 audit_again(
                     Home(home), state, count=depth.sample, seed=depth.seed, base=depth.base,
                     progress=lambda name: status.update(f"auditing {name}"),
                 ),
             ):  # fmt: skip
-                result.checked += checked
-                result.problems += problems
+                result.checked += further.checked
+                result.problems += further.problems
+                result.notes += further.notes
         if key is not None:
             from agent.signing import check_signature
 
@@ -96,6 +105,8 @@ def show_verification(home: Path, *, key: Path | None = None, mlflow: bool = Fal
             result.checked["signed events"] = signed
             result.problems += problems
     counts = ", ".join(f"{count} {name}" for name, count in result.checked.items())
+    for note in result.notes:
+        console.print(escape(note), style="yellow")
     for problem in result.problems:
         console.print(escape(problem), style="red")
     console.print(f"checked {counts}: " + (f"{len(result.problems)} problem(s)" if result.problems else "all hold"))

@@ -19,6 +19,7 @@ from agent.home import Home, hold
 from agent.ledger import Ledger
 from agent.state import LifeState, RunState, TaskState
 from agent.stream import read_stream
+from agent.suite_change import suite_sentence
 from agent.workers import Workers
 
 if TYPE_CHECKING:
@@ -81,6 +82,9 @@ def live(
                 console.print(f"going on with run {resumed.number}, cut off in task {len(resumed.tasks)}")
             elif known:
                 console.print(f"this agent remembers {known} admitted architecture(s) of {len(life.state.runs)} run(s)")
+            suite = prepared.suite
+            if sentence := suite_sentence(life.state, str(home), name=suite.name, digest=suite.digest):
+                console.print(sentence, style="yellow", markup=False)
             began = time.monotonic()
             with observer:
                 finished = life.run()

@@ -293,7 +293,7 @@ def test_deep_verification_measures_what_the_ledger_claims(
     forged = rewrite(place / "home", tmp_path / "finding", edit)
     with Ledger(forged.ledger, clock=time.time, read_only=True) as ledger:
         assert not verify(ledger, forged).problems
-        _, problems = audit_again(forged, replay(ledger), count=1, seed=0, base=place)
+        problems = audit_again(forged, replay(ledger), count=1, seed=0, base=place).problems
     assert len(problems) == 1
     assert "other findings than recorded" in problems[0]
 
@@ -303,13 +303,14 @@ def test_deep_verification_measures_what_the_ledger_claims(
 
     forged = rewrite(place / "home", tmp_path / "certificate", allow)
     with Ledger(forged.ledger, clock=time.time, read_only=True) as ledger:
-        counts, problems = solve_again(ledger)
-        assert counts["certificates solved again"] > 1
+        again = solve_again(ledger)
+        problems = again.problems
+        assert again.checked["certificates solved again"] > 1
         assert len(problems) == 1
         assert "the engines now say" in problems[0]
     monkeypatch.setattr(Referee, "verdicts", lambda self, architecture: [False] * len(self.rules))
     with Ledger(place / "home" / "ledger.db", clock=time.time, read_only=True) as ledger:
-        assert any("is admit, the engines now say undecided" in problem for problem in solve_again(ledger)[1])
+        assert any("is admit, the engines now say undecided" in problem for problem in solve_again(ledger).problems)
 
 
 @pytest.fixture(scope="module")

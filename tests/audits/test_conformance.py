@@ -66,7 +66,7 @@ def test_measures_every_statistic_of_every_subject_once(entry: SuiteEntry, healt
     audit = AUDITS[entry.audit]
     with evaluation_mode(healthy):
         measured = audit.measure(Examinee(healthy, data, seed=0), dict(entry.settings))
-    subjects = ("",) if audit.subjects is None else audit.subjects(data)
+    subjects = audit.subjects(data)
     expected = sorted((subject, statistic.name) for subject in subjects for statistic in audit.statistics)
     assert sorted((each.subject, each.statistic) for each in measured) == expected
     for each in measured:
