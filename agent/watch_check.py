@@ -80,7 +80,8 @@ class WatchChecker:
         look = self._monitors[watched].update(wrong(payload["errors"]), residuals(payload["residuals"]))
         self._looks[watched] = look
         if (look.verdict, look.change) != (payload["verdict"], payload["change"]):
-            yield f"recorded as {payload['verdict']}, but its numbers say {look.verdict}"
+            told = f"{payload['verdict']} (change at {payload['change']})"
+            yield f"recorded as {told}, but its numbers say {look.verdict} (change at {look.change})"
 
     def _search(self, payload: Payload, watched: str, *, run: int) -> Iterator[str]:
         known = self._looks.get(watched)
