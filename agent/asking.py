@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from agent.jobs import (
@@ -57,9 +58,20 @@ class Asking:
         """Short trainings, each at its fidelity."""
         return self.answers([self._low(*each) for each in asked], LowAnswer(score=None))
 
-    def full(self, architectures: Sequence[Architecture], *, audited: bool) -> list[FullAnswer]:
-        """Full trainings, with the audits of the suite in force, weights and pictures where wanted."""
-        return self.answers([self._full(each, audited=audited) for each in architectures], FullAnswer(score=None))
+    def full(
+        self,
+        architectures: Sequence[Architecture],
+        *,
+        audited: bool,
+        inherit: Mapping[str, Path] | None = None,
+    ) -> list[FullAnswer]:
+        """Full trainings, with the audits of the suite in force, weights and pictures where wanted.
+
+        Args:
+            inherit: by architecture the file of weights that it starts from.
+        """
+        jobs = [self._full(each, audited=audited, inherit=(inherit or {}).get(str(each))) for each in architectures]
+        return self.answers(jobs, FullAnswer(score=None))
 
     def answers(self, jobs: Sequence[Job], failed: Answer) -> list[Answer]:
         """Answers in order; a job on which processes died, or that broke, is answered by `failed` with the reason."""
@@ -109,7 +121,7 @@ class Asking:
             least=list(least_accuracies(curves, fidelity.epochs)) if self._stream.curve_stop else [],
         )
 
-    def _full(self, architecture: Architecture, *, audited: bool) -> FullJob:
+    def _full(self, architecture: Architecture, *, audited: bool, inherit: Path | None) -> FullJob:
         pictures = self._life.home.pictures(self._run.number, self._task.name) / architecture.digest[:12]
         return FullJob(
             task=self._prepared.spec,
@@ -124,4 +136,5 @@ class Asking:
             audit_seed=self._seed(architecture, "audit"),
             weights=str(self._life.home.weights) if audited else None,
             pictures=str(pictures) if audited else None,
+            inherit=None if inherit is None else str(inherit),
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from agent.gate import admission
+from agent.inheriting import inherited_record
 from agent.jobs import FullAnswer
 from agent.ledger import Entry
+from agent.library import Motif
 from agent.state import TaskState
 from selfnas.architecture import Architecture
 from selfnas.costs import costs
@@ -25,8 +27,14 @@ def examination_entries(
     suite: Suite,
     chosen: Sequence[Architecture],
     answers: Sequence[FullAnswer],
+    *,
+    sources: Mapping[str, Motif],
 ) -> list[Entry]:
-    """`trained`, `audited`, then `admitted` or `refused`, for each finalist in order."""
+    """`trained`, `audited`, then `admitted` or `refused`, for each finalist in order.
+
+    Args:
+        sources: by architecture the motif whose weights its training started from.
+    """
     entries: list[Entry] = []
     for architecture, answer in zip(chosen, answers, strict=True):
         common = {"task": task.name, "architecture": str(architecture), "digest": architecture.digest}
@@ -44,6 +52,7 @@ def examination_entries(
                     "test_count": answer.test_count,
                     "params": params,
                     "weights_sha256": answer.weights_sha256,
+                    **_inherited(sources.get(str(architecture)), answer),
                 },
             )
         )
@@ -68,3 +77,8 @@ def examination_entries(
         else:
             entries.append(("refused", {**common, "decision": verdict.decision, "reasons": list(verdict.reasons)}))
     return entries
+
+
+def _inherited(source: Motif | None, answer: FullAnswer) -> dict[str, object]:
+    """Where a finalist's weights come from; nothing where they are its own from the start."""
+    return {} if source is None else {"inherited": inherited_record(source, answer.inherited)}

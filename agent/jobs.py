@@ -122,6 +122,7 @@ class FullJob(_OfArchitecture):
         suite: name or file; None trains only.
         weights: directory that keeps the weights, in a file named by its SHA-256; None keeps none.
         pictures: directory for pictures of what the audits saw; None draws none.
+        inherit: file of weights, named by its SHA-256, that training starts from as far as they fit; None from none.
     """
 
     kind: Literal["full"] = "full"
@@ -131,6 +132,7 @@ class FullJob(_OfArchitecture):
     audit_seed: int = 0
     weights: str | None = None
     pictures: str | None = None
+    inherit: str | None = None
 
 
 Job = SupernetJob | InheritJob | ProxyJob | LowJob | FullJob
@@ -206,6 +208,7 @@ class FullAnswer(_Answer):
         audit_error: why the audits could not be run to their end.
         suite_digest: of the suite that was run.
         weights_sha256: of the safetensors file; empty when none was kept.
+        inherited: share of the network's numbers that were taken over; None where none were to be.
     """
 
     audit_seconds: float = 0.0
@@ -216,6 +219,7 @@ class FullAnswer(_Answer):
     audit_error: str = ""
     suite_digest: str = ""
     weights_sha256: str = ""
+    inherited: float | None = None
 
 
 _JOB: TypeAdapter[Job] = TypeAdapter(Annotated[Job, Field(discriminator="kind")])

@@ -128,6 +128,7 @@ class Stream(StrictModel):
     low: FidelitySection = FidelitySection(epochs=3)
     full: FidelitySection = FidelitySection(epochs=15, patience=6)
     training: TrainingSection = TrainingSection()
+    inherit: Literal["motif"] | None = None  # full training of what was recalled starts from the motif's weights
     policy: SearchPolicy = SearchPolicy()
     objective: ObjectiveSection | None = None
     supernet: SupernetSection | None = None

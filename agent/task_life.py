@@ -15,6 +15,7 @@ from agent.examination import examination_entries
 from agent.gate import gate_entry
 from agent.guidance import guided_strategy, inherit_jobs, supernet_entry, supernet_job
 from agent.home import STEP
+from agent.inheriting import source_of
 from agent.jobs import InheritAnswer, SupernetAnswer, SupernetJob
 from agent.learned_proxy import LEARNED, learned_scores
 from agent.ledger import Entry
@@ -23,7 +24,7 @@ from agent.mined import blocks_in_force, mined_in_force, mining_entries
 from agent.policy import SearchPolicy
 from agent.proposals import GuardedDomain
 from agent.rungs import ranked_by_rung
-from agent.state import Finalist, RunState, TaskState, items, mapping, number, recorded_costs
+from agent.state import Finalist, Motif, RunState, TaskState, items, mapping, number, recorded_costs
 from agent.stream import SupernetSection
 from agent.trial import CONTROL, PROPOSED, TRIAL, control_contest, on_turn
 from agent.tuning import policy_in_force, policy_on_trial, policy_replaced
@@ -364,8 +365,15 @@ class TaskLife:
 
     def _examine(self, chosen: Sequence[Architecture]) -> list[Entry]:
         """Train fully, audit, decide."""
-        answers = self._asking.full(chosen, audited=True)
-        return examination_entries(self._task, self._prepared, self._life.prepared.suite, chosen, answers)
+        sources: dict[str, Motif] = {}
+        if self._stream.inherit == "motif":
+            found = {str(each): source_of(self._life.state, self._task, str(each)) for each in chosen}
+            sources = {architecture: motif for architecture, motif in found.items() if motif is not None}
+        weights = self._life.home.weights
+        files = {each: weights / f"{motif.weights_sha256}.safetensors" for each, motif in sources.items()}
+        answers = self._asking.full(chosen, audited=True, inherit=files)
+        suite = self._life.prepared.suite
+        return examination_entries(self._task, self._prepared, suite, chosen, answers, sources=sources)
 
     # --- comparison and close ---
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from agent.composing import OUTCOMES, check_composing
 from agent.cost_check import CostChecker
 from agent.home import Home
+from agent.inheriting import InheritanceChecker
 from agent.ledger import GENESIS, Event, Json, Ledger, canonical_json
 from agent.mined import check_mining
 from agent.motif_check import MotifChecker
@@ -108,6 +109,7 @@ class _Checker:
         self._costs = CostChecker()
         self._policies = PolicyChecker(self._hashes)
         self._motifs = MotifChecker(self._hashes)
+        self._inheritance = InheritanceChecker(home)
         self._watches = WatchChecker(self._motifs)
         self._revocations = RevocationChecker()
         self._tabular = False  # whether the present task is looked up
@@ -136,6 +138,7 @@ class _Checker:
             yield from self._begin_run(payload)
             yield from self._policies.run_begins(payload)
             self._motifs.run_begins(payload, self._set)
+            self._inheritance.run_begins(payload)
             self._reviews.run_begins(payload, approval=self._suite.approval if self._suite else "before-reuse")
         elif event.kind == "reviewed":
             self._result.checked["reviews"] += 1
@@ -160,6 +163,7 @@ class _Checker:
                 yield from self._reviews.task_begins(payload)
                 yield from self._motifs.task_begins(payload)
             self._costs.task_begins(payload)
+            self._inheritance.task_begins(payload)
             yield from self._begin_task(payload)
         elif event.kind == "supernet.trained":
             self._result.checked["supernets"] += 1
@@ -179,6 +183,7 @@ class _Checker:
             self._trained[str(payload["digest"])] = payload
             if len(self._trained) > number(self._budget["full_trainings"]):
                 yield f"full training number {len(self._trained)}, beyond the budget of the task"
+            yield from self._inheritance.trained(payload)
             self._reviews.trained(payload, certificate=self._certified.get(str(payload["architecture"]), ""))
         elif event.kind == "audited":
             yield from self._audited(payload)
@@ -279,6 +284,7 @@ class _Checker:
 
     def _let_in(self, event: Event, run: int, task: str, trained: Mapping[str, Json] | None) -> None:
         """Remember a motif, for what is said of it later."""
+        self._inheritance.let_in(event.payload, run=run, task=task)
         shape = self._shapes.get((run, task))
         if shape is not None:
             self._motifs.let_in(event, shape, run=run, task=task, trained=trained)

@@ -197,7 +197,7 @@ def _proxy(job: ProxyJob) -> ProxyAnswer:
 
 
 def _low(job: LowJob) -> LowAnswer:
-    result, _, _ = _train(job)
+    result, _, _, _ = _train(job)
     score = None if result.failure else result.best
     return LowAnswer(score=score, reason=result.failure, curve=list(result.curve))
 
@@ -205,9 +205,9 @@ def _low(job: LowJob) -> LowAnswer:
 def _full(job: FullJob) -> FullAnswer:
     from selfnas.train import Examples, predict
 
-    result, network, task = _train(job)
+    result, network, task, inherited = _train(job)
     if result.failure:
-        return FullAnswer(score=None, reason=result.failure, curve=list(result.curve))
+        return FullAnswer(score=None, reason=result.failure, curve=list(result.curve), inherited=inherited)
     test = Examples.of(task.test.x, task.test.y, device=job.device)
     correct = int((predict(network, test.x).argmax(dim=1) == test.y).sum())
     begun = time.perf_counter()
@@ -223,16 +223,21 @@ def _full(job: FullJob) -> FullAnswer:
         audit_error=error,
         suite_digest=suite_digest,
         weights_sha256=_keep(result.weights, Path(job.weights)) if job.weights else "",
+        inherited=inherited,
     )
 
 
-def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task]:
+def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task, float | None]:
+    """What training gave, the network, its task, and the share of it that was inherited."""
+    from selfnas.inheritance import inherit
     from selfnas.network import build_network
     from selfnas.space import parse_architecture
     from selfnas.train import Examples, TrainingPlan, train
 
     task = _task(job)
     network = build_network(parse_architecture(job.architecture), task.shape, seed=job.seed).to(job.device)
+    source = job.inherit if isinstance(job, FullJob) else None
+    inherited = None if source is None else round(inherit(network, _weights(Path(source))), 6)
     result = train(
         network,
         Examples.of(task.train.x, task.train.y, device=job.device),
@@ -242,7 +247,21 @@ def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task]:
         seed=job.seed,
         least=job.least if isinstance(job, LowJob) else (),
     )
-    return result, network, task
+    return result, network, task, inherited
+
+
+def _weights(path: Path) -> Mapping[str, Tensor]:
+    """A safetensors file whose bytes are those that its name says.
+
+    Raises:
+        ValueError: they are not.
+    """
+    from safetensors.torch import load
+
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != path.stem:
+        raise ValueError(f"weights to inherit were changed: {path.name} is not what its name says")
+    return load(content)
 
 
 def _audit(job: FullJob, network: Network, task: Task) -> tuple[list[dict[str, str | int | float | None]], str, str]:

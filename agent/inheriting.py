@@ -1,0 +1,135 @@
+"""Full training that starts from the weights of a remembered motif: from which, whether it may, and the re-check of it.
+
+A finalist that was recalled starts from the weights with which that very architecture was admitted before, as far as
+names and shapes agree; the rest, such as the head for other classes, is fresh. It may not where those weights could
+have seen examples that this task validates, audits or tests on: allowed are other packaged sources, the same source cut
+into the same splits, and the very same task. Files of one's own cannot be told apart so, and count only as the last.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from agent.home import Home
+from agent.ledger import Json
+from agent.library import Motif
+from agent.state import LifeState, TaskState, items, mapping, number, task_shape
+
+__all__ = ["InheritanceChecker", "inherited_record", "keeps_splits_apart", "shared_numbers", "source_of"]
+
+_CUT = ("source", "limit", "split_seed")  # what decides which packaged examples fall into which split
+
+
+def source_of(state: LifeState, task: TaskState, architecture: str) -> Motif | None:
+    """The motif whose weights a finalist may start from: the one it was recalled from, where that is allowed."""
+    run = state.runs[-1]
+    for recalled in map(mapping, items(task.started["recalled"])):
+        if recalled["architecture"] == architecture:  # another spelling of it names its weights otherwise
+            where = int(number(recalled["from_run"])), str(recalled["from_task"]), str(recalled["digest"])
+            seq = state.library.seq_at(where)
+            motif = None if seq is None else state.library.by_seq(seq)
+            break
+    else:
+        return None
+    if motif is None or not motif.weights_sha256:
+        return None
+    alike = motif.shape.dimensions == task_shape(task.started).dimensions
+    then, now = _spec(state.runs[motif.run - 1].started, motif.task), _spec(run.started, task.name)
+    same = motif.task_digest == task.started["task_digest"]
+    return motif if alike and (same or keeps_splits_apart(then, now)) else None
+
+
+def keeps_splits_apart(then: Mapping[str, Json], now: Mapping[str, Json]) -> bool:
+    """Whether nothing that one task trains on can be what another one validates, audits or tests on.
+
+    Args:
+        then, now: task specifications as a stream records them.
+
+    Example:
+        >>> keeps_splits_apart({"source": "digits"}, {"source": "digits", "split_seed": 1})
+        False
+    """
+    if "npz" in (then["source"], now["source"]):
+        return False
+    return then["source"] != now["source"] or all(then.get(name, 0) == now.get(name, 0) for name in _CUT)
+
+
+def inherited_record(source: Motif, share: float | None) -> dict[str, object]:
+    """What a `trained` event says of where the weights come from.
+
+    Args:
+        share: of the network's numbers that were taken over; None where training broke before.
+    """
+    return {"run": source.run, "task": source.task, "weights_sha256": source.weights_sha256, "share": share}
+
+
+def shared_numbers(own: Path, parent: Path) -> float:
+    """Share of the numbers of one safetensors file whose name and shape are in another one too; reads headers alone."""
+    from safetensors import safe_open
+
+    shapes: list[dict[str, tuple[int, ...]]] = []
+    for path in (own, parent):
+        with safe_open(path, framework="numpy") as file:
+            shapes.append({name: tuple(file.get_slice(name).get_shape()) for name in file.keys()})  # noqa: SIM118
+    mine, theirs = shapes
+    shared = sum(math.prod(shape) for name, shape in mine.items() if theirs.get(name) == shape)
+    return round(shared / max(sum(map(math.prod, mine.values())), 1), 6)
+
+
+class InheritanceChecker:
+    """Follows motifs and their weights through a life."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._weights: dict[tuple[int, str, str], str] = {}  # of what stands or stood admitted, by run, task and digest
+        self._streams: list[Mapping[str, Json]] = []
+        self._digests: dict[tuple[int, str], Json] = {}  # of tasks' content
+        self._started: Mapping[str, Json] = {}
+
+    def run_begins(self, payload: Mapping[str, Json]) -> None:
+        """A run over a stream."""
+        self._streams.append(mapping(payload["stream"]))
+
+    def task_begins(self, payload: Mapping[str, Json]) -> None:
+        """A task of it."""
+        self._started = payload
+        self._digests[len(self._streams), str(payload["task"])] = payload["task_digest"]
+
+    def let_in(self, payload: Mapping[str, Json], *, run: int, task: str) -> None:
+        """A motif, by audits or by a person."""
+        self._weights[run, task, str(payload["digest"])] = str(payload["weights_sha256"])
+
+    def trained(self, payload: Mapping[str, Json]) -> Iterator[str]:
+        """Problems of a full training that says it started from a motif's weights."""
+        if "inherited" not in payload:
+            return
+        told, digest = mapping(payload["inherited"]), str(payload["digest"])
+        run, task, sha256 = int(number(told["run"])), str(told["task"]), str(told["weights_sha256"])
+        if "inherit" not in self._streams[-1]:
+            yield "it inherited weights, which its stream does not say"
+        if not any(
+            (entry["architecture"], entry["from_run"], entry["from_task"]) == (payload["architecture"], run, task)
+            for entry in map(mapping, items(self._started["recalled"]))
+        ):
+            yield "it inherited the weights of a motif that was not recalled"
+        if self._weights.get((run, task, digest)) != sha256:
+            yield "the weights that it inherited are not those of an admitted motif"
+            return
+        now = next(spec for spec in map(mapping, items(self._streams[-1]["tasks"])) if spec["name"] == payload["task"])
+        then = next(spec for spec in map(mapping, items(self._streams[run - 1]["tasks"])) if spec["name"] == task)
+        if self._digests[run, task] != self._started["task_digest"] and not keeps_splits_apart(then, now):
+            yield "the weights that it inherited may have seen what it is tested on"
+        if told["share"] is None:
+            if not payload["reason"]:
+                yield "it inherited nothing, and does not say why"
+            return
+        own, parent = (self._home.weights / f"{name}.safetensors" for name in (payload["weights_sha256"], sha256))
+        if own.is_file() and parent.is_file() and shared_numbers(own, parent) != told["share"]:
+            yield f"it says that it inherited {told['share']}, its weights say {shared_numbers(own, parent)}"
+
+
+def _spec(started: Mapping[str, Json], name: str) -> Mapping[str, Json]:
+    """A task as a run's stream records it."""
+    return next(spec for spec in map(mapping, items(mapping(started["stream"])["tasks"])) if spec["name"] == name)
