@@ -26,8 +26,7 @@ from agent.state import LifeState, Motif, Payload, RunState, mapping, recollect
 from agent.stream import Stream
 from agent.watch_state import Drift, Watch, fold, monitor
 from agent.workers import Workers
-from selfnas.batches import Batch, load_batches, write_examples
-from selfnas.datasets import read_npz
+from selfnas.batches import Batch, load_batches, read_examples, write_examples
 from selfnas.documents import Document
 from selfnas.drift import InputProfile
 from selfnas.errors import InputError
@@ -279,9 +278,9 @@ class Watcher:
         for batch in watch.batches:
             examples = int(str(batch["examples"]))
             if seen + examples / 2 > change:
-                raw = read_npz(self._folder / str(batch["file"]), kind=self._kind)
-                xs.append(raw.x)
-                labels.append(np.array(raw.labels, dtype=np.str_)[raw.y])
+                x, names = read_examples(self._folder / str(batch["file"]), kind=self._kind)
+                xs.append(x)
+                labels.append(names)
             seen += examples
         return np.concatenate(xs), np.concatenate(labels)
 
@@ -307,6 +306,7 @@ class Watcher:
             raise InputError(
                 f"task {self._name!r}: the network in service was revoked while its successor was searched"
             )
+        read_examples(self._folder / str(payload["file"]), kind=self._kind)  # still as decided on
         lived = self.state.runs[service.run - 1]
         held = lived.tasks.named(service.task)
         latest = self.state.runs[int(str(payload["run"])) - 2].started  # as it stood when the search was decided on

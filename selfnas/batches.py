@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfnas.datasets import RawData, Split, read_npz
-from selfnas.errors import InputError
+from selfnas.datasets import Kind, RawData, Split, read_npz
+from selfnas.errors import InputError, Problem
 from selfnas.tasks import Task, TaskSpec, load_with, read_source
 
-__all__ = ["Batch", "load_batches", "write_examples"]
+__all__ = ["Batch", "load_batches", "read_examples", "write_examples"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,8 +80,31 @@ def write_examples(folder: Path, x: NDArray[Any], labels: NDArray[np.str_], *, k
     return name
 
 
+def read_examples(path: Path, *, kind: Kind) -> tuple[NDArray[Any], NDArray[np.str_]]:
+    """What `write_examples` wrote: `(n, channels, *size)` and `(n,)` names of classes.
+
+    Raises:
+        InputError: the file is missing, damaged, or does not hold the examples that its name stands for.
+    """
+    found = _located(path, kind)
+    labels = np.array(found.labels, dtype=np.str_)[found.y]
+    if found.test is not None or _digest(found.x, labels) != path.stem:
+        raise InputError(f"{path}: its examples were changed: they are not those that its name says")
+    return found.x, labels
+
+
+def _located(path: Path, kind: Kind) -> RawData:
+    """A file's content; every problem with it names the file."""
+    try:
+        return read_npz(path, kind=kind)
+    except InputError as error:
+        told = (problem.message for problem in error.problems)
+        named = (text if text.startswith(str(path)) else f"{path}: {text}" for text in told)
+        raise InputError([Problem(text) for text in named]) from error
+
+
 def _read(path: Path, raw: RawData, spec: TaskSpec) -> tuple[NDArray[Any], NDArray[np.str_]]:
-    found = read_npz(path, kind=raw.kind)
+    found = _located(path, raw.kind)
     if found.test is not None:
         raise InputError(f"{path}: new data have the keys x and y, not a training and a test part")
     if found.x.shape[1:] != raw.x.shape[1:]:
