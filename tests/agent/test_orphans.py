@@ -1,10 +1,12 @@
 """No process of ours outlives the one that started it, however that one ended."""
 
+import ast
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -69,3 +71,34 @@ def test_workers_end_with_their_parent(program: str, how: signal.Signals, tmp_pa
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     assert not left
+
+
+def followers(tree: ast.Module) -> set[str]:
+    """Functions of a module that call `follow_parent`, and itself."""
+    found = {"follow_parent"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            called = {
+                inner.func.id
+                for inner in ast.walk(node)
+                if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name)
+            }
+            found |= {node.name} if "follow_parent" in called else set()
+    return found
+
+
+def test_every_pool_of_ours_follows_its_parent() -> None:
+    """Each begins its workers by a function that does; so do those of every bench."""
+    pools = 0
+    follow = followers(ast.parse(Path("agent/worker.py").read_text(encoding="utf-8")))
+    for path in Path("agent").rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "ProcessPoolExecutor":
+                pools += 1
+                [given] = [keyword.value for keyword in node.keywords if keyword.arg == "initializer"]
+                name = (
+                    given.attr if isinstance(given, ast.Attribute) else given.id if isinstance(given, ast.Name) else ""
+                )
+                assert name in (follow if isinstance(given, ast.Attribute) else followers(tree)), path
+    assert pools >= 5
