@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent.jobs import (
     FullAnswer,
@@ -95,14 +95,20 @@ class Asking:
     def _seed(self, architecture: Architecture, purpose: str) -> int:
         return seeding.derive(self._stream.seed, purpose, self._prepared.digest, architecture.digest)
 
+    def _of(self, architecture: Architecture, purpose: str) -> dict[str, Any]:
+        """What every job on an architecture says first."""
+        return {
+            "task": self._prepared.spec,
+            "task_digest": self._prepared.digest,
+            "base": str(self._life.prepared.base),
+            "device": self._life.device,
+            "architecture": str(architecture),
+            "seed": self._seed(architecture, purpose),
+        }
+
     def _proxy(self, architecture: Architecture, proxy: str) -> ProxyJob:
         return ProxyJob(
-            task=self._prepared.spec,
-            task_digest=self._prepared.digest,
-            base=str(self._life.prepared.base),
-            device=self._life.device,
-            architecture=str(architecture),
-            seed=self._seed(architecture, "proxy"),
+            **self._of(architecture, "proxy"),
             proxy=proxy,
         )
 
@@ -110,12 +116,7 @@ class Asking:
         alike = [at for at in self._task.evaluations if at["fidelity"] == fidelity.name and at["score"] is not None]
         curves = [[number(value) for value in items(at["curve"])] for at in alike]
         return LowJob(
-            task=self._prepared.spec,
-            task_digest=self._prepared.digest,
-            base=str(self._life.prepared.base),
-            device=self._life.device,
-            architecture=str(architecture),
-            seed=self._seed(architecture, fidelity.name),
+            **self._of(architecture, fidelity.name),
             training=self._stream.training,
             fidelity=FidelitySection(epochs=fidelity.epochs, fraction=fidelity.fraction, patience=fidelity.patience),
             least=list(least_accuracies(curves, fidelity.epochs)) if self._stream.curve_stop else [],
@@ -124,12 +125,7 @@ class Asking:
     def _full(self, architecture: Architecture, *, audited: bool, inherit: Path | None) -> FullJob:
         pictures = self._life.home.pictures(self._run.number, self._task.name) / architecture.digest[:12]
         return FullJob(
-            task=self._prepared.spec,
-            task_digest=self._prepared.digest,
-            base=str(self._life.prepared.base),
-            device=self._life.device,
-            architecture=str(architecture),
-            seed=self._seed(architecture, "full"),
+            **self._of(architecture, "full"),
             training=self._stream.training,
             fidelity=self._stream.full,
             suite=self._life.prepared.suite_reference if audited else None,

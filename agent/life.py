@@ -16,8 +16,9 @@ from agent.memory import past_tasks
 from agent.prepare import Prepared
 from agent.proposals import GuardedDomain
 from agent.recheck import recheck
+from agent.recollection import recollect
 from agent.rehearsal import Rehearsal
-from agent.state import RunState, TaskState, mapping, recollect
+from agent.state import RunState, TaskState, mapping
 from agent.table_life import TableLife
 from agent.task_life import TaskLife
 from agent.tuning import tune

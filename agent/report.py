@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent import report_pictures
-from agent.evidence import Evidence, TaskEvidence, figures, rejections
+from agent.evidence import Evidence, figures, rejections
 from agent.mined import mined_in_force, sentence
 from agent.state import Motif, items, mapping
 from agent.subcell_uses import uses_of
+from agent.task_evidence import TaskEvidence
 from selfnas.space import parse_architecture, space_named
 from selfnas.subcells import picture_cell
 

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from agent.evidence import Curve, TaskEvidence, Transfer
 from agent.plots import draw_cell
+from agent.task_evidence import Curve, TaskEvidence
+from agent.transfers import Transfer
 from selfnas.cell import Cell
 
 __all__ = ["cells_picture", "cost_picture", "curves_picture", "matrix_picture", "png"]

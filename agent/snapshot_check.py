@@ -9,8 +9,8 @@ from pathlib import Path
 
 from agent.ledger import Ledger, LedgerError
 from agent.library import as_point
+from agent.recollection import recollect
 from agent.snapshot import Row, foreign_snapshot
-from agent.state import recollect
 from selfnas.errors import InputError
 
 __all__ = ["check_snapshot"]

@@ -27,21 +27,19 @@ Kinds of events, in the order in which they come:
 
 from __future__ import annotations
 
-import logging
 from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from agent.archive import Archive, Tasks
 from agent.facts import misplaced, told
 from agent.ledger import Event, Ledger, LedgerError
 from agent.library import Library, Motif
-from agent.snapshot import Snapshot
 from agent.task_state import Finalist, Payload, TaskState, items, mapping, number, recorded_costs, task_shape
 from selfnas.errors import SelfnasError
 
 __all__ = [
+    "UNTRUE",
     "Finalist",
     "LifeState",
     "Motif",
@@ -51,14 +49,12 @@ __all__ = [
     "items",
     "mapping",
     "number",
-    "recollect",
     "recorded_costs",
     "replay",
     "task_shape",
 ]
 
-_log = logging.getLogger(__name__)
-_UNTRUE = (LedgerError, LookupError, ValueError)  # what comes of a snapshot that does not fit its ledger
+UNTRUE = (LedgerError, LookupError, ValueError)  # what comes of a snapshot that does not fit its ledger
 # What comes of an event that does not fit those before it.
 _IMPOSSIBLE = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, SelfnasError)
 
@@ -163,7 +159,7 @@ class LifeState:
         try:
             if motif.seq not in self.quarantined and stands and self.motif_at(motif.seq) == motif:
                 return
-        except _UNTRUE as error:
+        except UNTRUE as error:
             cause = error
         raise LedgerError(
             f"{self.archive.snapshot.path}: what it says of motif {motif.digest[:12]} (event {motif.seq}) is not what "
@@ -318,81 +314,6 @@ def replay(ledger: Ledger) -> LifeState:
     for event in told(ledger.events()):
         state.apply(event)
     return state
-
-
-def recollect(ledger: Ledger, snapshot: Path | None = None, *, until: int | None = None) -> LifeState:
-    """The same state, while the ledger stays open: finished tasks and motifs are looked up when asked for.
-
-    From a snapshot that was kept up to the present it takes time for decisions and for the events of an unfinished
-    task. Without one, or with one of another history, time for each task and motif. What is read of the ledger must
-    have the content that its hash was made of.
-
-    Args:
-        ledger: of the life.
-        snapshot: a file that no other life may use meanwhile; brought up to date, and kept so as the life goes on. None
-            keeps everything in memory.
-        until: number of the first event that is left out; none may belong to a task that is unfinished then.
-
-    Raises:
-        LedgerError: an event that does not, or events missing between tasks.
-    """
-    rows = Snapshot(snapshot)
-    known, digest = rows.upto()
-    state = _opened(ledger, rows, known) if _is_between_tasks(ledger, known, digest) else None
-    if state is None:
-        _log.warning("%s: made again, for it does not fit this ledger", snapshot)
-        rows.clear()
-        known, state = 0, _empty(ledger, rows)
-    if snapshot is not None:
-        state.library.confirm = state.confirm
-    inside: list[Event] = []  # landmarks of a task whose end was not seen yet
-    expected, rest = known, None  # the latest event after which no task was open
-    for event in told(ledger.landmarks(since=known, until=until)):
-        if not inside and event.seq != expected:
-            raise LedgerError(f"event {expected} is missing or out of place: `selfnas verify` says what is damaged")
-        expected = event.seq + 1
-        if not inside and event.kind != "task.started":
-            state.apply(event)
-            rest = event
-            continue
-        inside.append(event)
-        if event.kind == "task.finished":
-            decided = any(landmark.kind == "reviewed" for landmark in inside)
-            for own in told(ledger.events(since=inside[0].seq, until=event.seq, checked=True)) if decided else inside:
-                (state.apply if decided else state.skim)(own)
-            inside, rest = [], event
-    if rest is not None:
-        rows.settle(rest.seq + 1, rest.hash)
-    state.settles = True
-    if until is None:
-        for event in told(ledger.events(since=inside[0].seq if inside else expected, checked=True)):
-            state.apply(event)
-    return state
-
-
-def _empty(ledger: Ledger, rows: Snapshot) -> LifeState:
-    state = LifeState(Archive(ledger, rows))
-    state.library = Library(snapshot=rows)
-    return state
-
-
-def _opened(ledger: Ledger, rows: Snapshot, known: int) -> LifeState | None:
-    """The state after so many events, from a snapshot; None where decisions in the ledger do not fit it."""
-    state = _empty(ledger, rows)
-    try:
-        for event in told(ledger.decisions(until=known)):
-            state.remember(event)
-    except _UNTRUE:
-        return None
-    return state
-
-
-def _is_between_tasks(ledger: Ledger, events: int, digest: str) -> bool:
-    """Whether the first so many events are those of a hash, and leave no task unfinished."""
-    if ledger.hash_before(events) != digest or (events and ledger.event(events - 1).hash != digest):
-        return False
-    task = ledger.latest_before(events, "task.started", "task.finished")
-    return task is None or task.kind == "task.finished"
 
 
 def _where(review: Payload) -> tuple[int, str, str]:

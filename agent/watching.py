@@ -20,9 +20,10 @@ from agent.home import Home
 from agent.ledger import Entry, Ledger
 from agent.life import Life, Observer
 from agent.prepare import Prepared, prepare
+from agent.recollection import recollect
 from agent.recorded import recorded_spec, recorded_stream
 from agent.restore import restore_network
-from agent.state import LifeState, Motif, Payload, RunState, mapping, recollect
+from agent.state import LifeState, Motif, Payload, RunState, mapping
 from agent.stream import Stream
 from agent.watch_state import Drift, Watch, fold, monitor
 from agent.workers import Workers

@@ -28,8 +28,9 @@ from agent.memory import past_tasks, recall
 from agent.parent import follow_parent
 from agent.policy import SearchPolicy
 from agent.prepare import prepare
+from agent.recollection import recollect
 from agent.snapshot import Snapshot
-from agent.state import RunState, TaskState, recollect
+from agent.state import RunState, TaskState
 from agent.stream import read_stream
 from agent.workers import Workers
 from selfnas.architecture import Macro, TaskShape

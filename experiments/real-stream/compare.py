@@ -7,9 +7,10 @@ from statistics import fmean
 
 import numpy as np
 
-from agent.evidence import TaskEvidence, gather
+from agent.evidence import gather
 from agent.home import Home
 from agent.ledger import Ledger
+from agent.task_evidence import TaskEvidence
 
 FIRST = 3  # the fourth task: three have taught by then
 

@@ -13,8 +13,9 @@ import pytest
 from agent.facts import FACTS, Shape
 from agent.ledger import Ledger, LedgerError
 from agent.memory import past_tasks
+from agent.recollection import recollect
 from agent.snapshot_check import check_snapshot
-from agent.state import LifeState, TaskState, recollect, replay
+from agent.state import LifeState, TaskState, replay
 from selfnas.architecture import Macro
 from selfnas.space import SPACES
 
