@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.home import EXAMPLE, Home
+from agent.standing import plain
 from agent.state import Finalist, RunState, TaskState, items, mapping, number, task_shape
 
 if TYPE_CHECKING:
@@ -85,18 +86,28 @@ def example_of(exhibit: Exhibit, finalist: Finalist) -> NDArray[np.float32]:
 
 def _rejections(task: TaskState) -> Iterator[str]:
     """What was turned away and why, in Markdown."""
-    yield f"# {task.name}: what the constraint gate kept out\n"
+    yield f"# {_cell(task.name)}: what the constraint gate kept out\n"
     yield "| rule | architectures considered and kept out |\n| --- | --- |"
     for rule, count in sorted(task.filtered.items(), key=lambda pair: -pair[1]):
-        yield f"| {rule} | {count} |"
+        yield f"| {_cell(rule)} | {count} |"
     yield "\nOne case for each rule, with all its reasons:\n"
     for rejection in task.rejected:
-        yield f"## `{rejection['architecture']}`\n"
-        yield f"rules: {', '.join(str(rule) for rule in items(rejection['failed']))}\n"
+        yield f"## {_code(rejection['architecture'])}\n"
+        yield f"rules: {', '.join(_cell(rule) for rule in items(rejection['failed']))}\n"
         for message in items(rejection["messages"]):
-            yield f"- {message}"
+            yield f"- {_cell(message)}"
         if rejection.get("blamed"):
-            yield f"- edges to blame: {', '.join(str(edge) for edge in items(rejection['blamed']))}"
+            yield f"- edges to blame: {', '.join(_cell(edge) for edge in items(rejection['blamed']))}"
         for near in items(rejection.get("nearest", [])):
-            yield f"- nearest admitted, {rejection['distance']} edit(s) away: `{near}`"
+            yield f"- nearest admitted, {rejection['distance']} edit(s) away: {_code(near)}"
         yield ""
+
+
+def _cell(text: object) -> str:
+    """One line of a ledger's text, shown as it is: no HTML and no Markdown of its own."""
+    return plain(" ".join(str(text).split())).replace("|", "\\|")
+
+
+def _code(text: object) -> str:
+    """The same for what is copied, such as an architecture."""
+    return "`" + " ".join(str(text).split()).replace("`", "'") + "`"

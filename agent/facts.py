@@ -21,6 +21,7 @@ _WHAT: dict[str, Shape] = {"architecture": str, "digest": str}
 _REFUSED: dict[str, Shape] = {**_WHAT, "certificate": str, "failed": [str], "messages": [str]}
 _COUNTED: dict[str, Shape] = {"test_correct": int, "test_count": int}
 _NAMED: dict[str, Shape] = {"name": str, "text": str}
+_FINDING: dict[str, Shape] = {"audit": str, "subject": str, "statistic": str, "decision": str, "role": str}
 _JUDGED_AGAIN: dict[str, Shape] = {**_WHAT, "admitted_seq": int, "task": str, "certificate": _TEXT}
 _POLICY: dict[str, Shape] = {
     "run": int, "after_task": int, "base": dict, "old": dict, "new": dict, "evidence": (dict, type(None)),
@@ -60,7 +61,7 @@ FACTS: Mapping[str, Mapping[str, Shape]] = {
         **_WHAT, **_COUNTED, "task": str, "validation": _NUMBER, "reason": str, "curve": [_NUMBER], "params": int,
         "weights_sha256": str,
     },
-    "audited": {**_WHAT, "task": str, "findings": [dict], "decision": str, "failed": [str], "reasons": [str]},
+    "audited": {**_WHAT, "task": str, "findings": [_FINDING], "decision": str, "failed": [str], "reasons": [str]},
     "admitted": {
         **_WHAT, "task": str, "task_digest": str, "validation": _NUMBER, "test": _NUMBER, "params": int,
         "certificate": str, "weights_sha256": str,

@@ -58,7 +58,7 @@ def draw_any_time(axes: Axes, task: TaskEvidence) -> Axes:
     for at, reached, colour in ((task.to_cold_level, task.curve, _WITH), (task.cold_to_level, task.cold, _WITHOUT)):
         if at is not None and reached is not None:
             axes.plot(at, reached[at - 1], "o", color=colour, markersize=7)
-    axes.set_title(task.label, fontsize=9)
+    axes.set_title(_shown(task.label), fontsize=9)
     axes.locator_params(nbins=4)
     axes.tick_params(labelsize=7)
     axes.set_xlabel("evaluation", fontsize=7)
@@ -85,8 +85,8 @@ def matrix_picture(labels: Sequence[str], transfers: Sequence[Transfer]) -> byte
             text = f"{gift.count}×\n#{gift.rank}"
             axes.text(gift.taker, gift.giver, text, ha="center", va="center", fontsize=7, color="white", bbox=box)
     step = max(1, count // 40)
-    axes.set_xticks(range(0, count, step), [labels[i] for i in range(0, count, step)], rotation=90, fontsize=7)
-    axes.set_yticks(range(0, count, step), [labels[i] for i in range(0, count, step)], fontsize=7)
+    axes.set_xticks(range(0, count, step), [_shown(labels[i]) for i in range(0, count, step)], rotation=90, fontsize=7)
+    axes.set_yticks(range(0, count, step), [_shown(labels[i]) for i in range(0, count, step)], fontsize=7)
     axes.set_xlabel("task that received")
     axes.set_ylabel("task that gave")
     figure.colorbar(shown, ax=axes, shrink=0.7, label="rank of the best gift\namong the receiver's evaluations")
@@ -124,3 +124,8 @@ def cost_picture(tasks: Sequence[TaskEvidence]) -> bytes | None:
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     return png(figure)
+
+
+def _shown(label: str) -> str:
+    """A name as it is: a dollar sign would begin a formula."""
+    return label.replace("$", r"\$")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from agent.ledger import LedgerError
 from agent.state import TaskState, items, mapping, number
 
 __all__ = ["Accuracy", "TaskSummary", "summarise"]
@@ -16,6 +17,10 @@ class Accuracy:
 
     correct: int
     count: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.correct <= self.count or not self.count:
+            raise LedgerError(f"{self.correct} of {self.count} examples right is no accuracy")
 
     @property
     def estimate(self) -> float:

@@ -127,4 +127,4 @@ def _text(value: str) -> str:
     line = " ".join(value.split())
     for character, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "'"), ("~", "\\~")):
         line = line.replace(character, safe)
-    return line
+    return line.replace("](", "]&#40;")  # neither a link nor a picture from elsewhere

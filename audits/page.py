@@ -16,6 +16,11 @@ td{border:1px solid #ccc;padding:.25em .6em}td:not(:last-child){white-space:nowr
 h1{font-size:1.4em}h2{font-size:1.1em;margin-top:1.6em}
 img{max-width:100%;max-height:26em;border:1px solid #ddd;margin:.4em 0}
 .admit,.pass{color:#176b2c}.reject,.fail{color:#b3261e}.undecided,.inconclusive,.void{color:#8a5a00}"""
+# Nothing may be loaded or run, whatever a finding's note brought along.
+_POLICY = (
+    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+    "style-src 'unsafe-inline'\">"
+)
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 _PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)]*)\)")
 _COLOURED = ("admit", "reject", "undecided", "pass", "fail", "inconclusive", "void")
@@ -35,7 +40,7 @@ def card_page(text: str, *, pictures: Mapping[str, bytes]) -> str:
     lines = text.splitlines()
     title = html.escape(html.unescape(lines[0].removeprefix("# "))) if lines else ""
     body = "\n".join(_body(lines, pictures))
-    head = f"<meta charset='utf-8'><title>{title}</title><style>{_STYLE}</style>"
+    head = f"<meta charset='utf-8'>{_POLICY}<title>{title}</title><style>{_STYLE}</style>"
     return f"<!doctype html>\n<html lang='en'><head>{head}</head><body>\n{body}\n</body></html>\n"
 
 
