@@ -16,6 +16,7 @@ from agent.home import Home
 from agent.ledger import Json
 from agent.library import Motif
 from agent.state import LifeState, TaskState, items, mapping, number, task_shape
+from selfnas.errors import InputError
 
 __all__ = ["InheritanceChecker", "inherited_record", "keeps_splits_apart", "shared_numbers", "source_of"]
 
@@ -36,7 +37,10 @@ def source_of(state: LifeState, task: TaskState, architecture: str) -> Motif | N
     if motif is None or not motif.weights_sha256:
         return None
     alike = motif.shape.dimensions == task_shape(task.started).dimensions
-    then, now = _spec(state.runs[motif.run - 1].started, motif.task), _spec(run.started, task.name)
+    then, now = (
+        _spec(mapping(lived.started["stream"]), name)
+        for lived, name in ((state.runs[motif.run - 1], motif.task), (run, task.name))
+    )
     same = motif.task_digest == task.started["task_digest"]
     return motif if alike and (same or keeps_splits_apart(then, now)) else None
 
@@ -66,13 +70,20 @@ def inherited_record(source: Motif, share: float | None) -> dict[str, object]:
 
 
 def shared_numbers(own: Path, parent: Path) -> float:
-    """Share of the numbers of one safetensors file whose name and shape are in another one too; reads headers alone."""
-    from safetensors import safe_open
+    """Share of the numbers of one safetensors file whose name and shape are in another one too; reads headers alone.
+
+    Raises:
+        InputError: one of them cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open
 
     shapes: list[dict[str, tuple[int, ...]]] = []
     for path in (own, parent):
-        with safe_open(path, framework="numpy") as file:
-            shapes.append({name: tuple(file.get_slice(name).get_shape()) for name in file.keys()})  # noqa: SIM118
+        try:
+            with safe_open(path, framework="numpy") as file:
+                shapes.append({name: tuple(file.get_slice(name).get_shape()) for name in file.keys()})  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise InputError(f"{path}: cannot be read as weights: {error}") from error
     mine, theirs = shapes
     shared = sum(math.prod(shape) for name, shape in mine.items() if theirs.get(name) == shape)
     return round(shared / max(sum(map(math.prod, mine.values())), 1), 6)
@@ -117,8 +128,7 @@ class InheritanceChecker:
         if self._weights.get((run, task, digest)) != sha256:
             yield "the weights that it inherited are not those of an admitted motif"
             return
-        now = next(spec for spec in map(mapping, items(self._streams[-1]["tasks"])) if spec["name"] == payload["task"])
-        then = next(spec for spec in map(mapping, items(self._streams[run - 1]["tasks"])) if spec["name"] == task)
+        now, then = _spec(self._streams[-1], str(payload["task"])), _spec(self._streams[run - 1], task)
         if self._digests[run, task] != self._started["task_digest"] and not keeps_splits_apart(then, now):
             yield "the weights that it inherited may have seen what it is tested on"
         if told["share"] is None:
@@ -130,6 +140,9 @@ class InheritanceChecker:
             yield f"it says that it inherited {told['share']}, its weights say {shared_numbers(own, parent)}"
 
 
-def _spec(started: Mapping[str, Json], name: str) -> Mapping[str, Json]:
-    """A task as a run's stream records it."""
-    return next(spec for spec in map(mapping, items(mapping(started["stream"])["tasks"])) if spec["name"] == name)
+def _spec(stream: Mapping[str, Json], name: str) -> Mapping[str, Json]:
+    """A task as a stream records it."""
+    for spec in map(mapping, items(stream["tasks"])):
+        if spec["name"] == name:
+            return spec
+    raise LookupError(f"the stream has no task {name}")

@@ -15,6 +15,7 @@ from agent.state import mapping, number, replay
 from agent.stream import FidelitySection, TrainingSection
 from agent.verify import verify
 from agent.worker import run_job
+from selfnas.errors import InputError
 from selfnas.tasks import TaskSpec, load_task
 from tests.agent.conftest import inside
 from tests.agent.test_life import rebuild
@@ -150,3 +151,11 @@ def test_forged_inheritance_is_found(lived: Path, tmp_path: Path, change: str, m
     rebuild(copy / "ledger.db", change)
     with Ledger(Home(copy).ledger, clock=time.time, read_only=True) as ledger:
         assert any(message in problem for problem in verify(ledger, Home(copy)).problems)
+
+
+def test_weights_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    """Verification says which file; it does not break on what somebody put in its place."""
+    for name in ("own", "parent"):
+        (tmp_path / name).write_bytes(b"no weights")
+    with pytest.raises(InputError, match="own: cannot be read as weights"):
+        shared_numbers(tmp_path / "own", tmp_path / "parent")
