@@ -121,8 +121,8 @@ BUGS = [
     (
         "operations are numbered from none",
         "cell_circuit",
-        "enumerate(self.template.operations, start=1)\n            if ops",
-        "enumerate(self.template.operations)\n            if ops",
+        "enumerate(self.operations, start=1) if ops",
+        "enumerate(self.operations) if ops",
     ),
     (
         "edges into a node are those out of it",
@@ -277,8 +277,8 @@ BUGS = [
     (
         "every cost is parameters",
         "encoding",
-        "int(getattr(spent, quantity.name))",
-        "int(spent.params)",
+        "int(getattr(costs, quantity.name))",
+        "int(costs.params)",
     ),
     (
         "'<' is read as '<='",
@@ -319,14 +319,14 @@ BUGS = [
     (
         "motif nodes may coincide with others' places",
         "encoding",
-        "if fits and all(slot in cell.index for slot, _ in slots):",
-        "if all(slot in cell.index for slot, _ in slots):",
+        "and node in kinds.get(name, (node,)) ",
+        "",
     ),
     (
         "one arrow of a motif is enough",
         "encoding",
-        "circuit.conjunction(cell.carries(slot, ops) for slot, ops in slots)",
-        "circuit.disjunction(cell.carries(slot, ops) for slot, ops in slots)",
+        "circuit.conjunction(cell.carries((place",
+        "circuit.disjunction(cell.carries((place",
     ),
     (
         "domination looks at the wrong node",
