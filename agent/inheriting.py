@@ -4,6 +4,7 @@ A finalist that was recalled starts from the weights with which that very archit
 names and shapes agree; the rest, such as the head for other classes, is fresh. It may not where those weights could
 have seen examples that this task validates, audits or tests on: allowed are other packaged sources, the same source cut
 into the same splits, and the very same task. Files of one's own cannot be told apart so, and count only as the last.
+The same holds of every task whose weights those weights were begun with.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from agent.home import Home
-from agent.ledger import Json
+from agent.ledger import Json, LedgerError
 from agent.library import Motif
 from agent.state import LifeState, TaskState, items, mapping, number, task_shape
 from selfnas.errors import InputError
@@ -36,13 +37,33 @@ def source_of(state: LifeState, task: TaskState, architecture: str) -> Motif | N
         return None
     if motif is None or not motif.weights_sha256:
         return None
-    alike = motif.shape.dimensions == task_shape(task.started).dimensions
-    then, now = (
-        _spec(mapping(lived.started["stream"]), name)
-        for lived, name in ((state.runs[motif.run - 1], motif.task), (run, task.name))
-    )
-    same = motif.task_digest == task.started["task_digest"]
-    return motif if alike and (same or keeps_splits_apart(then, now)) else None
+    if motif.shape.dimensions != task_shape(task.started).dimensions:
+        return None
+    now = _spec(mapping(run.started["stream"]), task.name)
+    for earlier, name in _descent(state, motif):
+        taught = state.runs[earlier - 1]
+        same = taught.tasks.named(name).started["task_digest"] == task.started["task_digest"]
+        if not (same or keeps_splits_apart(_spec(mapping(taught.started["stream"]), name), now)):
+            return None
+    return motif
+
+
+def _descent(state: LifeState, motif: Motif) -> Iterator[tuple[int, str]]:
+    """Run and task of a motif, then of those whose weights its own were begun with, and so on.
+
+    Raises:
+        LedgerError: weights that come from themselves.
+    """
+    seen: list[tuple[int, str]] = []
+    place = motif.run, motif.task
+    while place not in seen:
+        yield place
+        seen.append(place)
+        told = state.runs[place[0] - 1].tasks.named(place[1]).finalist(motif.digest).trained.get("inherited")
+        if told is None:
+            return
+        place = int(number(mapping(told)["run"])), str(mapping(told)["task"])
+    raise LedgerError(f"motif {motif.digest[:12]} of run {motif.run} says that its weights come from themselves")
 
 
 def keeps_splits_apart(then: Mapping[str, Json], now: Mapping[str, Json]) -> bool:
@@ -95,6 +116,9 @@ class InheritanceChecker:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._weights: dict[tuple[int, str, str], str] = {}  # of what stands or stood admitted, by run, task and digest
+        self._descent: dict[
+            tuple[int, str, str], tuple[tuple[int, str], ...]
+        ] = {}  # tasks that taught what it began with
         self._streams: list[Mapping[str, Json]] = []
         self._digests: dict[tuple[int, str], Json] = {}  # of tasks' content
         self._started: Mapping[str, Json] = {}
@@ -128,8 +152,14 @@ class InheritanceChecker:
         if self._weights.get((run, task, digest)) != sha256:
             yield "the weights that it inherited are not those of an admitted motif"
             return
-        now, then = _spec(self._streams[-1], str(payload["task"])), _spec(self._streams[run - 1], task)
-        if self._digests[run, task] != self._started["task_digest"] and not keeps_splits_apart(then, now):
+        taught = ((run, task), *self._descent.get((run, task, digest), ()))
+        self._descent[len(self._streams), str(payload["task"]), digest] = taught
+        now = _spec(self._streams[-1], str(payload["task"]))
+        if any(
+            self._digests[place] != self._started["task_digest"]
+            and not keeps_splits_apart(_spec(self._streams[place[0] - 1], place[1]), now)
+            for place in taught
+        ):
             yield "the weights that it inherited may have seen what it is tested on"
         if told["share"] is None:
             if not payload["reason"]:

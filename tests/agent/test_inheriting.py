@@ -4,14 +4,15 @@ import json
 import shutil
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from agent.home import Home
-from agent.inheriting import keeps_splits_apart, shared_numbers, source_of
+from agent.inheriting import InheritanceChecker, keeps_splits_apart, shared_numbers, source_of
 from agent.jobs import FullAnswer, FullJob
-from agent.ledger import Event, Ledger
-from agent.state import mapping, number, replay
+from agent.ledger import Event, Json, Ledger
+from agent.state import TaskState, mapping, number, replay
 from agent.stream import FidelitySection, TrainingSection
 from agent.verify import verify
 from agent.worker import run_job
@@ -129,6 +130,57 @@ def test_a_life_inherits_records_and_verifies(lived: Path) -> None:
     place = lived.parent
     inside(place, "run", "stream.yaml", "--home", "two", "--workers", "2", "--no-mirror", "--seed", str(SEED))
     assert events(place / "two") == events(lived)
+
+
+@pytest.mark.slow
+def test_weights_are_refused_for_what_those_before_them_saw(lived: Path) -> None:
+    """Digits, then a task that began with those weights, then other splits of the same digits: neither may teach it."""
+    with Ledger(Home(lived).ledger, clock=time.time, read_only=True) as ledger:
+        life = replay(ledger)
+        run, turned = life.runs[0], life.runs[0].tasks[1]
+        architecture = str(turned.finalists[0].architecture)
+        specs = cast(list[dict[str, object]], mapping(run.started["stream"])["tasks"])
+        specs[1] |= {"source": "mnist5k"}  # as if it had been
+        specs.append({"name": "again", "source": "digits", "limit": 900, "split_seed": 0})
+        recalled = {
+            "architecture": architecture,
+            "from_run": 1,
+            "from_task": "turned",
+            "digest": turned.finalists[0].digest,
+        }
+        started = {**turned.started, "task_digest": "another", "recalled": [recalled]}
+        again = TaskState(index=2, name="again", first=0, started=cast(dict[str, Json], started))
+        assert source_of(life, again, architecture) is not None
+        specs[2]["split_seed"] = 1
+        assert source_of(life, again, architecture) is None
+
+
+def test_verification_asks_what_those_before_them_saw(tmp_path: Path) -> None:
+    """The same three tasks as a ledger could claim them."""
+
+    def problems(**last: object) -> list[str]:
+        specs = [{"name": "a", "source": "digits"}, {"name": "b", "source": "mnist5k"}, {"name": "c", **last}]
+        checker = InheritanceChecker(Home(tmp_path))
+        checker.run_begins(payload(inherit="motif", tasks=specs, stream={"inherit": "motif", "tasks": specs}))
+        found: list[str] = []
+        for before, here in ((None, "a"), ("a", "b"), ("b", "c")):
+            recalled = [{"architecture": "x", "from_run": 1, "from_task": before}] if before else []
+            checker.task_begins(payload(task=here, task_digest=here, recalled=recalled))
+            own = {"task": here, "digest": "d", "architecture": "x", "weights_sha256": here, "reason": ""}
+            told = {"inherited": {"run": 1, "task": before, "weights_sha256": before, "share": 1.0}} if before else {}
+            found += checker.trained(payload(**own, **told))
+            checker.let_in(payload(**own), run=1, task=here)
+        return found
+
+    assert problems(source="digits") == []
+    assert problems(source="digits", split_seed=1) == [
+        "the weights that it inherited may have seen what it is tested on"
+    ]
+
+
+def payload(**facts: object) -> dict[str, Json]:
+    """Facts as an event holds them."""
+    return cast(dict[str, Json], json.loads(json.dumps(facts)))
 
 
 @pytest.mark.slow
