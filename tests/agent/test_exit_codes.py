@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
+from agent.facts import FACTS
 from agent.ledger import Ledger
+from tests.agent.test_recollect import blank
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +18,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("empty", "damaged"):
         (place / name).mkdir()
     with Ledger(place / "empty" / "ledger.db", clock=lambda: 0.0) as ledger:
-        ledger.append([("run.started", {"run": 1}), ("run.finished", {"tasks": 0})])
+        ledger.append([("run.started", blank(FACTS["run.started"])), ("run.finished", {"tasks": 0})])
     (place / "damaged" / "ledger.db").write_bytes(b"no database" * 99)
     (place / "data.npz").write_bytes(b"no archive")
     return place
