@@ -21,7 +21,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from agent.home import Home
-from agent.ledger import Ledger
+from agent.ledger import Entry, Ledger
 from agent.library import Library, Motif
 from agent.life import Life
 from agent.memory import past_tasks, recall
@@ -37,7 +37,7 @@ from selfnas.architecture import Macro, TaskShape
 from selfnas.probes import FEATURES, TaskDescription
 from selfnas.space import SPACES
 
-__all__ = ["Recalled", "Size", "Step", "draw_scale", "fill", "live_stream", "measure_recall", "measure_sizes"]
+__all__ = ["Recalled", "Size", "Step", "begin", "draw_scale", "fill", "live_stream", "measure_recall", "measure_sizes"]
 
 STREAM_TASKS = 200  # of the made-up stream that comes back
 _EVALUATIONS, _ADMITTED = 20, 6  # of each of its tasks
@@ -105,7 +105,7 @@ def measure_sizes(place: Path, sizes: Sequence[int]) -> Iterator[Size]:
     """Fill one ledger from size to size, and measure each in a process of its own."""
     blocks = fill()
     with Ledger(place / "ledger.db", clock=time.time) as ledger:
-        ledger.append([("run.started", {"run": 1, "stream": {}, "constraint_set_digest": "c"})])
+        ledger.append([begin(1)])
     for size in sorted(sizes):
         with Ledger(place / "ledger.db", clock=time.time) as ledger:
             while ledger.head()[0] < size:
@@ -181,8 +181,20 @@ def fill(*, seed: int = 0) -> Iterator[list[tuple[str, Mapping[str, object]]]]:
     while True:
         for index, description in enumerate(descriptions):
             yield list(_task(run, index, description, spelled, rng))
-        yield [("run.finished", {"tasks": STREAM_TASKS}), ("run.started", {"run": run + 1, "stream": {}})]
+        yield [("run.finished", {"tasks": STREAM_TASKS}), begin(run + 1)]
         run += 1
+
+
+def begin(run: int) -> Entry:
+    """A run over a stream that is made up, under files that are none."""
+    budget = {"evaluations": _EVALUATIONS, "full_trainings": _ADMITTED}
+    stream = {
+        "stream": "scale", "space": "nb201", "seed": 0, "macro": {}, "policy": {"strategy": "random"}, "budget": budget,
+        "tasks": [{"name": f"task{index}"} for index in range(STREAM_TASKS)],
+    }  # fmt: skip
+    file = {"name": "none", "text": ""}
+    digests = {f"{what}_digest": "c" * 64 for what in ("stream", "constraint_set", "audit_suite")}
+    return "run.started", {"run": run, "stream": stream, "constraint_set": file, "audit_suite": file, **digests}
 
 
 def _task(
@@ -209,10 +221,13 @@ def _task(
             "task": name, "architecture": text, "digest": digest, "validation": float(rng.random()), "params": 1000,
             "weights_sha256": "f" * 64,
         }  # fmt: skip
-        finding = {"label": "skill", "estimate": 0.9, "low": 0.8, "high": 1.0, "n": 300, "decision": "pass"}
+        finding = {
+            "audit": "skill", "subject": "", "statistic": "above_chance", "estimate": 0.9, "low": 0.8, "high": 1.0,
+            "n": 300, "threshold": 0.2, "decision": "pass", "role": "gate", "note": "",
+        }  # fmt: skip
         yield "trained", facts | {"reason": "", "curve": [0.5] * 8, "test_correct": 90, "test_count": 100}
-        yield "audited", facts | {"findings": [finding] * 6, "decision": "admit"}
-        yield "admitted", facts | {"test": 0.9, "certificate": certificate}
+        yield "audited", facts | {"findings": [finding] * 6, "decision": "admit", "failed": [], "reasons": []}
+        yield "admitted", facts | {"task_digest": f"digest of {name}", "test": 0.9, "certificate": certificate}
     yield "task.finished", {"run": run, "task": name, "evaluations": _EVALUATIONS, "winner": chosen[0][1]}
 
 
