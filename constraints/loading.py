@@ -22,7 +22,7 @@ from constraints.syntax import Condition, Constant
 from constraints.tightening import loosening
 from selfnas.architecture import Architecture
 from selfnas.errors import InputError, Problem, suggestion
-from selfnas.space import SPACES, operations_of
+from selfnas.space import SPACES, base_name, operations_of
 
 __all__ = ["load_set"]
 
@@ -263,6 +263,6 @@ class _Loader:
                 read = read_example(item, model.id, side == "admit", scopes, theirs)
                 if isinstance(read, str):
                     self.problems.append(source.problem(here, read))
-                elif not isinstance(read.subject, Architecture) or read.subject.space in spaces:
+                elif not isinstance(read.subject, Architecture) or base_name(read.subject.space) in spaces:
                     at = source.problem(here, "")
                     yield dataclasses.replace(read, line=at.line, column=at.column)

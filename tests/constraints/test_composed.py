@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from constraints.encoding import encode
 from constraints.lexicon import Vocabulary
 from constraints.referee import Referee
 from constraints.solver import Solver
+from constraints.trials import try_examples
 from constraints.vectorised import evaluate
 from selfnas.architecture import Macro, TaskShape
 from selfnas.errors import ArchitectureError
@@ -25,6 +27,23 @@ from tests.constraints.test_random_rules import _ANY_RULE, _RELAXED, _SHAPES, _r
 
 SPACE = "nb201{conv3x3>avg3,conv1x1>conv3x3&skip,avg3>conv1x1>skip}"  # each form an operator has
 MACRO, SHAPE = Macro(channels=8, depth=1, resolution=16), TaskShape(channels=1, size=(8, 8), classes=10)
+DEEP = """\
+set: deep
+language: 1
+spaces: [nb201]
+rules:
+  - id: shallow
+    scope: cell
+    require: depth <= 4
+    why: deep cells are hard to explain
+    message: more than four operations in a row
+    examples:
+      admit:
+        - "nb201{conv3x3>avg3}/c4n1r8:|conv3x3>avg3~0|+|none~0|conv3x3~1|+|none~0|none~1|conv3x3~2|"
+      reject:
+        - cell: "nb201{conv3x3>avg3}/c4n1r8:|conv3x3>avg3~0|+|none~0|conv3x3>avg3~1|+|none~0|none~1|conv3x3~2|"
+          shape: 1x8x8/10
+"""
 OPERATIONS = ("skip", "conv1x1", "conv3x3", "avg3")
 
 
@@ -104,6 +123,14 @@ def test_a_certificate_for_another_operator_does_not_hold() -> None:
     for new in ("conv3x3>skip", "conv1x1>conv3x3"):
         forged = type(certificate).from_json(certificate.to_json().replace("conv3x3>conv1x1", new))
         assert any("was issued under guard" in problem for problem in verify_certificate(forged, rules))
+
+
+def test_a_rule_may_have_examples_with_operators(tmp_path: Path) -> None:
+    """Plain cells of four nodes are never four deep; with an operator they are, and an example shows the rule fire."""
+    place = tmp_path / "deep.yaml"
+    place.write_text(DEEP)
+    trial = try_examples(load_set(place))
+    assert (trial.examples, trial.failures, trial.never_fired, trial.survivors) == (2, (), (), ())
 
 
 def test_a_space_of_fixed_fan_in_takes_no_operators() -> None:
