@@ -14,7 +14,10 @@ from agent.ledger import Event, Json, LedgerError
 __all__ = ["FACTS", "Shape", "misplaced", "told"]
 
 # A type or several; an object with at least these keys, or a list of such, is written as one.
-Shape: TypeAlias = "type | tuple[type, ...] | Mapping[str, Shape] | list[Shape]"
+Shape: TypeAlias = "type | tuple[type, ...] | dict[str, Shape] | list[Shape]"
+
+_BEYOND = 2**63  # no count or score comes near; what is larger breaks those who compute with it
+_ANY: dict[str, Shape] = {}
 
 _NUMBER, _SCORE, _TEXT = (int, float), (int, float, type(None)), (str, type(None))
 _WHAT: dict[str, Shape] = {"architecture": str, "digest": str}
@@ -35,7 +38,7 @@ _COMPOSED: dict[str, Shape] = {
     "space": str, "operator": str, "digest": str, "sub_cell": str, "constraint_set_digest": str, "architecture": str,
     "certificate": str, "failed": [str], "messages": [str],
 }  # fmt: skip
-FACTS: Mapping[str, Mapping[str, Shape]] = {
+FACTS: Mapping[str, dict[str, Shape]] = {
     "run.started": {
         "stream": {
             "stream": str, "space": str, "seed": int, "macro": dict, "policy": {"strategy": str},
@@ -113,8 +116,9 @@ def told(events: Iterable[Event]) -> Iterator[Event]:
         LedgerError: one lacks a fact, or has something else in its place, with the event's number.
     """
     for event in events:
-        fault = _fault(event.payload, FACTS.get(event.kind, {}), "")
-        if fault:
+        shape = FACTS.get(event.kind, _ANY)
+        if not _fits(event.payload, shape):
+            fault = _fault(event.payload, shape, "")
             raise LedgerError(f"event {event.seq} ({event.kind}) is no event of ours: {fault}")
         yield event
 
@@ -125,6 +129,19 @@ def misplaced(event: Event, error: Exception) -> LedgerError:
     return LedgerError(f"event {event.seq} ({event.kind}) cannot have happened here: {what}")
 
 
+def _fits(value: object, shape: Shape) -> bool:
+    """Whether a value has a shape, without saying why not; a life's every event comes through here."""
+    if isinstance(shape, dict):
+        return isinstance(value, dict) and all(key in value and _fits(value[key], one) for key, one in shape.items())
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(_fits(each, shape[0]) for each in value)
+    if value is True or value is False:
+        return shape is bool
+    if not isinstance(value, shape):
+        return False
+    return not isinstance(value, (int, float)) or abs(value) < _BEYOND
+
+
 def _fault(value: Json | Mapping[str, Json], shape: Shape, place: str) -> str:
     """What is wrong with a value, in words; empty where nothing is."""
     if isinstance(shape, list):
@@ -132,8 +149,8 @@ def _fault(value: Json | Mapping[str, Json], shape: Shape, place: str) -> str:
             return _words(value, "a list", place)
         faults = (_fault(each, shape[0], f"{place}[{at}]") for at, each in enumerate(value))
         return next(filter(None, faults), "")
-    if isinstance(shape, Mapping):
-        if not isinstance(value, Mapping):
+    if isinstance(shape, dict):
+        if not isinstance(value, dict):
             return _words(value, "an object", place)
         for key, inner in shape.items():
             if key not in value:
@@ -144,7 +161,7 @@ def _fault(value: Json | Mapping[str, Json], shape: Shape, place: str) -> str:
     if not isinstance(value, shape) or (isinstance(value, bool) and shape is not bool):
         names = [kind.__name__ for kind in (shape if isinstance(shape, tuple) else (shape,))]
         return _words(value, " or ".join("null" if name == "NoneType" else name for name in names), place)
-    if isinstance(value, (int, float)) and not abs(value) < 2**63:  # what is no number at all is not either
+    if isinstance(value, (int, float)) and not abs(value) < _BEYOND:  # what is no number at all is not either
         return f"{place} is beyond all numbers that are recorded"
     return ""
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agent.commands.bench_forgeries import Edit, Events, rewrite
-from agent.facts import told
+from agent.facts import Shape, _fault, _fits, told
 from agent.ledger import Event, LedgerError
 from tests.agent.conftest import inside
 from tests.agent.tabular_lives import live
@@ -97,3 +97,25 @@ def test_numbers_beyond_measure_are_no_facts(count: float) -> None:
     [event] = [Event(7, "motif.restored", {**DECIDED, "certificate": None, "admitted_seq": count}, "", "")]
     with pytest.raises(LedgerError, match=r"event 7 \(motif.restored\) .* admitted_seq"):
         list(told([event]))
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, 0, 1.5, 2**70, float("nan"), "x", [], [1], ["x"], {}, {"a": 1}, {"a": "x"}]
+)
+def test_what_does_not_fit_is_always_said_why(value: object) -> None:
+    """The quick answer and the one in words are the same, for every form of shape."""
+    shapes: list[Shape] = [
+        int,
+        bool,
+        str,
+        (int, float),
+        (str, type(None)),
+        [int],
+        [str],
+        {},
+        {"a": int},
+        {"a": str},
+        list,
+    ]
+    for shape in shapes:
+        assert _fits(value, shape) == (not _fault(value, shape, "place"))  # type: ignore[arg-type]
