@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.facts import FACTS
 from agent.home import Home
 from agent.jobs import DataChangedError, ProxyJob
 from agent.ledger import Ledger
@@ -14,6 +15,7 @@ from agent.stream import read_stream
 from agent.worker import run_job
 from selfnas.errors import InputError
 from selfnas.tasks import TaskSpec, load_task
+from tests.agent.test_recollect import blank
 
 STREAM = """\
 stream: changing
@@ -74,8 +76,8 @@ def test_a_run_that_was_cut_off_does_not_go_on_with_other_data_or_rules(tmp_path
     with Ledger(tmp_path / "ledger.db", clock=lambda: 0.0) as ledger:
         begun = life(ledger)
         begun._begin()
-        started = {"task": "own", "task_digest": begun.prepared.tasks[0].digest, "recalled": []}
-        begun.append([("task.started", started)])
+        started = {"task": "own", "task_digest": begun.prepared.tasks[0].digest}
+        begun.append([("task.started", {**blank(FACTS["task.started"]), **started})])
         life(ledger).check_resumable()
         (tmp_path / "envelope.yaml").write_text(ENVELOPE.replace(">=", "<="))
         with pytest.raises(InputError, match="rules for changes of its policy were others"):
