@@ -119,7 +119,9 @@ def _task_table(tasks: Sequence[TaskEvidence]) -> _Table:
     rows = []
     for task in tasks:
         row = task.summary
-        recalled = ", ".join(f"{name} ×{n}" for name, n in Counter(row.recalled).items()) or "nothing"
+        recalled = (
+            ", ".join(f"{name} ×{n}" if n > 1 else name for name, n in Counter(row.recalled).items()) or "nothing"
+        )
         missed = "not reached" if task.cold_to_level is not None else "–"
         rows.append(
             (

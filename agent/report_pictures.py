@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from agent.plots import draw_cell
 from agent.task_evidence import Curve, TaskEvidence
@@ -59,7 +60,8 @@ def draw_any_time(axes: Axes, task: TaskEvidence) -> Axes:
         if at is not None and reached is not None:
             axes.plot(at, reached[at - 1], "o", color=colour, markersize=7)
     axes.set_title(_shown(task.label), fontsize=9)
-    axes.locator_params(nbins=4)
+    axes.locator_params(axis="y", nbins=4)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     axes.tick_params(labelsize=7)
     axes.set_xlabel("evaluation", fontsize=7)
     axes.set_ylabel("best score so far", fontsize=7)
