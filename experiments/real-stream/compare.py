@@ -19,7 +19,6 @@ from agent.evidence import gather
 from agent.home import Home
 from agent.ledger import Ledger
 from agent.task_evidence import TaskEvidence
-from agent.task_evidence import TaskEvidence
 
 FIRST = 3  # the fourth task: three have taught by then
 
@@ -83,7 +82,8 @@ for seed, tasks in pairs.items():
     print(
         f"seed {seed}, {len(later)} tasks: {fmean(map(spent, later)):.1f} evaluations with memory, {fmean(needed):.1f} "
         f"without, ratio {ratios[-1]:.2f}; {missed} did not reach the level, {replayed} by a recalled cell; "
-        f"points, with minus without: {first:+.1f} at the first evaluation, {gain:+.1f} on average, {last:+.1f} at the last"
+        f"points, with minus without: {first:+.1f} at the first evaluation, {gain:+.1f} on average, "
+        f"{last:+.1f} at the last"
     )
 logs = [math.log(ratio) for ratio in ratios]
 middle = fmean(logs)
