@@ -1,7 +1,8 @@
 """NSGA-II: evolution towards a front of several objectives.
 
-Source: Deb, Pratap, Agarwal, Meyarivan 2002 (IEEE TEC). Ours reads the population off the history, never repeats a
-network, and moves by crossover of whole nodes and single edits. With one objective it is a plain elitist evolution.
+Source: Deb, Pratap, Agarwal, Meyarivan 2002 (IEEE TEC); ranks by moocore, crowding distances by pymoo. Ours reads the
+population off the history, never repeats a network, and moves by crossover of whole nodes and single edits. With one
+objective it is a plain elitist evolution.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from selfnas.errors import ShapeError
 from selfnas.history import Trial
 from selfnas.space import Vector
 
-__all__ = ["Nsga2", "crowding", "front_numbers"]
+__all__ = ["Nsga2", "front_numbers"]
 
 _ATTEMPTS = 20  # children tried for one proposal before it is drawn at random
 
@@ -67,7 +68,7 @@ class Nsga2:
         fronts = front_numbers(points)
         apart = np.empty(len(points))
         for front in np.unique(fronts):
-            apart[fronts == front] = crowding(points[fronts == front])
+            apart[fronts == front] = _crowding(points[fronts == front])
         return np.lexsort((-apart, fronts))[: self.population]
 
     def _offer_child(self, batch: Proposals, parents: Vector, domain: Domain, rng: np.random.Generator) -> bool:
@@ -95,26 +96,16 @@ def front_numbers(points: NDArray[np.float64]) -> NDArray[np.intp]:
         >>> front_numbers(np.array([[1.0, 3.0], [2.0, 2.0], [1.0, 2.0], [0.0, 0.0]])).tolist()
         [0, 0, 1, 2]
     """
-    better = (points[:, None] >= points[None]).all(axis=2) & (points[:, None] > points[None]).any(axis=2)
-    numbers = np.full(len(points), -1, dtype=np.intp)
-    number = 0
-    while (left := numbers < 0).any():
-        dominated = (better & left[:, None]).any(axis=0)
-        numbers[left & ~dominated] = number
-        number += 1
-    return numbers
+    import moocore
+
+    return np.asarray(moocore.pareto_rank(-points), dtype=np.intp)
 
 
-def crowding(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`(n,)` distance of each row of one front to its neighbours along every objective; infinite at the ends."""
-    apart = np.zeros(len(points))
-    for values in points.T:
-        order = np.argsort(values, kind="stable")
-        spread = values[order[-1]] - values[order[0]]
-        apart[order[[0, -1]]] = np.inf
-        if spread > 0:
-            apart[order[1:-1]] += (values[order[2:]] - values[order[:-2]]) / spread
-    return apart
+def _crowding(front: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`(n,)` distance of each row of one front to its neighbours; infinite at the ends, 0 for twins."""
+    from pymoo.operators.survival.rank_and_crowding.metrics import calc_crowding_distance
+
+    return np.asarray(calc_crowding_distance(-front), dtype=np.float64)
 
 
 def _points(trials: Sequence[Trial]) -> NDArray[np.float64]:

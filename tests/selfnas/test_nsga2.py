@@ -1,4 +1,4 @@
-"""Fronts and crowding against plain loops, and a search that approaches a known front."""
+"""Fronts against plain loops, who survives, and a search that approaches a known front."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from selfnas.domain import SpaceDomain
 from selfnas.errors import ShapeError
 from selfnas.history import Trial
 from selfnas.strategies import Strategy, make_strategy
-from selfnas.strategies.nsga2 import crowding, front_numbers
+from selfnas.strategies.nsga2 import Nsga2, front_numbers
 from selfnas.tabular import synthetic_benchmark
 
 TABLE = synthetic_benchmark()
@@ -30,10 +30,11 @@ def test_fronts_equal_peeling_by_loops(objectives: int) -> None:
     assert np.array_equal(front_numbers(points), expected)
 
 
-def test_crowding_by_hand() -> None:
-    """Ends are infinite; the middle one sees its neighbours over the whole spread, once for each objective."""
-    apart = crowding(np.array([[0.0, 10.0], [1.0, 8.0], [4.0, 0.0]]))
-    assert apart.tolist() == [np.inf, 2.0, np.inf]
+def test_the_crowded_go_first() -> None:
+    """Of one front of four, the one whose neighbours are nearest falls out; ends never do."""
+    strategy = Nsga2(population=3)
+    points = np.array([[0.0, 10.0], [1.0, 9.0], [2.0, 8.0], [10.0, 0.0]])
+    assert set(strategy._survivors(points).tolist()) == {0, 2, 3}
 
 
 def front_area(strategy: Strategy, seed: int) -> float:
