@@ -39,6 +39,13 @@ def spent(task: TaskEvidence) -> int:
     return task.to_cold_level or len(task.curve) + 1
 
 
+def half_width(values: list[float]) -> float:
+    """Of the 95 % interval of a mean, Student's t; NaN for one value."""
+    if len(values) < 2:
+        return math.nan
+    return float(student.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
+
+
 def whole(task: TaskEvidence) -> bool:
     """Whether it was lived as far without memory as with it."""
     return task.cold is not None and task.cold_to_level is not None and len(task.cold) == len(task.curve)
@@ -63,7 +70,7 @@ for name in names:
         cells.append("not lived" if task is None else f"{here} / {task.cold_to_level}")
     print(f"| {name} | " + " | ".join(cells) + " |")
 
-ratios = []
+ratios, gains = [], []
 for seed, tasks in pairs.items():
     later = list(tasks.values())
     if not later:
@@ -79,6 +86,7 @@ for seed, tasks in pairs.items():
     first = fmean(100 * (task.curve[0] - task.cold[0]) for task in later if task.cold is not None)
     last = fmean(100 * (task.curve[-1] - task.cold[-1]) for task in later if task.cold is not None)
     gain = fmean(task.forward_transfer or 0.0 for task in later)
+    gains.append((first, gain, last))
     print(
         f"seed {seed}, {len(later)} tasks: {fmean(map(spent, later)):.1f} evaluations with memory, {fmean(needed):.1f} "
         f"without, ratio {ratios[-1]:.2f}; {missed} did not reach the level, {replayed} by a recalled cell; "
@@ -86,12 +94,13 @@ for seed, tasks in pairs.items():
         f"{last:+.1f} at the last"
     )
 logs = [math.log(ratio) for ratio in ratios]
-middle = fmean(logs)
-text = f"ratio over {len(ratios)} seeds, geometric mean {math.exp(middle):.2f}"
-if len(logs) > 1:
-    half = float(student.ppf(0.975, len(logs) - 1)) * stdev(logs) / math.sqrt(len(logs))
-    text += f" [{math.exp(middle - half):.2f}, {math.exp(middle + half):.2f}]"
-print(text)
+middle, half = fmean(logs), half_width(logs)
+low, high = math.exp(middle - half), math.exp(middle + half)
+print(f"ratio over {len(ratios)} seeds, geometric mean {math.exp(middle):.2f} [{low:.2f}, {high:.2f}]")
+for name, values in zip(
+    ("at the first evaluation", "on average", "at the last"), zip(*gains, strict=True), strict=True
+):
+    print(f"points, with minus without, {name}: {fmean(values):+.1f} ±{half_width(list(values)):.1f}")
 
 figure, axes = plt.subplots(figsize=(5.0, 3.2))
 searches = [task for tasks in pairs.values() for task in tasks.values()]
@@ -108,7 +117,7 @@ for label, curves in (
     axes.fill_between(at, rows.mean(axis=0) - error, rows.mean(axis=0) + error, alpha=0.25)
 axes.axhline(99, color="grey", linewidth=0.8, linestyle="--")
 axes.set_xlabel("evaluations")
-axes.set_ylabel("best so far, % of the best without memory")
+axes.set_ylabel("best so far,\n% of the best without memory")
 axes.set_title(f"{len(searches)} searches, {len(ratios)} seeds; band: standard error", fontsize=9)
 axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 axes.legend(frameon=False, loc="lower right")

@@ -22,7 +22,7 @@ from agent.state import LifeState
 from agent.stream import read_stream
 from selfnas import seeding
 from selfnas.architecture import Architecture
-from selfnas.history import best_trial
+from selfnas.history import Trial, best_trial
 from selfnas.network import build_network
 from selfnas.tasks import Task, load_task
 from selfnas.train import Examples, TrainingPlan, accuracy, train
@@ -41,7 +41,7 @@ prepared, stream = prepare(document), document.value
 plan, low = TrainingPlan(**stream.training.model_dump()), stream.low.fidelity("low")
 
 
-def lived(home: Path) -> dict[str, list[Architecture]]:
+def lived(home: Path) -> dict[str, list[Trial]]:
     """The incumbents of each finished task: after AFTER evaluations, and after all."""
     with Ledger(Home(home).ledger, clock=time.time, read_only=True) as ledger:
         state = LifeState()
@@ -51,7 +51,7 @@ def lived(home: Path) -> dict[str, list[Architecture]]:
     for task in state.runs[0].tasks:
         early, late = best_trial(task.trials[:AFTER]), best_trial(task.trials)
         if early and late and len(task.trials) == stream.budget.evaluations:
-            found[task.name] = [early.architecture, late.architecture]
+            found[task.name] = [early, late]
     return found
 
 
@@ -67,6 +67,7 @@ def score(task: Task, architecture: Architecture) -> float:
 OUT.touch()
 known = {(r["task"], r["cell"]): r["score"] for r in map(json.loads, OUT.read_text(encoding="utf-8").splitlines())}
 gaps: dict[str, list[list[float]]] = {}
+lost: list[list[float]] = []
 for argument in words[2:]:
     seed, _, homes = argument.partition("=")
     warm, cold = (lived(Path(home)) for home in homes.split(","))
@@ -75,7 +76,8 @@ for argument in words[2:]:
         if name not in warm or name not in cold:
             continue
         task, scores = None, []
-        for architecture in (*warm[name], *cold[name]):
+        for trial in (*warm[name], *cold[name]):
+            architecture = trial.architecture
             key = (name, architecture.digest)
             if key not in known:
                 task = task or load_task(ready.spec, base=prepared.base)
@@ -83,6 +85,8 @@ for argument in words[2:]:
                 with OUT.open("a", encoding="utf-8") as file:
                     file.write(json.dumps({"task": name, "cell": key[1], "score": known[key]}) + "\n")
             scores.append(100 * known[key])
+        ends = (warm[name][1].value, cold[name][1].value)
+        lost.append([scores[1] - 100 * ends[0], scores[3] - 100 * ends[1]])
         gaps.setdefault(seed, []).append([scores[0] - scores[2], scores[1] - scores[3], scores[0] - scores[3]])
 
 for place, what in enumerate(
@@ -93,3 +97,5 @@ for place, what in enumerate(
         float(student.ppf(0.975, len(means) - 1)) * stdev(means) / math.sqrt(len(means)) if len(means) > 1 else math.nan
     )
     print(f"{what}: {fmean(means):+.2f} points, with minus without, ±{half:.2f} over {len(means)} seeds")
+for name, values in zip(("with memory", "without"), zip(*lost, strict=True), strict=True):
+    print(f"last incumbents trained again, {name}: {fmean(values):+.2f} points against what they scored in the life")
