@@ -1,31 +1,35 @@
 """Forward transfer by relation of the new task to the past one: `measure.py FOLDER SEED [SEED …]`.
 
 For each seed a life learns the first task of the stream. Then each other task is lived on a copy of that home, and on
-another copy by a policy that uses no memory, which draws differently from the life before. What is finished is not done
-again. Means and 95 % intervals over seeds are printed.
+another copy by a policy that uses no memory, which draws differently from the life before. For the relation `long` four
+further tasks come in between. Of the tasks that are compared only the search is lived: what would follow it, a full
+training and its audits, has no part in the figures. What is finished is not done again. Means and 95 % intervals over
+seeds are printed.
 """
 
 import json
 import shutil
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import t
 
-from agent.evidence import gather
 from agent.home import Home, hold
 from agent.ledger import Ledger
 from agent.life import Life
 from agent.prepare import prepare
-from agent.state import RunState, TaskState
+from agent.state import RunState, TaskState, items, replay
 from agent.stream import read_stream
-from agent.workers import Workers
+from agent.workers import WorkerDied, Workers
 from selfnas.documents import Document
 
 FOLDER, SEEDS = Path(sys.argv[1]), [int(word) for word in sys.argv[2:]]
 STREAM, RESULTS = Path(__file__).parent / "stream.yaml", FOLDER / "results.jsonl"
+RELATIONS = {"again": 1, "other-labels": 2, "other-inputs": 3, "unrelated": 4, "long": 1}  # place of the new task
+BETWEEN = (5, 6, 7, 8)  # places of what a longer life lived before it
 
 
 class Quiet:
@@ -41,6 +45,22 @@ class Quiet:
         """Nothing."""
 
 
+class SearchedEnough(Exception):  # noqa: N818 - not an error
+    """The first full training was asked for."""
+
+
+class SearchOnly(Workers):
+    """Workers of a life that ends before its first full training."""
+
+    def answers(
+        self, jobs: Sequence[str], *, on_done: Callable[[], None] = lambda: None
+    ) -> tuple[str | WorkerDied, ...]:
+        """What workers answer."""
+        if any(json.loads(job)["kind"] == "full" for job in jobs):
+            raise SearchedEnough
+        return super().answers(jobs, on_done=on_done)
+
+
 def live(home: Path, index: int, seed: int, pool: Workers, *, past: Path | None = None, memory: bool = True) -> Path:
     """One task of the stream, as a run of its own on a copy of a past life; nothing where that was done."""
     done = home.with_suffix(".done")
@@ -54,50 +74,66 @@ def live(home: Path, index: int, seed: int, pool: Workers, *, past: Path | None 
     stream = whole.value.model_copy(update={"tasks": [whole.value.tasks[index]]})
     ready = prepare(Document(value=stream, path=whole.path, places=whole.places))
     with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger:
-        Life(ledger, ready, pool, home=held, device="cpu", observer=Quiet()).run()
+        try:
+            Life(ledger, ready, pool, home=held, device="cpu", observer=Quiet()).run()
+        except SearchedEnough:
+            assert isinstance(pool, SearchOnly)  # noqa: S101 - no other pool raises it
     done.touch()
     return home
 
 
+def searched(home: Path) -> tuple[np.ndarray, int]:
+    """Of the last task of a life `(evaluations,)` the best score so far, and how many cells were recalled for it."""
+    with Ledger(Home(home).ledger, clock=time.time, read_only=True) as ledger:
+        task = replay(ledger).runs[-1].tasks[0]
+    scores = np.array([np.nan if trial.score is None else trial.score for trial in task.trials])
+    return np.fmax.accumulate(scores), len(items(task.started["recalled"]))
+
+
+def reached(curve: np.ndarray, level: float) -> int | None:
+    """Evaluations until a score is at a level."""
+    hits = np.flatnonzero(curve >= level)
+    return int(hits[0]) + 1 if len(hits) else None
+
+
 def compared(warm: Path, cold: Path) -> dict[str, object]:
     """The last task of a life beside the same one lived without memory."""
-    with (
-        Ledger(Home(warm).ledger, clock=time.time, read_only=True) as one,
-        Ledger(Home(cold).ledger, clock=time.time, read_only=True) as other,
-    ):
-        task = gather(one, cold=other).tasks[-1]
-    assert task.cold is not None  # noqa: S101 - the other life has the same task
+    (curve, recalled), (other, _) = searched(warm), searched(cold)
+    level = 0.99 * other[-1]
     return {
-        "forward_transfer": task.forward_transfer, "first": 100 * float(task.curve[0] - task.cold[0]),
-        "last": 100 * float(task.curve[-1] - task.cold[-1]), "to_level": task.to_cold_level,
-        "cold_to_level": task.cold_to_level,
+        "forward_transfer": 100 * float((curve - other).mean()), "first": 100 * float(curve[0] - other[0]),
+        "last": 100 * float(curve[-1] - other[-1]), "to_level": reached(curve, level),
+        "cold_to_level": reached(other, level), "recalled": recalled,
     }  # fmt: skip
 
 
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     RESULTS.touch()
-    names = [task.name for task in read_stream(STREAM).value.tasks]
     rows = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
-    done = {(row["seed"], row["task"]) for row in rows}
-    with Workers(1) as pool:
+    done = {(row["seed"], row["relation"]) for row in rows}
+    with Workers(1) as pool, SearchOnly(1) as searching:
         for seed in SEEDS:
-            past = FOLDER / f"past{seed}"
-            for index, name in enumerate(names[1:], start=1):
-                if (seed, name) in done:
+            for relation, index in RELATIONS.items():
+                if (seed, relation) in done:
                     continue
-                live(past, 0, seed, pool)
-                warm = live(FOLDER / f"{name}{seed}-warm", index, seed, pool, past=past)
-                cold = live(FOLDER / f"{name}{seed}-cold", index, seed, pool, past=past, memory=False)
-                rows.append({"seed": seed, "task": name, **compared(warm, cold)})
+                past = live(FOLDER / f"past{seed}", 0, seed, pool)
+                for place in BETWEEN if relation == "long" else ():
+                    past = live(FOLDER / f"between{place}-{seed}", place, seed, pool, past=past)
+                name = "again" if relation == "long" else relation
+                cold = live(
+                    FOLDER / f"{name}{seed}-cold", index, seed, searching, past=FOLDER / f"past{seed}", memory=False
+                )
+                warm = live(FOLDER / f"{relation}{seed}-warm", index, seed, searching, past=past)
+                rows.append({"seed": seed, "relation": relation, **compared(warm, cold)})
                 with RESULTS.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(rows[-1]) + "\n")
                 print(rows[-1], flush=True)
 
     print("| relation | forward transfer, points | first evaluation | last | to 99 % of cold: with / without |")
     print("|---|---|---|---|---|")
-    for name in names[1:]:
-        own = [row for row in rows if row["task"] == name and row["seed"] in SEEDS]
+    for relation in RELATIONS:
+        own = [row for row in rows if row["relation"] == relation and row["seed"] in SEEDS]
         told = []
         for what in ("forward_transfer", "first", "last"):
             values = np.array([row[what] for row in own], dtype=float)
@@ -105,4 +141,4 @@ if __name__ == "__main__":
             margin = t.ppf(0.975, count - 1) * values.std(ddof=1) / np.sqrt(count) if count > 1 else np.nan
             told.append(f"{values.mean():+.2f} [{values.mean() - margin:+.2f}, {values.mean() + margin:+.2f}]")
         pairs = ", ".join(f"{row['to_level'] or 'never'} / {row['cold_to_level']}" for row in own)
-        print(f"| {name} | {' | '.join(told)} | {pairs} |")
+        print(f"| {relation} | {' | '.join(told)} | {pairs} |")
