@@ -23,8 +23,8 @@ from selfnas.history import Trial
 from selfnas.progressive import Progressive
 from selfnas.space import Vector
 from selfnas.strategies import make_strategy
+from selfnas.strategies.cell_features import cell_features
 from selfnas.strategies.gaussian_process import GaussianProcess
-from selfnas.strategies.path_encoding import cell_features
 from selfnas.strategies.transfer import PastTask, experienced
 
 __all__ = ["Comparison", "Rehearsal", "compare"]

@@ -22,8 +22,8 @@ from selfnas.history import Trial
 from selfnas.seeding import generator
 from selfnas.space import Vector
 from selfnas.strategies import LocalSearch, RegularisedEvolution, Strategy, small_space
+from selfnas.strategies.cell_features import cell_features
 from selfnas.strategies.gaussian_process import distances, normal_scores
-from selfnas.strategies.path_encoding import cell_features
 from selfnas.strategies.transfer import PastTask, Transfer
 from selfnas.tabular import TabularBenchmark
 

@@ -21,9 +21,9 @@ from selfnas.architecture import Architecture
 from selfnas.domain import Domain, Proposals
 from selfnas.history import Trial
 from selfnas.space import Vector
+from selfnas.strategies.cell_features import cell_features
 from selfnas.strategies.gaussian_process import normal_scores
 from selfnas.strategies.observed import Observed
-from selfnas.strategies.path_encoding import cell_features
 
 __all__ = ["Ensemble"]
 

@@ -1,4 +1,4 @@
-"""Bayesian optimisation: a Gaussian process over paths and live operations says where improvement is to be expected.
+"""Bayesian optimisation: a Gaussian process over traits of cells says where improvement is to be expected.
 
 Under a constraint set it draws candidates from the admitted part and climbs through admitted neighbours, so masking is
 never needed. Sources: Jones, Schonlau, Welch 1998 (expected improvement); Ru, Wan, Dong, Osborne 2021 (ICLR) and White
@@ -16,9 +16,9 @@ from selfnas.architecture import Architecture
 from selfnas.domain import Domain, Proposals
 from selfnas.history import Trial
 from selfnas.space import Vector
+from selfnas.strategies.cell_features import cell_features
 from selfnas.strategies.gaussian_process import GaussianProcess, expected_improvement, normal_scores
 from selfnas.strategies.observed import Observed, promising
-from selfnas.strategies.path_encoding import cell_features
 from selfnas.strategies.small_space import is_small
 
 __all__ = ["Surrogate"]

@@ -22,10 +22,10 @@ from selfnas.architecture import Architecture
 from selfnas.domain import Domain, Proposals, neighbours
 from selfnas.history import Trial
 from selfnas.space import Space, Vector, space_named
+from selfnas.strategies.cell_features import cell_features
 from selfnas.strategies.gaussian_process import GaussianProcess, expected_improvement, normal_scores
 from selfnas.strategies.mixture import Mixture
 from selfnas.strategies.observed import TOP, Observed, promising, remembered
-from selfnas.strategies.path_encoding import cell_features
 from selfnas.strategies.small_space import every_vector, is_small, place
 from selfnas.strategies.strategy import Strategy
 from selfnas.strategies.surrogate import Surrogate

@@ -2,54 +2,77 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from selfnas.architecture import Macro
 from selfnas.cell import Cell
+from selfnas.costs import operation_costs
 from selfnas.space import SPACES
+from selfnas.strategies.cell_features import cell_features, live_operations, path_traits
 from selfnas.strategies.gaussian_process import GaussianProcess, expected_improvement, normal_scores
-from selfnas.strategies.path_encoding import live_operations, path_counts
 
 
-def walked_paths(cell: Cell) -> dict[tuple[str, ...], int]:
+def walked_paths(cell: Cell) -> list[list[str]]:
     """Operation sequences from inputs to outputs, by plain recursion over the graph."""
-    found: dict[tuple[str, ...], int] = {}
+    found: list[list[str]] = []
 
-    def walk(node: int, sequence: tuple[str, ...]) -> None:
+    def walk(node: int, sequence: list[str]) -> None:
         if node < cell.inputs:
-            found[sequence] = found.get(sequence, 0) + 1
+            found.append(sequence)
         for edge in cell.edges:
             if edge.target == node:
-                walk(edge.source, (edge.operation, *sequence))
+                walk(edge.source, [edge.operation, *sequence])
 
     for output in cell.outputs:
-        walk(output, ())
+        walk(output, [])
     return found
 
 
+def slow_traits(cell: Cell, operations: tuple[str, ...]) -> list[float]:
+    """The traits of one cell as their definition reads, from the graph."""
+    weights = {operation: float(operation_costs(operation, 16, size=(8, 8)).params) for operation in operations}
+    lightest = min(count for count in weights.values() if count)
+    paths = walked_paths(cell)
+    counted: list[set[str]] = [set(operations), {o for o in operations if weights[o]}, {*operations} - {"skip"}]
+    traits: list[float] = []
+    for kinds in [*counted, *({operation} for operation in operations)]:
+        along = [sum(operation in kinds for operation in path) for path in paths]
+        traits += [max(along), min(along), sum(along) / len(along)] if along else [-1.0] * 3
+    live = [edge.operation for edge in cell.live_edges()]
+    traits += [math.log1p(len(paths)), sum(set(path) <= {"skip"} for path in paths)]
+    traits += [live.count(operation) for operation in operations]
+    return [*traits, math.log1p(sum(weights[operation] for operation in live) / lightest)]
+
+
 @pytest.mark.parametrize("space", sorted(SPACES))
-def test_path_counts_equal_a_walk_over_the_graph(space: str) -> None:
-    """The multiset of counts of sequences up to three operations is that of the graph itself."""
+def test_traits_equal_a_walk_over_the_graph(space: str) -> None:
+    """The vectorised traits are those of the graph itself, worked out path by path."""
     here = SPACES[space]
     vectors = here.draw(np.random.default_rng(0), 30)
-    for vector, counts in zip(vectors, path_counts(here, vectors), strict=True):
+    for vector, traits in zip(vectors, path_traits(here, vectors), strict=True):
         cells = here.decode(vector, macro=Macro()).cells
-        expected = sorted(n for cell in cells for path, n in walked_paths(cell).items() if len(path) <= 3)
-        assert sorted(counts[counts > 0].tolist()) == expected
+        parts = zip(cells, here.templates, strict=True)
+        slow = [trait for cell, template in parts for trait in slow_traits(cell, template.operations)]
+        assert traits.tolist() == pytest.approx(slow)
 
 
-def test_one_network_has_one_path_encoding() -> None:
-    """Spellings with equal digests have equal sequences once skips are counted as operations of the same network."""
+def test_features_of_a_space_have_unit_variance_and_see_no_dead_edge() -> None:
+    """Traits are scaled over the whole space; spellings that differ in dead edges alone have equal features."""
     space = SPACES["nb201"]
-    vectors = space.draw(np.random.default_rng(1), 400)
-    vectors[:, 4] = 0  # without node 1 -> 3
-    dead = vectors.copy()
+    traits = path_traits(space, space.enumerate()).shape[1]
+    features = cell_features(space, space.enumerate())[:, :traits]
+    assert np.allclose(features.mean(axis=0), 0)
+    assert np.allclose(features.std(axis=0), 1)
+    dead = space.draw(np.random.default_rng(1), 400)
+    dead[:, 4] = 0  # without node 1 -> 3
     dead[:, 0] = 0  # node 1 is then reached by nothing
     dead[:, 2] = np.arange(400) % 5  # so this edge is dead
     other = dead.copy()
     other[:, 2] = 0
-    assert np.array_equal(path_counts(space, dead), path_counts(space, other))
+    assert np.array_equal(cell_features(space, dead), cell_features(space, other))
 
 
 @pytest.mark.parametrize("space", sorted(SPACES))
