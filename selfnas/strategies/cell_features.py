@@ -28,11 +28,11 @@ _CHANNELS, _SIZE = 16, (8, 8)  # at which operations are weighed against each ot
 _SAMPLE = 2000  # architectures that stand for a space too large to look through
 
 
-def cell_features(space: Space, vectors: Vector) -> Matrix:
-    """`(n, f)` traits of unit variance over the space, and a mark for each live edge and operation."""
+def cell_features(space: Space, vectors: Vector, *, places: float = 1.0) -> Matrix:
+    """`(n, f)` traits of unit variance over the space, and `places` for each live edge and its operation, else 0."""
     if is_small(space):
-        return _kept_features(space)[place(space, vectors)]
-    return _features(space, vectors)
+        return _kept_features(space, places)[place(space, vectors)]
+    return _features(space, vectors, places)
 
 
 def live_operations(space: Space, vectors: Vector) -> Matrix:
@@ -113,13 +113,14 @@ def _measures(template: CellTemplate) -> list[Matrix]:
 
 
 @functools.cache
-def _kept_features(space: Space) -> Matrix:
-    return _features(space, every_vector(space))
+def _kept_features(space: Space, places: float) -> Matrix:
+    return _features(space, every_vector(space), places)
 
 
-def _features(space: Space, vectors: Vector) -> Matrix:
+def _features(space: Space, vectors: Vector, places: float) -> Matrix:
     middle, spread = _spread(space)
-    return np.concatenate([(path_traits(space, vectors) - middle) / spread, live_operations(space, vectors)], axis=1)
+    traits = (path_traits(space, vectors) - middle) / spread
+    return np.concatenate([traits, places * live_operations(space, vectors)], axis=1)
 
 
 @functools.cache

@@ -34,6 +34,9 @@ __all__ = ["PastTask", "Transfer", "experienced"]
 
 Matrix = NDArray[np.float64]
 
+# Of places beside traits, in past models and in what the cell alone explains. Past tasks tell what traits are worth, so
+# that places matter more than in a search from nothing; chosen among 1, 2 and 3 as `docs/search.md` says.
+_PLACES = 3.0
 _REMEMBERED = 200  # trials of a past task that enter its model: half of them the best, half the latest
 
 
@@ -66,17 +69,17 @@ class PastTask:
     def model(self) -> GaussianProcess:
         """Fitted to the normal scores of the trials."""
         vectors, values = self._kept
-        return GaussianProcess.fit(cell_features(self.space, vectors), normal_scores(values))
+        return GaussianProcess.fit(_features(self.space, vectors), normal_scores(values))
 
     def expects(self, vectors: Vector) -> Matrix:
         """`(n,)` what the model says of `(n, slots)` vectors of the task's space, in its own normal scores."""
         if is_small(self.space):
             return self._everywhere[place(self.space, vectors)]
-        return self.model.predict(cell_features(self.space, vectors))[0]
+        return self.model.predict(_features(self.space, vectors))[0]
 
     @cached_property
     def _everywhere(self) -> Matrix:
-        return self.model.predict(cell_features(self.space, every_vector(self.space)))[0]
+        return self.model.predict(_features(self.space, every_vector(self.space)))[0]
 
     @cached_property
     def best(self) -> Vector:
@@ -156,6 +159,11 @@ def experienced(strategy: Strategy, past: Sequence[PastTask]) -> Strategy:
     return replace(strategy, past=tuple(past)) if isinstance(strategy, Transfer) else strategy
 
 
+def _features(space: Space, vectors: Vector) -> Matrix:
+    """`(n, f)` what models of this strategy see of cells."""
+    return cell_features(space, vectors, places=_PLACES)
+
+
 def _told(past: tuple[PastTask, ...], vectors: Vector) -> Matrix:
     """`(n, tasks)` what each past task's model expects, in its own normal scores."""
     return np.stack([task.expects(vectors) for task in past], axis=1)
@@ -171,9 +179,9 @@ def _propose(
     rng: np.random.Generator,
 ) -> None:
     """Fill the batch by expected improvement; after each proposal the model believes its own mean there."""
-    points, mix, scores = cell_features(space, kept.vectors), _told(past, kept.vectors), normal_scores(kept.values)
+    points, mix, scores = _features(space, kept.vectors), _told(past, kept.vectors), normal_scores(kept.values)
     model = Mixture.fit(points, mix, scores)
-    asked = cell_features(space, candidates)
+    asked = _features(space, candidates)
     chosen = promising(model.mean(asked, told), rng)
     candidates, told, asked = candidates[chosen], told[chosen], asked[chosen]
     left = np.ones(len(candidates), dtype=bool)
