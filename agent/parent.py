@@ -19,10 +19,14 @@ def follow_parent() -> None:
 
     A thread waits for the parent's end. Native code can keep threads from running for long, so on Linux the kernel is
     asked as well to kill this process when the one that forked it is gone (for workers of `agent.workers` that is a
-    server, which ends at once with its owner).
+    server, which ends at once with its owner). It tells of no end that came before it was asked, so that is looked for
+    afterwards.
     """
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        os._exit(1)
     threading.Thread(target=_follow, daemon=True).start()
 
 

@@ -73,6 +73,42 @@ def test_workers_end_with_their_parent(program: str, how: signal.Signals, tmp_pa
     assert not left
 
 
+LATE = """
+import multiprocessing, os, time
+from agent.parent import follow_parent
+def late():
+    time.sleep(3)
+    follow_parent()
+    sum(range(10**12))  # no other thread of the process runs meanwhile
+if __name__ == "__main__":
+    child = multiprocessing.get_context("spawn").Process(target=late)
+    child.start()
+    print(child.pid, flush=True)
+    time.sleep(1)
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_a_worker_whose_parent_ended_before_it_could_ask_ends(tmp_path: Path) -> None:
+    """A parent that is gone when its worker begins to follow it is noticed, though the kernel no longer tells."""
+    script = tmp_path / "parent.py"
+    script.write_text(LATE, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": os.getcwd()}
+    parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env=environment)
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and is_alive(worker):
+        time.sleep(0.05)
+    left = is_alive(worker)
+    if left:
+        os.kill(worker, signal.SIGKILL)
+    assert not left
+
+
 def followers(tree: ast.Module) -> set[str]:
     """Functions of a module that call `follow_parent`, and itself."""
     found = {"follow_parent"}
