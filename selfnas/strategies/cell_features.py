@@ -25,6 +25,7 @@ Matrix = NDArray[np.float64]
 
 _NO_PATH = -1.0  # of a trait where nothing leads from an input to an output
 _CHANNELS, _SIZE = 16, (8, 8)  # at which operations are weighed against each other; only ratios matter
+_NO_SKIP = 2  # where `_measures` has operations that are no skip
 _SAMPLE = 2000  # architectures that stand for a space too large to look through
 
 
@@ -70,19 +71,18 @@ def _template_traits(template: CellTemplate, part: Vector) -> Matrix:
     paths = [list(path) for path in _slot_paths(template)]
     whole = np.stack([(part[:, path] > 0).all(axis=1) for path in paths], axis=1)
     any_path, count = whole.any(axis=1), np.maximum(whole.sum(axis=1), 1)
-    weights, measures = _weights(template), _measures(template)
     columns = []
-    for measure in measures:
-        along = np.stack([measure[part[:, path]].sum(axis=1) for path in paths], axis=1)
+    sums = [np.stack([kind[part[:, path]].sum(axis=1) for path in paths], axis=1) for kind in _measures(template)]
+    for along in sums:
         most = np.where(whole, along, _NO_PATH).max(axis=1)
         fewest = np.where(any_path, np.where(whole, along, np.inf).min(axis=1), _NO_PATH)
         mean = np.where(any_path, np.where(whole, along, 0).sum(axis=1) / count, _NO_PATH)
         columns += [most, fewest, mean]
-    changes = np.stack([measures[2][part[:, path]].sum(axis=1) for path in paths], axis=1)
+    skips_alone = whole & (sums[_NO_SKIP] == 0)
     live = _live(template, part)
-    columns += [np.log1p(whole.sum(axis=1)), (whole & (changes == 0)).sum(axis=1)]
+    columns += [np.log1p(whole.sum(axis=1)), skips_alone.sum(axis=1)]
     columns += [(live == kind).sum(axis=1) for kind in range(1, len(template.operations) + 1)]
-    columns.append(np.log1p(weights[live].sum(axis=1)))
+    columns.append(np.log1p(_weights(template)[live].sum(axis=1)))
     return np.stack(columns, axis=1).astype(np.float64)
 
 
@@ -97,7 +97,7 @@ def _live(template: CellTemplate, part: Vector) -> Vector:
 def _weights(template: CellTemplate) -> Matrix:
     """`(1 + operations,)` weights of each kind in multiples of the lightest that has any; 0 first, for no operation."""
     params = [operation_costs(operation, _CHANNELS, size=_SIZE).params for operation in template.operations]
-    return np.array([0, *params]) / max(1, min((count for count in params if count), default=1))
+    return np.array([0, *params]) / min((count for count in params if count), default=1)
 
 
 def _measures(template: CellTemplate) -> list[Matrix]:
