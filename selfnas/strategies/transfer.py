@@ -34,8 +34,8 @@ __all__ = ["PastTask", "Transfer", "experienced"]
 
 Matrix = NDArray[np.float64]
 
-# Of places beside traits, in past models and in what the cell alone explains. Past tasks tell what traits are worth, so
-# that places matter more than in a search from nothing; chosen among 1, 2 and 3 as `docs/search.md` says.
+# Of places beside traits, in past models and in what the cell alone explains. Chosen among 1, 2 and 3 on four tasks;
+# `docs/search.md` says what came of it on others.
 _PLACES = 3.0
 _REMEMBERED = 200  # trials of a past task that enter its model: half of them the best, half the latest
 
