@@ -82,7 +82,7 @@ def measure(settings: Sequence[Setting], *, fitted: int = 24, checked: int = 100
         rounds: in which everything to be timed takes its turn.
 
     Raises:
-        InputError: a setting has fewer different networks than are wanted.
+        InputError: a setting has fewer different networks than are wanted, or the machine is too busy to be measured.
     """
     actions: dict[str, Action] = {}
     networks: list[list[Architecture]] = []
@@ -140,12 +140,18 @@ def fit(about: str, known: Mapping[str, float], sums: NDArray[np.float64], measu
     """Scale and intercept that make `(n,)` sums over parts fit measured networks best in relative terms.
 
     Raises:
-        InputError: fewer than three networks, or their parts do not tell them apart.
+        InputError: fewer than three networks, their parts do not tell them apart, or those whose parts take longer
+            were not the slower ones.
     """
     if len(sums) < 3 or np.ptp(sums) <= 0:
         raise InputError(f"need at least 3 networks of different parts to fit latencies, not {len(sums)}")
     design = np.stack([np.ones_like(sums), sums], axis=1) / measured[:, None]
     (intercept, scale), *_ = np.linalg.lstsq(design, np.ones_like(sums), rcond=None)
+    if scale <= 0:
+        raise InputError(
+            f"the {len(sums)} networks that latencies were to be fitted on took no longer the longer their parts take: "
+            "this machine is too busy to be measured; try again when it is idle, or with more rounds"
+        )
     return Latencies(
         about=about,
         intercept_us=round(float(intercept), 3),
