@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice, starmap
 from typing import TypeVar
+
+import numpy as np
 
 from agent.library import Library, Motif
 from agent.policy import SearchPolicy
@@ -14,9 +16,9 @@ from selfnas.architecture import Architecture, Macro
 from selfnas.history import Trial
 from selfnas.probes import TaskDescription, distance
 from selfnas.space import Space, base_name, parse_architecture, respelled, space_named
-from selfnas.strategies.transfer import PastTask
+from selfnas.strategies.transfer import PastTask, agreed
 
-__all__ = ["Recollection", "past_tasks", "recall"]
+__all__ = ["Recollection", "past_tasks", "recall", "soonest"]
 
 _COMPARABLE = ("low", "rung0")  # scores of dearer rungs mean something else
 _TASKS = 30  # the latest so many tasks are modelled, which bounds the cost of a proposal
@@ -87,6 +89,22 @@ def recall(
     return tuple(chosen.values())
 
 
+def soonest(
+    recalled: Sequence[Recollection], past: Sequence[PastTask], *, task_digest: str, first: Motif | None = None
+) -> tuple[Recollection, ...]:
+    """The same, with winners of other tasks in the order of what all past tasks expect of them.
+
+    `first` and winners of this very task stay ahead. A winner that one task was lucky with waits for one that many
+    tasks think well of.
+    """
+    ahead = [one for one in recalled if one.motif is first or one.motif.task_digest == task_digest]
+    others = [one for one in recalled if one not in ahead]
+    if not past or not others:
+        return tuple(recalled)
+    vectors = np.stack([past[0].space.encode(one.architecture) for one in others])
+    return (*ahead, *(others[index] for index in np.argsort(-agreed(past, vectors), kind="stable")))
+
+
 def _in_turn(rankings: Iterable[Iterator[Item]]) -> Iterator[Item]:
     """The first of each, then the second of each, and so on; no more of them are begun than asked for."""
     left: list[Iterator[Item]] | None = None
@@ -99,13 +117,28 @@ def _in_turn(rankings: Iterable[Iterator[Item]]) -> Iterator[Item]:
         rankings = left
 
 
-def past_tasks(state: LifeState, *, before: TaskState | None, space: str, tabular: bool) -> tuple[PastTask, ...]:
+def past_tasks(
+    state: LifeState,
+    *,
+    before: TaskState | None,
+    space: str,
+    tabular: bool,
+    description: TaskDescription | None = None,
+) -> tuple[PastTask, ...]:
     """What the latest tasks before `before` (or all there are) taught of `space`, oldest first.
+
+    With a `description` each has its likeness to the task described; tables are not described.
 
     Every scored trial counts that `space` can spell, admitted or not: a strategy learns from it and still proposes
     only what is admitted.
     Tables and trainings teach only their own kind, since their scores mean different things.
     """
+
+    def likeness(task: TaskState) -> float:
+        if description is None or tabular:
+            return 1.0
+        return max(0.0, 1.0 - distance(description, TaskDescription.from_json(task.description)))
+
     here = space_named(space)
     found: list[PastTask] = []
     for run, task in state.latest(tabular=tabular):
@@ -114,7 +147,7 @@ def past_tasks(state: LifeState, *, before: TaskState | None, space: str, tabula
         usable = (trial for trial in task.trials if not trial.failed and trial.fidelity in _COMPARABLE)
         trials = tuple(spelled for trial in usable if (spelled := _spelled(trial, here)) is not None)
         if len(trials) > 1:
-            found.append(PastTask(name=f"{run.number}/{task.name}", trials=trials))
+            found.append(PastTask(name=f"{run.number}/{task.name}", trials=trials, likeness=likeness(task)))
         if len(found) == _TASKS:
             break
     return tuple(reversed(found))

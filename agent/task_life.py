@@ -19,7 +19,7 @@ from agent.inheriting import source_of
 from agent.jobs import InheritAnswer, SupernetAnswer, SupernetJob
 from agent.learned_proxy import LEARNED, learned_scores
 from agent.ledger import Entry
-from agent.memory import past_tasks, recall
+from agent.memory import past_tasks, recall, soonest
 from agent.mined import blocks_in_force, mined_in_force, mining_entries
 from agent.policy import SearchPolicy
 from agent.proposals import GuardedDomain
@@ -96,8 +96,14 @@ class TaskLife:
     @cached_property
     def _past(self) -> tuple[PastTask, ...]:
         """What earlier tasks taught; models are kept while this task is lived."""
-        tabular = self._prepared.table is not None
-        return past_tasks(self._life.state, before=self._task, space=self._space.name, tabular=tabular)
+        started = self._index < len(self._run.tasks)
+        return past_tasks(
+            self._life.state,
+            before=self._task if started else None,
+            space=self._space.name,
+            tabular=self._prepared.table is not None,
+            description=self._prepared.description,
+        )
 
     @cached_property
     def _blocks(self) -> tuple[SubCell, ...]:
@@ -159,6 +165,7 @@ class TaskLife:
             reviewed_only=self._life.prepared.suite.approval == "before-reuse",
             first=prepared.service,
         )
+        recalled = soonest(recalled, self._past, task_digest=prepared.digest, first=prepared.service)
         return "task.started", {
             "run": self._run.number,
             "task": prepared.spec.name,

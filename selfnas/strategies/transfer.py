@@ -30,13 +30,14 @@ from selfnas.strategies.small_space import every_vector, is_small, place
 from selfnas.strategies.strategy import Strategy
 from selfnas.strategies.surrogate import Surrogate
 
-__all__ = ["PastTask", "Transfer", "experienced"]
+__all__ = ["PastTask", "Transfer", "agreed", "experienced"]
 
 Matrix = NDArray[np.float64]
 
 # Of places beside traits, in past models and in what the cell alone explains. Chosen among 1, 2 and 3 on four tasks;
 # `docs/search.md` says what came of it on others.
 _PLACES = 3.0
+_UNLIKE = 0.05  # added to how unlike a task is, so that one that seems the same does not silence the others
 _REMEMBERED = 200  # trials of a past task that enter its model: half of them the best, half the latest
 
 
@@ -47,10 +48,12 @@ class PastTask:
     Attributes:
         name: of the task.
         trials: scored on it, in order, at one fidelity; all of one space.
+        likeness: of that task to the present one, in [0, 1], as its description tells; equal where none is known.
     """
 
     name: str
     trials: tuple[Trial, ...]
+    likeness: float = 1.0
 
     @property
     def space(self) -> Space:
@@ -159,14 +162,25 @@ def experienced(strategy: Strategy, past: Sequence[PastTask]) -> Strategy:
     return replace(strategy, past=tuple(past)) if isinstance(strategy, Transfer) else strategy
 
 
+def agreed(past: Sequence[PastTask], vectors: Vector) -> Matrix:
+    """`(n,)` what past tasks expect of `(n, slots)` vectors of their one space: the mean, weighted by trust in each."""
+    means: Matrix = _told(past, vectors).mean(axis=1)
+    return means
+
+
 def _features(space: Space, vectors: Vector) -> Matrix:
     """`(n, f)` what models of this strategy see of cells."""
     return cell_features(space, vectors, places=_PLACES)
 
 
-def _told(past: tuple[PastTask, ...], vectors: Vector) -> Matrix:
-    """`(n, tasks)` what each past task's model expects, in its own normal scores."""
-    return np.stack([task.expects(vectors) for task in past], axis=1)
+def _told(past: Sequence[PastTask], vectors: Vector) -> Matrix:
+    """`(n, tasks)` what each past task's model expects, in its own normal scores times the trust in it, 1 on average.
+
+    Trust is inverse to how unlike the task is (Shepard 1968): likeness is where belief begins, evidence moves it.
+    """
+    trust = np.array([1.0 / (_UNLIKE + 1.0 - task.likeness) for task in past])
+    told: Matrix = np.stack([task.expects(vectors) for task in past], axis=1) * (trust / trust.mean())
+    return told
 
 
 def _propose(

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from agent.library import Library, Motif
-from agent.memory import recall
+from agent.memory import Recollection, recall, soonest
 from agent.policy import SearchPolicy
 from selfnas.architecture import Macro, TaskShape
+from selfnas.history import Trial
 from selfnas.probes import FEATURES, TaskDescription, distance
 from selfnas.space import SPACES, parse_architecture
+from selfnas.strategies.transfer import PastTask
 
 MACRO = Macro(8, 1, 16)
 SHAPE = TaskShape(channels=1, size=(8, 8), classes=10)
@@ -119,6 +121,33 @@ def test_what_no_person_let_in_gives_nothing_where_review_is_asked_for(
         reviewed_only=True,
     )
     assert [recollection.motif for recollection in found] == [library[1]]
+
+
+def test_winners_that_all_past_tasks_think_well_of_are_tried_first(
+    library: list[Motif], descriptions: dict[str, TaskDescription]
+) -> None:
+    """By scores with three cells each; the very task's winner and the architecture in service keep their places."""
+    cells = [parse_architecture(one.architecture) for one in library]
+
+    def past(*scores: float) -> PastTask:
+        trials = tuple(Trial(architecture=cell, score=score) for cell, score in zip(cells, scores, strict=False))
+        return PastTask(name="past", trials=trials)
+
+    recalled = [
+        Recollection(architecture=cell, motif=one, likeness=0.9) for cell, one in zip(cells, library, strict=True)
+    ][:4]
+    liked = (past(0.5, 0.2, 0.6, 0.9), past(0.4, 0.1, 0.7, 0.8))
+
+    def order(*tasks: PastTask, digest: str = "new", first: Motif | None = None) -> list[int]:
+        return [recalled.index(one) for one in soonest(recalled, tasks, task_digest=digest, first=first)]
+
+    assert order(*liked) == [3, 2, 0, 1]
+    assert order(*liked, digest="digits") == [0, 1, 3, 2]
+    assert order(*liked, first=library[1]) == [1, 3, 2, 0]
+    assert order() == [0, 1, 2, 3]
+    opposite = past(0.5, 0.9, 0.4, 0.1)
+    assert order(*(replace(task, likeness=0.95) for task in liked), replace(opposite, likeness=0.2)) == [3, 2, 0, 1]
+    assert order(*(replace(task, likeness=0.2) for task in liked), replace(opposite, likeness=0.95))[0] == 1
 
 
 def plain(
