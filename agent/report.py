@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from agent import report_pictures
 from agent.evidence import Evidence, figures, rejections
 from agent.mined import mined_in_force, sentence
+from agent.operator_uses import operator_records
 from agent.state import Motif, items, mapping
 from agent.subcell_uses import uses_of
 from agent.task_evidence import TaskEvidence
@@ -76,6 +77,7 @@ def render(evidence: Evidence, *, title: str = "") -> str:
         motifs=_motifs(evidence),
         motifs_note=_motifs_note(evidence),
         sub_cells=_sub_cells(evidence),
+        operators=_operator_table(evidence),
         policy=_policy_table(evidence),
         drifts=_drift_table(evidence),
         rules=_Table(
@@ -220,6 +222,17 @@ def _sub_cells(evidence: Evidence) -> list[dict[str, str]]:
         for space, tabular in state.mined
         for one in mined_in_force(state, space=space, tabular=tabular)
     ]
+
+
+def _operator_table(evidence: Evidence) -> _Table:
+    return _Table(
+        ("space", "operator", "composed after", "judged", "kept out by", "used in"),
+        tuple(
+            (one.space, one.operator, one.after, one.outcome, ", ".join(one.failed) or "–",
+             "; ".join(map(str, one.uses[-_USES:])) or "–")
+            for one in operator_records(evidence.state)
+        ),
+    )  # fmt: skip
 
 
 def _motifs_note(evidence: Evidence) -> str:

@@ -1,6 +1,7 @@
 """Operators composed of sub-cells in a life: judged, recorded, used, the same after a stop, re-checked, revoked."""
 
 import hashlib
+import html
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,11 +11,14 @@ import pytest
 
 from agent.commands.subcells import list_sub_cells, revoke
 from agent.composing import operator_of, operators_in_force
+from agent.evidence import gather
 from agent.home import Home, hold
 from agent.jobs import FullAnswer, LowAnswer
 from agent.ledger import Event, Ledger
 from agent.life import Life
+from agent.operator_uses import OperatorRecord, operator_records
 from agent.prepare import prepare
+from agent.report import render
 from agent.state import LifeState, items, mapping, replay
 from agent.stream import read_stream
 from agent.verify import verify
@@ -204,6 +208,32 @@ def test_a_forged_operator_is_found(home: Path, tmp_path: Path, change: str, mes
     copy = copied(home, tmp_path)
     rebuild(copy / "ledger.db", change)
     assert any(message in problem for problem in problems(copy))
+
+
+def test_the_report_page_says_how_operators_were_judged_and_where_they_are(home: Path, tmp_path: Path) -> None:
+    """Counts are those of the ledger's cells; a refusal names its rule, a revocation shows."""
+    from tests.agent.test_mined import copied
+
+    def shown(place: Path) -> list[OperatorRecord]:
+        with ledger_of(place) as ledger:
+            found = gather(ledger)
+        records = [one for one in operator_records(found.state) if one.operator == OPERATOR]
+        page = render(found)
+        assert all(html.escape(text) in page for one in records for text in (one.operator, *map(str, one.uses)))
+        return records
+
+    (record,) = shown(home)
+    evaluated = [str(e.payload["architecture"]) for e in events(home) if e.kind == "evaluated"]
+    assert record.outcome == "admitted"
+    assert sum(use.holding for use in record.uses) == sum(f"{OPERATOR}~" in text for text in evaluated) > 0
+    stricter = copied(home, tmp_path / "stricter")
+    lived(stricter, least=3, accept_set=True)
+    assert [(one.outcome, one.failed) for one in shown(stricter)] == [("admitted", ()), ("refused", ("size",))]
+    revoked = copied(home, tmp_path / "revoked")
+    with ledger_of(revoked) as ledger:
+        (digest,) = {str(p["digest"]) for _, p in replay(ledger).operators if p["operator"] == OPERATOR}
+    revoke(revoked, digest[:12], author="Ann", reason="hard to explain")
+    assert [one.outcome for one in shown(revoked)] == ["revoked"]
 
 
 def test_a_revoked_operator_is_out_of_use_for_good(home: Path, tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def test_the_report_shows_sub_cells_and_where_they_were_used(home: Path, state: 
 
 def copied(home: Path, place: Path) -> Path:
     """A copy of a home that may be changed."""
-    (place / "home").mkdir()
+    (place / "home").mkdir(parents=True)
     with sqlite3.connect(home / "ledger.db") as source, sqlite3.connect(place / "home" / "ledger.db") as target:
         source.backup(target)
     target.close()

@@ -1,0 +1,62 @@
+"""What became of each operator that was composed of a mined sub-cell: how it was judged, and where it was used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.state import LifeState, items
+from agent.subcell_uses import Use
+
+__all__ = ["OperatorRecord", "operator_records"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorRecord:
+    """One judgement of an operator.
+
+    Attributes:
+        space: that it widens.
+        operator: as it is spelled on an edge.
+        after: task and run after which it was composed.
+        outcome: `admitted`, `refused` or `undecided`; `revoked` where a person took it, or its sub-cell, out of use.
+        failed: rules that refused it.
+        uses: tasks in which cells that carry it were evaluated; none of one that was not admitted.
+    """
+
+    space: str
+    operator: str
+    after: str
+    outcome: str
+    failed: tuple[str, ...]
+    uses: tuple[Use, ...]
+
+
+def operator_records(state: LifeState) -> Iterator[OperatorRecord]:
+    """Every judgement of an operator in a life, in order."""
+    for kind, payload in state.operators:
+        operator, admitted = str(payload["operator"]), kind == "operator.admitted"
+        revoked = not state.revoked.keys().isdisjoint({str(payload["digest"]), str(payload["sub_cell"])})
+        yield OperatorRecord(
+            space=str(payload["space"]),
+            operator=operator,
+            after=f"{payload['task']}, run {payload['run']}",
+            outcome="revoked" if admitted and revoked else kind.removeprefix("operator."),
+            failed=tuple(map(str, items(payload["failed"]))),
+            uses=tuple(_uses(state, operator)) if admitted else (),
+        )
+
+
+def _uses(state: LifeState, operator: str) -> Iterator[Use]:
+    for run in state.runs:
+        for task in run.tasks:
+            ranked = sorted(task.trials, key=lambda trial: -trial.value)
+            places = [
+                place
+                for place, trial in enumerate(ranked, start=1)
+                if any(edge.operation == operator for cell in trial.architecture.cells for edge in cell.edges)
+            ]
+            if places:
+                yield Use(
+                    run=run.number, task=task.name, holding=len(places), evaluated=len(ranked), best_rank=places[0]
+                )
