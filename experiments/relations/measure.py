@@ -1,4 +1,4 @@
-"""Forward transfer by relation of the new task to the past one: `measure.py FOLDER SEED [SEED …]`.
+"""Forward transfer by relation of the new task to the past one: `measure.py FOLDER SEED [SEED …] [--relation NAME …]`.
 
 For each seed a life learns the first task of the stream. Then each other task is lived on a copy of that home, and on
 another copy by a policy that uses no memory, which draws differently from the life before. For the relation `long` four
@@ -26,9 +26,12 @@ from agent.stream import read_stream
 from agent.workers import WorkerDied, Workers
 from selfnas.documents import Document
 
-FOLDER, SEEDS = Path(sys.argv[1]), [int(word) for word in sys.argv[2:]]
+FOLDER, SEEDS = Path(sys.argv[1]), [int(word) for word in sys.argv[2:] if word.isdecimal()]
+CHOSEN = [word for before, word in zip(sys.argv, sys.argv[1:], strict=False) if before == "--relation"]
 STREAM, RESULTS = Path(__file__).parent / "stream.yaml", FOLDER / "results.jsonl"
 RELATIONS = {"again": 1, "other-labels": 2, "other-inputs": 3, "unrelated": 4, "long": 1}  # place of the new task
+if unknown := set(CHOSEN) - set(RELATIONS):
+    sys.exit(f"unknown relation {', '.join(sorted(unknown))}: choose among {', '.join(RELATIONS)}")
 BETWEEN = (5, 6, 7, 8)  # places of what a longer life lived before it
 
 
@@ -115,7 +118,7 @@ if __name__ == "__main__":
     with Workers(1) as pool, SearchOnly(1) as searching:
         for seed in SEEDS:
             for relation, index in RELATIONS.items():
-                if (seed, relation) in done:
+                if (seed, relation) in done or relation not in (CHOSEN or RELATIONS):
                     continue
                 past = live(FOLDER / f"past{seed}", 0, seed, pool)
                 for place in BETWEEN if relation == "long" else ():
@@ -134,6 +137,8 @@ if __name__ == "__main__":
     print("|---|---|---|---|---|")
     for relation in RELATIONS:
         own = [row for row in rows if row["relation"] == relation and row["seed"] in SEEDS]
+        if not own:
+            continue
         told = []
         for what in ("forward_transfer", "first", "last"):
             values = np.array([row[what] for row in own], dtype=float)
