@@ -163,8 +163,12 @@ def experienced(strategy: Strategy, past: Sequence[PastTask]) -> Strategy:
 
 
 def agreed(past: Sequence[PastTask], vectors: Vector) -> Matrix:
-    """`(n,)` what past tasks expect of `(n, slots)` vectors of their one space: the mean, weighted by trust in each."""
-    means: Matrix = _told(past, vectors).mean(axis=1)
+    """`(n,)` what past tasks expect of `(n, slots)` vectors of their one space: the mean, weighted by trust in each.
+
+    For a few vectors: no whole space is looked through, as a search by these models does once.
+    """
+    points = _features(past[0].space, vectors)
+    means: Matrix = np.stack([task.model.mean(points) for task in past], axis=1) @ _trust(past) / len(past)
     return means
 
 
@@ -174,13 +178,15 @@ def _features(space: Space, vectors: Vector) -> Matrix:
 
 
 def _told(past: Sequence[PastTask], vectors: Vector) -> Matrix:
-    """`(n, tasks)` what each past task's model expects, in its own normal scores times the trust in it, 1 on average.
+    """`(n, tasks)` what each past task's model expects, in its own normal scores times the trust in it."""
+    return np.stack([task.expects(vectors) for task in past], axis=1) * _trust(past)
 
-    Trust is inverse to how unlike the task is (Shepard 1968): likeness is where belief begins, evidence moves it.
-    """
+
+def _trust(past: Sequence[PastTask]) -> Matrix:
+    """`(tasks,)` inverse to how unlike each is (Shepard 1968), 1 on average: where belief begins; evidence moves it."""
     trust = np.array([1.0 / (_UNLIKE + 1.0 - task.likeness) for task in past])
-    told: Matrix = np.stack([task.expects(vectors) for task in past], axis=1) * (trust / trust.mean())
-    return told
+    shares: Matrix = trust / trust.mean()
+    return shares
 
 
 def _propose(
