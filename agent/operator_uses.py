@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from agent.state import LifeState, items
 from agent.subcell_uses import Use
+from selfnas.architecture import Architecture
+from selfnas.space import base_name
 
 __all__ = ["OperatorRecord", "operator_records"]
 
@@ -35,28 +37,33 @@ class OperatorRecord:
 def operator_records(state: LifeState) -> Iterator[OperatorRecord]:
     """Every judgement of an operator in a life, in order."""
     for kind, payload in state.operators:
-        operator, admitted = str(payload["operator"]), kind == "operator.admitted"
+        space, operator, admitted = str(payload["space"]), str(payload["operator"]), kind == "operator.admitted"
         revoked = not state.revoked.keys().isdisjoint({str(payload["digest"]), str(payload["sub_cell"])})
         yield OperatorRecord(
-            space=str(payload["space"]),
+            space=space,
             operator=operator,
             after=f"{payload['task']}, run {payload['run']}",
             outcome="revoked" if admitted and revoked else kind.removeprefix("operator."),
             failed=tuple(map(str, items(payload["failed"]))),
-            uses=tuple(_uses(state, operator)) if admitted else (),
+            uses=tuple(_uses(state, space, operator)) if admitted else (),
         )
 
 
-def _uses(state: LifeState, operator: str) -> Iterator[Use]:
+def _uses(state: LifeState, space: str, operator: str) -> Iterator[Use]:
     for run in state.runs:
         for task in run.tasks:
             ranked = sorted(task.trials, key=lambda trial: -trial.value)
             places = [
-                place
-                for place, trial in enumerate(ranked, start=1)
-                if any(edge.operation == operator for cell in trial.architecture.cells for edge in cell.edges)
+                place for place, trial in enumerate(ranked, start=1) if _carries(trial.architecture, space, operator)
             ]
             if places:
                 yield Use(
                     run=run.number, task=task.name, holding=len(places), evaluated=len(ranked), best_rank=places[0]
                 )
+
+
+def _carries(architecture: Architecture, space: str, operator: str) -> bool:
+    """Whether it belongs to that space, widened or not, and one of its edges is the operator."""
+    return base_name(architecture.space) == space and any(
+        edge.operation == operator for cell in architecture.cells for edge in cell.edges
+    )

@@ -7,9 +7,9 @@ training and its audits, has no part in the figures. What is finished is not don
 seeds are printed.
 """
 
+import argparse
 import json
 import shutil
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,12 +26,14 @@ from agent.stream import read_stream
 from agent.workers import WorkerDied, Workers
 from selfnas.documents import Document
 
-FOLDER, SEEDS = Path(sys.argv[1]), [int(word) for word in sys.argv[2:] if word.isdecimal()]
-CHOSEN = [word for before, word in zip(sys.argv, sys.argv[1:], strict=False) if before == "--relation"]
-STREAM, RESULTS = Path(__file__).parent / "stream.yaml", FOLDER / "results.jsonl"
 RELATIONS = {"again": 1, "other-labels": 2, "other-inputs": 3, "unrelated": 4, "long": 1}  # place of the new task
-if unknown := set(CHOSEN) - set(RELATIONS):
-    sys.exit(f"unknown relation {', '.join(sorted(unknown))}: choose among {', '.join(RELATIONS)}")
+parser = argparse.ArgumentParser()
+parser.add_argument("folder", type=Path)
+parser.add_argument("seeds", type=int, nargs="+")
+parser.add_argument("--relation", action="append", choices=RELATIONS)
+words = parser.parse_args()
+FOLDER, SEEDS, CHOSEN = words.folder, words.seeds, words.relation or list(RELATIONS)
+STREAM, RESULTS = Path(__file__).parent / "stream.yaml", FOLDER / "results.jsonl"
 BETWEEN = (5, 6, 7, 8)  # places of what a longer life lived before it
 
 
@@ -118,7 +120,7 @@ if __name__ == "__main__":
     with Workers(1) as pool, SearchOnly(1) as searching:
         for seed in SEEDS:
             for relation, index in RELATIONS.items():
-                if (seed, relation) in done or relation not in (CHOSEN or RELATIONS):
+                if (seed, relation) in done or relation not in CHOSEN:
                     continue
                 past = live(FOLDER / f"past{seed}", 0, seed, pool)
                 for place in BETWEEN if relation == "long" else ():
