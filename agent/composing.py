@@ -158,7 +158,8 @@ def find_operator(state: LifeState, digest: str) -> Payload | None:
     found = {
         str(payload["digest"]): payload
         for kind, payload in state.operators
-        if kind == "operator.admitted"
+        if digest
+        and kind == "operator.admitted"
         and str(payload["digest"]).startswith(digest)
         and str(payload["digest"]) not in state.revoked
     }

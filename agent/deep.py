@@ -59,7 +59,7 @@ def solve_again(ledger: Ledger, *, progress: Callable[[int], None] = lambda coun
                 problems += [
                     f"event {event.seq} ({event.kind}): {problem}" for problem in solver.differences(certificate)
                 ]
-        except (SelfnasError, KeyError, TypeError, ValueError) as error:
+        except (SelfnasError, LookupError, TypeError, ValueError, ArithmeticError) as error:
             problems.append(f"event {event.seq} ({event.kind}) cannot be solved again: {type(error).__name__}: {error}")
     return Verification(checked=checked, problems=problems)
 

@@ -86,7 +86,7 @@ def find_sub_cell(state: LifeState, digest: str) -> tuple[MinedSubCell, bool] | 
         one.sub_cell.digest: (one, tabular)
         for space, tabular in state.mined
         for one in mined_in_force(state, space=space, tabular=tabular)
-        if one.sub_cell.digest.startswith(digest)
+        if digest and one.sub_cell.digest.startswith(digest)
     }
     if len(found) > 1:
         raise InputError(f"several sub-cells begin with {digest!r}: {', '.join(key[:16] for key in sorted(found))}")

@@ -19,6 +19,7 @@ from agent.inheriting import InheritanceChecker
 from agent.ledger import GENESIS, Event, Json, Ledger, canonical_json
 from agent.mined import check_mining
 from agent.motif_check import MotifChecker
+from agent.order_check import OrderChecker
 from agent.policy_check import PolicyChecker
 from agent.recorded import recorded_set, recorded_suite
 from agent.reviews import ReviewChecker
@@ -36,8 +37,8 @@ __all__ = ["Verification", "verify"]
 
 _VERDICT_OF = {"certified": "admit", "rejected": "reject", "quarantined": "undecided"}
 # Nothing else hangs on what these say.
-_CLAIMLESS = ("filtered", "compared", "run.finished")
-_UNREADABLE = (SelfnasError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
+_CLAIMLESS = ("filtered", "compared", "run.finished")  # but for their order
+_UNREADABLE = (SelfnasError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 
 @dataclass(slots=True)
@@ -106,6 +107,7 @@ class _Checker:
         self._guard = ""
         self._evaluated = 0
         self._reviews = ReviewChecker()
+        self._order = OrderChecker()
         self._costs = CostChecker()
         self._policies = PolicyChecker(self._hashes)
         self._motifs = MotifChecker(self._hashes)
@@ -134,6 +136,7 @@ class _Checker:
 
     def _problems(self, event: Event) -> Iterator[str]:
         payload = event.payload
+        yield from self._order.check(event)
         if event.kind == "run.started":
             yield from self._begin_run(payload)
             yield from self._policies.run_begins(payload)

@@ -1,0 +1,63 @@
+"""That a life's runs, tasks and steps come in the order in which they can be lived, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from agent.ledger import Event, Json
+from agent.state import items, mapping
+
+__all__ = ["OrderChecker"]
+
+# What belongs to an open task; policies, motifs, reviews, watches and mining are between tasks too.
+_OF_A_TASK = frozenset(
+    {
+        "certified", "rejected", "quarantined", "filtered", "supernet.trained", "evaluated", "trained", "audited",
+        "tabulated", "compared", "task.finished",
+    }
+)  # fmt: skip
+
+
+class OrderChecker:
+    """Follows runs and tasks: the stream's tasks in its order, each finished before the next begins."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []  # of the present run's stream
+        self._begun = 0  # tasks of the present run
+        self._open_task = False
+        self._open_run = False
+        self._evaluated: set[tuple[str, str]] = set()  # architecture and fidelity, of the present task
+
+    def check(self, event: Event) -> Iterator[str]:
+        """Problems of one event, in sentences."""
+        payload = event.payload
+        if event.kind == "run.started":
+            if self._open_run:
+                yield "a run began before the one before it was finished"
+            self._names = [str(mapping(task)["name"]) for task in items(mapping(payload["stream"])["tasks"])]
+            self._begun, self._open_task, self._open_run = 0, False, True
+        elif event.kind == "task.started":
+            yield from self._begin(payload)
+        elif event.kind == "run.finished":
+            if self._open_task or self._begun != len(self._names) or not self._open_run:
+                yield f"the run was finished after {self._begun} of its {len(self._names)} tasks, or not while it ran"
+            self._open_run = False
+        elif event.kind in _OF_A_TASK and not self._open_task:
+            yield "belongs to a task, and none was being lived"
+        if event.kind == "evaluated":
+            what = str(payload["architecture"]), str(payload["fidelity"])
+            if what in self._evaluated:
+                yield "evaluated a second time on this task at one fidelity"
+            self._evaluated.add(what)
+        elif event.kind == "task.finished":
+            self._open_task = False
+
+    def _begin(self, payload: Mapping[str, Json]) -> Iterator[str]:
+        if not self._open_run:
+            yield "a task began outside a run"
+        if self._open_task:
+            yield "a task began before the one before it was finished"
+        expected = self._names[self._begun] if self._begun < len(self._names) else None
+        if payload["task"] != expected:
+            yield f"task {payload['task']} was lived where the stream has {expected or 'no further task'}"
+        self._begun, self._open_task, self._evaluated = self._begun + 1, True, set()
