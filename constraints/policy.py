@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from constraints.bounded import bounded
 from constraints.certificate import Certificate, verdict_of
 from constraints.decision import Decision, decision_from, join
 from constraints.referee import VERSION, judge_policy
@@ -77,8 +78,7 @@ def _solve(rule: Rule, old: Mapping[str, int], new: Mapping[str, int]) -> bool |
     import z3
 
     context = z3.Context()
-    solver = z3.SimpleSolver(ctx=context)
-    solver.set("rlimit", 1_000_000)  # linear arithmetic over fixed numbers takes hundreds
+    solver = bounded(z3.SimpleSolver(ctx=context), rlimit=1_000_000)  # fixed numbers take hundreds
     variables = {name: z3.Int(".".join(name), context) for name in sorted(_named(rule))}
     for (side, name), variable in variables.items():
         solver.add(variable == int((old if side == "old" else new)[name]))
@@ -130,8 +130,7 @@ def policy_counterexample(admits: ConstraintSet, forbids: ConstraintSet) -> str:
     rules = [set_.of_scope("policy") for set_ in (admits, forbids)]
     names = sorted({name for side in rules for rule in side for name in _named(rule)})
     variables: dict[tuple[str, str], Any] = {name: z3.Int(".".join(name), context) for name in names}
-    solver = z3.SimpleSolver(ctx=context)
-    solver.set("rlimit", 20_000_000)
+    solver = bounded(z3.SimpleSolver(ctx=context), rlimit=20_000_000)
 
     def passes(rule: Rule) -> Any:
         term = translate(z3, context, rule.condition, variables)

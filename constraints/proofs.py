@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
+from constraints.bounded import bounded
 from constraints.circuit import AtMost, Choice, NodeId
 from constraints.encoding import Encoding, encode
 from constraints.rules import ConstraintSet, Context, Rule
@@ -48,11 +50,8 @@ def prove(set_: ConstraintSet, claim: Rule, context: Context) -> Proof:
     encoding = encode([*rules, claim], context)
     for name, integers in (("simple", True), ("QF_FD", False), ("default", True)):
         z3_context = z3.Context()
-        if name == "QF_FD":
-            solver = z3.SolverFor(name, ctx=z3_context)
-        else:
-            solver = z3.SimpleSolver(ctx=z3_context) if name == "simple" else z3.Solver(ctx=z3_context)
-        solver.set("rlimit", _RLIMIT)
+        made = {"simple": z3.SimpleSolver, "default": z3.Solver}.get(name, partial(z3.SolverFor, name))
+        solver = bounded(made(ctx=z3_context), rlimit=_RLIMIT)
         solver.from_string(to_smtlib(encoding, claim=len(rules), integers=integers, query=False))
         answer = solver.check()
         if answer == z3.unsat:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
+from constraints.bounded import bounded
 from constraints.circuit import AtMost, Choice, NodeId
 from constraints.encoding import Encoding
 from selfnas.space import Vector
@@ -40,8 +41,7 @@ class Solver:
 
         self._z3, self.encoding = z3, encoding
         self._context = z3.Context()
-        self._solver = z3.SolverFor("QF_FD", ctx=self._context)
-        self._solver.set("rlimit", rlimit)
+        self._solver = bounded(z3.SolverFor("QF_FD", ctx=self._context), rlimit=rlimit)
         circuit = encoding.circuit
         self._slots = [
             [z3.Bool(f"slot{slot}={value}", self._context) for value in range(width)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from constraints.applicability import When
+from constraints.bounded import bounded
 from constraints.lexicon import Scope
 from constraints.rules import Context, Rule
 from constraints.syntax import Condition, Extreme, Linear, Node, PolicyField, walk
@@ -83,8 +84,7 @@ def _policy_loosening(old: Statement, new: Statement) -> str:
     context = z3.Context()
     fields = sorted({(p.side, p.name) for p in walk((old[0], new[0])) if isinstance(p, PolicyField)})
     variables: dict[tuple[str, str], Any] = {(s, name): z3.Int(f"{s}.{name}", context) for s, name in fields}
-    solver = z3.SimpleSolver(ctx=context)
-    solver.set("rlimit", 5_000_000)
+    solver = bounded(z3.SimpleSolver(ctx=context), rlimit=5_000_000)
     terms = [translate(z3, context, Node("not", (c,)) if forbids else c, variables) for c, forbids in (old, new)]
     solver.add(z3.Not(terms[0]), terms[1])
     if solver.check() != z3.sat:
