@@ -9,14 +9,13 @@ Under another constraint set it is out of force until it is judged again. Whatev
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from agent.gate import gate_entry
-from agent.ledger import Entry, Ledger
-from agent.mined import mined_in_force
+from agent.ledger import Entry
 from agent.reviews import typed_line
-from agent.state import LifeState, Payload, RunState, TaskState, mapping, number, task_shape
-from constraints import Certificate, ConstraintSet, Context, Guard, verify_certificate
+from agent.state import LifeState, Payload, RunState, TaskState
+from constraints import ConstraintSet, Guard
 from selfnas.architecture import Architecture, Macro, TaskShape
 from selfnas.cell import Cell, Edge
 from selfnas.errors import InputError
@@ -27,9 +26,9 @@ from selfnas.subcells import SubCell
 __all__ = [
     "OUTCOMES",
     "alone",
-    "check_composing",
     "composing_entries",
     "find_operator",
+    "next_operator",
     "operator_digest",
     "operator_of",
     "operator_revocation",
@@ -126,7 +125,7 @@ def composing_entries(
         most: how many may be in force.
         previous: hash of an earlier event.
     """
-    found = _candidate(state, mined, space=space, set_digest=set_.digest, most=most)
+    found = next_operator(state, mined, space=space, set_digest=set_.digest, most=most)
     if found is None:
         return []
     operator, sub_cell = found
@@ -189,7 +188,7 @@ def operator_revocation(state: LifeState, digest: str, *, author: str, reason: s
     }
 
 
-def _candidate(
+def next_operator(
     state: LifeState, mined: Sequence[MinedSubCell], *, space: str, set_digest: str, most: int
 ) -> tuple[str, SubCell] | None:
     """The first operator that mining gives, that this set has not judged yet and nobody revoked."""
@@ -205,68 +204,3 @@ def _candidate(
         if operator and operator not in judged and operator_digest(space, operator) not in state.revoked:
             return operator, one.sub_cell
     return None
-
-
-def check_composing(ledger: Ledger, sets: dict[str, ConstraintSet]) -> Iterator[str]:
-    """Problems of every `operator.…` event and of the space of every task of trained networks.
-
-    Args:
-        ledger: the whole life.
-        sets: constraint sets that runs recorded, by digest.
-    """
-    state = LifeState()
-    for event in ledger.events():
-        told = f"event {event.seq} ({event.kind})"
-        if event.kind == "task.started" and "table" not in event.payload:
-            yield from (f"{told}: {problem}" for problem in _space_problems(state, event.payload))
-        elif event.kind in OUTCOMES:
-            yield from (f"{told}: {problem}" for problem in _operator_problems(state, event.kind, event.payload, sets))
-        state.apply(event)
-
-
-def _space_problems(state: LifeState, payload: Payload) -> Iterator[str]:
-    run = state.runs[-1].started
-    stream = mapping(run["stream"])
-    wanted = space_in_force(
-        state,
-        space=str(stream["space"]),
-        most=int(number(stream.get("operators", 0))),
-        set_digest=str(run["constraint_set_digest"]),
-    )
-    searched = payload.get("space", stream["space"])
-    if searched != wanted.name:
-        yield f"it searched {searched}, though the operators in force make it {wanted.name}"
-
-
-def _operator_problems(state: LifeState, kind: str, payload: Payload, sets: dict[str, ConstraintSet]) -> Iterator[str]:
-    run = state.runs[-1].started
-    stream, set_digest = mapping(run["stream"]), str(run["constraint_set_digest"])
-    space, operator = str(payload["space"]), str(payload["operator"])
-    found = _candidate(
-        state,
-        mined_in_force(state, space=space, tabular=False),
-        space=space,
-        set_digest=set_digest,
-        most=int(number(stream.get("operators", 0))),
-    )
-    if found is None or found[0] != operator or found[1].digest != payload["sub_cell"]:
-        yield "no sub-cell in force gives this operator, or another was first"
-    if payload["digest"] != operator_digest(space, operator) or payload["constraint_set_digest"] != set_digest:
-        yield "its digest or its constraint set is another"
-    certificate = Certificate.from_json(str(payload["certificate"]))
-    macro = Macro(**{name: int(number(value)) for name, value in mapping(stream["macro"]).items()})
-    here = composed_space(space, (operator,))
-    subject = str(alone(here, operator, macro))
-    if certificate.verdict != OUTCOMES[kind]:
-        yield f"the certificate says {certificate.verdict}"
-    if certificate.architecture != subject or payload["architecture"] != subject:
-        yield "the certificate is not for the operator alone"
-    task = state.runs[-1].tasks[len(state.runs[-1].tasks) - 1]
-    context = Context(space=here.name, macro=macro, shape=task_shape(task.started))
-    set_ = sets.get(set_digest)
-    if set_ is None:
-        yield "there is no usable constraint set to check the certificate against"
-        return
-    if certificate.guard != context.digest(set_.digest):
-        yield "the certificate was issued by another guard than the task's"
-    yield from verify_certificate(certificate, set_)

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-from agent.ledger import Entry, Json, Ledger, canonical_json
+from agent.ledger import Entry, Json, canonical_json
 from agent.memory import past_tasks
 from agent.reviews import typed_line
 from agent.state import LifeState, Payload, RunState, TaskState, items, mapping, number
@@ -115,16 +115,11 @@ def revocation(state: LifeState, digest: str, *, author: str, reason: str) -> En
     }
 
 
-def check_mining(ledger: Ledger) -> Iterator[str]:
-    """Problems of every `subcells.mined` event: what it lists is mined again from the trials before it."""
-    state = LifeState()
-    for event in ledger.events():
-        if event.kind == "subcells.mined":
-            space, tabular = str(event.payload["space"]), bool(event.payload["tabular"])
-            again = [_record(one) for one in _mine(state, space=space, tabular=tabular)]
-            if canonical_json(again) != canonical_json(event.payload["subcells"]):
-                yield f"event {event.seq} ({event.kind}): its sub-cells are not what the trials before it give"
-        state.apply(event)
+def check_mining(state: LifeState, payload: Payload) -> Iterator[str]:
+    """Problems of a `subcells.mined` event: its list is mined again from the trials before it, by the same code."""
+    again = [_record(one) for one in _mine(state, space=str(payload["space"]), tabular=bool(payload["tabular"]))]
+    if canonical_json(again) != canonical_json(payload["subcells"]):
+        yield "its sub-cells are not what the trials before it give"
 
 
 def sentence(one: MinedSubCell) -> str:

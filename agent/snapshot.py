@@ -3,7 +3,7 @@
 Whatever stands in it was folded from events up to a named one, and it can be deleted at any time: the next life makes
 it again. It is never believed where that matters. What it names is read from the ledger (`agent/archive.py`), a motif
 is compared with the events before it is used (`agent/state.py`), and verification makes all of it again
-(`agent/snapshot_check.py`).
+(`agent/checks/snapshot.py`).
 """
 
 from __future__ import annotations

@@ -19,10 +19,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.checks.mirror import check_mirror
 from agent.evidence import Evidence, figures
 from agent.exhibits import Exhibit, example_of, write_finalist_files, write_task_files
 from agent.home import Home
-from agent.mirror_check import check_mirror
 from agent.model_card import data_source, model_card
 from agent.policy_records import write_policy
 from agent.recorded import suite_of

@@ -23,7 +23,10 @@ class OrderChecker:
 
     def __init__(self) -> None:
         self._names: list[str] = []  # of the present run's stream
+        self._run = 0
         self._begun = 0  # tasks of the present run
+        self._tunes = False  # whether the present run decides about its policy after each task
+        self._decided = True  # whether it did after the latest one
         self._open_task = False
         self._open_run = False
         self._evaluated: set[tuple[str, str]] = set()  # architecture and fidelity, of the present task
@@ -34,14 +37,23 @@ class OrderChecker:
         if event.kind == "run.started":
             if self._open_run:
                 yield "a run began before the one before it was finished"
-            self._names = [str(mapping(task)["name"]) for task in items(mapping(payload["stream"])["tasks"])]
+            stream = mapping(payload["stream"])
+            self._run, self._tunes, self._decided = self._run + 1, "tuning" in stream, True
+            if payload["run"] != self._run:
+                yield f"it calls itself run {payload['run']}, and is run {self._run}"
+            self._names = [str(mapping(task)["name"]) for task in items(stream["tasks"])]
             self._begun, self._open_task, self._open_run = 0, False, True
         elif event.kind == "task.started":
             yield from self._begin(payload)
         elif event.kind == "run.finished":
+            yield from self._undecided()
             if self._open_task or self._begun != len(self._names) or not self._open_run:
                 yield f"the run was finished after {self._begun} of its {len(self._names)} tasks, or not while it ran"
             self._open_run = False
+        elif event.kind.startswith("policy."):
+            if self._open_task or (payload["run"], payload["after_task"]) != (self._run, self._begun):
+                yield f"it was decided after task {self._begun} of run {self._run}, not where it says, or within a task"
+            self._decided = True
         elif event.kind in _OF_A_TASK and not self._open_task:
             yield "belongs to a task, and none was being lived"
         if event.kind == "evaluated":
@@ -50,9 +62,14 @@ class OrderChecker:
                 yield "evaluated a second time on this task at one fidelity"
             self._evaluated.add(what)
         elif event.kind == "task.finished":
-            self._open_task = False
+            self._open_task, self._decided = False, False
+
+    def _undecided(self) -> Iterator[str]:
+        if self._tunes and not self._decided:
+            yield f"nothing was decided about the policy after task {self._begun}"
 
     def _begin(self, payload: Mapping[str, Json]) -> Iterator[str]:
+        yield from self._undecided()
         if not self._open_run:
             yield "a task began outside a run"
         if self._open_task:

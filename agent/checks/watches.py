@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from agent.checks.motifs import MotifChecker
 from agent.ledger import Event, Json
-from agent.motif_check import MotifChecker
 from agent.state import Payload, items, number
 from agent.watch_state import residuals, wrong
 from selfnas.drift import DriftMonitor, Look

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.checks.motifs import MotifChecker
+from agent.checks.revocations import RevocationChecker
+from agent.checks.watches import WatchChecker
 from agent.deep import audit_again
 from agent.home import Home
 from agent.ledger import Event
-from agent.motif_check import MotifChecker
 from agent.recheck import recheck
-from agent.revocation_check import RevocationChecker
 from agent.state import LifeState
 from agent.suite_change import admitted_otherwise, suite_sentence
-from agent.watch_check import WatchChecker
 from audits import Finding, load_suite, uncovered
 from constraints import load_set
 from selfnas.architecture import Macro, TaskShape

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.checks.order import OrderChecker
 from agent.composing import find_operator
 from agent.home import Home
 from agent.ledger import Event
 from agent.mined import find_sub_cell, mined_in_force
-from agent.order_check import OrderChecker
 from agent.state import replay
 from agent.verify import verify
 from tests.agent.tabular_lives import ledger_of, warm_life

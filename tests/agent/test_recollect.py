@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.checks.snapshot import check_snapshot
 from agent.facts import FACTS, Shape
 from agent.ledger import Ledger, LedgerError
 from agent.memory import past_tasks
 from agent.recollection import recollect
-from agent.snapshot_check import check_snapshot
 from agent.state import LifeState, TaskState, replay
 from selfnas.architecture import Macro
 from selfnas.space import SPACES

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.checks.snapshot import check_snapshot
 from agent.ledger import GENESIS, Ledger, LedgerError, event_hash
 from agent.snapshot import Snapshot
-from agent.snapshot_check import check_snapshot
 from selfnas.errors import InputError
 
 _FIELDS = "seq, 'a' AS kind, '{}' AS payload, '' AS previous, '' AS hash"

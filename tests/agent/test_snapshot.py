@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.checks.snapshot import check_snapshot
 from agent.ledger import Ledger, LedgerError
 from agent.recollection import recollect
-from agent.snapshot_check import check_snapshot
 from agent.state import replay
 from tests.agent.test_recollect import contents, written
 
