@@ -92,14 +92,24 @@ class Workers:
     ) -> tuple[str | WorkerDied, ...]:
         """Answers to jobs, in the order of the jobs.
 
-        A job whose process dies is tried once more on its own; a second death is its answer.
+        A job whose process dies is tried once more on its own; a second death is its answer. Processes that died while
+        nobody asked are replaced.
 
         Raises:
             KeyboardInterrupt: Ctrl-C was pressed meanwhile.
         """
         answers: list[str | WorkerDied | None] = [None] * len(jobs)
         alone: list[int] = []
-        futures = {self._submit(job): index for index, job in enumerate(jobs)}
+        futures: dict[Future[str], int] = {}
+        for index, job in enumerate(jobs):
+            try:
+                futures[self._submit(job)] = index
+            except BrokenProcessPool:
+                if futures:  # one of them broke it just now
+                    alone.append(index)
+                    continue
+                self._replace_pool()
+                futures[self._submit(job)] = index
         pending: set[Future[str]] = set(futures)
         while pending:
             interrupt.check()

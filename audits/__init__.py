@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from audits.registry import AUDITS
     from audits.run import run_suite
     from audits.suite import Suite, load_suite
-    from audits.verdict import AuditVerdict, judge
+    from audits.verdict import AuditVerdict, absent, judge
 
 __all__ = [
     "AUDITS",
@@ -29,6 +29,7 @@ __all__ = [
     "Role",
     "Suite",
     "Trigger",
+    "absent",
     "attribution_figure",
     "calibration_of",
     "card",
@@ -52,6 +53,7 @@ _HOME = {
     "Role": "finding",
     "Suite": "suite",
     "Trigger": "data",
+    "absent": "verdict",
     "attribution_figure": "figures",
     "calibration_of": "proof",
     "card": "cards",

@@ -10,7 +10,7 @@ from audits.finding import Bound, Decision, Finding, decide
 from audits.registry import AUDITS
 from audits.suite import Suite, SuiteEntry
 
-__all__ = ["UNTESTED", "AuditVerdict", "judge", "settle"]
+__all__ = ["UNTESTED", "AuditVerdict", "absent", "judge", "settle"]
 
 UNTESTED: Final = "untested"  # subjects that went untested, with n the number of subjects; may only be 0
 _VOIDED: Final = "voided: the attribution method did not prove valid on this network"
@@ -43,7 +43,7 @@ def judge(findings: Sequence[Finding], suite: Suite) -> AuditVerdict:
     one failed gate rejects; one inconclusive or void gate leaves it undecided, and so does an attribution method that
     could not be tested at all: a method that was tested and failed voids evidence, but does not stop a network.
     """
-    defects = [*_foreign(findings, suite), *_absent(findings, suite)]
+    defects = [*_foreign(findings, suite), *absent(findings, suite)]
     if not defects:
         defects.extend(_altered(findings))
     gates = [finding for finding in findings if finding.role == "gate"]
@@ -102,10 +102,18 @@ def _foreign(findings: Sequence[Finding], suite: Suite) -> Iterator[str]:
             yield f"{finding.label} was held against {finding.threshold:g}, the suite says {_threshold(finding, entry)}"
 
 
-def _absent(findings: Sequence[Finding], suite: Suite) -> Iterator[str]:
-    """Every statistic of every gate and validity audit must be there, for as many subjects as were counted."""
+def absent(findings: Sequence[Finding], suite: Suite, *, advisory: bool = False) -> Iterator[str]:
+    """Statistics that the suite asks for and the findings lack, in sentences.
+
+    Every statistic must be there for as many subjects as were counted.
+
+    Args:
+        findings: of one network.
+        suite: that asks.
+        advisory: look at advisory audits, whose lack changes no verdict; else at gates and validity audits.
+    """
     for entry in suite.entries:
-        if entry.role == "advisory":
+        if (entry.role == "advisory") != advisory:
             continue
         audit = AUDITS[entry.audit]
         own = [finding for finding in findings if finding.audit == entry.audit]

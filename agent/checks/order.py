@@ -16,6 +16,7 @@ _OF_A_TASK = frozenset(
         "tabulated", "compared", "task.finished",
     }
 )  # fmt: skip
+_REFUSED = "policy.refused"  # once, by rules; then the next best may be decided about
 
 
 class OrderChecker:
@@ -26,7 +27,7 @@ class OrderChecker:
         self._run = 0
         self._begun = 0  # tasks of the present run
         self._tunes = False  # whether the present run decides about its policy after each task
-        self._decided = True  # whether it did after the latest one
+        self._decided: list[str] = []  # what it decided after the latest one
         self._open_task = False
         self._open_run = False
         self._evaluated: set[tuple[str, str]] = set()  # architecture and fidelity, of the present task
@@ -38,7 +39,7 @@ class OrderChecker:
             if self._open_run:
                 yield "a run began before the one before it was finished"
             stream = mapping(payload["stream"])
-            self._run, self._tunes, self._decided = self._run + 1, "tuning" in stream, True
+            self._run, self._tunes, self._decided = self._run + 1, "tuning" in stream, []
             if payload["run"] != self._run:
                 yield f"it calls itself run {payload['run']}, and is run {self._run}"
             self._names = [str(mapping(task)["name"]) for task in items(stream["tasks"])]
@@ -53,7 +54,9 @@ class OrderChecker:
         elif event.kind.startswith("policy."):
             if self._open_task or (payload["run"], payload["after_task"]) != (self._run, self._begun):
                 yield f"it was decided after task {self._begun} of run {self._run}, not where it says, or within a task"
-            self._decided = True
+            if event.kind in self._decided or set(self._decided) - {_REFUSED}:
+                yield f"after task {self._begun} it was decided already"
+            self._decided.append(event.kind)
         elif event.kind in _OF_A_TASK and not self._open_task:
             yield "belongs to a task, and none was being lived"
         if event.kind == "evaluated":
@@ -62,10 +65,10 @@ class OrderChecker:
                 yield "evaluated a second time on this task at one fidelity"
             self._evaluated.add(what)
         elif event.kind == "task.finished":
-            self._open_task, self._decided = False, False
+            self._open_task, self._decided = False, []
 
     def _undecided(self) -> Iterator[str]:
-        if self._tunes and not self._decided:
+        if self._tunes and self._begun and not self._decided:
             yield f"nothing was decided about the policy after task {self._begun}"
 
     def _begin(self, payload: Mapping[str, Json]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from agent.checks.refusals import wrong_refusal
 from agent.home import Home
 from agent.ledger import Event, Json
 from agent.state import items, mapping, number, task_shape
-from audits import Finding, Suite, judge, uncovered
+from audits import Finding, Suite, absent, judge, uncovered
 from constraints import Certificate, ConstraintSet, Context, verify_certificate
 from selfnas.architecture import Macro, TaskShape
 from selfnas.costs import costs
@@ -178,6 +178,8 @@ class TaskChecker:
         if certificate.digest != payload["digest"] and certificate.subject:
             yield "its digest is not the certificate's"
         if kind == "certified":
+            if payload["architecture"] in self._certified:
+                yield "certified a second time on this task"
             self._certified[str(payload["architecture"])] = str(payload["certificate"]), certificate.digest
         else:
             yield from wrong_refusal(payload, certificate, self._set, self._shapes[self.run, self.name])
@@ -236,6 +238,7 @@ class TaskChecker:
             yield from _unheard(told, findings, trained)
             return
         yield from self._uncovered(findings, self._suite)
+        yield from absent(findings, self._suite, advisory=True)
         again = judge(findings, self._suite)
         self._verdicts[digest] = again.decision
         if again.decision != told[0]:

@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent.commands.bench_forgeries import FORGERIES, change_bytes, forge_once
+from agent.commands.bench_forgeries import change_bytes, forge_once
+from agent.commands.forgery_edits import FORGERIES
 from agent.home import Home, hold
 from agent.ledger import Event, Ledger
 from agent.life import Life

@@ -163,6 +163,19 @@ def _hold_forever(home: Path, held: object) -> None:
         time.sleep(600)
 
 
+def test_workers_killed_while_nobody_asks_are_replaced() -> None:
+    """The pool notices their end at once, so that the next question meets a broken one."""
+    with Workers(2) as workers:
+        assert workers.answers(["", ""]) == ("", "")
+        idle = list((workers._pool._processes or {}).values())
+        for process in idle:
+            process.kill()
+            process.join(20)
+        while workers._pool._broken is False:  # type: ignore[attr-defined]
+            time.sleep(0.01)
+        assert workers.answers(["", "", ""]) == ("", "", "")
+
+
 def test_a_held_home_names_its_holder_and_is_free_once_that_was_killed(lived: Path) -> None:
     """A second agent gets exit code 2 and the process id at once; a lock does not outlive SIGKILL."""
     context = multiprocessing.get_context("fork")

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from agent.commands.bench_forgeries import Edit, Events, rewrite
+from agent.commands.bench_forgeries import rewrite
+from agent.commands.forgery_edits import Edit, Events
 from agent.facts import Shape, _fault, _fits, told
 from agent.ledger import Event, LedgerError
 from tests.agent.conftest import inside

@@ -212,7 +212,7 @@ FORGERIES = {
     "UPDATE events SET payload = json_set(payload, '$.weights_sha256', printf('%064d', 0)) "
     "WHERE kind = 'admitted'": "what was admitted is not what was trained",
     "UPDATE events SET kind = 'rejected' WHERE kind = 'certified'": "the certificate says admit",
-    "UPDATE events SET payload = json_set(payload, '$.winner', 'x') WHERE kind = 'task.finished'": "winner x, but the best",
+    "UPDATE events SET payload = json_set(payload, '$.winner', 'x') WHERE kind = 'task.finished'": "winner x, but",
     "UPDATE events SET payload = replace(payload, 'skip-free', 'skip-less')": "",
     "DELETE FROM events WHERE kind = 'audited'": "admitted without audits that admit it",
     "DELETE FROM events WHERE kind = 'certified'": "admitted without a certificate",

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent.commands.bench_forgeries import Edit, Events, rewrite
+from agent.commands.bench_forgeries import rewrite
+from agent.commands.forgery_edits import Edit, Events
 from agent.ledger import canonical_json
 from agent.verify import verify
 from constraints import Certificate, decide_policy, load_set, verify_certificate
