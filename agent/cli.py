@@ -15,6 +15,7 @@ from agent.commands.review import app as review_app
 from agent.commands.tables import app as tables_app
 from audits.commands import app as audits_app
 from constraints.commands import app as constraints_app
+from selfnas.figures import picture_file
 
 __all__ = ["app", "main"]
 
@@ -171,7 +172,7 @@ def front(
     home: _Home = _DEFAULT_HOME,
     cost: Annotated[str, typer.Option(help="Which recorded cost; default: the first.")] = "",
     time: Annotated[bool, typer.Option("--time", help="Time the front's networks on this machine.")] = False,
-    plot: Annotated[Path | None, typer.Option(help="A .png to draw.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="A .png to draw.", callback=picture_file)] = None,
 ) -> None:
     """Accuracy against a cost that the stream's objective names, and the front."""
     from agent.commands.front import show_front
@@ -200,8 +201,7 @@ def show_motif(
     from agent.commands.motifs import show_motif as show
     from agent.commands.subcells import show_sub_cell
 
-    if not show_sub_cell(home, digest):
-        show(home, digest)
+    show(home, digest, optional=show_sub_cell(home, digest))
 
 
 @motifs.command("revoke")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from selfnas.errors import InputError, SelfnasError
+from selfnas.errors import InputError, SelfnasError, cause
 
 __all__ = ["AGAIN", "EXAMPLE", "STEP", "Home", "StorageError", "hold", "is_storage_fault"]
 
@@ -83,7 +83,7 @@ def hold(root: Path) -> Iterator[Home]:
             (root / part).mkdir(exist_ok=True)
         handle = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise InputError(f"--home {root}: cannot be used: {(error.strerror or str(error)).lower()}") from error
+        raise InputError(f"--home {root}: cannot be used: {cause(error)}") from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

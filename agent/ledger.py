@@ -282,13 +282,14 @@ class Ledger:
             raise LedgerError(f"{self._path}: damaged, cannot be read to its end: {error}") from error
 
     def times(self) -> Mapping[int, float]:
-        """Unix seconds at which each event was written, by number; outside every hash."""
+        """Unix seconds at which each event was written, by number; outside every hash, hence not sure to be there."""
         return dict(self._db.execute("SELECT seq, unix_seconds FROM clock"))
 
     def times_of(self, seqs: Iterable[int]) -> Mapping[int, float]:
         """The same, of these events alone."""
         query = "SELECT unix_seconds FROM clock WHERE seq = ?"
-        return {seq: float(self._db.execute(query, (seq,)).fetchone()[0]) for seq in seqs}
+        rows = ((seq, self._db.execute(query, (seq,)).fetchone()) for seq in seqs)
+        return {seq: float(row[0]) for seq, row in rows if row is not None}
 
     def broken_links(self) -> Iterator[str]:
         """What is wrong with the chain: one sentence per event whose number, hash or link does not fit."""

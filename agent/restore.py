@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from agent.state import TaskState, task_shape
-from selfnas.errors import InputError
+from selfnas.errors import InputError, cause
 from selfnas.network import Network, build_network
 from selfnas.space import parse_architecture
 
@@ -27,7 +27,7 @@ def restore_network(task: TaskState, architecture: str, weights: Path) -> Networ
     try:
         content = weights.read_bytes()
     except OSError as error:
-        raise InputError(f"{weights}: cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise InputError(f"{weights}: cannot be read: {cause(error)}") from error
     if hashlib.sha256(content).hexdigest() != weights.stem:
         raise InputError(f"{weights}: its weights were changed: they are not those that its name says")
     return network_with(task, architecture, content, name=str(weights))

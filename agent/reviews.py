@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Literal
 
 from agent.ledger import Entry, Json
@@ -17,7 +18,7 @@ from agent.state import Finalist, LifeState, RunState, TaskState, items, mapping
 from selfnas.errors import InputError
 from selfnas.space import parse_architecture
 
-__all__ = ["ReviewChecker", "finalists", "review_entry", "typed_line"]
+__all__ = ["ReviewChecker", "finalists", "moment", "review_entry", "typed_line"]
 
 _LONGEST = 2000  # characters of a reason; MLflow cuts longer tags at 5,000
 
@@ -108,6 +109,18 @@ def typed_line(text: str, option: str) -> str:
     if len(text) > _LONGEST or not text.isprintable():
         raise InputError(f"{option}: need at most {_LONGEST} printable characters")
     return text
+
+
+def moment(times: Mapping[int, float], seq: int) -> str:
+    """When an event was written, as people read it.
+
+    Example:
+        >>> moment({3: 0.0}, 3), moment({}, 3)
+        ('1970-01-01 00:00 UTC', 'at a time that is not recorded')
+    """
+    if seq not in times:
+        return "at a time that is not recorded"
+    return f"{datetime.fromtimestamp(times[seq], UTC):%Y-%m-%d %H:%M} UTC"
 
 
 @dataclass(slots=True)

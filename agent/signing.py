@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from agent.home import Home
 from agent.ledger import Ledger, canonical_json
-from selfnas.errors import InputError
+from selfnas.errors import InputError, cause
 
 __all__ = ["check_signature", "new_key", "sign_head"]
 
@@ -39,7 +39,7 @@ def new_key(private: Path) -> Path:
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
                 file.write(content)
         except OSError as error:
-            raise InputError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+            raise InputError(f"{path}: cannot be written: {cause(error)}") from error
     return public
 
 
@@ -66,7 +66,7 @@ def sign_head(ledger: Ledger, home: Home, private: Path) -> int:
         draft.write_text(canonical_json(record) + "\n", encoding="utf-8")
         draft.replace(home.signature)
     except OSError as error:
-        raise InputError(f"{home.signature}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+        raise InputError(f"{home.signature}: cannot be written: {cause(error)}") from error
     return count
 
 
@@ -108,7 +108,7 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             content = file.read(_LONGEST + 1)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise InputError(f"{path}: cannot be read: {cause(error)}") from error
     if len(content) > _LONGEST:
         raise InputError(f"{path}: too long for a key or a signature")
     return content

@@ -9,10 +9,10 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from agent.reviews import moment
 from agent.state import Finalist, LifeState, RunState, TaskState, items, number
 
 __all__ = [
@@ -124,9 +124,9 @@ def reviewed_finalist(task: TaskState, finalist: Finalist, *, times: Mapping[int
     """Tags and name that decisions of people give the run of a finalist; `times` in Unix seconds by event."""
     lines = []
     for review in finalist.reviews:
-        said, moment = review.payload, datetime.fromtimestamp(times[review.seq], UTC)
+        said = review.payload
         lines.append(
-            f"* {moment:%Y-%m-%d %H:%M} UTC, {plain(said['author'])}: **{said['decision']}**, stands "
+            f"* {moment(times, review.seq)}, {plain(said['author'])}: **{said['decision']}**, stands "
             f"{said['standing']}. {plain(said['reason'])}"
         )
     last = finalist.reviews[-1].payload

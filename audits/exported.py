@@ -21,7 +21,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from selfnas.errors import InputError, Problem
+from selfnas.errors import InputError, Problem, cause
 
 __all__ = ["load_exported"]
 
@@ -60,7 +60,7 @@ def load_exported(path: Path) -> nn.Module:
     except InputError:
         raise
     except OSError as error:
-        raise InputError([Problem(f"cannot be read: {(error.strerror or str(error)).lower()}", str(path))]) from error
+        raise InputError([Problem(f"cannot be read: {cause(error)}", str(path))]) from error
     except Exception as error:
         first = (str(error).splitlines() or [""])[0][:200]
         raise InputError(

@@ -10,7 +10,7 @@ from typing import Any
 
 from audits.matrix import HEALTHY, Direction, Separation, Tally, as_record
 from audits.suite import SHIPPED, Suite
-from selfnas.errors import InputError, Problem
+from selfnas.errors import InputError, Problem, cause
 
 __all__ = [
     "Calibration",
@@ -124,7 +124,7 @@ def read_calibration(path: Path) -> Calibration:
             skipped=tuple(record["skipped"]),
         )
     except OSError as error:
-        raise InputError([Problem(f"no calibration: {(error.strerror or '').lower()}", str(path))]) from error
+        raise InputError([Problem(f"no calibration: {cause(error)}", str(path))]) from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise InputError([Problem(f"not a calibration: {type(error).__name__}: {error}", str(path))]) from error
 

@@ -20,6 +20,7 @@ from audits.suite import Suite
 from audits.verdict import judge
 from selfnas.datasets import read_npz
 from selfnas.errors import InputError, Problem
+from selfnas.figures import write_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -115,6 +116,6 @@ def _draw(network: nn.Module, data: AuditData, output: Path, *, seed: int) -> st
         except (NetworkOutputError, RuntimeError) as error:
             lines.append(f"No picture of {name}: {' '.join(str(error).split())[:200]}\n")
         else:
-            figure.savefig(path, dpi=110)
+            write_figure(figure, path)
             lines.append(f"![{name}]({path.name})\n")
     return "\n" + "\n".join(lines)

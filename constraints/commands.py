@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from selfnas.figures import picture_file
+
 if TYPE_CHECKING:
     from constraints.rules import ConstraintSet, Context
 
@@ -41,7 +43,9 @@ def check(
     architecture: _Architecture,
     space: _Space = "",
     shape: _Shape = _SHAPE,
-    picture: Annotated[Path | None, typer.Option(help="Also draw the cells here, blamed edges in red (PNG).")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Also draw the cells here, blamed edges in red (PNG).", callback=picture_file)
+    ] = None,
     json: _Json = False,
 ) -> None:
     """Verdict per rule on one architecture; blamed edges and nearest admitted architectures if it is turned away."""

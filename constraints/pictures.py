@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from selfnas.architecture import Architecture
+from selfnas.figures import write_figure
 from selfnas.space import space_named
 
 __all__ = ["draw_blame"]
@@ -15,14 +16,12 @@ _BLAMED, _CALM = "#c0392b", "#34495e"
 
 def draw_blame(architecture: Architecture, blamed: Sequence[str], path: Path) -> None:
     """Write a PNG of every cell; blamed edges, present or missing, in red (missing ones dotted)."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure
     from matplotlib.patches import FancyArrowPatch
 
     templates = space_named(architecture.space).templates
-    figure, rows = pyplot.subplots(len(templates), 1, figsize=(8, 2.8 * len(templates)), squeeze=False)
+    figure = Figure(figsize=(8, 2.8 * len(templates)))
+    rows = figure.subplots(len(templates), 1, squeeze=False)
     for template, cell, axes in zip(templates, architecture.cells, rows[:, 0], strict=True):
         present = {(edge.source, edge.target): edge.operation for edge in cell.edges}
         red = {_ends(text) for text in blamed if text.startswith(f"{template.name}:")}
@@ -52,8 +51,7 @@ def draw_blame(architecture: Architecture, blamed: Sequence[str], path: Path) ->
             axes.text(node, 0, str(node), ha="center", va="center", zorder=4, fontsize=9)
         axes.set(xlim=(-0.5, template.nodes - 0.5), ylim=(-1.1, 1.1), title=template.name)
         axes.axis("off")
-    figure.savefig(path, dpi=110, bbox_inches="tight")
-    pyplot.close(figure)
+    write_figure(figure, path, bbox="tight")
 
 
 def _ends(text: str) -> tuple[int, int]:

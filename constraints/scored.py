@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 
 from selfnas.architecture import Architecture, Macro
-from selfnas.errors import ArchitectureError, InputError, Problem, suggestion
+from selfnas.errors import ArchitectureError, InputError, Problem, cause, suggestion
 from selfnas.space import parse_architecture, space_named
 
 __all__ = ["read_library", "read_scores"]
@@ -23,7 +23,7 @@ def read_library(path: Path) -> list[Architecture]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError([Problem(f"cannot be read: {error}", str(path))]) from error
+        raise InputError([Problem(f"cannot be read: {cause(error)}", str(path))]) from error
     for number, line in enumerate(lines, start=1):
         try:
             if line.strip():
@@ -46,7 +46,7 @@ def read_scores(path: Path, column: str, cells: str, space: str) -> dict[str, fl
             raise InputError([Problem(f"larger than {_MAX_BYTES:,} bytes", str(path))])
         text = raw.decode("utf-8")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise InputError([Problem(f"cannot be read: {error}", str(path))]) from error
+        raise InputError([Problem(f"cannot be read: {cause(error)}", str(path))]) from error
     reader = csv.DictReader(io.StringIO(text))
     try:
         known, rows = list(reader.fieldnames or []), list(reader)

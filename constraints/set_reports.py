@@ -19,7 +19,7 @@ from constraints.sentences import say
 from constraints.trials import try_examples
 from selfnas.architecture import Architecture, TaskShape
 from selfnas.documents import StrictModel, read_document
-from selfnas.errors import InputError, Problem, suggestion
+from selfnas.errors import InputError, Problem, cause, suggestion
 from selfnas.space import base_name
 
 __all__ = [
@@ -217,7 +217,7 @@ def report_format(files: Sequence[Path], *, check_only: bool) -> Report:
         try:
             text = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError([Problem(f"cannot be read: {error}", str(file))]) from error
+            raise InputError([Problem(f"cannot be read: {cause(error)}", str(file))]) from error
         formatted = format_set(text, name=str(file))
         if formatted != text:
             changed.append(str(file))

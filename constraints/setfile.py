@@ -19,7 +19,7 @@ from constraints.examples import ExampleModel
 from constraints.parser import Fault
 from constraints.positions import place_in_value
 from selfnas.documents import Document, StrictModel, parse_document, salvage_document
-from selfnas.errors import InputError, Problem, suggestion
+from selfnas.errors import InputError, Problem, cause, suggestion
 
 __all__ = [
     "Entry",
@@ -244,7 +244,7 @@ def _read(path_or_name: str | Path, beside: Path | None) -> tuple[str, str]:
     except UnicodeDecodeError as error:
         raise InputError([Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", str(path))]) from error
     except OSError as error:
-        raise InputError([Problem(f"cannot be read: {(error.strerror or str(error)).lower()}", str(path))]) from error
+        raise InputError([Problem(f"cannot be read: {cause(error)}", str(path))]) from error
 
 
 def flattened(gathered: Gathered, rules: Sequence[RuleModel]) -> str:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from selfnas.errors import InputError, ShapeError
+from selfnas.errors import InputError, ShapeError, cause
 
 __all__ = ["PACKAGED", "Kind", "RawData", "Split", "read_arrays", "read_npz", "read_packaged"]
 
@@ -159,7 +159,7 @@ def _read_members(
     except zipfile.BadZipFile as error:
         raise InputError(f"{path} is not an .npz file or is damaged: {error}") from error
     except _UNREADABLE as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+        raise InputError(f"{path} cannot be read: {cause(error)}") from error
 
 
 def _present(archive: zipfile.ZipFile, path: Path) -> list[str]:

@@ -18,7 +18,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
-from selfnas.errors import InputError, Problem, suggestion
+from selfnas.errors import InputError, Problem, cause, suggestion
 
 __all__ = ["Document", "StrictModel", "load_yaml", "read_document"]
 
@@ -27,6 +27,32 @@ _MAX_DEPTH = 32
 
 Place = tuple[str | int, ...]
 Model = TypeVar("Model", bound="StrictModel")
+# By kind of error as Pydantic names it.
+_WANTED = {
+    "model_type": "need a mapping of keys to values",
+    "model_attributes_type": "need a mapping of keys to values",
+    "dict_type": "need a mapping of keys to values",
+    "list_type": "need a list",
+    "tuple_type": "need a list",
+    "string_type": "need a text",
+    "int_type": "need a whole number",
+    "int_parsing": "need a whole number",
+    "int_from_float": "need a whole number",
+    "float_type": "need a number",
+    "float_parsing": "need a number",
+    "bool_type": "need true or false",
+    "bool_parsing": "need true or false",
+    "finite_number": "need a finite number",
+    "greater_than_equal": "need at least {ge}",
+    "greater_than": "need more than {gt}",
+    "less_than_equal": "need at most {le}",
+    "less_than": "need less than {lt}",
+    "too_short": "need at least {min_length} of them",
+    "too_long": "need at most {max_length} of them",
+    "string_too_short": "need at least {min_length} characters",
+    "string_too_long": "need at most {max_length} characters",
+    "literal_error": "need {expected}",
+}
 
 
 class StrictModel(BaseModel):
@@ -78,7 +104,7 @@ def read_document(path: Path, model: type[Model], *, overrides: Sequence[str] = 
     except UnicodeDecodeError as error:
         raise InputError([Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", name)]) from error
     except OSError as error:
-        raise InputError([Problem(f"cannot be read: {(error.strerror or str(error)).lower()}", name)]) from error
+        raise InputError([Problem(f"cannot be read: {cause(error)}", name)]) from error
     return parse_document(text, model, name=name, overrides=overrides)
 
 
@@ -246,14 +272,25 @@ def _explain(
             place = place[:-1]
         elif detail["type"] == "literal_error" and isinstance(detail["input"], str):
             known = re.findall(r"'([^']*)'", str(detail["ctx"]["expected"]))
-            message = f"{place[-1]}: unknown {detail['input']!r}{suggestion(detail['input'], known)}"
+            message = f"{_named(place)}unknown {detail['input']!r}{suggestion(detail['input'], known)}"
         else:
-            where = f"{place[-1]}: " if place and isinstance(place[-1], str) else ""
-            message = f"{where}{detail['msg'].removeprefix('Value error, ')}{_got(detail['input'])}"
+            message = f"{_named(place)}{_wanted(detail)}{_got(detail['input'])}"
         problem = _located(name, places, place, message)
         if problem not in seen:
             seen.add(problem)
             yield problem, tuple(place)
+
+
+def _named(place: Sequence[str | int]) -> str:
+    """The key that a place belongs to, for the beginning of a message; nothing at the top."""
+    return next((f"{step}: " for step in reversed(place) if isinstance(step, str)), "")
+
+
+def _wanted(detail: Mapping[str, Any]) -> str:
+    """What would have been right, in the words of those who write YAML."""
+    if words := _WANTED.get(detail["type"]):
+        return words.format(**detail.get("ctx", {}))
+    return str(detail["msg"]).removeprefix("Value error, ")
 
 
 def _got(value: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["ArchitectureError", "InputError", "Problem", "SelfnasError", "ShapeError", "suggestion"]
+__all__ = ["ArchitectureError", "InputError", "Problem", "SelfnasError", "ShapeError", "cause", "suggestion"]
 
 
 class SelfnasError(Exception):
@@ -62,3 +62,13 @@ def suggestion(word: str, known: Sequence[str]) -> str:
 
     close = get_close_matches(word, known, n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else "; known: " + ", ".join(known)
+
+
+def cause(error: Exception) -> str:
+    """Why something could not be read or written, without what the system says besides: for the end of a message.
+
+    Example:
+        >>> cause(FileNotFoundError(2, "No such file or directory", "x.yaml"))
+        'no such file or directory'
+    """
+    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -30,7 +30,8 @@ class Fidelity:
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or not 0 < self.fraction <= 1 or self.patience < 0:
-            raise ValueError(f"need epochs >= 1, 0 < fraction <= 1 and patience >= 0, not {self}")
+            given = f"{self.epochs}, {self.fraction:g} and {self.patience}"
+            raise ValueError(f"need epochs >= 1, 0 < fraction <= 1 and patience >= 0, not {given}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

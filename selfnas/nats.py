@@ -21,7 +21,7 @@ from typing import cast
 
 import numpy as np
 
-from selfnas.errors import InputError
+from selfnas.errors import InputError, cause
 from selfnas.plain_pickle import read_plain
 
 __all__ = ["COLUMNS", "cell_row", "convert_nats"]
@@ -73,7 +73,7 @@ def convert_nats(directory: Path, out: Path, *, on_cell: Callable[[int], None] =
         partial.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
         partial.replace(out)
     except OSError as error:
-        raise InputError(f"{out}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+        raise InputError(f"{out}: cannot be written: {cause(error)}") from error
     return count
 
 
@@ -110,7 +110,7 @@ def _files(directory: Path) -> Iterator[tuple[int, Path]]:
     try:
         every = sorted(directory.iterdir())
     except OSError as error:
-        raise InputError(f"{directory}: cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise InputError(f"{directory}: cannot be read: {cause(error)}") from error
     found = [(int(match[1]), path) for path in every if (match := _FILE.fullmatch(path.name))]
     if not found:
         raise InputError(f"{directory}: has no files such as 000000.pickle.pbz2")

@@ -6,6 +6,7 @@ is at hand, `synthetic_benchmark` makes a table that has a table's shape and cla
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from selfnas.architecture import Architecture, Macro
 from selfnas.datasets import read_arrays
-from selfnas.errors import ArchitectureError, InputError, suggestion
+from selfnas.errors import ArchitectureError, InputError, cause, suggestion
 from selfnas.evaluation import Evaluation, Fidelity
 from selfnas.seeding import generator
 from selfnas.space import SPACES, Space, Vector
@@ -30,6 +31,7 @@ __all__ = [
     "SpelledDomain",
     "TabularBenchmark",
     "TabularEvaluator",
+    "benchmark_of",
     "read_benchmark",
     "synthetic_benchmark",
     "table_digest",
@@ -179,6 +181,16 @@ def table_digest(evaluator: TabularEvaluator) -> str:
     return content.hexdigest()
 
 
+@functools.lru_cache(maxsize=2)
+def benchmark_of(path: Path | None, *, tasks: tuple[str, ...] = ("a", "b", "c")) -> TabularBenchmark:
+    """The table of a file, read once; the made-up one, of these tasks, where there is no file.
+
+    Raises:
+        InputError: as `read_benchmark`.
+    """
+    return synthetic_benchmark(tasks=tasks) if path is None else read_benchmark(path)
+
+
 def read_benchmark(path: Path) -> TabularBenchmark:
     """Read `nb201_accuracy.csv.gz` or `transnas101_micro.csv.gz`, told apart by their columns.
 
@@ -194,7 +206,7 @@ def read_benchmark(path: Path) -> TabularBenchmark:
             raise InputError(f"{path}: larger than {_MAX_BYTES:,} bytes")
         table = pd.read_csv(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise InputError(f"{path}: cannot be read: {cause(error)}") from error
     except (ValueError, EOFError) as error:
         raise InputError(f"{path}: not a table of comma-separated values: {str(error).splitlines()[0]}") from error
     if set(_NB201_EDGES) <= set(table.columns):

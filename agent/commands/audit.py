@@ -9,7 +9,7 @@ from agent.home import Home
 from agent.reaudit import find_finalist, reaudit
 from agent.state import replay
 from audits import calibration_of, card, load_suite
-from selfnas.errors import InputError
+from selfnas.errors import InputError, cause
 
 __all__ = ["audit_recorded"]
 
@@ -57,5 +57,5 @@ def audit_recorded(
         try:
             output.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise InputError(f"{output}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+            raise InputError(f"{output}: cannot be written: {cause(error)}") from error
     return text, done.verdict.decision == "admit"

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from selfnas.figures import picture_file, write_figure
+
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
@@ -47,7 +49,7 @@ def lifelong(
     first: Annotated[int, typer.Option(min=0, help="Number of the first order; orders are seeds.")] = 0,
     methods: Annotated[list[str] | None, typer.Option("--method", help="Only this one; repeatable.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
-    plot: Annotated[Path | None, typer.Option(help="A .png to draw.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="A .png to draw.", callback=picture_file)] = None,
     rows: Annotated[
         Path | None, typer.Option(help="Finished orders as lines of JSON; what it holds is not measured again.")
     ] = None,
@@ -150,7 +152,7 @@ def search(
     batch: Annotated[int, typer.Option(min=1, max=1000, help="Proposals between two looks at the results.")] = 1,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
     quick: Annotated[bool, typer.Option("--quick", help="4 seeds of 100 evaluations, for a first look.")] = False,
-    plot: Annotated[Path | None, typer.Option(help="A .png to draw.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="A .png to draw.", callback=picture_file)] = None,
     keep: Annotated[Path | None, typer.Option(help="A .jsonl that finished searches are kept in.")] = None,
 ) -> None:
     """Every strategy on every task of a table, from nothing, at the same evaluations.
@@ -180,7 +182,9 @@ def device(
     like: Annotated[str, typer.Option(help="Device whose energies and heat are taken over.")] = "server-cpu",
     networks: Annotated[int, typer.Option(min=10, max=10_000, help="Unseen networks to check, per setting.")] = 100,
     rounds: Annotated[int, typer.Option(min=1, max=10_000, help="Looks at everything that is timed.")] = 75,
-    plot: Annotated[Path | None, typer.Option(help="A .png of predicted against measured.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="A .png of predicted against measured.", callback=picture_file)
+    ] = None,
 ) -> None:
     """Time the parts of networks on this machine and check that they predict whole ones; exit 1 if they do not."""
     from agent.commands.bench_device import DEFAULT_SETTINGS, build_device
@@ -325,7 +329,7 @@ def scale(
     tasks: Annotated[int, typer.Option(min=2, help="Tabular tasks of the stream that is lived.")] = 200,
     evaluations: Annotated[int, typer.Option(min=4, help="Evaluations of each.")] = 20,
     motifs: Annotated[int, typer.Option(min=100, help="Cells of the libraries that are asked.")] = 100_000,
-    plot: Annotated[Path | None, typer.Option(help="A .png to draw.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="A .png to draw.", callback=picture_file)] = None,
 ) -> None:
     """What a long life costs: opening, memory and single steps by events, recall, a stream of tables by task."""
     import tempfile
@@ -362,7 +366,7 @@ def scale(
             f"evaluation, {part[-1].memory_mb:.0f} MB"
         )
     if plot:
-        draw_scale(measured, steps).savefig(plot, dpi=110)
+        write_figure(draw_scale(measured, steps), plot)
         typer.echo(f"plot: {plot}")
 
 

@@ -13,7 +13,8 @@ from rich.table import Table
 
 from constraints.examples import parse_macro, parse_shape
 from selfnas.devices import Device, Quantity, load_device
-from selfnas.errors import InputError
+from selfnas.errors import InputError, cause
+from selfnas.figures import write_figure
 from selfnas.latency import Measured, Setting, measure
 from selfnas.space import space_named
 
@@ -100,7 +101,7 @@ def write_device(device: Device, path: Path) -> None:
     try:
         path.write_text(text.getvalue(), encoding="utf-8")
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+        raise InputError(f"{path}: cannot be written: {cause(error)}") from error
     if load_device(str(path.resolve())) != device:
         raise InputError(f"{path}: what was written is not what was measured")
 
@@ -142,11 +143,9 @@ def _best(action: Callable[[], object], *, repeats: int) -> float:
 
 
 def _draw(settings: Sequence[str], found: Measured, path: Path, *, title: str) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.2 * len(settings), 4))
-    FigureCanvasAgg(figure)
     every: Sequence[Axes] = figure.subplots(1, len(settings), squeeze=False)[0]
     for axes, text, predicted, measured, check in zip(
         every, settings, found.predicted, found.measured, found.checks, strict=True
@@ -158,4 +157,4 @@ def _draw(settings: Sequence[str], found: Measured, path: Path, *, title: str) -
         axes.set_title(f"{text}\nSpearman {check.spearman:.3f}, {check.networks} unseen networks", fontsize=9)
         axes.grid(alpha=0.3)
     figure.suptitle(title, fontsize=10)
-    figure.savefig(path, dpi=110, bbox_inches="tight")
+    write_figure(figure, path, bbox="tight")

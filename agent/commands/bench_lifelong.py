@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,8 +16,9 @@ from rich.table import Table
 
 from agent.parent import follow_parent
 from selfnas.errors import InputError
+from selfnas.figures import write_figure
 from selfnas.lifelong import METHODS, LifelongRow, informed_search, live_orders, summarise, worst_task
-from selfnas.tabular import TabularBenchmark, read_benchmark, synthetic_benchmark
+from selfnas.tabular import TabularBenchmark, benchmark_of
 
 __all__ = ["measure_lifelong", "read_rows"]
 
@@ -52,7 +52,7 @@ def measure_lifelong(
         InputError: the table or the rows cannot be read.
     """
     console = Console()
-    benchmark = _benchmark(table)
+    benchmark = benchmark_of(table, tasks=("a", "b", "c", "d", "e"))
     names = methods or list(METHODS)
     wanted = {(name, order) for order in range(first, first + orders) for name in names}
     rows: dict[str, list[LifelongRow]] = {name: [] for name in names}
@@ -111,16 +111,11 @@ def _write_rows(path: Path, rows: list[LifelongRow], *, table: str) -> None:
         file.write(text)
 
 
-@functools.cache
-def _benchmark(table: Path | None) -> TabularBenchmark:
-    return read_benchmark(table) if table else synthetic_benchmark(tasks=("a", "b", "c", "d", "e"))
-
-
 def _one(table: Path | None, method: str, order: int) -> list[LifelongRow]:
     import torch
 
     torch.set_num_threads(1)
-    return list(live_orders(_benchmark(table), method, [order]))
+    return list(live_orders(benchmark_of(table, tasks=("a", "b", "c", "d", "e")), method, [order]))
 
 
 def _print(
@@ -160,11 +155,9 @@ def _by_task(rows: dict[str, list[LifelongRow]]) -> Table:
 
 def _draw(rows: dict[str, list[LifelongRow]], path: Path, *, title: str) -> None:
     """Evaluations to the top against the place in the stream, with standard errors."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     orders = len({row.order for every in rows.values() for row in every})
     for name, every in rows.items():
@@ -182,5 +175,4 @@ def _draw(rows: dict[str, list[LifelongRow]], path: Path, *, title: str) -> None
     )
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    write_figure(figure, path, dpi=120)

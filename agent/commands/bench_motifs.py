@@ -14,7 +14,7 @@ from rich.table import Table
 
 from agent.parent import follow_parent
 from selfnas.motif_gain import MotifRow, measure_order
-from selfnas.tabular import TabularBenchmark, read_benchmark, synthetic_benchmark
+from selfnas.tabular import benchmark_of
 
 __all__ = ["mean_and_margin", "measure_motifs"]
 
@@ -26,7 +26,7 @@ def measure_motifs(table: Path | None, *, orders: int, first: int, percent: int,
         InputError: the table cannot be read.
     """
     console = Console()
-    benchmark = _benchmark(table)
+    benchmark = benchmark_of(table)
     rows: list[MotifRow] = []
     context = multiprocessing.get_context("spawn")
     with (
@@ -86,9 +86,5 @@ def _told(rows: Sequence[MotifRow], values: Sequence[float]) -> str:
     return f"{mean:.1f} \\[{mean - margin:.1f}, {mean + margin:.1f}]"
 
 
-def _benchmark(table: Path | None) -> TabularBenchmark:
-    return read_benchmark(table) if table else synthetic_benchmark()
-
-
 def _one(table: Path | None, order: int, percent: int, replay: bool) -> list[MotifRow]:
-    return list(measure_order(_benchmark(table), order, percent=percent, replay=replay))
+    return list(measure_order(benchmark_of(table), order, percent=percent, replay=replay))

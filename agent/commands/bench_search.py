@@ -23,9 +23,10 @@ from rich.table import Table
 from agent.commands.bench_slices import Slices
 from agent.parent import follow_parent
 from selfnas.benchmarking import CHECKPOINTS, SearchRow, compare_strategies
+from selfnas.figures import write_figure
 from selfnas.progressive import Progressive
 from selfnas.strategies import Strategy, make_strategy
-from selfnas.tabular import TabularBenchmark, TabularEvaluator, read_benchmark, synthetic_benchmark, table_digest
+from selfnas.tabular import TabularBenchmark, TabularEvaluator, benchmark_of, table_digest
 
 __all__ = ["COMPARED", "made", "measure_search", "summary_figures", "tabular_throughput"]
 
@@ -84,7 +85,7 @@ def measure_search(
         InputError: the table cannot be read, or `keep` is of another table or of other settings.
     """
     console = Console()
-    benchmark = _benchmark(table)
+    benchmark = benchmark_of(table)
     names = strategies or list(COMPARED)
     if quick:
         seeds, longest = min(seeds, _QUICK_SEEDS), min(longest, _QUICK_LONGEST)
@@ -219,10 +220,6 @@ class _Unseen:
     def task_ends(self, run: object, task: object) -> None: ...
 
 
-def _benchmark(table: Path | None) -> TabularBenchmark:
-    return read_benchmark(table) if table else synthetic_benchmark()
-
-
 _TABLE: list[TabularBenchmark] = []  # of a worker process, read once
 
 
@@ -233,7 +230,7 @@ def _start(table: Path | None) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
-    _TABLE.append(_benchmark(table))
+    _TABLE.append(benchmark_of(table))
 
 
 def _one(task: str, name: str, first: int, count: int, longest: int, batch: int) -> SearchRow:
@@ -301,17 +298,14 @@ def _by_task(rows: dict[str, list[SearchRow]], tasks: tuple[str, ...]) -> Table:
 
 
 def _draw(rows: dict[str, list[SearchRow]], path: Path, *, title: str) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     from agent.plots import draw_regret
 
     figure = Figure(figsize=(7, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
     draw_regret(
         figure.subplots(),
         {name: np.array([row.curves for row in every]).mean(axis=0) for name, every in rows.items()},
         title=title,
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    write_figure(figure, path, dpi=120)

@@ -22,7 +22,7 @@ from selfnas.history import Trial
 from selfnas.seeding import generator
 from selfnas.strategies import make_strategy
 from selfnas.strategies.adaptive_evolution import OPERATORS, AdaptiveEvolution
-from selfnas.tabular import SpelledDomain, TabularBenchmark, read_benchmark, synthetic_benchmark
+from selfnas.tabular import SpelledDomain, TabularBenchmark, benchmark_of
 
 __all__ = [
     "HAND_TUNED",
@@ -270,7 +270,7 @@ def measure_tuning(
     """Lives on table streams, printed as they end, then which share of the gap self-tuning closed."""
     from rich.console import Console
 
-    console, benchmark = Console(), _benchmark(table)
+    console, benchmark = Console(), benchmark_of(table)
     half = len(benchmark.tasks) // 2 + 1
     lives: list[Lived] = []
     for order in range(first, first + orders):
@@ -298,7 +298,7 @@ def measure_null(table: Path | None, *, simulations: int, first: int, tasks: int
     from rich.console import Console
     from scipy.stats import binomtest
 
-    benchmark = _benchmark(table)
+    benchmark = benchmark_of(table)
     for noise, what in ((False, "evolution against itself"), (True, "surrogate against evolution, scores pure noise")):
         confirmed, count = false_confirmations(
             benchmark, simulations=simulations, first=first, tasks=tasks, budget=budget, noise=noise
@@ -314,7 +314,7 @@ def measure_operators(table: Path | None, *, seeds: int, first: int, budget: int
     """Learning which operators pay within a search, against each operator fixed."""
     from rich.console import Console
 
-    console, benchmark = Console(), _benchmark(table)
+    console, benchmark = Console(), benchmark_of(table)
     found = compare_operators(benchmark, seeds=seeds, first=first, budget=budget, on_done=console.print)
     fixed = sorted(OPERATORS, key=lambda name: float(found[name][:, 0].mean()))
     for title, name in (("best fixed in hindsight", fixed[0]), ("median fixed", fixed[len(fixed) // 2])):
@@ -325,7 +325,3 @@ def measure_operators(table: Path | None, *, seeds: int, first: int, budget: int
             picks = rng.integers(seeds, size=(2000, seeds))
             low, high = np.quantile(ours[picks].mean(axis=1) / theirs[picks].mean(axis=1), (0.025, 0.975))
             console.print(f"{what}: adaptive / {title} ({name}) = {ratio:.2f} [{low:.2f}, {high:.2f}], {seeds} seeds")
-
-
-def _benchmark(table: Path | None) -> TabularBenchmark:
-    return read_benchmark(table) if table else synthetic_benchmark()

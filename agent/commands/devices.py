@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from selfnas.errors import InputError
+from selfnas.errors import InputError, cause
 
 __all__ = ["app"]
 
@@ -73,5 +73,5 @@ def rule(
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError(f"{out}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+        raise InputError(f"{out}: cannot be written: {cause(error)}") from error
     typer.echo(f"written to {out}")

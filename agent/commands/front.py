@@ -13,6 +13,7 @@ from agent.commands.inspect import open_life
 from agent.state import TaskState, number, recorded_costs, replay, task_shape
 from selfnas.devices import Device, Latencies
 from selfnas.errors import InputError, suggestion
+from selfnas.figures import write_figure
 from selfnas.fronts import best_first
 from selfnas.strategies.nsga2 import front_numbers
 
@@ -61,15 +62,13 @@ def show_front(home: Path, *, task: str, cost: str, time: bool, plot: Path | Non
             raise InputError("--time compares with measured parts: the run's device has no latency table")
     _print(found, rows, scores, costs, front, cost=chosen, latencies=latencies)
     if plot:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(6, 4))
-        FigureCanvasAgg(figure)
         finalists = {finalist.digest for finalist in found.finalists}
         final = np.array([found.trials[row].digest in finalists for row in rows])
         draw_front(figure.subplots(), scores, costs, front, final, cost=chosen, title=f"{task}: {len(rows)} candidates")
-        figure.savefig(plot, dpi=110, bbox_inches="tight")
+        write_figure(figure, plot, bbox="tight")
         Console().print(f"plot: {plot}")
 
 

@@ -14,7 +14,7 @@ from agent.home import Home
 from agent.state import LifeState, Motif, TaskState, items, mapping, replay
 from audits import Finding
 from selfnas.architecture import Architecture, TaskShape
-from selfnas.errors import InputError
+from selfnas.errors import InputError, cause
 from selfnas.space import parse_architecture
 
 __all__ = ["export", "remembered", "show_motif", "show_motifs"]
@@ -50,8 +50,11 @@ def remembered(home: Path) -> list[tuple[Architecture, TaskShape]]:
     return [(parse_architecture(motif.architecture), motif.shape) for motif in library]
 
 
-def show_motif(home: Path, digest: str) -> None:
+def show_motif(home: Path, digest: str, *, optional: bool = False) -> None:
     """Print everything that is known of one admitted architecture.
+
+    Args:
+        optional: there may be none with such a digest; nothing is printed then.
 
     Raises:
         InputError: no motif, or several, with such a digest.
@@ -59,6 +62,8 @@ def show_motif(home: Path, digest: str) -> None:
     console = Console()
     with open_life(home) as ledger:
         state = replay(ledger)
+    if optional and not any(motif.digest.startswith(digest) for motif in state.library):
+        return
     for motif in _find(state, digest):
         task = _task_of(state, motif)
         console.print(f"[bold]{motif.digest}[/]\n{escape(motif.architecture)}")
@@ -103,7 +108,7 @@ def export(home: Path, digest: str, output: Path) -> None:
         with output.open("wb") as file:
             torch.export.save(program, file)
     except OSError as error:
-        raise InputError(f"{output}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+        raise InputError(f"{output}: cannot be written: {cause(error)}") from error
     sizes = ", ".join(map(str, ("b", shape.channels, *shape.size)))
     print(f"{output}: ({sizes}) float32 -> (b, {shape.classes}) logits; torch.export.load reads it")
 
@@ -116,7 +121,7 @@ def _interval(finding: Finding) -> str:
 
 def _find(state: LifeState, digest: str) -> list[Motif]:
     found = [motif for motif in state.library if motif.digest.startswith(digest)]
-    if not found:
+    if not digest or not found:
         raise InputError(f"no admitted architecture has a digest that begins with {digest!r}")
     if len({motif.digest for motif in found}) > 1:
         raise InputError(f"several digests begin with {digest!r}: {', '.join(sorted({m.digest[:16] for m in found}))}")

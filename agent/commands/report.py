@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent.commands.inspect import open_life
 from agent.home import Home
-from selfnas.errors import InputError
+from selfnas.errors import InputError, cause
 
 __all__ = ["write_report"]
 
@@ -58,4 +58,4 @@ def write_report(home: Path, *, output: Path | None, cold: Path | None, mirror: 
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:
-    return InputError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}")
+    return InputError(f"{path}: cannot be written: {cause(error)}")

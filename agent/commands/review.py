@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,7 +28,7 @@ def list_finalists(home: _Home = _DEFAULT_HOME, task: _Task = None) -> None:
     from rich.markup import escape
 
     from agent.commands.inspect import open_life
-    from agent.reviews import finalists
+    from agent.reviews import finalists, moment
     from agent.state import items, replay
 
     console = Console()
@@ -44,9 +43,8 @@ def list_finalists(home: _Home = _DEFAULT_HOME, task: _Task = None) -> None:
             for reason in items((finalist.audited or {}).get("reasons", [])):
                 console.print(f"  {escape(str(reason))}", soft_wrap=True, highlight=False)
             for review in finalist.reviews:
-                stamp = f"{datetime.fromtimestamp(times[review.seq], UTC):%Y-%m-%d %H:%M}"
                 payload = review.payload
-                text = f"  {stamp} UTC {payload['author']}: {payload['decision']} {payload['reason']}"
+                text = f"  {moment(times, review.seq)} {payload['author']}: {payload['decision']} {payload['reason']}"
                 console.print(escape(text.rstrip()), soft_wrap=True, highlight=False)
 
 

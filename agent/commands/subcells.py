@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from agent.commands.inspect import open_life
-from agent.composing import operator_revocation
+from agent.composing import find_operator, operator_revocation
 from agent.home import Home, hold
 from agent.ledger import Ledger
 from agent.mined import find_sub_cell, mined_in_force, revocation, sentence
 from agent.state import items, number, replay
 from agent.subcell_uses import uses_of
+from selfnas.errors import InputError, cause
 from selfnas.subcells import picture_cell
 
 __all__ = ["list_sub_cells", "revoke", "show_sub_cell"]
@@ -68,11 +69,13 @@ def show_sub_cell(home: Path, digest: str) -> bool:
     console.print(f"winners of: {escape(', '.join(one.tasks))}", soft_wrap=True)
     for use in uses_of(state, one.sub_cell, tabular=tabular):
         console.print(escape(str(use)), soft_wrap=True)
-    folder = Home(home).report / "subcells"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{one.sub_cell.digest[:12]}.png"
-    path.write_bytes(cells_picture(one.sub_cell.digest[:12], [("", picture_cell(one.sub_cell))], part=True))
-    console.print(f"picture: {path}", soft_wrap=True)
+    path = Home(home).report / "subcells" / f"{one.sub_cell.digest[:12]}.png"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(cells_picture(one.sub_cell.digest[:12], [("", picture_cell(one.sub_cell))], part=True))
+        console.print(f"picture: {path}", soft_wrap=True)
+    except OSError as error:
+        console.print(escape(f"no picture: {path} cannot be written: {cause(error)}"), soft_wrap=True)
     return True
 
 
@@ -85,6 +88,8 @@ def revoke(home: Path, digest: str, *, author: str, reason: str) -> None:
     open_life(home).__exit__(None, None, None)  # a home without a life is refused, not made
     with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger:
         state, author = replay(ledger), author or getpass.getuser()
+        if find_operator(state, digest) and find_sub_cell(state, digest):
+            raise InputError(f"an operator and a sub-cell begin with {digest!r}: say more of the digest")
         entry = operator_revocation(state, digest, author=author, reason=reason)
         event = ledger.append([entry or revocation(state, digest, author=author, reason=reason)])[0]
     gone, what = str(event.payload["digest"])[:12], "operator" if entry else "sub-cell"

@@ -10,19 +10,19 @@ from tests.agent.conftest import TINY, Run
 # A replacement in the tiny stream, and what the message must say.
 SLIPS = {
     "unknown key": ("stream: tiny", "streem: tiny", "bad.yaml:1:1: unknown key 'streem'; did you mean 'stream'?"),
-    "wrong type": ("batch: 2", "batch: two", "bad.yaml:7:36: batch: Input should be a valid integer, not 'two'"),
-    "impossible value": ("oversample: 2", "oversample: 0", "oversample: Input should be greater than or equal to 1"),
+    "wrong type": ("batch: 2", "batch: two", "bad.yaml:7:36: batch: need a whole number, not 'two'"),
+    "impossible value": ("oversample: 2", "oversample: 0", "oversample: need at least 1"),
     "budget 0": (
         "evaluations: 4",
         "evaluations: 0",
-        "bad.yaml:4:10: evaluations: Input should be greater than or equal",
+        "bad.yaml:4:10: evaluations: need at least",
     ),
     "unknown source": (
         "source: digits, limit: 900}",
         "source: digitz}",
         "bad.yaml:9:19: source: unknown 'digitz'; did you mean 'digits'?",
     ),
-    "unknown format": ("format: 1", "format: 9", "bad.yaml:2:1: format: Input should be 1, not 9"),
+    "unknown format": ("format: 1", "format: 9", "bad.yaml:2:1: format: need 1, not 9"),
     "unknown set": ("format: 1", "format: 1\nconstraints: basline", "unknown constraint set 'basline'; did you mean"),
     "missing set file": ("format: 1", "format: 1\nconstraints: my/set.yaml", "cannot be read: no such file"),
     "unknown suite": ("format: 1", "format: 1\naudits: basline", "unknown audit suite 'basline'; did you mean"),
@@ -103,7 +103,7 @@ def test_misuse_exits_2_with_one_message_and_writes_nothing(selfnas: Run, stream
     """A bad option, a bad override, a missing file and an unusable home each end alike."""
     (tmp_path / "a-file").write_text("")
     cases = [
-        (["run", stream, "--set", "budget.evaluations=0"], "--set budget.evaluations=0: evaluations: Input should be"),
+        (["run", stream, "--set", "budget.evaluations=0"], "--set budget.evaluations=0: evaluations: need at least"),
         (["run", "none.yaml"], "none.yaml: cannot be read: no such file or directory"),
         (["run", stream, "--home", "a-file"], "--home a-file: cannot be used"),
         (["run", stream, "--device", "warp"], "--device warp: cannot be used here"),

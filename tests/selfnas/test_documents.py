@@ -51,8 +51,8 @@ def test_a_good_file_is_read_with_places() -> None:
     [
         ("name: x\nitms: []\n", "f.yaml:2:1: unknown key 'itms'; did you mean 'items'?"),
         ("name: x\nitems:\n  - {id: a, bund: 1}\n", "f.yaml:3:13: unknown key 'bund'; did you mean 'bound'?"),
-        ("name: 3\n", "f.yaml:1:1: name: Input should be a valid string, not 3"),
-        ("name: x\nitems:\n  - {id: a, bound: -1}\n", "f.yaml:3:13: bound: Input should be greater than or equal to 0"),
+        ("name: 3\n", "f.yaml:1:1: name: need a text, not 3"),
+        ("name: x\nitems:\n  - {id: a, bound: -1}\n", "f.yaml:3:13: bound: need at least 0"),
         ("rate: 1\n", "f.yaml:1:1: missing key 'name'"),
         ("name: x\nname: y\n", "f.yaml:2:1: not valid YAML: while constructing a mapping found duplicate key"),
         ("name: [x\n", "f.yaml:2:1: not valid YAML"),
@@ -77,7 +77,7 @@ def test_all_problems_are_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("rate=fast", "--set rate=fast: rate: Input should be a valid number, not 'fast'"),
+        ("rate=fast", "--set rate=fast: rate: need a number, not 'fast'"),
         ("ratee=2", "--set ratee=2: unknown key 'ratee'; did you mean 'rate'?"),
         ("rate", "--set reads key=value, not 'rate'"),
         ("items.5.id=x", "a list of 2 items has no item 5"),
