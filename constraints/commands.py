@@ -133,6 +133,23 @@ def count(set_: _Set, space: _Space = "", macro: _Macro = _MACRO, shape: _Shape 
 
 
 @app.command()
+def prove(
+    set_: _Set,
+    claim: Annotated[str, typer.Argument(metavar="CLAIM", help='A condition as rules state it: "depth <= 3".')],
+    space: _Space = "",
+    macro: _Macro = _MACRO,
+    shape: _Shape = _SHAPE,
+    smtlib: Annotated[Path | None, typer.Option(help="Write the question here too, for another solver.")] = None,
+    json: _Json = False,
+) -> None:
+    """Does everything that is admitted satisfy a claim? Proved, or refuted by an example; exit 1 unless it holds."""
+    from constraints.claims import report_proofs
+
+    loaded = _load(set_)
+    _finish(report_proofs(loaded, claim, _contexts(loaded, space, macro, shape), smtlib=smtlib), json)
+
+
+@app.command()
 def sample(
     set_: _Set,
     number: Annotated[int, typer.Option("-n", min=1, max=1_000_000, help="How many.")] = 10,

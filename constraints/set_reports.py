@@ -102,6 +102,7 @@ def report_difference(
         raise InputError(
             f"--fail-on takes looser, stricter or any, not {fail_on!r}{suggestion(fail_on, ['looser', 'stricter'])}"
         )
+    entries = None if allow is None else read_document(allow, AllowanceModel).value.allow
     difference = compare_sets(old, new, contexts, samples=samples, seed=seed)
     named = [s.name if old.name != new.name else s.path or s.name for s in (old, new)]
     lines = [f"{named[1]} is {_relative(difference.relation)} {named[0]}", *_changed_rules(old, new)]
@@ -117,8 +118,7 @@ def report_difference(
     kinds = {"looser": {"looser", "incomparable"}, "stricter": {"stricter", "incomparable"}}
     bad = kinds.get(fail_on, {"looser", "stricter", "incomparable"} if fail_on else set())
     failed = difference.relation in bad
-    if failed and fail_on == "looser" and allow is not None:
-        entries = read_document(allow, AllowanceModel).value.allow
+    if failed and fail_on == "looser" and entries is not None:
         problems = allowance_covers(difference, [(entry.space, entry.witness, entry.count) for entry in entries])
         lines += problems
         failed = bool(problems)

@@ -35,6 +35,8 @@ COMMANDS = [
     (["sample", "baseline", "--space", "nb201", "-n", "2"], 0, "nb201/c8n1r16:|", "architectures"),
     (["repair", "baseline", BAD], 0, "1 changed edge(s):", "distance"),
     (["explain", "baseline", "no-dead-branch"], 0, "Required: every edge is live.", "rules"),
+    (["prove", "baseline", "depth <= 3"], 0, "nb201 at c8n1r16 on 1x8x8/10: holds for everything", "proofs"),
+    (["prove", "baseline", "params <= 50_000", "--space", "nb201"], 1, "fails: admitted, and violating it", "claim"),
     (["explain", "policy"], 0, "the new policy's batch is at most 32", "rules"),
 ]
 
@@ -60,7 +62,10 @@ def test_each_command_prints_text_and_json(arguments: list[str], code: int, word
         (["explain", "baseline", "shalow"], "did you mean 'shallow'"),
         (["diff", "baseline", "robust", "--fail-on", "loser"], "did you mean 'looser'"),
         (["impact", "baseline", "--library", "missing.txt"], "cannot be read"),
-        (["fmt", "missing.yaml"], "cannot be read"),
+        (["fmt", "missing.yaml"], "cannot be read: no such file"),
+        (["prove", "baseline", "depht <= 3"], "claim, character 1: unknown word 'depht'; did you mean 'depth'?"),
+        (["prove", "baseline", "depth <="], "claim, character 9: the expression ends"),
+        (["diff", "baseline", "baseline", "--allow", "missing.yaml"], "cannot be read: no such file"),
     ],
 )
 def test_bad_input_is_one_clear_message(arguments: list[str], message: str) -> None:
@@ -144,6 +149,34 @@ def test_an_allowance_file_lets_a_wanted_loosening_pass(tmp_path: Path) -> None:
         entry = {"space": "nb201", "witness": space["gained_samples"][0], "count": count}
         allow.write_text(json.dumps({"allow": [entry]}), encoding="utf-8")
         assert CliRunner().invoke(app, [*arguments, "--allow", str(allow)]).exit_code == code
+
+
+def test_a_claim_is_written_for_another_solver(tmp_path: Path) -> None:
+    """The file asks for an admitted cell that violates it, which cvc5 finds or does not as Z3 did."""
+    import cvc5
+
+    for claim, answer in (("depth <= 3", "unsat"), ("params <= 50_000", "sat")):
+        file = tmp_path / "question.smt2"
+        CliRunner().invoke(app, ["prove", "baseline", claim, "--space", "nb201", "--smtlib", str(file)])
+        solver = cvc5.Solver()
+        parser = cvc5.InputParser(solver)
+        parser.setFileInput(cvc5.InputLanguage.SMT_LIB_2_6, str(file))
+        told = ""
+        while not (command := parser.nextCommand()).isNull():
+            told = command.invoke(solver, parser.getSymbolManager()) or told
+        assert told.strip() == answer
+
+
+def test_an_example_that_the_referee_does_not_confirm_refutes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong solver must not be believed either way."""
+    from constraints import claims
+    from constraints.proofs import Proof
+
+    harmless = parse_architecture(GOOD)
+    monkeypatch.setattr(claims, "prove", lambda *_: Proof(answer="fails", solver="x", counterexample=harmless))
+    told = CliRunner().invoke(app, ["prove", "baseline", "depth <= 3", "--space", "nb201"])
+    assert told.exit_code == 1
+    assert "unknown: no solver decides it" in told.output
 
 
 def test_a_picture_is_drawn_on_request(tmp_path: Path) -> None:
