@@ -1,4 +1,4 @@
-"""Full training that starts from the weights of a remembered motif: from which, whether it may, and the re-check of it.
+"""Full training that starts from the weights of a remembered motif: from which, and whether it may.
 
 A finalist that was recalled starts from the weights with which that very architecture was admitted before, as far as
 names and shapes agree; the rest, such as the head for other classes, is fresh. It may not where those weights could
@@ -13,13 +13,12 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from agent.home import Home
 from agent.ledger import Json, LedgerError
 from agent.library import Motif
 from agent.state import LifeState, TaskState, items, mapping, number, task_shape
 from selfnas.errors import InputError
 
-__all__ = ["InheritanceChecker", "inherited_record", "keeps_splits_apart", "shared_numbers", "source_of"]
+__all__ = ["inherited_record", "keeps_splits_apart", "shared_numbers", "source_of", "spec_of"]
 
 _CUT = ("source", "limit", "split_seed")  # what decides which packaged examples fall into which split
 
@@ -39,11 +38,11 @@ def source_of(state: LifeState, task: TaskState, architecture: str) -> Motif | N
         return None
     if motif.shape.dimensions != task_shape(task.started).dimensions:
         return None
-    now = _spec(mapping(run.started["stream"]), task.name)
+    now = spec_of(mapping(run.started["stream"]), task.name)
     for earlier, name in _descent(state, motif):
         taught = state.runs[earlier - 1]
         same = taught.tasks.named(name).started["task_digest"] == task.started["task_digest"]
-        if not (same or keeps_splits_apart(_spec(mapping(taught.started["stream"]), name), now)):
+        if not (same or keeps_splits_apart(spec_of(mapping(taught.started["stream"]), name), now)):
             return None
     return motif
 
@@ -110,67 +109,7 @@ def shared_numbers(own: Path, parent: Path) -> float:
     return round(shared / max(sum(map(math.prod, mine.values())), 1), 6)
 
 
-class InheritanceChecker:
-    """Follows motifs and their weights through a life."""
-
-    def __init__(self, home: Home) -> None:
-        self._home = home
-        self._weights: dict[tuple[int, str, str], str] = {}  # of what stands or stood admitted, by run, task and digest
-        self._descent: dict[
-            tuple[int, str, str], tuple[tuple[int, str], ...]
-        ] = {}  # tasks that taught what it began with
-        self._streams: list[Mapping[str, Json]] = []
-        self._digests: dict[tuple[int, str], Json] = {}  # of tasks' content
-        self._started: Mapping[str, Json] = {}
-
-    def run_begins(self, payload: Mapping[str, Json]) -> None:
-        """A run over a stream."""
-        self._streams.append(mapping(payload["stream"]))
-
-    def task_begins(self, payload: Mapping[str, Json]) -> None:
-        """A task of it."""
-        self._started = payload
-        self._digests[len(self._streams), str(payload["task"])] = payload["task_digest"]
-
-    def let_in(self, payload: Mapping[str, Json], *, run: int, task: str) -> None:
-        """A motif, by audits or by a person."""
-        self._weights[run, task, str(payload["digest"])] = str(payload["weights_sha256"])
-
-    def trained(self, payload: Mapping[str, Json]) -> Iterator[str]:
-        """Problems of a full training that says it started from a motif's weights."""
-        if "inherited" not in payload:
-            return
-        told, digest = mapping(payload["inherited"]), str(payload["digest"])
-        run, task, sha256 = int(number(told["run"])), str(told["task"]), str(told["weights_sha256"])
-        if "inherit" not in self._streams[-1]:
-            yield "it inherited weights, which its stream does not say"
-        if not any(
-            (entry["architecture"], entry["from_run"], entry["from_task"]) == (payload["architecture"], run, task)
-            for entry in map(mapping, items(self._started["recalled"]))
-        ):
-            yield "it inherited the weights of a motif that was not recalled"
-        if self._weights.get((run, task, digest)) != sha256:
-            yield "the weights that it inherited are not those of an admitted motif"
-            return
-        taught = ((run, task), *self._descent.get((run, task, digest), ()))
-        self._descent[len(self._streams), str(payload["task"]), digest] = taught
-        now = _spec(self._streams[-1], str(payload["task"]))
-        if any(
-            self._digests[place] != self._started["task_digest"]
-            and not keeps_splits_apart(_spec(self._streams[place[0] - 1], place[1]), now)
-            for place in taught
-        ):
-            yield "the weights that it inherited may have seen what it is tested on"
-        if told["share"] is None:
-            if not payload["reason"]:
-                yield "it inherited nothing, and does not say why"
-            return
-        own, parent = (self._home.weights / f"{name}.safetensors" for name in (payload["weights_sha256"], sha256))
-        if own.is_file() and parent.is_file() and shared_numbers(own, parent) != told["share"]:
-            yield f"it says that it inherited {told['share']}, its weights say {shared_numbers(own, parent)}"
-
-
-def _spec(stream: Mapping[str, Json], name: str) -> Mapping[str, Json]:
+def spec_of(stream: Mapping[str, Json], name: str) -> Mapping[str, Json]:
     """A task as a stream records it."""
     for spec in map(mapping, items(stream["tasks"])):
         if spec["name"] == name:

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from agent.checks.costs import CostChecker
+from agent.checks.inheritance import InheritanceChecker
 from agent.checks.motifs import MotifChecker
 from agent.checks.operators import ComposingChecker
 from agent.checks.order import OrderChecker
 from agent.checks.policy import PolicyChecker
+from agent.checks.reviews import ReviewChecker
 from agent.checks.revocations import RevocationChecker
 from agent.checks.snapshot import check_snapshot
 from agent.checks.tasks import TaskChecker
@@ -24,11 +26,9 @@ from agent.checks.watches import WatchChecker
 from agent.composing import OUTCOMES
 from agent.facts import FACTS, told
 from agent.home import Home
-from agent.inheriting import InheritanceChecker
 from agent.ledger import GENESIS, Event, Json, Ledger, LedgerError, canonical_json
 from agent.mined import check_mining
 from agent.recorded import recorded_set, recorded_suite
-from agent.reviews import ReviewChecker
 from agent.state import LifeState, mapping, number
 from selfnas.errors import SelfnasError
 

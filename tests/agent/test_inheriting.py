@@ -8,8 +8,9 @@ from typing import cast
 
 import pytest
 
+from agent.checks.inheritance import InheritanceChecker
 from agent.home import Home
-from agent.inheriting import InheritanceChecker, keeps_splits_apart, shared_numbers, source_of
+from agent.inheriting import keeps_splits_apart, shared_numbers, source_of
 from agent.jobs import FullAnswer, FullJob
 from agent.ledger import Event, Json, Ledger
 from agent.state import TaskState, mapping, number, replay

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.checks.reviews import ReviewChecker
 from agent.ledger import Event, Json
-from agent.reviews import ReviewChecker, review_entry
+from agent.reviews import review_entry
 from agent.state import LifeState
 from selfnas.architecture import Macro
 from selfnas.errors import InputError
