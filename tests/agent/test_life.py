@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from agent.commands import forgery_edits
+from agent.commands.bench_forgeries import rewrite
 from agent.home import Home, hold
 from agent.ledger import Event, Ledger
 from agent.state import LifeState, mapping, number, replay
 from agent.verify import verify
 from selfnas.errors import InputError
 from tests.agent.conftest import TINY, Run, inside
+from tests.agent.tabular_lives import ledger_of
 
 
 def events(home: Path) -> list[Event]:
@@ -234,6 +237,34 @@ def test_a_forged_ledger_is_found_even_with_a_rebuilt_chain(
         assert not list(ledger.broken_links())
         problems = verify(ledger, Home(home)).problems
     assert any(message in problem for problem in problems), problems
+
+
+# They contradict nothing that is recorded: only a signature, or measuring again, shows them.
+CONSISTENT = {
+    "notes of findings edited",
+    "observations behind findings inflated",
+    "comment put into the constraint set",
+    "comment put into the audit suite",
+    "last event cut off",
+    "last five events cut off",
+}
+
+
+@pytest.mark.slow
+def test_a_forger_who_renames_every_hash_is_caught_by_what_events_say(lived: Path, tmp_path: Path) -> None:
+    """Of all that a forger tries on a life of trained networks, with a chain made again throughout."""
+    tried, missed = 0, set()
+    for number_, (name, edit) in enumerate(forgery_edits.FORGERIES.items()):
+        forged = rewrite(lived / "home", tmp_path / str(number_), edit)
+        with ledger_of(forged.root) as ledger, ledger_of(lived / "home") as true:
+            if ledger.head() == true.head():
+                continue
+            tried += 1
+            if not verify(ledger, forged).problems:
+                missed.add(name)
+        shutil.rmtree(forged.root)
+    assert tried > 70
+    assert missed <= CONSISTENT
 
 
 def rebuild(path: Path, statement: str) -> None:
