@@ -1,7 +1,8 @@
-"""Verification that computes again: Z3 over every certificate, audits over a sample of trained networks.
+"""Verification that computes again: Z3 over every certificate, audits over a sample of trained networks, counts.
 
-`verify` believes two things that this does not: that Z3 once agreed with the referee, and that the recorded findings
-are what the recorded weights give. Both are found out again here, from the ledger's sets, suites and seeds.
+`verify` believes three things that this does not: that Z3 once agreed with the referee, that the recorded findings
+are what the recorded weights give, and how much of each space was admitted. All are found out again here, from the
+ledger's sets, suites and seeds.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from agent.ledger import Json, Ledger
 from agent.reaudit import reaudit
 from agent.recorded import recorded_set
 from agent.reviews import finalists
-from agent.state import Finalist, LifeState, RunState, TaskState, items, mapping
+from agent.state import Finalist, LifeState, RunState, TaskState, items, mapping, number, task_shape
 from agent.verify import Verification
 from audits import Finding
 from constraints import Certificate, ConstraintSet, Context, Guard, decide_policy
 from constraints.examples import parse_shape
 from selfnas import seeding
+from selfnas.architecture import Macro
 from selfnas.errors import SelfnasError
 from selfnas.space import parse_architecture
 
@@ -50,6 +52,9 @@ def solve_again(ledger: Ledger, *, progress: Callable[[int], None] = lambda coun
         try:
             if event.kind == "run.started":
                 solver.begin(payload)
+            elif event.kind == "task.started" and "admitted_count" in payload:
+                checked["spaces counted again"] += 1
+                problems += [f"event {event.seq} ({event.kind}): {problem}" for problem in solver.recount(payload)]
             elif payload.get("certificate") and (
                 event.kind in _JUDGED or event.kind.startswith(("policy.", "operator."))
             ):
@@ -70,15 +75,33 @@ class _Again:
     def __init__(self) -> None:
         self._set: ConstraintSet | None = None
         self._policy: ConstraintSet | None = None
+        self._stream: Mapping[str, Json] = {}
         self._guards: dict[Context, Guard] = {}
 
     def begin(self, payload: Mapping[str, Json]) -> None:
         """A run starts under its own set."""
         self._set = self._policy = None
-        self._guards = {}
+        self._guards, self._stream = {}, mapping(payload["stream"])
         self._set = recorded_set(str(mapping(payload["constraint_set"])["text"]))
         if "policy_set" in payload:
             self._policy = recorded_set(str(mapping(payload["policy_set"])["text"]))
+
+    def _guard(self, set_: ConstraintSet, context: Context) -> Guard:
+        if context not in self._guards:
+            self._guards[context] = Guard(set_, space=context.space, macro=context.macro, shape=context.shape)
+        return self._guards[context]
+
+    def recount(self, payload: Mapping[str, Json]) -> Iterator[str]:
+        """How many architectures a task admits; estimates are not compared."""
+        if self._set is None:
+            yield "there is no usable constraint set to count by"
+            return
+        macro = Macro(**{name: int(number(value)) for name, value in mapping(self._stream["macro"]).items()})
+        space = str(payload.get("space", self._stream["space"]))
+        count = self._guard(self._set, Context(space=space, macro=macro, shape=task_shape(payload))).count()
+        told = mapping(payload["admitted_count"])
+        if told["exact"] != count.exact or (count.exact and told["low"] != str(count.low)):
+            yield f"it says that {told['low']} to {told['high']} architectures are admitted, counted are {count.low}"
 
     def differences(self, certificate: Certificate) -> Iterator[str]:
         """What the engines say now that they did not say then."""
@@ -94,9 +117,7 @@ class _Again:
                 return
             architecture = parse_architecture(certificate.subject)
             context = Context(space=architecture.space, macro=architecture.macro, shape=parse_shape(certificate.shape))
-            if context not in self._guards:
-                self._guards[context] = Guard(self._set, space=context.space, macro=context.macro, shape=context.shape)
-            now = self._guards[context].decide(architecture).certificate
+            now = self._guard(self._set, context).decide(architecture).certificate
         names = ["guard", "digest", *(["verdict"] if certificate.verdict != "undecided" else [])]
         for name in names:
             was, found = getattr(certificate, name), getattr(now, name)

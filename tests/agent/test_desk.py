@@ -300,14 +300,16 @@ def test_deep_verification_measures_what_the_ledger_claims(
     def allow(events: list[tuple[str, dict[str, Any]]]) -> None:
         payload = next(payload for kind, payload in events if kind == "certified")
         payload["certificate"] = payload["certificate"].replace('"rules":"p', '"rules":"f', 1)
+        next(found for kind, found in events if kind == "task.started")["admitted_count"]["low"] = "1"
 
     forged = rewrite(place / "home", tmp_path / "certificate", allow)
     with Ledger(forged.ledger, clock=time.time, read_only=True) as ledger:
         again = solve_again(ledger)
         problems = again.problems
         assert again.checked["certificates solved again"] > 1
-        assert len(problems) == 1
-        assert "the engines now say" in problems[0]
+        assert len(problems) == 2
+        assert "it says that 1 to" in problems[0]
+        assert "the engines now say" in problems[1]
     monkeypatch.setattr(Referee, "verdicts", lambda self, architecture: [False] * len(self.rules))
     with Ledger(place / "home" / "ledger.db", clock=time.time, read_only=True) as ledger:
         assert any("is admit, the engines now say undecided" in problem for problem in solve_again(ledger).problems)
