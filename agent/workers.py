@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -49,6 +51,14 @@ def _deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def _kill_server() -> None:
+    """End the server that is still importing; the next pool starts another."""
+    pid = getattr(forkserver._forkserver, "_forkserver_pid", None)  # it has no public way to be ended
+    if pid is not None:
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # who starts the next one looks for its end, and reaps it
+
+
 def _patiently(future: Future[str]) -> str:
     while not future.done():
         interrupt.check()
@@ -66,6 +76,8 @@ class Workers:
 
     def __init__(self, count: int, *, method: str | None = None) -> None:
         self._count, self._method = count, method
+        self._starting: threading.Thread | None = None  # asks the first question of the present pool
+        self._waits_for_server = False
         self._pool = self._fresh_pool()
 
     def __enter__(self) -> Workers:
@@ -131,21 +143,44 @@ class Workers:
         return tuple(answer for answer in answers if answer is not None)
 
     def _submit(self, job: str) -> Future[str]:
+        """Ask for an answer. The first one of a pool waits for a server's imports, and Ctrl-C ends that wait."""
+        if self._starting is None and self._waits_for_server:
+            asked: Future[Future[str]] = Future()
+
+            def ask() -> None:
+                try:
+                    asked.set_result(self._ask(job))
+                except BaseException as error:  # noqa: BLE001 - it is the asker's
+                    asked.set_exception(error)
+
+            self._starting = threading.Thread(target=ask, daemon=True)
+            self._starting.start()
+            while not asked.done():
+                interrupt.check()
+                wait([asked], timeout=_LOOK_SECONDS)
+            self._starting.join()
+            return asked.result()
+        return self._ask(job)
+
+    def _ask(self, job: str) -> Future[str]:
         with _deaf():
             return self._pool.submit(worker.run_job, job)
 
     def _fresh_pool(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self._count,
-            mp_context=_context(self._method),
-            initializer=worker.start,
-        )
+        context = _context(self._method)
+        # Elsewhere the kernel would end workers together with the thread that started them (`agent.parent`).
+        self._waits_for_server = context.get_start_method() == "forkserver"
+        self._starting = None
+        return ProcessPoolExecutor(self._count, mp_context=context, initializer=worker.start)
 
     def _replace_pool(self) -> None:
         self._end()
         self._pool = self._fresh_pool()
 
     def _end(self) -> None:
+        if self._starting is not None and self._starting.is_alive():
+            _kill_server()  # nothing works yet: whoever waits for it is told, and asks no more
+            self._starting.join()
         processes = list((self._pool._processes or {}).values())
         for process in processes:
             process.kill()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from agent import interrupt
+from agent import interrupt, workers
 
 
 @pytest.fixture(autouse=True)
@@ -43,3 +44,17 @@ def test_a_second_interrupt_does_not_wait_and_the_flag_ends_with_the_listening()
         os.kill(os.getpid(), signal.SIGINT)
     interrupt.check()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_ends_the_wait_for_a_server_that_imports(capfd: pytest.CaptureFixture[str]) -> None:
+    """The first question of a process waits seconds for it; who interrupts that gets no answer, and no traceback."""
+    workers._kill_server()  # one of an earlier test has imported everything already
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    with interrupt.listening(), workers.Workers(1) as pool:
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            pool.answers([""])
+    timer.join()
+    with workers.Workers(1) as pool:
+        assert pool.answers([""]) == ("",)
+    assert "Traceback" not in capfd.readouterr().err
