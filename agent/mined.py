@@ -24,6 +24,7 @@ __all__ = [
     "check_mining",
     "find_sub_cell",
     "mined_in_force",
+    "mining_due",
     "mining_entries",
     "revocation",
     "sentence",
@@ -49,6 +50,14 @@ def mining_entries(state: LifeState, run: RunState, task: TaskState, *, space: s
         "subcells": found,
     }
     return [("subcells.mined", record)]
+
+
+def mining_due(state: LifeState) -> bool:
+    """Whether a new list must follow the end of the latest task, by the same code that writes it."""
+    run = state.runs[-1]
+    task = run.tasks[len(run.tasks) - 1]
+    space = str(mapping(run.started["stream"])["space"])
+    return bool(mining_entries(state, run, task, space=space, tabular=task.tabular))
 
 
 def mined_in_force(

@@ -22,7 +22,7 @@ from agent.state import LifeState, RunState, mapping
 from agent.state import number as number_of
 from agent.stream import Stream
 from agent.trial import CONTROL, Contests, lent_number
-from constraints import ConstraintSet, decide_policy
+from constraints import Certificate, ConstraintSet, decide_policy, policy_digest
 from selfnas import seeding
 
 __all__ = [
@@ -175,7 +175,7 @@ def tune(
     old = policy_in_force(state, stream)
     place = {"run": run.number, "after_task": len(run.tasks)}
     if policy_on_trial(state, stream) is not None:
-        return [_judged(state, stream, place)]
+        return [_judged(state, stream, envelope, place)]
     former = _former(state, stream, old)
     if former is not None and policy_replaced(state, stream) == former:
         controls = _controls(state)
@@ -226,7 +226,7 @@ def _controls(state: LifeState) -> Contests:
     return latest_controls((found for task in latest for found in task.evaluations), number=state.policy_trials + 1)
 
 
-def _judged(state: LifeState, stream: Stream, place: Mapping[str, object]) -> Entry:
+def _judged(state: LifeState, stream: Stream, envelope: ConstraintSet, place: Mapping[str, object]) -> Entry:
     """What the trial has come to after one more task."""
     trial, tuning, number = state.policy_trial, stream.tuning, state.policy_trials
     assert trial is not None  # noqa: S101 - the caller looked
@@ -240,6 +240,10 @@ def _judged(state: LifeState, stream: Stream, place: Mapping[str, object]) -> En
     tried = sum(map(bool, lent))
     confirmation = {**asdict(contests), "wealth": contests.wealth, "tasks": tried}
     record = {**trial, **place, "confirmation": confirmation}
+    guard = Certificate.from_json(str(trial["certificate"])).guard
+    finalists = SearchPolicy.model_validate(trial["new"]).finalists_per_task
+    if guard != policy_digest(envelope) or finalists > stream.budget.full_trainings:
+        return "policy.kept", {**record, "reason": "other rules or another budget are in force than judged it"}
     if contests.wealth >= 1 / ALPHA:
         return ("policy.rolled_back" if trial["rolls_back"] else "policy.adopted"), record
     if tried < tuning.confirm:

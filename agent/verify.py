@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from agent.checks.completeness import CompletenessChecker
 from agent.checks.costs import CostChecker
 from agent.checks.inheritance import InheritanceChecker
 from agent.checks.motifs import MotifChecker
@@ -27,7 +28,7 @@ from agent.composing import OUTCOMES
 from agent.facts import FACTS, told
 from agent.home import Home
 from agent.ledger import GENESIS, Event, Json, Ledger, LedgerError, canonical_json
-from agent.mined import check_mining
+from agent.mined import check_mining, mining_due
 from agent.recorded import recorded_set, recorded_suite
 from agent.state import LifeState, mapping, number
 from selfnas.errors import SelfnasError
@@ -36,7 +37,9 @@ __all__ = ["Verification", "verify"]
 
 Recorded = TypeVar("Recorded")
 
-_UNREADABLE = (SelfnasError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+# What an event that is none of ours can come to when it is looked at.
+_MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+_UNREADABLE = (SelfnasError, OSError, *_MALFORMED)
 
 
 @dataclass(slots=True)
@@ -78,17 +81,22 @@ class _Checker:
         self._reviews = ReviewChecker()
         self._costs = CostChecker()
         self._policies = PolicyChecker(self._hashes)
+        self._complete = CompletenessChecker(self._tasks, self._policies)
         self._motifs = MotifChecker(self._hashes)
         self._inheritance = InheritanceChecker(home)
         self._watches = WatchChecker(self._motifs)
         self._revocations = RevocationChecker()
         self._composing = ComposingChecker(self._hashes)
+        self._due = False  # whether a list of sub-cells must come next
         self._state: LifeState | None = LifeState()  # None once an event could not have happened
 
     def check(self, event: Event) -> Iterator[str]:
         """Problems of one event, each a sentence that names it."""
         self._checked["events"] += 1
         yield from self._motifs.overdue(event.kind)
+        due, self._due = self._due, False
+        if due and event.kind != "subcells.mined":
+            yield f"event {event.seq} ({event.kind}): what winners share was to be mined before it, and was not"
         named = f"event {event.seq} ({event.kind})"
         try:
             yield from (f"{named}: {problem}" for problem in self._problems(event))
@@ -104,6 +112,8 @@ class _Checker:
         try:
             for whole in told([event]):
                 self._state.apply(whole)
+                if event.kind == "task.finished":
+                    self._due = mining_due(self._state)
         except LedgerError as error:
             self._state = None
             yield f"{error}; nothing later is compared with what it would lead to"
@@ -112,6 +122,8 @@ class _Checker:
         """Problems that show at the end of the ledger."""
         if not self._checked["events"]:
             yield "the ledger holds no event, so that there is nothing to verify"
+        if self._due:
+            yield "what winners share was to be mined after the last event, and was not"
         yield from self._motifs.overdue()
 
     def notes(self) -> Iterator[str]:
@@ -122,6 +134,7 @@ class _Checker:
         payload, kind = event.payload, event.kind
         yield from self._order.check(event)
         yield from self._tasks.check(event)
+        yield from self._complete.check(event)
         if kind == "run.started":
             yield from self._begin_run(payload)
         elif kind == "task.started":
@@ -171,6 +184,7 @@ class _Checker:
         if fault or (suite is not None and suite.digest != payload["audit_suite_digest"]):
             yield fault or "the recorded audit suite does not have the recorded digest"
         self._tasks.run_begins(payload, set_, suite)
+        self._complete.run_begins(payload)
         self._motifs.run_begins(payload, set_)
         self._composing.run_begins(set_)
         self._inheritance.run_begins(payload)

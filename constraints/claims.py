@@ -62,6 +62,8 @@ def report_proofs(set_: ConstraintSet, text: str, contexts: Sequence[Context], *
         InputError: the claim cannot be read, or the file cannot be written.
     """
     lines, records = [], []
+    if smtlib is not None and not smtlib.absolute().parent.is_dir():
+        raise InputError(f"{smtlib}: cannot be written: there is no such folder")
     claims = [read_claim(set_, text, context.space) for context in contexts]
     for claim, context in zip(claims, contexts, strict=True):
         proof = _confirmed(prove(set_, claim, context), set_, claim, context)

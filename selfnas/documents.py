@@ -294,7 +294,10 @@ def _wanted(detail: Mapping[str, Any]) -> str:
 
 
 def _got(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        text = "a number too long to be shown"
     return "" if isinstance(value, (dict, list)) else f", not {text if len(text) <= 60 else text[:57] + '...'}"
 
 

@@ -26,9 +26,12 @@ def picture_file(path: Path | None) -> Path | None:
         return None
     if path.suffix.lower() != ".png":
         raise InputError(f"{path}: pictures are written as .png")
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder")
-    place = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder")
+        place = next(parent for parent in path.absolute().parents if parent.exists())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {cause(error)}") from error
     if not place.is_dir() or not os.access(place, os.W_OK):
         raise InputError(f"{path}: nothing can be written in {place}")
     return path

@@ -48,6 +48,8 @@ class OrderChecker:
             yield from self._begin(payload)
         elif event.kind == "run.finished":
             yield from self._undecided()
+            if payload.get("tasks", self._begun) != self._begun:
+                yield f"it counts {payload['tasks']} tasks, lived were {self._begun}"
             if self._open_task or self._begun != len(self._names) or not self._open_run:
                 yield f"the run was finished after {self._begun} of its {len(self._names)} tasks, or not while it ran"
             self._open_run = False

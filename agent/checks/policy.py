@@ -14,19 +14,14 @@ from agent.recorded import recorded_set
 from agent.rehearsal import Comparison
 from agent.state import items, mapping, number
 from agent.stream import TuningSection
-from agent.trial import CONTROL, TRIAL, Contests, lent_number, on_turn
+from agent.trial import CONTROL, TRIAL, Contests, control_contest, lent_number, on_turn
 from agent.tuning import ALPHA, doubts, latest_controls, policy_numbers
 from constraints import Certificate, ConstraintSet, policy_digest, verify_certificate
 
 __all__ = ["PolicyChecker"]
 
 _CHANGES = ("policy.adopted", "policy.rolled_back")
-_ITS_OWN = (
-    "run",
-    "after_task",
-    "reason",
-    "confirmation",
-)  # of a decision about a trial
+_ITS_OWN = ("run", "after_task", "reason")  # of a decision about a trial
 
 
 class PolicyChecker:
@@ -43,6 +38,7 @@ class PolicyChecker:
         self._in_force: dict[str, Json] = {}  # by the stream's policy as canonical JSON
         self._tuning: TuningSection | None = None
         self._most = 0.0  # finalists of a task that the budget allows
+        self._evaluations = 0.0  # likewise
         self._seed = self._run = self._task = self._rounds = 0
         self._proposed: Mapping[str, Json] | None = None
         self._trials = 0
@@ -57,6 +53,7 @@ class PolicyChecker:
         self._run, self._task = self._run + 1, -1
         self._base, self._seed = stream["policy"], int(number(stream["seed"]))
         self._most = number(mapping(stream["budget"])["full_trainings"])
+        self._evaluations = number(mapping(stream["budget"])["evaluations"])
         if "tuning" in stream:
             self._tuning = TuningSection.model_validate(stream["tuning"])
         if "policy_set" not in payload:
@@ -74,14 +71,41 @@ class PolicyChecker:
         """One round of proposals of the task."""
         self._rounds += 1
 
+    @property
+    def present(self) -> SearchPolicy:
+        """The policy in force."""
+        changed = self._in_force.get(json.dumps(self._base, sort_keys=True), self._base)
+        return SearchPolicy.model_validate(self._base if self._tuning is None else changed)
+
+    @property
+    def finalists(self) -> int:
+        """Finalists of a task under it."""
+        return self.present.finalists_per_task
+
+    def _turn(self) -> dict[str, Json]:
+        """What the present round must say of whose it is, by what it is lent for; empty for an ordinary one."""
+        if self._tuning is None:
+            return {}
+        contest, by = on_turn(self._rounds, seed=self._seed, run=self._run, task=self._task)
+        lent: dict[str, Json] = {"run": self._run, "contest": contest, "by": by}
+        if self._proposed is not None and self._proposed["base"] == self._base:
+            return {TRIAL: {"number": self._trials, **lent}}
+        replaced = self._replaced.get(json.dumps(self._base, sort_keys=True))
+        if not (self._tuning.control and self._tuning.confirm) or replaced is None:
+            return {}
+        present = self.present
+        rounds = int(self._evaluations) // present.batch
+        if SearchPolicy.model_validate(replaced) != present and contest == control_contest(
+            rounds, seed=self._seed, run=self._run, task=self._task
+        ):
+            return {CONTROL: {"number": self._trials + 1, **lent}}
+        return {}
+
     def evaluated(self, payload: Mapping[str, Json]) -> Iterator[str]:
-        """Remember what belongs to the trial that is on, and controls; a round may be lent in its turn alone."""
-        for purpose in (TRIAL, CONTROL):
-            if purpose in payload:
-                lent = mapping(payload[purpose])
-                turn = on_turn(self._rounds, seed=self._seed, run=self._run, task=self._task)
-                if (lent["run"], lent["contest"], lent["by"]) != (self._run, *turn):
-                    yield f"its round was lent for a {purpose} out of turn"
+        """Remember what belongs to the trial that is on, and controls; each round must be lent in its turn."""
+        told = {purpose: payload[purpose] for purpose in (TRIAL, CONTROL) if purpose in payload}
+        if told != self._turn():
+            yield f"its round was lent as {told or 'none'}, the seed's turns make it {self._turn() or 'none'}"
         if self._proposed is not None and lent_number(payload) == self._trials:
             self._lent.append(payload)
         elif CONTROL in payload:
@@ -109,27 +133,29 @@ class PolicyChecker:
             yield from self._missed(payload, self._replaced.get(key))
             self._proposed, self._trials = payload, self._trials + 1
             self._lent, self._controls = [], []
-        elif event.kind in _CHANGES:
-            yield from self._admitted(payload)
-            yield from self._evidence(payload)
-            if tried:
-                yield from self._judged(event.kind, payload)
-            self._in_force[key], self._replaced[key] = payload["new"], payload["old"]
-            self._proposed = None
-        elif "confirmation" in payload:  # tried on, or kept after a trial
+        elif "confirmation" in payload or event.kind == "policy.tried":  # what a trial has come to
             yield from self._judged(event.kind, payload)
             self._proposed = self._proposed if event.kind == "policy.tried" else None
+        elif event.kind in _CHANGES:
+            if tried:
+                yield "a policy was changed that was not on trial"
+            yield from self._admitted(payload)
+            yield from self._evidence(payload)
+            self._proposed = None
         else:
             yield from self._kept(payload)
             if self._proposed is not None and self._proposed["base"] == self._base:
                 yield "a policy is on trial, and this says nothing of it"
             self._proposed = None
+        if event.kind in _CHANGES:
+            self._in_force[key], self._replaced[key] = payload["new"], payload["old"]
 
     # --- trials ---
 
     def _judged(self, kind: str, payload: Mapping[str, Json]) -> Iterator[str]:
         """Play the contests again: a change needs a trial that speaks for it, a trial ends when it was tried enough."""
         assert self._tuning is not None  # noqa: S101 - the caller looked
+        assert self._envelope is not None  # noqa: S101 - likewise
         if self._proposed is None:
             yield "a policy was decided about that was not on trial"
             return
@@ -144,6 +170,10 @@ class PolicyChecker:
         back = "policy.rolled_back" if self._proposed["rolls_back"] else "policy.adopted"
         enough = "policy.kept" if tasks >= self._tuning.confirm else "policy.tried"
         follows = back if contests.wealth >= 1 / ALPHA else enough
+        guard = Certificate.from_json(str(self._proposed["certificate"])).guard
+        finalists = SearchPolicy.model_validate(self._proposed["new"]).finalists_per_task
+        if guard != policy_digest(self._envelope) or finalists > self._most:
+            follows = "policy.kept"  # rules or budget that did not judge it are in force now
         if kind in _CHANGES and follows not in _CHANGES:
             yield "a policy was changed though its trial does not speak for it"
         elif kind != follows:

@@ -39,9 +39,10 @@ def wrong_refusal(
     own = describe_slots(space, vector, range(len(space.slots)))
     if foreign := [str(edge) for edge in items(payload["blamed"]) if edge not in own]:
         yield f"it blames what the architecture does not have: {', '.join(foreign)}"
+    plain = all(template.in_degree is None for template in space.templates)  # else an edge moved counts once
     for text in items(payload["nearest"]):
         near = parse_architecture(str(text))
         if (near.space, near.macro) != (architecture.space, architecture.macro) or refused_by(near, set_, shape=shape):
             yield f"it calls {text} near and admitted, which it is not"
-        elif payload["distance"] == 0 or not np.any(space.encode(near) != vector):
-            yield "it calls itself near and admitted"
+        elif plain and payload["distance"] != int(np.count_nonzero(space.encode(near) != vector)):
+            yield f"it calls {text} {payload['distance']} edges away, which it is not"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 
@@ -28,6 +29,7 @@ __all__ = ["VERDICT_OF", "TaskChecker"]
 VERDICT_OF = {"certified": "admit", "rejected": "reject", "quarantined": "undecided"}
 # Why audits may have said nothing of a trained network, or nothing that counts.
 _UNTRAINED, _BROKEN = "training failed: ", "audits broke off: "
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _EDITED, _NO_WEIGHTS = "the audit suite was edited during the run", "no weights were kept"
 
 
@@ -44,14 +46,12 @@ class TaskChecker:
         name: of the latest task.
         tabular: whether it is looked up.
         trained: by digest what was fully trained on it.
-        admitted: digests that its gate let in.
     """
 
     def __init__(self, home: Home, hashes: Container[str], checked: Counter[str]) -> None:
         self._home, self._hashes, self._checked = home, hashes, checked
         self.run, self.name, self.tabular = 0, "", False
         self.trained: dict[str, Mapping[str, Json]] = {}
-        self.admitted: set[str] = set()
         self._set: ConstraintSet | None = None
         self._suite: Suite | None = None
         self._stream: Mapping[str, Json] = {}
@@ -86,8 +86,11 @@ class TaskChecker:
         digest = str(payload["digest"])
         if (payload["run"], payload["task"]) == (self.run, self.name) and digest in self._standing:
             self._standing[digest] = payload["standing"] == "admitted"
-            if not self._standing[digest]:
-                self.admitted.discard(digest)
+
+    @property
+    def admitted(self) -> set[str]:
+        """Digests that the present task's gate let in, and that stand."""
+        return {digest for digest, stands in self._standing.items() if stands}
 
     def check(self, event: Event) -> Iterator[str]:
         """Problems of one event of a task, in sentences; kinds that are none of its own have none."""
@@ -119,6 +122,9 @@ class TaskChecker:
     def weights(self, payload: Mapping[str, Json]) -> Iterator[str]:
         """Whether the weights that an event names are there, and what their name says."""
         sha256 = str(payload["weights_sha256"])
+        if not _SHA256.fullmatch(sha256):
+            yield f"its weights have no SHA-256 but {sha256[:80]!r}"
+            return
         weights = self._home.weights / f"{sha256}.safetensors"
         if not weights.is_file():
             yield f"its weights are missing: {weights.name}"
@@ -132,7 +138,7 @@ class TaskChecker:
     def _begin(self, payload: Mapping[str, Json]) -> Iterator[str]:
         """The guard must be that of the run's set and space for the very shape that the task has."""
         self._started, self._guard, self.name = payload, str(payload["guard"]), str(payload["task"])
-        self.trained, self.admitted, self.tabular = {}, set(), "table" in payload
+        self.trained, self.tabular = {}, "table" in payload
         self._certified, self._audits, self._verdicts, self._decided = {}, {}, {}, set()
         self._standing, self._evaluated = {}, 0
         recalled = [mapping(entry) for entry in items(payload["recalled"])]
@@ -197,6 +203,11 @@ class TaskChecker:
         yield from self._candidate(payload)
         if self._evaluated > self._budget("evaluations"):
             yield f"evaluation number {self._evaluated}, beyond the budget of the task"
+        curve = [number(value) for value in items(payload["curve"])]
+        if (payload["score"] is None) != bool(payload["reason"]) or (
+            curve and payload["score"] not in (None, max(curve))
+        ):
+            yield "its score is not the best of its curve, or it has one though it failed"
         if payload["origin"] == "recalled" and str(payload["digest"]) not in self._recalled:
             yield "called recalled, and was not"
 
@@ -213,6 +224,10 @@ class TaskChecker:
         if len(self.trained) > self._budget("full_trainings"):
             yield f"full training number {len(self.trained)}, beyond the budget of the task"
         yield from self._params(payload)
+        curve = [number(value) for value in items(payload["curve"])]
+        if number(payload["validation"]) != (0.0 if payload["reason"] else max(curve, default=0.0)):
+            yield "its validation accuracy is not the best of its curve, or it has one though training failed"
+        yield from _counts(payload)
 
     def _params(self, payload: Mapping[str, Json]) -> Iterator[str]:
         counted = costs(parse_architecture(str(payload["architecture"])), self._shapes[self.run, self.name]).params
@@ -228,6 +243,8 @@ class TaskChecker:
         if trained is None:
             yield "audited before it was trained"
             return
+        if trained["architecture"] != payload["architecture"]:
+            yield "what was audited is not what was trained"
         if self._suite is None:
             yield "there is no usable audit suite to check the findings against"
             return
@@ -235,7 +252,7 @@ class TaskChecker:
         told = str(payload["decision"]), items(payload["failed"]), items(payload["reasons"])
         if told == ("undecided", [], [_EDITED]) or not findings:
             self._verdicts[digest] = "undecided"
-            yield from _unheard(told, findings, trained)
+            yield from _unheard(told, trained)
             return
         yield from self._uncovered(findings, self._suite)
         yield from absent(findings, self._suite, advisory=True)
@@ -275,7 +292,6 @@ class TaskChecker:
     def _admission(self, payload: Mapping[str, Json]) -> Iterator[str]:
         self._checked["admissions"] += 1
         digest = str(payload["digest"])
-        self.admitted.add(digest)
         self._standing[digest] = True
         if self.tabular:
             yield "admitted on a task that is only a table"
@@ -288,6 +304,8 @@ class TaskChecker:
             yield "admitted without full training"
         elif any(trained[key] != payload[key] for key in ("weights_sha256", "validation", "architecture", "params")):
             yield "what was admitted is not what was trained"
+        elif trained["reason"]:
+            yield f"admitted though its training failed: {trained['reason']}"
         elif number(payload["test"]) != number(trained["test_correct"]) / max(number(trained["test_count"]), 1.0):
             yield "its test score is not what was counted"
         if payload["task_digest"] != self._started.get("task_digest"):
@@ -309,7 +327,8 @@ class TaskChecker:
     def _comparison(self, payload: Mapping[str, Json]) -> Iterator[str]:
         """The hand-designed network must be the one of the winner's size."""
         yield from self._params(payload)
-        best = self._winner()
+        yield from _counts(payload)
+        best = self.winner()
         if best is None:
             yield "compared with nothing: no network was admitted"
             return
@@ -323,13 +342,13 @@ class TaskChecker:
         if payload["architecture"] != str(expected):
             yield f"the hand-designed network of the winner's size is {expected}"
 
-    def _winner(self) -> str | None:
+    def winner(self) -> str | None:
         """Of what was let in and stands, the best validation accuracy; of equals the first that was trained."""
         standing = [digest for digest in self.trained if self._standing.get(digest)]
         return max(standing, key=lambda digest: number(self.trained[digest]["validation"]), default=None)
 
     def _end(self, payload: Mapping[str, Json]) -> Iterator[str]:
-        best = self._winner()
+        best = self.winner()
         if payload["winner"] != best:
             yield f"winner {payload['winner']}, but the best that was admitted and stands is {best}"
         if payload["evaluations"] != self._evaluated:
@@ -343,9 +362,12 @@ class TaskChecker:
         )
 
 
-def _unheard(
-    told: tuple[str, list[Json], list[Json]], findings: Sequence[Finding], trained: Mapping[str, Json]
-) -> Iterator[str]:
+def _counts(payload: Mapping[str, Json]) -> Iterator[str]:
+    if not 0 <= number(payload["test_correct"]) <= number(payload["test_count"]):
+        yield f"{payload['test_correct']} of {payload['test_count']} test examples cannot be right"
+
+
+def _unheard(told: tuple[str, list[Json], list[Json]], trained: Mapping[str, Json]) -> Iterator[str]:
     """Problems where nothing follows from findings: the reason must be one that there can be, and fit the training."""
     decision, failed, reasons = told
     if decision != "undecided" or failed or len(reasons) != 1:
@@ -357,5 +379,5 @@ def _unheard(
         else not trained["weights_sha256"] if reason == _NO_WEIGHTS
         else reason.startswith(_BROKEN) or reason == _EDITED
     )  # fmt: skip
-    if not fits or (findings and reason != _EDITED):
+    if not fits:
         yield f"nothing that is recorded bears out its reason: {reason}"

@@ -139,6 +139,42 @@ def _second_wins(events: Events) -> None:
             payload["winner"], admitted = admitted, ""
 
 
+def _both(first: Edit, second: Edit) -> Edit:
+    def edit(events: Events) -> None:
+        first(events)
+        second(events)
+
+    return edit
+
+
+def _hide_finalist(events: Events) -> None:
+    """Leave out the last full training of a task that had several, with all that followed from it."""
+    for part in reversed(_lived(events)):
+        trained = [payload["digest"] for kind, payload in events[part] if kind == "trained"]
+        if len(trained) > 1:
+            gone = ("trained", "audited", "admitted", "refused")
+            kept = [(kind, p) for kind, p in events[part] if not (kind in gone and p["digest"] == trained[-1])]
+            kept[-1][1]["full_trainings"] -= 1
+            events[part] = kept
+            return
+
+
+def _raise_test(events: Events) -> None:
+    for kind, payload in events:
+        if kind == "trained":
+            payload["test_correct"] = payload["test_count"] + 5
+        elif kind == "admitted":
+            of = [p for k, p in events if k == "trained" and p["digest"] == payload["digest"]]
+            payload["test"] = (of[0]["test_count"] + 5) / of[0]["test_count"]
+
+
+def _untag_lost(events: Events) -> None:
+    """Take the mark of a trial from every second contest."""
+    for kind, payload in events:
+        if kind == "evaluated" and "trial" in payload and payload["trial"]["contest"] % 2:
+            del payload["trial"]
+
+
 def _made_up(kind: str) -> Edit:
     """A decision about the policy that nobody took: the policy of the stream, kept or refused for no reason."""
 
@@ -244,6 +280,25 @@ FORGERIES: dict[str, Edit] = {
     "last task left out": _last_task(0),
     "tasks renamed": _field("task.started", "task", lambda old: f"{old}2"),
     "number of the run edited": _field("run.started", "run", lambda old: old + 1),
+    "a finalist hidden": _hide_finalist,
+    "comparisons dropped": _drop("compared"),
+    "comparisons doubled": _double("compared"),
+    "curves of what was trained emptied": _field("trained", "curve", lambda _: []),
+    "more test examples right than there are": _raise_test,
+    "training said to have failed": _field("trained", "reason", lambda _: "it diverged"),
+    "tasks of evaluations renamed": _field("evaluated", "task", lambda old: f"{old}2"),
+    "audits of another architecture": _field("audited", "architecture", lambda old: old.replace("none", "skip", 1)),
+    "all refusals by rules dropped": _drop("rejected"),
+    "distances of what is near edited": _field("rejected", "distance", lambda old: old + 5),
+    "rounds called exhausted": _field("filtered", "exhausted", lambda _: True),
+    "lists of sub-cells dropped": _drop("subcells.mined"),
+    "last evaluation and all mining dropped": _both(_drop("evaluated", last=True), _drop("subcells.mined")),
+    "what tables say of finalists dropped": _drop("tabulated"),
+    "what tables say of finalists doubled": _double("tabulated"),
+    "name of the weights made a path": _everywhere("weights_sha256", lambda _: "../../x", "trained", "admitted"),
+    "name of the weights too long": _everywhere("weights_sha256", lambda _: "a" * 300, "trained", "admitted"),
+    "tasks of the run miscounted": _field("run.finished", "tasks", lambda old: old + 1),
+    "lost contests of a trial taken out": _untag_lost,
     "a policy said to be refused": _made_up("policy.refused"),
     "a policy said to be kept": _made_up("policy.kept"),
     "evidence for policies improved": _inner("policy.proposed", "evidence", "p", lambda old: old / 2),

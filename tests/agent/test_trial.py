@@ -93,7 +93,7 @@ def tried(state: LifeState, *, won: int, lost: int, task: str) -> list[dict[str,
 def feed(checker: PolicyChecker, payloads: list[dict[str, Json]]) -> None:
     """Have a checker see evaluations whose turns are made up, which it says of each round."""
     for payload in payloads:
-        assert not [problem for problem in checker.evaluated(payload) if "out of turn" not in problem]
+        assert not [problem for problem in checker.evaluated(payload) if "its round was lent as" not in problem]
 
 
 def event(kind: str, payload: object) -> Event:
