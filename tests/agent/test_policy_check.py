@@ -8,11 +8,16 @@ import pytest
 
 from agent.checks.policy import PolicyChecker
 from agent.ledger import Json
+from agent.rehearsal import Rehearsal
+from agent.state import LifeState, RunState
 from agent.stream import Stream, TuningSection
 from agent.trial import PRESENT, PROPOSED, TRIAL, on_turn
-from agent.tuning import policy_entry
+from agent.tuning import policy_entry, tune
 from constraints import load_set, policy_digest
-from tests.agent.test_trial import STREAM, event, scored
+from selfnas.architecture import Macro
+from selfnas.domain import SpaceDomain
+from selfnas.space import SPACES
+from tests.agent.test_trial import STREAM, event, feed, scored, tried
 from tests.agent.test_tuning import GOOD, NONE, OLD
 
 NEW = {**OLD.model_dump(), "strategy": "surrogate"}
@@ -149,3 +154,26 @@ def test_a_round_is_lent_in_its_turn() -> None:
     unmarked = {name: value for name, value in scored(contest, by, 1.0).items() if name != TRIAL}
     (problem,) = made.evaluated(unmarked)
     assert problem.startswith("its round was lent as none, the seed's turns make it")
+
+
+def test_a_trial_that_the_present_budget_forbids_is_not_adopted_however_it_ends() -> None:
+    """It was judged under another one: agent and checker agree that the policy in force is kept."""
+    envelope, unused = load_set("policy"), Rehearsal([], SpaceDomain(SPACES["nb201"], Macro()), budget=1, seed=0)
+    kind, proposed = decision(STREAM, {"strategy": "surrogate"}, evidence=GOOD)
+    state = LifeState(runs=[RunState(number=1, started={})])
+    tried(state, won=0, lost=0, task="a")
+    made = checker(STREAM)
+    assert list(made.decided(event(kind, proposed))) == []
+    state.apply(event(kind, proposed))
+    feed(made, tried(state, won=8, lost=0, task="b"))
+    lean = STREAM.model_copy(update={"budget": STREAM.budget.model_copy(update={"full_trainings": 1})})
+    ((ends, payload),) = tune(state, state.runs[0], lean, envelope, unused, previous="")
+    assert (ends, payload["reason"]) == ("policy.kept", "other rules or another budget are in force than judged it")
+    rules = {"name": envelope.name, "text": envelope.text, "digest": policy_digest(envelope)}
+    assert not list(made.run_begins({"stream": lean.model_dump(mode="json", exclude_none=True), "policy_set": rules}))
+    recorded = json.loads(json.dumps(payload))
+    assert "a policy was changed though its trial does not speak for it" in list(
+        made.decided(event("policy.adopted", recorded))
+    )
+    ((again, _),) = tune(state, state.runs[0], STREAM, envelope, unused, previous="")
+    assert again == "policy.adopted"
