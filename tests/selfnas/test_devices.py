@@ -82,7 +82,7 @@ def test_more_work_costs_more_by_every_measure() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("value: 2.51", "value: -1", "greater than 0"),
+        ("value: 2.51", "value: -1", "need more than 0"),
         ("value: 2.51", "value: .nan", "finite number"),
         ("basis: measured", "basis: guessed", "unknown 'guessed'; known: measured, assumed"),
         ("peak_gmacs:", "peak_gflops:", "unknown key 'peak_gflops'"),
