@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,9 @@ def is_storage_fault(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _STORAGE
 
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
     """Where the parts of a life lie."""
@@ -51,6 +55,16 @@ class Home:
     def weights(self) -> Path:
         """Safetensors files, each named by its SHA-256."""
         return self.root / "weights"
+
+    def weights_file(self, sha256: str) -> Path:
+        """The file of weights that a ledger names.
+
+        Raises:
+            InputError: the name is no SHA-256 in hexadecimal, hence of no file of ours, wherever it would lead.
+        """
+        if not _SHA256.fullmatch(sha256):
+            raise InputError(f"weights are named by their SHA-256, not {sha256[:80]!r}")
+        return self.weights / f"{sha256}.safetensors"
 
     @property
     def signature(self) -> Path:

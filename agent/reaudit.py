@@ -78,7 +78,7 @@ def reaudit(
     loaded = load_task(spec, base=base)
     if loaded.digest != task.started["task_digest"]:
         raise InputError(f"task {task.name!r}: its data are not those that the ledger records")
-    weights = home.weights / f"{finalist.trained['weights_sha256']}.safetensors"
+    weights = home.weights_file(str(finalist.trained["weights_sha256"]))
     network = restore_network(task, finalist.architecture, weights)
     seed = seeding.derive(int(number(stream["seed"])), "audit", loaded.digest, finalist.digest)
     recorded = suite_of(run)

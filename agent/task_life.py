@@ -376,8 +376,7 @@ class TaskLife:
         if self._stream.inherit == "motif":
             found = {str(each): source_of(self._life.state, self._task, str(each)) for each in chosen}
             sources = {architecture: motif for architecture, motif in found.items() if motif is not None}
-        weights = self._life.home.weights
-        files = {each: weights / f"{motif.weights_sha256}.safetensors" for each, motif in sources.items()}
+        files = {each: self._life.home.weights_file(motif.weights_sha256) for each, motif in sources.items()}
         answers = self._asking.full(chosen, audited=True, inherit=files)
         suite = self._life.prepared.suite
         return examination_entries(self._task, self._prepared, suite, chosen, answers, sources=sources)

@@ -277,7 +277,7 @@ class Mirror:
         from mlflow.models import infer_signature
 
         task = exhibit.task
-        weights = exhibit.home.weights / f"{finalist.trained['weights_sha256']}.safetensors"
+        weights = exhibit.home.weights_file(str(finalist.trained["weights_sha256"]))
         network = restore_network(task, finalist.architecture, weights)
         example = example_of(exhibit, finalist)
         with torch.no_grad():

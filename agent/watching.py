@@ -236,7 +236,7 @@ class Watcher:
         self._kind = read_source(self._spec, base=self._place).kind
         if self._task.digest != held.started["task_digest"]:
             raise InputError(f"task {self._name!r}: its data are not those that the ledger records")
-        weights = self._home.weights / f"{self.motif.weights_sha256}.safetensors"
+        weights = self._home.weights_file(self.motif.weights_sha256)
         self._network: Network = restore_network(held, self.motif.architecture, weights)
         self._profile = InputProfile.of(self._task.train.x)
 

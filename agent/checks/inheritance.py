@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 from agent.home import Home
@@ -11,8 +10,6 @@ from agent.ledger import Json
 from agent.state import items, mapping, number
 
 __all__ = ["InheritanceChecker"]
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class InheritanceChecker:
@@ -70,8 +67,6 @@ class InheritanceChecker:
             if not payload["reason"]:
                 yield "it inherited nothing, and does not say why"
             return
-        if not all(_SHA256.fullmatch(str(name)) for name in (payload["weights_sha256"], sha256)):
-            return  # said of the admission
-        own, parent = (self._home.weights / f"{name}.safetensors" for name in (payload["weights_sha256"], sha256))
+        own, parent = (self._home.weights_file(str(name)) for name in (payload["weights_sha256"], sha256))
         if own.is_file() and parent.is_file() and shared_numbers(own, parent) != told["share"]:
             yield f"it says that it inherited {told['share']}, its weights say {shared_numbers(own, parent)}"

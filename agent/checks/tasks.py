@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 
@@ -20,6 +19,7 @@ from audits import Finding, Suite, absent, judge, uncovered
 from constraints import Certificate, ConstraintSet, Context, verify_certificate
 from selfnas.architecture import Macro, TaskShape
 from selfnas.costs import costs
+from selfnas.errors import InputError
 from selfnas.reference import residual_network
 from selfnas.space import parse_architecture
 from selfnas.tasks import TaskSpec
@@ -29,7 +29,6 @@ __all__ = ["VERDICT_OF", "TaskChecker"]
 VERDICT_OF = {"certified": "admit", "rejected": "reject", "quarantined": "undecided"}
 # Why audits may have said nothing of a trained network, or nothing that counts.
 _UNTRAINED, _BROKEN = "training failed: ", "audits broke off: "
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _EDITED, _NO_WEIGHTS = "the audit suite was edited during the run", "no weights were kept"
 
 
@@ -122,10 +121,11 @@ class TaskChecker:
     def weights(self, payload: Mapping[str, Json]) -> Iterator[str]:
         """Whether the weights that an event names are there, and what their name says."""
         sha256 = str(payload["weights_sha256"])
-        if not _SHA256.fullmatch(sha256):
-            yield f"its weights have no SHA-256 but {sha256[:80]!r}"
+        try:
+            weights = self._home.weights_file(sha256)
+        except InputError as error:
+            yield str(error)
             return
-        weights = self._home.weights / f"{sha256}.safetensors"
         if not weights.is_file():
             yield f"its weights are missing: {weights.name}"
         elif hashlib.sha256(weights.read_bytes()).hexdigest() != sha256:

@@ -101,7 +101,7 @@ def export(home: Path, digest: str, output: Path) -> None:
     motif = _find(state, digest)[-1]
     task = _task_of(state, motif)
     shape = task_shape(task.started)
-    network = restore_network(task, motif.architecture, Home(home).weights / f"{motif.weights_sha256}.safetensors")
+    network = restore_network(task, motif.architecture, Home(home).weights_file(motif.weights_sha256))
     example = torch.zeros((2, shape.channels, *shape.size))
     program = torch.export.export(network, (example,), dynamic_shapes={"x": {0: torch.export.Dim("batch")}})
     try:

@@ -95,7 +95,7 @@ def _decide(
         entry = review_entry(
             replay(ledger), digest, decision, author=author or getpass.getuser(), reason=reason, task=task
         )
-        weights = held.weights / f"{entry[1]['weights_sha256']}.safetensors"
+        weights = held.weights_file(str(entry[1]["weights_sha256"]))
         if entry[1]["standing"] == "admitted":
             _check_weights(weights)
         event = ledger.append([entry])[0]

@@ -167,8 +167,9 @@ def test_verification_asks_what_those_before_them_saw(tmp_path: Path) -> None:
         for before, here in ((None, "a"), ("a", "b"), ("b", "c")):
             recalled = [{"architecture": "x", "from_run": 1, "from_task": before}] if before else []
             checker.task_begins(payload(task=here, task_digest=here, recalled=recalled))
-            own = {"task": here, "digest": "d", "architecture": "x", "weights_sha256": here, "reason": ""}
-            told = {"inherited": {"run": 1, "task": before, "weights_sha256": before, "share": 1.0}} if before else {}
+            own = {"task": here, "digest": "d", "architecture": "x", "weights_sha256": 64 * here, "reason": ""}
+            source = {"run": 1, "task": before, "weights_sha256": 64 * (before or ""), "share": 1.0}
+            told = {"inherited": source} if before else {}
             found += checker.trained(payload(**own, **told))
             checker.let_in(payload(**own), run=1, task=here)
         return found
