@@ -17,15 +17,14 @@ import numpy as np
 from agent.home import Home
 from agent.ledger import Json, Ledger
 from agent.reaudit import reaudit
-from agent.recorded import recorded_set
+from agent.recorded import recorded_macro, recorded_set
 from agent.reviews import finalists
-from agent.state import Finalist, LifeState, RunState, TaskState, items, mapping, number, task_shape
+from agent.state import Finalist, LifeState, RunState, TaskState, items, mapping, task_shape
 from agent.verify import Verification
 from audits import Finding
 from constraints import Certificate, ConstraintSet, Context, Guard, decide_policy
 from constraints.examples import parse_shape
 from selfnas import seeding
-from selfnas.architecture import Macro
 from selfnas.errors import SelfnasError
 from selfnas.space import parse_architecture
 
@@ -96,7 +95,7 @@ class _Again:
         if self._set is None:
             yield "there is no usable constraint set to count by"
             return
-        macro = Macro(**{name: int(number(value)) for name, value in mapping(self._stream["macro"]).items()})
+        macro = recorded_macro(self._stream)
         space = str(payload.get("space", self._stream["space"]))
         count = self._guard(self._set, Context(space=space, macro=macro, shape=task_shape(payload))).count()
         told = mapping(payload["admitted_count"])

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from agent.ledger import LedgerError
-from agent.state import RunState, TaskState, items, mapping
+from agent.ledger import Json, LedgerError
+from agent.state import RunState, TaskState, items, mapping, number
 from agent.stream import Stream
 from audits import Suite, load_suite
 from constraints import ConstraintSet, load_set
+from selfnas.architecture import Macro
 from selfnas.errors import InputError
 from selfnas.tasks import TaskSpec
 
-__all__ = ["recorded_set", "recorded_spec", "recorded_stream", "recorded_suite", "suite_of"]
+__all__ = ["recorded_macro", "recorded_set", "recorded_spec", "recorded_stream", "recorded_suite", "suite_of"]
 
 
 @lru_cache(maxsize=64)
@@ -51,6 +52,11 @@ def suite_of(run: RunState) -> Suite:
         InputError: as `recorded_suite`.
     """
     return recorded_suite(str(mapping(run.started["audit_suite"])["text"]))
+
+
+def recorded_macro(stream: Mapping[str, Json]) -> Macro:
+    """The macro settings of a recorded stream."""
+    return Macro(**{name: int(number(value)) for name, value in mapping(stream["macro"]).items()})
 
 
 def recorded_stream(run: RunState) -> Stream:

@@ -95,7 +95,7 @@ class CompletenessChecker:
         if self._evaluations < number(budget["evaluations"]) and not self._exhausted:
             yield f"it ended after {self._evaluations} of {budget['evaluations']} evaluations, though not exhausted"
         most = int(min(number(budget["full_trainings"]), len(self._candidates)))
-        wanted = min(self._policies.finalists, most)
+        wanted = min(self._policies.present.finalists_per_task, most)
         if self._tasks.tabular:
             if len(self._tabulated) != wanted:
                 yield f"{len(self._tabulated)} cells were looked up in full, not {wanted}"

@@ -10,9 +10,9 @@ from collections.abc import Container, Iterator
 from agent.checks.refusals import wrong_refusal
 from agent.composing import OUTCOMES, alone, next_operator, operator_digest, space_in_force
 from agent.mined import mined_in_force
+from agent.recorded import recorded_macro
 from agent.state import LifeState, Payload, mapping, number, task_shape
 from constraints import Certificate, ConstraintSet, Context, verify_certificate
-from selfnas.architecture import Macro
 from selfnas.space import composed_space
 
 __all__ = ["ComposingChecker"]
@@ -67,7 +67,7 @@ class ComposingChecker:
         if payload["digest"] != operator_digest(space, operator) or payload["constraint_set_digest"] != set_digest:
             yield "its digest or its constraint set is another"
         certificate = Certificate.from_json(str(payload["certificate"]))
-        macro = Macro(**{name: int(number(value)) for name, value in mapping(stream["macro"]).items()})
+        macro = recorded_macro(stream)
         here = composed_space(space, (operator,))
         subject = str(alone(here, operator, macro))
         if certificate.verdict != OUTCOMES[kind]:

@@ -77,11 +77,6 @@ class PolicyChecker:
         changed = self._in_force.get(json.dumps(self._base, sort_keys=True), self._base)
         return SearchPolicy.model_validate(self._base if self._tuning is None else changed)
 
-    @property
-    def finalists(self) -> int:
-        """Finalists of a task under it."""
-        return self.present.finalists_per_task
-
     def _turn(self) -> dict[str, Json]:
         """What the present round must say of whose it is, by what it is lent for; empty for an ordinary one."""
         if self._tuning is None:
@@ -199,7 +194,7 @@ class PolicyChecker:
         certificate = Certificate.from_json(str(payload["certificate"]))
         if certificate.verdict != "admit":
             yield f"the certificate says {certificate.verdict}"
-        finalists = policy_numbers(SearchPolicy.model_validate(payload["new"]))["finalists_per_task"]
+        finalists = SearchPolicy.model_validate(payload["new"]).finalists_per_task
         if finalists > self._most:
             yield f"the policy has {finalists} finalists a task, beyond the budget of {self._most:g}"
         yield from self._certificate(payload, certificate)

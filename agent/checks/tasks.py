@@ -14,19 +14,20 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from agent.checks.refusals import wrong_refusal
 from agent.home import Home
 from agent.ledger import Event, Json
+from agent.recorded import recorded_macro
 from agent.state import items, mapping, number, task_shape
 from audits import Finding, Suite, absent, judge, uncovered
 from constraints import Certificate, ConstraintSet, Context, verify_certificate
-from selfnas.architecture import Macro, TaskShape
+from selfnas.architecture import TaskShape
 from selfnas.costs import costs
 from selfnas.errors import InputError
 from selfnas.reference import residual_network
 from selfnas.space import parse_architecture
 from selfnas.tasks import TaskSpec
 
-__all__ = ["VERDICT_OF", "TaskChecker"]
+__all__ = ["TaskChecker"]
 
-VERDICT_OF = {"certified": "admit", "rejected": "reject", "quarantined": "undecided"}
+_VERDICT_OF = {"certified": "admit", "rejected": "reject", "quarantined": "undecided"}
 # Why audits may have said nothing of a trained network, or nothing that counts.
 _UNTRAINED, _BROKEN = "training failed: ", "audits broke off: "
 _EDITED, _NO_WEIGHTS = "the audit suite was edited during the run", "no weights were kept"
@@ -152,12 +153,9 @@ class TaskChecker:
         shape = self._shapes[self.run, self.name] = task_shape(payload)
         if self._set is not None:
             space = str(payload.get("space", self._stream["space"]))  # which one, the composed operators say
-            context = Context(space=space, macro=self._macro(), shape=shape)
+            context = Context(space=space, macro=recorded_macro(self._stream), shape=shape)
             if context.digest(self._set.digest) != self._guard:
                 yield "its guard is not that of the run's constraint set for the task's shape"
-
-    def _macro(self) -> Macro:
-        return Macro(**{name: int(number(value)) for name, value in mapping(self._stream["macro"]).items()})
 
     def _supernet(self, payload: Mapping[str, Json]) -> Iterator[str]:
         self._checked["supernets"] += 1
@@ -172,7 +170,7 @@ class TaskChecker:
         if self._set is None:
             yield "there is no usable constraint set to check the certificate against"
             return
-        if certificate.verdict != VERDICT_OF[kind]:
+        if certificate.verdict != _VERDICT_OF[kind]:
             yield f"the certificate says {certificate.verdict}"
         if certificate.architecture != payload["architecture"]:
             yield "the certificate is for another architecture"
@@ -332,7 +330,7 @@ class TaskChecker:
         if best is None:
             yield "compared with nothing: no network was admitted"
             return
-        macro = self._macro()
+        macro = recorded_macro(self._stream)
         expected = residual_network(
             int(number(self.trained[best]["params"])),
             self._shapes[self.run, self.name],
