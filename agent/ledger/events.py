@@ -1,175 +1,1303 @@
-"""What an event of each kind must say, so that whoever reads a life later finds it, or is told where it is not.
+"""Every kind of event that a ledger holds: one frozen model each, which writers make and readers match on.
 
-Hashes show that an event was not changed since; they do not show that it was an event of ours. Facts that a kind may
-lack, and those that nobody reads without looking whether they are there, are not listed.
+A payload is the canonical JSON of its model: keys sorted, keys that are `UNSET` left out. What is read is checked: a
+key that is missing, unknown or of another type makes the event unreadable, and the fault is named. Hashes show that an
+event was not changed since; they do not show that it was an event of ours.
+
+The classes stand in the order in which their events come. `docs` makes the ledger's reference page from them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Generic, TypeAlias, TypeVar
 
-from agent.ledger.store import Event, Json, LedgerError
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-__all__ = ["FACTS", "Shape", "misplaced", "told"]
+from selfnas.digests import canonical_json
+from selfnas.errors import SelfnasError
+from selfnas.spaces.architecture import Macro, TaskShape
 
-# A type or several; an object with at least these keys, or a list of such, is written as one.
-Shape: TypeAlias = "type | tuple[type, ...] | dict[str, Shape] | list[Shape]"
+__all__ = [
+    "BULK",
+    "KEPT",
+    "KINDS",
+    "UNSET",
+    "Admitted",
+    "Audited",
+    "Certified",
+    "Compared",
+    "Confirmation",
+    "Count",
+    "Evaluated",
+    "Event",
+    "Evidence",
+    "Facts",
+    "Filtered",
+    "FindingRecord",
+    "Gated",
+    "Inherited",
+    "Json",
+    "LedgerError",
+    "Lent",
+    "MinedRecord",
+    "MotifQuarantined",
+    "MotifRestored",
+    "MotifRevised",
+    "NamedText",
+    "Number",
+    "OperatorAdmitted",
+    "OperatorDecided",
+    "OperatorRefused",
+    "OperatorRevoked",
+    "OperatorUndecided",
+    "PolicyAdopted",
+    "PolicyDecided",
+    "PolicyKept",
+    "PolicyProposed",
+    "PolicyRefused",
+    "PolicyRolledBack",
+    "PolicySet",
+    "PolicyTried",
+    "Quarantined",
+    "Recalled",
+    "Refused",
+    "Rejected",
+    "Reviewed",
+    "RunFinished",
+    "RunStarted",
+    "Settings",
+    "Shape",
+    "StreamRecord",
+    "SubcellRevoked",
+    "SubcellsMined",
+    "SupernetTrained",
+    "Table",
+    "Tabulated",
+    "TaskFinished",
+    "TaskRecord",
+    "TaskStarted",
+    "Tested",
+    "Trained",
+    "Unreadable",
+    "WatchBatch",
+    "WatchEnded",
+    "WatchEvent",
+    "WatchSearch",
+    "WatchStarted",
+    "Wins",
+    "misplaced",
+    "read_facts",
+    "readable",
+]
 
-_BEYOND = 2**63  # no count or score comes near; what is larger breaks those who compute with it
-_ANY: dict[str, Shape] = {}
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Settings: TypeAlias = dict[str, Any]  # JSON of a stream, policy or task specification, as its own model wrote it
 
-_NUMBER, _SCORE, _TEXT = (int, float), (int, float, type(None)), (str, type(None))
-_WHAT: dict[str, Shape] = {"architecture": str, "digest": str}
-_REFUSED: dict[str, Shape] = {**_WHAT, "certificate": str, "failed": [str], "messages": [str]}
-_COUNTED: dict[str, Shape] = {"test_correct": int, "test_count": int}
-_NAMED: dict[str, Shape] = {"name": str, "text": str}
-_FINDING: dict[str, Shape] = {"audit": str, "subject": str, "statistic": str, "decision": str, "role": str}
-_JUDGED_AGAIN: dict[str, Shape] = {**_WHAT, "admitted_seq": int, "task": str, "certificate": _TEXT}
-_POLICY: dict[str, Shape] = {
-    "run": int, "after_task": int, "base": dict, "old": dict, "new": dict, "evidence": (dict, type(None)),
-    "certificate": _TEXT, "failed": [str], "reason": str,
-}  # fmt: skip
-_SUB_CELL: dict[str, Shape] = {
-    "digest": str, "space": str, "template": int, "text": str, "support": int, "winners": int, "tasks": [str],
-    "trials": int, "gain": _NUMBER, "low": _NUMBER, "high": _NUMBER,
-}  # fmt: skip
-_COMPOSED: dict[str, Shape] = {
-    "space": str, "operator": str, "digest": str, "sub_cell": str, "constraint_set_digest": str, "architecture": str,
-    "certificate": str, "failed": [str], "messages": [str],
-}  # fmt: skip
-FACTS: Mapping[str, dict[str, Shape]] = {
-    "run.started": {
-        "stream": {
-            "stream": str, "space": str, "seed": int, "macro": dict, "policy": {"strategy": str},
-            "budget": {"evaluations": int, "full_trainings": int}, "tasks": [{"name": str}],
-        },
-        "stream_digest": str, "constraint_set": _NAMED, "constraint_set_digest": str, "audit_suite": _NAMED,
-        "audit_suite_digest": str,
-    },
-    "run.finished": {},
-    "task.started": {
-        "task": str, "task_digest": str, "shape": {"channels": int, "size": [int], "classes": int},
-        "description": (dict, type(None)), "guard": str,
-        "recalled": [{**_WHAT, "from_task": str, "from_run": int}],
-    },
-    "task.finished": {"task": str, "evaluations": int, "winner": _TEXT},
-    "supernet.trained": {"task": str, "strategy": str, "logits": (list, type(None)), "reason": str},
-    "certified": {**_WHAT, "certificate": str},
-    "rejected": {**_REFUSED, "blamed": list},
-    "quarantined": _REFUSED,
-    "filtered": {"rules": dict, "exhausted": bool},
-    "evaluated": {**_WHAT, "task": str, "origin": str, "fidelity": str, "score": _SCORE, "reason": str, "curve": list},
-    "trained": {
-        **_WHAT, **_COUNTED, "task": str, "validation": _NUMBER, "reason": str, "curve": [_NUMBER], "params": int,
-        "weights_sha256": str,
-    },
-    "audited": {**_WHAT, "task": str, "findings": [_FINDING], "decision": str, "failed": [str], "reasons": [str]},
-    "admitted": {
-        **_WHAT, "task": str, "task_digest": str, "validation": _NUMBER, "test": _NUMBER, "params": int,
-        "certificate": str, "weights_sha256": str,
-    },
-    "refused": {**_WHAT, "task": str, "decision": str, "reasons": [str]},
-    "tabulated": {
-        **_WHAT, "task": str, "validation": _NUMBER, "test": _NUMBER, "certificate": str,
-    },
-    "compared": {**_COUNTED, "architecture": str, "params": int, "validation": _SCORE, "reason": str},
-    "motif.quarantined": {**_JUDGED_AGAIN, "failed": [str], "messages": [str]},
-    "motif.restored": _JUDGED_AGAIN,
-    "policy.refused": _POLICY,
-    "policy.kept": _POLICY,
-    "policy.proposed": {**_POLICY, "rolls_back": bool},
-    "policy.tried": {**_POLICY, "confirmation": {"won": int, "lost": int}},
-    "policy.adopted": _POLICY,
-    "policy.rolled_back": _POLICY,
-    "watch.started": {
-        **_WHAT, "task": str, "run": int, "in_service": str, "weights_sha256": str, "errors": str,
-        "residuals": [_NUMBER],
-    },
-    "watch.batch": {
-        "task": str, "batch": str, "examples": int, "file": str, "errors": str, "residuals": [_NUMBER],
-        "verdict": str, "change": (int, type(None)),
-    },
-    "watch.search": {
-        "task": str, "run": int, "successor_task": str, "file": str, "examples": int, "in_service": int,
-    },
-    "watch.ended": {
-        "task": str, "run": int, "successor": _TEXT, "evaluations": int, "evaluations_to_best": int,
-    },
-    "subcells.mined": {"space": str, "tabular": bool, "subcells": [_SUB_CELL]},
-    "subcell.revoked": {"digest": str, "space": str, "text": str, "author": str, "reason": str},
-    "operator.admitted": _COMPOSED,
-    "operator.refused": _COMPOSED,
-    "operator.undecided": _COMPOSED,
-    "operator.revoked": {"digest": str, "space": str, "operator": str, "author": str, "reason": str},
-    "reviewed": {
-        **_WHAT, "run": int, "task": str, "weights_sha256": str, "decision": str, "standing": str, "author": str,
-        "reason": str,
-    },
-}  # fmt: skip
+_BEYOND = 2**63 - 1  # no count or score comes near; what is larger breaks those who compute with it
+Integer = Annotated[int, Meta(gt=-_BEYOND, lt=_BEYOND)]
+Number = Annotated[int, Meta(gt=-_BEYOND, lt=_BEYOND)] | Annotated[float, Meta(gt=-float(_BEYOND), lt=float(_BEYOND))]
 
 
-def told(events: Iterable[Event]) -> Iterator[Event]:
-    """The same events, each with the facts of its kind; kinds that are not known pass.
+class LedgerError(SelfnasError, RuntimeError):
+    """The ledger cannot be written, or what it holds is not what its hashes say."""
+
+
+# --- parts of events ---
+
+
+class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of an event."""
+
+
+class NamedText(_Part, frozen=True, kw_only=True):
+    """A constraint set or audit suite, whole.
+
+    Attributes:
+        name: its name.
+        text: the file's text.
+    """
+
+    name: str
+    text: str
+
+
+class PolicySet(_Part, frozen=True, kw_only=True):
+    """The rules for changes of the search policy.
+
+    Attributes:
+        name: of the constraint set.
+        text: the file's text.
+        digest: SHA-256 of its rules of scope `policy`.
+    """
+
+    name: str
+    text: str
+    digest: str
+
+
+class _Budget(Struct, frozen=True, kw_only=True):
+    """The ceiling of a task; other keys are left alone.
+
+    Attributes:
+        evaluations: candidates trained at low fidelity.
+        full_trainings: candidates trained fully.
+    """
+
+    evaluations: Integer
+    full_trainings: Integer
+
+
+class _MacroRecord(Struct, frozen=True, kw_only=True):
+    channels: Integer
+    depth: Integer
+    resolution: Integer
+
+
+class TaskRecord(Struct, frozen=True, kw_only=True):
+    """Of a recorded task specification what readers of a ledger need; other keys are left alone.
+
+    Attributes:
+        name: of the task.
+        source: where its examples come from.
+        limit: at most so many examples; None takes all.
+        split_seed: what the examples were split by.
+    """
+
+    name: str
+    source: str = ""
+    limit: Integer | None = None
+    split_seed: Integer = 0
+
+
+class StreamRecord(Struct, frozen=True, kw_only=True):
+    """Of a recorded stream what readers of a ledger need; other keys are left alone.
+
+    Attributes:
+        stream: its name.
+        space: name of the search space.
+        seed: of the run.
+        macro: how cells are stacked.
+        policy: the search policy that the run began with, as `SearchPolicy` wrote it.
+        budget: the ceiling of each task.
+        tasks: in order.
+        constraints: name or file of the constraint set.
+        audits: name or file of the audit suite.
+        tuning: section `tuning`; None where the policy stays as it is.
+        objective: section `objective`; None where accuracy alone counts.
+        operators: most composed operators in force; None composes none.
+        inherit: `motif` where full training may start from a motif's weights.
+    """
+
+    stream: str
+    space: str
+    seed: Integer
+    macro: _MacroRecord
+    policy: Settings
+    budget: _Budget
+    tasks: list[TaskRecord]
+    constraints: str = ""
+    audits: str = ""
+    tuning: Settings | None = None
+    objective: Settings | None = None
+    operators: Integer | None = None
+    inherit: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.policy.get("strategy"), str):
+            raise ValueError("stream.policy.strategy must be str")
+
+    def task(self, name: str) -> TaskRecord:
+        """The specification of a task.
+
+        Raises:
+            LookupError: the stream has no such task.
+        """
+        for spec in self.tasks:
+            if spec.name == name:
+                return spec
+        raise LookupError(f"the stream has no task {name}")
+
+    @property
+    def stacking(self) -> Macro:
+        """The macro settings as networks are built by."""
+        return Macro(channels=self.macro.channels, depth=self.macro.depth, resolution=self.macro.resolution)
+
+
+class Shape(_Part, frozen=True, kw_only=True):
+    """The shape of a task's examples.
+
+    Attributes:
+        channels: of one example.
+        size: one entry for a series, two for an image.
+        classes: number of classes.
+    """
+
+    channels: Integer
+    size: list[Integer]
+    classes: Integer
+
+    @staticmethod
+    def of(shape: TaskShape) -> Shape:
+        """As it is recorded."""
+        return Shape(channels=shape.channels, size=list(shape.size), classes=shape.classes)
+
+    @property
+    def task_shape(self) -> TaskShape:
+        """As networks are built for."""
+        return TaskShape(channels=self.channels, size=tuple(self.size), classes=self.classes)
+
+
+class Recalled(_Part, frozen=True, kw_only=True):
+    """An architecture recalled from an earlier task.
+
+    Attributes:
+        architecture: as text.
+        digest: its SHA-256.
+        from_task: name of that task.
+        from_run: number of that task's run.
+        likeness: of the two tasks, in [0, 1]; not given for tables.
+    """
+
+    architecture: str
+    digest: str
+    from_task: str
+    from_run: Integer
+    likeness: Number | UnsetType = UNSET
+
+
+class Count(_Part, frozen=True, kw_only=True):
+    """How many architectures of the space the guard admits.
+
+    Attributes:
+        low: lower bound, in decimal digits, since JSON numbers are too small.
+        high: upper bound.
+        exact: whether both are the count.
+    """
+
+    low: str
+    high: str
+    exact: bool
+
+
+class Table(_Part, frozen=True, kw_only=True):
+    """The column of a tabular benchmark that a task is looked up in.
+
+    Attributes:
+        name: of the benchmark.
+        dataset: name of the column.
+    """
+
+    name: str
+    dataset: str
+
+
+class Lent(_Part, frozen=True, kw_only=True):
+    """What a round was lent for: a trial of another search policy, or a control.
+
+    Attributes:
+        run: number of the run.
+        contest: of the task, from 0; two rounds each.
+        by: `present` or `proposed`, whose policy proposed the round.
+        number: of the trial, from 1.
+    """
+
+    run: Integer
+    contest: Integer
+    by: str
+    number: Integer
+
+
+class Inherited(_Part, frozen=True, kw_only=True):
+    """Whose weights a full training began with.
+
+    Attributes:
+        run: number of the run in which they were trained.
+        task: name of the task.
+        weights_sha256: of their file.
+        share: of the network's numbers that were taken over, in [0, 1]; None where training broke before.
+    """
+
+    run: Integer
+    task: str
+    weights_sha256: str
+    share: Number | None
+
+
+class FindingRecord(_Part, frozen=True, kw_only=True):
+    """One finding of an audit; see `audits.Finding`.
+
+    Attributes:
+        audit: name of the audit.
+        subject: what it looked at, such as a nuisance region.
+        statistic: what was measured.
+        estimate: the value; None where there is none.
+        low: lower end of its confidence interval.
+        high: upper end.
+        n: number of observations.
+        threshold: what the interval is compared with.
+        decision: `pass`, `fail`, `inconclusive` or `void`.
+        role: `gate`, `advisory` or `validity`.
+        note: in words.
+    """
+
+    audit: str
+    subject: str
+    statistic: str
+    estimate: Number | None
+    low: Number | None
+    high: Number | None
+    n: Integer
+    threshold: Number
+    decision: str
+    role: str
+    note: str
+
+
+class Evidence(_Part, frozen=True, kw_only=True):
+    """What rehearsals said of a proposed policy.
+
+    Attributes:
+        count: number of paired rehearsals.
+        mean: mean gain of the new policy.
+        p: one-sided p value of the paired test.
+        new: worth of each rehearsal under the new policy; None where a rehearsal came to nothing.
+        old: likewise under the old one.
+    """
+
+    count: Integer
+    mean: Number
+    p: Number
+    new: list[Number | None] | UnsetType = UNSET
+    old: list[Number | None] | UnsetType = UNSET
+
+
+class Wins(_Part, frozen=True, kw_only=True):
+    """Contests between two policies on real tasks.
+
+    Attributes:
+        won: by the policy that is tried.
+        lost: by it.
+    """
+
+    won: Integer
+    lost: Integer
+
+
+class Confirmation(_Part, frozen=True, kw_only=True):
+    """What a trial has come to.
+
+    Attributes:
+        won: contests that the policy on trial won.
+        lost: contests that it lost.
+        wealth: of the gambler who bets on it.
+        tasks: on which rounds were lent to it.
+    """
+
+    won: Integer
+    lost: Integer
+    wealth: Number
+    tasks: Integer
+
+
+class MinedRecord(_Part, frozen=True, kw_only=True):
+    """A sub-cell that winners share.
+
+    Attributes:
+        digest: its SHA-256.
+        space: name of the space.
+        template: number of the cell template.
+        text: its edges.
+        support: tasks whose winners hold it.
+        winners: that hold it.
+        tasks: their names.
+        trials: that the gain was measured on.
+        gain: mean difference of ranks between cells with and without it.
+        low: lower end of its confidence interval.
+        high: upper end.
+    """
+
+    digest: str
+    space: str
+    template: Integer
+    text: str
+    support: Integer
+    winners: Integer
+    tasks: list[str]
+    trials: Integer
+    gain: Number
+    low: Number
+    high: Number
+
+
+# --- events ---
+
+
+class Facts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an event says; one subclass for each kind.
+
+    Attributes:
+        kind: what happened.
+        bulk: whether it concerns its task alone, as most of a ledger does. All others are landmarks: what a life is
+            opened by.
+        kept: landmarks that a snapshot stands for. The rest of them are decisions, few in any life.
+    """
+
+    kind: ClassVar[str] = ""
+    bulk: ClassVar[bool] = False
+    kept: ClassVar[bool] = False
+
+    def to_json(self) -> str:
+        """The payload: canonical JSON.
+
+        Raises:
+            ValueError: it holds a number that is not finite.
+        """
+        return canonical_json(msgspec.to_builtins(self, enc_hook=_plain_number))
+
+
+class RunStarted(Facts, frozen=True, kw_only=True):
+    """One pass over a stream began.
+
+    Attributes:
+        run: its number, from 1.
+        stream: the stream, whole; `record` reads what others need of it.
+        stream_digest: SHA-256 of it.
+        constraint_set: in force.
+        constraint_set_digest: SHA-256 of its rules.
+        audit_suite: in force.
+        audit_suite_digest: SHA-256 of it.
+        policy_set: rules for changes of the search policy, where the stream tunes it.
+        device: the device whose costs the objective counts, where it counts any.
+        device_digest: SHA-256 of it.
+    """
+
+    kind: ClassVar[str] = "run.started"
+    run: Integer
+    stream: Settings
+    stream_digest: str
+    constraint_set: NamedText
+    constraint_set_digest: str
+    audit_suite: NamedText
+    audit_suite_digest: str
+    policy_set: PolicySet | UnsetType = UNSET
+    device: Settings | UnsetType = UNSET
+    device_digest: str | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        try:
+            _ = self.record
+        except msgspec.ValidationError as error:
+            raise ValueError(_fault(error, root="stream")) from error
+
+    @property
+    def record(self) -> StreamRecord:
+        """The stream, as far as readers of a ledger need it."""
+        return msgspec.convert(self.stream, StreamRecord)
+
+
+class MotifRevised(Facts, frozen=True, kw_only=True):
+    """A remembered architecture was judged again, since another constraint set came into force.
+
+    Attributes:
+        admitted_seq: number of the event that let it in.
+        task: that it won on.
+        architecture: as text.
+        digest: its SHA-256.
+        certificate: of the new judgement; None where the set is not for its space.
+    """
+
+    admitted_seq: Integer
+    task: str
+    architecture: str
+    digest: str
+    certificate: str | None
+
+
+class MotifQuarantined(MotifRevised, frozen=True, kw_only=True):
+    """The constraint set in force forbids a remembered architecture.
+
+    Attributes:
+        failed: ids of the rules that it breaks.
+        messages: their words.
+    """
+
+    kind: ClassVar[str] = "motif.quarantined"
+    failed: list[str]
+    messages: list[str]
+
+
+class MotifRestored(MotifRevised, frozen=True, kw_only=True):
+    """The constraint set in force admits a quarantined architecture again."""
+
+    kind: ClassVar[str] = "motif.restored"
+
+
+class TaskStarted(Facts, frozen=True, kw_only=True):
+    """A task began.
+
+    Attributes:
+        run: number of the run.
+        task: its name.
+        task_digest: SHA-256 of its data and splits.
+        table: where it is looked up in a table.
+        shape: of its examples.
+        description: probe statistics by name; None for a table.
+        guard: digest of constraint set, space, macro settings and shape.
+        space: name of the space with composed operators; not given where it is the stream's.
+        admitted_count: how many architectures the guard admits.
+        space_count: how many there are, in decimal digits.
+        recalled: from earlier tasks, the most promising first.
+    """
+
+    kind: ClassVar[str] = "task.started"
+    kept: ClassVar[bool] = True
+    run: Integer
+    task: str
+    task_digest: str
+    table: Table | UnsetType = UNSET
+    shape: Shape
+    description: dict[str, Number] | None
+    guard: str
+    space: str | UnsetType = UNSET
+    admitted_count: Count
+    space_count: str
+    recalled: list[Recalled]
+
+
+class SupernetTrained(Facts, frozen=True, kw_only=True):
+    """A supernet was searched for a guided strategy.
+
+    Attributes:
+        task: name of the task.
+        strategy: name of the strategy.
+        logits: per template `(slots, kinds)`; None where the strategy ranks, or where training failed.
+        reason: why it failed; empty where it did not.
+        epochs: how many were run.
+        collapsed: whether it was stopped because skips took over.
+        ranking: architectures with their scores under the supernet's weights, the best first.
+    """
+
+    kind: ClassVar[str] = "supernet.trained"
+    bulk: ClassVar[bool] = True
+    task: str
+    strategy: str
+    logits: list[list[list[Number]]] | None
+    reason: str
+    epochs: Integer
+    collapsed: bool
+    ranking: list[tuple[str, Number]] | UnsetType = UNSET
+
+
+class Gated(Facts, frozen=True, kw_only=True):
+    """The constraint gate decided about an architecture.
+
+    Attributes:
+        architecture: as text.
+        digest: its SHA-256.
+        certificate: JSON text; see `constraints.Certificate`.
+    """
+
+    bulk: ClassVar[bool] = True
+    verdict: ClassVar[str] = ""
+    architecture: str
+    digest: str
+    certificate: str
+
+
+class Certified(Gated, frozen=True, kw_only=True):
+    """Both engines agree that every rule holds."""
+
+    kind: ClassVar[str] = "certified"
+    verdict: ClassVar[str] = "admit"
+
+
+class Rejected(Gated, frozen=True, kw_only=True):
+    """A rule is broken.
+
+    Attributes:
+        failed: ids of the rules that are broken.
+        messages: their words.
+        blamed: the smallest set of edges that is to blame.
+        nearest: the nearest admitted architectures.
+        distance: how many edits away they are; None where none was found.
+    """
+
+    kind: ClassVar[str] = "rejected"
+    verdict: ClassVar[str] = "reject"
+    failed: list[str]
+    messages: list[str]
+    blamed: list[str]
+    nearest: list[str]
+    distance: Integer | None
+
+
+class Quarantined(Gated, frozen=True, kw_only=True):
+    """The engines disagree, or one had no answer.
+
+    Attributes:
+        failed: ids of the rules that are not known to hold.
+        messages: what happened.
+    """
+
+    kind: ClassVar[str] = "quarantined"
+    verdict: ClassVar[str] = "undecided"
+    failed: list[str]
+    messages: list[str]
+
+
+class Evaluated(Facts, frozen=True, kw_only=True):
+    """One training at low fidelity ended, or failed; for a table, one cell was looked up.
+
+    Attributes:
+        task: name of the task.
+        architecture: as text.
+        digest: its SHA-256.
+        origin: `searched`, `recalled` or `promoted` to a higher fidelity.
+        proxy: its score by the policy's proxy; None where none was computed.
+        proxies: scores by all proxies, where they were asked for.
+        fidelity: name of the fidelity.
+        score: best validation accuracy in [0, 1]; None where training failed.
+        reason: why it failed; empty where it did not.
+        curve: validation accuracy after each epoch.
+        costs: by name, where the stream has an objective.
+        value: what the objective makes of the score.
+        objectives: of a multi-objective search, to be maximised.
+        trial: of a policy, that the round was lent to.
+        control: likewise.
+    """
+
+    kind: ClassVar[str] = "evaluated"
+    bulk: ClassVar[bool] = True
+    task: str
+    architecture: str
+    digest: str
+    origin: str
+    proxy: Number | None
+    proxies: dict[str, Number | None] | UnsetType = UNSET
+    fidelity: str
+    score: Number | None
+    reason: str
+    curve: list[Number]
+    costs: dict[str, Number] | UnsetType = UNSET
+    value: Number | UnsetType | None = UNSET
+    objectives: list[Number] | UnsetType = UNSET
+    trial: Lent | UnsetType = UNSET
+    control: Lent | UnsetType = UNSET
+
+    @property
+    def worth(self) -> Number | None:
+        """What the search maximises: the objective's value, or the score where there is no objective."""
+        return self.score if self.value is UNSET else self.value
+
+
+class Filtered(Facts, frozen=True, kw_only=True):
+    """One round of proposals ended.
+
+    Attributes:
+        task: name of the task.
+        rules: how many considered architectures each rule kept out before anything was computed.
+        exhausted: whether nothing was left to propose.
+    """
+
+    kind: ClassVar[str] = "filtered"
+    bulk: ClassVar[bool] = True
+    task: str
+    rules: dict[str, Integer]
+    exhausted: bool
+
+
+class Tested(Facts, frozen=True, kw_only=True):
+    """A network was trained fully and tested.
+
+    Attributes:
+        task: name of the task.
+        architecture: as text.
+        reason: why training failed; empty where it did not.
+        test_correct: test examples that it classifies correctly.
+        test_count: of so many.
+        params: trainable numbers.
+    """
+
+    bulk: ClassVar[bool] = True
+    task: str
+    architecture: str
+    reason: str
+    test_correct: Integer
+    test_count: Integer
+    params: Integer
+
+    @property
+    def test(self) -> float:
+        """Test accuracy in [0, 1]; 0.0 where nothing was tested."""
+        return self.test_correct / self.test_count if self.test_count else 0.0
+
+
+class Trained(Tested, frozen=True, kw_only=True):
+    """A finalist was trained fully, or its training failed.
+
+    Attributes:
+        digest: its SHA-256.
+        validation: best validation accuracy in [0, 1]; 0.0 where training failed.
+        curve: validation accuracy after each epoch.
+        weights_sha256: of its weights' file; empty where none was kept.
+        inherited: whose weights it began with, where it did.
+    """
+
+    kind: ClassVar[str] = "trained"
+    digest: str
+    validation: Number
+    curve: list[Number]
+    weights_sha256: str
+    inherited: Inherited | UnsetType = UNSET
+
+
+class Audited(Facts, frozen=True, kw_only=True):
+    """A finalist was audited.
+
+    Attributes:
+        task: name of the task.
+        architecture: as text.
+        digest: its SHA-256.
+        findings: of all audits; empty where they broke off.
+        decision: `admit`, `reject` or `undecided`.
+        failed: audits that failed as gates.
+        reasons: one sentence each.
+    """
+
+    kind: ClassVar[str] = "audited"
+    bulk: ClassVar[bool] = True
+    task: str
+    architecture: str
+    digest: str
+    findings: list[FindingRecord]
+    decision: str
+    failed: list[str]
+    reasons: list[str]
+
+
+class Admitted(Facts, frozen=True, kw_only=True):
+    """A finalist entered the library.
+
+    Attributes:
+        task: name of the task.
+        task_digest: SHA-256 of its data and splits.
+        architecture: as text.
+        digest: its SHA-256.
+        validation: accuracy in [0, 1].
+        test: accuracy in [0, 1].
+        params: trainable numbers.
+        certificate: JSON text of the constraint gate.
+        weights_sha256: of its weights' file.
+    """
+
+    kind: ClassVar[str] = "admitted"
+    kept: ClassVar[bool] = True
+    task: str
+    task_digest: str
+    architecture: str
+    digest: str
+    validation: Number
+    test: Number
+    params: Integer
+    certificate: str
+    weights_sha256: str
+
+
+class Refused(Facts, frozen=True, kw_only=True):
+    """A finalist was not admitted.
+
+    Attributes:
+        task: name of the task.
+        architecture: as text.
+        digest: its SHA-256.
+        decision: `reject` or `undecided`.
+        reasons: one sentence each.
+    """
+
+    kind: ClassVar[str] = "refused"
+    bulk: ClassVar[bool] = True
+    task: str
+    architecture: str
+    digest: str
+    decision: str
+    reasons: list[str]
+
+
+class Tabulated(Facts, frozen=True, kw_only=True):
+    """What a table says of a finalist. It was never trained or audited here, hence never enters the library.
+
+    Attributes:
+        task: name of the task.
+        task_digest: SHA-256 of the table.
+        architecture: as text.
+        digest: its SHA-256.
+        validation: accuracy in [0, 1].
+        test: accuracy in [0, 1].
+        certificate: JSON text of the constraint gate.
+    """
+
+    kind: ClassVar[str] = "tabulated"
+    bulk: ClassVar[bool] = True
+    task: str
+    task_digest: str
+    architecture: str
+    digest: str
+    validation: Number
+    test: Number
+    certificate: str
+
+
+class Compared(Tested, frozen=True, kw_only=True):
+    """The hand-designed network of equal size was trained the same way.
+
+    Attributes:
+        validation: best validation accuracy in [0, 1]; None where training failed.
+    """
+
+    kind: ClassVar[str] = "compared"
+    validation: Number | None
+
+
+class TaskFinished(Facts, frozen=True, kw_only=True):
+    """A task ended.
+
+    Attributes:
+        run: number of the run.
+        task: name of the task.
+        evaluations: trainings at low fidelity.
+        full_trainings: finalists.
+        winner: digest of the best admitted finalist; None where none was admitted.
+    """
+
+    kind: ClassVar[str] = "task.finished"
+    kept: ClassVar[bool] = True
+    run: Integer
+    task: str
+    evaluations: Integer
+    full_trainings: Integer
+    winner: str | None
+
+
+class SubcellsMined(Facts, frozen=True, kw_only=True):
+    """What winners of this and earlier tasks share, where that is not what was known.
+
+    Attributes:
+        run: number of the run.
+        task: name of the task after which it was mined.
+        space: name of the space.
+        tabular: whether of tasks of tables.
+        least_tasks: fewest tasks whose winners must hold a sub-cell.
+        least_share: least share of them.
+        subcells: the surest gain first.
+    """
+
+    kind: ClassVar[str] = "subcells.mined"
+    run: Integer
+    task: str
+    space: str
+    tabular: bool
+    least_tasks: Integer
+    least_share: Number
+    subcells: list[MinedRecord]
+
+
+class SubcellRevoked(Facts, frozen=True, kw_only=True):
+    """A person took a sub-cell out of use.
+
+    Attributes:
+        digest: its SHA-256.
+        space: name of the space.
+        text: its edges.
+        author: who decided.
+        reason: why.
+    """
+
+    kind: ClassVar[str] = "subcell.revoked"
+    digest: str
+    space: str
+    text: str
+    author: str
+    reason: str
+
+
+class OperatorDecided(Facts, frozen=True, kw_only=True):
+    """The constraint gate decided about an operator composed of a sub-cell.
+
+    Attributes:
+        run: number of the run.
+        task: name of the task after which it was composed.
+        space: name of the space.
+        operator: how it is spelled.
+        digest: SHA-256 of space and spelling.
+        sub_cell: digest of the sub-cell.
+        constraint_set_digest: of the set that judged it.
+        architecture: the cell that it is alone, as text.
+        certificate: JSON text.
+        failed: ids of the rules that it breaks.
+        messages: their words.
+    """
+
+    verdict: ClassVar[str] = ""
+    run: Integer
+    task: str
+    space: str
+    operator: str
+    digest: str
+    sub_cell: str
+    constraint_set_digest: str
+    architecture: str
+    certificate: str
+    failed: list[str]
+    messages: list[str]
+
+
+class OperatorAdmitted(OperatorDecided, frozen=True, kw_only=True):
+    """Later tasks' cells may carry the operator."""
+
+    kind: ClassVar[str] = "operator.admitted"
+    verdict: ClassVar[str] = "admit"
+
+
+class OperatorRefused(OperatorDecided, frozen=True, kw_only=True):
+    """The operator breaks a rule."""
+
+    kind: ClassVar[str] = "operator.refused"
+    verdict: ClassVar[str] = "reject"
+
+
+class OperatorUndecided(OperatorDecided, frozen=True, kw_only=True):
+    """The engines do not agree about the operator."""
+
+    kind: ClassVar[str] = "operator.undecided"
+    verdict: ClassVar[str] = "undecided"
+
+
+class OperatorRevoked(Facts, frozen=True, kw_only=True):
+    """A person took an operator out of use.
+
+    Attributes:
+        digest: SHA-256 of space and spelling.
+        space: name of the space.
+        operator: how it is spelled.
+        author: who decided.
+        reason: why.
+    """
+
+    kind: ClassVar[str] = "operator.revoked"
+    digest: str
+    space: str
+    operator: str
+    author: str
+    reason: str
+
+
+class PolicyDecided(Facts, frozen=True, kw_only=True):
+    """After a task it was decided about the search policy.
+
+    Attributes:
+        run: number of the run.
+        after_task: how many tasks of the run had ended.
+        base: the policy that the stream states.
+        old: the policy in force.
+        new: the proposed policy; as it was proposed where it is none.
+        evidence: of rehearsals; None where there were none.
+        certificate: JSON text of the policy rules' verdict; None where they were not asked.
+        failed: ids of the rules that it breaks.
+        controls: of the replaced policy, which took the place of rehearsals.
+        reason: in words; empty where the policy changes.
+    """
+
+    run: Integer
+    after_task: Integer
+    base: Settings
+    old: Settings
+    new: Settings
+    evidence: Evidence | None
+    certificate: str | None
+    failed: list[str]
+    controls: Wins | UnsetType = UNSET
+    reason: str
+
+
+class PolicyRefused(PolicyDecided, frozen=True, kw_only=True):
+    """No search policy, over budget, or forbidden by a rule."""
+
+    kind: ClassVar[str] = "policy.refused"
+
+
+class _OfTrial(PolicyDecided, frozen=True, kw_only=True):
+    """A decision that a trial may stand behind.
+
+    Attributes:
+        rolls_back: whether the policy is the one that was in force before, where it was put on trial.
+        confirmation: what the trial came to, where there was one.
+    """
+
+    rolls_back: bool | UnsetType = UNSET
+    confirmation: Confirmation | UnsetType = UNSET
+
+
+class PolicyKept(_OfTrial, frozen=True, kw_only=True):
+    """The policy in force stays."""
+
+    kind: ClassVar[str] = "policy.kept"
+
+
+class PolicyProposed(PolicyDecided, frozen=True, kw_only=True):
+    """A policy goes on trial: rounds of the next tasks are lent to it.
+
+    Attributes:
+        rolls_back: whether the policy is the one that was in force before.
+    """
+
+    kind: ClassVar[str] = "policy.proposed"
+    rolls_back: bool
+
+
+class PolicyTried(_OfTrial, frozen=True, kw_only=True):
+    """The trial goes on."""
+
+    kind: ClassVar[str] = "policy.tried"
+    confirmation: Confirmation
+
+
+class PolicyAdopted(_OfTrial, frozen=True, kw_only=True):
+    """The policy is in force from now on."""
+
+    kind: ClassVar[str] = "policy.adopted"
+
+
+class PolicyRolledBack(_OfTrial, frozen=True, kw_only=True):
+    """The policy that was replaced is in force again."""
+
+    kind: ClassVar[str] = "policy.rolled_back"
+
+
+class RunFinished(Facts, frozen=True, kw_only=True):
+    """A run ended.
+
+    Attributes:
+        tasks: how many it had.
+    """
+
+    kind: ClassVar[str] = "run.finished"
+    tasks: Integer
+
+
+class WatchEvent(Facts, frozen=True, kw_only=True):
+    """A past task is followed on new data.
+
+    Attributes:
+        task: name of the watched task.
+    """
+
+    task: str
+
+
+class WatchStarted(WatchEvent, frozen=True, kw_only=True):
+    """From now on this network of the task is followed.
+
+    Attributes:
+        run: number of the run that admitted it.
+        in_service: name of the task that it was admitted on.
+        digest: its SHA-256.
+        architecture: as text.
+        weights_sha256: of its weights' file.
+        errors: on the task's test examples in order, a text of 0 and 1.
+        residuals: of their inputs.
+    """
+
+    kind: ClassVar[str] = "watch.started"
+    run: Integer
+    in_service: str
+    digest: str
+    architecture: str
+    weights_sha256: str
+    errors: str
+    residuals: list[Number]
+
+
+class WatchBatch(WatchEvent, frozen=True, kw_only=True):
+    """One file of new data was looked at.
+
+    Attributes:
+        batch: SHA-256 of its examples.
+        examples: how many.
+        file: that keeps them.
+        errors: in order, a text of 0 and 1.
+        residuals: of their inputs.
+        verdict: `none`, `warning` or `drift`.
+        change: number of the example where the drift began; None where there is none.
+        by: which monitor found it.
+    """
+
+    kind: ClassVar[str] = "watch.batch"
+    batch: str
+    examples: Integer
+    file: str
+    errors: str
+    residuals: list[Number]
+    verdict: str
+    change: Integer | None
+    by: str
+
+
+class WatchSearch(WatchEvent, frozen=True, kw_only=True):
+    """A drift is confirmed: a run will search for a successor on the new examples.
+
+    Attributes:
+        run: number of that run.
+        successor_task: name of its task.
+        file: of the new examples.
+        examples: how many.
+        in_service: number of the event that let the present network in.
+        digest: SHA-256 of its architecture.
+    """
+
+    kind: ClassVar[str] = "watch.search"
+    run: Integer
+    successor_task: str
+    file: str
+    examples: Integer
+    in_service: Integer
+    digest: str
+
+
+class WatchEnded(WatchEvent, frozen=True, kw_only=True):
+    """The search for a successor ended.
+
+    Attributes:
+        run: number of its run.
+        successor: digest of the network that takes over; None where there is none.
+        evaluations: trainings at low fidelity.
+        evaluations_to_best: after how many of them the best was seen.
+    """
+
+    kind: ClassVar[str] = "watch.ended"
+    run: Integer
+    successor: str | None
+    evaluations: Integer
+    evaluations_to_best: Integer
+
+
+class Reviewed(Facts, frozen=True, kw_only=True):
+    """A person approved a finalist, or reversed what stood.
+
+    Attributes:
+        run: number of the run.
+        task: name of the task.
+        architecture: as text.
+        digest: its SHA-256.
+        weights_sha256: of its weights' file.
+        decision: `approve` or `overrule`.
+        standing: `admitted` or `refused`, from now on.
+        author: who decided; not authenticated.
+        reason: why.
+    """
+
+    kind: ClassVar[str] = "reviewed"
+    run: Integer
+    task: str
+    architecture: str
+    digest: str
+    weights_sha256: str
+    decision: str
+    standing: str
+    author: str
+    reason: str
+
+    @property
+    def where(self) -> tuple[int, str, str]:
+        """Run, task and digest: names the finalist."""
+        return self.run, self.task, self.digest
+
+
+class Unreadable(Facts, frozen=True, kw_only=True):
+    """What is no event of ours; readers other than verification refuse it.
+
+    Attributes:
+        payload: its text.
+        fault: what is wrong with it.
+    """
+
+    payload: str
+    fault: str
+
+
+def _plain_number(value: object) -> float:
+    """A NumPy number as JSON has it."""
+    if isinstance(value, float):
+        return float(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _kinds(base: type[Facts]) -> Iterator[type[Facts]]:
+    for one in base.__subclasses__():
+        if one.kind:
+            yield one
+        yield from _kinds(one)
+
+
+KINDS: Mapping[str, type[Facts]] = {one.kind: one for one in _kinds(Facts)}
+BULK = tuple(sorted(kind for kind, one in KINDS.items() if one.bulk))
+KEPT = tuple(sorted(kind for kind, one in KINDS.items() if one.kept))
+_DECODERS = {kind: msgspec.json.Decoder(one) for kind, one in KINDS.items()}
+
+F = TypeVar("F", bound=Facts, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Generic[F]):
+    """One thing that happened.
+
+    Attributes:
+        seq: 0-based, without gaps.
+        kind: what happened; a key of `KINDS`, unless it is unreadable.
+        facts: what the event says.
+        previous: hash of the event before; `GENESIS` for the first.
+        hash: SHA-256 over the rest.
+    """
+
+    seq: int
+    kind: str
+    facts: F
+    previous: str
+    hash: str
+
+
+def read_facts(kind: str, payload: str) -> Facts:
+    """What an event of a kind says; `Unreadable` where it does not say what such an event says."""
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        return Unreadable(payload=payload, fault="no event of such a kind is known to this release")
+    try:
+        return decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
+        return Unreadable(payload=payload, fault=_fault(error))
+
+
+def readable(event: Event[Facts]) -> Event[Facts]:
+    """The same event.
 
     Raises:
-        LedgerError: one lacks a fact, or has something else in its place, with the event's number.
+        LedgerError: it is unreadable.
     """
-    for event in events:
-        shape = FACTS.get(event.kind, _ANY)
-        if not _fits(event.payload, shape):
-            fault = _fault(event.payload, shape, "")
-            raise LedgerError(f"event {event.seq} ({event.kind}) is no event of ours: {fault}")
-        yield event
+    if isinstance(event.facts, Unreadable):
+        raise LedgerError(f"event {event.seq} ({event.kind}) is no event of ours: {event.facts.fault}")
+    return event
 
 
-def misplaced(event: Event, error: Exception) -> LedgerError:
+def misplaced(event: Event[Facts], error: Exception) -> LedgerError:
     """The error to raise where an event cannot follow those before it."""
     what = error.args[0] if error.args else type(error).__name__
     return LedgerError(f"event {event.seq} ({event.kind}) cannot have happened here: {what}")
 
 
-def _fits(value: object, shape: Shape) -> bool:
-    """Whether a value has a shape, without saying why not; a life's every event comes through here."""
-    if isinstance(shape, dict):
-        return isinstance(value, dict) and all(key in value and _fits(value[key], one) for key, one in shape.items())
-    if isinstance(shape, list):
-        return isinstance(value, list) and all(_fits(each, shape[0]) for each in value)
-    if value is True or value is False:
-        return shape is bool
-    if not isinstance(value, shape):
-        return False
-    return not isinstance(value, (int, float)) or abs(value) < _BEYOND
-
-
-def _fault(value: Json | Mapping[str, Json], shape: Shape, place: str) -> str:
-    """What is wrong with a value, in words; empty where nothing is."""
-    if isinstance(shape, list):
-        if not isinstance(value, list):
-            return _words(value, "a list", place)
-        faults = (_fault(each, shape[0], f"{place}[{at}]") for at, each in enumerate(value))
-        return next(filter(None, faults), "")
-    if isinstance(shape, dict):
-        if not isinstance(value, dict):
-            return _words(value, "an object", place)
-        for key, inner in shape.items():
-            if key not in value:
-                return f"{_in(place, key)} is missing"
-            if fault := _fault(value[key], inner, _in(place, key)):
-                return fault
-        return ""
-    if not isinstance(value, shape) or (isinstance(value, bool) and shape is not bool):
-        names = [kind.__name__ for kind in (shape if isinstance(shape, tuple) else (shape,))]
-        return _words(value, " or ".join("null" if name == "NoneType" else name for name in names), place)
-    if isinstance(value, (int, float)) and not abs(value) < _BEYOND:  # what is no number at all is not either
-        return f"{place} is beyond all numbers that are recorded"
-    return ""
-
-
-def _in(place: str, key: str) -> str:
-    return f"{place}.{key}" if place else key
-
-
-def _words(value: object, wanted: str, place: str) -> str:
-    text = repr(value)
-    return f"{place} must be {wanted}, not {text[:40]}{'…' * (len(text) > 40)}"
+def _fault(error: Exception, *, root: str = "") -> str:
+    """What msgspec says, with the place first: `curve[0] is wrong: Expected …`."""
+    what, _, place = str(error).partition(" - at `$")
+    place = f"{root}{place.rstrip('`')}".removeprefix(".")
+    return f"{place}: {what}" if place else what

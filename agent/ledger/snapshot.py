@@ -13,8 +13,9 @@ import sqlite3
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from agent.ledger.events import LedgerError
 from agent.ledger.schema import distrust, foreign_schema
-from agent.ledger.store import GENESIS, LedgerError
+from agent.ledger.store import GENESIS
 
 __all__ = ["Row", "Snapshot", "foreign_snapshot"]
 

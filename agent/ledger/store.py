@@ -7,39 +7,25 @@ resumed has the same chain as one that was not. Wall-clock times stand in a side
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from types import TracebackType
-from typing import TypeAlias
 
+from agent.ledger.events import BULK, KEPT, Event, Facts, LedgerError, read_facts, readable
 from agent.ledger.schema import distrust, foreign_schema
-from selfnas.digests import canonical_json
-from selfnas.errors import InputError, SelfnasError
+from selfnas.errors import InputError
 
-__all__ = ["GENESIS", "Entry", "Event", "Json", "Ledger", "LedgerError", "event_hash"]
-
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
-
-Entry: TypeAlias = "tuple[str, Mapping[str, object]]"  # kind and payload of an event to be written
+__all__ = ["GENESIS", "Ledger", "event_hash"]
 
 GENESIS = "0" * 64
 _APPLICATION_ID = 0x5E1F_0A5  # marks a SQLite file as one of ours
 _SCHEMA_VERSION = 3
-# Kinds that concern their task alone, and are most of a ledger. All others are landmarks: what a life is opened by.
-_BULK = (
-    "audited", "certified", "compared", "evaluated", "filtered", "quarantined", "refused", "rejected",
-    "supernet.trained", "tabulated", "trained",
-)  # fmt: skip
-# Landmarks that a snapshot stands for (`agent/ledger/snapshot.py`). The rest of them are decisions, few in any life.
-_KEPT = ("admitted", "task.finished", "task.started")
+# By landmarks a life is opened, by decisions where a snapshot stands for the rest of them.
 _LANDMARK, _DECISION = (
-    f"kind NOT IN ({', '.join(repr(kind) for kind in kinds)})" for kinds in (_BULK, sorted((*_BULK, *_KEPT)))
+    f"kind NOT IN ({', '.join(repr(kind) for kind in kinds)})" for kinds in (BULK, sorted((*BULK, *KEPT)))
 )
 _INDICES = {"landmarks": _LANDMARK, "decisions": _DECISION}
 _INDEX = {name: f"CREATE INDEX {name} ON events (seq) WHERE {which};" for name, which in _INDICES.items()}
@@ -57,29 +43,6 @@ CREATE VIEW library AS
            json_extract(payload, '$.task') AS task, json_extract(payload, '$.validation') AS validation
     FROM events WHERE kind = 'admitted';
 """
-
-
-class LedgerError(SelfnasError, RuntimeError):
-    """The ledger cannot be written, or what it holds is not what its hashes say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One thing that happened.
-
-    Attributes:
-        seq: 0-based, without gaps.
-        kind: what happened; `agent/state/state.py` lists the kinds.
-        payload: its facts.
-        previous: hash of the event before; `GENESIS` for the first.
-        hash: SHA-256 over the rest.
-    """
-
-    seq: int
-    kind: str
-    payload: Mapping[str, Json]
-    previous: str
-    hash: str
 
 
 def event_hash(seq: int, kind: str, payload: str, previous: str) -> str:
@@ -161,19 +124,19 @@ class Ledger:
         row = self._db.execute("SELECT hash FROM events WHERE seq = ?", (seq - 1,)).fetchone()
         return str(row[0]) if row else None
 
-    def append(self, entries: Sequence[Entry]) -> tuple[Event, ...]:
+    def append(self, entries: Sequence[Facts]) -> tuple[Event[Facts], ...]:
         """Append events in one transaction: all or none.
 
         Raises:
             LedgerError: the disk is full or the file cannot be written; nothing was appended.
-            ValueError: a payload that is not JSON with finite numbers.
+            ValueError: an event that would not be read again, such as one with a number that is not finite.
         """
         seq, previous = self.head()
         events, rows = [], []
-        for kind, payload in entries:
-            text = canonical_json(payload)
+        for facts in entries:
+            kind, text = facts.kind, facts.to_json()
             digest = event_hash(seq, kind, text, previous)
-            events.append(Event(seq, kind, json.loads(text), previous, digest))
+            events.append(_written(Event(seq, kind, read_facts(kind, text), previous, digest)))
             rows.append((seq, kind, text, previous, digest))
             seq, previous = seq + 1, digest
         now = self._clock()
@@ -190,21 +153,25 @@ class Ledger:
             ) from error
         return tuple(events)
 
-    def events(self, *, since: int = 0, until: int | None = None, checked: bool = False) -> Iterator[Event]:
+    def events(
+        self, *, since: int = 0, until: int | None = None, checked: bool = False, unreadable: bool = False
+    ) -> Iterator[Event[Facts]]:
         """Every event from number `since` on, `until` included, in order, as stored.
 
         Args:
             since: number of the first.
             until: number of the last; None reads to the end.
             checked: whether each must have the content that its hash was made of. Links are left to `broken_links`.
+            unreadable: whether events that are none of ours are given too, as `Unreadable`.
 
         Raises:
-            LedgerError: the file is damaged from some event on, or a hash does not fit.
+            LedgerError: the file is damaged from some event on, a hash does not fit, or an event is unreadable.
         """
         where, bounds = ("seq >= ?", (since,)) if until is None else ("seq BETWEEN ? AND ?", (since, until))
-        return self._read(where, bounds, checked=checked)
+        found = self._read(where, bounds, checked=checked)
+        return found if unreadable else map(readable, found)
 
-    def event(self, seq: int) -> Event:
+    def event(self, seq: int) -> Event[Facts]:
         """One event; it has the content that its hash was made of.
 
         Raises:
@@ -214,7 +181,7 @@ class Ledger:
             return event
         raise LedgerError(f"{self._path}: event {seq} is missing: `selfnas verify` says what else is damaged")
 
-    def landmarks(self, *, since: int = 0, until: int | None = None) -> Iterator[Event]:
+    def landmarks(self, *, since: int = 0, until: int | None = None) -> Iterator[Event[Facts]]:
         """Events that do not concern their task alone, in order; each has the content that its hash was made of.
 
         Args:
@@ -224,17 +191,17 @@ class Ledger:
         Raises:
             LedgerError: the file is damaged from some event on, or a hash does not fit.
         """
-        return self._read(f"{_LANDMARK} AND seq >= ? AND seq < ?", (since, _last(until)), checked=True)
+        return map(readable, self._read(f"{_LANDMARK} AND seq >= ? AND seq < ?", (since, _last(until)), checked=True))
 
-    def decisions(self, *, until: int) -> Iterator[Event]:
+    def decisions(self, *, until: int) -> Iterator[Event[Facts]]:
         """Landmarks before number `until` other than starts and ends of tasks and admissions; checked as those.
 
         Raises:
             LedgerError: as `landmarks`.
         """
-        return self._read(f"{_DECISION} AND seq < ?", (until,), checked=True)
+        return map(readable, self._read(f"{_DECISION} AND seq < ?", (until,), checked=True))
 
-    def latest_before(self, seq: int, *kinds: str) -> Event | None:
+    def latest_before(self, seq: int, *kinds: type[Facts]) -> Event[Facts] | None:
         """The latest event of one of these kinds of landmarks before number `seq`; None where there is none.
 
         Raises:
@@ -243,10 +210,10 @@ class Ledger:
         marks = ", ".join("?" * len(kinds))
         query = f"SELECT max(seq) FROM events WHERE {_LANDMARK} AND seq < ? AND kind IN ({marks})"  # noqa: S608 - ours
         # Walked from the end, since `max` of an indexed column is the first row found there.
-        found = self._db.execute(query, (seq, *kinds)).fetchone()[0]
+        found = self._db.execute(query, (seq, *(one.kind for one in kinds))).fetchone()[0]
         return None if found is None else self.event(int(found))
 
-    def _read(self, where: str, bounds: tuple[int, ...], *, checked: bool) -> Iterator[Event]:
+    def _read(self, where: str, bounds: tuple[int, ...], *, checked: bool) -> Iterator[Event[Facts]]:
         last = -1
         try:
             rows = self._db.execute(
@@ -262,10 +229,9 @@ class Ledger:
                         f"{self._path}: event {seq} ({kind}) does not have the content that its hash was made of: "
                         "`selfnas verify` says what else is damaged"
                     )
-                facts = json.loads(payload)
-                if not (isinstance(facts, dict) and type(kind) is type(previous) is type(digest) is str):
+                if not type(kind) is type(payload) is type(previous) is type(digest) is str:
                     raise LedgerError(f"{self._path}: damaged: event {seq} is not a kind with facts and two hashes")
-                yield Event(seq, kind, facts, previous, digest)
+                yield Event(seq, kind, read_facts(kind, payload), previous, digest)
         except (sqlite3.Error, ValueError, TypeError, RecursionError) as error:
             raise LedgerError(f"{self._path}: damaged, cannot be read to its end: {error}") from error
 
@@ -296,6 +262,8 @@ class Ledger:
                     yield f"event {seq} holds something that is not text"
                 elif event_hash(seq, kind, payload, stored_previous) != digest:
                     yield f"event {seq} ({kind}) does not have the content that its hash was made of"
+                elif (facts := read_facts(kind, payload)).kind and facts.to_json() != payload:
+                    yield f"event {seq} ({kind}) is not in canonical form"
                 expected, previous = seq + 1, digest
             yield from self._index_faults()
         except (sqlite3.Error, UnicodeDecodeError) as error:
@@ -308,6 +276,13 @@ class Ledger:
             held = self._db.execute(f"SELECT seq FROM events NOT INDEXED WHERE {which} ORDER BY seq")  # noqa: S608
             if any(one != other for one, other in zip_longest(named, held)):
                 yield f"the index of {name} does not name the events that are there"
+
+
+def _written(event: Event[Facts]) -> Event[Facts]:
+    try:
+        return readable(event)
+    except LedgerError as error:
+        raise ValueError(str(error)) from error
 
 
 def _schema(version: int) -> str:
@@ -328,8 +303,3 @@ def _has_wal(path: Path) -> bool:
     """Whether there are events that are not in the main file yet."""
     wal = path.with_name(f"{path.name}-wal")
     return wal.is_file() and wal.stat().st_size > 0
-
-
-def finite(value: float) -> float | None:
-    """The number, or None where JSON has no word for it."""
-    return value if math.isfinite(value) else None

@@ -6,10 +6,10 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import overload
 
-from agent.ledger.events import misplaced, told
+from agent.ledger.events import Event, LedgerError, Reviewed, TaskFinished, TaskStarted, misplaced
 from agent.ledger.snapshot import Snapshot
-from agent.ledger.store import Event, Ledger, LedgerError
-from agent.state.task import TaskState, number
+from agent.ledger.store import Ledger
+from agent.state.task import TaskState
 
 __all__ = ["Archive", "Tasks"]
 
@@ -28,7 +28,7 @@ class Archive:
     def __init__(self, ledger: Ledger, snapshot: Snapshot) -> None:
         self.ledger, self.snapshot = ledger, snapshot
         self._kept: OrderedDict[tuple[int, int], TaskState] = OrderedDict()  # by run and place
-        self._reviews: dict[tuple[int, str], list[Event]] = {}  # by run and task
+        self._reviews: dict[tuple[int, str], list[Event[Reviewed]]] = {}  # by run and task
         self._counts: dict[int, int] = {}  # by run
 
     def count(self, run: int) -> int:
@@ -73,30 +73,31 @@ class Archive:
             name, first, last = self.snapshot.ask(
                 "SELECT name, first, last FROM tasks WHERE run = ? AND place = ?", run, place
             )[0]
-            events = list(told(self.ledger.events(since=first, until=last, checked=True)))
-            kinds = [event.kind for event in events]
+            events = list(self.ledger.events(since=first, until=last, checked=True))
+            starts = [event.facts for event in events if isinstance(event.facts, TaskStarted)]
             if (
                 len(events) != last - first + 1
-                or (kinds[0], kinds[-1], kinds.count("task.started")) != ("task.started", "task.finished", 1)
-                or events[0].payload["task"] != name
+                or starts != [events[0].facts]
+                or starts[0].task != name
+                or not isinstance(events[-1].facts, TaskFinished)
             ):
                 raise LedgerError(
                     f"{self.snapshot.path}: events {first} to {last} are not task {name!r} of run {run}: remove this "
                     "file, it is made again from the ledger"
                 )
-            task = TaskState(index=place, name=name, first=first, started=events[0].payload)
+            task = TaskState(index=place, name=name, first=first, started=starts[0])
             for event in events[1:]:
                 try:
-                    task.apply(event)
+                    task.apply(event.facts)
                 except LookupError as error:
                     raise misplaced(event, error) from error
             for review in self.reviews(run, name):
-                task.finalist(str(review.payload["digest"])).reviews.append(review)
+                task.finalist(review.facts.digest).reviews.append(review)
             self._keep(run, task)
         self._kept.move_to_end((run, place))
         return self._kept[run, place]
 
-    def reviews(self, run: int, task: str) -> Sequence[Event]:
+    def reviews(self, run: int, task: str) -> Sequence[Event[Reviewed]]:
         """What people decided about finalists of a task, whenever that was, oldest first."""
         return self._reviews.get((run, task), ())
 
@@ -104,9 +105,9 @@ class Archive:
         """Names of the run's tasks about whose finalists people decided."""
         return [name for at, name in self._reviews if at == run]
 
-    def review(self, event: Event) -> None:
+    def review(self, event: Event[Reviewed]) -> None:
         """A person decided about a finalist: a finished task is read anew when it is asked for again."""
-        run, name = int(number(event.payload["run"])), str(event.payload["task"])
+        run, name = event.facts.run, event.facts.task
         self._reviews.setdefault((run, name), []).append(event)
         place = self.place(run, name)
         if place is not None:
@@ -182,10 +183,9 @@ class Tasks(Sequence[TaskState]):
             raise LookupError("no task has begun")
         return self[-1]
 
-    def begin(self, event: Event) -> None:
-        """A task starts."""
-        name = str(event.payload["task"])
-        self.here.append(TaskState(index=len(self), name=name, first=event.seq, started=event.payload))
+    def begin(self, started: TaskStarted, first: int) -> None:
+        """A task starts with event number `first`."""
+        self.here.append(TaskState(index=len(self), name=started.task, first=first, started=started))
 
     def close(self, last: int, *, whole: bool) -> None:
         """The open task ended with that event; with an archive it is let go.
@@ -197,12 +197,11 @@ class Tasks(Sequence[TaskState]):
         if self._archive is not None and self.here:
             self._archive.put(self._run, self.here.pop(), last=last, whole=whole)
 
-    def review(self, event: Event) -> None:
+    def review(self, event: Event[Reviewed]) -> None:
         """A person decided about a finalist of one of these tasks."""
-        name = str(event.payload["task"])
         for task in self.here:
-            if task.name == name:
-                task.finalist(str(event.payload["digest"])).reviews.append(event)
+            if task.name == event.facts.task:
+                task.finalist(event.facts.digest).reviews.append(event)
         if self._archive is not None:
             self._archive.review(event)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from agent.state.state import TaskState, task_shape
+from agent.state.task import TaskState
 from selfnas.errors import InputError, cause
 from selfnas.networks.network import Network, build_network
 from selfnas.spaces.space import parse_architecture
@@ -42,7 +42,7 @@ def network_with(task: TaskState, architecture: str, content: bytes, *, name: st
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    network = build_network(parse_architecture(architecture), task_shape(task.started), seed=0)
+    network = build_network(parse_architecture(architecture), task.shape, seed=0)
     try:
         network.load_state_dict(load(content))
     except (SafetensorError, RuntimeError, ValueError, KeyError) as error:

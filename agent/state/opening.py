@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from agent.ledger.events import told
+from agent.ledger.events import Event, Facts, LedgerError, Reviewed, TaskFinished, TaskStarted
 from agent.ledger.snapshot import Snapshot
-from agent.ledger.store import Event, Ledger, LedgerError
+from agent.ledger.store import Ledger
 from agent.state.archive import Archive
 from agent.state.library import Library
 from agent.state.state import UNTRUE, LifeState
@@ -42,27 +42,27 @@ def recollect(ledger: Ledger, snapshot: Path | None = None, *, until: int | None
         known, state = 0, _empty(ledger, rows)
     if snapshot is not None:
         state.library.confirm = state.confirm
-    inside: list[Event] = []  # landmarks of a task whose end was not seen yet
+    inside: list[Event[Facts]] = []  # landmarks of a task whose end was not seen yet
     expected, rest = known, None  # the latest event after which no task was open
-    for event in told(ledger.landmarks(since=known, until=until)):
+    for event in ledger.landmarks(since=known, until=until):
         if not inside and event.seq != expected:
             raise LedgerError(f"event {expected} is missing or out of place: `selfnas verify` says what is damaged")
         expected = event.seq + 1
-        if not inside and event.kind != "task.started":
+        if not inside and not isinstance(event.facts, TaskStarted):
             state.apply(event)
             rest = event
             continue
         inside.append(event)
-        if event.kind == "task.finished":
-            decided = any(landmark.kind == "reviewed" for landmark in inside)
-            for own in told(ledger.events(since=inside[0].seq, until=event.seq, checked=True)) if decided else inside:
+        if isinstance(event.facts, TaskFinished):
+            decided = any(isinstance(landmark.facts, Reviewed) for landmark in inside)
+            for own in ledger.events(since=inside[0].seq, until=event.seq, checked=True) if decided else inside:
                 (state.apply if decided else state.skim)(own)
             inside, rest = [], event
     if rest is not None:
         rows.settle(rest.seq + 1, rest.hash)
     state.settles = True
     if until is None:
-        for event in told(ledger.events(since=inside[0].seq if inside else expected, checked=True)):
+        for event in ledger.events(since=inside[0].seq if inside else expected, checked=True):
             state.apply(event)
     return state
 
@@ -77,7 +77,7 @@ def _opened(ledger: Ledger, rows: Snapshot, known: int) -> LifeState | None:
     """The state after so many events, from a snapshot; None where decisions in the ledger do not fit it."""
     state = _empty(ledger, rows)
     try:
-        for event in told(ledger.decisions(until=known)):
+        for event in ledger.decisions(until=known):
             state.remember(event)
     except UNTRUE:
         return None
@@ -88,5 +88,5 @@ def _is_between_tasks(ledger: Ledger, events: int, digest: str) -> bool:
     """Whether the first so many events are those of a hash, and leave no task unfinished."""
     if ledger.hash_before(events) != digest or (events and ledger.event(events - 1).hash != digest):
         return False
-    task = ledger.latest_before(events, "task.started", "task.finished")
-    return task is None or task.kind == "task.finished"
+    task = ledger.latest_before(events, TaskStarted, TaskFinished)
+    return task is None or isinstance(task.facts, TaskFinished)

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from agent.ledger.store import Json, LedgerError
-from agent.state.state import RunState, TaskState, items, mapping, number
+from agent.ledger.events import LedgerError
+from agent.state.state import RunState, TaskState
 from agent.stream.file import Stream
 from audits import Suite, load_suite
 from constraints import ConstraintSet, load_set
 from selfnas.data.tasks import TaskSpec
 from selfnas.errors import InputError
-from selfnas.spaces.architecture import Macro
 
-__all__ = ["recorded_macro", "recorded_set", "recorded_spec", "recorded_stream", "recorded_suite", "suite_of"]
+__all__ = ["recorded_set", "recorded_spec", "recorded_stream", "recorded_suite", "suite_of"]
 
 
 @lru_cache(maxsize=64)
@@ -51,12 +50,7 @@ def suite_of(run: RunState) -> Suite:
     Raises:
         InputError: as `recorded_suite`.
     """
-    return recorded_suite(str(mapping(run.started["audit_suite"])["text"]))
-
-
-def recorded_macro(stream: Mapping[str, Json]) -> Macro:
-    """The macro settings of a recorded stream."""
-    return Macro(**{name: int(number(value)) for name, value in mapping(stream["macro"]).items()})
+    return recorded_suite(run.started.audit_suite.text)
 
 
 def recorded_stream(run: RunState) -> Stream:
@@ -66,7 +60,7 @@ def recorded_stream(run: RunState) -> Stream:
         LedgerError: it is none that this release reads.
     """
     try:
-        return Stream.model_validate_json(json.dumps(run.started["stream"]))
+        return Stream.model_validate_json(json.dumps(run.started.stream))
     except ValidationError as error:
         raise LedgerError(f"the stream of run {run.number} cannot be read: {_first(error)}") from error
 
@@ -77,7 +71,7 @@ def recorded_spec(run: RunState, task: TaskState) -> TaskSpec:
     Raises:
         LedgerError: the stream has no such task, or states it in no way that this release reads.
     """
-    specs = items(mapping(run.started["stream"])["tasks"])
+    specs = run.started.stream["tasks"]
     if task.index >= len(specs):
         raise LedgerError(f"the stream of run {run.number} has no task number {task.index + 1}, {task.name}")
     try:

@@ -9,13 +9,13 @@ tuned on them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.ledger.store import finite
 from agent.stream.policy import SearchPolicy
 from selfnas import seeding
 from selfnas.models.cell_features import cell_features
@@ -153,5 +153,10 @@ class _World:
 
 def compare(rehearsal: Rehearsal, new: SearchPolicy, old: SearchPolicy, numbers: Sequence[int]) -> Comparison:
     """Two policies on the searches of these numbers."""
-    sides = [[finite(rehearsal.worth(policy, number)) for number in numbers] for policy in (new, old)]
+    sides = [[_finite(rehearsal.worth(policy, number)) for number in numbers] for policy in (new, old)]
     return Comparison.of(*sides)
+
+
+def _finite(worth: float) -> float | None:
+    """The number, or None where JSON has no word for it."""
+    return worth if math.isfinite(worth) else None
