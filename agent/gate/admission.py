@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from agent.ledger.store import Entry
+import msgspec
+
+from agent.ledger.events import Audited, Certified, FindingRecord, Gated, Quarantined, Rejected
 from agent.workers.jobs import FullAnswer
 from audits import Finding, Suite, judge
 from constraints import Guard
 from selfnas.spaces.architecture import Architecture
 
-__all__ = ["Admission", "admission", "gate_entry"]
+__all__ = ["Admission", "admission", "decide", "findings_of", "recorded_findings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,30 +35,41 @@ class Admission:
         """Whether the network may enter the library."""
         return self.decision == "admit"
 
-    def to_record(self) -> dict[str, object]:
-        """For the ledger."""
-        return {"decision": self.decision, "failed": list(self.failed), "reasons": list(self.reasons)}
 
-
-def gate_entry(guard: Guard, architecture: Architecture, *, previous: str) -> Entry:
-    """The ledger entry of the constraint gate's decision: `certified`, `rejected` or `quarantined`."""
+def decide(guard: Guard, architecture: Architecture, *, previous: str) -> Gated:
+    """The constraint gate's decision, with certificate, reasons and the nearest admitted architectures."""
     decision = guard.decide(architecture, previous=previous)
-    common: dict[str, object] = {
-        "architecture": str(architecture),
-        "digest": architecture.digest,
-        "certificate": decision.certificate.to_json(),
-    }
+    text, digest, certificate = str(architecture), architecture.digest, decision.certificate.to_json()
     if decision.verdict == "admit":
-        return "certified", common
-    common |= {"failed": list(decision.failed), "messages": list(decision.messages)}
+        return Certified(architecture=text, digest=digest, certificate=certificate)
+    failed, messages = list(decision.failed), list(decision.messages)
     if decision.verdict == "undecided":
-        return "quarantined", common
+        return Quarantined(architecture=text, digest=digest, certificate=certificate, failed=failed, messages=messages)
     explanation = guard.explain(architecture)
-    return "rejected", common | {
-        "blamed": list(explanation.blamed),
-        "nearest": [str(near) for near in explanation.nearest],
-        "distance": explanation.distance,
-    }
+    return Rejected(
+        architecture=text,
+        digest=digest,
+        certificate=certificate,
+        failed=failed,
+        messages=messages,
+        blamed=list(explanation.blamed),
+        nearest=[str(near) for near in explanation.nearest],
+        distance=explanation.distance,
+    )
+
+
+def recorded_findings(records: Iterable[Mapping[str, object]]) -> list[FindingRecord]:
+    """Findings of an answer as the ledger keeps them."""
+    return [msgspec.convert(record, FindingRecord) for record in records]
+
+
+def findings_of(audited: Audited) -> list[Finding]:
+    """Recorded findings as audits made them.
+
+    Raises:
+        InputError: one is none.
+    """
+    return [Finding.from_record(msgspec.to_builtins(record)) for record in audited.findings]
 
 
 def admission(answer: FullAnswer, suite: Suite) -> Admission:

@@ -1,4 +1,4 @@
-"""What people decide about finalists, and the ledger entry of a decision.
+"""What people decide about finalists, and the event of a decision.
 
 A person *approves* what stands admitted, or *overrules*: reverses what stands. Overruling a refusal by the audits lets
 the network into the library, marked; overruling an admission revokes it. Only the audits can be overruled: a
@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
-from agent.ledger.store import Entry
+from agent.ledger.events import Reviewed
 from agent.state.state import Finalist, LifeState, RunState, TaskState
 from selfnas.errors import InputError
 
-__all__ = ["finalists", "moment", "review_entry", "typed_line"]
+__all__ = ["finalists", "moment", "review", "typed_line"]
 
 _LONGEST = 2000  # characters of a reason; MLflow cuts longer tags at 5,000
 
@@ -32,10 +32,10 @@ def finalists(state: LifeState) -> Iterator[tuple[RunState, TaskState, Finalist]
                     yield run, task, finalist
 
 
-def review_entry(
+def review(
     state: LifeState, digest: str, decision: Decision, *, author: str, reason: str, task: str | None = None
-) -> Entry:
-    """The ledger entry `reviewed` for the latest finalist whose digest begins so.
+) -> Reviewed:
+    """The decision about the latest finalist whose digest begins so.
 
     Args:
         state: of the life.
@@ -73,27 +73,27 @@ def review_entry(
     standing = "refused" if decision == "overrule" and finalist.standing == "admitted" else "admitted"
     if standing == "admitted":
         _check_admissible(state, run, held, finalist)
-    return "reviewed", {
-        "run": run.number,
-        "task": held.name,
-        "architecture": finalist.architecture,
-        "digest": finalist.digest,
-        "weights_sha256": finalist.trained["weights_sha256"],
-        "decision": decision,
-        "standing": standing,
-        "author": author,
-        "reason": reason,
-    }
+    return Reviewed(
+        run=run.number,
+        task=held.name,
+        architecture=finalist.architecture,
+        digest=finalist.digest,
+        weights_sha256=finalist.trained.weights_sha256,
+        decision=decision,
+        standing=standing,
+        author=author,
+        reason=reason,
+    )
 
 
 def _check_admissible(state: LifeState, run: RunState, task: TaskState, finalist: Finalist) -> None:
     name = finalist.digest[:12]
     if finalist.architecture not in task.certificates:
         raise InputError(f"{name} has no certificate: a person can overrule audits, never the constraint set")
-    if not finalist.trained["weights_sha256"] or finalist.trained["reason"]:
+    if not finalist.trained.weights_sha256 or finalist.trained.reason:
         raise InputError(f"{name} was not trained to the end: there is nothing to admit")
-    in_force = state.runs[-1].started["constraint_set_digest"]
-    if finalist.standing == "refused" and run.started["constraint_set_digest"] != in_force:
+    in_force = state.runs[-1].started.constraint_set_digest
+    if finalist.standing == "refused" and run.started.constraint_set_digest != in_force:
         raise InputError(f"{name} was certified under another constraint set than the one in force: search it again")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.state.library import Motif
-from agent.state.state import LifeState, mapping
+from agent.state.state import LifeState
 
 __all__ = ["admitted_otherwise", "suite_sentence"]
 
@@ -17,7 +17,7 @@ def admitted_otherwise(state: LifeState, *, suite: str = "") -> Iterator[Motif]:
         state: of the life.
         suite: digest of the suite in force; empty for that of the latest run.
     """
-    digests = {run.number: str(run.started["audit_suite_digest"]) for run in state.runs}
+    digests = {run.number: run.started.audit_suite_digest for run in state.runs}
     in_force = suite or digests.get(len(state.runs), "")
     for run in state.library.runs():
         if digests[run] != in_force:
@@ -36,7 +36,7 @@ def suite_sentence(state: LifeState, home: str, *, name: str = "", digest: str =
     count = sum(1 for _ in admitted_otherwise(state, suite=digest))
     if not count:
         return ""
-    name = name or str(mapping(state.runs[-1].started["audit_suite"])["name"])
+    name = name or state.runs[-1].started.audit_suite.name
     return (
         f"{count} motif(s) were admitted under another audit suite than {name!r}, and were not audited by this one: "
         f"`selfnas audits run DIGEST --home {home} --suite …` does it, `selfnas review overrule` revokes"

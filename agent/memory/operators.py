@@ -12,10 +12,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from agent.gate.admission import gate_entry
+from agent.gate.admission import decide
 from agent.gate.review import typed_line
-from agent.ledger.store import Entry
-from agent.state.state import LifeState, Payload, RunState, TaskState
+from agent.ledger.events import (
+    OperatorAdmitted,
+    OperatorDecided,
+    OperatorRefused,
+    OperatorRevoked,
+    OperatorUndecided,
+    Quarantined,
+    Rejected,
+)
+from agent.state.state import LifeState, RunState, TaskState
 from constraints import ConstraintSet, Guard
 from selfnas.errors import InputError
 from selfnas.search.subcells import SubCell
@@ -25,7 +33,6 @@ from selfnas.spaces.space import Space, composed_space
 from selfnas.strategies.mining import MinedSubCell
 
 __all__ = [
-    "OUTCOMES",
     "alone",
     "composing_entries",
     "find_operator",
@@ -37,8 +44,9 @@ __all__ = [
     "space_in_force",
 ]
 
-OUTCOMES = {"operator.admitted": "admit", "operator.refused": "reject", "operator.undecided": "undecided"}
-_KINDS = {"certified": "operator.admitted", "rejected": "operator.refused", "quarantined": "operator.undecided"}
+_DECIDED: dict[str, type[OperatorDecided]] = {
+    one.verdict: one for one in (OperatorAdmitted, OperatorRefused, OperatorUndecided)
+}
 
 
 def operator_digest(space: str, operator: str) -> str:
@@ -91,12 +99,12 @@ def alone(space: Space, operator: str, macro: Macro) -> Architecture:
 def operators_in_force(state: LifeState, *, space: str, set_digest: str) -> tuple[str, ...]:
     """Admitted under the set in force and not revoked, in order of admission."""
     return tuple(
-        str(payload["operator"])
-        for kind, payload in state.operators
-        if kind == "operator.admitted"
-        and (payload["space"], payload["constraint_set_digest"]) == (space, set_digest)
-        and str(payload["digest"]) not in state.revoked
-        and str(payload["sub_cell"]) not in state.revoked
+        one.operator
+        for one in state.operators
+        if isinstance(one, OperatorAdmitted)
+        and (one.space, one.constraint_set_digest) == (space, set_digest)
+        and one.digest not in state.revoked
+        and one.sub_cell not in state.revoked
     )
 
 
@@ -117,8 +125,8 @@ def composing_entries(
     shape: TaskShape,
     most: int,
     previous: str,
-) -> list[Entry]:
-    """What composing after a task says: at most one `operator.…`.
+) -> list[OperatorDecided]:
+    """What composing after a task says: at most one decision about an operator.
 
     Args:
         mined: the sub-cells in force after the task, the surest gain first.
@@ -131,44 +139,46 @@ def composing_entries(
         return []
     operator, sub_cell = found
     here = composed_space(space, (operator,))
-    guard = Guard(set_, space=here.name, macro=macro, shape=shape)
-    kind, judged = gate_entry(guard, alone(here, operator, macro), previous=previous)
-    record = {
-        "run": run.number,
-        "task": task.name,
-        "space": space,
-        "operator": operator,
-        "digest": operator_digest(space, operator),
-        "sub_cell": sub_cell.digest,
-        "constraint_set_digest": set_.digest,
-        "architecture": judged["architecture"],
-        "certificate": judged["certificate"],
-        "failed": judged.get("failed", []),
-        "messages": judged.get("messages", []),
-    }
-    return [(_KINDS[kind], record)]
+    cell = alone(here, operator, macro)
+    judged = decide(Guard(set_, space=here.name, macro=macro, shape=shape), cell, previous=previous)
+    broken = judged if isinstance(judged, Rejected | Quarantined) else None
+    return [
+        _DECIDED[judged.verdict](
+            run=run.number,
+            task=task.name,
+            space=space,
+            operator=operator,
+            digest=operator_digest(space, operator),
+            sub_cell=sub_cell.digest,
+            constraint_set_digest=set_.digest,
+            architecture=judged.architecture,
+            certificate=judged.certificate,
+            failed=broken.failed if broken else [],
+            messages=broken.messages if broken else [],
+        )
+    ]
 
 
-def find_operator(state: LifeState, digest: str) -> Payload | None:
+def find_operator(state: LifeState, digest: str) -> OperatorAdmitted | None:
     """The admitted, unrevoked operator whose digest begins so; None where none does.
 
     Raises:
         InputError: several do.
     """
     found = {
-        str(payload["digest"]): payload
-        for kind, payload in state.operators
+        one.digest: one
+        for one in state.operators
         if digest
-        and kind == "operator.admitted"
-        and str(payload["digest"]).startswith(digest)
-        and str(payload["digest"]) not in state.revoked
+        and isinstance(one, OperatorAdmitted)
+        and one.digest.startswith(digest)
+        and one.digest not in state.revoked
     }
     if len(found) > 1:
         raise InputError(f"several operators begin with {digest!r}: {', '.join(key[:16] for key in sorted(found))}")
     return next(iter(found.values()), None)
 
 
-def operator_revocation(state: LifeState, digest: str, *, author: str, reason: str) -> Entry | None:
+def operator_revocation(state: LifeState, digest: str, *, author: str, reason: str) -> OperatorRevoked | None:
     """The event that takes an operator out of use for good; None where no operator has such a digest.
 
     Raises:
@@ -180,13 +190,9 @@ def operator_revocation(state: LifeState, digest: str, *, author: str, reason: s
     author, reason = typed_line(author, "--author"), typed_line(reason, "--reason")
     if not author or not reason:
         raise InputError("a revocation needs an --author and a --reason")
-    return "operator.revoked", {
-        "digest": found["digest"],
-        "space": found["space"],
-        "operator": found["operator"],
-        "author": author,
-        "reason": reason,
-    }
+    return OperatorRevoked(
+        digest=found.digest, space=found.space, operator=found.operator, author=author, reason=reason
+    )
 
 
 def next_operator(
@@ -195,11 +201,7 @@ def next_operator(
     """The first operator that mining gives, that this set has not judged yet and nobody revoked."""
     if len(operators_in_force(state, space=space, set_digest=set_digest)) >= most:
         return None
-    judged = {
-        str(payload["operator"])
-        for _, payload in state.operators
-        if (payload["space"], payload["constraint_set_digest"]) == (space, set_digest)
-    }
+    judged = {one.operator for one in state.operators if (one.space, one.constraint_set_digest) == (space, set_digest)}
     for one in mined:
         operator = operator_of(one.sub_cell)
         if operator and operator not in judged and operator_digest(space, operator) not in state.revoked:

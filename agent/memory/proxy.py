@@ -8,7 +8,8 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.state.state import LifeState, TaskState, mapping, number
+from agent.ledger.events import UNSET
+from agent.state.state import LifeState, TaskState
 from selfnas.models.ranking import ProxyTrials, combined
 from selfnas.training.proxies import PROXIES
 
@@ -33,11 +34,11 @@ def learned_scores(state: LifeState, task: TaskState, candidates: Sequence[Score
 
 def _trials(task: TaskState) -> ProxyTrials:
     seen = [
-        (mapping(payload["proxies"]), trial.value)
-        for payload, trial in zip(task.evaluations, task.trials, strict=True)
-        if "proxies" in payload
+        (told.proxies, trial.value)
+        for told, trial in zip(task.evaluations, task.trials, strict=True)
+        if told.proxies is not UNSET
     ]
-    rows = [{name: None if value is None else number(value) for name, value in row.items()} for row, _ in seen]
+    rows = [row for row, _ in seen]
     return ProxyTrials(_matrix(rows), np.array([value for _, value in seen], dtype=np.float64))
 
 

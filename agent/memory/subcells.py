@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import cast
 
 from agent.gate.review import typed_line
-from agent.ledger.store import Entry, Json
+from agent.ledger.events import Facts, MinedRecord, SubcellRevoked, SubcellsMined
 from agent.memory.recall import past_tasks
-from agent.state.state import LifeState, Payload, RunState, TaskState, items, mapping, number
-from selfnas.digests import canonical_json
+from agent.state.state import LifeState, RunState, TaskState
 from selfnas.errors import ArchitectureError, InputError
 from selfnas.search.subcells import SubCell
 from selfnas.strategies.mining import LEAST_SHARE, LEAST_TASKS, MinedSubCell, mine
@@ -35,45 +33,47 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 
-def mining_entries(state: LifeState, run: RunState, task: TaskState, *, space: str, tabular: bool) -> list[Entry]:
-    """What mining after a task says: one `subcells.mined`, or nothing where nothing is new."""
+def mining_entries(
+    state: LifeState, run: RunState, task: TaskState, *, space: str, tabular: bool
+) -> list[SubcellsMined]:
+    """What mining after a task says: one list, or nothing where nothing is new."""
     found = [_record(one) for one in _mine(state, space=space, tabular=tabular)]
     known = state.mined.get((space, tabular))
-    if found == (items(known["subcells"]) if known else []):
+    if found == (known.subcells if known else []):
         return []
-    record = {
-        "run": run.number,
-        "task": task.name,
-        "space": space,
-        "tabular": tabular,
-        "least_tasks": LEAST_TASKS,
-        "least_share": LEAST_SHARE,
-        "subcells": found,
-    }
-    return [("subcells.mined", record)]
+    return [
+        SubcellsMined(
+            run=run.number,
+            task=task.name,
+            space=space,
+            tabular=tabular,
+            least_tasks=LEAST_TASKS,
+            least_share=LEAST_SHARE,
+            subcells=found,
+        )
+    ]
 
 
 def mining_due(state: LifeState) -> bool:
     """Whether a new list must follow the end of the latest task, by the same code that writes it."""
     run = state.runs[-1]
     task = run.tasks[len(run.tasks) - 1]
-    space = str(mapping(run.started["stream"])["space"])
-    return bool(mining_entries(state, run, task, space=space, tabular=task.tabular))
+    return bool(mining_entries(state, run, task, space=run.started.record.space, tabular=task.tabular))
 
 
 def mined_in_force(
-    state: LifeState, *, space: str, tabular: bool, latest: Sequence[Entry] = ()
+    state: LifeState, *, space: str, tabular: bool, latest: Sequence[Facts] = ()
 ) -> tuple[MinedSubCell, ...]:
     """The latest list of a space, without revoked and unreadable ones; `latest` may hold a newer one."""
-    newer = [cast(Payload, payload) for kind, payload in latest if kind == "subcells.mined"]
-    payload = newer[-1] if newer else state.mined.get((space, tabular))
-    if payload is None:
+    newer = [facts for facts in latest if isinstance(facts, SubcellsMined)]
+    mined = newer[-1] if newer else state.mined.get((space, tabular))
+    if mined is None:
         return ()
     found = []
-    for entry in map(mapping, items(payload["subcells"])):
+    for record in mined.subcells:
         try:
-            one = _read(entry)
-        except (ArchitectureError, KeyError, TypeError, ValueError) as error:
+            one = _read(record)
+        except (ArchitectureError, LookupError, ValueError) as error:
             _log.warning("a mined sub-cell is passed over: %s", error)
             continue
         if one.sub_cell.digest not in state.revoked:
@@ -103,7 +103,7 @@ def find_sub_cell(state: LifeState, digest: str) -> tuple[MinedSubCell, bool] | 
     return next(iter(found.values()), None)
 
 
-def revocation(state: LifeState, digest: str, *, author: str, reason: str) -> Entry:
+def revocation(state: LifeState, digest: str, *, author: str, reason: str) -> SubcellRevoked:
     """The event that takes a mined sub-cell out of use for good.
 
     Raises:
@@ -116,19 +116,14 @@ def revocation(state: LifeState, digest: str, *, author: str, reason: str) -> En
     if found is None:
         raise InputError(f"no mined sub-cell in force has a digest that begins with {digest!r}")
     sub_cell = found[0].sub_cell
-    return "subcell.revoked", {
-        "digest": sub_cell.digest,
-        "space": sub_cell.space,
-        "text": sub_cell.text,
-        "author": author,
-        "reason": reason,
-    }
+    return SubcellRevoked(
+        digest=sub_cell.digest, space=sub_cell.space, text=sub_cell.text, author=author, reason=reason
+    )
 
 
-def check_mining(state: LifeState, payload: Payload) -> Iterator[str]:
-    """Problems of a `subcells.mined` event: its list is mined again from the trials before it, by the same code."""
-    again = [_record(one) for one in _mine(state, space=str(payload["space"]), tabular=bool(payload["tabular"]))]
-    if canonical_json(again) != canonical_json(payload["subcells"]):
+def check_mining(state: LifeState, mined: SubcellsMined) -> Iterator[str]:
+    """Problems of a list of sub-cells: it is mined again from the trials before it, by the same code."""
+    if mined.subcells != [_record(one) for one in _mine(state, space=mined.space, tabular=mined.tabular)]:
         yield "its sub-cells are not what the trials before it give"
 
 
@@ -144,33 +139,33 @@ def _mine(state: LifeState, *, space: str, tabular: bool) -> tuple[MinedSubCell,
     return mine(past_tasks(state, before=None, space=space, tabular=tabular), revoked=frozenset(state.revoked))
 
 
-def _record(one: MinedSubCell) -> dict[str, Json]:
-    return {
-        "digest": one.sub_cell.digest,
-        "space": one.sub_cell.space,
-        "template": one.sub_cell.template,
-        "text": one.sub_cell.text,
-        "support": one.support,
-        "winners": one.winners,
-        "tasks": list(one.tasks),
-        "trials": one.trials,
-        "gain": one.gain,
-        "low": one.low,
-        "high": one.high,
-    }
+def _record(one: MinedSubCell) -> MinedRecord:
+    return MinedRecord(
+        digest=one.sub_cell.digest,
+        space=one.sub_cell.space,
+        template=one.sub_cell.template,
+        text=one.sub_cell.text,
+        support=one.support,
+        winners=one.winners,
+        tasks=list(one.tasks),
+        trials=one.trials,
+        gain=one.gain,
+        low=one.low,
+        high=one.high,
+    )
 
 
-def _read(entry: Payload) -> MinedSubCell:
-    sub_cell = SubCell(str(entry["space"]), int(number(entry["template"])), str(entry["text"]))
-    if sub_cell.digest != entry["digest"]:
-        raise ArchitectureError(f"sub-cell {sub_cell.text!r} does not have the digest {entry['digest']!r}")
+def _read(record: MinedRecord) -> MinedSubCell:
+    sub_cell = SubCell(record.space, record.template, record.text)
+    if sub_cell.digest != record.digest:
+        raise ArchitectureError(f"sub-cell {sub_cell.text!r} does not have the digest {record.digest!r}")
     return MinedSubCell(
         sub_cell=sub_cell,
-        support=int(number(entry["support"])),
-        winners=int(number(entry["winners"])),
-        tasks=tuple(map(str, items(entry["tasks"]))),
-        trials=int(number(entry["trials"])),
-        gain=number(entry["gain"]),
-        low=number(entry["low"]),
-        high=number(entry["high"]),
+        support=record.support,
+        winners=record.winners,
+        tasks=tuple(record.tasks),
+        trials=record.trials,
+        gain=record.gain,
+        low=record.low,
+        high=record.high,
     )

@@ -12,24 +12,41 @@ decided is one event with its evidence and certificate.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
+from typing import Any
 
-from agent.ledger.store import Entry, Json
-from agent.state.state import LifeState, RunState, mapping
-from agent.state.state import number as number_of
+import msgspec
+
+from agent.ledger.events import (
+    UNSET,
+    Confirmation,
+    Evaluated,
+    Evidence,
+    PolicyAdopted,
+    PolicyDecided,
+    PolicyKept,
+    PolicyProposed,
+    PolicyRefused,
+    PolicyRolledBack,
+    PolicyTried,
+    Wins,
+)
+from agent.state.state import LifeState, RunState
 from agent.stream.file import Stream
 from agent.stream.policy import SearchPolicy
 from agent.tuning.rehearsal import Comparison, Rehearsal, compare
-from agent.tuning.trial import CONTROL, Contests, lent_number
+from agent.tuning.trial import CONTROL, Contests, lent_for, lent_number
 from constraints import Certificate, ConstraintSet, decide_policy, policy_digest
 from selfnas import seeding
 
 __all__ = [
     "ALPHA",
+    "Place",
     "doubts",
+    "judge_policy",
     "latest_controls",
-    "policy_entry",
     "policy_in_force",
     "policy_numbers",
     "policy_on_trial",
@@ -43,14 +60,27 @@ _LOOKED_AT = 8  # latest tasks that are searched for them
 _CHOOSING = 6  # rehearsals that choose among proposals; confirmation uses others
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """After which task it is decided.
+
+    Attributes:
+        run: number of the run.
+        after_task: how many tasks of the run have ended.
+    """
+
+    run: int
+    after_task: int
+
+
 def policy_in_force(state: LifeState, stream: Stream) -> SearchPolicy:
     """The stream's policy, or what this life made of that very policy since; without `tuning` always the stream's."""
     if stream.tuning is None:
         return stream.policy
     base = stream.policy.model_dump(mode="json")
-    for event in reversed(state.policy_changes):
-        if event["base"] == base:
-            return SearchPolicy.model_validate(event["new"])
+    for change in reversed(state.policy_changes):
+        if change.base == base:
+            return SearchPolicy.model_validate(change.new)
     return stream.policy
 
 
@@ -58,9 +88,9 @@ def policy_on_trial(state: LifeState, stream: Stream) -> SearchPolicy | None:
     """The policy that rounds are lent to, if there is one and it was proposed in the place of this stream's."""
     if stream.tuning is None or state.policy_trial is None:
         return None
-    if state.policy_trial["base"] != stream.policy.model_dump(mode="json"):
+    if state.policy_trial.base != stream.policy.model_dump(mode="json"):
         return None
-    return SearchPolicy.model_validate(state.policy_trial["new"])
+    return SearchPolicy.model_validate(state.policy_trial.new)
 
 
 def policy_replaced(state: LifeState, stream: Stream) -> SearchPolicy | None:
@@ -70,12 +100,13 @@ def policy_replaced(state: LifeState, stream: Stream) -> SearchPolicy | None:
     return _former(state, stream, policy_in_force(state, stream))
 
 
-def latest_controls(payloads: Iterable[Mapping[str, Json]], *, number: int) -> Contests:
-    """Of `evaluated` payloads in order, the latest controls that were decided and could lead to the trial `number`."""
-    tasks: dict[str, list[Mapping[str, Json]]] = {}
-    for payload in payloads:
-        if lent_number(payload, CONTROL) == number:
-            tasks.setdefault(f"{mapping(payload[CONTROL])['run']}/{payload['task']}", []).append(payload)
+def latest_controls(evaluations: Iterable[Evaluated], *, number: int) -> Contests:
+    """Of evaluations in order, the latest controls that were decided and could lead to the trial `number`."""
+    tasks: dict[tuple[int, str], list[Evaluated]] = {}
+    for told in evaluations:
+        lent = lent_for(told, CONTROL)
+        if lent is not None and lent.number == number:
+            tasks.setdefault((lent.run, told.task), []).append(told)
     decided = [found for task in tasks.values() if (found := Contests.of(task, CONTROL)) != Contests()]
     latest = decided[-_CONTROLS:]
     return Contests(won=sum(one.won for one in latest), lost=sum(one.lost for one in latest))
@@ -89,9 +120,9 @@ def doubts(controls: Contests) -> bool:
 def _former(state: LifeState, stream: Stream, present: SearchPolicy) -> SearchPolicy | None:
     """The policy that the present one replaced, if it was adopted rather than given."""
     base = stream.policy.model_dump(mode="json")
-    for event in reversed(state.policy_changes):
-        if event["base"] == base:
-            former = SearchPolicy.model_validate(event["old"])
+    for change in reversed(state.policy_changes):
+        if change.base == base:
+            former = SearchPolicy.model_validate(change.old)
             return former if former != present else None
     return None
 
@@ -101,60 +132,58 @@ def policy_numbers(policy: SearchPolicy) -> dict[str, int]:
     return {name: value for name, value in policy.model_dump().items() if isinstance(value, int)}
 
 
-def policy_entry(
+def judge_policy(
     stream: Stream,
     envelope: ConstraintSet,
     old: SearchPolicy,
     proposed: Mapping[str, object],
     *,
+    place: Place,
     previous: str,
     evidence: Comparison | None,
     rolls_back: bool = False,
     controls: Contests | None = None,
-) -> Entry:
-    """The event that a proposed change comes to: on trial, adopted, rolled back, kept out, or refused with the reason.
+) -> PolicyDecided:
+    """What a proposed change comes to: on trial, adopted, rolled back, kept out, or refused with the reason.
 
     Args:
         stream: its budget is a ceiling.
         envelope: the set whose policy rules judge.
         old: the policy in force.
         proposed: fields of the new one, whatever they are.
+        place: after which task.
         previous: hash of the event before.
         evidence: of the confirming rehearsals; without it nothing is adopted.
         rolls_back: whether the proposal is the policy that was in force before `old`.
         controls: won by that policy; they take the place of rehearsals where a trial follows.
     """
-    record: dict[str, object] = {
-        "base": stream.policy.model_dump(mode="json"),
-        "old": old.model_dump(mode="json"),
-        "new": dict(proposed),
-        "evidence": asdict(evidence) if evidence else None,
-        "certificate": None,
-        "failed": [],
-        **({} if controls is None else {"controls": asdict(controls)}),
+    record: dict[str, Any] = {
+        **_record(stream, old, place, new=dict(proposed)),
+        "evidence": None if evidence is None else msgspec.convert(asdict(evidence), Evidence),
+        "controls": UNSET if controls is None else Wins(won=controls.won, lost=controls.lost),
     }
     try:
         new = SearchPolicy.model_validate(proposed)
     except ValueError as error:
         first = str(error).splitlines()
-        return "policy.refused", {**record, "reason": f"not a search policy: {' '.join(first[1:3])}"}
+        return PolicyRefused(**{**record, "reason": f"not a search policy: {' '.join(first[1:3])}"})
     record["new"] = new.model_dump(mode="json")
     if new.finalists_per_task > stream.budget.full_trainings:
-        return "policy.refused", {**record, "reason": "finalists_per_task is above the budget's full_trainings"}
+        return PolicyRefused(**{**record, "reason": "finalists_per_task is above the budget's full_trainings"})
     if not envelope.of_scope("policy"):
-        return "policy.refused", {**record, "reason": f"set {envelope.name!r} has no rules of scope policy"}
+        return PolicyRefused(**{**record, "reason": f"set {envelope.name!r} has no rules of scope policy"})
     decision = decide_policy(envelope, policy_numbers(old), policy_numbers(new), previous=previous)
     record["certificate"] = decision.certificate.to_json()
     record["failed"] = list(decision.failed)
     if decision.verdict != "admit":
-        return "policy.refused", {**record, "reason": "; ".join(decision.messages) or decision.verdict}
+        return PolicyRefused(**{**record, "reason": "; ".join(decision.messages) or decision.verdict})
     tried = stream.tuning is not None and stream.tuning.confirm > 0
     missed = tried and rolls_back and controls is not None and doubts(controls)
     if not missed and (evidence is None or not (evidence.p < ALPHA and evidence.mean > 0)):
-        return "policy.kept", {**record, "reason": "no better in rehearsal"}
+        return PolicyKept(**{**record, "reason": "no better in rehearsal"})
     if tried:
-        return "policy.proposed", {**record, "reason": "", "rolls_back": rolls_back}
-    return ("policy.rolled_back" if rolls_back else "policy.adopted"), {**record, "reason": ""}
+        return PolicyProposed(**record, rolls_back=rolls_back)
+    return (PolicyRolledBack if rolls_back else PolicyAdopted)(**record)
 
 
 def tune(
@@ -165,7 +194,7 @@ def tune(
     rehearsal: Rehearsal,
     *,
     previous: str,
-) -> list[Entry]:
+) -> list[PolicyDecided]:
     """What is decided about the policy after the latest task of a run: at most one change.
 
     The best proposal by the choosing rehearsals goes to the gate first; when rules refuse it, that is recorded and the
@@ -173,50 +202,46 @@ def tune(
     """
     assert stream.tuning is not None  # noqa: S101 - the caller asked
     old = policy_in_force(state, stream)
-    place = {"run": run.number, "after_task": len(run.tasks)}
+    place = Place(run=run.number, after_task=len(run.tasks))
     if policy_on_trial(state, stream) is not None:
         return [_judged(state, stream, envelope, place)]
+    judge = partial(judge_policy, stream, envelope, old, place=place, previous=previous)
     former = _former(state, stream, old)
     if former is not None and policy_replaced(state, stream) == former:
         controls = _controls(state)
         if doubts(controls):
-            kind, payload = policy_entry(
-                stream,
-                envelope,
-                old,
-                former.model_dump(mode="json"),
-                previous=previous,
-                evidence=None,
-                rolls_back=True,
-                controls=controls,
-            )
-            return [(kind, {**place, **payload})]
+            return [judge(former.model_dump(mode="json"), evidence=None, rolls_back=True, controls=controls)]
     if not rehearsal.possible:
-        kept = {"base": stream.policy.model_dump(mode="json"), "old": old.model_dump(mode="json")}
-        blank: dict[str, object] = {"new": kept["old"], "evidence": None, "certificate": None, "failed": []}
-        return [("policy.kept", {**place, **kept, **blank, "reason": "too few trials to rehearse on"})]
-    ranked = _proposals(old, former, stream, rehearsal, seed=seeding.derive(stream.seed, "tuning", *place.values()))
-    entries: list[Entry] = []
-    for new in ranked:
+        return [PolicyKept(**{**_record(stream, old, place), "reason": "too few trials to rehearse on"})]
+    seed = seeding.derive(stream.seed, "tuning", place.run, place.after_task)
+    decided: list[PolicyDecided] = []
+    for new in _proposals(old, former, stream, rehearsal, seed=seed):
         decision = decide_policy(envelope, policy_numbers(old), policy_numbers(new), previous=previous)
         admitted = decision.verdict == "admit" and new.finalists_per_task <= stream.budget.full_trainings
-        if not admitted and entries:
+        if not admitted and decided:
             continue
         numbers = range(_CHOOSING, _CHOOSING + stream.tuning.rehearsals)
         evidence = compare(rehearsal, new, old, numbers) if admitted else None
-        kind, payload = policy_entry(
-            stream,
-            envelope,
-            old,
-            new.model_dump(mode="json"),
-            previous=previous,
-            evidence=evidence,
-            rolls_back=new == former,
-        )
-        entries.append((kind, {**place, **payload}))
+        decided.append(judge(new.model_dump(mode="json"), evidence=evidence, rolls_back=new == former))
         if admitted:
             break
-    return entries or [_nothing(stream, old, place)]
+    return decided or [PolicyKept(**{**_record(stream, old, place), "reason": "no proposal did better"})]
+
+
+def _record(stream: Stream, old: SearchPolicy, place: Place, *, new: dict[str, object] | None = None) -> dict[str, Any]:
+    """What every decision says; as long as nothing else is known, that nothing is proposed."""
+    dumped = old.model_dump(mode="json")
+    return {
+        "run": place.run,
+        "after_task": place.after_task,
+        "base": stream.policy.model_dump(mode="json"),
+        "old": dumped,
+        "new": dumped if new is None else new,
+        "evidence": None,
+        "certificate": None,
+        "failed": [],
+        "reason": "",
+    }
 
 
 def _controls(state: LifeState) -> Contests:
@@ -226,43 +251,34 @@ def _controls(state: LifeState) -> Contests:
     return latest_controls((found for task in latest for found in task.evaluations), number=state.policy_trials + 1)
 
 
-def _judged(state: LifeState, stream: Stream, envelope: ConstraintSet, place: Mapping[str, object]) -> Entry:
+def _judged(state: LifeState, stream: Stream, envelope: ConstraintSet, place: Place) -> PolicyDecided:
     """What the trial has come to after one more task."""
     trial, tuning, number = state.policy_trial, stream.tuning, state.policy_trials
     assert trial is not None  # noqa: S101 - the caller looked
     assert tuning is not None  # noqa: S101 - so did it here
-    begun, seen = int(number_of(trial["run"])), int(number_of(trial["after_task"]))
     since = [
-        task for run in state.runs[begun - 1 :] for task in run.tasks[seen if run.number == begun else 0 :]
+        task
+        for run in state.runs[trial.run - 1 :]
+        for task in run.tasks[trial.after_task if run.number == trial.run else 0 :]
     ]  # what it was proposed after cannot have been lent to it
     lent = [[found for found in task.evaluations if lent_number(found) == number] for task in since]
-    contests = Contests.of(payload for found in lent for payload in found)
+    contests = Contests.of(told for found in lent for told in found)
     tried = sum(map(bool, lent))
-    confirmation = {**asdict(contests), "wealth": contests.wealth, "tasks": tried}
-    record = {**trial, **place, "confirmation": confirmation}
-    guard = Certificate.from_json(str(trial["certificate"])).guard
-    finalists = SearchPolicy.model_validate(trial["new"]).finalists_per_task
-    if guard != policy_digest(envelope) or finalists > stream.budget.full_trainings:
-        return "policy.kept", {**record, "reason": "other rules or another budget are in force than judged it"}
-    if contests.wealth >= 1 / ALPHA:
-        return ("policy.rolled_back" if trial["rolls_back"] else "policy.adopted"), record
-    if tried < tuning.confirm:
-        return "policy.tried", record
-    return "policy.kept", {**record, "reason": f"not confirmed on {tried} tasks"}
-
-
-def _nothing(stream: Stream, old: SearchPolicy, place: Mapping[str, object]) -> Entry:
-    dumped = old.model_dump(mode="json")
-    base = stream.policy.model_dump(mode="json")
-    record: dict[str, object] = {
-        "base": base,
-        "old": dumped,
-        "new": dumped,
-        "evidence": None,
-        "certificate": None,
-        "failed": [],
+    record: dict[str, Any] = {
+        **msgspec.structs.asdict(trial),
+        "run": place.run,
+        "after_task": place.after_task,
+        "confirmation": Confirmation(won=contests.won, lost=contests.lost, wealth=contests.wealth, tasks=tried),
     }
-    return "policy.kept", {**place, **record, "reason": "no proposal did better"}
+    guard = Certificate.from_json(str(trial.certificate)).guard
+    finalists = SearchPolicy.model_validate(trial.new).finalists_per_task
+    if guard != policy_digest(envelope) or finalists > stream.budget.full_trainings:
+        return PolicyKept(**{**record, "reason": "other rules or another budget are in force than judged it"})
+    if contests.wealth >= 1 / ALPHA:
+        return (PolicyRolledBack if trial.rolls_back else PolicyAdopted)(**record)
+    if tried < tuning.confirm:
+        return PolicyTried(**record)
+    return PolicyKept(**{**record, "reason": f"not confirmed on {tried} tasks"})
 
 
 def _proposals(

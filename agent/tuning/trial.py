@@ -13,16 +13,30 @@ to the policy that was replaced. Controls alone change nothing; they say when th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
-from agent.ledger.store import Json
+from agent.ledger.events import UNSET, Evaluated, Lent
 from selfnas import seeding
 
-__all__ = ["CONTROL", "PRESENT", "PROPOSED", "TRIAL", "Contests", "control_contest", "lent_number", "on_turn"]
+__all__ = [
+    "CONTROL",
+    "PRESENT",
+    "PROPOSED",
+    "TRIAL",
+    "Contests",
+    "Purpose",
+    "control_contest",
+    "lent_for",
+    "lent_number",
+    "on_turn",
+]
 
 PRESENT, PROPOSED = "present", "proposed"
-TRIAL, CONTROL = "trial", "control"  # what a round was lent for, as `evaluated` events say it
+Purpose = Literal["trial", "control"]  # what a round was lent for
+TRIAL: Purpose = "trial"
+CONTROL: Purpose = "control"
 _BETS = (0.2, 0.5, 0.8)  # shares of the wealth put on each contest; the wealth is spread over the three
 
 
@@ -49,23 +63,22 @@ class Contests:
         return sum((1 + bet) ** self.won * (1 - bet) ** self.lost for bet in _BETS) / len(_BETS)
 
     @staticmethod
-    def of(evaluations: Iterable[Mapping[str, Json]], purpose: str = TRIAL) -> Contests:
-        """Of `evaluated` payloads of one trial, or of controls; those of other rounds must be left out.
+    def of(evaluations: Iterable[Evaluated], purpose: Purpose = TRIAL) -> Contests:
+        """Of evaluations of one trial, or of controls; those of other rounds must be left out.
 
         A contest counts when both rounds are complete, of equal size, and held no recalled architecture.
         """
-        rounds: dict[tuple[str, int, str], list[Mapping[str, Json]]] = {}
-        for payload in evaluations:
-            lent = payload[purpose]
-            assert isinstance(lent, dict)  # noqa: S101 - the caller picked them
-            key = (f"{lent['run']}/{payload['task']}", int(str(lent["contest"])), str(lent["by"]))
-            rounds.setdefault(key, []).append(payload)
+        rounds: dict[tuple[str, int, str], list[Evaluated]] = {}
+        for told in evaluations:
+            lent = lent_for(told, purpose)
+            assert lent is not None  # noqa: S101 - the caller picked them
+            rounds.setdefault((f"{lent.run}/{told.task}", lent.contest, lent.by), []).append(told)
         won = lost = 0
         for (task, contest, by), ours in rounds.items():
             theirs = rounds.get((task, contest, PRESENT), [])
-            if by != PROPOSED or len(ours) != len(theirs) or any(p["origin"] == "recalled" for p in (*ours, *theirs)):
+            if by != PROPOSED or len(ours) != len(theirs) or any(one.origin == "recalled" for one in (*ours, *theirs)):
                 continue
-            new, old = (max(_score(payload) for payload in side) for side in (ours, theirs))
+            new, old = (max(map(_worth, side)) for side in (ours, theirs))
             won += new > old
             lost += new < old
         return Contests(won=won, lost=lost)
@@ -87,12 +100,17 @@ def control_contest(rounds: int, *, seed: int, run: int, task: int) -> int | Non
     return first + seeding.derive(seed, "control", run, task) % (contests - first)
 
 
-def lent_number(payload: Mapping[str, Json], purpose: str = TRIAL) -> int:
-    """The trial of a life, from 1, that an `evaluated` payload belongs to or, a control, could lead to; else 0."""
-    lent = payload.get(purpose)
-    return int(str(lent["number"])) if isinstance(lent, dict) else 0
+def lent_for(told: Evaluated, purpose: Purpose = TRIAL) -> Lent | None:
+    """What the round of an evaluation was lent for; None where it was not, or for something else."""
+    lent = told.trial if purpose == TRIAL else told.control
+    return None if lent is UNSET else lent
 
 
-def _score(payload: Mapping[str, Json]) -> float:
-    score = payload.get("value", payload["score"])
-    return float("-inf") if score is None else float(str(score))
+def lent_number(told: Evaluated, purpose: Purpose = TRIAL) -> int:
+    """The trial of a life, from 1, that an evaluation belongs to or, a control, could lead to; else 0."""
+    lent = lent_for(told, purpose)
+    return lent.number if lent else 0
+
+
+def _worth(told: Evaluated) -> float:
+    return float("-inf") if told.worth is None else told.worth
