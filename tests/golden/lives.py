@@ -11,7 +11,7 @@ from agent.home import Home
 from agent.ledger import GENESIS, Event, Ledger, canonical_json, event_hash
 from agent.mined import blocks_in_force
 from agent.recollection import recollect
-from agent.state import LifeState, mapping, replay
+from agent.state import LifeState, TaskState, mapping, replay
 from agent.verify import Verification, verify
 from agent.watch_state import fold
 from tests.agent.tabular_lives import live
@@ -121,30 +121,7 @@ def _summary(state: LifeState) -> dict[str, object]:
                 "number": run.number,
                 "finished": run.finished,
                 "tuned": run.tuned,
-                "tasks": [
-                    {
-                        "name": task.name,
-                        "evaluations": len(task.evaluations),
-                        "rounds": task.rounds,
-                        "certificates": len(task.certificates),
-                        "rejected": len(task.rejected),
-                        "filtered": dict(sorted(task.filtered.items())),
-                        "exhausted": task.exhausted,
-                        "supernet": task.supernet is not None,
-                        "finalists": {
-                            one.digest: {
-                                "outcome": one.outcome,
-                                "standing": one.standing,
-                                "reviews": [str(review.payload["decision"]) for review in one.reviews],
-                            }
-                            for one in task.finalists
-                        },
-                        "tabulated": [str(one["digest"]) for one in task.tabulated],
-                        "compared": task.compared is not None,
-                        "winner": None if task.finished is None else task.finished["winner"],
-                    }
-                    for task in run.tasks
-                ],
+                "tasks": [_summary_of_task(task) for task in run.tasks],
             }
             for run in state.runs
         ],
@@ -175,4 +152,28 @@ def _summary(state: LifeState) -> dict[str, object]:
             }
             for task, watch in sorted(fold(state).items())
         },
+    }
+
+
+def _summary_of_task(task: TaskState) -> dict[str, object]:
+    return {
+        "name": task.name,
+        "evaluations": len(task.evaluations),
+        "rounds": task.rounds,
+        "certificates": len(task.certificates),
+        "rejected": len(task.rejected),
+        "filtered": dict(sorted(task.filtered.items())),
+        "exhausted": task.exhausted,
+        "supernet": task.supernet is not None,
+        "finalists": {
+            one.digest: {
+                "outcome": one.outcome,
+                "standing": one.standing,
+                "reviews": [str(review.payload["decision"]) for review in one.reviews],
+            }
+            for one in task.finalists
+        },
+        "tabulated": [str(one["digest"]) for one in task.tabulated],
+        "compared": task.compared is not None,
+        "winner": None if task.finished is None else task.finished["winner"],
     }
