@@ -6,14 +6,14 @@ import time
 from pathlib import Path
 
 from agent.commands.subcells import revoke
-from agent.facts import FACTS
-from agent.home import Home
-from agent.ledger import GENESIS, Event, Ledger, canonical_json, event_hash
-from agent.mined import blocks_in_force
-from agent.recollection import recollect
-from agent.state import LifeState, TaskState, mapping, replay
-from agent.verify import Verification, verify
-from agent.watch_state import fold
+from agent.ledger.events import FACTS
+from agent.ledger.home import Home
+from agent.ledger.store import GENESIS, Event, Ledger, canonical_json, event_hash
+from agent.memory.subcells import blocks_in_force
+from agent.state.drift import fold
+from agent.state.opening import recollect
+from agent.state.state import LifeState, TaskState, mapping, replay
+from agent.verify.verification import Verification, verify
 from tests.agent.tabular_lives import live
 
 __all__ = [

@@ -91,9 +91,9 @@ rules:
     message: some children would have two parents
 """
 # Z3 is given one step a query, which decides nothing: what a gate records when its solver has no answer.
-_STARVED = "from constraints.guard import Guard; Guard.__init__.__kwdefaults__['rlimit'] = 1"
+_STARVED = "from constraints import Guard; Guard.__init__.__kwdefaults__['rlimit'] = 1"
 # The release that lived these lives cannot draw a cell with a composed operator; no picture is stored.
-_UNDRAWN = "import agent.pictures; agent.pictures.draw_task = lambda *_: None"
+_UNDRAWN = "import agent.life.life as life; life.draw_task = lambda *_: None"
 
 
 def tabular(place: Path) -> None:
