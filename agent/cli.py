@@ -47,7 +47,9 @@ _DEFAULT_HOME = Path(".selfnas")
 
 @app.command()
 def run(
-    stream: Annotated[Path, typer.Argument(metavar="STREAM.yaml", help="The stream file to live through.")],
+    stream: Annotated[
+        Path, typer.Argument(metavar="STREAM", help="The stream file to live through, or a shipped stream: quickstart.")
+    ],
     home: _Home = _DEFAULT_HOME,
     seed: Annotated[int | None, typer.Option(help="Seed of the run; stands in for the file's.")] = None,
     workers: Annotated[

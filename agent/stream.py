@@ -14,6 +14,7 @@ from agent.ledger import canonical_json
 from agent.objective import ObjectiveSection
 from agent.policy import SearchPolicy
 from agent.rungs import HalvingSection
+from agent.shipped_streams import stream_path
 from selfnas.architecture import Macro
 from selfnas.documents import Document, StrictModel, read_document
 from selfnas.errors import InputError, suggestion
@@ -147,12 +148,16 @@ StreamFile = Document[Stream]
 
 
 def read_stream(path: Path, *, overrides: Sequence[str] = ()) -> StreamFile:
-    """Read and check a stream file with `--set` overrides.
+    """Read and check a stream with `--set` overrides.
+
+    Args:
+        path: a file, or the name of a shipped stream.
+        overrides: `key=value` of each `--set`.
 
     Raises:
         InputError: with every problem found and its place.
     """
-    document = read_document(path, Stream, overrides=overrides)
+    document = read_document(stream_path(path), Stream, overrides=overrides)
     # Imports that take seconds wait until the file says what it should.
     from selfnas.strategies import STRATEGIES
     from selfnas.strategies.guided import GUIDED

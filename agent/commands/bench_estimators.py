@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from agent.shipped_streams import stream_folder
 from agent.stream import Stream, read_stream
 from selfnas import seeding
 from selfnas.architecture import Architecture
@@ -225,7 +226,8 @@ def _correlations(values: NDArray[np.float64], truth: NDArray[np.float64]) -> ND
 
 
 def _open(stream_file: Path, task_name: str) -> tuple[Stream, Task]:
-    stream = read_stream(stream_file).value
+    document = read_stream(stream_file)
+    stream = document.value
     names = [spec.name for spec in stream.tasks]
     if task_name not in names:
         raise InputError(f"unknown task {task_name!r}{suggestion(task_name, names)}")
@@ -235,7 +237,7 @@ def _open(stream_file: Path, task_name: str) -> tuple[Stream, Task]:
     import torch
 
     torch.set_num_threads(1)
-    return stream, load_task(spec, base=stream_file.resolve().parent)
+    return stream, load_task(spec, base=stream_folder(Path(document.path)))
 
 
 def _keep(done: Sequence[Scored], keep: Path) -> None:

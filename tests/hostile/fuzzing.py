@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from agent.ledger import Ledger
+from agent.shipped_streams import stream_path
 from agent.stream import read_stream
 from audits.exported import load_exported
 from audits.suite import load_suite
@@ -186,7 +187,7 @@ def _read_weights(path: Path) -> None:
 
 
 def _stream() -> bytes:
-    path = _ROOT / "experiments/quickstart.yaml"
+    path = stream_path(Path("quickstart"))
     read_stream(path)  # imports what reading needs: no input is charged for it, and no alarm breaks it off
     return path.read_bytes()
 
