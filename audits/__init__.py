@@ -7,17 +7,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from audits.cards import card
-    from audits.coverage import uncovered
-    from audits.data import AuditData, NuisanceRegion, Trigger
-    from audits.figures import attribution_figure, confusion_figure
-    from audits.finding import Finding, Role
-    from audits.page import card_page
-    from audits.proof import Calibration, calibration_of, read_calibration, unproven_gates
-    from audits.registry import AUDITS
-    from audits.run import run_suite
-    from audits.suite import Suite, load_suite
-    from audits.verdict import AuditVerdict, absent, judge
+    from audits.calibrating.proof import Calibration, calibration_of, read_calibration, unproven_gates
+    from audits.cards.cards import card
+    from audits.cards.figures import attribution_figure, confusion_figure
+    from audits.cards.page import card_page
+    from audits.catalogue.registry import AUDITS
+    from audits.contract.data import AuditData, NuisanceRegion, Trigger
+    from audits.contract.finding import Finding, Role
+    from audits.verdicts.coverage import uncovered
+    from audits.verdicts.run import run_suite
+    from audits.verdicts.suite import Suite, load_suite
+    from audits.verdicts.verdict import AuditVerdict, absent, judge
 
 __all__ = [
     "AUDITS",
@@ -44,27 +44,27 @@ __all__ = [
 ]
 
 _HOME = {
-    "AUDITS": "registry",
-    "AuditData": "data",
-    "AuditVerdict": "verdict",
-    "Calibration": "proof",
-    "Finding": "finding",
-    "NuisanceRegion": "data",
-    "Role": "finding",
-    "Suite": "suite",
-    "Trigger": "data",
-    "absent": "verdict",
-    "attribution_figure": "figures",
-    "calibration_of": "proof",
-    "card": "cards",
-    "card_page": "page",
-    "confusion_figure": "figures",
-    "judge": "verdict",
-    "load_suite": "suite",
-    "read_calibration": "proof",
-    "run_suite": "run",
-    "uncovered": "coverage",
-    "unproven_gates": "proof",
+    "AUDITS": "catalogue.registry",
+    "AuditData": "contract.data",
+    "AuditVerdict": "verdicts.verdict",
+    "Calibration": "calibrating.proof",
+    "Finding": "contract.finding",
+    "NuisanceRegion": "contract.data",
+    "Role": "contract.finding",
+    "Suite": "verdicts.suite",
+    "Trigger": "contract.data",
+    "absent": "verdicts.verdict",
+    "attribution_figure": "cards.figures",
+    "calibration_of": "calibrating.proof",
+    "card": "cards.cards",
+    "card_page": "cards.page",
+    "confusion_figure": "cards.figures",
+    "judge": "verdicts.verdict",
+    "load_suite": "verdicts.suite",
+    "read_calibration": "calibrating.proof",
+    "run_suite": "verdicts.run",
+    "uncovered": "verdicts.coverage",
+    "unproven_gates": "calibrating.proof",
 }
 
 

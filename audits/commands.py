@@ -22,8 +22,8 @@ _Suite = Annotated[str, typer.Option("--suite", help="Name of a shipped suite, o
 @app.command("list")
 def list_audits(suite: _Suite = "baseline") -> None:
     """Every audit of a suite: role, thresholds, cost, what it caught of the planted defects, what it misses."""
-    from audits.listing import listing
-    from audits.suite import load_suite
+    from audits.calibrating.listing import listing
+    from audits.verdicts.suite import load_suite
 
     print(listing(load_suite(suite)))
 
@@ -50,11 +50,11 @@ def calibrate(
 
     import torch
 
-    from audits.calibration import calibrate as run
-    from audits.calibration import task_specs
-    from audits.listing import matrix_table
-    from audits.proof import calibration_file, write_calibration
-    from audits.suite import load_suite
+    from audits.calibrating.calibration import calibrate as run
+    from audits.calibrating.calibration import task_specs
+    from audits.calibrating.listing import matrix_table
+    from audits.calibrating.proof import calibration_file, write_calibration
+    from audits.verdicts.suite import load_suite
 
     torch.set_num_threads(1)
     loaded = load_suite(suite)
@@ -110,9 +110,9 @@ def run(
     """
     import torch
 
-    from audits.exported import load_exported
-    from audits.single import audit_file
-    from audits.suite import load_suite
+    from audits.external.exported import load_exported
+    from audits.external.single import audit_file
+    from audits.verdicts.suite import load_suite
     from selfnas.errors import InputError
 
     torch.set_num_threads(1)

@@ -7,20 +7,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from constraints.admitted import Count
-    from constraints.certificate import Certificate
-    from constraints.decision import Decision
-    from constraints.difference import Difference, compare_sets
-    from constraints.explanation import Blame, Explanation
-    from constraints.guard import Guard
-    from constraints.impact import price_on_table, revoked, sole_stops
-    from constraints.lint import LintFinding, lint_set
-    from constraints.loading import load_set
-    from constraints.policy import decide_policy, policy_digest
-    from constraints.rules import ConstraintSet, Context, Example, PolicyChange, Rule
-    from constraints.setfile import shipped_sets
-    from constraints.trials import Trial, try_examples
-    from constraints.verification import refused_by, verify_certificate
+    from constraints.analysis.difference import Difference, compare_sets
+    from constraints.analysis.impact import price_on_table, revoked, sole_stops
+    from constraints.analysis.lint import LintFinding, lint_set
+    from constraints.analysis.trials import Trial, try_examples
+    from constraints.judging.admitted import Count
+    from constraints.judging.certificate import Certificate
+    from constraints.judging.decision import Decision
+    from constraints.judging.explanation import Blame, Explanation
+    from constraints.judging.guard import Guard
+    from constraints.judging.policy import decide_policy, policy_digest
+    from constraints.judging.verification import refused_by, verify_certificate
+    from constraints.language.rules import ConstraintSet, Context, Example, PolicyChange, Rule
+    from constraints.loading.loading import load_set
+    from constraints.loading.setfile import shipped_sets
 
 __all__ = [
     "Blame",
@@ -52,32 +52,32 @@ __all__ = [
 ]
 
 _HOME = {
-    "Blame": "explanation",
-    "Certificate": "certificate",
-    "ConstraintSet": "rules",
-    "Context": "rules",
-    "Count": "admitted",
-    "Decision": "decision",
-    "Difference": "difference",
-    "Example": "rules",
-    "Explanation": "explanation",
-    "Guard": "guard",
-    "LintFinding": "lint",
-    "PolicyChange": "rules",
-    "Rule": "rules",
-    "Trial": "trials",
-    "compare_sets": "difference",
-    "decide_policy": "policy",
-    "policy_digest": "policy",
-    "lint_set": "lint",
-    "load_set": "loading",
-    "price_on_table": "impact",
-    "refused_by": "verification",
-    "revoked": "impact",
-    "shipped_sets": "setfile",
-    "sole_stops": "impact",
-    "try_examples": "trials",
-    "verify_certificate": "verification",
+    "Blame": "judging.explanation",
+    "Certificate": "judging.certificate",
+    "ConstraintSet": "language.rules",
+    "Context": "language.rules",
+    "Count": "judging.admitted",
+    "Decision": "judging.decision",
+    "Difference": "analysis.difference",
+    "Example": "language.rules",
+    "Explanation": "judging.explanation",
+    "Guard": "judging.guard",
+    "LintFinding": "analysis.lint",
+    "PolicyChange": "language.rules",
+    "Rule": "language.rules",
+    "Trial": "analysis.trials",
+    "compare_sets": "analysis.difference",
+    "decide_policy": "judging.policy",
+    "policy_digest": "judging.policy",
+    "lint_set": "analysis.lint",
+    "load_set": "loading.loading",
+    "price_on_table": "analysis.impact",
+    "refused_by": "judging.verification",
+    "revoked": "analysis.impact",
+    "shipped_sets": "loading.setfile",
+    "sole_stops": "analysis.impact",
+    "try_examples": "analysis.trials",
+    "verify_certificate": "judging.verification",
 }
 
 

@@ -14,19 +14,19 @@ from pathlib import Path
 
 import numpy as np
 
-from constraints.certificate import Certificate
-from constraints.difference import compare_sets
-from constraints.explanation import blamed_slots
-from constraints.guard import Guard
-from constraints.lint import lint_set
-from constraints.loading import load_set
-from constraints.rules import ConstraintSet, Context, Rule
-from constraints.setfile import shipped_sets
-from constraints.solver import Solver
-from constraints.syntax import Extreme
-from constraints.verification import verify_certificate
-from selfnas.architecture import Macro, TaskShape
+from constraints.analysis.difference import compare_sets
+from constraints.analysis.lint import lint_set
+from constraints.engines.solver import Solver
+from constraints.judging.certificate import Certificate
+from constraints.judging.explanation import blamed_slots
+from constraints.judging.guard import Guard
+from constraints.judging.verification import verify_certificate
+from constraints.language.rules import ConstraintSet, Context, Rule
+from constraints.language.syntax import Extreme
+from constraints.loading.loading import load_set
+from constraints.loading.setfile import shipped_sets
 from selfnas.errors import SelfnasError
+from selfnas.spaces.architecture import Macro, TaskShape
 
 __all__ = ["Row", "measure"]
 

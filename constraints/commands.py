@@ -13,7 +13,7 @@ import typer
 from selfnas.figures import picture_file
 
 if TYPE_CHECKING:
-    from constraints.rules import ConstraintSet, Context
+    from constraints.language.rules import ConstraintSet, Context
 
 __all__ = ["app"]
 
@@ -49,7 +49,7 @@ def check(
     json: _Json = False,
 ) -> None:
     """Verdict per rule on one architecture; blamed edges and nearest admitted architectures if it is turned away."""
-    from constraints.architecture_reports import report_check
+    from constraints.reports.architectures import report_check
 
     _finish(report_check(_load(set_), architecture, space=space, shape=shape, picture=picture), json)
 
@@ -61,7 +61,7 @@ def try_out(
     json: _Json = False,
 ) -> None:
     """Judge the set's examples: the rules expected to fire fire, each is exercised, no mutant goes unnoticed."""
-    from constraints.set_reports import report_trial
+    from constraints.reports.sets import report_trial
 
     _finish(report_trial(_load(set_), mutate=mutate), json)
 
@@ -69,7 +69,7 @@ def try_out(
 @app.command()
 def lint(set_: _Set, space: _Space = "", macro: _Macro = "", shape: _Shape = _SHAPE, json: _Json = False) -> None:
     """What is suspicious: rules that do nothing, say nothing new, cannot be met or clash; words nobody uses."""
-    from constraints.set_reports import report_lint
+    from constraints.reports.sets import report_lint
 
     loaded = _load(set_)
     _finish(report_lint(loaded, _contexts(loaded, space, macro, shape) if macro or space else []), json)
@@ -89,7 +89,7 @@ def diff(
     json: _Json = False,
 ) -> None:
     """What replacing one set by another lets in and keeps out, counted exactly, with witnesses."""
-    from constraints.set_reports import report_difference
+    from constraints.reports.sets import report_difference
 
     before, after = _load(old), _load(new)
     contexts = _contexts(before, space, macro, shape, also=after)
@@ -112,7 +112,7 @@ def impact(
     json: _Json = False,
 ) -> None:
     """What each rule alone turns away, what of a library would be revoked, what the set costs on a table."""
-    from constraints.set_reports import report_impact
+    from constraints.reports.sets import report_impact
 
     loaded = _load(set_)
     contexts = _contexts(loaded, space, macro, shape)
@@ -126,7 +126,7 @@ def impact(
 @app.command()
 def count(set_: _Set, space: _Space = "", macro: _Macro = _MACRO, shape: _Shape = _SHAPE, json: _Json = False) -> None:
     """How many architectures are admitted, as spelled: exact, or an estimate with its interval."""
-    from constraints.architecture_reports import report_count
+    from constraints.reports.architectures import report_count
 
     loaded = _load(set_)
     _finish(report_count(loaded, _contexts(loaded, space, macro, shape)), json)
@@ -143,7 +143,7 @@ def prove(
     json: _Json = False,
 ) -> None:
     """Does everything that is admitted satisfy a claim? Proved, or refuted by an example; exit 1 unless it holds."""
-    from constraints.claims import report_proofs
+    from constraints.reports.claims import report_proofs
 
     loaded = _load(set_)
     _finish(report_proofs(loaded, claim, _contexts(loaded, space, macro, shape), smtlib=smtlib), json)
@@ -160,7 +160,7 @@ def sample(
     json: _Json = False,
 ) -> None:
     """Admitted architectures, independent and exactly uniform."""
-    from constraints.architecture_reports import report_sample
+    from constraints.reports.architectures import report_sample
 
     loaded = _load(set_)
     _finish(report_sample(loaded, _contexts(loaded, space, macro, shape)[:1], number=number, seed=seed), json)
@@ -176,7 +176,7 @@ def repair(
     json: _Json = False,
 ) -> None:
     """The admitted architectures nearest to one that is turned away."""
-    from constraints.architecture_reports import report_repair
+    from constraints.reports.architectures import report_repair
 
     _finish(report_repair(_load(set_), architecture, space=space, shape=shape, number=number), json)
 
@@ -188,7 +188,7 @@ def explain(
     json: _Json = False,
 ) -> None:
     """A rule in a sentence, its formula, why it is there, its examples."""
-    from constraints.set_reports import report_explanation
+    from constraints.reports.sets import report_explanation
 
     _finish(report_explanation(_load(set_), rule), json)
 
@@ -202,13 +202,13 @@ def fmt(
     json: _Json = False,
 ) -> None:
     """Write set files in their canonical form; comments stay."""
-    from constraints.set_reports import report_format
+    from constraints.reports.sets import report_format
 
     _finish(report_format(files, check_only=check_only), json)
 
 
 def _load(name: str) -> ConstraintSet:
-    from constraints.loading import load_set
+    from constraints.loading.loading import load_set
 
     return load_set(name)
 
@@ -216,13 +216,13 @@ def _load(name: str) -> ConstraintSet:
 def _contexts(
     set_: ConstraintSet, space: str, macro: str, shape: str, *, also: ConstraintSet | None = None
 ) -> list[Context]:
-    from constraints.report import chosen_contexts
+    from constraints.reports.report import chosen_contexts
 
     return chosen_contexts(set_, space=space, macro=macro or _MACRO, shape=shape, also=also)
 
 
 def _finish(report: object, json: bool) -> None:
-    from constraints.report import Report
+    from constraints.reports.report import Report
 
     assert isinstance(report, Report)  # noqa: S101
     typer.echo(report.to_json() if json else report.text)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.commands.inspect import open_life
-from agent.home import Home
-from agent.reaudit import find_finalist, reaudit
-from agent.state import replay
+from agent.ledger.home import Home
+from agent.state.state import replay
+from agent.verify.reaudit import find_finalist, reaudit
 from audits import calibration_of, card, load_suite
 from selfnas.errors import InputError, cause
 

@@ -57,8 +57,8 @@ def lifelong(
 ) -> None:
     """What memory of earlier tasks saves on later ones, against replay of past winners and against none."""
     from agent.commands.bench_lifelong import measure_lifelong
+    from selfnas.benchmarks.lifelong import METHODS, WELL_READ
     from selfnas.errors import InputError, suggestion
-    from selfnas.lifelong import METHODS, WELL_READ
 
     for method in methods or []:
         if method not in (*METHODS, WELL_READ):

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from audits import AUDITS, Suite, load_suite, run_suite
-from audits.calibration import CALIBRATION_TASKS
-from audits.controls import CONTROLS, make_specimen
-from selfnas.tasks import TaskSpec
+from audits.calibrating.calibration import CALIBRATION_TASKS
+from audits.calibrating.controls import CONTROLS, make_specimen
+from selfnas.data.tasks import TaskSpec
 
 __all__ = ["gates_alone", "measure_audits"]
 
@@ -25,8 +25,8 @@ _GATES_GOAL, _SUITE_GOAL = 0.5, 3.0  # seconds a candidate
 def measure_audits(suite: str, *, repeats: int, each: bool = False) -> bool:
     """Measure and print; True when every goal is met.
 
-    The networks are healthy controls (`audits.controls`), trained here: a cell of NAS-Bench-201's space with 8
-    channels, with one nuisance named and one trigger registered.
+    The networks are healthy controls (`audits.calibrating.controls`), trained here: a cell of NAS-Bench-201's space
+    with 8 channels, with one nuisance named and one trigger registered.
 
     Args:
         suite: name of a shipped suite, or a YAML file.

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.proposals import SpelledGuardedDomain
+from agent.gate.domain import SpelledGuardedDomain
 from constraints import Guard, load_set
-from selfnas.architecture import Macro, TaskShape
-from selfnas.benchmarking import search_table
+from selfnas.benchmarks.benchmarking import search_table
+from selfnas.benchmarks.fronts import search_front
 from selfnas.errors import InputError
-from selfnas.fronts import search_front
+from selfnas.spaces.architecture import Macro, TaskShape
 from selfnas.strategies import make_strategy
-from selfnas.tabular import TabularBenchmark
+from selfnas.tables.tabular import TabularBenchmark
 
 __all__ = ["STRICT_SET", "latency_column", "search_constrained", "shares_of_front"]
 

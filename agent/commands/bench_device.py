@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from constraints.examples import parse_macro, parse_shape
-from selfnas.devices import Device, Quantity, load_device
+from constraints.language.examples import parse_macro, parse_shape
+from selfnas.devices.devices import Device, Quantity, load_device
+from selfnas.devices.latency import Measured, Setting, measure
 from selfnas.errors import InputError, cause
 from selfnas.figures import write_figure
-from selfnas.latency import Measured, Setting, measure
-from selfnas.space import space_named
+from selfnas.spaces.space import space_named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from agent.shipped_streams import stream_folder
-from agent.stream import Stream, read_stream
+from agent.stream.file import Stream, read_stream
+from agent.stream.shipped import stream_folder
 from selfnas import seeding
-from selfnas.architecture import Architecture
+from selfnas.benchmarks.estimators import Scored, held_out_accuracy, random_networks, score_networks
+from selfnas.data.tasks import Task, load_task
 from selfnas.errors import InputError, suggestion
-from selfnas.estimators import Scored, held_out_accuracy, random_networks, score_networks
-from selfnas.evaluation import Fidelity
-from selfnas.inheritance import inherit
-from selfnas.network import build_network
-from selfnas.ranking import ProxyTrials, combined
-from selfnas.space import parse_architecture, space_named
-from selfnas.tasks import Task, load_task
-from selfnas.train import Examples, TrainingPlan, train
+from selfnas.models.ranking import ProxyTrials, combined
+from selfnas.networks.network import build_network
+from selfnas.spaces.architecture import Architecture
+from selfnas.spaces.space import parse_architecture, space_named
+from selfnas.training.evaluation import Fidelity
+from selfnas.training.inheritance import inherit
+from selfnas.training.training import Examples, TrainingPlan, train
 
 __all__ = ["measure_estimators", "measure_inheritance", "measure_supernets", "spearman", "spearman_interval"]
 
@@ -255,9 +255,9 @@ def _kept(keep: Path) -> list[Scored]:
 
 
 def _differentiable(stream: Stream, task: Task, method: str, *, seed: int) -> tuple[Architecture, str]:
-    from selfnas.differentiable import SupernetPlan, discretise, search_supernet
     from selfnas.strategies.guided import DIFFERENTIABLE
-    from selfnas.supernet import build_supernet
+    from selfnas.training.differentiable import SupernetPlan, discretise, search_supernet
+    from selfnas.training.supernet import build_supernet
 
     space, macro = space_named(stream.space), stream.macro.macro()
     supernet = build_supernet(space, macro, task.shape, seed=seed)
@@ -269,9 +269,9 @@ def _differentiable(stream: Stream, task: Task, method: str, *, seed: int) -> tu
 
 
 def _one_shot(stream: Stream, task: Task, done: list[Scored], *, seed: int) -> tuple[Architecture, str]:
-    from selfnas.domain import SpaceDomain
-    from selfnas.one_shot import OneShotPlan, evolve_paths, score_paths, train_paths
-    from selfnas.supernet import build_supernet
+    from selfnas.search.domain import SpaceDomain
+    from selfnas.strategies.one_shot import OneShotPlan, evolve_paths, score_paths, train_paths
+    from selfnas.training.supernet import build_supernet
 
     space, macro = space_named(stream.space), stream.macro.macro()
     supernet = build_supernet(space, macro, task.shape, seed=seed)

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.commands.forgery_edits import FORGERIES, Edit, Events
-from agent.home import Home
-from agent.ledger import GENESIS, Ledger, canonical_json, event_hash
-from agent.signing import check_signature, new_key, sign_head
-from agent.verify import verify
+from agent.ledger.home import Home
+from agent.ledger.signature import check_signature, new_key, sign_head
+from agent.ledger.store import GENESIS, Ledger, event_hash
+from agent.verify.verification import verify
+from selfnas.digests import canonical_json
 from selfnas.errors import SelfnasError
 
 __all__ = ["Detection", "change_bytes", "forge", "forge_once", "rewrite"]

@@ -24,10 +24,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from agent.commands.killed_lives import PLACES, Attempt, Places, begin, write_stream
-from agent.home import Home
-from agent.ledger import Ledger
-from agent.verify import verify
-from agent.worker import HEAVY
+from agent.ledger.home import Home
+from agent.ledger.store import Ledger
+from agent.verify.verification import verify
+from agent.workers.process import HEAVY
 from selfnas.errors import SelfnasError
 
 __all__ = ["Kill", "KilledLife", "measure_kills", "told"]
@@ -109,7 +109,12 @@ def measure_kills(
     Raises:
         SelfnasError: the uninterrupted life fails, or the file is of other lives.
     """
-    for name in ("agent.life", "agent.pictures", "agent.prepare", *(("agent.tracking", *HEAVY) if training else ())):
+    for name in (
+        "agent.life.life",
+        "agent.report.task_pictures",
+        "agent.life.preparation",
+        *(("agent.mirror.writer", *HEAVY) if training else ()),
+    ):
         importlib.import_module(name)
     write_stream(place, training=training)
     deadline = time.monotonic() + seconds
@@ -138,7 +143,7 @@ def measure_kills(
 
 def _empty_store(folder: Path) -> None:
     """An MLflow store without records, to be copied: making one takes longer than a life."""
-    from agent.tracking import Mirror
+    from agent.mirror.writer import Mirror
 
     folder.mkdir()
     Mirror(f"sqlite:///{folder / 'mlflow.db'}").forget(())

@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from agent.parent import follow_parent
+from agent.workers.lifetime import follow_parent
+from selfnas.benchmarks.lifelong import METHODS, LifelongRow, informed_search, live_orders, summarise, worst_task
 from selfnas.errors import InputError
 from selfnas.figures import write_figure
-from selfnas.lifelong import METHODS, LifelongRow, informed_search, live_orders, summarise, worst_task
-from selfnas.tabular import TabularBenchmark, benchmark_of
+from selfnas.tables.tabular import TabularBenchmark, benchmark_of
 
 __all__ = ["measure_lifelong", "read_rows"]
 

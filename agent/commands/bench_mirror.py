@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.commands.inspect import open_life
-from agent.home import Home
-from agent.recorded import suite_of
-from agent.reviews import finalists
-from agent.state import Finalist, RunState, TaskState, replay
-from agent.tracking import Mirror
+from agent.gate.review import finalists
+from agent.ledger.home import Home
+from agent.mirror.writer import Mirror
+from agent.state.recorded import suite_of
+from agent.state.state import Finalist, RunState, TaskState, replay
 from selfnas.errors import InputError
 
 __all__ = ["measure_mirror", "multiplied"]

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from agent.parent import follow_parent
-from selfnas.motif_gain import MotifRow, measure_order
-from selfnas.tabular import benchmark_of
+from agent.workers.lifetime import follow_parent
+from selfnas.benchmarks.motif_gain import MotifRow, measure_order
+from selfnas.tables.tabular import benchmark_of
 
 __all__ = ["mean_and_margin", "measure_motifs"]
 

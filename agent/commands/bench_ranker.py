@@ -12,7 +12,7 @@ from rich.table import Table
 
 from agent.commands.bench_estimators import spearman
 from selfnas.errors import InputError
-from selfnas.ranking import ProxyTrials, combined
+from selfnas.models.ranking import ProxyTrials, combined
 
 __all__ = ["compare_ranker", "read_scores"]
 

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from selfnas.architecture import Architecture, Macro, TaskShape
-from selfnas.costs import costs
-from selfnas.devices import load_device
+from selfnas.devices.devices import load_device
+from selfnas.devices.roofline import estimate
 from selfnas.errors import InputError
-from selfnas.roofline import estimate
-from selfnas.space import Space, Vector
-from selfnas.tabular import read_benchmark
+from selfnas.networks.costs import costs
+from selfnas.spaces.architecture import Architecture, Macro, TaskShape
+from selfnas.spaces.space import Space, Vector
+from selfnas.tables.tabular import read_benchmark
 
 __all__ = ["COLUMNS", "compare_devices"]
 

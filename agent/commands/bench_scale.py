@@ -20,22 +20,22 @@ from typing import TypeVar
 import numpy as np
 from matplotlib.figure import Figure
 
-from agent.home import Home
-from agent.ledger import Entry, Ledger
-from agent.library import Library, Motif
-from agent.life import Life
-from agent.memory import past_tasks, recall
-from agent.parent import follow_parent
-from agent.policy import SearchPolicy
-from agent.prepare import prepare
-from agent.recollection import recollect
-from agent.snapshot import Snapshot
-from agent.state import RunState, TaskState
-from agent.stream import read_stream
-from agent.workers import Workers
-from selfnas.architecture import Macro, TaskShape
-from selfnas.probes import FEATURES, TaskDescription
-from selfnas.space import SPACES
+from agent.ledger.home import Home
+from agent.ledger.snapshot import Snapshot
+from agent.ledger.store import Entry, Ledger
+from agent.life.life import Life
+from agent.life.preparation import prepare
+from agent.memory.recall import past_tasks, recall
+from agent.state.library import Library, Motif
+from agent.state.opening import recollect
+from agent.state.state import RunState, TaskState
+from agent.stream.file import read_stream
+from agent.stream.policy import SearchPolicy
+from agent.workers.lifetime import follow_parent
+from agent.workers.pool import Workers
+from selfnas.data.probes import FEATURES, TaskDescription
+from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.space import SPACES
 
 __all__ = ["Recalled", "Size", "Step", "begin", "draw_scale", "fill", "live_stream", "measure_recall", "measure_sizes"]
 
@@ -280,7 +280,7 @@ def _resident_mb() -> float:
 
 
 class _Watch:
-    """Notes what each task of a stream cost; an `agent.life.Observer`."""
+    """Notes what each task of a stream cost; an `agent.life.life.Observer`."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []

@@ -21,12 +21,12 @@ from rich.progress import Progress
 from rich.table import Table
 
 from agent.commands.bench_slices import Slices
-from agent.parent import follow_parent
-from selfnas.benchmarking import CHECKPOINTS, SearchRow, compare_strategies
+from agent.workers.lifetime import follow_parent
+from selfnas.benchmarks.benchmarking import CHECKPOINTS, SearchRow, compare_strategies
 from selfnas.figures import write_figure
-from selfnas.progressive import Progressive
 from selfnas.strategies import Strategy, make_strategy
-from selfnas.tabular import TabularBenchmark, TabularEvaluator, benchmark_of, table_digest
+from selfnas.strategies.progressive import Progressive
+from selfnas.tables.tabular import TabularBenchmark, TabularEvaluator, benchmark_of, table_digest
 
 __all__ = ["COMPARED", "made", "measure_search", "summary_figures", "tabular_throughput"]
 
@@ -180,12 +180,12 @@ def summary_figures(rows: Iterable[SearchRow]) -> tuple[NDArray[np.float64], NDA
 
 def tabular_throughput(table: Path | None, benchmark: TabularBenchmark, *, evaluations: int) -> tuple[int, float]:
     """Evaluations of one tabular life, certified and recorded, and the processor time in seconds that they took."""
-    from agent.home import hold
-    from agent.ledger import Ledger
-    from agent.life import Life
-    from agent.prepare import prepare
-    from agent.stream import read_stream
-    from agent.workers import Workers
+    from agent.ledger.home import hold
+    from agent.ledger.store import Ledger
+    from agent.life.life import Life
+    from agent.life.preparation import prepare
+    from agent.stream.file import read_stream
+    from agent.workers.pool import Workers
 
     with tempfile.TemporaryDirectory() as folder:
         stream = Path(folder) / "stream.yaml"
@@ -300,7 +300,7 @@ def _by_task(rows: dict[str, list[SearchRow]], tasks: tuple[str, ...]) -> Table:
 def _draw(rows: dict[str, list[SearchRow]], path: Path, *, title: str) -> None:
     from matplotlib.figure import Figure
 
-    from agent.plots import draw_regret
+    from agent.report.plots import draw_regret
 
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     draw_regret(

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from selfnas.benchmarking import SearchRow, joined
+from selfnas.benchmarks.benchmarking import SearchRow, joined
 from selfnas.errors import InputError
 
 __all__ = ["Slices"]

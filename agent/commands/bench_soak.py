@@ -23,13 +23,13 @@ from typing import Any
 
 from agent.commands.bench_forgeries import change_bytes, forge_once
 from agent.commands.forgery_edits import FORGERIES
-from agent.home import Home, hold
-from agent.ledger import Event, Ledger
-from agent.life import Life
-from agent.prepare import Prepared, prepare
-from agent.state import RunState, TaskState
-from agent.stream import read_stream
-from agent.verify import verify
+from agent.ledger.home import Home, hold
+from agent.ledger.store import Event, Ledger
+from agent.life.life import Life
+from agent.life.preparation import Prepared, prepare
+from agent.state.state import RunState, TaskState
+from agent.stream.file import read_stream
+from agent.verify.verification import verify
 from selfnas.errors import InputError, SelfnasError
 
 __all__ = ["DISTURBANCES", "Soak", "soak"]

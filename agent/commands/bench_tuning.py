@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.policy import SearchPolicy
-from agent.trial import PRESENT, PROPOSED, Contests, on_turn
-from agent.tuning import ALPHA
-from selfnas.architecture import Macro
-from selfnas.benchmarking import regret_and_top, search_table
-from selfnas.history import Trial
+from agent.stream.policy import SearchPolicy
+from agent.tuning.decision import ALPHA
+from agent.tuning.trial import PRESENT, PROPOSED, Contests, on_turn
+from selfnas.benchmarks.benchmarking import regret_and_top, search_table
+from selfnas.search.history import Trial
 from selfnas.seeding import generator
+from selfnas.spaces.architecture import Macro
 from selfnas.strategies import make_strategy
 from selfnas.strategies.adaptive_evolution import OPERATORS, AdaptiveEvolution
-from selfnas.tabular import SpelledDomain, TabularBenchmark, benchmark_of
+from selfnas.tables.tabular import SpelledDomain, TabularBenchmark, benchmark_of
 
 __all__ = [
     "HAND_TUNED",
@@ -100,13 +100,13 @@ def _life(
     table: Path | None, benchmark: TabularBenchmark, order: int, name: str, *, budget: int, policy: str, tuning: str
 ) -> Lived:
     from agent.commands.bench_search import _Unseen
-    from agent.home import hold
-    from agent.ledger import Ledger
-    from agent.life import Life
-    from agent.prepare import prepare
-    from agent.stream import read_stream
-    from agent.tuning import policy_in_force
-    from agent.workers import Workers
+    from agent.ledger.home import hold
+    from agent.ledger.store import Ledger
+    from agent.life.life import Life
+    from agent.life.preparation import prepare
+    from agent.stream.file import read_stream
+    from agent.tuning.decision import policy_in_force
+    from agent.workers.pool import Workers
 
     tasks = [benchmark.tasks[i] for i in generator(order, "stream order").permutation(len(benchmark.tasks))]
     where = f'path: "{table.resolve()}", ' if table else ""

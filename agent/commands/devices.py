@@ -27,7 +27,7 @@ def list_devices() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from selfnas.devices import load_device, shipped_devices
+    from selfnas.devices.devices import load_device, shipped_devices
 
     table = Table("device", "what it is")
     for name in shipped_devices():
@@ -41,7 +41,7 @@ def show(device: _Name) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from selfnas.devices import load_device
+    from selfnas.devices.devices import load_device
 
     found = load_device(device)
     table = Table("quantity", "value", "basis", "source", title=f"{found.device}: {found.about}")
@@ -63,8 +63,8 @@ def rule(
     out: Annotated[Path | None, typer.Option(help="File to write; default: print.")] = None,
 ) -> None:
     """A constraint set that keeps out what would take longer, so that Z3 checks it before anything is trained."""
-    from agent.device_rule import latency_set
-    from selfnas.devices import load_device
+    from agent.commands.device_rule import latency_set
+    from selfnas.devices.devices import load_device
 
     text = latency_set(load_device(device), setting, at_most_us=at_most)
     if out is None:

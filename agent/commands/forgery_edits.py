@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from agent.ledger import canonical_json
+from selfnas.digests import canonical_json
 
 __all__ = ["FORGERIES", "Edit", "Events"]
 

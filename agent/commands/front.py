@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.commands.inspect import open_life
-from agent.state import TaskState, number, recorded_costs, replay, task_shape
-from selfnas.devices import Device, Latencies
+from agent.state.state import TaskState, number, recorded_costs, replay, task_shape
+from selfnas.benchmarks.fronts import best_first
+from selfnas.devices.devices import Device, Latencies
 from selfnas.errors import InputError, suggestion
 from selfnas.figures import write_figure
-from selfnas.fronts import best_first
 from selfnas.strategies.nsga2 import front_numbers
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _print(
     timed: dict[int, float] = {}
     slowness = 1.0
     if latencies:
-        from selfnas.latency import time_networks
+        from selfnas.devices.latency import time_networks
 
         architectures = [task.trials[rows[index]].architecture for index in shown]
         measured, slowness = time_networks(architectures, task_shape(task.started), latencies, rounds=_ROUNDS)

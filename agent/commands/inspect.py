@@ -10,13 +10,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from agent.commands.console import guard_table, results_table
 from agent.commands.run import task_key, task_keys
-from agent.console import guard_table, results_table
-from agent.home import Home
-from agent.ledger import Ledger
-from agent.state import mapping, replay
-from agent.suite_change import admitted_otherwise, suite_sentence
-from agent.verify import verify
+from agent.gate.superseded import admitted_otherwise, suite_sentence
+from agent.ledger.home import Home
+from agent.ledger.store import Ledger
+from agent.state.state import mapping, replay
+from agent.verify.verification import verify
 
 __all__ = ["Depth", "mirror_life", "open_life", "show_status", "show_verification"]
 
@@ -78,7 +78,7 @@ def show_verification(home: Path, *, key: Path | None = None, mlflow: bool = Fal
         result = verify(ledger, Home(home))
         state = replay(ledger) if mlflow or depth is not None else None
         if state is not None and mlflow:
-            from agent.tracking import Mirror, tracking_uri
+            from agent.mirror.writer import Mirror, tracking_uri
 
             status.update("comparing MLflow records")
             keys = task_keys(ledger, state)
@@ -86,7 +86,7 @@ def show_verification(home: Path, *, key: Path | None = None, mlflow: bool = Fal
             result.checked += checked
             result.problems += problems
         if state is not None and depth is not None:
-            from agent.deep import audit_again, solve_again
+            from agent.verify.recomputation import audit_again, solve_again
 
             for further in (
                 solve_again(ledger, progress=lambda count: status.update(f"{count} certificates solved again")),
@@ -99,7 +99,7 @@ def show_verification(home: Path, *, key: Path | None = None, mlflow: bool = Fal
                 result.problems += further.problems
                 result.notes += further.notes
         if key is not None:
-            from agent.signing import check_signature
+            from agent.ledger.signature import check_signature
 
             signed, problems = check_signature(ledger, Home(home), key)
             result.checked["signed events"] = signed
@@ -115,8 +115,8 @@ def show_verification(home: Path, *, key: Path | None = None, mlflow: bool = Fal
 
 def mirror_life(home: Path, *, rebuild: bool = False) -> bool:
     """Write every finished task that MLflow lacks, or all of them anew; True when all are there."""
-    from agent.recorded import suite_of
-    from agent.tracking import Mirror, tracking_uri
+    from agent.mirror.writer import Mirror, tracking_uri
+    from agent.state.recorded import suite_of
 
     console = Console()
     uri = tracking_uri()

@@ -17,7 +17,7 @@ def new(
     private: Annotated[Path, typer.Argument(metavar="FILE", help="Private key to write; FILE.pub is public.")],
 ) -> None:
     """Make an Ed25519 key pair; keep the private key away from the home."""
-    from agent.signing import new_key
+    from agent.ledger.signature import new_key
 
     typer.echo(f"private key: {private}\npublic key, for reviewers: {new_key(private)}")
 
@@ -29,8 +29,8 @@ def sign(
 ) -> None:
     """Sign the present head of the chain; `selfnas verify --key FILE.pub` checks it."""
     from agent.commands.inspect import open_life
-    from agent.home import Home
-    from agent.signing import sign_head
+    from agent.ledger.home import Home
+    from agent.ledger.signature import sign_head
 
     with open_life(home) as ledger:
         typer.echo(f"signed {sign_head(ledger, Home(home), key)} events")

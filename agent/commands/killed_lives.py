@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.parent import follow_parent
+from agent.workers.lifetime import follow_parent
 
 __all__ = ["PLACES", "Attempt", "Places", "begin", "write_stream"]
 
@@ -179,13 +179,13 @@ def _live(attempt: Attempt, places: Places) -> None:
 
 def _tell(places: Places) -> None:
     """Wrap what the places are named after, in this process and those it starts."""
-    import agent.prepare
-    from agent import life, worker
     from agent.commands.run import _AfterTask
-    from agent.ledger import Ledger
+    from agent.ledger.store import Ledger
+    from agent.life import life, preparation
+    from agent.workers import process as worker
 
     owners: Mapping[str, tuple[object, str]] = {
-        "checking the stream": (agent.prepare, "prepare"),
+        "checking the stream": (preparation, "prepare"),
         "searching": (life.Life, "run"),
         "scoring by proxy": (worker, "_proxy"),
         "training shortly": (worker, "_low"),

@@ -10,12 +10,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent.commands.inspect import open_life
-from agent.home import Home
-from agent.state import LifeState, Motif, TaskState, items, mapping, replay
+from agent.ledger.home import Home
+from agent.state.state import LifeState, Motif, TaskState, items, mapping, replay
 from audits import Finding
-from selfnas.architecture import Architecture, TaskShape
 from selfnas.errors import InputError, cause
-from selfnas.space import parse_architecture
+from selfnas.spaces.architecture import Architecture, TaskShape
+from selfnas.spaces.space import parse_architecture
 
 __all__ = ["export", "remembered", "show_motif", "show_motifs"]
 
@@ -93,8 +93,8 @@ def export(home: Path, digest: str, output: Path) -> None:
     """
     import torch
 
-    from agent.restore import restore_network
-    from agent.state import task_shape
+    from agent.state.networks import restore_network
+    from agent.state.state import task_shape
 
     with open_life(home) as ledger:
         state = replay(ledger)

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from agent.commands.inspect import open_life
-from agent.home import Home
+from agent.ledger.home import Home
 from selfnas.errors import InputError, cause
 
 __all__ = ["write_report"]
@@ -24,8 +24,8 @@ def write_report(home: Path, *, output: Path | None, cold: Path | None, mirror: 
     Raises:
         InputError: no life, one that cannot be read, or a place that cannot be written.
     """
-    from agent.evidence import figures, gather
-    from agent.report import render
+    from agent.report.figures import figures, gather
+    from agent.report.page import render
 
     begun = time.perf_counter()
     path = output or Home(home).report / "index.html"
@@ -50,7 +50,7 @@ def write_report(home: Path, *, output: Path | None, cold: Path | None, mirror: 
         print(f"{name.replace('_', ' ')}: {value:.3g}")
     print(f"{path}: {len(evidence.tasks)} task(s), {len(page):,} characters, {time.perf_counter() - begun:.1f} s")
     if mirror:
-        from agent.tracking import Mirror, tracking_uri
+        from agent.mirror.writer import Mirror, tracking_uri
 
         uri = tracking_uri()
         written = Mirror(uri).write_evidence(evidence, page)

@@ -28,8 +28,8 @@ def list_finalists(home: _Home = _DEFAULT_HOME, task: _Task = None) -> None:
     from rich.markup import escape
 
     from agent.commands.inspect import open_life
-    from agent.reviews import finalists, moment
-    from agent.state import items, replay
+    from agent.gate.review import finalists, moment
+    from agent.state.state import items, replay
 
     console = Console()
     with open_life(home) as ledger:
@@ -85,10 +85,10 @@ def _decide(
     mirror: bool,
 ) -> None:
     from agent.commands.inspect import mirror_life, open_life
-    from agent.home import hold
-    from agent.ledger import Ledger
-    from agent.reviews import review_entry
-    from agent.state import replay
+    from agent.gate.review import review_entry
+    from agent.ledger.home import hold
+    from agent.ledger.store import Ledger
+    from agent.state.state import replay
 
     open_life(home).__exit__(None, None, None)  # a home without a life is refused, not made
     with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from agent import interrupt
-from agent.console import ConsoleObserver, guard_table, policy_sentence, results_table, where_next
-from agent.home import Home, hold
-from agent.ledger import Ledger
-from agent.state import LifeState, RunState, TaskState
-from agent.stream import read_stream
-from agent.suite_change import suite_sentence
-from agent.workers import Workers
+from agent.commands.console import ConsoleObserver, guard_table, policy_sentence, results_table, where_next
+from agent.gate.superseded import suite_sentence
+from agent.ledger.home import Home, hold
+from agent.ledger.store import Ledger
+from agent.state.state import LifeState, RunState, TaskState
+from agent.stream.file import read_stream
+from agent.workers import interrupt
+from agent.workers.pool import Workers
 
 if TYPE_CHECKING:
     from audits import Suite
@@ -52,8 +52,8 @@ def live(
     count = workers or len(os.sched_getaffinity(0))
     with interrupt.listening(), Workers(count, method=method) as pool:
         pool.warm_up()
-        from agent.life import Life
-        from agent.prepare import prepare
+        from agent.life.life import Life
+        from agent.life.preparation import prepare
 
         with console.status("checking the stream") as status:
 
@@ -128,7 +128,7 @@ class _AfterTask:
         self._written.append(self._thread.submit(self._record, run, task, key))
 
     def _record(self, run: RunState, task: TaskState, key: str) -> bool:
-        from agent.pictures import draw_task
+        from agent.report.task_pictures import draw_task
 
         try:
             draw_task(task, self._home.pictures(run.number, task.name))
@@ -138,7 +138,7 @@ class _AfterTask:
             return True
         if self._failures >= _PATIENCE:
             return False
-        from agent.tracking import Mirror, tracking_uri
+        from agent.mirror.writer import Mirror, tracking_uri
 
         self._uri = tracking_uri()
         try:
@@ -156,7 +156,7 @@ class _AfterTask:
             interrupt.check()
             _, pending = wait(pending, timeout=0.2)
         if self._uri and all(written.result() for written in self._written):
-            from agent.tracking import Mirror
+            from agent.mirror.writer import Mirror
 
             keys, done = task_keys(self._ledger, state), Future[bool]()
             times = self._ledger.times_of(state.reviews())

@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from agent.commands.inspect import open_life
-from agent.composing import find_operator, operator_revocation
-from agent.home import Home, hold
-from agent.ledger import Ledger
-from agent.mined import find_sub_cell, mined_in_force, revocation, sentence
-from agent.state import items, number, replay
-from agent.subcell_uses import uses_of
+from agent.ledger.home import Home, hold
+from agent.ledger.store import Ledger
+from agent.memory.operators import find_operator, operator_revocation
+from agent.memory.subcells import find_sub_cell, mined_in_force, revocation, sentence
+from agent.report.subcell_uses import uses_of
+from agent.state.state import items, number, replay
 from selfnas.errors import InputError, cause
-from selfnas.subcells import picture_cell
+from selfnas.search.subcells import picture_cell
 
 __all__ = ["list_sub_cells", "revoke", "show_sub_cell"]
 
@@ -54,7 +54,7 @@ def show_sub_cell(home: Path, digest: str) -> bool:
     Raises:
         InputError: several do.
     """
-    from agent.report_pictures import cells_picture
+    from agent.report.page_pictures import cells_picture
 
     console = Console()
     with open_life(home) as ledger:

@@ -25,7 +25,7 @@ def convert(
     """Turn NATS-Bench's official topology directory into one table; its pickles are read as data, never unpickled."""
     from rich.console import Console
 
-    from selfnas.nats import convert_nats
+    from selfnas.tables.nats import convert_nats
 
     console = Console()
     with console.status("reading cells") as status:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from agent.commands.inspect import open_life
-from agent.state import mapping, replay
-from agent.tracking import server_settings, tracking_uri
+from agent.mirror.writer import server_settings, tracking_uri
+from agent.state.state import mapping, replay
 
 __all__ = ["serve", "server_command"]
 
@@ -28,6 +28,6 @@ def serve(home: Path, *, host: str, port: int) -> NoReturn:
 
 
 def server_command(uri: str, *, host: str, port: int) -> list[str]:
-    """What starts MLflow's server on a store; it wants `agent.tracking.server_settings` in its environment."""
+    """What starts MLflow's server on a store; it wants `agent.mirror.writer.server_settings` in its environment."""
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     return [*command, "--host", host, "--port", str(port), "--workers", "1"]

@@ -11,14 +11,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from agent import interrupt
 from agent.commands.inspect import mirror_life, open_life
 from agent.commands.run import chosen_device
-from agent.home import hold
-from agent.ledger import Ledger
-from agent.state import RunState, TaskState
-from agent.watching import Outcome, Watcher
-from agent.workers import Workers
+from agent.ledger.home import hold
+from agent.ledger.store import Ledger
+from agent.life.drift import Outcome, Watcher
+from agent.state.state import RunState, TaskState
+from agent.workers import interrupt
+from agent.workers.pool import Workers
 
 __all__ = ["watch_task"]
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.evidence import gather
-from agent.home import Home, hold
-from agent.ledger import Ledger
-from agent.state import replay
-from agent.watch_state import fold
-from agent.watching import Watcher
-from selfnas.datasets import read_packaged
+from agent.ledger.home import Home, hold
+from agent.ledger.store import Ledger
+from agent.life.drift import Watcher
+from agent.report.figures import gather
+from agent.state.drift import fold
+from agent.state.state import replay
+from selfnas.data.datasets import read_packaged
 
 FOLDER, SEED = Path(sys.argv[1]) / f"seed{sys.argv[2]}", int(sys.argv[2])
 HERE = Path(__file__).parent

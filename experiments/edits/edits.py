@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from constraints import ConstraintSet, Context, Rule, load_set
-from constraints.difference import compare_sets
-from constraints.referee import Referee
-from constraints.tightening import reference_contexts
-from selfnas.space import Vector, space_named
+from constraints.analysis.difference import compare_sets
+from constraints.engines.referee import Referee
+from constraints.loading.tightening import reference_contexts
+from selfnas.spaces.space import Vector, space_named
 
 EDITS = {
     "tighter budget": [("params <= 60 @kparam", "params <= 40 @kparam"), ("params <= 1 @M", "params <= 0.6 @M")],

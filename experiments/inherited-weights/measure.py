@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t
 
-from agent.jobs import FullAnswer, FullJob
-from agent.stream import FidelitySection, TrainingSection
-from agent.worker import run_job
+from agent.stream.file import FidelitySection, TrainingSection
+from agent.workers.jobs import FullAnswer, FullJob
+from agent.workers.process import run_job
 from constraints import Guard, load_set
-from selfnas.architecture import Architecture, Macro, TaskShape
+from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.seeding import generator
-from selfnas.tasks import TaskSpec, load_task
+from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 
 FOLDER, SEEDS = Path(sys.argv[1]), [int(word) for word in sys.argv[2:]]
 RESULTS = FOLDER / "results.jsonl"

@@ -18,10 +18,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from scipy.stats import t as student
 
-from agent.evidence import gather
-from agent.home import Home
-from agent.ledger import Ledger
-from agent.task_evidence import Curve, TaskEvidence
+from agent.ledger.home import Home
+from agent.ledger.store import Ledger
+from agent.report.figures import gather
+from agent.report.task_figures import Curve, TaskEvidence
 
 FIRST = 3  # the fourth task: three have taught by then
 NAMES = ("with memory", "replay, then local search")

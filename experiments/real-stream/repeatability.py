@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
-from agent.prepare import prepare
-from agent.stream import read_stream
+from agent.life.preparation import prepare
+from agent.stream.file import read_stream
 from selfnas import seeding
-from selfnas.network import build_network
-from selfnas.tasks import load_task
-from selfnas.train import Examples, TrainingPlan, train
+from selfnas.data.tasks import load_task
+from selfnas.networks.network import build_network
+from selfnas.training.training import Examples, TrainingPlan, train
 
 torch.set_num_threads(1)
 words, overrides = sys.argv[1:], []

@@ -15,17 +15,17 @@ from statistics import fmean, stdev
 import torch
 from scipy.stats import t as student
 
-from agent.home import Home
-from agent.ledger import Ledger
-from agent.prepare import prepare
-from agent.state import LifeState
-from agent.stream import read_stream
+from agent.ledger.home import Home
+from agent.ledger.store import Ledger
+from agent.life.preparation import prepare
+from agent.state.state import LifeState
+from agent.stream.file import read_stream
 from selfnas import seeding
-from selfnas.architecture import Architecture
-from selfnas.history import Trial, best_trial
-from selfnas.network import build_network
-from selfnas.tasks import Task, load_task
-from selfnas.train import Examples, TrainingPlan, accuracy, train
+from selfnas.data.tasks import Task, load_task
+from selfnas.networks.network import build_network
+from selfnas.search.history import Trial, best_trial
+from selfnas.spaces.architecture import Architecture
+from selfnas.training.training import Examples, TrainingPlan, accuracy, train
 
 FIRST, AFTER, SEED = 3, 3, 2000
 

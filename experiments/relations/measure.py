@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t
 
-from agent.home import Home, hold
-from agent.ledger import Ledger
-from agent.life import Life
-from agent.prepare import prepare
-from agent.state import RunState, TaskState, items, replay
-from agent.stream import read_stream
-from agent.workers import WorkerDied, Workers
+from agent.ledger.home import Home, hold
+from agent.ledger.store import Ledger
+from agent.life.life import Life
+from agent.life.preparation import prepare
+from agent.state.state import RunState, TaskState, items, replay
+from agent.stream.file import read_stream
+from agent.workers.pool import WorkerDied, Workers
 from selfnas.documents import Document
 
 RELATIONS = {"again": 1, "other-labels": 2, "other-inputs": 3, "unrelated": 4, "long": 1}  # place of the new task

@@ -16,10 +16,10 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from selfnas.architecture import Architecture
-from selfnas.domain import Domain, Proposals, crossover, encoded, mutate
-from selfnas.history import Trial
-from selfnas.space import Vector
+from selfnas.search.domain import Domain, Proposals, crossover, encoded, mutate
+from selfnas.search.history import Trial
+from selfnas.spaces.architecture import Architecture
+from selfnas.spaces.space import Vector
 
 __all__ = ["OPERATORS", "AdaptiveEvolution", "operator_shares", "operators_dealt"]
 

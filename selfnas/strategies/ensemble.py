@@ -17,13 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from selfnas.architecture import Architecture
-from selfnas.domain import Domain, Proposals
-from selfnas.history import Trial
-from selfnas.space import Vector
-from selfnas.strategies.cell_features import cell_features
-from selfnas.strategies.gaussian_process import normal_scores
-from selfnas.strategies.observed import Observed
+from selfnas.models.cell_features import cell_features
+from selfnas.models.gaussian_process import normal_scores
+from selfnas.models.observed import Observed
+from selfnas.search.domain import Domain, Proposals
+from selfnas.search.history import Trial
+from selfnas.spaces.architecture import Architecture
+from selfnas.spaces.space import Vector
 
 __all__ = ["Ensemble"]
 

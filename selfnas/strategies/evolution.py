@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from selfnas.architecture import Architecture
-from selfnas.domain import Domain, Proposals, crossover, encoded, mutate
-from selfnas.history import Trial
-from selfnas.space import Vector, base_name
-from selfnas.strategies.strategy import Strategy
-from selfnas.subcells import SubCell, implant
+from selfnas.search.domain import Domain, Proposals, crossover, encoded, mutate
+from selfnas.search.history import Trial
+from selfnas.search.strategy import Strategy
+from selfnas.search.subcells import SubCell, implant
+from selfnas.spaces.architecture import Architecture
+from selfnas.spaces.space import Vector, base_name
 
 __all__ = ["RegularisedEvolution", "furnished"]
 

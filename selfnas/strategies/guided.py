@@ -14,12 +14,12 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from selfnas.architecture import Architecture
-from selfnas.differentiable import Logits, Method, discretise
-from selfnas.domain import Domain, Proposals, Repairs, neighbours
-from selfnas.history import Trial
-from selfnas.space import Space, Vector
+from selfnas.search.domain import Domain, Proposals, Repairs, neighbours
+from selfnas.search.history import Trial
+from selfnas.spaces.architecture import Architecture
+from selfnas.spaces.space import Space, Vector
 from selfnas.strategies.evolution import RegularisedEvolution
+from selfnas.training.differentiable import Logits, Method, discretise
 
 __all__ = ["DIFFERENTIABLE", "GUIDED", "Guided", "OneShot", "log_likelihood"]
 

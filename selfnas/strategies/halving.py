@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selfnas.architecture import Architecture
-from selfnas.domain import Domain
-from selfnas.evaluation import Fidelity
-from selfnas.history import Trial
-from selfnas.strategies.strategy import Strategy
+from selfnas.search.domain import Domain
+from selfnas.search.history import Trial
+from selfnas.search.strategy import Strategy
+from selfnas.spaces.architecture import Architecture
+from selfnas.training.evaluation import Fidelity
 
 __all__ = ["Assignment", "SuccessiveHalving"]
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selfnas.architecture import Architecture
-from selfnas.domain import Domain, Proposals, encoded, neighbours
-from selfnas.history import Trial
-from selfnas.space import Vector
+from selfnas.search.domain import Domain, Proposals, encoded, neighbours
+from selfnas.search.history import Trial
+from selfnas.spaces.architecture import Architecture
+from selfnas.spaces.space import Vector
 
 __all__ = ["LocalSearch"]
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from selfnas.architecture import Architecture
-from selfnas.domain import Domain, Proposals
-from selfnas.history import Trial
+from selfnas.search.domain import Domain, Proposals
+from selfnas.search.history import Trial
+from selfnas.spaces.architecture import Architecture
 
 __all__ = ["random_search"]
 

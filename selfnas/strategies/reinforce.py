@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from selfnas.architecture import Architecture
-from selfnas.domain import Domain, Proposals, encoded, neighbours
-from selfnas.history import Trial
-from selfnas.space import Space, Vector
-from selfnas.strategies.gaussian_process import normal_scores
+from selfnas.models.gaussian_process import normal_scores
+from selfnas.search.domain import Domain, Proposals, encoded, neighbours
+from selfnas.search.history import Trial
+from selfnas.spaces.architecture import Architecture
+from selfnas.spaces.space import Space, Vector
 
 __all__ = ["Reinforce"]
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selfnas.architecture import Architecture
-from selfnas.domain import Domain, Proposals
-from selfnas.history import Trial
-from selfnas.space import Vector
-from selfnas.strategies.cell_features import cell_features
-from selfnas.strategies.gaussian_process import GaussianProcess, expected_improvement, normal_scores
-from selfnas.strategies.observed import Observed, promising
-from selfnas.strategies.small_space import is_small
+from selfnas.models.cell_features import cell_features
+from selfnas.models.gaussian_process import GaussianProcess, expected_improvement, normal_scores
+from selfnas.models.observed import Observed, promising
+from selfnas.search.domain import Domain, Proposals
+from selfnas.search.history import Trial
+from selfnas.search.small_space import is_small
+from selfnas.spaces.architecture import Architecture
+from selfnas.spaces.space import Vector
 
 __all__ = ["Surrogate"]
 

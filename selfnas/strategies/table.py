@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from selfnas.errors import InputError, suggestion
+from selfnas.search.strategy import Strategy
 from selfnas.strategies.adaptive_evolution import AdaptiveEvolution
 from selfnas.strategies.ensemble import Ensemble
 from selfnas.strategies.evolution import RegularisedEvolution
@@ -14,7 +15,6 @@ from selfnas.strategies.local_search import LocalSearch
 from selfnas.strategies.nsga2 import Nsga2
 from selfnas.strategies.random_search import random_search
 from selfnas.strategies.reinforce import Reinforce
-from selfnas.strategies.strategy import Strategy
 from selfnas.strategies.surrogate import Surrogate
 from selfnas.strategies.transfer import Transfer
 

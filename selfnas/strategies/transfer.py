@@ -18,16 +18,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from selfnas.architecture import Architecture
-from selfnas.domain import Domain, Proposals, neighbours
-from selfnas.history import Trial
-from selfnas.space import Space, Vector, space_named
-from selfnas.strategies.cell_features import cell_features
-from selfnas.strategies.gaussian_process import GaussianProcess, expected_improvement, normal_scores
-from selfnas.strategies.mixture import Mixture
-from selfnas.strategies.observed import TOP, Observed, promising, remembered
-from selfnas.strategies.small_space import every_vector, is_small, place
-from selfnas.strategies.strategy import Strategy
+from selfnas.models.cell_features import cell_features
+from selfnas.models.gaussian_process import GaussianProcess, expected_improvement, normal_scores
+from selfnas.models.mixture import Mixture
+from selfnas.models.observed import TOP, Observed, promising, remembered
+from selfnas.search.domain import Domain, Proposals, neighbours
+from selfnas.search.history import Trial
+from selfnas.search.small_space import every_vector, is_small, place
+from selfnas.search.strategy import Strategy
+from selfnas.spaces.architecture import Architecture
+from selfnas.spaces.space import Space, Vector, space_named
 from selfnas.strategies.surrogate import Surrogate
 
 __all__ = ["PastTask", "Transfer", "agreed", "experienced"]

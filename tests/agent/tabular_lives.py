@@ -4,12 +4,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.home import Home, hold
-from agent.ledger import Ledger
-from agent.life import Life
-from agent.prepare import prepare
-from agent.state import LifeState, RunState, TaskState
-from agent.stream import read_stream
+from agent.ledger.home import Home, hold
+from agent.ledger.store import Ledger
+from agent.life.life import Life
+from agent.life.preparation import prepare
+from agent.state.state import LifeState, RunState, TaskState
+from agent.stream.file import read_stream
 
 TABLES = """\
 stream: tables

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from audits import AuditData, Suite, load_suite
-from audits.data import Trigger
+from audits.contract.data import Trigger
 
 CLASSES = 4
 TRAIN, AUDIT = 400, 160

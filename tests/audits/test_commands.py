@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 
 from audits import AuditData, load_suite
 from audits.commands import app
-from audits.exported import load_exported
-from audits.single import data_from_file
+from audits.external.exported import load_exported
+from audits.external.single import data_from_file
 from selfnas.errors import InputError
 
 runner = CliRunner()

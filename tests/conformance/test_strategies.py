@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from selfnas.architecture import Architecture, Macro
-from selfnas.domain import SpaceDomain
 from selfnas.errors import InputError
-from selfnas.history import Trial
-from selfnas.space import SPACES, Space, Vector
+from selfnas.search.domain import SpaceDomain
+from selfnas.search.history import Trial
+from selfnas.spaces.architecture import Architecture, Macro
+from selfnas.spaces.space import SPACES, Space, Vector
 from selfnas.strategies import STRATEGIES, Strategy, make_strategy
 from selfnas.strategies.evolution import RegularisedEvolution
 from selfnas.strategies.guided import Guided, OneShot

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from constraints import Context, Rule
-from constraints.lexicon import Table, Vocabulary
-from constraints.resolve import read_condition
-from selfnas.architecture import Macro, TaskShape
-from selfnas.space import operations_of
+from constraints.language.lexicon import Table, Vocabulary
+from constraints.language.resolve import read_condition
+from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.space import operations_of
 
 _POOL = {"avg3", "max3"}
 

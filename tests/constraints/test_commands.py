@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from constraints import load_set
 from constraints.commands import app
-from selfnas.architecture import Architecture, TaskShape
-from selfnas.costs import costs
 from selfnas.errors import InputError
-from selfnas.space import parse_architecture
+from selfnas.networks.costs import costs
+from selfnas.spaces.architecture import Architecture, TaskShape
+from selfnas.spaces.space import parse_architecture
 
 GOOD = "nb201/c8n1r16:|conv3x3~0|+|none~0|none~1|+|skip~0|conv3x3~1|none~2|"
 BAD = "nb201/c8n1r16:|conv3x3~0|+|none~0|none~1|+|none~0|conv3x3~1|none~2|"
@@ -169,8 +169,8 @@ def test_a_claim_is_written_for_another_solver(tmp_path: Path) -> None:
 
 def test_an_example_that_the_referee_does_not_confirm_refutes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong solver must not be believed either way."""
-    from constraints import claims
-    from constraints.proofs import Proof
+    from constraints.judging.proofs import Proof
+    from constraints.reports import claims
 
     harmless = parse_architecture(GOOD)
     monkeypatch.setattr(claims, "prove", lambda *_: Proof(answer="fails", solver="x", counterexample=harmless))

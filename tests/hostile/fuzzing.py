@@ -28,16 +28,16 @@ from typing import Any
 
 import numpy as np
 
-from agent.ledger import Ledger
-from agent.shipped_streams import stream_path
-from agent.stream import read_stream
-from audits.exported import load_exported
-from audits.suite import load_suite
+from agent.ledger.store import Ledger
+from agent.stream.file import read_stream
+from agent.stream.shipped import stream_path
+from audits.external.exported import load_exported
+from audits.verdicts.suite import load_suite
 from constraints import load_set
-from selfnas.datasets import read_arrays, read_npz
-from selfnas.devices import load_device
+from selfnas.data.datasets import read_arrays, read_npz
+from selfnas.devices.devices import load_device
 from selfnas.errors import SelfnasError
-from selfnas.space import parse_architecture
+from selfnas.spaces.space import parse_architecture
 
 __all__ = ["FORMATS", "Outcome", "fuzz"]
 
@@ -174,14 +174,14 @@ def _task() -> SimpleNamespace:
 
 
 def _network() -> Any:
-    from selfnas.architecture import TaskShape
-    from selfnas.network import build_network
+    from selfnas.networks.network import build_network
+    from selfnas.spaces.architecture import TaskShape
 
     return build_network(parse_architecture(_ARCHITECTURE), TaskShape(channels=1, size=(8, 8), classes=3), seed=0)
 
 
 def _read_weights(path: Path) -> None:
-    from agent.restore import network_with
+    from agent.state.networks import network_with
 
     network_with(_task(), _ARCHITECTURE, path.read_bytes(), name=path.name)
 

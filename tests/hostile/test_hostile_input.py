@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import audits.exported
-from agent.standing import plain
-from audits.exported import load_exported
-from selfnas.datasets import read_npz
+import audits.external.exported
+from agent.mirror.review_tags import plain
+from audits.external.exported import load_exported
+from selfnas.data.datasets import read_npz
 from selfnas.errors import InputError
-from selfnas.tabular import _read_hardware
+from selfnas.tables.tabular import _read_hardware
 from tests.hostile.fuzzing import FORMATS, fuzz
 
 
@@ -64,9 +64,9 @@ def test_a_hardware_file_beside_a_table_is_judged_before_it_is_read(tmp_path: Pa
 
 def test_bombs_among_exported_networks_are_refused_unopened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small archive that unpacks to more than is allowed, of weights or of graph description, stays packed."""
-    assert audits.exported._MAX_BYTES <= 2**28
-    monkeypatch.setattr(audits.exported, "_MAX_BYTES", 2**24)
-    monkeypatch.setattr(audits.exported, "_MAX_JSON", 2**20)
+    assert audits.external.exported._MAX_BYTES <= 2**28
+    monkeypatch.setattr(audits.external.exported, "_MAX_BYTES", 2**24)
+    monkeypatch.setattr(audits.external.exported, "_MAX_JSON", 2**20)
     for name, size, words in (
         ("m/data/weights/weight_0", 2**24 + 1, "larger than 16,777,216 bytes"),
         ("m/models/model.json", 2**20 + 1, "graph descriptions are larger"),

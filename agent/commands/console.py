@@ -1,0 +1,183 @@
+"""What a person sees in the terminal while an agent lives, and the table at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from agent.ledger.store import Json
+from agent.report.summary import Accuracy, TaskSummary, summarise
+from agent.state.state import RunState, TaskState, mapping, number
+
+__all__ = ["ConsoleObserver", "guard_table", "policy_sentence", "results_table", "where_next"]
+
+
+class ConsoleObserver:
+    """Progress bars for the run and its present task; a line for each finished task. Use as a context manager.
+
+    Args:
+        console: where to write.
+        names: the tasks of the run, in order.
+        steps_per_task: trainings expected for each.
+        after_task: called with each finished task, before its line is printed.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        *,
+        names: Sequence[str],
+        steps_per_task: int,
+        after_task: Callable[[RunState, TaskState], None],
+    ) -> None:
+        self._console, self._after_task, self._steps = console, after_task, steps_per_task
+        self._names = list(names)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("trainings ·"),
+            TimeElapsedColumn(),
+            TextColumn("· left"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._whole = self._progress.add_task("stream", total=steps_per_task * len(self._names))
+        self._task = self._progress.add_task("", total=steps_per_task, visible=False)
+
+    def __enter__(self) -> ConsoleObserver:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def task_begins(self, task: TaskState, *, steps: int) -> None:
+        """Show the task's bar from where it stands."""
+        done = len(task.trials) + len(task.finalists)
+        place = f"task {task.index + 1}/{len(self._names)} {escape(task.name)}"
+        self._progress.reset(self._task, total=steps, description=place, completed=done, visible=True)
+        self._progress.update(self._whole, completed=task.index * self._steps + done)
+        if not self._console.is_terminal:
+            self._console.print(f"{place} …")
+
+    def advanced(self, task: TaskState, *, steps: int) -> None:
+        """Move both bars."""
+        self._progress.advance(self._task, steps)
+        self._progress.advance(self._whole, steps)
+
+    def task_ends(self, run: RunState, task: TaskState) -> None:
+        """Print the task's line."""
+        self._after_task(run, task)
+        summary = summarise(task)
+        self._progress.update(self._whole, completed=(task.index + 1) * self._steps)
+        self._console.print(_line(summary))
+
+
+def _line(summary: TaskSummary) -> str:
+    if summary.tabulated is not None:
+        return (
+            f"[bold]{escape(summary.task)}[/]: looked up in a table, nothing trained or audited; best validation "
+            f"{summary.tabulated:.4f} after {summary.evaluations} evaluations"
+        )
+    if summary.test is None:
+        reasons = ", ".join(f"{name} ×{count}" for name, count in summary.by_audit.items()) or "no candidate trained"
+        return f"[bold]{escape(summary.task)}[/]: nothing was admitted ({escape(reasons)})"
+    memory = f"; recalled from {', '.join(dict.fromkeys(summary.recalled))}" if summary.recalled else ""
+    return (
+        f"[bold]{escape(summary.task)}[/]: test {summary.test}, {summary.admitted} of {summary.full_trainings} "
+        f"finalists admitted, best of {summary.evaluations} evaluations seen at number {summary.evaluations_to_best}"
+        f"{escape(memory)}"
+    )
+
+
+def results_table(run: RunState) -> Table:
+    """Accuracies, one row per task of a run; fits 80 columns."""
+    table = Table(title=f"run {run.number}: what was found", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    headers = (
+        "task",
+        "to best\n/ evals",
+        "valid\n%",
+        "test accuracy\n% [95 %]",
+        "hand-designed\n% [95 %]",
+        "share\n%",
+        "params",
+    )
+    for name in headers:
+        table.add_column(name, justify="left" if name == "task" else "right", overflow="fold", no_wrap="%" in name)
+    for row in map(summarise, run.tasks):
+        table.add_row(
+            escape(row.task),
+            f"{row.evaluations_to_best}/{row.evaluations}" + (f"\n{row.failed} failed" if row.failed else ""),
+            "–" if row.validation is None else f"{100 * row.validation:.1f}",
+            "nothing admitted" if row.test is None else _percent(row.test),
+            "–" if row.reference_test is None else _percent(row.reference_test),
+            "–" if row.share_of_reference is None else f"{100 * row.share_of_reference:.0f}",
+            "–" if row.params is None else f"{row.params:,}",
+        )
+    table.caption = "hand-designed: residual cell of nearly equal size, trained alike"
+    return table
+
+
+def guard_table(run: RunState) -> Table:
+    """What memory gave and what the guard kept out, one row per task of a run; fits 80 columns."""
+    table = Table(
+        title=f"run {run.number}: what was remembered, what was kept out",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for name in ("task", "recalled from", "kept out by rule", "finalists refused\nby audit"):
+        table.add_column(name, overflow="fold")
+    for row in map(summarise, run.tasks):
+        counts = Counter(row.recalled)
+        recalled = [f"{name}" + (f" ×{count}" if count > 1 else "") for name, count in counts.items()]
+        if row.winner_was_recalled:
+            recalled.append("[green]gave the winner[/]")
+        table.add_row(
+            escape(row.task),
+            "\n".join(recalled) or "nothing",
+            escape("\n".join(f"{name} {count}" for name, count in row.by_rule.items()) or "none"),
+            escape(
+                f"{row.full_trainings - row.admitted} of {row.full_trainings}"
+                + "".join(f"\n{name} {count}" for name, count in row.by_audit.items())
+            ),
+        )
+    return table
+
+
+def _percent(accuracy: Accuracy) -> str:
+    low, high = accuracy.interval
+    return f"{100 * accuracy.estimate:.1f} [{100 * low:.1f}–{100 * high:.1f}]"
+
+
+def where_next(home: Path, *, console: Console) -> None:
+    """Say where the pictures are and what to do next."""
+    console.print(f"pictures: {home / 'report'}")
+    console.print(f"next: selfnas motifs list --home {home}   selfnas verify --home {home}   selfnas ui --home {home}")
+
+
+def policy_sentence(change: Mapping[str, Json]) -> str:
+    """What a change of the search policy came to, for the terminal."""
+    old, new = mapping(change["old"]), mapping(change["new"])
+    moved = ", ".join(f"{name} {old[name]} → {new[name]}" for name in new if new[name] != old[name])
+    told = []
+    if change["evidence"] is not None:
+        evidence = mapping(change["evidence"])
+        told.append(f"rehearsed gain {number(evidence['mean']):+.2f}, n = {int(number(evidence['count']))}")
+    if "confirmation" in change:
+        trial = mapping(change["confirmation"])
+        told.append(f"trial won {trial['won']}, lost {trial['lost']}")
+    back = "rolled back: " if change.get("rolls_back") else ""
+    return f"search policy after task {change['after_task']}: {back}{moved} ({'; '.join(told)})"

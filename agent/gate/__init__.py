@@ -1,0 +1,1 @@
+"""What lets in: constraints before compute, audits after training, people after that."""

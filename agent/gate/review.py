@@ -1,0 +1,121 @@
+"""What people decide about finalists, and the ledger entry of a decision.
+
+A person *approves* what stands admitted, or *overrules*: reverses what stands. Overruling a refusal by the audits lets
+the network into the library, marked; overruling an admission revokes it. Only the audits can be overruled: a
+finalist needs a certificate of the constraint set in force, full training and weights. Author and reason are in the
+event and so in its hash; the time is where all times are, beside the events and in no hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Literal
+
+from agent.ledger.store import Entry
+from agent.state.state import Finalist, LifeState, RunState, TaskState
+from selfnas.errors import InputError
+
+__all__ = ["finalists", "moment", "review_entry", "typed_line"]
+
+_LONGEST = 2000  # characters of a reason; MLflow cuts longer tags at 5,000
+
+Decision = Literal["approve", "overrule"]
+
+
+def finalists(state: LifeState) -> Iterator[tuple[RunState, TaskState, Finalist]]:
+    """Every finalist about which the audits have decided, oldest first."""
+    for run in state.runs:
+        for task in run.tasks:
+            for finalist in task.finalists:
+                if finalist.outcome:
+                    yield run, task, finalist
+
+
+def review_entry(
+    state: LifeState, digest: str, decision: Decision, *, author: str, reason: str, task: str | None = None
+) -> Entry:
+    """The ledger entry `reviewed` for the latest finalist whose digest begins so.
+
+    Args:
+        state: of the life.
+        digest: its beginning.
+        decision: `approve` what stands admitted, or `overrule` what stands.
+        author: who decides.
+        reason: why; an overrule needs one.
+        task: only finalists of this task.
+
+    Raises:
+        InputError: no such finalist, or several; no author or reason; or a decision that nobody can take: there is no
+            certificate, no weights, or another constraint set is in force than the one it was certified under.
+    """
+    found = [
+        (run, held, finalist)
+        for run, held, finalist in finalists(state)
+        if finalist.digest.startswith(digest) and task in (None, held.name)
+    ]
+    if not digest or not found:
+        raise InputError(f"no finalist has a digest that begins with {digest!r}; constraint rejections are final")
+    if len({(held.name, finalist.digest) for _, held, finalist in found}) > 1:
+        names = ", ".join(sorted({f"{finalist.digest[:16]} ({held.name})" for _, held, finalist in found}))
+        raise InputError(f"several finalists begin with {digest!r}: {names}; say more of it, or --task")
+    run, held, finalist = found[-1]
+    author, reason = typed_line(author, "--author"), typed_line(reason, "--reason")
+    if not author:
+        raise InputError("a decision needs an --author")
+    if decision == "overrule" and not reason:
+        raise InputError("an overrule needs a --reason")
+    if decision == "approve" and finalist.standing != "admitted":
+        raise InputError(f"{finalist.digest[:12]} stands refused: only `overrule` with a reason can let it in")
+    where = (run.number, held.name, finalist.digest)
+    if decision == "approve" and state.library.seq_at(where) is None:
+        raise InputError(f"{finalist.digest[:12]} is quarantined by the constraint set in force: it cannot be approved")
+    standing = "refused" if decision == "overrule" and finalist.standing == "admitted" else "admitted"
+    if standing == "admitted":
+        _check_admissible(state, run, held, finalist)
+    return "reviewed", {
+        "run": run.number,
+        "task": held.name,
+        "architecture": finalist.architecture,
+        "digest": finalist.digest,
+        "weights_sha256": finalist.trained["weights_sha256"],
+        "decision": decision,
+        "standing": standing,
+        "author": author,
+        "reason": reason,
+    }
+
+
+def _check_admissible(state: LifeState, run: RunState, task: TaskState, finalist: Finalist) -> None:
+    name = finalist.digest[:12]
+    if finalist.architecture not in task.certificates:
+        raise InputError(f"{name} has no certificate: a person can overrule audits, never the constraint set")
+    if not finalist.trained["weights_sha256"] or finalist.trained["reason"]:
+        raise InputError(f"{name} was not trained to the end: there is nothing to admit")
+    in_force = state.runs[-1].started["constraint_set_digest"]
+    if finalist.standing == "refused" and run.started["constraint_set_digest"] != in_force:
+        raise InputError(f"{name} was certified under another constraint set than the one in force: search it again")
+
+
+def typed_line(text: str, option: str) -> str:
+    """What a person typed, as one line.
+
+    Raises:
+        InputError: too long, or with characters that cannot be shown.
+    """
+    text = " ".join(text.split())
+    if len(text) > _LONGEST or not text.isprintable():
+        raise InputError(f"{option}: need at most {_LONGEST} printable characters")
+    return text
+
+
+def moment(times: Mapping[int, float], seq: int) -> str:
+    """When an event was written, as people read it.
+
+    Example:
+        >>> moment({3: 0.0}, 3), moment({}, 3)
+        ('1970-01-01 00:00 UTC', 'at a time that is not recorded')
+    """
+    if seq not in times:
+        return "at a time that is not recorded"
+    return f"{datetime.fromtimestamp(times[seq], UTC):%Y-%m-%d %H:%M} UTC"

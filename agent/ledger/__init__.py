@@ -1,0 +1,1 @@
+"""What happened: the append-only, hash-chained store of events, their schema, the home, signatures, snapshots."""

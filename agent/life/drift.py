@@ -1,0 +1,368 @@
+"""Watching a past task: follow its network on new data, and search for a successor once a drift is confirmed.
+
+The search is a run like any other, of one task made of the new examples: warm-started from the architecture in
+service, through the same gate, under the constraint set and suite in force, with a third of the stream's budget.
+Every step is one transaction; the same command goes on from where a life was cut off.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.ledger.home import Home
+from agent.ledger.store import Entry, Ledger
+from agent.life.life import Life, Observer
+from agent.life.preparation import Prepared, prepare
+from agent.state.drift import Drift, Watch, fold, monitor
+from agent.state.networks import restore_network
+from agent.state.opening import recollect
+from agent.state.recorded import recorded_spec, recorded_stream
+from agent.state.state import LifeState, Motif, Payload, RunState, mapping
+from agent.stream.file import Stream
+from agent.workers.pool import Workers
+from selfnas.data.batches import Batch, load_batches, read_examples, write_examples
+from selfnas.data.drift import InputProfile
+from selfnas.data.tasks import Split, Task, load_task, read_source
+from selfnas.documents import Document
+from selfnas.errors import InputError
+from selfnas.networks.network import Network
+
+__all__ = ["Outcome", "Seen", "Watcher", "in_service"]
+
+_SHARE = 3  # the search for a successor may cost one in so many of the stream's evaluations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What one file came to.
+
+    Attributes:
+        known: whether it had been taken in before; then the rest says nothing new.
+        examples: in it.
+        accuracy: of the network in service on it, in [0, 1].
+        verdict: after it.
+        missing: new examples that a search still needs; 0 unless a drift is confirmed.
+    """
+
+    path: Path
+    known: bool
+    examples: int = 0
+    accuracy: float = 0.0
+    verdict: str = ""
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a search for a successor came to.
+
+    Attributes:
+        successor: digest; empty when nothing was admitted.
+        evaluations: of the search.
+        to_best: evaluations until its best low-fidelity score.
+        examples: new ones that it was given.
+        test: accuracy of the successor on its test split, in [0, 1].
+    """
+
+    successor: str
+    evaluations: int
+    to_best: int
+    examples: int
+    test: float
+
+
+def in_service(state: LifeState, task: str) -> Motif:
+    """The network that serves a task: of the latest run in which it or its successor was admitted, the best.
+
+    Raises:
+        InputError: no such task, a task of a table, or nothing admitted that still stands.
+    """
+    names = [name for run in state.runs for name in run.tasks.names]
+    if task not in names:
+        from selfnas.errors import suggestion
+
+        raise InputError(f"no task {task!r} was lived here{suggestion(task, sorted(set(names)))}")
+    successors = {str(event.payload["successor_task"]) for event in state.watched
+                  if event.kind == "watch.search" and event.payload["task"] == task}  # fmt: skip
+    found = state.library.on_tasks({task, *successors})
+    if not found:
+        raise InputError(f"task {task!r} has no admitted network that stands, so there is nothing to watch")
+    return max(found, key=lambda motif: (motif.run, motif.validation, -motif.seq))
+
+
+class Watcher:
+    """Follows one task of a life.
+
+    Args:
+        ledger: open for writing.
+        home: of the life.
+        task: its name.
+        base: directory that the task's relative path starts from.
+        least: new examples that a search needs.
+
+    Raises:
+        InputError: the task cannot be watched, or its data are not those it was lived with.
+    """
+
+    def __init__(self, ledger: Ledger, home: Home, task: str, *, base: Path, least: int) -> None:
+        self._ledger, self._home, self._name, self._base, self._least = ledger, home, task, base, least
+        self.state = recollect(ledger)
+        open_run = self.state.open_run
+        searching = self._watch.searching if self._watch else None
+        if open_run is not None and (searching is None or searching.search["run"] != open_run.number):
+            raise InputError(f"run {open_run.number} in this home was cut off: finish it first")
+        self._serve()
+
+    @property
+    def _watch(self) -> Watch | None:
+        return fold(self.state).get(self._name)
+
+    @property
+    def unfinished(self) -> Drift | None:
+        """The search for a successor that was cut off, if there is one."""
+        return self._watch.searching if self._watch else None
+
+    def follow(self, paths: Sequence[Path]) -> list[Batch]:
+        """Read files, all of them before anything is recorded.
+
+        Raises:
+            InputError: one of them cannot be used.
+        """
+        return list(load_batches(self._spec, paths, base=self._place)[1])
+
+    def take_in(self, batch: Batch) -> Seen:
+        """Record one batch; the first one of a network is preceded by what the network does on the test split."""
+        watch = self._watch
+        if watch is not None and batch.digest in watch.seen:
+            return Seen(path=batch.path, known=True)
+        if watch is None or watch.started["weights_sha256"] != self.motif.weights_sha256 or self._restarts(watch):
+            self._append([("watch.started", self._started())])
+        watch = self._watch
+        assert watch is not None  # noqa: S101 - it was just started
+        errors, residuals = self._numbers(batch.split)
+        look = monitor(watch).update([int(letter) for letter in errors], residuals)
+        record = {
+            "task": self._name,
+            "batch": batch.digest,
+            "examples": len(batch.split),
+            "file": write_examples(self._folder, batch.x, batch.labels, kind=self._kind),
+            "errors": errors,
+            "residuals": residuals,
+            "verdict": look.verdict,
+            "change": look.change,
+            "by": look.by,
+        }
+        self._append([("watch.batch", record)])
+        return Seen(
+            path=batch.path,
+            known=False,
+            examples=len(batch.split),
+            accuracy=1 - errors.count("1") / max(len(errors), 1),
+            verdict=look.verdict,
+            missing=max(0, self._least - len(self._new_examples()[1])) if look.verdict == "drift" else 0,
+        )
+
+    @property
+    def wants_search(self) -> bool:
+        """Whether a drift is confirmed and there are enough new examples to search on."""
+        watch = self._watch
+        if watch is None or watch.confirmed < 0 or self._restarts(watch):
+            return False
+        return len(self._new_examples()[1]) >= self._least
+
+    def search(self, workers: Workers, *, device: str, observer: Observer) -> Outcome:
+        """Search for a successor, or go on with the search that was cut off.
+
+        Raises:
+            InputError: the new examples cannot make a task, such as when a class is missing.
+        """
+        drift = self.unfinished
+        payload: Payload | Mapping[str, object]
+        if drift is not None:
+            payload = drift.search
+        else:
+            payload = self._search_entry()
+            self._prepared(payload)  # whatever is wrong is found before anything is recorded
+            self._append([("watch.search", payload)])
+        run = self._run_of(payload)
+        if run is None or not run.finished:
+            prepared = self._prepared(payload)
+            life = Life(self._ledger, prepared, workers, home=self._home, device=device, observer=observer)
+            life.check_resumable()
+            run = life.run()
+            self.state = recollect(self._ledger)
+        task = run.tasks[0]
+        admitted = task.admitted()
+        best = admitted[0] if admitted else None
+        scores = [trial.value for trial in task.trials]
+        outcome = Outcome(
+            successor=best.digest if best else "",
+            evaluations=len(scores),
+            to_best=int(np.argmax(scores)) + 1 if scores else 0,
+            examples=int(str(payload["examples"])),
+            test=_test(best.trained) if best else 0.0,
+        )
+        ended = {
+            "task": self._name,
+            "run": run.number,
+            "successor": outcome.successor or None,
+            "evaluations": outcome.evaluations,
+            "evaluations_to_best": outcome.to_best,
+        }
+        self._append([("watch.ended", ended)])
+        self._serve()
+        return outcome
+
+    def _append(self, entries: Sequence[Entry]) -> None:
+        for event in self._ledger.append(entries):
+            self.state.apply(event)
+
+    def _serve(self) -> None:
+        """Load what is in service now: its task, network and the profile of what it was trained on."""
+        self.motif = in_service(self.state, self._name)
+        run = self.state.runs[self.motif.run - 1]
+        held = run.tasks.named(self.motif.task)
+        if "table" in held.started:
+            raise InputError(f"task {self._name!r} is a table: there is no network to watch")
+        self._spec, self._place = recorded_spec(run, held), self._base if held.name == self._name else self._home.root
+        self._task: Task = load_task(self._spec, base=self._place)
+        self._kind = read_source(self._spec, base=self._place).kind
+        if self._task.digest != held.started["task_digest"]:
+            raise InputError(f"task {self._name!r}: its data are not those that the ledger records")
+        weights = self._home.weights_file(self.motif.weights_sha256)
+        self._network: Network = restore_network(held, self.motif.architecture, weights)
+        self._profile = InputProfile.of(self._task.train.x)
+
+    def _numbers(self, split: Split) -> tuple[str, list[float]]:
+        import torch
+
+        from selfnas.training.training import predict
+
+        guessed = predict(self._network, torch.from_numpy(split.x)).argmax(dim=1).numpy()
+        return "".join("0" if right else "1" for right in guessed == split.y), self._profile.residuals(split.x).tolist()
+
+    def _started(self) -> dict[str, object]:
+        errors, residuals = self._numbers(self._task.test)
+        return {
+            "task": self._name,
+            "run": self.motif.run,
+            "in_service": self.motif.task,
+            "digest": self.motif.digest,
+            "architecture": self.motif.architecture,
+            "weights_sha256": self.motif.weights_sha256,
+            "errors": errors,
+            "residuals": residuals,
+        }
+
+    def _restarts(self, watch: Watch) -> bool:
+        """Whether the drift found since the watch began has had its search."""
+        return bool(watch.drifts) and watch.confirmed >= 0 and watch.drifts[-1].confirmed == watch.confirmed \
+            and watch.drifts[-1].ended is not None  # fmt: skip
+
+    @property
+    def _folder(self) -> Path:
+        return self._home.root / "watch"
+
+    def _new_examples(self) -> tuple[NDArray[Any], NDArray[np.str_]]:
+        """All of each batch that lies for the most part after the change, from the home: its file may be gone."""
+        watch = self._watch
+        assert watch is not None  # noqa: S101 - asked after a drift
+        change = int(str(watch.batches[-1]["change"]))  # the latest estimate
+        seen, xs, labels = 0, [], []
+        for batch in watch.batches:
+            examples = int(str(batch["examples"]))
+            if seen + examples / 2 > change:
+                x, names = read_examples(self._folder / str(batch["file"]), kind=self._kind)
+                xs.append(x)
+                labels.append(names)
+            seen += examples
+        return np.concatenate(xs), np.concatenate(labels)
+
+    def _search_entry(self) -> dict[str, object]:
+        x, labels = self._new_examples()
+        name = write_examples(self._folder, x, labels, kind=self._kind)
+        watch = self._watch
+        drifts = len(watch.drifts) if watch else 0
+        return {
+            "task": self._name,
+            "run": len(self.state.runs) + 1,
+            "successor_task": f"{self._name[:50]}-drift{drifts + 1}",
+            "file": name,
+            "examples": len(labels),
+            "in_service": self.motif.seq,
+            "digest": self.motif.digest,
+        }
+
+    def _prepared(self, payload: Payload | Mapping[str, object]) -> Prepared:
+        """The stream of one task: the new examples, under what is in force, warm-started from what is in service."""
+        service = next((motif for motif in self.state.library if motif.seq == payload["in_service"]), None)
+        if service is None:
+            raise InputError(
+                f"task {self._name!r}: the network in service was revoked while its successor was searched"
+            )
+        read_examples(self._folder / str(payload["file"]), kind=self._kind)  # still as decided on
+        lived = self.state.runs[service.run - 1]
+        held = lived.tasks.named(service.task)
+        latest = self.state.runs[int(str(payload["run"])) - 2].started  # as it stood when the search was decided on
+        base_stream = recorded_stream(lived)
+        spec = recorded_spec(lived, held).model_copy(
+            update={
+                "name": str(payload["successor_task"]),
+                "succeeds": self._name,  # so that what the suite plants for it is tested here too
+                "source": "npz",
+                "path": f"watch/{payload['file']}",
+                "kind": self._kind,
+                "limit": None,
+            }
+        )
+        files = {}
+        for what, key in (("constraints", "constraint_set"), ("audits", "audit_suite")):
+            files[what] = _reference(
+                str(mapping(latest["stream"])[what]), mapping(latest[key]), self._folder, role=what
+            )
+        stream = base_stream.model_copy(
+            update={
+                **files,
+                "tasks": [spec],
+                "tuning": None,
+                "budget": base_stream.budget.model_copy(update={"evaluations": self._evaluations(base_stream, lived)}),
+            }
+        )
+        known = {name for run in self.state.runs for name in run.tasks.names}
+        prepared = prepare(Document(stream, str(self._home.root / "watch.yaml"), {}), lived=known)
+        return replace(prepared, tasks=tuple(replace(task, service=service) for task in prepared.tasks))
+
+    def _evaluations(self, stream: Stream, run: RunState) -> int:
+        """A third of the watched stream's budget; a successor's own run has that already."""
+        searched = {drift.search["run"] for drift in (self._watch.drifts if self._watch else [])}
+        own = stream.budget.evaluations
+        return own if run.number in searched else math.ceil(own / _SHARE)
+
+    def _run_of(self, payload: Payload | Mapping[str, object]) -> RunState | None:
+        wanted = int(str(payload["run"]))
+        return self.state.runs[wanted - 1] if len(self.state.runs) >= wanted else None
+
+
+def _reference(name: str, recorded: Payload, folder: Path, *, role: str) -> str:
+    """A shipped name as it is; a file of one's own as the ledger holds it.
+
+    Its role is part of its name, for a set and a suite may share one.
+    """
+    if "/" not in name and not name.endswith((".yaml", ".yml")):
+        return name
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{role}-{recorded['name']}.yaml"
+    path.write_text(str(recorded["text"]), encoding="utf-8")
+    return f"watch/{path.name}"
+
+
+def _test(trained: Payload) -> float:
+    count = int(str(trained["test_count"]))
+    return int(str(trained["test_correct"])) / count if count else 0.0

@@ -1,0 +1,227 @@
+"""One agent's life: run after run over streams, each task by the same few steps, every step one transaction.
+
+Each step is a function of the state that the ledger gives, so that a life cut off anywhere goes on to the same future.
+Nothing here prints, draws or tracks: an `Observer` is told what happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from agent.gate.domain import GuardedDomain
+from agent.gate.quarantine import recheck
+from agent.ledger.home import Home
+from agent.ledger.store import Entry, Event, Ledger
+from agent.life.preparation import Prepared
+from agent.life.table import TableLife
+from agent.life.task import TaskLife
+from agent.memory.recall import past_tasks
+from agent.state.opening import recollect
+from agent.state.state import RunState, TaskState, mapping
+from agent.tuning.decision import tune
+from agent.tuning.rehearsal import Rehearsal
+from agent.workers import interrupt
+from agent.workers.pool import Workers
+from agent.workers.timing import WorkTime
+from constraints import ConstraintSet, policy_digest
+from selfnas import seeding
+from selfnas.devices.devices import Device
+from selfnas.errors import InputError
+from selfnas.spaces.space import space_named
+
+__all__ = ["Life", "Observer"]
+
+
+class Observer(Protocol):
+    """Who watches a life."""
+
+    def task_begins(self, task: TaskState, *, steps: int) -> None:
+        """A task starts or goes on; it takes at most `steps` trainings."""
+
+    def advanced(self, task: TaskState, *, steps: int) -> None:
+        """So many trainings more are done."""
+
+    def task_ends(self, run: RunState, task: TaskState) -> None:
+        """A task is finished and recorded."""
+
+
+class Life:
+    """Lives through one stream on one ledger.
+
+    Args:
+        ledger: open for writing.
+        prepared: the stream and what it names.
+        workers: who trains.
+        home: where weights and pictures go.
+        device: torch device that trainings run on.
+        observer: is told of progress.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        prepared: Prepared,
+        workers: Workers,
+        *,
+        home: Home,
+        device: str,
+        observer: Observer,
+    ) -> None:
+        self.ledger, self.prepared, self.workers = ledger, prepared, workers
+        self.home, self.device, self.observer = home, device, observer
+        self.state = recollect(ledger, home.snapshot)
+        self.work = WorkTime()
+
+    def append(self, entries: Sequence[Entry]) -> tuple[Event, ...]:
+        """One step: write its events, then fold them in; Ctrl-C takes effect here at the latest."""
+        interrupt.check()
+        events = self.ledger.append(entries)
+        for event in events:
+            self.state.apply(event)
+        return events
+
+    def run(self) -> RunState:
+        """Go on with the run that was cut off, or begin a new one, and live it to its end.
+
+        Raises:
+            InputError: the unfinished run is of another stream.
+        """
+        try:
+            return self._run()
+        except BaseException:
+            self.state.close()  # another life may be begun in this process
+            raise
+
+    def _run(self) -> RunState:
+        run = self.state.open_run or self._begin()
+        for index in range(len(self.prepared.tasks)):
+            if index >= len(run.tasks) or run.tasks[index].finished is None:
+                kind = TaskLife if self.prepared.tasks[index].table is None else TableLife
+                kind(self, run, index).live()
+            if self.prepared.envelope is not None and run.tuned <= index:
+                self.append(self._tune(run, index))
+        self.append([("run.finished", {"tasks": len(run.tasks)})])
+        return run
+
+    def _tune(self, run: RunState, index: int) -> list[Entry]:
+        """Decide about the search policy after a task."""
+        stream, prepared = self.prepared.stream, self.prepared.tasks[index]
+        assert self.prepared.envelope is not None  # noqa: S101 - the caller asked
+        space = space_named(stream.space)
+        past = past_tasks(self.state, before=None, space=space.name, tabular=prepared.table is not None)
+        rehearsal = Rehearsal(
+            past,
+            GuardedDomain(prepared.guard, space=space, macro=stream.macro.macro()),
+            budget=stream.budget.evaluations,
+            seed=seeding.derive(stream.seed, "rehearsal", run.number, index),
+        )
+        return tune(self.state, run, stream, self.prepared.envelope, rehearsal, previous=self.ledger.head()[1])
+
+    def check_resumable(self, *, accept_set: str = "") -> None:
+        """Refuse a stream that is not the one of the unfinished run, and a new constraint set that was not accepted.
+
+        Args:
+            accept_set: the beginning of the digest of a constraint set that may take the place of the one in force.
+
+        Raises:
+            InputError: another stream; its constraint set, audit suite, device, envelope or the data of the open task
+                were edited since; or a set not accepted.
+        """
+        run = self.state.open_run
+        if run is None:
+            self._check_set(accept_set)
+            return
+        for what, now in _identity(self.prepared).items():
+            if run.started[what] != now:
+                name = what.removesuffix("_digest").replace("_", " ")
+                raise InputError(
+                    f"run {run.number} in this home was cut off and its {name} was another: finish it with the files "
+                    "and --set values that began it, or choose another --home"
+                )
+        self._check_open(run)
+
+    def _check_open(self, run: RunState) -> None:
+        """What else the unfinished run must find as it left it: rules for changes of policy, data of the open task."""
+        envelope = run.started.get("policy_set")
+        now = None if self.prepared.envelope is None else policy_digest(self.prepared.envelope)
+        if (mapping(envelope)["digest"] if envelope else None) != now:
+            raise InputError(
+                f"run {run.number} in this home was cut off and the rules for changes of its policy were others: "
+                "finish it with the envelope that began it, or choose another --home"
+            )
+        begun = run.tasks[-1] if len(run.tasks) else None
+        if begun is None or begun.finished is not None:
+            return
+        if begun.started["task_digest"] != self.prepared.tasks[begun.index].digest:
+            raise InputError(
+                f"run {run.number} in this home was cut off in task {begun.name!r}, whose data were changed since: "
+                "finish it with the data that began it, or choose another --home"
+            )
+
+    def _check_set(self, accept_set: str) -> None:
+        if not self.state.runs:
+            return
+        old, new = self.state.runs[-1].started, self.prepared.set_
+        if old["constraint_set_digest"] != new.digest and not (
+            len(accept_set) >= 8 and new.digest.startswith(accept_set)
+        ):
+            name, digest = mapping(old["constraint_set"])["name"], str(old["constraint_set_digest"])
+            raise InputError(
+                f"this agent lives under constraint set {name!r} ({digest[:12]}), the stream names {new.name!r} "
+                f"({new.digest[:12]}): see what changes with `selfnas constraints diff`, then go on with "
+                f"--accept-set {new.digest[:12]}"
+            )
+
+    def _begin(self) -> RunState:
+        prepared, state = self.prepared, self.state
+        changed = bool(state.runs) and state.runs[-1].started["constraint_set_digest"] != prepared.set_.digest
+        again = (
+            recheck(
+                state.library,
+                [motif for motif, _ in state.quarantined.values()],
+                prepared.set_,
+                previous=self.ledger.head()[1],
+            )
+            if changed
+            else ()
+        )
+        self.append(
+            [
+                (
+                    "run.started",
+                    {
+                        "run": len(self.state.runs) + 1,
+                        "stream": prepared.stream.model_dump(mode="json", exclude_none=True),
+                        "constraint_set": {"name": prepared.set_.name, "text": prepared.set_.text},
+                        "audit_suite": {"name": prepared.suite.name, "text": prepared.suite.text},
+                        **_envelope(prepared.envelope),
+                        **_device(prepared.device),
+                        **_identity(prepared),
+                    },
+                ),
+                *again,
+            ]
+        )
+        return self.state.runs[-1]
+
+
+def _envelope(envelope: ConstraintSet | None) -> dict[str, object]:
+    """What a `run.started` event says of the rules for changes of the policy; nothing where there is no tuning."""
+    if envelope is None:
+        return {}
+    return {"policy_set": {"name": envelope.name, "text": envelope.text, "digest": policy_digest(envelope)}}
+
+
+def _device(device: Device | None) -> dict[str, object]:
+    """What a `run.started` event says of the device whose costs the objective counts."""
+    return {} if device is None else {"device": device.model_dump(mode="json", exclude_none=True)}
+
+
+def _identity(prepared: Prepared) -> dict[str, str]:
+    identity = {
+        "stream_digest": prepared.stream.digest,
+        "constraint_set_digest": prepared.set_.digest,
+        "audit_suite_digest": prepared.suite.digest,
+    }
+    return identity if prepared.device is None else {**identity, "device_digest": prepared.device.digest}

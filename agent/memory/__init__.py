@@ -1,0 +1,1 @@
+"""What earlier tasks teach: recall, sub-cells, composed operators, inherited weights, the learned proxy."""

@@ -1,0 +1,161 @@
+"""What the library suggests for a new task: winners of like tasks, best first, and nothing where nothing is alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice, starmap
+from typing import TypeVar
+
+import numpy as np
+
+from agent.state.library import Library, Motif
+from agent.state.state import LifeState, TaskState
+from agent.stream.policy import SearchPolicy
+from selfnas.data.probes import TaskDescription, distance
+from selfnas.search.history import Trial
+from selfnas.spaces.architecture import Architecture, Macro
+from selfnas.spaces.space import Space, base_name, parse_architecture, respelled, space_named
+from selfnas.strategies.transfer import PastTask, agreed
+
+__all__ = ["Recollection", "past_tasks", "recall", "soonest"]
+
+_COMPARABLE = ("low", "rung0")  # scores of dearer rungs mean something else
+_TASKS = 30  # the latest so many tasks are modelled, which bounds the cost of a proposal
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recollection:
+    """One remembered architecture, under the macro settings of the present run.
+
+    Attributes:
+        architecture: what to try.
+        motif: where it comes from.
+        likeness: of its task to the present one, in [0, 1]; 1 for the same task.
+    """
+
+    architecture: Architecture
+    motif: Motif
+    likeness: float
+
+
+def recall(
+    library: Library,
+    description: TaskDescription,
+    policy: SearchPolicy,
+    *,
+    task_digest: str,
+    space: str,
+    macro: Macro,
+    reviewed_only: bool = False,
+    first: Motif | None = None,
+) -> tuple[Recollection, ...]:
+    """At most `policy.recall` architectures that `space` can spell, no two of one digest, and before them `first`.
+
+    Winners of this very task (equal `task_digest`) come first, all of them: nothing can be misjudged there. Then the
+    most alike task gives its best, then the next task its best, and round again: a misjudged likeness then
+    costs one evaluation rather than all of them.
+    With `reviewed_only` what no person let in gives nothing. Tasks below `policy.recall_trust_percent` give nothing.
+    """
+    trust = policy.recall_trust_percent
+
+    def best_of(likeness: float, task: int) -> Iterator[tuple[float, Motif]]:
+        return ((likeness, motif) for motif in library.of_task(task) if motif.review or not reviewed_only)
+
+    here, base = space_named(space), base_name(space)
+    known = starmap(best_of, library.alike(base, description, percent=trust, digest=task_digest))
+    alike = starmap(best_of, library.alike(base, description, percent=trust))
+    chosen: dict[str, Recollection] = {}
+    if first is not None and (first.review or not reviewed_only):
+        like = max(0.0, 1.0 - distance(description, TaskDescription.from_json(first.description)))
+        adapted = respelled(replace(parse_architecture(first.architecture), macro=macro), here)
+        if adapted is not None:
+            chosen[adapted.digest] = Recollection(architecture=adapted, motif=first, likeness=like)
+    most = policy.recall + len(chosen)
+    spelled: set[str] = set()  # most of a long life's motifs are one architecture again and again
+    for likeness, motif in chain(chain.from_iterable(known), _in_turn(alike)):
+        if len(chosen) >= most:
+            break
+        if motif.architecture not in spelled:
+            spelled.add(motif.architecture)
+            adapted = respelled(replace(parse_architecture(motif.architecture), macro=macro), here)
+            if adapted is None:
+                continue
+            if adapted.digest not in chosen:
+                library.confirm(motif)
+            chosen.setdefault(adapted.digest, Recollection(architecture=adapted, motif=motif, likeness=likeness))
+    return tuple(chosen.values())
+
+
+def soonest(
+    recalled: Sequence[Recollection], past: Sequence[PastTask], *, task_digest: str, first: Motif | None = None
+) -> tuple[Recollection, ...]:
+    """The same, with winners of other tasks in the order of what all past tasks expect of them.
+
+    `first` and winners of this very task stay ahead. A winner that one task was lucky with waits for one that many
+    tasks think well of.
+    """
+    ahead = [one for one in recalled if one.motif is first or one.motif.task_digest == task_digest]
+    others = [one for one in recalled if one not in ahead]
+    if not past or not others:
+        return tuple(recalled)
+    vectors = np.stack([past[0].space.encode(one.architecture) for one in others])
+    return (*ahead, *(others[index] for index in np.argsort(-agreed(past, vectors), kind="stable")))
+
+
+def _in_turn(rankings: Iterable[Iterator[Item]]) -> Iterator[Item]:
+    """The first of each, then the second of each, and so on; no more of them are begun than asked for."""
+    left: list[Iterator[Item]] | None = None
+    while left is None or rankings:
+        left = []
+        for ranking in rankings:
+            for item in islice(ranking, 1):
+                yield item
+                left.append(ranking)
+        rankings = left
+
+
+def past_tasks(
+    state: LifeState,
+    *,
+    before: TaskState | None,
+    space: str,
+    tabular: bool,
+    description: TaskDescription | None = None,
+) -> tuple[PastTask, ...]:
+    """What the latest tasks before `before` (or all there are) taught of `space`, oldest first.
+
+    With a `description` each has its likeness to the task described; tables are not described.
+
+    Every scored trial counts that `space` can spell, admitted or not: a strategy learns from it and still proposes
+    only what is admitted.
+    Tables and trainings teach only their own kind, since their scores mean different things.
+    """
+
+    def likeness(task: TaskState) -> float:
+        if description is None or tabular:
+            return 1.0
+        return max(0.0, 1.0 - distance(description, TaskDescription.from_json(task.description)))
+
+    here = space_named(space)
+    found: list[PastTask] = []
+    for run, task in state.latest(tabular=tabular):
+        if before is not None and (run.number, task.index) >= (len(state.runs), before.index):
+            continue
+        usable = (trial for trial in task.trials if not trial.failed and trial.fidelity in _COMPARABLE)
+        trials = tuple(spelled for trial in usable if (spelled := _spelled(trial, here)) is not None)
+        if len(trials) > 1:
+            found.append(PastTask(name=f"{run.number}/{task.name}", trials=trials, likeness=likeness(task)))
+        if len(found) == _TASKS:
+            break
+    return tuple(reversed(found))
+
+
+def _spelled(trial: Trial, space: Space) -> Trial | None:
+    """The trial with its architecture spelled in a space; None where that cannot be."""
+    if trial.architecture.space == space.name:
+        return trial
+    same = respelled(trial.architecture, space)
+    return None if same is None else replace(trial, architecture=same)

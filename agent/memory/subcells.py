@@ -1,0 +1,176 @@
+"""Sub-cells that an agent has mined from its winners: recorded, in force, revoked, re-checked.
+
+After each task the whole list is mined anew from the latest tasks of the space; it is an event where it differs from
+the list known before. Search uses the list in force without what a person revoked. A recorded sub-cell that cannot be
+read, or whose digest is not its own, is passed over: a damaged entry costs a building block and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from agent.gate.review import typed_line
+from agent.ledger.store import Entry, Json
+from agent.memory.recall import past_tasks
+from agent.state.state import LifeState, Payload, RunState, TaskState, items, mapping, number
+from selfnas.digests import canonical_json
+from selfnas.errors import ArchitectureError, InputError
+from selfnas.search.subcells import SubCell
+from selfnas.strategies.mining import LEAST_SHARE, LEAST_TASKS, MinedSubCell, mine
+
+__all__ = [
+    "blocks_in_force",
+    "check_mining",
+    "find_sub_cell",
+    "mined_in_force",
+    "mining_due",
+    "mining_entries",
+    "revocation",
+    "sentence",
+]
+
+
+_log = logging.getLogger(__name__)
+
+
+def mining_entries(state: LifeState, run: RunState, task: TaskState, *, space: str, tabular: bool) -> list[Entry]:
+    """What mining after a task says: one `subcells.mined`, or nothing where nothing is new."""
+    found = [_record(one) for one in _mine(state, space=space, tabular=tabular)]
+    known = state.mined.get((space, tabular))
+    if found == (items(known["subcells"]) if known else []):
+        return []
+    record = {
+        "run": run.number,
+        "task": task.name,
+        "space": space,
+        "tabular": tabular,
+        "least_tasks": LEAST_TASKS,
+        "least_share": LEAST_SHARE,
+        "subcells": found,
+    }
+    return [("subcells.mined", record)]
+
+
+def mining_due(state: LifeState) -> bool:
+    """Whether a new list must follow the end of the latest task, by the same code that writes it."""
+    run = state.runs[-1]
+    task = run.tasks[len(run.tasks) - 1]
+    space = str(mapping(run.started["stream"])["space"])
+    return bool(mining_entries(state, run, task, space=space, tabular=task.tabular))
+
+
+def mined_in_force(
+    state: LifeState, *, space: str, tabular: bool, latest: Sequence[Entry] = ()
+) -> tuple[MinedSubCell, ...]:
+    """The latest list of a space, without revoked and unreadable ones; `latest` may hold a newer one."""
+    newer = [cast(Payload, payload) for kind, payload in latest if kind == "subcells.mined"]
+    payload = newer[-1] if newer else state.mined.get((space, tabular))
+    if payload is None:
+        return ()
+    found = []
+    for entry in map(mapping, items(payload["subcells"])):
+        try:
+            one = _read(entry)
+        except (ArchitectureError, KeyError, TypeError, ValueError) as error:
+            _log.warning("a mined sub-cell is passed over: %s", error)
+            continue
+        if one.sub_cell.digest not in state.revoked:
+            found.append(one)
+    return tuple(found)
+
+
+def blocks_in_force(state: LifeState, *, space: str, tabular: bool) -> tuple[SubCell, ...]:
+    """What evolution may build with."""
+    return tuple(one.sub_cell for one in mined_in_force(state, space=space, tabular=tabular))
+
+
+def find_sub_cell(state: LifeState, digest: str) -> tuple[MinedSubCell, bool] | None:
+    """The mined sub-cell in force whose digest begins so, and whether it comes from tables; None where none does.
+
+    Raises:
+        InputError: several do.
+    """
+    found = {
+        one.sub_cell.digest: (one, tabular)
+        for space, tabular in state.mined
+        for one in mined_in_force(state, space=space, tabular=tabular)
+        if digest and one.sub_cell.digest.startswith(digest)
+    }
+    if len(found) > 1:
+        raise InputError(f"several sub-cells begin with {digest!r}: {', '.join(key[:16] for key in sorted(found))}")
+    return next(iter(found.values()), None)
+
+
+def revocation(state: LifeState, digest: str, *, author: str, reason: str) -> Entry:
+    """The event that takes a mined sub-cell out of use for good.
+
+    Raises:
+        InputError: no sub-cell in force, or several, with such a digest; or nobody or nothing to answer for it.
+    """
+    author, reason = typed_line(author, "--author"), typed_line(reason, "--reason")
+    if not author or not reason:
+        raise InputError("a revocation needs an --author and a --reason")
+    found = find_sub_cell(state, digest)
+    if found is None:
+        raise InputError(f"no mined sub-cell in force has a digest that begins with {digest!r}")
+    sub_cell = found[0].sub_cell
+    return "subcell.revoked", {
+        "digest": sub_cell.digest,
+        "space": sub_cell.space,
+        "text": sub_cell.text,
+        "author": author,
+        "reason": reason,
+    }
+
+
+def check_mining(state: LifeState, payload: Payload) -> Iterator[str]:
+    """Problems of a `subcells.mined` event: its list is mined again from the trials before it, by the same code."""
+    again = [_record(one) for one in _mine(state, space=str(payload["space"]), tabular=bool(payload["tabular"]))]
+    if canonical_json(again) != canonical_json(payload["subcells"]):
+        yield "its sub-cells are not what the trials before it give"
+
+
+def sentence(one: MinedSubCell) -> str:
+    """Support and gain in words."""
+    return (
+        f"in {one.support} of {one.winners} winners, of {len(one.tasks)} tasks; {one.trials} trials with it rank "
+        f"{one.gain:+.1f} [{one.low:.1f}, {one.high:.1f}] percentile points against those without"
+    )
+
+
+def _mine(state: LifeState, *, space: str, tabular: bool) -> tuple[MinedSubCell, ...]:
+    return mine(past_tasks(state, before=None, space=space, tabular=tabular), revoked=frozenset(state.revoked))
+
+
+def _record(one: MinedSubCell) -> dict[str, Json]:
+    return {
+        "digest": one.sub_cell.digest,
+        "space": one.sub_cell.space,
+        "template": one.sub_cell.template,
+        "text": one.sub_cell.text,
+        "support": one.support,
+        "winners": one.winners,
+        "tasks": list(one.tasks),
+        "trials": one.trials,
+        "gain": one.gain,
+        "low": one.low,
+        "high": one.high,
+    }
+
+
+def _read(entry: Payload) -> MinedSubCell:
+    sub_cell = SubCell(str(entry["space"]), int(number(entry["template"])), str(entry["text"]))
+    if sub_cell.digest != entry["digest"]:
+        raise ArchitectureError(f"sub-cell {sub_cell.text!r} does not have the digest {entry['digest']!r}")
+    return MinedSubCell(
+        sub_cell=sub_cell,
+        support=int(number(entry["support"])),
+        winners=int(number(entry["winners"])),
+        tasks=tuple(map(str, items(entry["tasks"]))),
+        trials=int(number(entry["trials"])),
+        gain=number(entry["gain"]),
+        low=number(entry["low"]),
+        high=number(entry["high"]),
+    )

@@ -1,0 +1,117 @@
+"""Full training that starts from the weights of a remembered motif: from which, and whether it may.
+
+A finalist that was recalled starts from the weights with which that very architecture was admitted before, as far as
+names and shapes agree; the rest, such as the head for other classes, is fresh. It may not where those weights could
+have seen examples that this task validates, audits or tests on: allowed are other packaged sources, the same source cut
+into the same splits, and the very same task. Files of one's own cannot be told apart so, and count only as the last.
+The same holds of every task whose weights those weights were begun with.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from agent.ledger.store import Json, LedgerError
+from agent.state.library import Motif
+from agent.state.state import LifeState, TaskState, items, mapping, number, task_shape
+from selfnas.errors import InputError
+
+__all__ = ["inherited_record", "keeps_splits_apart", "shared_numbers", "source_of", "spec_of"]
+
+_CUT = ("source", "limit", "split_seed")  # what decides which packaged examples fall into which split
+
+
+def source_of(state: LifeState, task: TaskState, architecture: str) -> Motif | None:
+    """The motif whose weights a finalist may start from: the one it was recalled from, where that is allowed."""
+    run = state.runs[-1]
+    for recalled in map(mapping, items(task.started["recalled"])):
+        if recalled["architecture"] == architecture:  # another spelling of it names its weights otherwise
+            where = int(number(recalled["from_run"])), str(recalled["from_task"]), str(recalled["digest"])
+            seq = state.library.seq_at(where)
+            motif = None if seq is None else state.library.by_seq(seq)
+            break
+    else:
+        return None
+    if motif is None or not motif.weights_sha256:
+        return None
+    if motif.shape.dimensions != task_shape(task.started).dimensions:
+        return None
+    now = spec_of(mapping(run.started["stream"]), task.name)
+    for earlier, name in _descent(state, motif):
+        taught = state.runs[earlier - 1]
+        same = taught.tasks.named(name).started["task_digest"] == task.started["task_digest"]
+        if not (same or keeps_splits_apart(spec_of(mapping(taught.started["stream"]), name), now)):
+            return None
+    return motif
+
+
+def _descent(state: LifeState, motif: Motif) -> Iterator[tuple[int, str]]:
+    """Run and task of a motif, then of those whose weights its own were begun with, and so on.
+
+    Raises:
+        LedgerError: weights that come from themselves.
+    """
+    seen: list[tuple[int, str]] = []
+    place = motif.run, motif.task
+    while place not in seen:
+        yield place
+        seen.append(place)
+        told = state.runs[place[0] - 1].tasks.named(place[1]).finalist(motif.digest).trained.get("inherited")
+        if told is None:
+            return
+        place = int(number(mapping(told)["run"])), str(mapping(told)["task"])
+    raise LedgerError(f"motif {motif.digest[:12]} of run {motif.run} says that its weights come from themselves")
+
+
+def keeps_splits_apart(then: Mapping[str, Json], now: Mapping[str, Json]) -> bool:
+    """Whether nothing that one task trains on can be what another one validates, audits or tests on.
+
+    Args:
+        then, now: task specifications as a stream records them.
+
+    Example:
+        >>> keeps_splits_apart({"source": "digits"}, {"source": "digits", "split_seed": 1})
+        False
+    """
+    if "npz" in (then["source"], now["source"]):
+        return False
+    return then["source"] != now["source"] or all(then.get(name, 0) == now.get(name, 0) for name in _CUT)
+
+
+def inherited_record(source: Motif, share: float | None) -> dict[str, object]:
+    """What a `trained` event says of where the weights come from.
+
+    Args:
+        share: of the network's numbers that were taken over; None where training broke before.
+    """
+    return {"run": source.run, "task": source.task, "weights_sha256": source.weights_sha256, "share": share}
+
+
+def shared_numbers(own: Path, parent: Path) -> float:
+    """Share of the numbers of one safetensors file whose name and shape are in another one too; reads headers alone.
+
+    Raises:
+        InputError: one of them cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    shapes: list[dict[str, tuple[int, ...]]] = []
+    for path in (own, parent):
+        try:
+            with safe_open(path, framework="numpy") as file:
+                shapes.append({name: tuple(file.get_slice(name).get_shape()) for name in file.keys()})  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise InputError(f"{path}: cannot be read as weights: {error}") from error
+    mine, theirs = shapes
+    shared = sum(math.prod(shape) for name, shape in mine.items() if theirs.get(name) == shape)
+    return round(shared / max(sum(map(math.prod, mine.values())), 1), 6)
+
+
+def spec_of(stream: Mapping[str, Json], name: str) -> Mapping[str, Json]:
+    """A task as a stream records it."""
+    for spec in map(mapping, items(stream["tasks"])):
+        if spec["name"] == name:
+            return spec
+    raise LookupError(f"the stream has no task {name}")

@@ -1,0 +1,322 @@
+"""The MLflow mirror: what reviewers look at. Written from the ledger's state, so that it can be lost and made again.
+
+An experiment per stream; a run per task; under it a run per finalist with its verdict as tags, certificate and card as
+artifacts, the task's data as a data set; each winner, and what a person let in, in the model registry with a card. One
+`create_run` and one `log_batch` for each run, because single calls cost ten times as much. Nothing here may stop a
+life: `Mirror.write` answers whether it worked.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.ledger.home import Home
+from agent.mirror.artifacts import Exhibit, example_of, write_finalist_files, write_task_files
+from agent.mirror.comparison import check_mirror
+from agent.mirror.model_card import data_source, model_card
+from agent.mirror.policy_records import write_policy
+from agent.mirror.records import Record, finalist_record, findings_of, task_record
+from agent.mirror.review_tags import alias_of, cut, fit, note, write_standing
+from agent.report.figures import Evidence, figures
+from agent.state.networks import restore_network
+from agent.state.recorded import suite_of
+from agent.state.state import Finalist, LifeState, RunState, TaskState, mapping
+
+if TYPE_CHECKING:
+    from audits import Suite
+
+__all__ = ["Mirror", "server_settings", "tracking_uri"]
+
+# A server that is down is given up after seconds, not minutes: a life that ends waits for its mirror.
+_CLIENT_SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+
+_log = logging.getLogger(__name__)
+
+
+def tracking_uri() -> str:
+    """Where MLflow keeps its records: `MLFLOW_TRACKING_URI`, or `mlflow.db` in the current directory."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('mlflow.db').resolve()}"
+
+
+def server_settings() -> dict[str, str]:
+    """Environment of an MLflow server for reviewers: nothing reported home, no workers for jobs that nobody starts."""
+    return {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Context(Exhibit):
+    """What every record of one task shares."""
+
+    key: str
+
+
+class Mirror:
+    """Writes finished tasks to an MLflow store."""
+
+    def __init__(self, uri: str) -> None:
+        for name, value in _CLIENT_SETTINGS.items():
+            os.environ.setdefault(name, value)
+        logging.getLogger("urllib3").setLevel(logging.ERROR)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        for name in ("mlflow", "mlflow.store.db.utils", "mlflow.tracking"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        import mlflow
+
+        self._mlflow = mlflow
+        self._uri = uri
+        mlflow.set_tracking_uri(uri)
+        self._client = mlflow.MlflowClient(tracking_uri=uri)
+
+    def write(self, home: Home, run: RunState, task: TaskState, *, suite: Suite, key: str) -> bool:
+        """Mirror one finished task; a task that is there already is left alone.
+
+        Args:
+            home: where pictures and weights lie.
+            run: the run of the task.
+            task: finished.
+            suite: in force.
+            key: names this task of this life, the same whenever it is mirrored.
+        """
+        # As audits and gate left it; `write_standing` adds what people decided, so that a rebuilt mirror is equal.
+        undecided = replace(task, finalists=[replace(finalist, reviews=[]) for finalist in task.finalists])
+        context = _Context(home, run, undecided, suite, key)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._write(context)
+        except Exception as error:  # noqa: BLE001 - a mirror that is down or broken must not stop a life
+            _log.warning("MLflow mirror of task %s failed (made again by `selfnas mirror`): %s", task.name, error)
+            return False
+        return True
+
+    def forget(self, keys: Iterable[str]) -> bool:
+        """Delete the runs and model versions of these tasks, so that they can be written anew."""
+        try:
+            experiments = [str(found.experiment_id) for found in self._client.search_experiments()]
+            for key in keys:
+                for kind in ("key", "task_key"):
+                    for run in self._client.search_runs(experiments, f"tags.{kind} = '{key}'", max_results=10_000):
+                        self._delete(run.info.run_id)
+        except Exception as error:  # noqa: BLE001 - told to the caller, like every failure of the mirror
+            _log.warning("MLflow records cannot be deleted: %s", error)
+            return False
+        return True
+
+    def write_standing(
+        self, home: Home, state: LifeState, *, keys: Mapping[tuple[int, str], str], times: Mapping[int, float]
+    ) -> bool:
+        """Tag finalists with how they stand now: quarantined or not, and what people decided.
+
+        Args:
+            home: where weights lie.
+            state: of the life.
+            keys: the key of each task that was mirrored, by run number and task name.
+            times: Unix seconds of each event.
+        """
+
+        def register(record: str, run: RunState, task: TaskState, finalist: Finalist) -> None:
+            self._register(record, Exhibit(home, run, task, suite_of(run)), finalist)
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                write_standing(self._client, state, keys=keys, times=times, register=register)
+                write_policy(self._client, state, keys=keys)
+        except Exception as error:  # noqa: BLE001 - a mirror that is down or broken must not stop a life
+            _log.warning("MLflow tags of decisions and quarantine failed (made again by `selfnas mirror`): %s", error)
+            return False
+        return True
+
+    def check(
+        self, home: Home, state: LifeState, *, keys: Mapping[tuple[int, str], str], times: Mapping[int, float]
+    ) -> tuple[Counter[str], list[str]]:
+        """What of this life's records is compared with the ledger, and what of them is missing, edited or surplus."""
+        try:
+            return check_mirror(self._client, home, state, keys=keys, times=times)
+        except Exception as error:  # noqa: BLE001 - MLflow raises what its stores raise; unread is not verified
+            return Counter(), [f"MLflow at {self._uri} cannot be read: {type(error).__name__}: {error}"]
+
+    def write_evidence(self, evidence: Evidence, page: str) -> bool:
+        """One run for the whole life: the named figures, those of each task as steps, and the report page.
+
+        Written anew each time; what stood there of this life before is deleted.
+        """
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._write_evidence(evidence, page)
+        except Exception as error:  # noqa: BLE001 - told to the caller, like every failure of the mirror
+            _log.warning("MLflow record of the report failed: %s", error)
+            return False
+        return True
+
+    def _write_evidence(self, evidence: Evidence, page: str) -> None:
+        experiment = self._experiment(evidence.streams[-1])
+        key = f"{evidence.genesis[:16]}-life"
+        for old in self._client.search_runs([experiment], f"tags.key = '{key}'"):
+            self._client.delete_run(old.info.run_id)
+        tags = {"kind": "life", "key": key, "head": evidence.head}
+        run = self._client.create_run(
+            experiment, tags=tags, run_name=f"life · {len(evidence.tasks)} tasks · report"
+        ).info.run_id
+        steps = [
+            self._metric(f"task.{name}", value, step)
+            for step, task in enumerate(evidence.tasks, start=1)
+            for name, value in task.figures().items()
+        ]
+        self._batch(run, [*self._metrics(figures(evidence)), *steps], {"tasks": len(evidence.tasks)})
+        with tempfile.TemporaryDirectory() as scratch:
+            (Path(scratch) / "report.html").write_text(page, encoding="utf-8")
+            self._client.log_artifacts(run, scratch)
+        self._client.set_terminated(run)
+
+    def _write(self, context: _Context) -> None:
+        stream = mapping(context.run.started["stream"])
+        experiment = self._experiment(str(stream["stream"]))
+        if self._mirrored(experiment, context.key):
+            return
+        parent = self._task_run(experiment, context)
+        for finalist in context.task.finalists:
+            self._finalist_run(experiment, parent, context, finalist)
+        self._client.set_terminated(parent)
+
+    def _experiment(self, name: str) -> str:
+        found = self._client.get_experiment_by_name(name)
+        if found is not None:
+            made = str(found.experiment_id)
+            if found.tags.get("mlflow.note.content") != note(name, made):
+                self._client.set_experiment_tag(made, "mlflow.note.content", note(name, made))
+            return made
+        location = None
+        if self._uri.startswith("sqlite:///"):
+            # Beside the database, so that store and artifacts move together.
+            folder = Path(self._uri.removeprefix("sqlite:///")).resolve().parent / "mlartifacts" / name
+            location = folder.as_uri()
+        made = str(self._client.create_experiment(name, artifact_location=location))
+        self._client.set_experiment_tag(made, "mlflow.experimentKind", "custom_model_development")
+        self._client.set_experiment_tag(made, "mlflow.note.content", note(name, made))
+        return made
+
+    def _mirrored(self, experiment: str, key: str) -> bool:
+        """Whether the task is there whole; what is there in part is deleted."""
+        for found in self._client.search_runs([experiment], f"tags.key = '{key}'"):
+            if found.info.status == "FINISHED":
+                return True
+            children = self._client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{found.info.run_id}'")
+            for run in (*children, found):
+                self._delete(run.info.run_id)
+        return False
+
+    def _delete(self, run: str) -> None:
+        """A run with what it put into the registry."""
+        for made in self._client.search_model_versions(f"run_id = '{run}'"):
+            self._client.delete_model_version(made.name, made.version)
+        self._client.delete_run(run)
+
+    def _task_run(self, experiment: str, context: _Context) -> str:
+        record = task_record(context.run, context.task, context.suite, key=context.key)
+        run = self._recorded(experiment, record)
+        self._data(run, context)
+        with tempfile.TemporaryDirectory() as scratch:
+            write_task_files(context, Path(scratch))
+            self._client.log_artifacts(run, scratch)
+        return run
+
+    def _recorded(self, experiment: str, record: Record, *, parent: str = "") -> str:
+        """A new run that holds a record."""
+        tags = fit(record.tags) | ({"mlflow.parentRunId": parent} if parent else {})
+        run = str(self._client.create_run(experiment, tags=tags, run_name=record.name).info.run_id)
+        self._batch(run, [self._metric(*value) for value in record.metrics], record.parameters)
+        return run
+
+    def _finalist_run(self, experiment: str, parent: str, context: _Context, finalist: Finalist) -> None:
+        task = context.task
+        run_id = self._recorded(experiment, finalist_record(task, finalist, key=context.key), parent=parent)
+        self._data(run_id, context)
+        with tempfile.TemporaryDirectory() as scratch:
+            write_finalist_files(context, finalist, findings_of(finalist), Path(scratch))
+            self._client.log_artifacts(run_id, scratch)
+        if finalist.outcome == "admitted" and finalist is task.admitted()[0]:
+            self._register(run_id, context, finalist)
+        self._client.set_terminated(run_id)
+
+    def _data(self, run: str, context: _Context) -> None:
+        """Say what data the run is about: name, digest, source and shape."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        started = context.task.started
+        data = Dataset(
+            name=context.task.name,
+            digest=str(started["task_digest"])[:16],  # MLflow keeps at most 36 characters
+            source_type="selfnas task",
+            source=data_source(context.run, context.task),
+            schema=json.dumps(started["shape"]),
+            profile=json.dumps(started["description"]),
+        )
+        tags = [InputTag("mlflow.data.context", "all splits")]
+        self._client.log_inputs(run, [DatasetInput(data, tags)])
+
+    def _register(self, run: str, exhibit: Exhibit, finalist: Finalist) -> None:
+        """Put a network into the model registry as a plain exported program: no code of ours is needed to load it."""
+        import torch
+        from mlflow.models import infer_signature
+
+        task = exhibit.task
+        weights = exhibit.home.weights_file(str(finalist.trained["weights_sha256"]))
+        network = restore_network(task, finalist.architecture, weights)
+        example = example_of(exhibit, finalist)
+        with torch.no_grad():
+            output = network(torch.from_numpy(example)).numpy()
+        stream = str(mapping(exhibit.run.started["stream"])["stream"])
+        name = f"{stream}.{task.name}"
+        with self._mlflow.start_run(run_id=run):
+            logged = self._mlflow.pytorch.log_model(
+                network,
+                name="model",
+                serialization_format="pt2",
+                input_example=example,
+                signature=infer_signature(example, output),
+                pip_requirements=[f"torch=={torch.__version__.split('+')[0]}"],
+            )
+        if not self._client.search_registered_models(f"name = '{name}'"):
+            self._client.create_registered_model(name, description=f"Networks admitted on task {task.name}.")
+        made = self._client.create_model_version(
+            name,
+            logged.model_uri,
+            run_id=run,
+            model_id=logged.model_id,
+            tags={"digest": finalist.digest},
+            description=cut(model_card(exhibit.run, task, finalist, findings_of(finalist), exhibit.suite)),
+        )
+        self._client.set_registered_model_alias(name, alias_of(finalist), str(made.version))
+
+    def _metric(self, key: str, value: float, step: int = 0) -> Any:
+        from mlflow.entities import Metric
+
+        return Metric(key, float(value), 0, step)
+
+    def _metrics(self, values: Mapping[str, float | int | None]) -> Iterator[Any]:
+        return (self._metric(key, value) for key, value in values.items() if value is not None)
+
+    def _batch(self, run: str, metrics: list[Any], parameters: Mapping[str, object]) -> None:
+        from mlflow.entities import Param
+
+        limit = 900  # of MLflow: 1,000 items in one call, 100 parameters
+        for start in range(0, max(len(metrics), 1), limit):
+            chunk = [Param(key, str(value)) for key, value in parameters.items()] if start == 0 else []
+            self._client.log_batch(run, metrics=metrics[start : start + limit], params=chunk)

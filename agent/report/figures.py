@@ -1,0 +1,184 @@
+"""What a life's ledger says for and against the agent, as plain numbers; the report page and MLflow read this.
+
+A task counts as lived without memory when nothing was recalled, no strategy had earlier tasks to learn from and no
+mined sub-cell was at hand. Such tasks of equal content are looked for in a life given for comparison, then in the
+same life.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+
+from agent.ledger.events import told
+from agent.ledger.store import Event, Ledger, LedgerError
+from agent.report.changes import DriftEvidence, PolicyDecision, decision, drifts
+from agent.report.task_figures import Clock, Curve, TaskEvidence, reached, task_evidence
+from agent.report.transfer import Transfer, transfers
+from agent.state.state import LifeState, RunState, TaskState, items, mapping
+from selfnas.errors import SelfnasError
+
+__all__ = ["Evidence", "figures", "gather", "rejections"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything that a report shows.
+
+    Attributes:
+        state: the life as replayed.
+        events: how many there are.
+        genesis: hash of the first; names the life.
+        head: hash of the last.
+        tasks: in the order lived.
+        transfers: what tasks gave to tasks.
+        policy: decisions about the search policy, in order.
+        drifts: confirmed on watched tasks and searched for.
+    """
+
+    state: LifeState
+    events: int
+    genesis: str
+    head: str
+    tasks: tuple[TaskEvidence, ...]
+    transfers: tuple[Transfer, ...]
+    policy: tuple[PolicyDecision, ...]
+    drifts: tuple[DriftEvidence, ...] = ()
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Names of the streams lived, each once."""
+        names = [str(mapping(run.started["stream"])["stream"]) for run in self.state.runs]
+        return tuple(dict.fromkeys(names))
+
+
+@dataclass(slots=True)
+class _Life:
+    state: LifeState
+    clocks: list[Clock]
+    policy: list[Event]
+    times: Mapping[int, float]
+    cold: dict[tuple[int, int], bool]  # by run and index
+
+
+def gather(ledger: Ledger, *, cold: Ledger | None = None) -> Evidence:
+    """Read a life, and another one to compare with.
+
+    Raises:
+        LedgerError: an event is not as this release writes it, or the file is damaged.
+    """
+    try:
+        return _gather(ledger, cold)
+    except LedgerError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, SelfnasError) as error:
+        raise LedgerError(f"not a life that this release can read: {type(error).__name__}: {error}") from error
+
+
+def _gather(ledger: Ledger, cold: Ledger | None) -> Evidence:
+    life = _read(ledger)
+    references: dict[str, Curve] = {}
+    for source in (life, *([_read(cold)] if cold is not None else [])):  # the life given for comparison has precedence
+        seen: set[str] = set()
+        for run, task in _tasks(source.state):
+            digest = str(task.started["task_digest"])
+            if source.cold[run.number, task.index] and task.trials and digest not in seen:
+                seen.add(digest)
+                references[digest] = reached(task.trials)
+    several = len(life.state.runs) > 1
+    known: dict[str, list[bytes]] = {}
+    found: list[TaskEvidence] = []
+    for (run, task), clock in zip(_tasks(life.state), life.clocks, strict=True):
+        memory = not life.cold[run.number, task.index]
+        reference = references.get(str(task.started["task_digest"])) if memory else None
+        label = f"{task.name} ({run.number})" if several else task.name
+        found.append(
+            task_evidence(run, task, label, reference, memory=memory, clock=clock, times=life.times, known=known)
+        )
+    events, head = ledger.head()
+    return Evidence(
+        state=life.state,
+        events=events,
+        genesis=ledger.hash_before(1) or "",
+        head=head,
+        tasks=tuple(found),
+        transfers=tuple(transfers(_tasks(life.state))),
+        policy=tuple(decision(event) for event in life.policy),
+        drifts=tuple(drifts(life.state, life.times)),
+    )
+
+
+def figures(evidence: Evidence) -> dict[str, float]:
+    """The named figures of a life; those that cannot be known are left out."""
+    tasks = evidence.tasks
+    novelty = [task.novelty for task in tasks if task.novelty is not None]
+    latency = [task.to_level for task in tasks if task.to_level is not None]
+    gains = [task.forward_transfer for task in tasks if task.forward_transfer is not None]
+    compared = [task for task in tasks if task.cold_to_level is not None]
+    efficiency = [task.efficiency for task in compared if task.efficiency is not None]
+    found: dict[str, float] = {}
+    if efficiency:
+        found["search_efficiency"] = median(efficiency)
+    if compared:
+        found["level_not_reached"] = float(sum(task.to_cold_level is None for task in compared))
+    if gains:
+        found["forward_transfer"] = fmean(gains)
+    if latency:
+        found["adaptation_latency"] = median(latency)
+    if novelty:
+        found["architectural_novelty"] = fmean(novelty)
+    return found
+
+
+def rejections(evidence: Evidence) -> Counter[str]:
+    """Considered architectures that each rule kept out, over the whole life."""
+    total: Counter[str] = Counter()
+    for task in evidence.tasks:
+        total.update(task.summary.by_rule)
+    return total
+
+
+def _read(ledger: Ledger) -> _Life:
+    life = _Life(LifeState(), [], [], ledger.times(), {})
+    searched: set[tuple[str, bool]] = set()  # space and whether tabular, of the tasks begun
+    for event in told(ledger.events()):
+        life.state.apply(event)
+        if event.kind == "task.started":
+            life.clocks.append(Clock(event.seq))
+            run = life.state.runs[-1]
+            kind = (str(mapping(run.started["stream"])["space"]), "table" in event.payload)
+            taught = kind in searched and "transfer" in _strategies(run, life.policy)
+            taught = taught or (kind in life.state.mined and _implants(run, life.policy))
+            life.cold[run.number, len(run.tasks) - 1] = not (items(event.payload["recalled"]) or taught)
+            searched.add(kind)
+        elif event.kind == "evaluated":
+            life.clocks[-1].evaluated.append(event.seq)
+        elif event.kind == "task.finished":
+            life.clocks[-1].finished = event.seq
+        elif event.kind.startswith("policy."):
+            life.policy.append(event)
+    return life
+
+
+def _strategies(run: RunState, policy: Sequence[Event]) -> set[str]:
+    """Strategies that may have been in force in a run."""
+    stream = mapping(run.started["stream"])
+    found = {str(mapping(stream["policy"])["strategy"])}
+    if stream.get("tuning") is not None:
+        found |= {str(mapping(event.payload["new"]).get("strategy")) for event in policy}
+    return found
+
+
+def _implants(run: RunState, policy: Sequence[Event]) -> bool:
+    """Whether evolution may have built with mined sub-cells in a run."""
+    stream = mapping(run.started["stream"])
+    policies = [mapping(stream["policy"])]
+    if stream.get("tuning") is not None:
+        policies += [mapping(event.payload["new"]) for event in policy]
+    return any(int(str(one.get("implant_percent", 0))) > 0 for one in policies)
+
+
+def _tasks(state: LifeState) -> list[tuple[RunState, TaskState]]:
+    return [(run, task) for run in state.runs for task in run.tasks]

@@ -1,0 +1,130 @@
+"""What one task of a run came to, in plain numbers; the console table, the report and the MLflow mirror read this."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from agent.ledger.store import LedgerError
+from agent.state.state import TaskState, items, mapping, number
+
+__all__ = ["Accuracy", "TaskSummary", "summarise"]
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Share of examples classified correctly, with a 95 % Wilson interval; all in [0, 1]."""
+
+    correct: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.correct <= self.count or not self.count:
+            raise LedgerError(f"{self.correct} of {self.count} examples right is no accuracy")
+
+    @property
+    def estimate(self) -> float:
+        """The share itself."""
+        return self.correct / self.count
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Source: Wilson 1927."""
+        from scipy.stats import binomtest
+
+        found = binomtest(self.correct, self.count).proportion_ci(method="wilson")
+        return float(found.low), float(found.high)
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{100 * self.estimate:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSummary:
+    """One task of a run.
+
+    Attributes:
+        task: its name.
+        evaluations: trainings at low fidelity.
+        evaluations_to_best: how many of them it took to see the best low-fidelity score.
+        failed: how many of them failed.
+        full_trainings: finalists trained fully and audited.
+        admitted: how many of those the gate let in.
+        validation: of the winner after full training, in [0, 1]; None when nothing was admitted.
+        test: of the winner.
+        params: of the winner.
+        winner: one-line architecture.
+        reference_test: of the hand-designed network of equal size.
+        reference_params: of it.
+        by_rule: considered architectures that each rule kept out.
+        by_audit: finalists that each audit (or another reason) kept out.
+        recalled: `task (run)` of each remembered architecture tried.
+        winner_was_recalled: whether memory gave the winner.
+        tabulated: the best validation score of the finalists, where the task is a table.
+    """
+
+    task: str
+    evaluations: int
+    evaluations_to_best: int
+    failed: int
+    full_trainings: int
+    admitted: int
+    validation: float | None
+    test: Accuracy | None
+    params: int | None
+    winner: str
+    reference_test: Accuracy | None
+    reference_params: int | None
+    by_rule: dict[str, int]
+    by_audit: dict[str, int]
+    recalled: tuple[str, ...]
+    winner_was_recalled: bool
+    tabulated: float | None
+
+    @property
+    def share_of_reference(self) -> float | None:
+        """The winner's test accuracy over the hand-designed network's."""
+        if self.test is None or self.reference_test is None or not self.reference_test.correct:
+            return None
+        return self.test.estimate / self.reference_test.estimate
+
+
+def summarise(task: TaskState) -> TaskSummary:
+    """Sum up one task, finished or not."""
+    scores = task.accuracies
+    known = [score for score in scores if score is not None]
+    admitted = task.admitted()
+    best = admitted[0] if admitted else None
+    compared = task.compared if task.compared and task.compared["validation"] is not None else None
+    by_audit: Counter[str] = Counter()
+    for finalist in task.finalists:
+        if finalist.outcome == "refused" and finalist.audited:
+            failed = [str(name) for name in items(finalist.audited["failed"])]
+            by_audit.update(failed or [str(finalist.audited["decision"])])
+    by_rule = Counter(task.filtered)
+    recalled = [mapping(entry) for entry in items(task.started["recalled"])]
+    return TaskSummary(
+        task=task.name,
+        evaluations=len(scores),
+        evaluations_to_best=scores.index(max(known)) + 1 if known else 0,
+        failed=len(scores) - len(known),
+        full_trainings=len(task.finalists),
+        admitted=len(admitted),
+        validation=number(best.trained["validation"]) if best else None,
+        test=_accuracy(best.trained) if best else None,
+        params=int(number(best.trained["params"])) if best else None,
+        winner=best.architecture if best else "",
+        reference_test=_accuracy(compared) if compared else None,
+        reference_params=int(number(compared["params"])) if compared else None,
+        by_rule=dict(by_rule.most_common()),
+        by_audit=dict(by_audit.most_common()),
+        recalled=tuple(f"{entry['from_task']} (run {entry['from_run']})" for entry in recalled),
+        winner_was_recalled=bool(best) and any(best and entry["digest"] == best.digest for entry in recalled),
+        tabulated=max((number(payload["validation"]) for payload in task.tabulated), default=None),
+    )
+
+
+def _accuracy(payload: object) -> Accuracy:
+    record = mapping(payload)  # type: ignore[arg-type]
+    return Accuracy(int(number(record["test_correct"])), int(number(record["test_count"])))

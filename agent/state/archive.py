@@ -1,0 +1,216 @@
+"""Finished tasks, left in the ledger until asked for: a long life takes no more memory than a short one."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+from agent.ledger.events import misplaced, told
+from agent.ledger.snapshot import Snapshot
+from agent.ledger.store import Event, Ledger, LedgerError
+from agent.state.task import TaskState, number
+
+__all__ = ["Archive", "Tasks"]
+
+_KEPT = 40  # tasks that were read last; more than memory learns from, so that none is read twice for one task
+_AT_ONCE = 32  # places of tasks looked up together
+
+
+class Archive:
+    """Reads finished tasks from an open ledger, and keeps the latest; a snapshot says where they lie.
+
+    Attributes:
+        ledger: of the life.
+        snapshot: numbers of the first and last event of every finished task, and its name.
+    """
+
+    def __init__(self, ledger: Ledger, snapshot: Snapshot) -> None:
+        self.ledger, self.snapshot = ledger, snapshot
+        self._kept: OrderedDict[tuple[int, int], TaskState] = OrderedDict()  # by run and place
+        self._reviews: dict[tuple[int, str], list[Event]] = {}  # by run and task
+        self._counts: dict[int, int] = {}  # by run
+
+    def count(self, run: int) -> int:
+        """Finished tasks of a run."""
+        if run not in self._counts:
+            last = self.snapshot.ask("SELECT max(place) FROM tasks WHERE run = ?", run)[0][0]
+            self._counts[run] = 0 if last is None else int(last) + 1
+        return self._counts[run]
+
+    def names(self, run: int) -> list[str]:
+        """Of a run's finished tasks, in order."""
+        return [name for (name,) in self.snapshot.ask("SELECT name FROM tasks WHERE run = ? ORDER BY place", run)]
+
+    def place(self, run: int, name: str) -> int | None:
+        """Where in its run the finished task of that name stands."""
+        found = self.snapshot.ask("SELECT place FROM tasks WHERE run = ? AND name = ?", run, name)
+        return int(found[0][0]) if found else None
+
+    def latest(self, *, tabular: bool) -> Iterator[tuple[int, int]]:
+        """Run and place of every finished task that is, or is not, looked up in a table, the latest first."""
+        query = "SELECT run, place, first FROM tasks WHERE tabular = ? AND first < ? ORDER BY first DESC LIMIT ?"
+        before = self.ledger.head()[0]
+        while rows := self.snapshot.ask(query, int(tabular), before, _AT_ONCE):
+            before = rows[-1][2]
+            yield from ((int(run), int(place)) for run, place, _ in rows)
+
+    def put(self, run: int, task: TaskState, *, last: int, whole: bool) -> None:
+        """Let a task go that ended with event number `last`; it is at hand for a while if it is whole."""
+        place = (run, task.index, task.name, task.first, last, int(task.tabular))
+        self._counts[run] = self.count(run) + 1
+        self.snapshot.tell("INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?)", *place)
+        if whole:
+            self._keep(run, task)
+
+    def task(self, run: int, place: int) -> TaskState:
+        """A finished task, read from its events.
+
+        Raises:
+            LedgerError: they are not those of that task, or one does not have the content that its hash was made of.
+        """
+        if (run, place) not in self._kept:
+            name, first, last = self.snapshot.ask(
+                "SELECT name, first, last FROM tasks WHERE run = ? AND place = ?", run, place
+            )[0]
+            events = list(told(self.ledger.events(since=first, until=last, checked=True)))
+            kinds = [event.kind for event in events]
+            if (
+                len(events) != last - first + 1
+                or (kinds[0], kinds[-1], kinds.count("task.started")) != ("task.started", "task.finished", 1)
+                or events[0].payload["task"] != name
+            ):
+                raise LedgerError(
+                    f"{self.snapshot.path}: events {first} to {last} are not task {name!r} of run {run}: remove this "
+                    "file, it is made again from the ledger"
+                )
+            task = TaskState(index=place, name=name, first=first, started=events[0].payload)
+            for event in events[1:]:
+                try:
+                    task.apply(event)
+                except LookupError as error:
+                    raise misplaced(event, error) from error
+            for review in self.reviews(run, name):
+                task.finalist(str(review.payload["digest"])).reviews.append(review)
+            self._keep(run, task)
+        self._kept.move_to_end((run, place))
+        return self._kept[run, place]
+
+    def reviews(self, run: int, task: str) -> Sequence[Event]:
+        """What people decided about finalists of a task, whenever that was, oldest first."""
+        return self._reviews.get((run, task), ())
+
+    def reviewed(self, run: int) -> list[str]:
+        """Names of the run's tasks about whose finalists people decided."""
+        return [name for at, name in self._reviews if at == run]
+
+    def review(self, event: Event) -> None:
+        """A person decided about a finalist: a finished task is read anew when it is asked for again."""
+        run, name = int(number(event.payload["run"])), str(event.payload["task"])
+        self._reviews.setdefault((run, name), []).append(event)
+        place = self.place(run, name)
+        if place is not None:
+            self._kept.pop((run, place), None)
+
+    def _keep(self, run: int, task: TaskState) -> None:
+        self._kept[run, task.index] = task
+        self._kept.move_to_end((run, task.index))
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+
+
+class Tasks(Sequence[TaskState]):
+    """The tasks of one run, in order.
+
+    Args:
+        archive: where they are read from once finished; None keeps all of them here.
+        run: its number.
+    """
+
+    def __init__(self, archive: Archive | None = None, run: int = 0) -> None:
+        self._archive, self._run = archive, run
+        self.here: list[TaskState] = []  # those that were not let go
+
+    def __len__(self) -> int:
+        return self._gone() + len(self.here)
+
+    @overload
+    def __getitem__(self, index: int) -> TaskState: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[TaskState]: ...
+    def __getitem__(self, index: int | slice) -> TaskState | list[TaskState]:
+        gone = self._gone()
+        whole = range(gone + len(self.here))
+        if isinstance(index, slice):
+            return [self._read(place, gone) for place in whole[index]]
+        return self._read(whole[index], gone)
+
+    def __iter__(self) -> Iterator[TaskState]:
+        return (self[place] for place in range(len(self)))
+
+    @property
+    def names(self) -> list[str]:
+        """Of the tasks; reads none."""
+        gone = self._archive.names(self._run) if self._archive is not None else []
+        return [*gone, *(task.name for task in self.here)]
+
+    def named(self, name: str) -> TaskState:
+        """The task of that name.
+
+        Raises:
+            ValueError: there is none.
+        """
+        place = self._archive.place(self._run, name) if self._archive is not None else None
+        return self[self.names.index(name) if place is None else place]
+
+    def reviewed(self) -> Iterator[TaskState]:
+        """Tasks about whose finalists people decided; of finished ones the others are not read."""
+        if self._archive is not None:
+            for name in self._archive.reviewed(self._run):
+                if self._archive.place(self._run, name) is not None:
+                    yield self.named(name)
+        yield from (task for task in self.here if any(finalist.reviews for finalist in task.finalists))
+
+    @property
+    def open(self) -> TaskState:
+        """The latest task.
+
+        Raises:
+            LookupError: none has begun.
+        """
+        if not len(self):
+            raise LookupError("no task has begun")
+        return self[-1]
+
+    def begin(self, event: Event) -> None:
+        """A task starts."""
+        name = str(event.payload["task"])
+        self.here.append(TaskState(index=len(self), name=name, first=event.seq, started=event.payload))
+
+    def close(self, last: int, *, whole: bool) -> None:
+        """The open task ended with that event; with an archive it is let go.
+
+        Args:
+            last: number of the event.
+            whole: whether all of the task's events were folded in.
+        """
+        if self._archive is not None and self.here:
+            self._archive.put(self._run, self.here.pop(), last=last, whole=whole)
+
+    def review(self, event: Event) -> None:
+        """A person decided about a finalist of one of these tasks."""
+        name = str(event.payload["task"])
+        for task in self.here:
+            if task.name == name:
+                task.finalist(str(event.payload["digest"])).reviews.append(event)
+        if self._archive is not None:
+            self._archive.review(event)
+
+    def _gone(self) -> int:
+        return self._archive.count(self._run) if self._archive is not None else 0
+
+    def _read(self, place: int, gone: int) -> TaskState:
+        if place >= gone:
+            return self.here[place - gone]
+        assert self._archive is not None  # noqa: S101 - only an archive lets tasks go
+        return self._archive.task(self._run, place)

@@ -1,0 +1,103 @@
+"""What a run recorded of the files it was lived under, read again: stream, tasks, constraint set, audit suite."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from agent.ledger.store import Json, LedgerError
+from agent.state.state import RunState, TaskState, items, mapping, number
+from agent.stream.file import Stream
+from audits import Suite, load_suite
+from constraints import ConstraintSet, load_set
+from selfnas.data.tasks import TaskSpec
+from selfnas.errors import InputError
+from selfnas.spaces.architecture import Macro
+
+__all__ = ["recorded_macro", "recorded_set", "recorded_spec", "recorded_stream", "recorded_suite", "suite_of"]
+
+
+@lru_cache(maxsize=64)
+def recorded_set(text: str) -> ConstraintSet:
+    """A constraint set from its recorded text.
+
+    Raises:
+        InputError: the text is not a set that this release reads.
+    """
+    with _file(text) as path:
+        return load_set(path)
+
+
+@lru_cache(maxsize=64)
+def recorded_suite(text: str) -> Suite:
+    """An audit suite from its recorded text.
+
+    Raises:
+        InputError: the text is not a suite that this release reads.
+    """
+    with _file(text) as path:
+        return load_suite(path)
+
+
+def suite_of(run: RunState) -> Suite:
+    """The suite that a run was lived under.
+
+    Raises:
+        InputError: as `recorded_suite`.
+    """
+    return recorded_suite(str(mapping(run.started["audit_suite"])["text"]))
+
+
+def recorded_macro(stream: Mapping[str, Json]) -> Macro:
+    """The macro settings of a recorded stream."""
+    return Macro(**{name: int(number(value)) for name, value in mapping(stream["macro"]).items()})
+
+
+def recorded_stream(run: RunState) -> Stream:
+    """The stream of a run.
+
+    Raises:
+        LedgerError: it is none that this release reads.
+    """
+    try:
+        return Stream.model_validate_json(json.dumps(run.started["stream"]))
+    except ValidationError as error:
+        raise LedgerError(f"the stream of run {run.number} cannot be read: {_first(error)}") from error
+
+
+def recorded_spec(run: RunState, task: TaskState) -> TaskSpec:
+    """A task as the stream of its run stated it.
+
+    Raises:
+        LedgerError: the stream has no such task, or states it in no way that this release reads.
+    """
+    specs = items(mapping(run.started["stream"])["tasks"])
+    if task.index >= len(specs):
+        raise LedgerError(f"the stream of run {run.number} has no task number {task.index + 1}, {task.name}")
+    try:
+        return TaskSpec.model_validate_json(json.dumps(specs[task.index]))
+    except ValidationError as error:
+        raise LedgerError(f"task {task.name} of run {run.number} cannot be read: {_first(error)}") from error
+
+
+@contextmanager
+def _file(text: str) -> Iterator[Path]:
+    """A file of such a text; readers of files name it in messages."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "recorded.yaml"
+        try:
+            path.write_text(text, encoding="utf-8")
+        except UnicodeEncodeError as error:
+            raise InputError(f"a recorded file holds what is no text: {error}") from error
+        yield path
+
+
+def _first(error: ValidationError) -> str:
+    found = error.errors()[0]
+    return f"{'.'.join(map(str, found['loc']))}: {found['msg']}"

@@ -1,0 +1,210 @@
+"""The stream file: which tasks one agent lives through, in which space, under which guard and budget."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from agent.stream.fidelities import HalvingSection
+from agent.stream.objective import ObjectiveSection
+from agent.stream.policy import SearchPolicy
+from agent.stream.shipped import stream_path
+from selfnas.data.tasks import TaskSpec
+from selfnas.digests import canonical_json
+from selfnas.documents import Document, StrictModel, read_document
+from selfnas.errors import InputError, suggestion
+from selfnas.spaces.architecture import Macro
+from selfnas.spaces.space import MOST_COMPOSED, SPACES
+from selfnas.training.evaluation import Fidelity
+
+__all__ = ["Stream", "StreamFile", "read_stream"]
+
+Rehearsable = Literal[
+    "transfer", "surrogate", "ensemble", "regularised_evolution", "local_search", "adaptive_evolution", "random"
+]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+
+
+class MacroSection(StrictModel):
+    """How cells are stacked; see `selfnas.spaces.architecture.Macro`."""
+
+    channels: int = Field(default=8, ge=2, le=4096)
+    depth: int = Field(default=1, ge=1, le=64)
+    resolution: int = Field(default=16, ge=4, le=4096)
+
+    def macro(self) -> Macro:
+        """As the search uses it."""
+        return Macro(channels=self.channels, depth=self.depth, resolution=self.resolution)
+
+
+class FidelitySection(StrictModel):
+    """How thoroughly candidates are trained; see `selfnas.training.evaluation.Fidelity`."""
+
+    epochs: int = Field(ge=1, le=100_000)
+    fraction: float = Field(default=1.0, gt=0, le=1)
+    patience: int = Field(default=0, ge=0, le=100_000)
+
+    def fidelity(self, name: str) -> Fidelity:
+        """As the evaluators use it."""
+        return Fidelity(name=name, epochs=self.epochs, fraction=self.fraction, patience=self.patience)
+
+
+class BudgetSection(StrictModel):
+    """The ceiling for each task, which no policy can raise.
+
+    Attributes:
+        evaluations: candidates trained at low fidelity.
+        full_trainings: candidates trained fully and audited; more than the policy's finalists only when audits
+            turn finalists away.
+    """
+
+    evaluations: int = Field(default=16, ge=1, le=1_000_000)
+    full_trainings: int = Field(default=4, ge=1, le=100_000)
+
+
+class TrainingSection(StrictModel):
+    """Optimiser settings; see `selfnas.training.training.TrainingPlan`."""
+
+    batch_size: int = Field(default=64, ge=2, le=65_536)
+    learning_rate: float = Field(default=6e-3, gt=0, le=10)
+    weight_decay: float = Field(default=5e-2, ge=0, le=10)
+    label_smoothing: float = Field(default=0.05, ge=0, lt=1)
+
+
+class TuningSection(StrictModel):
+    """How the agent may change its own search policy between tasks.
+
+    Attributes:
+        proposals: policies tried in the choosing rehearsals after each task.
+        rehearsals: further rehearsals that must confirm the best of them.
+        confirm: tasks on which what won them is tried, in turn with the policy in force, before it is dropped
+            unconfirmed; 0 adopts it at once.
+        control: whether, under a policy that was adopted, one contest of each task is lent to the policy that it
+            replaced, so that real scores can start a trial to roll it back.
+        envelope: constraint set whose rules of scope `policy` every change must pass: a shipped name or a file.
+        strategies: what may be proposed, besides the strategy in force; of equals in rehearsal the first is preferred.
+            After one task `transfer` has no past to rehearse with and equals `surrogate`, but it gains on later tasks.
+    """
+
+    proposals: int = Field(default=16, ge=1, le=10_000)
+    rehearsals: int = Field(default=24, ge=2, le=10_000)
+    confirm: int = Field(default=2, ge=0, le=10_000)
+    control: bool = True
+    envelope: str = "policy"
+    strategies: list[Rehearsable] = Field(
+        default=["transfer", "surrogate", "regularised_evolution", "local_search", "adaptive_evolution", "random"],
+        min_length=1,
+    )
+
+
+class SupernetSection(StrictModel):
+    """How guided strategies train and use their supernet; what is not stated is their own default.
+
+    Attributes:
+        epochs: passes over the training data, at most.
+        inherited: of `one_shot`, candidates that are scored with the supernet's weights.
+    """
+
+    epochs: int | None = Field(default=None, ge=1, le=100_000)
+    inherited: int = Field(default=240, ge=1, le=100_000)
+
+
+class Stream(StrictModel):
+    """A stream file's content."""
+
+    stream: Name
+    format: Literal[1]
+    seed: int = Field(default=0, ge=0, lt=2**62)
+    space: str = "nb201"
+    operators: int | None = Field(default=None, ge=1, le=MOST_COMPOSED)  # most composed of mined sub-cells, in force
+    macro: MacroSection = MacroSection()
+    constraints: str = "baseline"
+    audits: str = "baseline"
+    budget: BudgetSection = BudgetSection()
+    low: FidelitySection = FidelitySection(epochs=3)
+    full: FidelitySection = FidelitySection(epochs=15, patience=6)
+    training: TrainingSection = TrainingSection()
+    inherit: Literal["motif"] | None = None  # full training of what was recalled starts from the motif's weights
+    policy: SearchPolicy = SearchPolicy()
+    objective: ObjectiveSection | None = None
+    supernet: SupernetSection | None = None
+    halving: HalvingSection | None = None
+    curve_stop: Literal[True] | None = None  # give up low trainings whose curve cannot reach the best any more
+    tuning: TuningSection | None = None
+    tasks: list[TaskSpec] = Field(min_length=1, max_length=10_000)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that decides what happens; not of comments, order or spelling."""
+        return hashlib.sha256(canonical_json(self.model_dump(mode="json", exclude_none=True)).encode()).hexdigest()
+
+
+StreamFile = Document[Stream]
+
+
+def read_stream(path: Path, *, overrides: Sequence[str] = ()) -> StreamFile:
+    """Read and check a stream with `--set` overrides.
+
+    Args:
+        path: a file, or the name of a shipped stream.
+        overrides: `key=value` of each `--set`.
+
+    Raises:
+        InputError: with every problem found and its place.
+    """
+    document = read_document(stream_path(path), Stream, overrides=overrides)
+    # Imports that take seconds wait until the file says what it should.
+    from selfnas.strategies import STRATEGIES
+    from selfnas.strategies.guided import GUIDED
+
+    stream = document.value
+    problems = []
+    if stream.space not in SPACES:
+        message = f"unknown space {stream.space!r}{suggestion(stream.space, sorted(SPACES))}"
+        problems.append(document.problem(("space",), message))
+    strategy = stream.policy.strategy
+    composed = _operator_problems(stream, guided=strategy in GUIDED)
+    problems += [document.problem(("operators",), message) for message in composed]
+    if strategy not in STRATEGIES and strategy not in GUIDED:
+        message = f"unknown strategy {strategy!r}{suggestion(strategy, sorted([*STRATEGIES, *GUIDED]))}"
+        problems.append(document.problem(("policy", "strategy"), message))
+    tables = [task.name for task in stream.tasks if task.source == "table"]
+    if strategy in GUIDED and tables:
+        message = f"strategy {strategy!r} trains a supernet on examples, which task {tables[0]!r}, a table, has none of"
+        problems.append(document.problem(("policy", "strategy"), message))
+    if stream.halving is not None and tables:
+        message = f"halving trains on several rungs, which task {tables[0]!r}, a table, does not have"
+        problems.append(document.problem(("halving",), message))
+    if strategy in GUIDED and stream.tuning is not None:
+        message = f"a policy with strategy {strategy!r} cannot be rehearsed, for a supernet needs the task's examples"
+        problems.append(document.problem(("tuning",), message))
+    if stream.policy.finalists_per_task > stream.budget.full_trainings:
+        message = (
+            f"finalists_per_task {stream.policy.finalists_per_task} is above the budget's full_trainings "
+            f"{stream.budget.full_trainings}"
+        )
+        problems.append(document.problem(("policy", "finalists_per_task"), message))
+    counts = Counter(task.name for task in stream.tasks)
+    for index, task in enumerate(stream.tasks):
+        if counts[task.name] > 1 and task.name in {other.name for other in stream.tasks[:index]}:
+            problems.append(document.problem(("tasks", index, "name"), f"task name {task.name!r} is used twice"))
+    if problems:
+        raise InputError(problems)
+    return document
+
+
+def _operator_problems(stream: Stream, *, guided: bool) -> Iterator[str]:
+    """Why a stream can have no composed operators."""
+    if stream.operators is None or stream.space not in SPACES:
+        return
+    if any(template.in_degree is not None for template in SPACES[stream.space].templates):
+        yield f"space {stream.space} has nodes of a fixed number of edges: no operator can stand alone to be judged"
+    if guided:
+        yield f"strategy {stream.policy.strategy!r} searches a supernet, which composed operators are no part of"
+    if all(task.source == "table" for task in stream.tasks):
+        yield "operators are composed of what trained networks share, and every task is a table"

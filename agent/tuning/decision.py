@@ -1,0 +1,306 @@
+"""Self-tuning between tasks: propose policies, rehearse them, try them, and adopt one only by guard and evidence.
+
+A change of the search policy is a candidate like any other. It must be a `SearchPolicy` (so it cannot name anything
+outside it), stay under the stream's budget, pass the rules of scope `policy` in two engines, and win a paired one-
+sided test on rehearsals that did not choose it. Then it goes on trial: on the next tasks rounds are lent to it, and
+only a sequential test on real scores makes it the policy in force (`agent.tuning.trial`). The policy that was in force
+before the present one is always among the candidates, and where it has won the latest two controls (rounds lent to it
+on real tasks) it needs no rehearsal to be tried again: where it wins its trial, the change is rolled back. Everything
+decided is one event with its evidence and certificate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from itertools import islice
+
+from agent.ledger.store import Entry, Json
+from agent.state.state import LifeState, RunState, mapping
+from agent.state.state import number as number_of
+from agent.stream.file import Stream
+from agent.stream.policy import SearchPolicy
+from agent.tuning.rehearsal import Comparison, Rehearsal, compare
+from agent.tuning.trial import CONTROL, Contests, lent_number
+from constraints import Certificate, ConstraintSet, decide_policy, policy_digest
+from selfnas import seeding
+
+__all__ = [
+    "ALPHA",
+    "doubts",
+    "latest_controls",
+    "policy_entry",
+    "policy_in_force",
+    "policy_numbers",
+    "policy_on_trial",
+    "policy_replaced",
+    "tune",
+]
+
+ALPHA = 0.05  # chance to adopt a policy that is no better in the rehearsed worlds
+_CONTROLS = 2  # in a row that the replaced policy must win to be tried again; its trial decides, so few will do
+_LOOKED_AT = 8  # latest tasks that are searched for them
+_CHOOSING = 6  # rehearsals that choose among proposals; confirmation uses others
+
+
+def policy_in_force(state: LifeState, stream: Stream) -> SearchPolicy:
+    """The stream's policy, or what this life made of that very policy since; without `tuning` always the stream's."""
+    if stream.tuning is None:
+        return stream.policy
+    base = stream.policy.model_dump(mode="json")
+    for event in reversed(state.policy_changes):
+        if event["base"] == base:
+            return SearchPolicy.model_validate(event["new"])
+    return stream.policy
+
+
+def policy_on_trial(state: LifeState, stream: Stream) -> SearchPolicy | None:
+    """The policy that rounds are lent to, if there is one and it was proposed in the place of this stream's."""
+    if stream.tuning is None or state.policy_trial is None:
+        return None
+    if state.policy_trial["base"] != stream.policy.model_dump(mode="json"):
+        return None
+    return SearchPolicy.model_validate(state.policy_trial["new"])
+
+
+def policy_replaced(state: LifeState, stream: Stream) -> SearchPolicy | None:
+    """The policy that controls are lent to; None where the present one was given, or `tuning` asks for none."""
+    if stream.tuning is None or not (stream.tuning.control and stream.tuning.confirm):
+        return None
+    return _former(state, stream, policy_in_force(state, stream))
+
+
+def latest_controls(payloads: Iterable[Mapping[str, Json]], *, number: int) -> Contests:
+    """Of `evaluated` payloads in order, the latest controls that were decided and could lead to the trial `number`."""
+    tasks: dict[str, list[Mapping[str, Json]]] = {}
+    for payload in payloads:
+        if lent_number(payload, CONTROL) == number:
+            tasks.setdefault(f"{mapping(payload[CONTROL])['run']}/{payload['task']}", []).append(payload)
+    decided = [found for task in tasks.values() if (found := Contests.of(task, CONTROL)) != Contests()]
+    latest = decided[-_CONTROLS:]
+    return Contests(won=sum(one.won for one in latest), lost=sum(one.lost for one in latest))
+
+
+def doubts(controls: Contests) -> bool:
+    """Whether controls say that the replaced policy should be tried again."""
+    return controls.won >= _CONTROLS and not controls.lost
+
+
+def _former(state: LifeState, stream: Stream, present: SearchPolicy) -> SearchPolicy | None:
+    """The policy that the present one replaced, if it was adopted rather than given."""
+    base = stream.policy.model_dump(mode="json")
+    for event in reversed(state.policy_changes):
+        if event["base"] == base:
+            former = SearchPolicy.model_validate(event["old"])
+            return former if former != present else None
+    return None
+
+
+def policy_numbers(policy: SearchPolicy) -> dict[str, int]:
+    """The fields that rules of scope `policy` can name: all that are whole numbers."""
+    return {name: value for name, value in policy.model_dump().items() if isinstance(value, int)}
+
+
+def policy_entry(
+    stream: Stream,
+    envelope: ConstraintSet,
+    old: SearchPolicy,
+    proposed: Mapping[str, object],
+    *,
+    previous: str,
+    evidence: Comparison | None,
+    rolls_back: bool = False,
+    controls: Contests | None = None,
+) -> Entry:
+    """The event that a proposed change comes to: on trial, adopted, rolled back, kept out, or refused with the reason.
+
+    Args:
+        stream: its budget is a ceiling.
+        envelope: the set whose policy rules judge.
+        old: the policy in force.
+        proposed: fields of the new one, whatever they are.
+        previous: hash of the event before.
+        evidence: of the confirming rehearsals; without it nothing is adopted.
+        rolls_back: whether the proposal is the policy that was in force before `old`.
+        controls: won by that policy; they take the place of rehearsals where a trial follows.
+    """
+    record: dict[str, object] = {
+        "base": stream.policy.model_dump(mode="json"),
+        "old": old.model_dump(mode="json"),
+        "new": dict(proposed),
+        "evidence": asdict(evidence) if evidence else None,
+        "certificate": None,
+        "failed": [],
+        **({} if controls is None else {"controls": asdict(controls)}),
+    }
+    try:
+        new = SearchPolicy.model_validate(proposed)
+    except ValueError as error:
+        first = str(error).splitlines()
+        return "policy.refused", {**record, "reason": f"not a search policy: {' '.join(first[1:3])}"}
+    record["new"] = new.model_dump(mode="json")
+    if new.finalists_per_task > stream.budget.full_trainings:
+        return "policy.refused", {**record, "reason": "finalists_per_task is above the budget's full_trainings"}
+    if not envelope.of_scope("policy"):
+        return "policy.refused", {**record, "reason": f"set {envelope.name!r} has no rules of scope policy"}
+    decision = decide_policy(envelope, policy_numbers(old), policy_numbers(new), previous=previous)
+    record["certificate"] = decision.certificate.to_json()
+    record["failed"] = list(decision.failed)
+    if decision.verdict != "admit":
+        return "policy.refused", {**record, "reason": "; ".join(decision.messages) or decision.verdict}
+    tried = stream.tuning is not None and stream.tuning.confirm > 0
+    missed = tried and rolls_back and controls is not None and doubts(controls)
+    if not missed and (evidence is None or not (evidence.p < ALPHA and evidence.mean > 0)):
+        return "policy.kept", {**record, "reason": "no better in rehearsal"}
+    if tried:
+        return "policy.proposed", {**record, "reason": "", "rolls_back": rolls_back}
+    return ("policy.rolled_back" if rolls_back else "policy.adopted"), {**record, "reason": ""}
+
+
+def tune(
+    state: LifeState,
+    run: RunState,
+    stream: Stream,
+    envelope: ConstraintSet,
+    rehearsal: Rehearsal,
+    *,
+    previous: str,
+) -> list[Entry]:
+    """What is decided about the policy after the latest task of a run: at most one change.
+
+    The best proposal by the choosing rehearsals goes to the gate first; when rules refuse it, that is recorded and the
+    next best that they admit is confirmed on rehearsals of its own.
+    """
+    assert stream.tuning is not None  # noqa: S101 - the caller asked
+    old = policy_in_force(state, stream)
+    place = {"run": run.number, "after_task": len(run.tasks)}
+    if policy_on_trial(state, stream) is not None:
+        return [_judged(state, stream, envelope, place)]
+    former = _former(state, stream, old)
+    if former is not None and policy_replaced(state, stream) == former:
+        controls = _controls(state)
+        if doubts(controls):
+            kind, payload = policy_entry(
+                stream,
+                envelope,
+                old,
+                former.model_dump(mode="json"),
+                previous=previous,
+                evidence=None,
+                rolls_back=True,
+                controls=controls,
+            )
+            return [(kind, {**place, **payload})]
+    if not rehearsal.possible:
+        kept = {"base": stream.policy.model_dump(mode="json"), "old": old.model_dump(mode="json")}
+        blank: dict[str, object] = {"new": kept["old"], "evidence": None, "certificate": None, "failed": []}
+        return [("policy.kept", {**place, **kept, **blank, "reason": "too few trials to rehearse on"})]
+    ranked = _proposals(old, former, stream, rehearsal, seed=seeding.derive(stream.seed, "tuning", *place.values()))
+    entries: list[Entry] = []
+    for new in ranked:
+        decision = decide_policy(envelope, policy_numbers(old), policy_numbers(new), previous=previous)
+        admitted = decision.verdict == "admit" and new.finalists_per_task <= stream.budget.full_trainings
+        if not admitted and entries:
+            continue
+        numbers = range(_CHOOSING, _CHOOSING + stream.tuning.rehearsals)
+        evidence = compare(rehearsal, new, old, numbers) if admitted else None
+        kind, payload = policy_entry(
+            stream,
+            envelope,
+            old,
+            new.model_dump(mode="json"),
+            previous=previous,
+            evidence=evidence,
+            rolls_back=new == former,
+        )
+        entries.append((kind, {**place, **payload}))
+        if admitted:
+            break
+    return entries or [_nothing(stream, old, place)]
+
+
+def _controls(state: LifeState) -> Contests:
+    """The latest controls since the latest trial ended."""
+    backwards = (task for run in reversed(state.runs) for task in reversed(run.tasks))
+    latest = reversed(list(islice(backwards, _LOOKED_AT)))
+    return latest_controls((found for task in latest for found in task.evaluations), number=state.policy_trials + 1)
+
+
+def _judged(state: LifeState, stream: Stream, envelope: ConstraintSet, place: Mapping[str, object]) -> Entry:
+    """What the trial has come to after one more task."""
+    trial, tuning, number = state.policy_trial, stream.tuning, state.policy_trials
+    assert trial is not None  # noqa: S101 - the caller looked
+    assert tuning is not None  # noqa: S101 - so did it here
+    begun, seen = int(number_of(trial["run"])), int(number_of(trial["after_task"]))
+    since = [
+        task for run in state.runs[begun - 1 :] for task in run.tasks[seen if run.number == begun else 0 :]
+    ]  # what it was proposed after cannot have been lent to it
+    lent = [[found for found in task.evaluations if lent_number(found) == number] for task in since]
+    contests = Contests.of(payload for found in lent for payload in found)
+    tried = sum(map(bool, lent))
+    confirmation = {**asdict(contests), "wealth": contests.wealth, "tasks": tried}
+    record = {**trial, **place, "confirmation": confirmation}
+    guard = Certificate.from_json(str(trial["certificate"])).guard
+    finalists = SearchPolicy.model_validate(trial["new"]).finalists_per_task
+    if guard != policy_digest(envelope) or finalists > stream.budget.full_trainings:
+        return "policy.kept", {**record, "reason": "other rules or another budget are in force than judged it"}
+    if contests.wealth >= 1 / ALPHA:
+        return ("policy.rolled_back" if trial["rolls_back"] else "policy.adopted"), record
+    if tried < tuning.confirm:
+        return "policy.tried", record
+    return "policy.kept", {**record, "reason": f"not confirmed on {tried} tasks"}
+
+
+def _nothing(stream: Stream, old: SearchPolicy, place: Mapping[str, object]) -> Entry:
+    dumped = old.model_dump(mode="json")
+    base = stream.policy.model_dump(mode="json")
+    record: dict[str, object] = {
+        "base": base,
+        "old": dumped,
+        "new": dumped,
+        "evidence": None,
+        "certificate": None,
+        "failed": [],
+    }
+    return "policy.kept", {**place, **record, "reason": "no proposal did better"}
+
+
+def _proposals(
+    old: SearchPolicy, former: SearchPolicy | None, stream: Stream, rehearsal: Rehearsal, *, seed: int
+) -> list[SearchPolicy]:
+    """Distinct policies other than the present one that gained in the choosing rehearsals, best first."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    assert stream.tuning is not None  # noqa: S101 - the caller asked
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed % 2**32))
+    gains: dict[str, tuple[float, SearchPolicy]] = {}
+
+    def gain(policy: SearchPolicy) -> float:
+        found = compare(rehearsal, policy, old, range(_CHOOSING)).mean
+        gains[policy.model_dump_json()] = (found, policy)
+        return found
+
+    def objective(trial: optuna.Trial) -> float:
+        population = trial.suggest_int("population", max(2, -(-old.population // 2)), 2 * old.population, log=True)
+        return gain(
+            old.model_copy(
+                update={
+                    "strategy": trial.suggest_categorical("strategy", strategies),
+                    "population": population,
+                    "sample": max(1, round(population * trial.suggest_float("sample_share", 0.1, 1.0))),
+                    "crossover_percent": trial.suggest_int("crossover_percent", 0, 100, step=25),
+                }
+            )
+        )
+
+    if former is not None:
+        gain(former)
+    # First each strategy as the other settings stand: eight random draws miss one of six in a quarter of cases.
+    strategies = list(dict.fromkeys(stream.tuning.strategies))
+    asis = [strategy for strategy in strategies if strategy != old.strategy][: stream.tuning.proposals]
+    for strategy in asis:
+        gain(old.model_copy(update={"strategy": strategy}))
+    study.optimize(objective, n_trials=stream.tuning.proposals - len(asis))
+    better = sorted(gains.values(), key=lambda pair: -pair[0])
+    return [policy for found, policy in better if found > 0 and policy != old]

@@ -1,0 +1,92 @@
+"""Auditing a recorded finalist again, from its weights and its task's own data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.gate.review import finalists
+from agent.ledger.home import Home
+from agent.state.networks import restore_network
+from agent.state.recorded import recorded_spec, suite_of
+from agent.state.state import Finalist, LifeState, RunState, TaskState, items, mapping, number
+from audits import AuditData, AuditVerdict, Finding, Suite, judge, run_suite
+from selfnas import seeding
+from selfnas.data.tasks import load_task
+from selfnas.errors import InputError
+
+__all__ = ["Reaudit", "find_finalist", "reaudit"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaudit:
+    """What the audits say of a finalist now.
+
+    Attributes:
+        findings: in the suite's order.
+        verdict: on them.
+        suite: that was run.
+        changed: labels of the findings that differ from the recorded ones; None under another suite than the recorded.
+    """
+
+    findings: tuple[Finding, ...]
+    verdict: AuditVerdict
+    suite: Suite
+    changed: tuple[str, ...] | None
+
+
+def find_finalist(state: LifeState, digest: str, *, task: str = "") -> tuple[RunState, TaskState, Finalist]:
+    """The latest finalist with weights whose digest begins so.
+
+    Raises:
+        InputError: none, or several architectures or tasks.
+    """
+    found = [
+        (run, held, finalist)
+        for run, held, finalist in finalists(state)
+        if digest
+        and finalist.digest.startswith(digest)
+        and task in ("", held.name)
+        and finalist.trained["weights_sha256"]
+    ]
+    if not found:
+        raise InputError(f"no trained network of this home has a digest that begins with {digest!r}")
+    if len({(held.name, finalist.digest) for _, held, finalist in found}) > 1:
+        names = ", ".join(sorted({f"{finalist.digest[:16]} ({held.name})" for _, held, finalist in found}))
+        raise InputError(f"several trained networks begin with {digest!r}: {names}; say more of it, or --task")
+    return found[-1]
+
+
+def reaudit(
+    home: Home, run: RunState, task: TaskState, finalist: Finalist, *, base: Path, suite: Suite | None = None
+) -> Reaudit:
+    """Run a suite on the recorded weights, with the draws of the recorded audit.
+
+    Args:
+        home: where the weights lie.
+        run: of the finalist.
+        task: of the finalist.
+        finalist: with weights.
+        base: directory of the stream file, where relative paths of data start.
+        suite: to run; None takes the recorded one.
+
+    Raises:
+        InputError: weights or data are missing, or the data are not those that the network was trained on.
+    """
+    stream = mapping(run.started["stream"])
+    spec = recorded_spec(run, task)
+    loaded = load_task(spec, base=base)
+    if loaded.digest != task.started["task_digest"]:
+        raise InputError(f"task {task.name!r}: its data are not those that the ledger records")
+    weights = home.weights_file(str(finalist.trained["weights_sha256"]))
+    network = restore_network(task, finalist.architecture, weights)
+    seed = seeding.derive(int(number(stream["seed"])), "audit", loaded.digest, finalist.digest)
+    recorded = suite_of(run)
+    used = suite or recorded
+    findings = run_suite(network, AuditData.of(loaded), used, seed=seed)
+    changed = None
+    if used.digest == recorded.digest:
+        before = [mapping(record) for record in items((finalist.audited or {}).get("findings", []))]
+        now = [finding.to_record() for finding in findings]
+        changed = tuple(finding.label for finding, record in zip(findings, now, strict=True) if record not in before)
+    return Reaudit(findings=findings, verdict=judge(findings, used), suite=used, changed=changed)

@@ -1,0 +1,1 @@
+"""Who computes: jobs, the pool of worker processes and the process itself."""

@@ -1,0 +1,236 @@
+"""What the agent asks of a worker process, as text: a job is JSON, and so is its answer.
+
+Text, so that a job can be logged, replayed by hand and sent anywhere; and so that an answer is checked like any input.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from agent.stream.file import FidelitySection, MacroSection, TrainingSection
+from selfnas.data.tasks import TaskSpec
+from selfnas.documents import StrictModel
+from selfnas.errors import SelfnasError
+
+__all__ = [
+    "DataChangedError",
+    "FullAnswer",
+    "FullJob",
+    "InheritAnswer",
+    "InheritJob",
+    "Job",
+    "LowAnswer",
+    "LowJob",
+    "ProxyAnswer",
+    "ProxyJob",
+    "SupernetAnswer",
+    "SupernetJob",
+    "job_from_json",
+]
+
+
+class DataChangedError(SelfnasError, RuntimeError):
+    """A task's data are not those that the ledger names: no answer about them would be one about the task."""
+
+
+class _OnTask(StrictModel):
+    """What every job has.
+
+    Attributes:
+        task: as the stream states it.
+        task_digest: of the content that it must have when the job is done.
+        base: directory that the task's relative path starts from.
+        device: a torch device.
+        seed: decides everything random in the job.
+    """
+
+    task: TaskSpec
+    task_digest: str
+    base: str
+    device: str
+    seed: int
+
+
+class _OfArchitecture(_OnTask):
+    """A job on one architecture, in one-line form."""
+
+    architecture: str
+
+
+class SupernetJob(_OnTask):
+    """Search a supernet over a whole space.
+
+    Attributes:
+        space: its name.
+        macro: how cells are stacked.
+        method: how the supernet is searched (`selfnas.training.differentiable`), or `one_shot`: trained path by path
+            and kept.
+        epochs: passes over the training data; None leaves it to the method.
+        weights: directory that keeps the weights of a `one_shot`, in a file named by its SHA-256.
+    """
+
+    kind: Literal["supernet"] = "supernet"
+    space: str
+    macro: MacroSection
+    method: Literal["darts", "darts_second_order", "gdas", "one_shot"]
+    epochs: int | None = None
+    weights: str | None = None
+
+
+class InheritJob(_OnTask):
+    """Score architectures with the weights of a supernet.
+
+    Attributes:
+        space: the supernet's.
+        macro: the supernet's.
+        weights: file of its weights.
+        architectures: in one-line form.
+    """
+
+    kind: Literal["inherit"] = "inherit"
+    space: str
+    macro: MacroSection
+    weights: str
+    architectures: list[str]
+
+
+class ProxyJob(_OfArchitecture):
+    """Score an architecture without training it, by one proxy or (`learned`) by all of them."""
+
+    kind: Literal["proxy"] = "proxy"
+    proxy: str
+
+
+class LowJob(_OfArchitecture):
+    """Train at low fidelity.
+
+    Attributes:
+        least: validation accuracy needed after each epoch, or training stops (`selfnas.training.early_stopping`); none
+            never stops.
+    """
+
+    kind: Literal["low"] = "low"
+    training: TrainingSection
+    fidelity: FidelitySection
+    least: list[float] = Field(default_factory=list)
+
+
+class FullJob(_OfArchitecture):
+    """Train fully; then, if there is a suite, audit.
+
+    Attributes:
+        suite: name or file; None trains only.
+        weights: directory that keeps the weights, in a file named by its SHA-256; None keeps none.
+        pictures: directory for pictures of what the audits saw; None draws none.
+        inherit: file of weights, named by its SHA-256, that training starts from as far as they fit; None from none.
+    """
+
+    kind: Literal["full"] = "full"
+    training: TrainingSection
+    fidelity: FidelitySection
+    suite: str | None = None
+    audit_seed: int = 0
+    weights: str | None = None
+    pictures: str | None = None
+    inherit: str | None = None
+
+
+Job = SupernetJob | InheritJob | ProxyJob | LowJob | FullJob
+
+
+class SupernetAnswer(StrictModel):
+    """What the search of a supernet gave.
+
+    Attributes:
+        logits: per template `(slots, kinds)`, rounded to six digits; None when the search failed.
+        reason: why it failed.
+        seconds: that the job took; for people, never recorded.
+        epochs: how many were run.
+        collapsed: whether it stopped because skips took over.
+        weights_sha256: of a `one_shot`'s weights; empty otherwise.
+    """
+
+    logits: list[list[list[float]]] | None = None
+    reason: str = ""
+    seconds: float = 0.0
+    epochs: int = 0
+    collapsed: bool = False
+    weights_sha256: str = ""
+
+
+class InheritAnswer(StrictModel):
+    """Accuracy of each architecture in [0, 1], in order; none and a reason where the job failed."""
+
+    scores: list[float] = Field(default_factory=list)
+    reason: str = ""
+    seconds: float = 0.0
+
+
+class _Answer(StrictModel):
+    """What every answer has.
+
+    Attributes:
+        score: None when the job failed.
+        reason: why it failed.
+        seconds: that the job took in its process; for people, never recorded.
+    """
+
+    score: float | None
+    reason: str = ""
+    seconds: float = 0.0
+
+
+class ProxyAnswer(_Answer):
+    """A proxy's score; None when it is not finite or failed.
+
+    Attributes:
+        proxies: every proxy's score, where all were asked for; `score` is then None.
+    """
+
+    proxies: dict[str, float | None] = Field(default_factory=dict)
+
+
+class LowAnswer(_Answer):
+    """Best validation accuracy and the curve; a failure has a reason and no score."""
+
+    curve: list[float] = Field(default_factory=list)
+
+
+class FullAnswer(_Answer):
+    """What full training and the audits gave.
+
+    Attributes:
+        score: best validation accuracy; None when training failed.
+        audit_seconds: of `seconds`, what the audits and their pictures took.
+        curve: validation accuracy after each epoch.
+        test_correct: test examples classified correctly, of `test_count`; for reporting alone.
+        findings: records of `audits.Finding`; empty when nothing was audited.
+        audit_error: why the audits could not be run to their end.
+        suite_digest: of the suite that was run.
+        weights_sha256: of the safetensors file; empty when none was kept.
+        inherited: share of the network's numbers that were taken over; None where none were to be.
+    """
+
+    audit_seconds: float = 0.0
+    curve: list[float] = Field(default_factory=list)
+    test_correct: int = 0
+    test_count: int = 0
+    findings: list[dict[str, str | int | float | None]] = Field(default_factory=list)
+    audit_error: str = ""
+    suite_digest: str = ""
+    weights_sha256: str = ""
+    inherited: float | None = None
+
+
+_JOB: TypeAdapter[Job] = TypeAdapter(Annotated[Job, Field(discriminator="kind")])
+
+
+def job_from_json(text: str) -> Job:
+    """Read a job.
+
+    Raises:
+        pydantic.ValidationError: not a job.
+    """
+    return _JOB.validate_json(text)

@@ -1,0 +1,338 @@
+"""What runs inside a worker process: one job at a time, one torch thread, no knowledge of the life around it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import logging
+import math
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.ledger.home import AGAIN, EXAMPLE, StorageError, is_storage_fault
+from agent.workers.jobs import (
+    DataChangedError,
+    FullAnswer,
+    FullJob,
+    InheritAnswer,
+    InheritJob,
+    Job,
+    LowAnswer,
+    LowJob,
+    ProxyAnswer,
+    ProxyJob,
+    SupernetAnswer,
+    SupernetJob,
+    job_from_json,
+)
+from agent.workers.lifetime import follow_parent
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from audits import AuditData
+    from selfnas.data.tasks import Task
+    from selfnas.networks.network import Network
+    from selfnas.spaces.architecture import Macro, TaskShape
+    from selfnas.training.supernet import Supernet
+    from selfnas.training.training import Examples, TrainingResult
+
+__all__ = ["HEAVY", "run_job", "start"]
+
+
+# What jobs import that takes seconds.
+HEAVY = (
+    "audits.cards.figures",
+    "audits.verdicts.run",
+    "selfnas.training.differentiable",
+    "selfnas.training.proxies",
+    "selfnas.data.tasks",
+    "selfnas.training.training",
+)
+
+
+def start() -> None:
+    """Prepare a fresh worker process: heavy imports, one torch thread, an end when the parent ends."""
+    follow_parent()
+    for module in HEAVY:
+        importlib.import_module(module)
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def run_job(text: str) -> str:
+    """Do one job and answer, JSON to JSON; what breaks is an answer without a score.
+
+    An empty text is no job: it only starts the process.
+
+    Raises:
+        StorageError: the disk is full or fails, which is no answer about an architecture.
+        DataChangedError: the task's data are not those that the job names; nor is that.
+    """
+    if not text:
+        return ""
+    job = job_from_json(text)
+    begun = time.perf_counter()
+    try:
+        answer = (
+            _supernet(job)
+            if isinstance(job, SupernetJob)
+            else _inherit(job)
+            if isinstance(job, InheritJob)
+            else _proxy(job)
+            if isinstance(job, ProxyJob)
+            else _low(job)
+            if isinstance(job, LowJob)
+            else _full(job)
+        )
+        timed = answer.model_copy(update={"seconds": time.perf_counter() - begun})
+        return str(timed.model_dump_json())
+    except DataChangedError:
+        raise
+    except Exception as error:
+        if is_storage_fault(error):
+            raise StorageError(f"a worker could not write: {error}; {AGAIN}") from error
+        logging.getLogger(__name__).warning("job failed", exc_info=True)
+        reason = f"{type(error).__name__}: {error}"[:500]
+        if isinstance(job, SupernetJob):
+            return SupernetAnswer(reason=reason, seconds=time.perf_counter() - begun).model_dump_json()
+        if isinstance(job, InheritJob):
+            return InheritAnswer(reason=reason, seconds=time.perf_counter() - begun).model_dump_json()
+        kind = {ProxyJob: ProxyAnswer, LowJob: LowAnswer, FullJob: FullAnswer}[type(job)]
+        return str(kind(score=None, reason=reason, seconds=time.perf_counter() - begun).model_dump_json())
+
+
+def _task(job: Job) -> Task:
+    """The task of a job, with the content that the job names."""
+    return _loaded(job.task.model_dump_json(exclude_none=True), job.base, job.task_digest)
+
+
+@functools.lru_cache(maxsize=4)
+def _loaded(spec: str, base: str, digest: str) -> Task:
+    from selfnas.data.tasks import TaskSpec, load_task
+
+    task = load_task(TaskSpec.model_validate_json(spec), base=Path(base))
+    if task.digest != digest:
+        raise DataChangedError(
+            f"task {task.name!r}: its data were changed since this life read them: put them back, then the same "
+            "command goes on from the last whole step"
+        )
+    return task
+
+
+def _supernet(job: SupernetJob) -> SupernetAnswer:
+    from selfnas.spaces.space import space_named
+    from selfnas.training.differentiable import SupernetPlan, search_supernet
+    from selfnas.training.supernet import build_supernet
+    from selfnas.training.training import Examples
+
+    task = _task(job)
+    supernet = build_supernet(space_named(job.space), job.macro.macro(), task.shape, seed=job.seed).to(job.device)
+    data = Examples.of(task.train.x, task.train.y, device=job.device)
+    if job.method == "one_shot":
+        return _one_shot(job, supernet, data)
+    found = search_supernet(supernet, data, SupernetPlan(method=job.method, **_epochs(job)), seed=job.seed)
+    return SupernetAnswer(
+        logits=[own.round(6).tolist() for own in found.logits], epochs=found.epochs, collapsed=found.collapsed
+    )
+
+
+def _epochs(job: SupernetJob) -> dict[str, int]:
+    return {} if job.epochs is None else {"epochs": job.epochs}
+
+
+def _one_shot(job: SupernetJob, supernet: Supernet, data: Examples) -> SupernetAnswer:
+    from selfnas.strategies.one_shot import OneShotPlan, train_paths
+
+    losses = train_paths(supernet, data, replace(OneShotPlan(), **_epochs(job)), seed=job.seed)
+    kept = _keep(supernet.state_dict(), Path(job.weights)) if job.weights else ""
+    return SupernetAnswer(epochs=len(losses), weights_sha256=kept)
+
+
+def _inherit(job: InheritJob) -> InheritAnswer:
+    import numpy as np
+
+    from selfnas.spaces.space import parse_architecture, space_named
+    from selfnas.strategies.one_shot import score_paths
+    from selfnas.training.training import Examples
+
+    task = _task(job)
+    supernet = _kept_supernet(job.weights, job.space, job.macro.macro(), task.shape, job.device)
+    space = space_named(job.space)
+    vectors = np.stack([space.encode(parse_architecture(text)) for text in job.architectures])
+    validation = Examples.of(task.validation.x, task.validation.y, device=job.device)
+    return InheritAnswer(scores=score_paths(supernet, vectors, validation).tolist())
+
+
+@functools.lru_cache(maxsize=1)
+def _kept_supernet(weights: str, space: str, macro: Macro, shape: TaskShape, device: str) -> Supernet:
+    from safetensors.torch import load_file
+
+    from selfnas.spaces.space import space_named
+    from selfnas.training.supernet import build_supernet
+
+    supernet = build_supernet(space_named(space), macro, shape, seed=0)
+    supernet.load_state_dict(load_file(weights))
+    return supernet.to(device)
+
+
+def _proxy(job: ProxyJob) -> ProxyAnswer:
+    import torch
+
+    from selfnas import seeding
+    from selfnas.networks.network import build_network
+    from selfnas.spaces.space import parse_architecture
+    from selfnas.training.proxies import PROXIES, proxy_scores
+
+    task = _task(job)
+    network = build_network(parse_architecture(job.architecture), task.shape, seed=job.seed).to(job.device)
+    chosen = seeding.generator(job.seed, "proxy").permutation(len(task.train.y))[:64]
+    x = torch.from_numpy(task.train.x[chosen]).to(job.device)
+    y = torch.from_numpy(task.train.y[chosen]).to(job.device)
+    if job.proxy == "learned":
+        found = proxy_scores(network, x, y, tuple(PROXIES))
+        finite = {name: value if math.isfinite(value) else None for name, value in found.items()}
+        return ProxyAnswer(score=None, proxies=finite)
+    score = float(PROXIES[job.proxy](network, x, y))
+    return ProxyAnswer(score=score if math.isfinite(score) else None)
+
+
+def _low(job: LowJob) -> LowAnswer:
+    result, _, _, _ = _train(job)
+    score = None if result.failure else result.best
+    return LowAnswer(score=score, reason=result.failure, curve=list(result.curve))
+
+
+def _full(job: FullJob) -> FullAnswer:
+    from selfnas.training.training import Examples, predict
+
+    result, network, task, inherited = _train(job)
+    if result.failure:
+        return FullAnswer(score=None, reason=result.failure, curve=list(result.curve), inherited=inherited)
+    test = Examples.of(task.test.x, task.test.y, device=job.device)
+    correct = int((predict(network, test.x).argmax(dim=1) == test.y).sum())
+    begun = time.perf_counter()
+    findings, error, suite_digest = _audit(job, network, task) if job.suite else ([], "", "")
+    audit_seconds = time.perf_counter() - begun if job.suite else 0.0
+    return FullAnswer(
+        score=result.best,
+        audit_seconds=audit_seconds,
+        curve=list(result.curve),
+        test_correct=correct,
+        test_count=len(test),
+        findings=findings,
+        audit_error=error,
+        suite_digest=suite_digest,
+        weights_sha256=_keep(result.weights, Path(job.weights)) if job.weights else "",
+        inherited=inherited,
+    )
+
+
+def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task, float | None]:
+    """What training gave, the network, its task, and the share of it that was inherited."""
+    from selfnas.networks.network import build_network
+    from selfnas.spaces.space import parse_architecture
+    from selfnas.training.inheritance import inherit
+    from selfnas.training.training import Examples, TrainingPlan, train
+
+    task = _task(job)
+    network = build_network(parse_architecture(job.architecture), task.shape, seed=job.seed).to(job.device)
+    source = job.inherit if isinstance(job, FullJob) else None
+    inherited = None if source is None else round(inherit(network, _weights(Path(source))), 6)
+    result = train(
+        network,
+        Examples.of(task.train.x, task.train.y, device=job.device),
+        Examples.of(task.validation.x, task.validation.y, device=job.device),
+        TrainingPlan(**job.training.model_dump()),
+        job.fidelity.fidelity(job.kind),
+        seed=job.seed,
+        least=job.least if isinstance(job, LowJob) else (),
+    )
+    return result, network, task, inherited
+
+
+def _weights(path: Path) -> Mapping[str, Tensor]:
+    """A safetensors file whose bytes are those that its name says.
+
+    Raises:
+        ValueError: they are not.
+    """
+    from safetensors.torch import load
+
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != path.stem:
+        raise ValueError(f"weights to inherit were changed: {path.name} is not what its name says")
+    return load(content)
+
+
+def _audit(job: FullJob, network: Network, task: Task) -> tuple[list[dict[str, str | int | float | None]], str, str]:
+    """Findings, why they are not complete, and the suite's digest; an audit that breaks never admits."""
+    import torch
+
+    import audits
+
+    device = job.device
+    data = audits.AuditData(
+        x_train=torch.from_numpy(task.train.x).to(device),
+        y_train=torch.from_numpy(task.train.y).to(device),
+        x=torch.from_numpy(task.audit.x).to(device),
+        y=torch.from_numpy(task.audit.y).to(device),
+        classes=task.shape.classes,
+        nuisances=task.nuisances,
+        task=task.known_as,
+    )
+    try:
+        suite = audits.load_suite(str(job.suite))
+        findings = audits.run_suite(network, data, suite, seed=job.audit_seed)
+        if job.pictures:
+            _draw(network, data, Path(job.pictures), seed=job.audit_seed)
+    except Exception as error:
+        if is_storage_fault(error):  # says nothing about the network
+            raise
+        return [], f"{type(error).__name__}: {error}", ""
+    return [finding.to_record() for finding in findings], "", suite.digest
+
+
+def _draw(network: Network, data: AuditData, folder: Path, *, seed: int) -> None:
+    import matplotlib
+    import numpy as np
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    import audits
+
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / EXAMPLE, data.x_train[:2].cpu().numpy(), allow_pickle=False)
+    for name, figure in (
+        ("attributions", audits.attribution_figure(network, data, seed=seed)),
+        ("confusion", audits.confusion_figure(network, data)),
+    ):
+        figure.savefig(folder / f"{name}.png", dpi=110)
+        pyplot.close(figure)
+
+
+def _keep(weights: Mapping[str, Tensor], folder: Path) -> str:
+    """Write a safetensors file named by its SHA-256, whole or not at all; returns the SHA-256."""
+    from safetensors.torch import save
+
+    content = save({name: tensor.cpu().contiguous() for name, tensor in weights.items()})
+    digest = hashlib.sha256(content).hexdigest()
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f"{digest}.{os.getpid()}.partial"
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(folder / f"{digest}.safetensors")
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    return digest

@@ -1,0 +1,1 @@
+"""What an audit is worth: planted defects, controls, and the matrix of what was caught."""

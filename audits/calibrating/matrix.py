@@ -1,0 +1,240 @@
+"""What audits caught of what was planted: counts with intervals, thresholds that would have told best, directions."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from audits.catalogue.registry import AUDITS
+from audits.contract.finding import Bound, Finding, decide
+from audits.methods import intervals
+from audits.verdicts.suite import Suite
+from audits.verdicts.verdict import UNTESTED, judge, settle
+
+__all__ = [
+    "BATTERY",
+    "HEALTHY",
+    "ROWS_BESIDE_AUDITS",
+    "Direction",
+    "Observation",
+    "Separation",
+    "Tally",
+    "directions",
+    "kill_matrix",
+    "redecided",
+    "separations",
+]
+
+HEALTHY = "healthy"  # the control that has no defect
+
+# What a usual interpretability battery looks at; any failure rejects. The calibration error stands last.
+BATTERY = (
+    ("completeness", "error"),
+    ("faithfulness", "deletion"),
+    ("faithfulness", "insertion"),
+    ("randomisation", "similarity"),
+    ("sensitivity", "change"),
+    ("confidence", "error"),
+)
+ROWS_BESIDE_AUDITS = ("gates reject", "gates keep out", "usual battery rejects", "same without calibration error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """The findings on one specimen.
+
+    Attributes:
+        task: its name.
+        control: a name in `audits.calibrating.controls.CONTROLS`.
+        seed: of the specimen.
+        held_out: whether it is reported on; thresholds are chosen on the others.
+        findings: of the whole suite.
+    """
+
+    task: str
+    control: str
+    seed: int
+    held_out: bool
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """So many of n, with the exact 95 % interval of the share."""
+
+    caught: int
+    n: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Of the share."""
+        return intervals.binomial(self.caught, self.n)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Direction:
+    """A statistic by which a bad control looks better than healthy networks.
+
+    Attributes:
+        statistic: `audit.statistic`.
+        control: which one.
+        better: pairs of one task and seed in which the control looked better than the healthy network.
+        n: pairs.
+    """
+
+    statistic: str
+    control: str
+    better: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Separation:
+    """How well a statistic tells an audit's controls from healthy networks on the seeds for choosing.
+
+    Attributes:
+        statistic: `audit.statistic`.
+        healthy: the limit of a healthy network nearest to the controls.
+        controls: the limit of a control nearest to the healthy networks.
+        threshold: half-way between them, or where errors are fewest if they overlap.
+        errors: specimens on the wrong side of it, or astride.
+    """
+
+    statistic: str
+    healthy: float
+    controls: float
+    threshold: float
+    errors: int
+
+
+def redecided(findings: Sequence[Finding], suite: Suite) -> tuple[Finding, ...]:
+    """Findings held against a suite's thresholds and roles, whatever they were held against before."""
+    return settle([_redecided(finding, suite) for finding in findings])
+
+
+def kill_matrix(observations: Sequence[Observation], suite: Suite) -> dict[str, dict[str, Tally]]:
+    """For every audit, and for the suite and the usual battery as a whole: of each control, how many were caught.
+
+    An audit catches a network by a failed finding; the gates by the verdict. What is caught of the healthy is a false
+    alarm.
+    """
+    controls = dict.fromkeys(observation.control for observation in observations)
+    matrix: dict[str, dict[str, Tally]] = {}
+    for row in (*(entry.audit for entry in suite.entries), *ROWS_BESIDE_AUDITS):
+        matrix[row] = {}
+        for control in controls:
+            own = [observation for observation in observations if observation.control == control]
+            caught = sum(_is_caught(row, observation.findings, suite) for observation in own)
+            matrix[row][control] = Tally(caught=caught, n=len(own))
+    return matrix
+
+
+def directions(observations: Sequence[Observation]) -> tuple[Direction, ...]:
+    """Statistics that must not become objectives: the pairs, and the statistic's direction, come from the same seeds.
+
+    Listed when the exact interval of the share of pairs in which the control looks better lies above one half.
+    """
+    healthy = {(each.task, each.seed): each for each in observations if each.control == HEALTHY}
+    counts: dict[tuple[str, str], list[int]] = {}
+    for observation in observations:
+        twin = healthy.get((observation.task, observation.seed))
+        if observation.control == HEALTHY or twin is None:
+            continue
+        values = {finding.label: finding for finding in twin.findings}
+        for finding in observation.findings:
+            other = values.get(finding.label)
+            bound = _bound(finding)
+            if other is None or bound is None or finding.estimate is None or other.estimate is None:
+                continue
+            sign = 1.0 if bound == "floor" else -1.0
+            tally = counts.setdefault((f"{finding.audit}.{finding.statistic}", observation.control), [0, 0])
+            tally[0] += sign * finding.estimate > sign * other.estimate
+            tally[1] += 1
+    found = [
+        Direction(statistic=statistic, control=control, better=better, n=n)
+        for (statistic, control), (better, n) in counts.items()
+    ]
+    return tuple(each for each in found if intervals.binomial(each.better, each.n)[0] > 0.5)
+
+
+def separations(observations: Sequence[Observation]) -> tuple[Separation, ...]:
+    """For every audit that aims at controls, each of its statistics' best thresholds on these observations."""
+    result = []
+    for audit in AUDITS.values():
+        for statistic in audit.statistics:
+            good = list(_limits(observations, (HEALTHY,), audit.name, statistic.name))
+            bad = list(_limits(observations, audit.aims, audit.name, statistic.name))
+            if good and bad:
+                result.append(_separation(f"{audit.name}.{statistic.name}", statistic.bound, good, bad))
+    return tuple(result)
+
+
+def _separation(
+    name: str, bound: Bound, good: Sequence[tuple[float, float]], bad: Sequence[tuple[float, float]]
+) -> Separation:
+    if bound == "floor":
+        good, bad = ([(-high, -low) for low, high in limits] for limits in (good, bad))
+    healthy, controls = max(high for _, high in good), min(low for low, _ in bad)
+    candidates = sorted({value for limits in (*good, *bad) for value in limits})
+    cuts = [(first + second) / 2 for first, second in itertools.pairwise(candidates)] or candidates
+    if healthy < controls:
+        cuts = [(healthy + controls) / 2]
+
+    def errors(cut: float) -> int:
+        return sum(high > cut for _, high in good) + sum(low <= cut for low, _ in bad)
+
+    best = min(cuts, key=errors)
+    sign = -1.0 if bound == "floor" else 1.0
+    return Separation(
+        statistic=name, healthy=sign * healthy, controls=sign * controls, threshold=sign * best, errors=errors(best)
+    )
+
+
+def _limits(
+    observations: Sequence[Observation], controls: Sequence[str], audit: str, statistic: str
+) -> Iterator[tuple[float, float]]:
+    for observation in observations:
+        if observation.control in controls:
+            for finding in observation.findings:
+                named = finding.audit == audit and finding.statistic == statistic
+                if named and finding.low is not None and finding.high is not None:
+                    yield finding.low, finding.high
+
+
+def _is_caught(row: str, findings: Sequence[Finding], suite: Suite) -> bool:
+    if row == "gates reject":
+        return judge(findings, suite).decision == "reject"
+    if row == "gates keep out":
+        return judge(findings, suite).decision != "admit"
+    if row in ROWS_BESIDE_AUDITS:
+        battery = BATTERY if row == "usual battery rejects" else BATTERY[:-1]
+        return any(finding.decision == "fail" and (finding.audit, finding.statistic) in battery for finding in findings)
+    return any(finding.audit == row and finding.decision == "fail" for finding in findings)
+
+
+def _redecided(finding: Finding, suite: Suite) -> Finding:
+    entry, bound = suite.entry(finding.audit), _bound(finding)
+    if entry is None:
+        return finding
+    if finding.statistic == UNTESTED:
+        return replace(finding, role=entry.role)
+    threshold = entry.threshold(finding.statistic)
+    if bound is None or threshold is None:
+        return finding
+    decision = decide(bound, finding.estimate, finding.low, finding.high, threshold)
+    return replace(finding, threshold=threshold, role=entry.role, decision=decision)
+
+
+def _bound(finding: Finding) -> Bound | None:
+    audit = AUDITS.get(finding.audit)
+    statistic = audit.statistic(finding.statistic) if audit else None
+    return statistic.bound if statistic else None
+
+
+def as_record(matrix: Mapping[str, Mapping[str, Tally]]) -> dict[str, dict[str, list[float]]]:
+    """For JSON: `[caught, n, low, high]` per row and control."""
+    return {
+        row: {control: [tally.caught, tally.n, *tally.interval] for control, tally in cells.items()}
+        for row, cells in matrix.items()
+    }

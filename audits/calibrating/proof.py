@@ -1,0 +1,149 @@
+"""What a suite is known to catch: the kill matrix kept beside it under its digest, and gates that it does not prove."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from audits.calibrating.matrix import HEALTHY, Direction, Separation, Tally, as_record
+from audits.verdicts.suite import SHIPPED, Suite
+from selfnas.errors import InputError, Problem, cause
+
+__all__ = [
+    "Calibration",
+    "calibration_file",
+    "calibration_of",
+    "read_calibration",
+    "unproven_gates",
+    "write_calibration",
+]
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What a suite's audits caught.
+
+    Attributes:
+        suite: the suite's name.
+        digest: the suite's digest; a calibration speaks for no other.
+        tasks: names of the tasks.
+        choose_seeds: seeds whose specimens thresholds may be chosen on.
+        report_seeds: seeds whose specimens the matrix counts.
+        matrix: per row (audit, or whole) and control.
+        directions: statistics that prefer a bad control to healthy networks, on all seeds.
+        separations: best thresholds on the seeds for choosing.
+        skipped: controls that could not be made, a line each.
+    """
+
+    suite: str
+    digest: str
+    tasks: tuple[str, ...]
+    choose_seeds: tuple[int, ...]
+    report_seeds: tuple[int, ...]
+    matrix: Mapping[str, Mapping[str, Tally]]
+    directions: tuple[Direction, ...]
+    separations: tuple[Separation, ...]
+    skipped: tuple[str, ...]
+
+    def kills(self, audit: str) -> int:
+        """Bad controls that the audit caught."""
+        return sum(tally.caught for control, tally in self.matrix.get(audit, {}).items() if control != HEALTHY)
+
+    def row(self, audit: str) -> str:
+        """What the audit caught, in a line: `untrained 12/12, undertrained 11/12; false alarms 0/12`."""
+        cells = self.matrix.get(audit, {})
+        caught = [f"{name} {cell.caught}/{cell.n}" for name, cell in cells.items() if cell.caught and name != HEALTHY]
+        alarms = cells.get(HEALTHY)
+        line = ", ".join(caught) or "nothing"
+        return f"{line}; false alarms {alarms.caught}/{alarms.n}" if alarms else line
+
+
+def calibration_file(suite: Suite) -> Path:
+    """Where a suite's calibration lies: beside its file."""
+    return Path(suite.file).with_suffix(".calibration.json")
+
+
+def calibration_of(suite: Suite) -> Calibration | None:
+    """The calibration of this very suite: beside its file, or a shipped one (a copied file has the same digest)."""
+    for path in (calibration_file(suite), *sorted(SHIPPED.glob("*.calibration.json"))):
+        try:
+            calibration = read_calibration(path)
+        except InputError:
+            continue
+        if calibration.digest == suite.digest:
+            return calibration
+    return None
+
+
+def write_calibration(calibration: Calibration, path: Path) -> None:
+    """As JSON; replaces what was there in one step."""
+    record = {
+        "format": _FORMAT,
+        "suite": calibration.suite,
+        "digest": calibration.digest,
+        "tasks": list(calibration.tasks),
+        "choose_seeds": list(calibration.choose_seeds),
+        "report_seeds": list(calibration.report_seeds),
+        "matrix": as_record(calibration.matrix),
+        "directions": [asdict(direction) for direction in calibration.directions],
+        "separations": [asdict(separation) for separation in calibration.separations],
+        "skipped": list(calibration.skipped),
+    }
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Read what `write_calibration` wrote.
+
+    Raises:
+        InputError: missing, or not such a file.
+    """
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if record["format"] != _FORMAT:
+            raise InputError([Problem(f"calibration format {record['format']!r}, need {_FORMAT}", str(path))])
+        return Calibration(
+            suite=record["suite"],
+            digest=record["digest"],
+            tasks=tuple(record["tasks"]),
+            choose_seeds=tuple(record["choose_seeds"]),
+            report_seeds=tuple(record["report_seeds"]),
+            matrix={
+                row: {control: Tally(caught=int(cell[0]), n=int(cell[1])) for control, cell in cells.items()}
+                for row, cells in record["matrix"].items()
+            },
+            directions=tuple(Direction(**direction) for direction in record["directions"]),
+            separations=tuple(Separation(**separation) for separation in record["separations"]),
+            skipped=tuple(record["skipped"]),
+        )
+    except OSError as error:
+        raise InputError([Problem(f"no calibration: {cause(error)}", str(path))]) from error
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise InputError([Problem(f"not a calibration: {type(error).__name__}: {error}", str(path))]) from error
+
+
+def unproven_gates(suite: Suite) -> tuple[str, ...]:
+    """Why gates of a suite must not be relied on: a sentence for each gate that caught nothing, or for all.
+
+    Empty when the calibration beside the suite is of this very suite and every gate audit caught at least one control.
+    """
+    calibration = calibration_of(suite)
+    if calibration is None:
+        remedy = f"run `selfnas audits calibrate {suite.file or suite.name}`"
+        try:
+            read_calibration(calibration_file(suite))
+        except InputError as error:
+            return (f"suite {suite.name!r} has no usable calibration ({error}): {remedy}",)
+        return (f"suite {suite.name!r} was edited since it was calibrated: {remedy}",)
+    return tuple(
+        f"gate audit {audit!r} of suite {suite.name!r} caught no control: make it advisory"
+        for audit in suite.gates
+        if calibration.kills(audit) == 0
+    )

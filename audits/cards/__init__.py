@@ -1,0 +1,1 @@
+"""The audit card: text, page and pictures."""

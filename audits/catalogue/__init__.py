@@ -1,0 +1,1 @@
+"""The audits, and the registry that names them."""

@@ -1,0 +1,108 @@
+"""A network under audit: held in evaluation mode, its outputs checked at one place, its random draws by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from audits.contract.data import AuditData
+from selfnas import seeding
+from selfnas.errors import SelfnasError
+
+__all__ = ["Examinee", "NetworkOutputError", "evaluation_mode"]
+
+_BATCH: Final = 256  # inputs per forward pass, as far as
+_VALUES: Final = 8_000_000  # input values per pass allow; bounds memory
+
+
+class NetworkOutputError(SelfnasError, ArithmeticError):
+    """A network's outputs are not finite, or not one row of logits per input."""
+
+
+class Examinee:
+    """One network with the data it is audited on.
+
+    Attributes:
+        network: in evaluation mode (see `evaluation_mode`).
+        data: the task's splits and nuisances.
+        seed: all draws derive from it by name.
+        device: where the network lives.
+    """
+
+    def __init__(self, network: nn.Module, data: AuditData, *, seed: int) -> None:
+        self.network: Final = network
+        self.data: Final = data
+        self.seed: Final = seed
+        self.device: Final = _device(network, data)
+        self._logits: dict[str, Tensor] = {}
+
+    def generator(self, *names: str | int) -> torch.Generator:
+        """A CPU generator for one named purpose."""
+        return seeding.torch_generator(self.seed, "audits", *names)
+
+    def sample(self, total: int, count: int, *names: str | int) -> Tensor:
+        """`(min(total, count),)` distinct indexes below `total`, ascending."""
+        if count >= total:
+            return torch.arange(total)
+        return torch.randperm(total, generator=self.generator(*names))[:count].sort().values
+
+    def logits(self, x: Tensor, *, network: nn.Module | None = None) -> Tensor:
+        """`(b, classes)` float64 on the CPU, of the network or of another in its place.
+
+        Raises:
+            NetworkOutputError: not that shape, or not finite.
+        """
+        used = self.network if network is None else network
+        size = max(1, min(_BATCH, _VALUES // max(1, x[:1].numel())))
+        with torch.no_grad():
+            parts = [self._checked(used(part.to(self.device)), len(part)) for part in torch.split(x, size)]
+        return torch.cat(parts)
+
+    def audit_logits(self) -> Tensor:
+        """The logits of the whole audit split, computed once."""
+        if "audit" not in self._logits:
+            self._logits["audit"] = self.logits(self.data.x)
+        return self._logits["audit"]
+
+    def predictions(self) -> Tensor:
+        """`(n,)` predicted classes on the audit split."""
+        return self.audit_logits().argmax(1)
+
+    def _checked(self, output: object, count: int) -> Tensor:
+        if not isinstance(output, Tensor) or output.shape != (count, self.data.classes):
+            shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+            raise NetworkOutputError(f"expected logits of shape ({count}, {self.data.classes}), got {shape}")
+        if not bool(torch.isfinite(output).all()):
+            raise NetworkOutputError("the network's outputs are not finite")
+        return output.detach().to("cpu", torch.float64)
+
+
+@contextmanager
+def evaluation_mode(network: nn.Module) -> Iterator[None]:
+    """Hold a network in evaluation mode without gradients of its parameters, then put everything back.
+
+    The flags are set directly because the modules of `torch.export` refuse the method that sets them.
+    """
+    modules = [(module, module.training) for module in network.modules()]
+    parameters = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
+    try:
+        for module, _ in modules:
+            module.training = False
+        for parameter, _ in parameters:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for module, training in modules:
+            module.training = training
+        for parameter, required in parameters:
+            parameter.requires_grad_(required)
+
+
+def _device(network: nn.Module, data: AuditData) -> torch.device:
+    for tensor in (*network.parameters(), *network.buffers()):
+        return tensor.device
+    return data.x.device

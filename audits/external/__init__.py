@@ -1,0 +1,1 @@
+"""Audits of a network that was not trained here."""

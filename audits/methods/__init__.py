@@ -1,0 +1,1 @@
+"""Attribution, occlusion, bounds, intervals and untrained controls: what several audits measure with."""

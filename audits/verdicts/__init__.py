@@ -1,0 +1,1 @@
+"""Suites of audits: run one on a network, judge its findings."""

@@ -1,0 +1,129 @@
+"""Run a suite on one network: every audit guarded, every number turned into a finding."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from torch import nn
+
+from audits.catalogue.registry import AUDITS
+from audits.contract.audit import Audit, Measurement
+from audits.contract.data import AuditData
+from audits.contract.examinee import Examinee, evaluation_mode
+from audits.contract.finding import Finding, decide
+from audits.contract.plants import with_plants
+from audits.verdicts.suite import Suite, SuiteEntry
+from audits.verdicts.verdict import UNTESTED, settle
+
+__all__ = ["run_suite"]
+
+_log = logging.getLogger(__name__)
+_NOTE_LIMIT = 300  # characters; a message of a foreign library can be pages long
+
+
+def run_suite(network: nn.Module, data: AuditData, suite: Suite, *, seed: int) -> tuple[Finding, ...]:
+    """Audit one network.
+
+    An audit that raises, or returns numbers that are not finite, yields void findings: no exception, never a pass.
+    The network comes back as it was. The same seed gives the same findings to the last bit.
+
+    Args:
+        network: `(b, channels, *size)` float32 to `(b, classes)` logits, on any device.
+        data: the task's splits.
+        suite: what to measure and against which thresholds.
+        seed: every draw derives from it.
+
+    Returns:
+        Findings in the suite's order, for `judge`.
+
+    Raises:
+        InputError: what the suite plants for this task does not fit its inputs.
+    """
+    with evaluation_mode(network):
+        examinee = Examinee(network, with_plants(data, suite.plants), seed=seed)
+        return settle([finding for entry in suite.entries for finding in _findings(examinee, entry)])
+
+
+def _findings(examinee: Examinee, entry: SuiteEntry) -> Iterator[Finding]:
+    audit = AUDITS[entry.audit]
+    subjects = audit.subjects(examinee.data)
+    failure = ""
+    measured: dict[tuple[str, str], Measurement] = {}
+    try:
+        results: Sequence[Measurement] = audit.measure(examinee, dict(entry.settings)) if subjects else ()
+        measured = {(result.subject, result.statistic): result for result in results}
+    except Exception as error:  # noqa: BLE001 - a foreign network may raise anything; all of it means nothing was shown
+        failure = _one_line(f"could not measure: {type(error).__name__}: {error}")
+        _log.warning("audit %s %s", audit.name, failure)
+        _log.debug("audit %s raised", audit.name, exc_info=True)
+    untested = set()
+    for subject in subjects:
+        for statistic in audit.statistics:
+            measurement = measured.get((subject, statistic.name))
+            finding = _finding(audit, entry, subject, statistic.name, measurement, failure or "not measured")
+            if finding.decision == "void":
+                untested.add(subject)
+            yield finding
+    if audit.about:
+        yield _coverage(audit, entry, len(subjects), len(untested))
+
+
+def _finding(
+    audit: Audit, entry: SuiteEntry, subject: str, name: str, measurement: Measurement | None, failure: str
+) -> Finding:
+    statistic, threshold = audit.statistic(name), entry.threshold(name)
+    if statistic is None or threshold is None:
+        raise KeyError(f"suite has no threshold for {audit.name}.{name}")
+    blank = Finding(
+        audit=audit.name,
+        subject=subject,
+        statistic=name,
+        estimate=None,
+        low=None,
+        high=None,
+        n=0,
+        threshold=threshold,
+        decision="void",
+        role=entry.role,
+        note=failure,
+    )
+    if measurement is None:
+        return blank
+    numbers = (measurement.estimate, measurement.low, measurement.high)
+    note = _one_line(measurement.note)
+    if not all(number is None or math.isfinite(number) for number in numbers):
+        return replace(blank, n=measurement.n, note=_one_line(f"no finite interval from n = {measurement.n}; {note}"))
+    return replace(
+        blank,
+        estimate=measurement.estimate,
+        low=measurement.low,
+        high=measurement.high,
+        n=measurement.n,
+        decision=decide(statistic.bound, *numbers, threshold),
+        note=note,
+    )
+
+
+def _coverage(audit: Audit, entry: SuiteEntry, subjects: int, untested: int) -> Finding:
+    """How many subjects there were, so that a dropped finding shows in the record; void when one went untested."""
+    count = 0.0 if untested == 0 else None
+    return Finding(
+        audit=audit.name,
+        statistic=UNTESTED,
+        estimate=count,
+        low=count,
+        high=count,
+        n=subjects,
+        threshold=0.0,
+        decision=decide("ceiling", count, count, count, 0.0),
+        role=entry.role,
+        note=f"{untested} of {subjects} named subjects untested" if subjects else "this task names nothing to test",
+    )
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _NOTE_LIMIT else line[: _NOTE_LIMIT - 3] + "..."

@@ -1,0 +1,210 @@
+"""An audit suite: which audits, in which role, with which thresholds and sample sizes; a YAML file with a digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from audits.catalogue.registry import AUDITS
+from audits.contract.audit import Audit
+from audits.contract.finding import Role
+from audits.contract.plants import Plants, PlantSpec
+from selfnas.documents import Document, StrictModel, read_document
+from selfnas.errors import InputError, Problem, suggestion
+
+__all__ = ["Suite", "SuiteEntry", "load_suite", "shipped_suites"]
+
+SHIPPED = Path(__file__).parents[1] / "suites"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteEntry:
+    """One audit of a suite: its role, a threshold for each of its statistics, its settings."""
+
+    audit: str
+    role: Role
+    thresholds: tuple[tuple[str, float], ...]
+    settings: tuple[tuple[str, float], ...]
+
+    def threshold(self, statistic: str) -> float | None:
+        """The limit for a statistic, None if the suite sets none."""
+        return dict(self.thresholds).get(statistic)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """A checked suite; made by `load_suite`.
+
+    Attributes:
+        name: as its file calls it.
+        approval: whether a person must approve a network before its motifs are reused.
+        entries: in the file's order, one per audit.
+        plants: nuisances and triggers of its own, by task.
+        file: where it was read from; beside it lies its calibration.
+        text: what was read there, for the ledger.
+    """
+
+    name: str
+    approval: Literal["none", "before-reuse"]
+    entries: tuple[SuiteEntry, ...]
+    plants: tuple[Plants, ...] = ()
+    file: str = field(default="", compare=False)
+    text: str = field(default="", compare=False, repr=False)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 in hexadecimal of what the suite means: order, spelling of numbers and name do not enter."""
+        meaning = {
+            "approval": self.approval,
+            "audits": {
+                entry.audit: {
+                    "role": entry.role,
+                    "thresholds": {name: float(value) for name, value in entry.thresholds},
+                    "settings": {name: float(value) for name, value in entry.settings},
+                }
+                for entry in self.entries
+            },
+            "plants": {plants.task: plants.meaning() for plants in self.plants},
+        }
+        return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
+
+    def entry(self, audit: str) -> SuiteEntry | None:
+        """The entry of that audit, None if the suite does not have it."""
+        return next((entry for entry in self.entries if entry.audit == audit), None)
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """Names of the audits that decide about admission."""
+        return tuple(entry.audit for entry in self.entries if entry.role == "gate")
+
+
+class _Entry(StrictModel):
+    audit: str
+    role: Role
+    thresholds: dict[str, float]
+    settings: dict[str, float] = Field(default_factory=dict)
+
+
+class _File(StrictModel):
+    suite: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    language: Literal[1]
+    description: str = ""
+    approval: Literal["none", "before-reuse"] = "none"
+    audits: list[_Entry]
+    plants: list[PlantSpec] = Field(default_factory=list)
+
+
+def load_suite(source: Path | str) -> Suite:
+    """Read a suite from a file, or a shipped one by name.
+
+    Raises:
+        InputError: no such suite, or not a valid one; every problem with its place.
+    """
+    path = Path(source)
+    if isinstance(source, str) and path.suffix not in (".yaml", ".yml") and len(path.parts) == 1:
+        path = SHIPPED / f"{source}.yaml"
+        if source not in shipped_suites():
+            raise InputError(f"unknown audit suite {source!r}{suggestion(source, shipped_suites())}")
+    document = read_document(path, _File)
+    problems = list(_problems(document))
+    if problems:
+        raise InputError(problems)
+    return Suite(
+        name=document.value.suite,
+        approval=document.value.approval,
+        entries=tuple(
+            SuiteEntry(
+                audit=entry.audit,
+                role=entry.role,
+                thresholds=tuple(sorted(entry.thresholds.items())),
+                settings=tuple(sorted(entry.settings.items())),
+            )
+            for entry in document.value.audits
+        ),
+        plants=tuple(
+            spec.plants(document.problem(("plants", index, "task"), ""))
+            for index, spec in enumerate(document.value.plants)
+        ),
+        file=str(path),
+        text=document.text,
+    )
+
+
+def shipped_suites() -> list[str]:
+    """Names of the suites that come with the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def _problems(document: Document[_File]) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, entry in enumerate(document.value.audits):
+        place = ("audits", index)
+        audit = AUDITS.get(entry.audit)
+        if audit is None:
+            yield document.problem(
+                (*place, "audit"), f"unknown audit {entry.audit!r}{suggestion(entry.audit, list(AUDITS))}"
+            )
+            continue
+        if entry.audit in seen:
+            yield document.problem((*place, "audit"), f"audit {entry.audit!r} appears twice")
+        seen.add(entry.audit)
+        if entry.role == "validity" and not audit.validates:
+            yield document.problem(
+                (*place, "role"), f"audit {entry.audit!r} tests no attribution method: its role is gate or advisory"
+            )
+        yield from _number_problems(document, (*place, "thresholds"), entry.thresholds, _limits(audit), "threshold")
+        yield from _number_problems(document, (*place, "settings"), entry.settings, _ranges(audit), "setting")
+    tested = {AUDITS[name].validates for name in seen}
+    for index, entry in enumerate(document.value.audits):
+        relies_on = AUDITS[entry.audit].relies_on if entry.audit in seen else ""
+        if relies_on and relies_on not in tested and entry.role == "gate":
+            tests = [audit.name for audit in AUDITS.values() if audit.validates == relies_on]
+            yield document.problem(
+                ("audits", index, "audit"),
+                f"audit {entry.audit!r} relies on {relies_on}, which no audit here tests: add {' or '.join(tests)}",
+            )
+    tasks = [plants.task for plants in document.value.plants]
+    for index, task in enumerate(tasks):
+        if task in tasks[:index]:
+            yield document.problem(("plants", index, "task"), f"task {task!r} appears twice")
+    if not any(entry.role == "gate" for entry in document.value.audits):
+        yield document.problem(("audits",), "no audit has the role gate: such a suite would admit everything")
+
+
+Range = tuple[float, float, bool]
+
+
+def _limits(audit: Audit) -> dict[str, Range]:
+    return {statistic.name: (statistic.low, statistic.high, False) for statistic in audit.statistics}
+
+
+def _ranges(audit: Audit) -> dict[str, Range]:
+    return {setting.name: (setting.low, setting.high, setting.integer) for setting in audit.settings}
+
+
+def _number_problems(
+    document: Document[_File],
+    place: tuple[str | int, ...],
+    given: Mapping[str, float],
+    wanted: Mapping[str, Range],
+    kind: str,
+) -> Iterator[Problem]:
+    for name, value in given.items():
+        at = (*place, name)
+        if name not in wanted:
+            yield document.problem(at, f"unknown {kind} {name!r}{suggestion(name, list(wanted))}")
+            continue
+        low, high, integer = wanted[name]
+        if not (math.isfinite(value) and low <= value <= high) or (integer and value != int(value)):
+            whole = "a whole number" if integer else "a number"
+            yield document.problem(at, f"{name}: need {whole} in {low:g}..{high:g}, not {value:g}")
+    for name in wanted:
+        if name not in given:
+            yield document.problem(place, f"missing {kind} {name!r}")

@@ -1,0 +1,166 @@
+"""From findings to the verdict: the one place that says admit, reject or undecided, from stored records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from audits.catalogue.registry import AUDITS
+from audits.contract.finding import Bound, Decision, Finding, decide
+from audits.verdicts.suite import Suite, SuiteEntry
+
+__all__ = ["UNTESTED", "AuditVerdict", "absent", "judge", "settle"]
+
+UNTESTED: Final = "untested"  # subjects that went untested, with n the number of subjects; may only be 0
+_VOIDED: Final = "voided: the attribution method did not prove valid on this network"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditVerdict:
+    """What follows from the findings of one network.
+
+    Attributes:
+        decision: admit only when every gate of the suite was measured and passed.
+        failed: names of gate audits with a failed finding.
+        inconclusive: names of gate audits whose interval straddles a threshold.
+        void: names of gate audits that could not say anything.
+        reasons: a sentence each, for people; empty when admitted.
+    """
+
+    decision: Literal["admit", "reject", "undecided"]
+    failed: tuple[str, ...] = ()
+    inconclusive: tuple[str, ...] = ()
+    void: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+def judge(findings: Sequence[Finding], suite: Suite) -> AuditVerdict:
+    """The verdict of a suite on findings, fresh or read back from a record.
+
+    Trusts no stored decision: each is worked out again from its numbers and the suite's threshold. Findings that are
+    missing, repeated, foreign to the suite or altered leave the verdict undecided, whatever the others say. Otherwise
+    one failed gate rejects; one inconclusive or void gate leaves it undecided, and so does an attribution method that
+    could not be tested at all: a method that was tested and failed voids evidence, but does not stop a network.
+    """
+    defects = [*_foreign(findings, suite), *absent(findings, suite)]
+    if not defects:
+        defects.extend(_altered(findings))
+    gates = [finding for finding in findings if finding.role == "gate"]
+    named: dict[Decision, tuple[str, ...]] = {
+        decision: tuple(dict.fromkeys(finding.audit for finding in gates if finding.decision == decision))
+        for decision in ("fail", "inconclusive", "void")
+    }
+    untested = [finding for finding in findings if finding.role == "validity" and finding.decision == "void"]
+    reasons = tuple(_reason(finding) for finding in [*gates, *untested] if finding.decision != "pass")
+    decision: Literal["admit", "reject", "undecided"]
+    if defects:
+        decision = "undecided"
+    elif named["fail"]:
+        decision = "reject"
+    else:
+        decision = "undecided" if reasons else "admit"
+    return AuditVerdict(
+        decision=decision,
+        failed=named["fail"],
+        inconclusive=named["inconclusive"],
+        void=named["void"],
+        reasons=(*defects, *reasons),
+    )
+
+
+def settle(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Void every finding that rests on an attribution method whose validity audits did not all pass."""
+    invalid = {
+        AUDITS[finding.audit].validates
+        for finding in findings
+        if finding.role == "validity" and finding.decision != "pass"
+    }
+    return tuple(
+        replace(finding, decision="void", note=f"{_VOIDED}; {finding.note.removeprefix(f'{_VOIDED}; ')}")
+        if finding.statistic != UNTESTED
+        and finding.role != "validity"
+        and AUDITS[finding.audit].relies_on in invalid - {""}
+        and finding.decision != "void"
+        else finding
+        for finding in findings
+    )
+
+
+def _foreign(findings: Sequence[Finding], suite: Suite) -> Iterator[str]:
+    seen: set[str] = set()
+    for finding in findings:
+        entry = suite.entry(finding.audit)
+        if finding.label in seen:
+            yield f"{finding.label} is recorded twice"
+        seen.add(finding.label)
+        if entry is None or _bound(finding) is None:
+            yield f"{finding.label} is not of suite {suite.name}"
+        elif finding.role != entry.role:
+            yield f"{finding.label} is recorded as {finding.role}, the suite says {entry.role}"
+        elif finding.threshold != _threshold(finding, entry):
+            yield f"{finding.label} was held against {finding.threshold:g}, the suite says {_threshold(finding, entry)}"
+
+
+def absent(findings: Sequence[Finding], suite: Suite, *, advisory: bool = False) -> Iterator[str]:
+    """Statistics that the suite asks for and the findings lack, in sentences.
+
+    Every statistic must be there for as many subjects as were counted.
+
+    Args:
+        findings: of one network.
+        suite: that asks.
+        advisory: look at advisory audits, whose lack changes no verdict; else at gates and validity audits.
+    """
+    for entry in suite.entries:
+        if (entry.role == "advisory") != advisory:
+            continue
+        audit = AUDITS[entry.audit]
+        own = [finding for finding in findings if finding.audit == entry.audit]
+        counts = [finding.n for finding in own if finding.statistic == UNTESTED]
+        if audit.about and not counts:
+            yield f"{entry.audit} does not record how many subjects it had"
+            continue
+        expected = counts[0] if audit.about else 1
+        for statistic in audit.statistics:
+            found = sum(finding.statistic == statistic.name for finding in own)
+            if found != expected:
+                yield f"{entry.audit}.{statistic.name} is recorded for {found} of {expected}"
+
+
+def _altered(findings: Sequence[Finding]) -> Iterator[str]:
+    again = settle([replace(finding, decision=_decision(finding)) for finding in findings])
+    for finding, expected in zip(findings, again, strict=True):
+        if finding.decision != expected.decision:
+            yield f"{finding.label} is recorded as {finding.decision}, its numbers say {expected.decision}"
+
+
+def _decision(finding: Finding) -> Decision:
+    bound = _bound(finding)
+    if bound is None:
+        return "void"
+    return decide(bound, finding.estimate, finding.low, finding.high, finding.threshold)
+
+
+def _bound(finding: Finding) -> Bound | None:
+    audit = AUDITS.get(finding.audit)
+    if audit is None:
+        return None
+    if finding.statistic == UNTESTED:
+        return "ceiling" if audit.about else None
+    statistic = audit.statistic(finding.statistic)
+    return statistic.bound if statistic else None
+
+
+def _threshold(finding: Finding, entry: SuiteEntry) -> float | None:
+    return 0.0 if finding.statistic == UNTESTED else entry.threshold(finding.statistic)
+
+
+def _reason(finding: Finding) -> str:
+    if finding.estimate is None or finding.low is None or finding.high is None:
+        return f"{finding.label} is {finding.decision}: {finding.note or 'no estimate'}"
+    side = "at least" if _bound(finding) == "floor" else "at most"
+    return (
+        f"{finding.label} is {finding.decision}: {finding.estimate:.3f} [{finding.low:.3f}, {finding.high:.3f}], "
+        f"need {side} {finding.threshold:g} (n = {finding.n})"
+    )

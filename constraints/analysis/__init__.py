@@ -1,0 +1,1 @@
+"""What a set, or an edit of one, lets in and keeps out."""

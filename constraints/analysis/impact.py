@@ -1,0 +1,119 @@
+"""What a set costs: what each rule alone turns away, what of a library it would revoke, what it costs on a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from constraints.engines.counting import SlotTable
+from constraints.engines.diagram import Overgrown
+from constraints.judging.admitted import Count
+from constraints.judging.guard import Guard
+from selfnas.errors import InputError
+from selfnas.spaces.architecture import Architecture
+
+__all__ = ["Price", "Revoked", "RuleImpact", "price_on_table", "revoked", "sole_stops"]
+
+_DRAWS = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleImpact:
+    """What one rule turns away that no other rule would, with examples drawn uniformly from it."""
+
+    rule: str
+    alone: Count
+    samples: tuple[Architecture, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revoked:
+    """An architecture that a set would no longer admit, and the rules that stop it; none if it was left undecided."""
+
+    architecture: str
+    verdict: str
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What a rule costs on a table of scored architectures (higher is better).
+
+    Attributes:
+        rule: the rule, or empty for the whole set.
+        admitted: how many of the table's architectures pass.
+        best: the best score of all.
+        best_admitted: the best score of those; None when there are none.
+    """
+
+    rule: str
+    admitted: int
+    best: float
+    best_admitted: float | None
+
+
+def sole_stops(guard: Guard, *, samples: int = 3, seed: int = 0) -> tuple[RuleImpact, ...]:
+    """For each rule that applies, what only it turns away."""
+    return tuple(
+        _sole(guard, index, samples, seed) for index, root in enumerate(guard.encoding.roots) if root is not None
+    )
+
+
+def _sole(guard: Guard, index: int, samples: int, seed: int) -> RuleImpact:
+    rng = np.random.default_rng(seed)
+    try:
+        diagram = guard.admitted.diagram
+        others = [root for other, root in enumerate(guard.encoding.roots) if other != index and root is not None]
+        own = guard.encoding.roots[index]
+        stopped = diagram.domain & ~diagram.function(0 if own is None else own)
+        for other in others:
+            stopped = diagram.conjoin((stopped, diagram.function(other)))
+        table = SlotTable(diagram, stopped)
+        count = Count(value=table.count, low=table.count, high=table.count, exact=True)
+        rows = table.draw(rng, min(samples, table.count)) if table.count else ()
+    except Overgrown:
+        vectors = guard.space.draw(rng, _DRAWS)
+        broken = guard.violations(vectors)
+        rows = vectors[broken[:, index] & (broken.sum(axis=1) == 1)]
+        share, total = len(rows) / _DRAWS, guard.space.count()
+        margin = 3.29 * (share * (1 - share) / _DRAWS) ** 0.5 + 11 / _DRAWS
+        low, high = int(max(0.0, share - margin) * total), int(min(1.0, share + margin) * total)
+        count, rows = Count(value=round(share * total), low=low, high=high, exact=False), rows[:samples]
+    architectures = tuple(guard.space.decode(row, macro=guard.context.macro) for row in rows)
+    return RuleImpact(rule=guard.rules[index].id, alone=count, samples=architectures)
+
+
+def revoked(guard: Guard, library: Sequence[Architecture]) -> tuple[Revoked, ...]:
+    """The architectures of a library that the set does not admit."""
+    decisions = [(architecture, guard.decide(architecture)) for architecture in library]
+    return tuple(
+        Revoked(architecture=str(architecture), verdict=decision.verdict, rules=decision.failed)
+        for architecture, decision in decisions
+        if decision.verdict != "admit"
+    )
+
+
+def price_on_table(guard: Guard, scores: Mapping[str, float]) -> tuple[Price, ...]:
+    """What each rule costs alone, and the whole set (first), on scores by cell text.
+
+    Raises:
+        InputError: the table is empty.
+    """
+    if not scores:
+        raise InputError("the table has no scored architectures of this space")
+    macro = guard.context.macro
+    vectors = np.stack([guard.space.encode(guard.space.parse_cells(text, macro=macro)) for text in scores])
+    values = np.array(list(scores.values()))
+    broken = guard.violations(vectors)
+    columns = [("", broken.any(axis=1)), *((rule.id, broken[:, i]) for i, rule in enumerate(guard.rules))]
+    return tuple(
+        Price(
+            rule=name,
+            admitted=int((~stopped).sum()),
+            best=float(values.max()),
+            best_admitted=None if stopped.all() else float(values[~stopped].max()),
+        )
+        for name, stopped in columns
+    )

@@ -1,0 +1,1 @@
+"""Decide, certify, explain, re-check and prove."""

@@ -1,0 +1,125 @@
+"""Re-checking certificates long after: the referee alone, no solver installed."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+
+from constraints.engines.referee import Referee, judge_policy
+from constraints.judging.certificate import Certificate, verdict_of
+from constraints.judging.policy import policy_digest
+from constraints.language.examples import parse_shape
+from constraints.language.rules import ConstraintSet, Context
+from selfnas.errors import ArchitectureError
+from selfnas.spaces.architecture import Architecture, Macro, TaskShape
+from selfnas.spaces.space import base_name, parse_architecture
+
+__all__ = ["refused_by", "verify_certificate"]
+
+_ENGINES = {"referee", "z3"}
+
+
+def verify_certificate(certificate: Certificate, set_: ConstraintSet) -> tuple[str, ...]:
+    """Everything about a certificate that does not hold under a set; empty when all does.
+
+    Rules that the certificate leaves undecided stay so: only what it claims is checked.
+    """
+    problems = []
+    if certificate.verdict == "admit" and certificate.reason:
+        problems.append("it admits although an engine failed")
+    if certificate.verdict == "admit" and set(certificate.engines) != _ENGINES:
+        problems.append(f"it admits by {' and '.join(certificate.engines) or 'no engine'}, not by two that agreed")
+    follows = verdict_of(certificate.rules)
+    if certificate.verdict != follows and not (certificate.verdict == "undecided" and certificate.reason):
+        problems.append(f"its verdict is {certificate.verdict}, but its rules say {follows}")
+    check = _policy if certificate.subject.startswith("{") else _architecture
+    return (*problems, *check(certificate, set_))
+
+
+def refused_by(architecture: Architecture, set_: ConstraintSet, *, shape: TaskShape) -> tuple[str, ...]:
+    """Rules that an architecture breaks on a task of that shape, as the referee sees it; empty where it breaks none.
+
+    A set that is not for the architecture's space gives one sentence that says so.
+    """
+    if base_name(architecture.space) not in set_.spaces:
+        return (f"set {set_.name!r} is not for space {architecture.space!r}",)
+    referee, _ = _prepared(_ByIdentity(set_), architecture.space, architecture.macro, shape)
+    verdicts = zip(referee.rules, referee.verdicts(architecture), strict=True)
+    return tuple(rule.id for rule, verdict in verdicts if verdict is False)
+
+
+def _architecture(certificate: Certificate, set_: ConstraintSet) -> list[str]:
+    if not certificate.subject and certificate.verdict == "undecided":
+        return []
+    try:
+        architecture = parse_architecture(certificate.subject)
+        shape = parse_shape(certificate.shape)
+        if base_name(architecture.space) not in set_.spaces:
+            return [f"set {set_.name!r} is not for space {architecture.space!r}"]
+        referee, digest = _prepared(_ByIdentity(set_), architecture.space, architecture.macro, shape)
+    except ArchitectureError as error:
+        return [str(error)]
+    problems = []
+    if digest != certificate.guard:
+        problems.append(f"it was issued under guard {certificate.guard[:12]}…, not {digest[:12]}…")
+    if architecture.digest != certificate.digest:
+        problems.append("its digest is not the architecture's")
+    return problems + _differences(certificate, set_, referee.verdicts(architecture), ("cell", "network"))
+
+
+def _policy(certificate: Certificate, set_: ConstraintSet) -> list[str]:
+    try:
+        record = json.loads(certificate.subject)
+        old, new = ({str(k): int(v) for k, v in record[side].items()} for side in ("old", "new"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ["its subject is not a policy change in JSON"]
+    problems = []
+    if policy_digest(set_) != certificate.guard:
+        problems.append("it was issued under other policy rules")
+    if hashlib.sha256(certificate.subject.encode()).hexdigest() != certificate.digest:
+        problems.append("its digest is not the policy change's")
+    rules = set_.of_scope("policy")
+    answers: list[bool | None] = []
+    for rule, letter in zip(rules, certificate.rules.ljust(len(rules), "u"), strict=False):
+        try:
+            answers += judge_policy([rule], old, new)
+        except KeyError as error:  # such a rule applies all the same: it can only have been left open
+            answers.append(None)
+            if letter not in "ud":
+                problems.append(f"rule {rule.id!r} needs the field {error}, which its subject lacks")
+    return problems + _differences(certificate, set_, answers, ("policy",))
+
+
+def _differences(
+    certificate: Certificate, set_: ConstraintSet, answers: list[bool | None], scopes: tuple[str, ...]
+) -> list[str]:
+    rules = [rule for rule in set_.rules if rule.scope in scopes]
+    if len(certificate.rules) != len(rules):
+        return [f"it speaks of {len(certificate.rules)} rules, the set has {len(rules)}"]
+    problems = []
+    for rule, letter, answer in zip(rules, certificate.rules, answers, strict=True):
+        found = "n" if answer is None else "p" if answer else "f"
+        if letter not in ("u", "d", found):
+            words = {"p": "passes", "f": "fails", "n": "does not apply"}
+            problems.append(f"rule {rule.id!r} {words[found]}, the certificate says it {words[letter]}")
+    return problems
+
+
+class _ByIdentity:
+    """A set as a cache key: two sets are the same only if they are one object, which is cheap to tell."""
+
+    def __init__(self, set_: ConstraintSet) -> None:
+        self.set = set_
+
+    def __hash__(self) -> int:
+        return id(self.set)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByIdentity) and other.set is self.set
+
+
+@functools.lru_cache(maxsize=64)
+def _prepared(key: _ByIdentity, space: str, macro: Macro, shape: TaskShape) -> tuple[Referee, str]:
+    context = Context(space=space, macro=macro, shape=shape)
+    return Referee(key.set.of_scope("cell", "network"), context), context.digest(key.set.digest)

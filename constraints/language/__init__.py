@@ -1,0 +1,1 @@
+"""From the text of a rule to its typed tree."""

@@ -1,0 +1,149 @@
+"""The words and numbers of an expression: looked up in a set's vocabulary, checked for scope and unit, faults kept.
+
+A word that is not known becomes a fault and a harmless stand-in, so that one reading reports all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal, TypeAlias, cast
+
+from constraints.language.parser import Fault
+from constraints.language.syntax import Comparison, End, Ops
+from constraints.language.units import UNITS, whole_limit
+from selfnas.errors import suggestion
+
+__all__ = ["Lexicon", "Part", "Scope", "Table", "Vocabulary", "start_of"]
+
+Scope = Literal["cell", "network", "policy"]
+Part: TypeAlias = Any  # a Lark tree or token: Lark's own types do not tell which child is which
+
+MAX_NUMBER = 10**15  # far above any cost, low enough that weighted sums stay exact in 64 bits
+_MAX_DIGITS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Whole numbers by operation, and the unit that limits on it may name."""
+
+    entries: Mapping[str, int]
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """The words an expression may use."""
+
+    operations: frozenset[str]
+    opsets: Mapping[str, frozenset[str]]
+    tables: Mapping[str, Table]
+
+
+def start_of(part: Part) -> int:
+    """The character at which a tree or token starts."""
+    place = getattr(part, "meta", part)
+    return int(getattr(place, "start_pos", 0) or 0)
+
+
+@dataclass
+class Lexicon:
+    """One reading of one expression: what its words stand for, and the faults found on the way."""
+
+    scope: Scope
+    words: Vocabulary
+    faults: list[Fault] = field(default_factory=list)
+
+    def fault(self, place: Part, message: str) -> None:
+        """Keep a fault at a tree or token."""
+        self.faults.append(Fault(start_of(place), message))
+
+    def needs(self, scope: Scope, what: str, place: Part) -> None:
+        """A fault when the rule is of another scope."""
+        if self.scope != scope:
+            self.fault(place, f"{what} is for rules of scope {scope}, not {self.scope}")
+
+    def end(self, tree: Part) -> End:
+        """An end of a path: any input, any output, or one node."""
+        kind = str(tree.data)
+        if kind in ("input", "output"):
+            return End("input" if kind == "input" else "output")
+        return self.node(tree.children[0])
+
+    def node(self, token: Part) -> End:
+        """One node by number."""
+        return End("node", self.integer(token), start_of(token))
+
+    def ops(self, tree: Part) -> Ops:
+        """The operations that `op: x`, `op in x` or `op not in x` names."""
+        kind = str(tree.data)
+        if kind == "op_is":
+            return Ops(self.word(tree.children[0]))
+        chosen = self.op_set(tree.children[0])
+        return Ops(self.words.operations - (chosen.names or frozenset())) if kind == "op_not_in" else chosen
+
+    def op_set(self, tree: Part) -> Ops:
+        """The union of the words in a set."""
+        return Ops(frozenset().union(*map(self.word, tree.children)))
+
+    def word(self, token: Part) -> frozenset[str]:
+        """The operations one word stands for."""
+        word = str(token)
+        if word in self.words.opsets:
+            return self.words.opsets[word]
+        if word not in self.words.operations:
+            known = sorted({*self.words.operations, *self.words.opsets})
+            self.fault(token, f"unknown operation or set {word!r}{suggestion(word, known)}")
+        return frozenset({word})
+
+    def table(self, token: Part) -> tuple[str, tuple[tuple[str, int], ...]]:
+        """A table's name and entries."""
+        name = str(token)
+        if name not in self.words.tables:
+            known = suggestion(name, sorted(self.words.tables)) if self.words.tables else "; the set has no tables"
+            self.fault(token, f"unknown table {name!r}{known}")
+            return name, ()
+        return name, tuple(sorted(self.words.tables[name].entries.items()))
+
+    def table_unit(self, name: str) -> str:
+        """The unit of a table; empty when it has none or is unknown."""
+        return self.words.tables[name].unit if name in self.words.tables else ""
+
+    def integer(self, token: Part) -> int:
+        """A whole number without unit."""
+        digits = str(token).replace("_", "")
+        if len(digits) > 15:
+            self.fault(token, f"numbers go up to {MAX_NUMBER:,}")
+            return 0
+        return int(digits)
+
+    def number(self, tree: Part, unit: str) -> Fraction:
+        """A limit in base units; `unit` is what the quantity is measured in."""
+        token, given = tree.children
+        if len(str(token)) > _MAX_DIGITS:
+            self.fault(tree, f"numbers go up to {MAX_NUMBER:,}")
+            return Fraction(0)
+        value = Fraction(str(token).replace("_", ""))
+        if given is None:
+            return value
+        base, factor = UNITS.get(str(given), (str(given), 1))
+        if base != unit:
+            fitting = [f"@{name}" for name, (of, _) in UNITS.items() if of == unit] or ([f"@{unit}"] if unit else [])
+            right = f"use {', '.join(fitting)}" if fitting else "this quantity has no unit"
+            self.fault(given, f"unit @{given} does not fit: {right}")
+        return value * factor
+
+    def limit(self, operator: Part, tree: Part, unit: str) -> tuple[Comparison, int]:
+        """A comparison with a limit in base units."""
+        return self.whole(operator, self.number(tree, unit), tree)
+
+    def whole(self, operator: Part, value: Fraction, place: Part) -> tuple[Comparison, int]:
+        """A comparison whose limit is rounded to the whole number that says the same."""
+        comparison = cast("Comparison", str(operator))
+        whole = whole_limit(value, comparison)
+        if whole is None:
+            self.fault(place, f"{float(value):g} is never equal to a whole number")
+        elif abs(whole) > MAX_NUMBER:
+            self.fault(place, f"numbers go up to {MAX_NUMBER:,}")
+        return comparison, whole or 0

@@ -1,0 +1,224 @@
+"""From a parse tree to the typed syntax tree: each construct read by one branch, words and numbers by the lexicon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from constraints.language import syntax
+from constraints.language.lexicon import Lexicon, Part, Scope, Vocabulary
+from constraints.language.parser import Fault, parse
+from constraints.language.syntax import Condition, End, Measure, Ops, PathCondition
+
+__all__ = ["read_condition"]
+
+_MAX_MOTIF_NODES = 6  # the matcher tries every placement of the nodes
+_COST_UNITS = {"params": "param", "macs": "mac", "activation_bytes": "byte"}
+_FIELD_FORM = "a receptive field is measured by 'max over path(input, output) of receptive_field'"
+
+
+def read_condition(text: str, scope: Scope, words: Vocabulary) -> tuple[Condition, list[Fault]]:
+    """The syntax tree of an expression, with everything that is wrong in it.
+
+    Example:
+        >>> words = Vocabulary(operations=frozenset({"skip"}), opsets={}, tables={})
+        >>> read_condition("count(edge(op: skp)) <= 2", "cell", words)[1]
+        [Fault(offset=15, message="unknown operation or set 'skp'; did you mean 'skip'?")]
+    """
+    tree = parse(text, "condition")
+    if isinstance(tree, Fault):
+        return syntax.Constant(True), [tree]
+    lexicon = Lexicon(scope, words)
+    condition = _Reader(lexicon).condition(tree.children[0])
+    return condition, sorted(lexicon.faults, key=lambda fault: fault.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """One reading of one expression; the lexicon keeps the faults."""
+
+    lexicon: Lexicon
+
+    # --- conditions -------------------------------------------------------------------------------------------------
+
+    def condition(self, tree: Part) -> Condition:
+        kind, parts = str(tree.data), tree.children
+        if kind in ("implication", "disjunction", "conjunction", "negation"):
+            items = tuple(self.condition(part) for part in parts if part is not None)
+            if kind == "negation":
+                return syntax.Node("not", items)
+            if kind == "implication":
+                return items[0] if len(items) == 1 else syntax.Node("or", (syntax.Node("not", items[:1]), items[1]))
+            return syntax.Node("or" if kind == "disjunction" else "and", items)
+        if kind in ("true", "false"):
+            return syntax.Constant(kind == "true")
+        if kind == "comparison":
+            return self.comparison(tree)
+        if kind == "extreme":
+            return self.extreme(tree)
+        self.lexicon.needs("cell", {"chain": "edge(…)", "motif": "a motif"}.get(kind, kind.replace("_", " ")), tree)
+        if kind in ("exists_path", "every_path"):
+            where = self.where(parts[1])
+            return (syntax.ExistsPath if kind == "exists_path" else syntax.EveryPath)(self.paths(parts[0]), where)
+        if kind == "depth":
+            paths = syntax.Paths(End("input"), End("output"))
+            comparison, limit = self.lexicon.limit(parts[0], parts[1], "")
+            return syntax.Extreme("max", paths, syntax.Constant(True), Measure("length"), comparison, limit)
+        if kind == "fan_extreme":
+            comparison, limit = self.lexicon.limit(parts[2], parts[3], "")
+            return syntax.FanExtreme(str(parts[0]), str(parts[1]), comparison, limit)  # type: ignore[arg-type]
+        if kind == "chain":
+            return syntax.Chain(tuple(map(self.edge, parts[::2])), tuple(str(link) for link in parts[1::2]))  # type: ignore[misc]
+        if kind == "every_edge":
+            return syntax.EveryEdge(self.edge(parts[0]), self.edge(parts[1]))
+        if kind == "dominates":
+            return syntax.Dominates(self.lexicon.end(parts[0]), self.lexicon.end(parts[1]))
+        return self.motif(tree)
+
+    def extreme(self, tree: Part) -> Condition:
+        side, paths, where, measure, operator, limit = tree.children
+        read = self.measure(measure)
+        unit = "px" if read.kind == "receptive_field" else self.lexicon.table_unit(read.name)
+        comparison, whole = self.lexicon.limit(operator, limit, unit)
+        result = syntax.Extreme(str(side), self.paths(paths), self.where(where), read, comparison, whole)  # type: ignore[arg-type]
+        if read.kind != "receptive_field":
+            self.lexicon.needs("cell", f"a path's {read.kind}", measure)
+        elif result != syntax.Extreme(
+            "max", syntax.Paths(End("input"), End("output")), syntax.Constant(True), read, comparison, whole
+        ):
+            self.lexicon.fault(tree, _FIELD_FORM)
+        return result
+
+    def motif(self, tree: Part) -> Condition:
+        edges = []
+        for arrow in tree.children:
+            source, target, label = arrow.children
+            names = [
+                str(v.children[0]) if v.children else str(v.data).removesuffix("_variable") for v in (source, target)
+            ]
+            edges.append((names[0], names[1], Ops() if label is None else self.lexicon.op_set(label)))
+        nodes = {name for edge in edges for name in edge[:2]}
+        if len(nodes) > _MAX_MOTIF_NODES:
+            self.lexicon.fault(tree, f"a motif has at most {_MAX_MOTIF_NODES} nodes, not {len(nodes)}")
+            return syntax.Constant(True)
+        return syntax.Motif(tuple(edges))
+
+    # --- paths and edges --------------------------------------------------------------------------------------------
+
+    def paths(self, tree: Part) -> syntax.Paths:
+        start, stop, avoiding = tree.children
+        avoided = () if avoiding is None else tuple(self.lexicon.node(token) for token in avoiding.children)
+        return syntax.Paths(self.lexicon.end(start), self.lexicon.end(stop), avoided)
+
+    def where(self, tree: Part | None) -> PathCondition:
+        if tree is None:
+            return syntax.Constant(True)
+        kind, parts = str(tree.data), tree.children
+        if kind.startswith("path_") and kind.removeprefix("path_") in (
+            "not",
+            "implication",
+            "disjunction",
+            "conjunction",
+        ):
+            items = tuple(self.where(part) for part in parts if part is not None)
+            if kind == "path_not":
+                return syntax.PathNode("not", items)
+            if kind == "path_implication":
+                return (
+                    items[0]
+                    if len(items) == 1
+                    else syntax.PathNode("or", (syntax.PathNode("not", items[:1]), items[1]))
+                )
+            return syntax.PathNode("or" if kind == "path_disjunction" else "and", items)
+        if kind in ("path_all", "path_any"):
+            return syntax.OnPath("all" if kind == "path_all" else "any", self.lexicon.ops(parts[0]))
+        measure = self.measure(parts[0])
+        if measure.kind == "receptive_field":
+            self.lexicon.fault(parts[0], _FIELD_FORM)
+        comparison, limit = self.lexicon.limit(parts[1], parts[2], self.lexicon.table_unit(measure.name))
+        return syntax.MeasureComparison(measure, comparison, limit)
+
+    def measure(self, tree: Part) -> Measure:
+        kind, at = str(tree.data), tree
+        if kind == "length":
+            return Measure("length", at=at)
+        if kind == "receptive_field":
+            self.lexicon.needs("network", "receptive_field", at)
+            return Measure("receptive_field", at=at)
+        if kind == "count_ops":
+            return Measure("count", self.lexicon.ops(tree.children[0]), at=at)
+        name, table = self.lexicon.table(tree.children[0])
+        if kind == "product_of" and any(value < 1 for _, value in table):
+            self.lexicon.fault(tree.children[0], f"a product needs entries of at least 1; table {name!r} has smaller")
+        return Measure("product" if kind == "product_of" else "sum", name=name, table=table, at=at)
+
+    def edge(self, tree: Part) -> syntax.EdgeFilter:
+        found: dict[str, Any] = {}
+        for part in tree.children:
+            if part is None:
+                continue
+            kind = str(part.data)
+            slot = {"edge_ops": "ops", "edge_from": "source", "edge_to": "target"}.get(kind, "live")
+            if slot in found:
+                self.lexicon.fault(part, "given twice in one edge(…)")
+            if kind == "edge_ops":
+                found[slot] = self.lexicon.ops(part.children[0])
+            elif slot == "live":
+                found[slot] = kind == "live"
+            else:
+                found[slot] = self.lexicon.end(part.children[0])
+        return syntax.EdgeFilter(**found)
+
+    # --- sums -------------------------------------------------------------------------------------------------------
+
+    def comparison(self, tree: Part) -> Condition:
+        left, operator, right = tree.children
+        unit = self.unit_of(left) or self.unit_of(right)
+        weights: dict[syntax.Quantity, int] = {}
+        constant = Fraction(0)
+        for side, factor in ((left, 1), (right, -1)):
+            sign = 1
+            for part in side.children:
+                if getattr(part, "type", "") == "SIGN":
+                    sign = -1 if str(part) == "-" else 1
+                    continue
+                if str(part.data) == "whole":
+                    constant += factor * sign * self.lexicon.number(part.children[0], unit)
+                    continue
+                scale = self.lexicon.integer(part.children[0]) if str(part.data) == "scaled" else 1
+                quantity = self.quantity(part.children[-1])
+                weights[quantity] = weights.get(quantity, 0) + factor * sign * scale
+        comparison, limit = self.lexicon.whole(operator, -constant, right)
+        terms = tuple((weight, quantity) for quantity, weight in weights.items() if weight)
+        if not terms:
+            return syntax.Constant(syntax.compare(0, comparison, limit))
+        return syntax.Linear(terms, comparison, limit)
+
+    def unit_of(self, tree: Part) -> str:
+        """The unit of the first quantity in a sum."""
+        for part in tree.iter_subtrees_topdown():
+            if str(part.data) == "cost":
+                return _COST_UNITS[str(part.children[0])]
+            if str(part.data) == "total":
+                return self.lexicon.table_unit(str(part.children[0]))
+        return ""
+
+    def quantity(self, tree: Part) -> syntax.Quantity:
+        kind, first = str(tree.data), tree.children[0]
+        if kind == "cost":
+            self.lexicon.needs("network", str(first), first)
+            return syntax.Cost(str(first))
+        if kind == "policy_field":
+            self.lexicon.needs("policy", "old.* and new.*", first)
+            side, _, name = str(first).partition(".")
+            return syntax.PolicyField("old" if side == "old" else "new", name)
+        if self.lexicon.scope == "policy":
+            self.lexicon.fault(tree, f"{kind.split('_')[0]} is not for rules of scope policy")
+        if kind == "count_edges":
+            return syntax.Count(self.edge(first))
+        if kind == "total":
+            name, table = self.lexicon.table(first)
+            return syntax.Total(name, table, first)
+        self.lexicon.needs("cell", str(first), first)
+        return syntax.Fan(str(first), self.lexicon.end(tree.children[1]))  # type: ignore[arg-type]

@@ -1,0 +1,271 @@
+"""The form of a constraint set file, and gathering a set from its file and the files it imports.
+
+What the words in the rules mean is settled in `loading.py`, over all files at once.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+from ruamel.yaml import YAML
+
+from constraints.language.examples import ExampleModel
+from constraints.language.parser import Fault
+from constraints.language.positions import place_in_value
+from selfnas.documents import Document, StrictModel, parse_document, salvage_document
+from selfnas.errors import InputError, Problem, cause, suggestion
+
+__all__ = [
+    "Entry",
+    "Gathered",
+    "RuleModel",
+    "SetModel",
+    "Source",
+    "TightenModel",
+    "flattened",
+    "gather",
+    "shipped_sets",
+]
+
+_MAX_RULES = 200  # a set people can still read; bounds the work of every analysis
+_MAX_IMPORTS = 8  # files one on top of another
+_MAX_BYTES = 1_000_000
+_Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+_Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
+_Text = Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class ExamplesModel(StrictModel):
+    """Architectures or policy changes with what the author expects of them."""
+
+    admit: list[ExampleModel] = Field(default_factory=list)
+    reject: list[ExampleModel] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, value: object) -> object:
+        """A bare string stands for a cell."""
+        if not isinstance(value, dict):
+            return value
+        return {
+            key: [{"cell": item} if isinstance(item, str) else item for item in items]
+            if isinstance(items, list)
+            else items
+            for key, items in value.items()
+        }
+
+
+class RuleModel(StrictModel):
+    """One entry under `rules`."""
+
+    id: _Id
+    scope: Literal["cell", "network", "policy"]
+    when: str | None = None
+    require: str | None = None
+    forbid: str | None = None
+    why: _Text
+    message: _Text
+    implied_by: Annotated[list[_Id], Field(default_factory=list)]
+    examples: ExamplesModel = ExamplesModel()
+
+
+class TightenModel(StrictModel):
+    """One entry under `tighten`: what an imported rule demands on top."""
+
+    id: _Id
+    require: str | None = None
+    forbid: str | None = None
+    why: _Text | None = None
+    message: _Text | None = None
+    examples: ExamplesModel | None = None
+
+
+class SetModel(StrictModel):
+    """A constraint set file."""
+
+    set: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
+    language: int
+    imports: Annotated[list[str], Field(alias="import", default_factory=list, max_length=_MAX_IMPORTS)]
+    spaces: Annotated[list[str], Field(min_length=1)]
+    opsets: Annotated[dict[_Name, list[str]], Field(default_factory=dict)]
+    tables: Annotated[dict[_Name, dict[str, int | float | str]], Field(default_factory=dict)]
+    rules: Annotated[list[RuleModel], Field(default_factory=list, max_length=_MAX_RULES)]
+    tighten: Annotated[list[TightenModel], Field(default_factory=list, max_length=_MAX_RULES)]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file of a set."""
+
+    document: Document[SetModel]
+    text: str
+    kept: tuple[int, ...] | None = None  # indexes of the rules that could be read; None where all could
+    lost: frozenset[str] = frozenset()  # ids of the others, as far as they have any
+
+    @property
+    def rules(self) -> list[tuple[int, RuleModel]]:
+        """The rules with their places in the file's list."""
+        rules = self.document.value.rules
+        return list(zip(range(len(rules)) if self.kept is None else self.kept, rules, strict=True))
+
+    def problem(self, place: tuple[str | int, ...], message: str) -> Problem:
+        """A problem at a key or item."""
+        return self.document.problem(place, message)
+
+    def fault(self, place: tuple[str | int, ...], fault: Fault) -> Problem:
+        """A problem inside the value at a place."""
+        at = place_in_value(self.text, place, fault.offset)
+        return Problem(fault.message, self.document.path, *at) if at else self.problem(place, fault.message)
+
+
+@dataclass(slots=True)
+class Entry:
+    """One rule as written, where it stands, and what tightens it."""
+
+    model: RuleModel
+    source: Source
+    place: tuple[str | int, ...]
+    tightened: list[tuple[TightenModel, Source, tuple[str | int, ...]]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Gathered:
+    """A set's own file and everything it imports, imported rules first."""
+
+    source: Source
+    entries: list[Entry]
+    sources: list[Source]
+    problems: list[Problem]
+
+
+def shipped_sets() -> tuple[str, ...]:
+    """Names of the sets that come with the project."""
+    folder = resources.files("constraints") / "sets"
+    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")))
+
+
+def gather(path_or_name: str | Path, *, beside: Path | None = None, above: Sequence[str] = ()) -> Gathered:
+    """Read a set's file and what it imports.
+
+    Args:
+        path_or_name: a shipped set's name, or a path.
+        beside: folder that relative paths start from.
+        above: the files that import this one, outermost first.
+
+    Raises:
+        InputError: a file cannot be read or is not a constraint set file.
+    """
+    name, text = _read(path_or_name, beside)
+    if name in above:
+        raise InputError([Problem(f"imports itself, by way of {' -> '.join([*above, name])}", name)])
+    if len(above) >= _MAX_IMPORTS:
+        raise InputError([Problem(f"imports go more than {_MAX_IMPORTS} files deep", above[0])])
+    source, problems = _parse(name, text)
+    gathered = Gathered(source, [], [source], problems)
+    for position, other in enumerate(source.document.value.imports):
+        try:
+            below = gather(other, beside=Path(name).parent, above=(*above, name))
+        except InputError as error:
+            if all(problem.file for problem in error.problems):
+                raise
+            place = ("import", position)
+            raise InputError([source.problem(place, problem.message) for problem in error.problems]) from error
+        known = {entry.model.id: entry for entry in gathered.entries}
+        gathered.entries += [entry for entry in below.entries if known.get(entry.model.id) != entry]
+        gathered.sources += below.sources
+        gathered.problems += below.problems
+        missing = set(source.document.value.spaces) - set(below.source.document.value.spaces)
+        if missing:
+            message = f"{other} is not for space {', '.join(sorted(missing))}"
+            gathered.problems.append(source.problem(("import", position), message))
+    _add_own(gathered)
+    return gathered
+
+
+def _parse(name: str, text: str) -> tuple[Source, list[Problem]]:
+    """The file and its problems of form: where only some rules are ill-formed, the others are read on."""
+    try:
+        return Source(parse_document(text, SetModel, name=name), text), []
+    except InputError as error:
+        rest = salvage_document(text, SetModel, name=name, key="rules", item=RuleModel)
+        if rest is None:
+            raise
+        document, kept, dropped = rest
+        ids = (value.get("id") for value in dropped if isinstance(value, dict))
+        return Source(document, text, kept, frozenset(map(str, ids))), list(error.problems)
+
+
+def _add_own(gathered: Gathered) -> None:
+    source, model = gathered.source, gathered.source.document.value
+    imported = {entry.model.id: entry for entry in gathered.entries}
+    for index, tighten in enumerate(model.tighten):
+        place: tuple[str | int, ...] = ("tighten", index)
+        if tighten.id in imported:
+            imported[tighten.id].tightened.append((tighten, source, place))
+        else:
+            message = f"no imported rule is called {tighten.id!r}{suggestion(tighten.id, sorted(imported) or ['none'])}"
+            gathered.problems.append(source.problem((*place, "id"), message))
+    for index, rule in source.rules:
+        gathered.entries.append(Entry(rule, source, ("rules", index)))
+    seen: set[str] = set()
+    for entry in gathered.entries:
+        if entry.model.id in seen:
+            what = "is imported already: to forbid more, put it under 'tighten'" if entry.model.id in imported else ""
+            message = f"rule {entry.model.id!r} {what or 'is defined twice'}"
+            gathered.problems.append(entry.source.problem((*entry.place, "id"), message))
+        seen.add(entry.model.id)
+    if not gathered.entries and source.kept is None:
+        gathered.problems.append(source.problem(("set",), "a set needs at least one rule, of its own or imported"))
+
+
+def _read(path_or_name: str | Path, beside: Path | None) -> tuple[str, str]:
+    """The name of a file for messages, and its text."""
+    path = Path(path_or_name)
+    bare = str(path_or_name) == path.name and not path.suffix
+    if beside is not None and not path.is_absolute() and not bare:
+        path = beside / path
+    if bare and (path.name in shipped_sets() or not path.exists()):  # no file of that name takes a shipped set's place
+        if path.name not in shipped_sets():
+            raise InputError(f"unknown constraint set {path.name!r}{suggestion(path.name, shipped_sets())}")
+        text = resources.files("constraints").joinpath("sets", f"{path.name}.yaml").read_text(encoding="utf-8")
+        return f"{path.name}.yaml", text
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise InputError([Problem(f"larger than {_MAX_BYTES:,} bytes", str(path))])
+        return str(path), content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError([Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", str(path))]) from error
+    except OSError as error:
+        raise InputError([Problem(f"cannot be read: {cause(error)}", str(path))]) from error
+
+
+def flattened(gathered: Gathered, rules: Sequence[RuleModel]) -> str:
+    """A file without imports that reads as the same set."""
+    model = gathered.source.document.value
+    record: dict[str, object] = {"set": model.set, "language": model.language, "spaces": list(model.spaces)}
+    for key in ("opsets", "tables"):
+        merged = {}
+        for source in gathered.sources:
+            merged.update(getattr(source.document.value, key))
+        if merged:
+            record[key] = merged
+    own = [entry.source is gathered.source for entry in gathered.entries]
+    # Examples of imported rules are tested with their own file, and may be of spaces that this set is not for.
+    record["rules"] = [
+        rule.model_dump(exclude_defaults=True, exclude_none=True, exclude=None if mine else {"examples"})
+        for rule, mine in zip(rules, own, strict=True)
+    ]
+    stream = io.StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.dump(record, stream)
+    return stream.getvalue()

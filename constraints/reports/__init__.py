@@ -1,0 +1,1 @@
+"""What the `selfnas constraints` commands print."""

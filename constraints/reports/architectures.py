@@ -1,0 +1,96 @@
+"""Reports on architectures: one judged or repaired, some drawn, all counted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from constraints.judging.guard import Guard
+from constraints.language.rules import ConstraintSet, Context
+from constraints.reports.report import Report, count_record, guard_in, judged, say_count
+from selfnas.spaces.space import space_named
+
+__all__ = ["report_check", "report_count", "report_repair", "report_sample"]
+
+
+def report_check(set_: ConstraintSet, text: str, *, space: str, shape: str, picture: Path | None) -> Report:
+    """Verdict per rule, blamed edges, nearest admitted."""
+    architecture, guard = judged(set_, text, space, shape)
+    decision = guard.decide(architecture)
+    lines = [f"{decision.verdict}: {architecture} under {set_.name} on {shape}"]
+    lines += [f"  {verdict:9} {rule}" for rule, verdict in decision.rules.items()]
+    record: dict[str, object] = {
+        "architecture": str(architecture),
+        "verdict": decision.verdict,
+        "rules": dict(decision.rules),
+        "messages": list(decision.messages),
+        "quarantined": decision.quarantined,
+        "certificate": json.loads(decision.certificate.to_json()),
+    }
+    lines += [f"not decided: {message}" for message in decision.messages if decision.verdict == "undecided"]
+    blamed: tuple[str, ...] = ()
+    if decision.verdict == "reject":
+        explanation = guard.explain(architecture)
+        blamed = explanation.blamed
+        for reason in explanation.reasons:
+            lines += ["", f"{reason.rule}: {reason.message}", *(f"    because of {edge}" for edge in reason.edges)]
+        lines += [
+            "",
+            f"nearest admitted, {explanation.distance} changed edge(s):",
+            *map("    {}".format, explanation.nearest),
+        ]
+        record["reasons"] = [
+            {"rule": r.rule, "message": r.message, "edges": list(r.edges)} for r in explanation.reasons
+        ]
+        record["nearest"] = [str(near) for near in explanation.nearest]
+        record["distance"] = explanation.distance
+    if picture is not None:
+        from constraints.reports.pictures import draw_blame
+
+        draw_blame(architecture, blamed, picture)
+        lines.append(f"drawn in {picture}")
+    return Report(text="\n".join(lines), record=record, failed=decision.verdict != "admit")
+
+
+def report_count(set_: ConstraintSet, contexts: Sequence[Context]) -> Report:
+    """How many are admitted, per space."""
+    lines, record = [], {}
+    for context in contexts:
+        guard, total = guard_in(set_, context), space_named(context.space).count()
+        count = guard.count()
+        lines.append(f"{context.space:15} {say_count(count)} of {total:,} ({count.value / total:.2%}){_clash(guard)}")
+        record[context.space] = count_record(count) | {"of": total, "clash": list(guard.clash())}
+    return Report(text="\n".join(lines), record=record)
+
+
+def report_sample(set_: ConstraintSet, contexts: Sequence[Context], *, number: int, seed: int) -> Report:
+    """Uniform draws."""
+    (context,) = contexts
+    guard = guard_in(set_, context)
+    if not guard.count().high:
+        text = f"nothing to draw in {context.space}{_clash(guard)}"
+        return Report(text=text, record={"architectures": [], "seed": seed, "clash": list(guard.clash())}, failed=True)
+    rows = guard.draw(np.random.default_rng(seed), number)
+    texts = [str(guard.space.decode(row, macro=context.macro)) for row in rows]
+    return Report(text="\n".join(texts), record={"architectures": texts, "seed": seed})
+
+
+def _clash(guard: Guard) -> str:
+    """Which rules admit nothing together; empty where something is admitted."""
+    rules = guard.clash()
+    what = "this rule admits nothing" if len(rules) == 1 else "these rules together admit nothing"
+    return f": {what}: {', '.join(rules)}" if rules else ""
+
+
+def report_repair(set_: ConstraintSet, text: str, *, space: str, shape: str, number: int) -> Report:
+    """Nearest admitted architectures."""
+    architecture, guard = judged(set_, text, space, shape)
+    explanation = guard.explain(architecture, limit=number)
+    lines = [f"{explanation.distance} changed edge(s):", *map(str, explanation.nearest)]
+    if not explanation.nearest:
+        lines = ["no admitted architecture is known"]
+    record = {"distance": explanation.distance, "nearest": [str(near) for near in explanation.nearest]}
+    return Report(text="\n".join(lines), record=record, failed=not explanation.nearest)

@@ -1,0 +1,1 @@
+"""From a source of examples to a task: splits, transformations, batches, probes, drift."""

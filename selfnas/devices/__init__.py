@@ -1,0 +1,1 @@
+"""Time and energy of a network on a device."""

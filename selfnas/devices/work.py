@@ -1,0 +1,233 @@
+"""What a network does, part by part: multiply-accumulates and memory traffic of each, and peak activation memory.
+
+A *part* is a piece that can be built and timed alone: the stem, one operation of a cell, one sum, a reduction block,
+the head. Its *kernels* are what an inference engine would run: convolution, norm and activation fused into one, each
+reading its input and weights from memory once and writing its output once, for one example in float32. Costs for the
+rules are in `costs.py`; times and energies are made of this in `roofline.py` and `latency.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from selfnas.networks.costs import operation_costs
+from selfnas.networks.stack import Block, Stack, halved, stack
+from selfnas.spaces.architecture import Architecture, TaskShape
+from selfnas.spaces.cell import Cell
+from selfnas.spaces.space import space_named
+
+__all__ = ["Kernel", "Part", "parts", "peak_memory_bytes", "traffic_bytes"]
+
+_FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """One fused kernel on one example.
+
+    Attributes:
+        macs: multiply-accumulates.
+        traffic_bytes: read and written, weights included.
+    """
+
+    macs: int
+    traffic_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A piece of a network that can be timed alone; parts of equal key do the same.
+
+    Attributes:
+        kind: an operation's name, or `stem`, `prepare`, `reduction`, `sum`, `join`, `head`.
+        channels_in: width of what it reads.
+        channels_out: width of what it writes; classes for the head, all outputs together for `join`.
+        size: spatial size of what it reads.
+        stride: 2 where it halves that size (a stem may halve it twice: 4).
+    """
+
+    kind: str
+    channels_in: int
+    channels_out: int
+    size: tuple[int, ...]
+    stride: int = 1
+
+    @property
+    def key(self) -> str:
+        """Names the part in a device file.
+
+        Example:
+            >>> Part(kind="conv3x3", channels_in=8, channels_out=8, size=(16, 16)).key
+            'conv3x3 8-8 16x16 s1'
+        """
+        return f"{self.kind} {self.channels_in}-{self.channels_out} {'x'.join(map(str, self.size))} s{self.stride}"
+
+    @property
+    def kernels(self) -> tuple[Kernel, ...]:
+        """What it comes to; a skip that keeps the size moves nothing."""
+        return _kernels(self)
+
+
+def parts(architecture: Architecture, shape: TaskShape) -> Counter[Part]:
+    """The parts of the network that is built, and how often each is in it."""
+    space = space_named(architecture.space)
+    plan = stack(space, architecture.macro, shape)
+    found = Counter([_stem(plan), _head(plan)])
+    for block in plan.blocks:
+        sizes = [plan.blocks[source].size_out if source >= 0 else plan.stem_size for source in block.inputs]
+        cell = None if block.template is None else architecture.flat[block.template]
+        found.update(_block_parts(block, cell, sizes))
+    return found
+
+
+def traffic_bytes(architecture: Architecture, shape: TaskShape) -> int:
+    """Bytes that all kernels of the network read and write for one example, none of it kept in a cache between them."""
+    return sum(
+        count * kernel.traffic_bytes for part, count in parts(architecture, shape).items() for kernel in part.kernels
+    )
+
+
+def peak_memory_bytes(architecture: Architecture, shape: TaskShape) -> int:
+    """Most bytes of activations alive at once in inference on one example: operations in the order they are built.
+
+    A value lives until its last reader is done; an operation's input and output are alive together; a sum is made in
+    place. A skip counts like an operation with an output of its own. Weights are not counted.
+    """
+    plan = stack(space_named(architecture.space), architecture.macro, shape)
+    values = [plan.stem_channels * math.prod(plan.stem_size)]
+    peak = shape.channels * math.prod(shape.size) + values[0]
+    last = {source: index for index, block in enumerate(plan.blocks) for source in block.inputs}
+    for index, block in enumerate(plan.blocks):
+        read = set(block.inputs)
+        waiting = sum(values[s + 1] for s, until in last.items() if s < index < until and s not in read)
+        cell = None if block.template is None else architecture.flat[block.template]
+        peak = max(peak, waiting + _block_peak(block, cell, sum(values[source + 1] for source in read)))
+        values.append(block.channels_out * math.prod(block.size_out))
+    return _FLOAT_BYTES * peak
+
+
+def _block_peak(block: Block, cell: Cell | None, inputs: int) -> int:
+    """Most numbers alive within one block, of which `inputs` come from outside; a two-input block keeps those."""
+    out = block.channels_out * math.prod(block.size_out)
+    if cell is None:
+        return inputs + 2 * out  # input, main path and shortcut
+    node = block.channels * math.prod(block.size_out)
+    entry = inputs if cell.inputs == 1 else block.channels * math.prod(block.size_in)
+    kept = 0 if cell.inputs == 1 else inputs
+
+    def held(alive: set[int]) -> int:
+        return kept + sum(entry if value < cell.inputs else node for value in alive)
+
+    live = cell.live_edges()
+    last = {edge.source: place for place, edge in enumerate(live)}
+    alive = set(range(cell.inputs))
+    peak = held(alive)
+    for place, edge in enumerate(live):
+        peak = max(peak, held(alive) + node)
+        alive = {value for value in alive | {edge.target} if last.get(value, -1) > place or value in cell.outputs}
+    return max(peak, held(alive) + (out if len(cell.outputs) > 1 or not live else 0))
+
+
+def _block_parts(block: Block, cell: Cell | None, sizes: Sequence[tuple[int, ...]]) -> Iterator[Part]:
+    if cell is None:
+        yield Part(
+            kind="reduction",
+            channels_in=block.channels_in[0],
+            channels_out=block.channels_out,
+            size=block.size_in,
+            stride=2,
+        )
+        return
+    if cell.inputs == 2:
+        for width, stride, size in zip(block.channels_in, block.strides, sizes, strict=True):
+            yield Part(kind="prepare", channels_in=width, channels_out=block.channels, size=size, stride=stride)
+    reached: set[int] = set()
+    for edge in cell.live_edges():
+        from_input = edge.source < cell.inputs
+        yield _even(
+            edge.operation,
+            block.channels,
+            size=block.size_in if from_input else block.size_out,
+            stride=block.stride if from_input else 1,
+        )
+        if edge.target in reached:
+            yield _even("sum", block.channels, size=block.size_out)
+        reached.add(edge.target)
+    if len(cell.outputs) > 1:
+        yield Part(kind="join", channels_in=block.channels, channels_out=block.channels_out, size=block.size_out)
+
+
+def _even(kind: str, channels: int, *, size: tuple[int, ...], stride: int = 1) -> Part:
+    return Part(kind=kind, channels_in=channels, channels_out=channels, size=size, stride=stride)
+
+
+def _stem(plan: Stack) -> Part:
+    return Part(
+        kind="stem",
+        channels_in=plan.shape.channels,
+        channels_out=plan.stem_channels,
+        size=plan.shape.size,
+        stride=plan.stem_stride,
+    )
+
+
+def _head(plan: Stack) -> Part:
+    last = plan.blocks[-1]
+    return Part(kind="head", channels_in=last.channels_out, channels_out=plan.shape.classes, size=last.size_out)
+
+
+@functools.lru_cache(maxsize=4096)
+def _kernels(part: Part) -> tuple[Kernel, ...]:
+    before, after = math.prod(part.size), math.prod(halved(part.size, part.stride))
+    one, two = part.channels_in, part.channels_out
+    dimensions = len(part.size)
+    if part.kind == "sum":
+        return (Kernel(macs=0, traffic_bytes=_FLOAT_BYTES * 3 * one * before),)
+    if part.kind == "join":
+        return (Kernel(macs=0, traffic_bytes=_FLOAT_BYTES * 2 * two * before),)
+    if part.kind == "head":
+        return (Kernel(macs=one * two, traffic_bytes=_FLOAT_BYTES * (one * before + one * two + two)),)
+    if part.kind == "stem":
+        kernel = 3 if part.stride <= 2 else 5
+        return (_convolution(one, two, kernel**dimensions, before, after),)
+    if part.kind == "prepare":
+        return (_convolution(one, two, 1, before, after),)
+    if part.kind == "reduction":
+        return (
+            _convolution(one, two, 3**dimensions, before, after),
+            _convolution(two, two, 3**dimensions, after, after),
+            Kernel(macs=0, traffic_bytes=_FLOAT_BYTES * one * (before + after)),
+            _convolution(one, two, 1, after, after),
+            Kernel(macs=0, traffic_bytes=_FLOAT_BYTES * 3 * two * after),
+        )
+    return _operation(part, before, after)
+
+
+def _operation(part: Part, before: int, after: int) -> tuple[Kernel, ...]:
+    width = part.channels_in
+    if part.kind == "skip" and part.stride == 1:
+        return ()
+    if part.kind in ("avg3", "max3"):
+        return (Kernel(macs=0, traffic_bytes=_FLOAT_BYTES * width * (before + after)),)
+    if part.kind in ("skip", "conv1x1", "conv3x3"):
+        kernel = 3 ** len(part.size) if part.kind == "conv3x3" else 1
+        return (_convolution(width, width, kernel, before, after),)
+    spent = operation_costs(part.kind, width, size=part.size, stride=part.stride)
+    halves = 2 if part.kind.startswith("sep") else 1  # a separable operation is done twice, the second time at stride 1
+    depthwise = (spent.macs // after // halves - width * width) * after
+    weights = depthwise // after
+    kernels = []
+    for half in range(halves):
+        source = before if half == 0 else after
+        kernels.append(Kernel(macs=depthwise, traffic_bytes=_FLOAT_BYTES * (width * (source + after) + weights)))
+        kernels.append(_convolution(width, width, 1, after, after))
+    return tuple(kernels)
+
+
+def _convolution(one: int, two: int, taps: int, before: int, after: int) -> Kernel:
+    weights = one * two * taps
+    return Kernel(macs=weights * after, traffic_bytes=_FLOAT_BYTES * (one * before + two * after + weights + 2 * two))

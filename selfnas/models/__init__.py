@@ -1,0 +1,1 @@
+"""What is learned from trials: features of cells, Gaussian processes, mixtures of past models, rankers."""

@@ -1,0 +1,1 @@
+"""From an architecture to a network, and what it costs by formula."""

@@ -1,0 +1,178 @@
+"""Architecture and task shape to a torch network: stem, stacked cells, head.
+
+Only live edges are built, so that a network's cost is its effective graph's. Shapes: `b` batch, `c` classes.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from selfnas import seeding
+from selfnas.errors import ArchitectureError, ShapeError
+from selfnas.networks.operations import average_pool, batch_norm, convolution, operation
+from selfnas.networks.stack import Block, stack
+from selfnas.spaces.architecture import Architecture, TaskShape
+from selfnas.spaces.cell import Cell, Edge
+from selfnas.spaces.space import space_named
+
+__all__ = ["Network", "build_network", "parameter_count"]
+
+
+def build_network(architecture: Architecture, shape: TaskShape, *, seed: int) -> Network:
+    """A fresh network; equal seeds give equal weights, and the global generator is left as it was.
+
+    Raises:
+        ArchitectureError: the architecture is not of its space.
+    """
+    space = space_named(architecture.space)
+    if not space.contains(architecture):
+        raise ArchitectureError(f"{architecture!r} is not of space {space.name}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeding.derive(seed, "weights"))
+        return Network(architecture, shape)
+
+
+def parameter_count(network: nn.Module) -> int:
+    """Number of trainable numbers."""
+    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+
+
+class Network(nn.Module):
+    """Maps `(b, channels, *size)` float32 to `(b, c)` logits.
+
+    `features` gives what the head sees; both work for any batch size.
+    """
+
+    def __init__(self, architecture: Architecture, shape: TaskShape) -> None:
+        super().__init__()
+        space = space_named(architecture.space)
+        plan = stack(space, architecture.macro, shape)
+        self.shape = shape
+        dimensions = shape.dimensions
+        self.stem = nn.Sequential(
+            convolution(
+                shape.channels, plan.stem_channels, plan.stem_kernel, stride=plan.stem_stride, dimensions=dimensions
+            ),
+            batch_norm(plan.stem_channels, dimensions=dimensions),
+        )
+        blocks: list[_TwoInputCell | _OneInputCell | _Reduction] = []
+        for block in plan.blocks:
+            if block.template is None:
+                blocks.append(_Reduction(block, dimensions))
+            elif len(block.inputs) == 1:
+                blocks.append(_OneInputCell(architecture.flat[block.template], block, dimensions))
+            else:
+                blocks.append(_TwoInputCell(architecture.flat[block.template], block, dimensions))
+        self.blocks = nn.ModuleList(blocks)
+        self._sources = tuple(block.inputs for block in plan.blocks)
+        last = plan.blocks[-1].channels_out
+        self.head_norm = nn.Sequential(batch_norm(last, dimensions=dimensions), nn.ReLU())
+        self.head = nn.Linear(last, shape.classes)
+
+    def features(self, x: Tensor) -> Tensor:
+        """`(b, features)` pooled output of the last block.
+
+        Raises:
+            ShapeError: `x` is not `(b, channels, *size)`.
+        """
+        if tuple(x.shape[1:]) != (self.shape.channels, *self.shape.size):
+            wanted = ", ".join(map(str, ("b", self.shape.channels, *self.shape.size)))
+            raise ShapeError(f"expected input of shape ({wanted}), not {tuple(x.shape)}")
+        values = [self.stem(x)]
+        for sources, block in zip(self._sources, self.blocks, strict=True):
+            values.append(block(*(values[source + 1] for source in sources)))
+        pooled: Tensor = self.head_norm(values[-1]).flatten(2).mean(dim=2)
+        return pooled
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(b, c)` logits."""
+        logits: Tensor = self.head(self.features(x))
+        return logits
+
+
+class _CellGraph(nn.Module):
+    """The live edges of a cell as modules; nodes sum what runs into them."""
+
+    def __init__(self, cell: Cell, block: Block, dimensions: int) -> None:
+        super().__init__()
+        self.cell = cell
+        self.size_out = block.size_out
+        self.channels = block.channels
+        self.live = cell.live_edges()
+        self.edges = nn.ModuleDict(
+            {
+                _key(edge): operation(
+                    edge.operation,
+                    block.channels,
+                    stride=block.stride if edge.source < cell.inputs else 1,
+                    dimensions=dimensions,
+                )
+                for edge in self.live
+            }
+        )
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        values: dict[int, Tensor] = dict(enumerate(inputs))
+        for edge in self.live:
+            value = self.edges[_key(edge)](values[edge.source])
+            values[edge.target] = values[edge.target] + value if edge.target in values else value
+        outputs = [values.get(node) for node in self.cell.outputs]
+        zeros = inputs[0].new_zeros((inputs[0].shape[0], self.channels, *self.size_out))
+        parts = [zeros if value is None else value for value in outputs]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def _key(edge: Edge) -> str:
+    return f"{edge.source}_{edge.target}_{edge.operation}"
+
+
+class _OneInputCell(nn.Module):
+    def __init__(self, cell: Cell, block: Block, dimensions: int) -> None:
+        super().__init__()
+        self.graph = _CellGraph(cell, block, dimensions)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.graph(x)
+        return out
+
+
+class _TwoInputCell(nn.Module):
+    def __init__(self, cell: Cell, block: Block, dimensions: int) -> None:
+        super().__init__()
+        self.prepare = nn.ModuleList(
+            nn.Sequential(
+                nn.ReLU(),
+                convolution(width, block.channels, 1, stride=stride, dimensions=dimensions),
+                batch_norm(block.channels, dimensions=dimensions),
+            )
+            for width, stride in zip(block.channels_in, block.strides, strict=True)
+        )
+        self.graph = _CellGraph(cell, block, dimensions)
+
+    def forward(self, older: Tensor, newer: Tensor) -> Tensor:
+        out: Tensor = self.graph(self.prepare[0](older), self.prepare[1](newer))
+        return out
+
+
+class _Reduction(nn.Module):
+    """Residual block that halves the resolution, as NAS-Bench-201 has between its stages."""
+
+    def __init__(self, block: Block, dimensions: int) -> None:
+        super().__init__()
+        before, after = block.channels_in[0], block.channels_out
+        self.main = nn.Sequential(
+            nn.ReLU(),
+            convolution(before, after, 3, stride=2, dimensions=dimensions),
+            batch_norm(after, dimensions=dimensions),
+            nn.ReLU(),
+            convolution(after, after, 3, dimensions=dimensions),
+            batch_norm(after, dimensions=dimensions),
+        )
+        self.shortcut = nn.Sequential(
+            average_pool(3, stride=2, dimensions=dimensions), convolution(before, after, 1, dimensions=dimensions)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.main(x) + self.shortcut(x)
+        return out

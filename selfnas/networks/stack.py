@@ -1,0 +1,150 @@
+"""How cells are stacked into a network: the plan that the builder, the cost tables and the rules all read.
+
+Single-input spaces follow NAS-Bench-201 (stem, three stages of cells, a residual reduction block between stages);
+two-input spaces follow DARTS (each cell sees the two blocks before it, reduction cells between stages).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.space import Space
+
+__all__ = ["Block", "Stack", "stack"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One cell instance or one fixed reduction block.
+
+    Attributes:
+        template: index of the space's cell template; None for a residual reduction block.
+        inputs: the blocks it reads, -1 for the stem.
+        channels_in: channels of each input as it arrives.
+        strides: what brings each input to the common resolution: 2 where it comes from before a reduction.
+        channels: width inside.
+        channels_out: width of what leaves.
+        stride: 2 when the block halves the resolution, else 1.
+        size_in: spatial size at which its operations work, before its own stride.
+        size_out: spatial size of what leaves.
+    """
+
+    template: int | None
+    inputs: tuple[int, ...]
+    channels_in: tuple[int, ...]
+    strides: tuple[int, ...]
+    channels: int
+    channels_out: int
+    stride: int
+    size_in: tuple[int, ...]
+    size_out: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """Stem, blocks and head of a network for one task shape.
+
+    Attributes:
+        stem_stride: stride of the stem convolution; its kernel is `stem_kernel`.
+        stem_channels: channels that leave the stem.
+        stem_size: spatial size that leaves the stem.
+    """
+
+    shape: TaskShape
+    stem_kernel: int
+    stem_stride: int
+    stem_channels: int
+    stem_size: tuple[int, ...]
+    blocks: tuple[Block, ...]
+
+
+def stack(space: Space, macro: Macro, shape: TaskShape) -> Stack:
+    """The plan of every network of a space under given macro settings, for one task shape."""
+    stride = 1
+    longest = macro.resolution * (4 if shape.dimensions == 1 else 1)
+    while max(shape.size) / stride > longest and stride < 4:
+        stride *= 2
+    size = halved(shape.size, stride)
+    two_inputs = space.templates[0].inputs == 2
+    width = macro.channels * (3 if two_inputs else 1)  # DARTS widens the stem threefold
+    blocks = _two_input_blocks(macro, width, size, space) if two_inputs else _one_input_blocks(macro, width, size)
+    return Stack(
+        shape=shape,
+        stem_kernel=3 if stride <= 2 else 5,
+        stem_stride=stride,
+        stem_channels=width,
+        stem_size=size,
+        blocks=tuple(blocks),
+    )
+
+
+def halved(size: tuple[int, ...], stride: int) -> tuple[int, ...]:
+    """Spatial size after an operation of that stride with 'same' padding.
+
+    Example:
+        >>> halved((7, 8), 2)
+        (4, 4)
+    """
+    return tuple(-(-side // stride) for side in size)
+
+
+def _one_input_blocks(macro: Macro, width: int, size: tuple[int, ...]) -> list[Block]:
+    blocks: list[Block] = []
+    for stage in range(3):
+        if stage:
+            smaller = halved(size, 2)
+            blocks.append(_block(None, len(blocks) - 1, width, 2 * width, size, smaller))
+            width, size = 2 * width, smaller
+        for _ in range(macro.depth):
+            blocks.append(_block(0, len(blocks) - 1, width, width, size, size))
+    return blocks
+
+
+def _block(
+    template: int | None, source: int, width: int, width_out: int, size: tuple[int, ...], size_out: tuple[int, ...]
+) -> Block:
+    return Block(
+        template=template,
+        inputs=(source,),
+        channels_in=(width,),
+        strides=(1,),
+        channels=width_out,
+        channels_out=width_out,
+        stride=2 if template is None else 1,
+        size_in=size,
+        size_out=size_out,
+    )
+
+
+def _two_input_blocks(macro: Macro, stem_width: int, size: tuple[int, ...], space: Space) -> list[Block]:
+    blocks: list[Block] = []
+    width = macro.channels
+    outputs = len(space.templates[0].outputs)
+
+    def add(template: int, stride: int) -> None:
+        sources = (max(len(blocks) - 2, -1), len(blocks) - 1)
+        sizes = [blocks[source].size_out if source >= 0 else start for source in sources]
+        here = sizes[1]
+        blocks.append(
+            Block(
+                template=template,
+                inputs=sources,
+                channels_in=tuple(blocks[source].channels_out if source >= 0 else stem_width for source in sources),
+                strides=tuple(1 if side == here else 2 for side in sizes),
+                channels=width,
+                channels_out=outputs * width,
+                stride=stride,
+                size_in=here,
+                size_out=halved(here, stride),
+            )
+        )
+
+    start = size
+    for stage in range(3):
+        if stage:
+            width *= 2
+            add(1, 2)
+        for _ in range(macro.depth):
+            add(0, 1)
+    return blocks

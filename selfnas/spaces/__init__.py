@@ -1,0 +1,1 @@
+"""Cells, the spaces that they are drawn from, and architectures."""

@@ -1,0 +1,79 @@
+"""Operators composed of operations: one edge that stands for a small graph between its two ends.
+
+`a>b` and `a>b>c` are chains, `a>b&c` is a chain with an edge beside it: every graph of two or three operations between
+one source and one target in which each operation lies on a path. Written out, such a cell is a plain cell with more
+nodes, and that is what is built, digested and judged.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from dataclasses import dataclass
+
+from selfnas.errors import ArchitectureError
+from selfnas.spaces.cell import Cell, Edge
+
+__all__ = ["WrittenOut", "is_composed", "write_out", "written_out"]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenOut:
+    """What an edge stands for; node 0 is the edge's source, the last one its target.
+
+    Attributes:
+        nodes: both ends included.
+        edges: (source, target, operation) each, ascending by target.
+    """
+
+    nodes: int
+    edges: tuple[tuple[int, int, str], ...]
+
+
+def is_composed(operation: str) -> bool:
+    """Whether a name spells a composed operator."""
+    return ">" in operation
+
+
+@functools.lru_cache(maxsize=1024)
+def written_out(operation: str) -> WrittenOut:
+    """The graph of an operation; one edge where it is not composed.
+
+    Raises:
+        ArchitectureError: the name is not one of the three forms.
+
+    Example:
+        >>> written_out("conv3x3>avg3&skip").edges
+        ((0, 1, 'conv3x3'), (0, 2, 'skip'), (1, 2, 'avg3'))
+    """
+    chain, also, beside = operation.partition("&")
+    steps = chain.split(">")
+    edges = [(place, place + 1, step) for place, step in enumerate(steps)]
+    if also:
+        edges.append((0, len(steps), beside))
+    if len(edges) > 3 or (also and len(steps) != 2) or not all(step.isalnum() for _, _, step in edges):
+        raise ArchitectureError(f"an operator reads 'a>b', 'a>b>c' or 'a>b&c', not {operation!r}")
+    return WrittenOut(len(steps) + 1, tuple(sorted(edges, key=lambda edge: (edge[1], edge[0]))))
+
+
+@functools.lru_cache(maxsize=65536)
+def write_out(cell: Cell) -> Cell:
+    """The plain cell that a cell with composed operators stands for; inner nodes come right before their target."""
+    if not any(is_composed(edge.operation) for edge in cell.edges):
+        return cell
+    place = {node: node for node in range(cell.inputs)}
+    numbers = itertools.count(cell.inputs)
+    edges = []
+    for target in range(cell.inputs, cell.nodes):
+        graphs = [(edge.source, written_out(edge.operation)) for edge in cell.edges if edge.target == target]
+        inner = [list(itertools.islice(numbers, graph.nodes - 2)) for _, graph in graphs]
+        place[target] = next(numbers)
+        for (source, graph), between in zip(graphs, inner, strict=True):
+            where = [place[source], *between, place[target]]
+            edges += [Edge(target=where[t], source=where[s], operation=name) for s, t, name in graph.edges]
+    return Cell(
+        inputs=cell.inputs,
+        nodes=next(numbers),
+        outputs=tuple(place[node] for node in cell.outputs),
+        edges=tuple(sorted(edges)),
+    )

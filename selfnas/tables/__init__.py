@@ -1,0 +1,1 @@
+"""Tabular benchmarks, read and looked up."""

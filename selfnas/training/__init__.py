@@ -1,0 +1,1 @@
+"""Training, low fidelities, proxies and supernets."""

@@ -1,0 +1,245 @@
+"""Training with PyTorch Lightning: one network, one split, one plan; the only module that imports Lightning.
+
+A training that diverges or runs out of memory is an outcome (`TrainingResult.failure`), never an exception.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from selfnas import seeding
+from selfnas.training.evaluation import Fidelity
+
+__all__ = ["Examples", "TrainingPlan", "TrainingResult", "accuracy", "predict", "train"]
+
+_OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingPlan:
+    """How a network is trained, the same for every candidate of a run.
+
+    Attributes:
+        batch_size: examples per step.
+        learning_rate: peak of a cosine schedule with linear warm-up over the first tenth.
+        weight_decay: decoupled (AdamW).
+        label_smoothing: in [0, 1).
+    """
+
+    batch_size: int = 64
+    learning_rate: float = 4e-3
+    weight_decay: float = 5e-2
+    label_smoothing: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Inputs `(n, channels, *size)` float32 and labels `(n,)` int64 on one device."""
+
+    x: Tensor
+    y: Tensor
+
+    @staticmethod
+    def of(x: NDArray[np.float32], y: NDArray[np.int64], *, device: torch.device | str = "cpu") -> Examples:
+        """From NumPy arrays."""
+        return Examples(torch.from_numpy(x).to(device), torch.from_numpy(y).to(device))
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingResult:
+    """What training gave.
+
+    Attributes:
+        failure: why there is no usable network; empty when there is one.
+        curve: validation accuracy in [0, 1] after each epoch.
+        best: the best of `curve`; 0.0 when it is empty.
+        train_loss: mean loss over the last epoch; NaN when it failed.
+        weights: state of the network after the best epoch; empty when it failed.
+    """
+
+    failure: str
+    curve: tuple[float, ...]
+    train_loss: float
+    weights: Mapping[str, Tensor]
+
+    @property
+    def best(self) -> float:
+        """The best of `curve`."""
+        return max(self.curve, default=0.0)
+
+
+def train(
+    network: nn.Module,
+    training: Examples,
+    validation: Examples,
+    plan: TrainingPlan,
+    fidelity: Fidelity,
+    *,
+    seed: int,
+    least: Sequence[float] = (),
+) -> TrainingResult:
+    """Fit a network in place and leave it with the weights of its best epoch.
+
+    Args:
+        network: maps `(b, channels, *size)` to `(b, c)` logits; trained on the device its inputs are on.
+        training: a `fraction` of it, drawn by seed, is used.
+        validation: decides the best epoch and early stopping.
+        plan: optimiser settings.
+        fidelity: epochs, fraction of the data, patience.
+        seed: decides the order of examples and the subset.
+        least: validation accuracy needed after each epoch; a training that is below stops there with what it has.
+    """
+    subset = _subset(training, fidelity.fraction, seed)
+    batches = _Batches(subset, plan.batch_size, seeding.torch_generator(seed, "order"))
+    module = _Module(network, plan, steps=len(batches) * fidelity.epochs)
+    watcher = _Watcher(validation, fidelity.patience, least)
+    device = training.x.device
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _quiet_lightning()
+        trainer = pl.Trainer(
+            max_epochs=fidelity.epochs,
+            accelerator="cpu" if device.type == "cpu" else device.type,
+            devices=1 if device.type == "cpu" else [device.index or 0],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            callbacks=[watcher],
+        )
+        try:
+            trainer.fit(module, train_dataloaders=batches)
+        except (RuntimeError, MemoryError) as error:
+            if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and not any(
+                text in str(error).lower() for text in _OUT_OF_MEMORY
+            ):
+                raise
+            watcher.failure = "out of memory"
+    failure = watcher.failure or ("" if watcher.best_state else "no epoch was finished")
+    if not failure:
+        network.load_state_dict(watcher.best_state)
+    network.to(device).eval()
+    return TrainingResult(
+        failure=failure,
+        curve=tuple(watcher.curve),
+        train_loss=math.nan if failure else module.mean_loss(),
+        weights={} if failure else watcher.best_state,
+    )
+
+
+def predict(network: nn.Module, x: Tensor, *, batch_size: int = 256) -> Tensor:
+    """`(n, c)` logits of a network in evaluation mode, without gradients."""
+    network.eval()
+    with torch.no_grad():
+        return torch.cat([network(part) for part in torch.split(x, batch_size)])
+
+
+def accuracy(network: nn.Module, examples: Examples) -> float:
+    """Share of examples whose largest logit is the label, in [0, 1]."""
+    return float((predict(network, examples.x).argmax(dim=1) == examples.y).double().mean())
+
+
+def _subset(examples: Examples, fraction: float, seed: int) -> Examples:
+    if fraction >= 1:
+        return examples
+    count = max(2, round(len(examples) * fraction))
+    order = torch.randperm(len(examples), generator=seeding.torch_generator(seed, "subset"))[:count]
+    order = order.to(examples.x.device)
+    return Examples(examples.x[order], examples.y[order])
+
+
+class _Batches:
+    """Shuffled batches of tensors already in memory: a hundred times cheaper than a DataLoader for small data."""
+
+    def __init__(self, examples: Examples, size: int, generator: torch.Generator) -> None:
+        self._examples, self._size, self._generator = examples, size, generator
+
+    def __len__(self) -> int:
+        # A last batch of one example would break batch norm: it joins the one before.
+        return max(1, (len(self._examples) + self._size // 2) // self._size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        order = torch.randperm(len(self._examples), generator=self._generator).to(self._examples.x.device)
+        for part in order.tensor_split(len(self)):
+            yield self._examples.x[part], self._examples.y[part]
+
+
+class _Module(pl.LightningModule):
+    def __init__(self, network: nn.Module, plan: TrainingPlan, *, steps: int) -> None:
+        super().__init__()
+        self.network = network
+        self._plan, self._steps = plan, steps
+        self._loss = nn.CrossEntropyLoss(label_smoothing=plan.label_smoothing)
+        self._losses: list[Tensor] = []
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        x, y = batch
+        loss: Tensor = self._loss(self.network(x), y)
+        self._losses.append(loss.detach())
+        return loss
+
+    def on_train_epoch_start(self) -> None:
+        self._losses.clear()
+
+    def mean_loss(self) -> float:
+        """Mean training loss over the epoch that ran last."""
+        return float(torch.stack(self._losses).mean())
+
+    def configure_optimizers(self) -> Any:
+        plan = self._plan
+        optimiser = torch.optim.AdamW(self.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
+        warmup = max(1, self._steps // 10)
+
+        def factor(step: int) -> float:
+            if step < warmup:
+                return (step + 1) / warmup
+            return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, self._steps - warmup)))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class _Watcher(pl.Callback):
+    """Validates after each epoch, keeps the best weights, stops on divergence and on lack of patience."""
+
+    def __init__(self, validation: Examples, patience: int, least: Sequence[float]) -> None:
+        self._validation, self._patience, self._least = validation, patience, least
+        self.curve: list[float] = []
+        self.best_state: dict[str, Tensor] = {}
+        self.failure = ""
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, _Module)  # noqa: S101 - narrows the type
+        logits = predict(pl_module.network, self._validation.x)
+        pl_module.network.train()
+        if not math.isfinite(pl_module.mean_loss()) or not bool(torch.isfinite(logits).all()):
+            self.failure = "diverged: a loss or an output is not finite"
+            trainer.should_stop = True
+            return
+        score = float((logits.argmax(dim=1) == self._validation.y).double().mean())
+        if not self.curve or score > max(self.curve):
+            self.best_state = {k: v.detach().clone() for k, v in pl_module.network.state_dict().items()}
+        self.curve.append(score)
+        since_best = len(self.curve) - 1 - self.curve.index(max(self.curve))
+        hopeless = len(self.curve) <= len(self._least) and max(self.curve) < self._least[len(self.curve) - 1]
+        if hopeless or (self._patience and since_best >= self._patience):
+            trainer.should_stop = True
+
+
+def _quiet_lightning() -> None:
+    for name in ("pytorch_lightning", "lightning.pytorch", "pytorch_lightning.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,0 +1,102 @@
+"""What `selfnas watch` says of data that cannot be used, on a life whose one network was never trained."""
+
+import hashlib
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import save
+
+from agent.ledger.home import hold
+from agent.ledger.store import Ledger
+from agent.life.life import Life
+from agent.life.preparation import prepare
+from agent.life.task import TaskLife
+from agent.stream.file import read_stream
+from selfnas.networks.network import build_network
+from selfnas.spaces.architecture import Macro
+from selfnas.spaces.space import SPACES
+from tests.agent.conftest import inside
+from tests.agent.tabular_lives import Silent, ledger_of
+
+STREAM = """\
+stream: own
+format: 1
+macro: {channels: 4, depth: 1, resolution: 8}
+tasks:
+  - {name: first, source: npz, path: own.npz}
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a person's data and a life that admitted a network for them."""
+    place = tmp_path_factory.mktemp("own")
+    rng = np.random.default_rng(0)
+    np.savez(place / "own.npz", x=rng.normal(size=(240, 8, 8)).astype(np.float32), y=np.arange(240) % 3)
+    np.savez(place / "new.npz", x=rng.normal(size=(60, 8, 8)).astype(np.float32), y=np.arange(60) % 3)
+    (place / "own.yaml").write_text(STREAM)
+    prepared = prepare(read_stream(place / "own.yaml"))
+    cell = SPACES["nb201"].decode(np.array([4, 3, 2, 0, 0, 4], dtype=np.int8), macro=Macro(4, 1, 8))
+    content = save(build_network(cell, prepared.tasks[0].shape, seed=0).state_dict())
+    with hold(place / "home") as held, Ledger(held.ledger, clock=time.time) as ledger:
+        life = Life(ledger, prepared, workers=None, home=held, device="cpu", observer=Silent())  # type: ignore[arg-type]
+        run = life._begin()
+        life.append([TaskLife(life, run, 0)._start()])
+        weights = hashlib.sha256(content).hexdigest()
+        held.weights.mkdir(exist_ok=True)
+        (held.weights / f"{weights}.safetensors").write_bytes(content)
+        common = {"task": "first", "architecture": str(cell), "digest": cell.digest, "weights_sha256": weights}
+        scores = {"validation": 0.5, "params": 1}
+        trained = {"reason": "", "curve": [], "test_correct": 1, "test_count": 2}
+        let_in = {"task_digest": prepared.tasks[0].digest, "test": 0.5, "certificate": "{}"}
+        life.append([("trained", {**common, **scores, **trained}), ("admitted", {**common, **scores, **let_in})])
+        finished = {"run": 1, "task": "first", "evaluations": 0, "full_trainings": 1, "winner": cell.digest}
+        life.append([("task.finished", finished), ("run.finished", {"tasks": 1})])
+        life.state.close()
+    return place
+
+
+def watch(place: Path, *files: str) -> tuple[int, str]:
+    """The command's exit code and what it said; it must record nothing where it refuses."""
+    with ledger_of(place / "home") as ledger:
+        before = ledger.head()
+    done = inside(place, "watch", "home", "first", *files, "--no-mirror")
+    with ledger_of(place / "home") as ledger:
+        assert done.returncode == 0 or ledger.head() == before
+    return done.returncode, done.stderr
+
+
+def test_data_of_the_task_that_were_damaged_or_changed_are_named(place: Path) -> None:
+    """Without them nothing can be followed: exit code 2, in one line, and nothing is recorded."""
+    own = place / "own.npz"
+    whole = own.read_bytes()
+    try:
+        own.write_bytes(whole[: len(whole) // 2])
+        assert watch(place, "new.npz") == (
+            2,
+            "task 'first': own.npz is not an .npz file or is damaged: File is not a zip file\n",
+        )
+        changed = bytearray(whole)
+        changed[len(whole) // 2] ^= 0xFF
+        own.write_bytes(changed)
+        code, said = watch(place, "new.npz")
+        assert (code, said.count("\n")) == (2, 1)
+        assert "own.npz" in said
+        own.unlink()
+        assert watch(place, "new.npz") == (2, "task 'first': no such file: own.npz\n")
+        np.savez(own, x=np.ones((240, 8, 8), np.float32), y=np.arange(240) % 3)
+        code, said = watch(place, "new.npz")
+        assert (code, said) == (2, "task 'first': its data are not those that the ledger records\n")
+    finally:
+        own.write_bytes(whole)
+
+
+def test_new_data_that_are_damaged_are_named_before_any_is_taken_in(place: Path) -> None:
+    """The whole file before the damaged one is not recorded either; alone it is."""
+    (place / "cut.npz").write_bytes((place / "new.npz").read_bytes()[:300])
+    code, said = watch(place, "new.npz", "cut.npz")
+    assert (code, said.count("\n")) == (2, 1)
+    assert said.startswith("cut.npz is not an .npz file or is damaged")
+    assert watch(place, "new.npz") == (0, "")

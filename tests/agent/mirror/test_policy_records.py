@@ -1,0 +1,53 @@
+"""Decisions about the search policy in a real MLflow store."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.ledger.home import Home
+from agent.ledger.store import Event, Json
+from agent.state.state import LifeState
+from agent.stream.policy import SearchPolicy
+
+OLD = SearchPolicy(strategy="random").model_dump(mode="json")
+
+
+def decision(seq: int, kind: str, *, after: int, **more: Json) -> Event:
+    """An event of run 1 about turning to the surrogate."""
+    new = {**OLD, "strategy": "surrogate"}
+    facts: dict[str, Json] = {"run": 1, "after_task": after, "base": OLD, "old": OLD, "new": new, "evidence": None}
+    facts |= {"certificate": None, "failed": [], "reason": "", **more}
+    return Event(seq=seq, kind=kind, payload=facts, previous="", hash="")
+
+
+@pytest.mark.slow
+def test_each_decision_is_one_record_however_often_it_is_mirrored(tmp_path: Path) -> None:
+    """With decision, change, failed rules and evidence; forgotten and rebuilt with its task."""
+    from agent.mirror.writer import Mirror
+
+    started: dict[str, Json] = {"stream": {"stream": "tuned", "policy": OLD}}
+    task: dict[str, Json] = {"run": 1, "task": "one", "task_digest": "d", "description": None}
+    state = LifeState()
+    for event in (
+        Event(seq=0, kind="run.started", payload=started, previous="", hash=""),
+        Event(seq=1, kind="task.started", payload=task, previous="", hash=""),
+        decision(2, "policy.refused", after=1, failed=["small-steps"], reason="too far"),
+        decision(3, "policy.proposed", after=1, evidence={"count": 8, "mean": 0.5, "p": 0.01}),
+        decision(4, "policy.adopted", after=1, confirmation={"won": 9, "lost": 1, "wealth": 33.0, "tasks": 1}),
+    ):
+        state.apply(event)
+    mirror = Mirror(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    client = mirror._client
+    experiment = client.create_experiment("tuned", artifact_location=(tmp_path / "files").as_uri())
+    home, keys = Home(tmp_path / "home"), {(1, "one"): "genesis-1-0"}
+    for _ in range(2):
+        assert mirror.write_standing(home, state, keys=keys, times={})
+        runs = client.search_runs([experiment], "tags.kind = 'policy'")
+        by = {run.data.tags["verdict"]: run.data for run in runs}
+        assert len(runs) == 3
+    assert by["refused"].tags["failed_rules"] == "small-steps"
+    assert by["adopted"].tags["change"] == "strategy random → surrogate"
+    assert by["proposed"].metrics == {"rehearsed_gain": 0.5, "rehearsed_p": 0.01}
+    assert by["adopted"].metrics == {"trial_won": 9.0, "trial_lost": 1.0, "trial_wealth": 33.0, "trial_tasks": 1.0}
+    assert mirror.forget(keys.values())
+    assert client.search_runs([experiment], "tags.kind = 'policy'") == []

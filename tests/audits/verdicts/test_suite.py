@@ -1,0 +1,154 @@
+"""Suites are files that people edit: every mistake is named with its place, and the digest follows the meaning."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+from audits import AUDITS, AuditData, Suite, load_suite, run_suite
+from selfnas.errors import InputError
+
+SHIPPED = Path(load_suite.__code__.co_filename).parents[1] / "suites" / "baseline.yaml"
+
+GOOD = """\
+suite: mine
+language: 1
+audits:
+  - audit: skill
+    role: gate
+    thresholds: {above_chance: 0.2, against_centroid: 0.8}
+    settings: {samples: 200}
+  - audit: completeness
+    role: validity
+    thresholds: {error: 0.05}
+    settings: {samples: 20, steps: 32}
+"""
+
+
+def load(tmp_path: Path, text: str) -> Suite:
+    """The suite that the text is."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    return load_suite(path)
+
+
+def test_shipped_suite_uses_every_audit() -> None:
+    """By name and by path it is the same, and no audit of the registry is left out."""
+    suite = load_suite("baseline")
+    assert suite == load_suite(SHIPPED)
+    assert {entry.audit for entry in suite.entries} == set(AUDITS)
+    assert {"skill", "generalisation", "swap"} <= set(suite.gates)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("audit: skill", "audit: skil", r"mine\.yaml:4:5: unknown audit 'skil'; did you mean 'skill'\?"),
+        ("role: gate", "role: gaet", r"mine\.yaml:5:5: role: .*'gate'"),
+        ("above_chance: 0.2, ", "", r"mine\.yaml:6:5: missing threshold 'above_chance'"),
+        ("above_chance: 0.2", "above_chanse: 0.2", r"mine\.yaml:6:18: unknown threshold 'above_chanse'; did you mean"),
+        ("above_chance: 0.2", "above_chance: 2", r"mine\.yaml:6:18: above_chance: need a number in 0\.\.1, not 2"),
+        ("above_chance: 0.2", "above_chance: .nan", r"mine\.yaml:6:18: above_chance: "),
+        ("samples: 200", "samples: 3", r"mine\.yaml:7:16: samples: need a whole number in 20\.\.100000, not 3"),
+        ("samples: 200", "samples: 200.5", r"mine\.yaml:7:16: samples: need a whole number"),
+        ("samples: 200", "sampels: 200", r"mine\.yaml:7:16: unknown setting 'sampels'; did you mean 'samples'\?"),
+        ("role: gate", "role: validity", r"mine\.yaml:5:5: audit 'skill' tests no attribution method"),
+        ("role: gate", "role: advisory", r"mine\.yaml:3:1: no audit has the role gate"),
+        ("audit: completeness", "audit: skill", r"mine\.yaml:8:5: audit 'skill' appears twice"),
+        ("suite: mine", "suit: mine", r"mine\.yaml:1:1: unknown key 'suit'"),
+        ("language: 1", "language: 2", r"mine\.yaml:2:1: language"),
+    ],
+)
+def test_mistakes_are_located(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """File, line, column, what is wrong and what would be right."""
+    assert GOOD.count(old) == 1
+    with pytest.raises(InputError, match=message):
+        load(tmp_path, GOOD.replace(old, new))
+
+
+PLANTS = """\
+plants:
+  - task: digits
+    nuisances:
+      - {name: corner, region: [[0, 2], [0, 2]]}
+    triggers:
+      - {name: sticker, region: [[6, 8], [6, 8]], value: 4.0, target: 0}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("name: corner", "nam: corner", r"mine\.yaml:15:10: unknown key 'nam'"),
+        ("[[0, 2], [0, 2]]", "[[0, 2, 3]]", r"mine\.yaml:15:24: region: a region is one \[start, stop\]"),
+        ("target: 0", "target: -1", r"mine\.yaml:17:\d+: target"),
+        ("value: 4.0", "value: .inf", r"mine\.yaml:17:\d+: value"),
+        ("  - task: digits\n", "  - task: digits\n  - task: digits\n", r"mine\.yaml:14:5: task 'digits' appears twice"),
+    ],
+)
+def test_mistakes_in_plants_are_located(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """Nuisances and triggers of a suite are checked like the rest."""
+    with pytest.raises(InputError, match=message):
+        load(tmp_path, GOOD + PLANTS.replace(old, new))
+
+
+def test_plants_reach_their_task_only(tmp_path: Path, healthy: nn.Module, data: AuditData) -> None:
+    """A suite's nuisances and triggers are tested on the task they name, enter the digest, and must fit."""
+    region = [[0, 2]] * len(data.size)
+    text = GOOD.replace("audit: completeness", "audit: swap").replace("role: validity", "role: gate")
+    text = text.replace("{error: 0.05}", "{follow: 0.1, flip: 0.5}").replace(
+        "{samples: 20, steps: 32}", "{samples: 100, donors: 2}"
+    )
+    plant = f"plants:\n  - task: toy\n    nuisances: [{{name: extra, region: {region}}}]\n"
+    with_plant, without = load(tmp_path, text + plant), load(tmp_path, text)
+    assert with_plant.digest != without.digest
+    for task, expected in (("toy", {"start", "corner", "extra"}), ("other", {"start", "corner"})):
+        found = run_suite(healthy, replace(data, task=task), with_plant, seed=0)
+        named = {finding.subject for finding in found} - {""}
+        assert named <= expected
+        assert ("extra" in named) == (task == "toy")
+    outside = load(tmp_path, text + plant.replace("2]", "99]"))
+    with pytest.raises(InputError, match=r"mine\.yaml:13:5: plants of task 'toy': nuisance 'extra': region"):
+        run_suite(healthy, replace(data, task="toy"), outside, seed=0)
+
+
+def test_attribution_gates_need_their_instrument_tested(tmp_path: Path) -> None:
+    """Relevance by occlusion gates only where occlusion itself is put to the test."""
+    relevance = (
+        "  - audit: relevance\n    role: gate\n    thresholds: {gain: 0}\n    settings: {samples: 20, untrained: 4}\n"
+    )
+    with pytest.raises(InputError, match=r"mine\.yaml:12:5: audit 'relevance' relies on occlusion.*add faithfulness"):
+        load(tmp_path, GOOD + relevance)
+
+
+def test_all_mistakes_at_once(tmp_path: Path) -> None:
+    """Not only the first."""
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, GOOD.replace("above_chance: 0.2", "above_chance: 2").replace("steps: 32", "steps: 1"))
+    assert len(caught.value.problems) == 2
+
+
+def test_unknown_and_missing_suites(tmp_path: Path) -> None:
+    """A name is looked up among those shipped; a file must exist."""
+    with pytest.raises(InputError, match="unknown audit suite 'basline'; did you mean 'baseline'"):
+        load_suite("basline")
+    with pytest.raises(InputError, match=r"nothing\.yaml: cannot be read: no such file"):
+        load_suite(tmp_path / "nothing.yaml")
+
+
+def test_digest_follows_the_meaning(tmp_path: Path) -> None:
+    """Name, order and spelling do not change it; a threshold, a role or a sample count does."""
+    head, first, second = GOOD.partition("  - audit: skill")[0], *_entries()
+    digest = load(tmp_path, GOOD).digest
+    same = (head + second + first).replace("mine", "other").replace("samples: 200", "samples: 200.0")
+    assert load(tmp_path, same).digest == digest
+    for old, new in (("0.05", "0.06"), ("steps: 32", "steps: 33"), ("role: validity", "role: advisory")):
+        assert load(tmp_path, GOOD.replace(old, new)).digest != digest
+
+
+def _entries() -> tuple[str, str]:
+    start, middle = GOOD.index("  - audit: skill"), GOOD.index("  - audit: completeness")
+    return GOOD[start:middle], GOOD[middle:]

@@ -1,0 +1,147 @@
+"""Costs by formula equal what is built and what NAS-Bench-201 publishes."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from selfnas.errors import ArchitectureError, ShapeError
+from selfnas.networks.costs import costs, operation_costs, reach
+from selfnas.networks.network import build_network, parameter_count
+from selfnas.networks.operations import operation
+from selfnas.networks.reference import residual_network
+from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.space import SPACES, operations_of
+
+SHAPES = [
+    TaskShape(channels=1, size=(8, 8), classes=10),
+    TaskShape(channels=3, size=(28, 27), classes=4),
+    TaskShape(channels=12, size=(29,), classes=9),
+    TaskShape(channels=1, size=(140,), classes=2),
+]
+CIFAR = TaskShape(channels=3, size=(32, 32), classes=10)
+
+
+def counted_macs(network: nn.Module, x: torch.Tensor) -> int:
+    """Multiply-accumulates of one example, counted layer by layer as the network runs."""
+    total = 0
+
+    def count(module: nn.Module, _: object, output: torch.Tensor) -> None:
+        nonlocal total
+        weight = module.weight
+        assert isinstance(weight, torch.Tensor)
+        positions = output[0, 0].numel() if output.dim() > 2 else 1
+        total += weight.numel() * positions
+
+    for module in network.modules():
+        if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Linear)):
+            module.register_forward_hook(count)
+    network(x)
+    return total
+
+
+@pytest.mark.parametrize("name", sorted(SPACES))
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_formula_equals_built_network(name: str, shape: TaskShape) -> None:
+    """Parameters and MACs by formula are those of the module, for images and series of odd sizes."""
+    space = SPACES[name]
+    for vector in space.draw(np.random.default_rng(0), 5):
+        architecture = space.decode(vector, macro=Macro(channels=6, depth=2, resolution=16))
+        network = build_network(architecture, shape, seed=0).eval()
+        x = torch.zeros(2, shape.channels, *shape.size)
+        expected = costs(architecture, shape)
+        assert parameter_count(network) == expected.params
+        assert counted_macs(network, x) == expected.macs
+        assert network(x).shape == (2, shape.classes)
+
+
+@pytest.mark.parametrize(
+    ("cell", "params"),
+    [
+        ("|none~0|+|none~0|none~1|+|skip~0|none~1|none~2|", 73_306),
+        ("|conv3x3~0|+|none~0|none~1|+|none~0|conv3x3~1|none~2|", 73_306 + 2 * 243_040),
+        ("|conv1x1~0|+|none~0|none~1|+|skip~0|conv3x3~1|none~2|", 73_306 + 28_000 + 243_040),
+    ],
+)
+def test_params_are_those_of_nas_bench_201(cell: str, params: int) -> None:
+    """0.073306 M, plus 0.24304 M for each 3x3 and 0.02800 M for each 1x1 convolution (Dong & Yang 2020)."""
+    assert costs(SPACES["nb201"].parse_cells(cell, macro=Macro()), CIFAR).params == params
+
+
+def test_a_dead_operation_costs_nothing() -> None:
+    """Costs are of the effective graph."""
+    dead, plain = (
+        SPACES["nb201"].parse_cells(f"|none~0|+|none~0|none~1|+|skip~0|{op}~1|none~2|", macro=Macro())
+        for op in ("conv3x3", "none")
+    )
+    assert costs(dead, CIFAR) == costs(plain, CIFAR)
+
+
+@pytest.mark.parametrize("name", sorted({op for space in SPACES for op in operations_of(space)}))
+@pytest.mark.parametrize("dimensions", [1, 2])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_reach_is_how_far_a_gradient_spreads(name: str, dimensions: int, stride: int) -> None:
+    """The receptive field by formula is the extent of inputs that one output depends on."""
+    side = 31
+    module = operation(name, 2, stride=stride, dimensions=dimensions).double().eval()
+    for parameter in module.parameters():
+        nn.init.ones_(parameter)
+    x = torch.rand(1, 2, *[side] * dimensions, dtype=torch.float64, requires_grad=True)
+    out = module(x)
+    centre = (0, 0, *[out.shape[-1] // 2] * dimensions)
+    if name == "max3":  # the maximum depends on one input at a time: probe each
+        extent = 0
+        for position in range(side):
+            probe = torch.zeros_like(x)
+            probe[(0, 0, *[position] * dimensions)] = 1.0
+            extent += bool(module(probe)[centre] > 0)
+    else:
+        (gradient,) = torch.autograd.grad(out[centre], x)
+        touched = gradient.abs().sum(dim=(0, 1)).nonzero()[:, 0]
+        extent = int(touched.max() - touched.min()) + 1
+    assert extent == reach(name, stride=stride) + 1
+
+
+def test_an_operation_without_a_formula_is_refused() -> None:
+    """An unknown operation has no cost."""
+    with pytest.raises(ArchitectureError, match="no cost formula"):
+        operation_costs("conv7x7", 8, size=(8, 8))
+
+
+@pytest.mark.parametrize("params", [5_000, 43_000, 559_386])
+def test_the_hand_designed_network_has_nearly_equal_parameters(params: int) -> None:
+    """No other width comes nearer."""
+    shape = SHAPES[0]
+    found = residual_network(params, shape, depth=1, resolution=16)
+    gap = abs(costs(found, shape).params - params)
+    for step in (-1, 1):
+        other = Macro(channels=found.macro.channels + step, depth=1, resolution=16)
+        cells = SPACES["nb201"].format(found).split(":")[1]
+        assert abs(costs(SPACES["nb201"].parse_cells(cells, macro=other), shape).params - params) >= gap
+
+
+def test_wrong_input_shape_is_named() -> None:
+    """A batch of another shape is refused with both shapes."""
+    network = build_network(SPACES["nb201"].decode(np.ones(6, dtype=np.int8), macro=Macro(4, 1, 16)), SHAPES[0], seed=0)
+    with pytest.raises(ShapeError, match=r"\(b, 1, 8, 8\), not \(2, 3, 8, 8\)"):
+        network(torch.zeros(2, 3, 8, 8))
+
+
+def test_a_disconnected_cell_still_builds() -> None:
+    """Without any live edge the cell gives zeros and the network constant logits."""
+    network = build_network(
+        SPACES["nb201"].decode(np.zeros(6, dtype=np.int8), macro=Macro(4, 1, 16)), SHAPES[0], seed=0
+    )
+    out = network.eval()(torch.rand(3, 1, 8, 8))
+    assert torch.equal(out[0], out[1])
+
+
+def test_equal_seeds_give_equal_weights_and_leave_the_global_generator_alone() -> None:
+    """Building is a function of architecture, shape and seed."""
+    architecture = SPACES["nb201"].decode(np.full(6, 3, dtype=np.int8), macro=Macro(4, 1, 16))
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    one, same, other = (build_network(architecture, SHAPES[0], seed=seed).state_dict() for seed in (1, 1, 2))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert all(torch.equal(one[key], same[key]) for key in one)
+    assert not all(torch.equal(one[key], other[key]) for key in one)
