@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import metadata
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +24,8 @@ _MISUSE = 2
 def main() -> NoReturn:
     """Start the command line that the installed distribution names; its exit code, 2 if there is none to start."""
     refuse_shadowed()
+    from importlib import metadata
+
     try:
         found = metadata.distribution("selfnas").entry_points.select(group=_GROUP)
     except metadata.PackageNotFoundError:
