@@ -11,12 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from agent.commands.console import guard_table, results_table
-from agent.commands.run import task_key, task_keys
 from agent.gate.superseded import admitted_otherwise, suite_sentence
 from agent.ledger.home import Home
 from agent.ledger.store import Ledger
+from agent.mirror.keys import task_key, task_keys
 from agent.state.state import mapping, replay
-from agent.verify.verification import verify
 
 __all__ = ["Depth", "mirror_life", "open_life", "show_status", "show_verification"]
 
@@ -73,6 +72,8 @@ def show_verification(home: Path, *, key: Path | None = None, mlflow: bool = Fal
         mlflow: compare the MLflow records too.
         depth: what to compute again; None computes no solver's answer and no audit.
     """
+    from agent.verify.verification import verify
+
     console = Console()
     with open_life(home) as ledger, console.status("verifying") as status:
         result = verify(ledger, Home(home))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import audits  # whose names load what audits need on first use
 from agent.ledger.store import Entry
-from agent.workers.jobs import FullAnswer
-from audits import Finding, Suite, judge
-from constraints import Guard
 from selfnas.spaces.architecture import Architecture
+
+if TYPE_CHECKING:
+    from agent.workers.jobs import FullAnswer
+    from audits import Suite
+    from constraints import Guard
 
 __all__ = ["Admission", "admission", "gate_entry"]
 
@@ -72,5 +76,5 @@ def admission(answer: FullAnswer, suite: Suite) -> Admission:
         return Admission(decision="undecided", failed=(), reasons=("the audit suite was edited during the run",))
     if not answer.weights_sha256:
         return Admission(decision="undecided", failed=(), reasons=("no weights were kept",))
-    verdict = judge([Finding.from_record(record) for record in answer.findings], suite)
+    verdict = audits.judge([audits.Finding.from_record(record) for record in answer.findings], suite)
     return Admission(decision=verdict.decision, failed=verdict.failed, reasons=verdict.reasons)

@@ -11,18 +11,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import constraints  # whose names load the engines on first use
 from agent.gate.admission import gate_entry
 from agent.gate.review import typed_line
 from agent.ledger.store import Entry
 from agent.state.state import LifeState, Payload, RunState, TaskState
-from constraints import ConstraintSet, Guard
 from selfnas.errors import InputError
 from selfnas.search.subcells import SubCell
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 from selfnas.spaces.cell import Cell, Edge
 from selfnas.spaces.space import Space, composed_space
 from selfnas.strategies.mining import MinedSubCell
+
+if TYPE_CHECKING:
+    from constraints import ConstraintSet
 
 __all__ = [
     "OUTCOMES",
@@ -131,7 +135,7 @@ def composing_entries(
         return []
     operator, sub_cell = found
     here = composed_space(space, (operator,))
-    guard = Guard(set_, space=here.name, macro=macro, shape=shape)
+    guard = constraints.Guard(set_, space=here.name, macro=macro, shape=shape)
     kind, judged = gate_entry(guard, alone(here, operator, macro), previous=previous)
     record = {
         "run": run.number,
