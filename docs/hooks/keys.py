@@ -82,7 +82,8 @@ def tables(kind: str, *, only: str | None = None, without: str | None = None) ->
 def _described(kind: str) -> tuple[Schema, frozenset[str]]:
     """The schema with its descriptions, and the paths of `keys.yaml` that were needed."""
     model = load(MODELS[kind])
-    assert isinstance(model, type) and issubclass(model, BaseModel)  # noqa: S101 -- a table of ours
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise TypeError(f"{MODELS[kind]} is no model")
     schema = json.loads(json.dumps(model.model_json_schema()))
     schema["$schema"] = _DIALECT
     written, used = _written(kind), set()
@@ -163,9 +164,7 @@ def _all_keys(schema: Schema) -> Iterator[tuple[str, Schema, str]]:
     yield from _walk(schema, "", "", lambda _: True)
 
 
-def _walk(
-    schema: Schema, section: str, prefix: str, enter: Callable[[str], bool]
-) -> Iterator[tuple[str, Schema, str]]:
+def _walk(schema: Schema, section: str, prefix: str, enter: Callable[[str], bool]) -> Iterator[tuple[str, Schema, str]]:
     properties = _definition(schema, section)["properties"]
     for name, key in properties.items():
         yield f"{prefix}{name}", key, section
@@ -197,9 +196,7 @@ def _value(schema: Schema, key: Schema) -> str:
     if "enum" in key:
         return ", ".join(f"`{_plain(value)}`" for value in key["enum"])
     if "anyOf" in key:
-        return " or ".join(
-            dict.fromkeys(_value(schema, part) for part in key["anyOf"] if part.get("type") != "null")
-        )
+        return " or ".join(dict.fromkeys(_value(schema, part) for part in key["anyOf"] if part.get("type") != "null"))
     if key.get("type") == "array":
         items = key.get("items", {})
         what = f"list of {_plural(_value(schema, items))}" if items else "list"

@@ -1,6 +1,6 @@
 """What MkDocs does with this site beside rendering it: fills in generated parts, and shows files that live elsewhere.
 
-A page asks for a generated part by a comment: `<!-- keys: stream without policy -->`, `<!-- keys: stream only policy -->`,
+A page asks for a generated part by a comment: `<!-- keys: stream -->` (or `stream without policy`, `stream only policy`),
 `<!-- commands -->`, `<!-- events -->`, `<!-- python -->`. READMEs of experiments and a few files of the repository's
 root are pages as well, so that one link works in the repository and on the site.
 """
@@ -25,6 +25,8 @@ _ROOT = Path(__file__).parents[2]
 _FROM_ROOT = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 _KEYS = re.compile(r"<!-- keys: (\w+)(?: (only|without) ([\w.]+))? -->")
 
+_FENCE = re.compile(r"^```(?:constraint \w+|refused|when)$", re.MULTILINE)  # for tests; no language of a highlighter's
+
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the schemas, the experiments with their pictures, and files of the root."""
@@ -45,6 +47,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     for mark, make in (("commands", commands), ("events", events), ("python", python_reference)):
         if f"<!-- {mark} -->" in markdown:
             markdown = markdown.replace(f"<!-- {mark} -->", make())
+    markdown = _FENCE.sub("```text", markdown)
     return _linked(markdown, page.file.src_uri)
 
 
