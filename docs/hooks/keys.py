@@ -96,6 +96,7 @@ def _described(kind: str) -> tuple[Schema, frozenset[str]]:
             known = written[path]
         if not known:  # a section that says of itself what it is
             known = next((_summary(schema["$defs"][inner].get("description", "")) for inner in _inside(key)), "")
+            known = known[:1].lower() + known[1:]
         if known:
             key["description"] = known.removesuffix(".")
     for (file, path), shorter in _SHORTHAND.items():

@@ -1,6 +1,6 @@
 """What MkDocs does with this site beside rendering it: fills in generated parts, and shows files that live elsewhere.
 
-A page asks for a generated part by a comment: `<!-- keys: stream -->` (or `stream without policy`, `stream only policy`),
+A page asks for a generated part by a comment: `<!-- keys: stream -->` (`stream without policy`, `stream only policy`),
 `<!-- commands -->`, `<!-- events -->`, `<!-- python -->`. READMEs of experiments and a few files of the repository's
 root are pages as well, so that one link works in the repository and on the site.
 """
