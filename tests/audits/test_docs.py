@@ -14,7 +14,7 @@ from audits.controls import CONTROLS
 from audits.listing import matrix_table
 from audits.proof import calibration_file
 
-PAGE = Path(__file__).parents[2] / "docs" / "audits.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "audits.md"
 
 
 @pytest.fixture(scope="module")
