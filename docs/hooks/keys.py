@@ -116,7 +116,8 @@ def _at(schema: Schema, path: str) -> Schema:
 
 def _written(kind: str) -> Mapping[str, str]:
     text = (Path(__file__).parent / "keys.yaml").read_text(encoding="utf-8")
-    return YAML(typ="safe", pure=True).load(text).get(kind, {})
+    found: Mapping[str, str] = YAML(typ="safe", pure=True).load(text).get(kind, {})
+    return found
 
 
 def _attributes(model: Schema) -> dict[str, str]:
@@ -157,7 +158,13 @@ def _places(schema: Schema) -> dict[str, list[str]]:
 def _keys(schema: Schema) -> Iterator[tuple[str, Schema, str]]:
     """Every key of every section once, in the order of the file: path, schema, name of the section's definition."""
     seen: set[str] = set()
-    yield from _walk(schema, "", "", lambda name: not (name in seen or seen.add(name)))
+
+    def is_new(name: str) -> bool:
+        new = name not in seen
+        seen.add(name)
+        return new
+
+    yield from _walk(schema, "", "", is_new)
 
 
 def _all_keys(schema: Schema) -> Iterator[tuple[str, Schema, str]]:

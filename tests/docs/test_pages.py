@@ -20,7 +20,7 @@ _COMMAND = re.compile(r"(?:^ *|`|\$ )(selfnas [a-z][^`\n#]*)", re.MULTILINE)
 _OPTIONS = options()
 
 
-@pytest.mark.parametrize("name", _OWN)
+@pytest.mark.parametrize("name", [name for name in _OWN if name != "CHANGELOG.md"])
 def test_commands_exist_as_they_are_written(name: str) -> None:
     """Each command that a page shows is one, and takes the options that it is shown with."""
     text = (_ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
