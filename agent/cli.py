@@ -22,7 +22,7 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     help="Lifelong, alignment-constrained, self-improving neural architecture search.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
@@ -45,9 +45,28 @@ _Home = Annotated[Path, typer.Option("--home", help="Directory of one agent's li
 _DEFAULT_HOME = Path(".selfnas")
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"selfnas {version('selfnas')}")
+        raise typer.Exit
+
+
+@app.callback()
+def selfnas(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options of the program itself; its commands follow."""
+
+
 @app.command()
 def run(
-    stream: Annotated[Path, typer.Argument(metavar="STREAM.yaml", help="The stream file to live through.")],
+    stream: Annotated[
+        Path, typer.Argument(metavar="STREAM", help="The stream file to live through, or a shipped stream: quickstart.")
+    ],
     home: _Home = _DEFAULT_HOME,
     seed: Annotated[int | None, typer.Option(help="Seed of the run; stands in for the file's.")] = None,
     workers: Annotated[
@@ -259,7 +278,7 @@ def main() -> None:
     from selfnas.errors import InputError, SelfnasError
 
     try:
-        code = app(standalone_mode=False, obj=_Lives())
+        code = app(standalone_mode=False, obj=_Lives(), prog_name="selfnas")
     except _UsageError as error:
         error.show()
         raise SystemExit(2) from None

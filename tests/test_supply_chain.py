@@ -1,25 +1,37 @@
-"""What is installed is what is locked, all of it is locked, and what we import we declare. Runs without a network."""
+"""What is installed is what is locked, all of it is locked, and what we import we declare. Runs without a network.
+
+`requirements.lock` holds what running needs, `requirements-dev.lock` what tests need besides.
+"""
 
 import ast
 import re
 import sys
 import tomllib
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
+USERS, DEVELOPERS = "requirements.lock", "requirements-dev.lock"
 OURS = ("agent", "audits", "constraints", "selfnas")
 COPYLEFT = {"moocore"}  # LGPL-2.1-or-later, used as a library
 UNSTATED = {"cvc5", "huey"}  # their metadata names no licence; BSD-3-Clause and MIT by their projects' own pages
 
 
-def locked() -> dict[str, str]:
-    """Pinned versions by normalised name."""
-    pins = [line.split("==") for line in (ROOT / "requirements.lock").read_text().splitlines()]
-    return {canonicalize_name(name): version for name, version in pins}
+def pins(lock: str) -> list[str]:
+    """The lines of a lock that pin something: all but its comments and the lock that it includes."""
+    lines = (ROOT / lock).read_text().splitlines()
+    return [line for line in lines if not line.startswith("# ") and line != f"-r {USERS}"]
+
+
+def locked(*locks: str) -> dict[str, str]:
+    """Pinned versions by normalised name; of both locks if none is named."""
+    split = [line.split("==") for lock in locks or (USERS, DEVELOPERS) for line in pins(lock)]
+    return {canonicalize_name(name): version for name, version in split}
 
 
 def declared() -> dict[str, list[str]]:
@@ -28,11 +40,34 @@ def declared() -> dict[str, list[str]]:
     return {"run": project["dependencies"], **project["optional-dependencies"]}
 
 
+def needed(requirements: Iterable[str], *, python: str) -> set[str]:
+    """Normalised names of requirements and of theirs, on this platform under a version of Python."""
+    waiting = [(Requirement(text), frozenset[str]()) for text in requirements]
+    seen: set[tuple[str, frozenset[str]]] = set()
+    surroundings = {"python_version": python, "python_full_version": f"{python}.0"}
+    while waiting:
+        requirement, extras = waiting.pop()
+        marker = requirement.marker
+        if marker and not any(marker.evaluate({"extra": extra, **surroundings}) for extra in {"", *extras}):
+            continue
+        key = (canonicalize_name(requirement.name), frozenset(requirement.extras))
+        if key not in seen:
+            seen.add(key)
+            waiting += [(Requirement(text), key[1]) for text in metadata.requires(key[0]) or []]
+    return {name for name, _ in seen}
+
+
 def test_every_package_is_pinned_to_one_version() -> None:
     """One line a package, `name==version` and nothing else: no ranges, no addresses, no second version."""
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    lines = [*pins(USERS), *pins(DEVELOPERS)]
     assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.!]*", line)] == []
     assert len(locked()) == len(lines)
+
+
+def test_the_developers_lock_includes_the_users() -> None:
+    """Who installs `requirements-dev.lock` gets all that running needs, in the same versions."""
+    assert f"-r {USERS}" in (ROOT / DEVELOPERS).read_text().splitlines()
+    assert locked(USERS).keys().isdisjoint(locked(DEVELOPERS))
 
 
 def test_what_is_installed_is_what_is_locked() -> None:
@@ -41,20 +76,25 @@ def test_what_is_installed_is_what_is_locked() -> None:
     assert found == locked()
 
 
-def test_nothing_that_is_needed_is_left_out_of_the_lock() -> None:
-    """The requirements of our requirements, and theirs, are all pinned for this platform."""
-    waiting = [(Requirement(text), frozenset[str]()) for group in declared().values() for text in group]
-    seen: set[tuple[str, frozenset[str]]] = set()
-    while waiting:
-        requirement, extras = waiting.pop()
-        if requirement.marker and not any(requirement.marker.evaluate({"extra": extra}) for extra in {"", *extras}):
-            continue
-        name = canonicalize_name(requirement.name)
-        key = (name, frozenset(requirement.extras))
-        if key not in seen:
-            seen.add(key)
-            waiting += [(Requirement(text), key[1]) for text in metadata.requires(name) or []]
-    assert {name for name, _ in seen} - locked().keys() <= {"setuptools"}  # part of every environment
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
+def test_each_lock_pins_what_is_needed_and_no_more(python: str) -> None:
+    """The users' lock pins what running needs, the developers' what tests need besides; requirements of all too.
+
+    The makefile builds this project without a network, so that the users' lock has setuptools as well.
+    """
+    groups = declared()
+    run = needed([*groups.pop("run"), "setuptools"], python=python)
+    rest = needed([text for group in groups.values() for text in group], python=python) - run
+    assert run == locked(USERS).keys()
+    assert rest == locked(DEVELOPERS).keys()
+
+
+def test_what_is_locked_is_what_is_declared() -> None:
+    """Each requirement states the oldest version that may do, and the locked version is not older."""
+    for text in [text for group in declared().values() for text in group]:
+        requirement = Requirement(text)
+        assert [one.operator for one in requirement.specifier] == [">="], text
+        assert requirement.specifier.contains(locked()[canonicalize_name(requirement.name)]), text
 
 
 def test_what_is_imported_is_declared() -> None:

@@ -40,7 +40,7 @@ def audit_recorded(
         against = f"{len(done.changed)} of {len(done.findings)} differ" if done.changed else "the same to the last bit"
     facts = {
         "architecture": finalist.architecture,
-        "weights": str(finalist.trained["weights_sha256"]),
+        "weights": finalist.trained.weights_sha256,
         "task": f"{held.name}, run {run.number}",
         "suite": f"{done.suite.name}, digest {done.suite.digest[:16]}",
         "recorded": f"{finalist.outcome}, stands {finalist.standing}",

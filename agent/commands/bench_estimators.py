@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.stream.file import Stream, read_stream
+from agent.stream.shipped import stream_folder
 from selfnas import seeding
 from selfnas.benchmarks.estimators import Scored, held_out_accuracy, random_networks, score_networks
 from selfnas.data.tasks import Task, load_task
@@ -225,7 +226,8 @@ def _correlations(values: NDArray[np.float64], truth: NDArray[np.float64]) -> ND
 
 
 def _open(stream_file: Path, task_name: str) -> tuple[Stream, Task]:
-    stream = read_stream(stream_file).value
+    document = read_stream(stream_file)
+    stream = document.value
     names = [spec.name for spec in stream.tasks]
     if task_name not in names:
         raise InputError(f"unknown task {task_name!r}{suggestion(task_name, names)}")
@@ -235,7 +237,7 @@ def _open(stream_file: Path, task_name: str) -> tuple[Stream, Task]:
     import torch
 
     torch.set_num_threads(1)
-    return stream, load_task(spec, base=stream_file.resolve().parent)
+    return stream, load_task(spec, base=stream_folder(Path(document.path)))
 
 
 def _keep(done: Sequence[Scored], keep: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -13,9 +13,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from agent.ledger.store import Json
+from agent.ledger.events import PolicyAdopted, PolicyRolledBack
+from agent.report.changes import changed
 from agent.report.summary import Accuracy, TaskSummary, summarise
-from agent.state.state import RunState, TaskState, mapping, number
+from agent.state.state import RunState, TaskState
 
 __all__ = ["ConsoleObserver", "guard_table", "policy_sentence", "results_table", "where_next"]
 
@@ -168,16 +169,12 @@ def where_next(home: Path, *, console: Console) -> None:
     console.print(f"next: selfnas motifs list --home {home}   selfnas verify --home {home}   selfnas ui --home {home}")
 
 
-def policy_sentence(change: Mapping[str, Json]) -> str:
+def policy_sentence(change: PolicyAdopted | PolicyRolledBack) -> str:
     """What a change of the search policy came to, for the terminal."""
-    old, new = mapping(change["old"]), mapping(change["new"])
-    moved = ", ".join(f"{name} {old[name]} → {new[name]}" for name in new if new[name] != old[name])
     told = []
-    if change["evidence"] is not None:
-        evidence = mapping(change["evidence"])
-        told.append(f"rehearsed gain {number(evidence['mean']):+.2f}, n = {int(number(evidence['count']))}")
-    if "confirmation" in change:
-        trial = mapping(change["confirmation"])
-        told.append(f"trial won {trial['won']}, lost {trial['lost']}")
-    back = "rolled back: " if change.get("rolls_back") else ""
-    return f"search policy after task {change['after_task']}: {back}{moved} ({'; '.join(told)})"
+    if change.evidence is not None:
+        told.append(f"rehearsed gain {change.evidence.mean:+.2f}, n = {change.evidence.count}")
+    if change.trial is not None:
+        told.append(f"trial won {change.trial.won}, lost {change.trial.lost}")
+    back = "rolled back: " if change.rolls_back is True else ""
+    return f"search policy after task {change.after_task}: {back}{changed(change)} ({'; '.join(told)})"

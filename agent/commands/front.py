@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.commands.inspect import open_life
-from agent.state.state import TaskState, number, recorded_costs, replay, task_shape
+from agent.state.state import TaskState, replay
 from selfnas.benchmarks.fronts import best_first
 from selfnas.devices.devices import Device, Latencies
 from selfnas.errors import InputError, suggestion
@@ -44,20 +44,20 @@ def show_front(home: Path, *, task: str, cost: str, time: bool, plot: Path | Non
     found = next((t for run in reversed(state.runs) for t in run.tasks if t.name == task), None)
     if found is None:
         raise InputError(f"unknown task {task!r}{suggestion(task, names)}")
-    known = sorted(recorded_costs(found.evaluations[0])) if found.evaluations else []
+    known = sorted(found.evaluations[0].recorded_costs) if found.evaluations else []
     chosen = cost or (known[0] if known else "")
     if chosen not in known:
         raise InputError(f"task {task!r} records no cost {chosen!r}; it records {', '.join(known) or 'none'}")
     rows = [row for row, trial in enumerate(found.trials) if not trial.failed]
     if not rows:
         raise InputError(f"nothing was scored on task {task!r}")
-    scores = np.array([number(found.evaluations[row]["score"]) for row in rows])
-    costs = np.array([recorded_costs(found.evaluations[row])[chosen] for row in rows])
+    scores = np.array([found.evaluations[row].score for row in rows])
+    costs = np.array([found.evaluations[row].recorded_costs[chosen] for row in rows])
     front = front_numbers(np.stack([scores, -costs], axis=1)) == 0
-    device = next(run.started.get("device") for run in state.runs if any(task is found for task in run.tasks))
+    device = next(run.started.device for run in state.runs if any(task is found for task in run.tasks))
     latencies = None
     if time:
-        latencies = Device.model_validate(device).latencies if device else None
+        latencies = Device.model_validate(device).latencies if isinstance(device, dict) else None
         if latencies is None:
             raise InputError("--time compares with measured parts: the run's device has no latency table")
     _print(found, rows, scores, costs, front, cost=chosen, latencies=latencies)
@@ -124,7 +124,7 @@ def _print(
         from selfnas.devices.latency import time_networks
 
         architectures = [task.trials[rows[index]].architecture for index in shown]
-        measured, slowness = time_networks(architectures, task_shape(task.started), latencies, rounds=_ROUNDS)
+        measured, slowness = time_networks(architectures, task.shape, latencies, rounds=_ROUNDS)
         timed = dict(zip(shown, measured.tolist(), strict=True))
     outcome = {finalist.digest: finalist.standing for finalist in task.finalists}
     timings = ["measured µs", "off by", "at the table's speed"] if latencies else []

@@ -11,12 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from agent.commands.console import guard_table, results_table
-from agent.commands.run import task_key, task_keys
 from agent.gate.superseded import admitted_otherwise, suite_sentence
 from agent.ledger.home import Home
 from agent.ledger.store import Ledger
-from agent.state.state import mapping, replay
-from agent.verify.verification import verify
+from agent.mirror.keys import task_key, task_keys
+from agent.state.state import replay
 
 __all__ = ["Depth", "mirror_life", "open_life", "show_status", "show_verification"]
 
@@ -40,8 +39,9 @@ def show_status(home: Path) -> None:
         events, head = ledger.head()
     console.print(f"{events} events, head {head[:16]}; {len(state.library)} admitted architecture(s)")
     for run in state.runs:
-        stream = mapping(run.started["stream"])["stream"]
-        console.print(f"run {run.number} of stream {escape(str(stream))}: {'finished' if run.finished else 'cut off'}")
+        console.print(
+            f"run {run.number} of stream {escape(run.started.record.stream)}: {'finished' if run.finished else 'cut off'}"
+        )
         console.print(results_table(run), guard_table(run))
     if sentence := suite_sentence(state, str(home)):
         console.print(escape(sentence), style="yellow")
@@ -73,6 +73,8 @@ def show_verification(home: Path, *, key: Path | None = None, mlflow: bool = Fal
         mlflow: compare the MLflow records too.
         depth: what to compute again; None computes no solver's answer and no audit.
     """
+    from agent.verify.verification import verify
+
     console = Console()
     with open_life(home) as ledger, console.status("verifying") as status:
         result = verify(ledger, Home(home))

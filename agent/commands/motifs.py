@@ -10,8 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent.commands.inspect import open_life
+from agent.gate.admission import findings_of
 from agent.ledger.home import Home
-from agent.state.state import LifeState, Motif, TaskState, items, mapping, replay
+from agent.state.state import LifeState, Motif, TaskState, replay
 from audits import Finding
 from selfnas.errors import InputError, cause
 from selfnas.spaces.architecture import Architecture, TaskShape
@@ -28,7 +29,7 @@ def show_motifs(home: Path, *, task: str | None) -> None:
     library = state.library
     for motif, reason in state.quarantined.values():
         if task in (None, motif.task):
-            rules = ", ".join(str(rule) for rule in items(reason["failed"])) or "not decided"
+            rules = ", ".join(reason.failed) or "not decided"
             console.print(f"[red]{motif.digest[:12]}[/]  {escape(motif.task)}, run {motif.run}: quarantined by {rules}")
     chosen = [motif for motif in reversed(library) if task in (None, motif.task)]
     if not chosen:
@@ -73,12 +74,11 @@ def show_motif(home: Path, digest: str, *, optional: bool = False) -> None:
         )
         console.print(f"weights: {Home(home).weights / (motif.weights_sha256 + '.safetensors')}", soft_wrap=True)
         console.print(f"pictures: {Home(home).pictures(motif.run, motif.task) / motif.digest[:12]}", soft_wrap=True)
-        audited = task.finalist(motif.digest).audited or {}
+        audited = task.finalist(motif.digest).audited
         table = Table(title="audits", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for name in ("finding", "estimate [95 %]", "n", "limit", "decision", "role"):
             table.add_column(name, overflow="fold")
-        for record in items(audited.get("findings", [])):
-            finding = Finding.from_record(mapping(record))
+        for finding in findings_of(audited) if audited else ():
             table.add_row(escape(finding.label), _interval(finding), str(finding.n), f"{finding.threshold:g}",
                           finding.decision, finding.role)  # fmt: skip
         console.print(table)
@@ -94,13 +94,12 @@ def export(home: Path, digest: str, output: Path) -> None:
     import torch
 
     from agent.state.networks import restore_network
-    from agent.state.state import task_shape
 
     with open_life(home) as ledger:
         state = replay(ledger)
     motif = _find(state, digest)[-1]
     task = _task_of(state, motif)
-    shape = task_shape(task.started)
+    shape = task.shape
     network = restore_network(task, motif.architecture, Home(home).weights_file(motif.weights_sha256))
     example = torch.zeros((2, shape.channels, *shape.size))
     program = torch.export.export(network, (example,), dynamic_shapes={"x": {0: torch.export.Dim("batch")}})

@@ -29,7 +29,7 @@ def list_finalists(home: _Home = _DEFAULT_HOME, task: _Task = None) -> None:
 
     from agent.commands.inspect import open_life
     from agent.gate.review import finalists, moment
-    from agent.state.state import items, replay
+    from agent.state.state import replay
 
     console = Console()
     with open_life(home) as ledger:
@@ -40,11 +40,11 @@ def list_finalists(home: _Home = _DEFAULT_HOME, task: _Task = None) -> None:
             console.print(
                 f"[bold]{finalist.digest[:12]}[/]  {escape(held.name)}, run {run.number}: {finalist.standing}{waits}"
             )
-            for reason in items((finalist.audited or {}).get("reasons", [])):
-                console.print(f"  {escape(str(reason))}", soft_wrap=True, highlight=False)
+            for reason in finalist.audited.reasons if finalist.audited else ():
+                console.print(f"  {escape(reason)}", soft_wrap=True, highlight=False)
             for review in finalist.reviews:
-                payload = review.payload
-                text = f"  {moment(times, review.seq)} {payload['author']}: {payload['decision']} {payload['reason']}"
+                said = review.facts
+                text = f"  {moment(times, review.seq)} {said.author}: {said.decision} {said.reason}"
                 console.print(escape(text.rstrip()), soft_wrap=True, highlight=False)
 
 
@@ -85,22 +85,19 @@ def _decide(
     mirror: bool,
 ) -> None:
     from agent.commands.inspect import mirror_life, open_life
-    from agent.gate.review import review_entry
+    from agent.gate.review import review
     from agent.ledger.home import hold
     from agent.ledger.store import Ledger
     from agent.state.state import replay
 
     open_life(home).__exit__(None, None, None)  # a home without a life is refused, not made
     with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger:
-        entry = review_entry(
-            replay(ledger), digest, decision, author=author or getpass.getuser(), reason=reason, task=task
-        )
-        weights = held.weights_file(str(entry[1]["weights_sha256"]))
-        if entry[1]["standing"] == "admitted":
+        said = review(replay(ledger), digest, decision, author=author or getpass.getuser(), reason=reason, task=task)
+        weights = held.weights_file(said.weights_sha256)
+        if said.standing == "admitted":
             _check_weights(weights)
-        event = ledger.append([entry])[0]
-    payload = event.payload
-    print(f"event {event.seq}: {str(payload['digest'])[:12]} now stands {payload['standing']}, by {payload['author']}")
+        event = ledger.append([said])[0]
+    print(f"event {event.seq}: {said.digest[:12]} now stands {said.standing}, by {said.author}")
     if mirror:
         mirror_life(home)
 

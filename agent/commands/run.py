@@ -17,6 +17,7 @@ from agent.commands.console import ConsoleObserver, guard_table, policy_sentence
 from agent.gate.superseded import suite_sentence
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Ledger
+from agent.mirror.keys import task_key, task_keys
 from agent.state.state import LifeState, RunState, TaskState
 from agent.stream.file import read_stream
 from agent.workers import interrupt
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 2  # tasks in a row that MLflow would not take; then it is left alone for the rest of the run
 
-__all__ = ["chosen_device", "live", "task_key"]
+__all__ = ["chosen_device", "live"]
 
 
 def live(
@@ -94,7 +95,7 @@ def live(
             if life.state.quarantined:
                 console.print(f"{len(life.state.quarantined)} motif(s) are quarantined by the constraint set in force")
             for change in life.state.policy_changes:
-                if change["run"] == finished.number:
+                if change.run == finished.number:
                     console.print(policy_sentence(change))
             console.print(results_table(finished), guard_table(finished))
             console.print(life.work.sentence(lived, workers=count))
@@ -170,25 +171,6 @@ class _AfterTask:
             console.print(f"{missing} task(s) are not in MLflow yet; `selfnas mirror` writes them")
         elif self._uri:
             console.print(f"MLflow records: {self._uri}")
-
-
-def task_key(ledger: Ledger, run: RunState, task: TaskState) -> str:
-    """Names one task of one life wherever it is mirrored."""
-    return f"{_life_name(ledger)}-{run.number}-{task.index}"
-
-
-def _life_name(ledger: Ledger) -> str:
-    return next(ledger.events(until=0)).hash[:16]
-
-
-def task_keys(ledger: Ledger, state: LifeState) -> dict[tuple[int, str], str]:
-    """The key of every task of a life, by run number and task name."""
-    life = _life_name(ledger)
-    return {
-        (run.number, name): f"{life}-{run.number}-{index}"
-        for run in state.runs
-        for index, name in enumerate(run.tasks.names)
-    }
 
 
 def chosen_device(name: str) -> str:

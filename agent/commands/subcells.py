@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from agent.commands.inspect import open_life
+from agent.ledger.events import OperatorRefused
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Ledger
 from agent.memory.operators import find_operator, operator_revocation
 from agent.memory.subcells import find_sub_cell, mined_in_force, revocation, sentence
 from agent.report.subcell_uses import uses_of
-from agent.state.state import items, number, replay
+from agent.state.state import replay
 from selfnas.errors import InputError, cause
 from selfnas.search.subcells import picture_cell
 
@@ -35,16 +36,15 @@ def list_sub_cells(home: Path) -> None:
         for one in mined:
             console.print(f"[bold]{one.sub_cell.digest[:12]}[/]  {escape(sentence(one))}", soft_wrap=True)
             console.print(f"  {escape(one.sub_cell.text)}", soft_wrap=True, highlight=False)
-    for kind, operator in state.operators:
-        outcome = kind.removeprefix("operator.")
-        told = f"{outcome} after {operator['task']}, run {int(number(operator['run']))}"
-        if outcome == "refused":
-            told += f" by {', '.join(map(str, items(operator['failed'])))}"
-        name = f"{operator['space']}: {operator['operator']}"
-        console.print(f"[bold]{str(operator['digest'])[:12]}[/]  operator {escape(told)}", soft_wrap=True)
+    for decided in state.operators:
+        told = f"{decided.kind.removeprefix('operator.')} after {decided.task}, run {decided.run}"
+        if isinstance(decided, OperatorRefused):
+            told += f" by {', '.join(decided.failed)}"
+        name = f"{decided.space}: {decided.operator}"
+        console.print(f"[bold]{decided.digest[:12]}[/]  operator {escape(told)}", soft_wrap=True)
         console.print(f"  {escape(name)}", soft_wrap=True, highlight=False)
     for digest, revoked in state.revoked.items():
-        text = f"[red]{digest[:12]}[/]  revoked by {escape(str(revoked['author']))}: {escape(str(revoked['reason']))}"
+        text = f"[red]{digest[:12]}[/]  revoked by {escape(revoked.author)}: {escape(revoked.reason)}"
         console.print(text, soft_wrap=True)
 
 
@@ -90,7 +90,8 @@ def revoke(home: Path, digest: str, *, author: str, reason: str) -> None:
         state, author = replay(ledger), author or getpass.getuser()
         if find_operator(state, digest) and find_sub_cell(state, digest):
             raise InputError(f"an operator and a sub-cell begin with {digest!r}: say more of the digest")
-        entry = operator_revocation(state, digest, author=author, reason=reason)
-        event = ledger.append([entry or revocation(state, digest, author=author, reason=reason)])[0]
-    gone, what = str(event.payload["digest"])[:12], "operator" if entry else "sub-cell"
-    print(f"event {event.seq}: {what} {gone} is out of use, by {event.payload['author']}")
+        operator = operator_revocation(state, digest, author=author, reason=reason)
+        revoked = operator or revocation(state, digest, author=author, reason=reason)
+        event = ledger.append([revoked])[0]
+    what = "operator" if operator else "sub-cell"
+    print(f"event {event.seq}: {what} {revoked.digest[:12]} is out of use, by {revoked.author}")

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from agent.commands.inspect import open_life
 from agent.mirror.writer import server_settings, tracking_uri
-from agent.state.state import mapping, replay
+from agent.state.state import replay
 
 __all__ = ["serve", "server_command"]
 
@@ -21,7 +21,7 @@ def serve(home: Path, *, host: str, port: int) -> NoReturn:
         InputError: there is no life in this home.
     """
     with open_life(home) as ledger:
-        streams = sorted({str(mapping(run.started["stream"])["stream"]) for run in replay(ledger).runs})
+        streams = sorted({run.started.record.stream for run in replay(ledger).runs})
     print(f"experiments {', '.join(streams)} at http://{host}:{port} (Ctrl-C ends)", flush=True)
     command = server_command(tracking_uri(), host=host, port=port)
     os.execve(command[0], command, os.environ | server_settings())  # noqa: S606 - no shell, arguments of our own

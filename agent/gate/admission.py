@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 
+import audits  # whose names load what audits need on first use
 from agent.ledger.events import Audited, Certified, FindingRecord, Gated, Quarantined, Rejected
-from agent.workers.jobs import FullAnswer
-from audits import Finding, Suite, judge
-from constraints import Guard
 from selfnas.spaces.architecture import Architecture
+
+if TYPE_CHECKING:
+    from agent.workers.jobs import FullAnswer
+    from audits import Finding, Suite
+    from constraints import Guard
 
 __all__ = ["Admission", "admission", "decide", "findings_of", "recorded_findings"]
 
@@ -69,7 +73,7 @@ def findings_of(audited: Audited) -> list[Finding]:
     Raises:
         InputError: one is none.
     """
-    return [Finding.from_record(msgspec.to_builtins(record)) for record in audited.findings]
+    return [audits.Finding.from_record(msgspec.to_builtins(record)) for record in audited.findings]
 
 
 def admission(answer: FullAnswer, suite: Suite) -> Admission:
@@ -86,5 +90,5 @@ def admission(answer: FullAnswer, suite: Suite) -> Admission:
         return Admission(decision="undecided", failed=(), reasons=("the audit suite was edited during the run",))
     if not answer.weights_sha256:
         return Admission(decision="undecided", failed=(), reasons=("no weights were kept",))
-    verdict = judge([Finding.from_record(record) for record in answer.findings], suite)
+    verdict = audits.judge([audits.Finding.from_record(record) for record in answer.findings], suite)
     return Admission(decision=verdict.decision, failed=verdict.failed, reasons=verdict.reasons)

@@ -688,6 +688,11 @@ class Evaluated(Facts, frozen=True, kw_only=True):
     control: Lent | UnsetType = UNSET
 
     @property
+    def recorded_costs(self) -> dict[str, Number]:
+        """The costs; none where the stream has no objective."""
+        return {} if self.costs is UNSET else self.costs
+
+    @property
     def worth(self) -> Number | None:
         """What the search maximises: the objective's value, or the score where there is no objective."""
         return self.score if self.value is UNSET else self.value
@@ -1021,6 +1026,11 @@ class PolicyDecided(Facts, frozen=True, kw_only=True):
     controls: Wins | UnsetType = UNSET
     reason: str
 
+    @property
+    def trial(self) -> Confirmation | None:
+        """What a trial of the policy came to; None where there was none."""
+        return None
+
 
 class PolicyRefused(PolicyDecided, frozen=True, kw_only=True):
     """No search policy, over budget, or forbidden by a rule."""
@@ -1038,6 +1048,11 @@ class _OfTrial(PolicyDecided, frozen=True, kw_only=True):
 
     rolls_back: bool | UnsetType = UNSET
     confirmation: Confirmation | UnsetType = UNSET
+
+    @property
+    def trial(self) -> Confirmation | None:
+        """What the trial came to; None where there was none."""
+        return None if self.confirmation is UNSET else self.confirmation
 
 
 class PolicyKept(_OfTrial, frozen=True, kw_only=True):

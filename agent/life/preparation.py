@@ -10,6 +10,7 @@ import numpy as np
 
 from agent.state.state import Motif
 from agent.stream.file import Stream, StreamFile
+from agent.stream.shipped import stream_folder
 from audits import AuditData, Suite, load_suite, unproven_gates
 from audits.contract.plants import unplanted, with_plants
 from constraints import ConstraintSet, Guard, load_set
@@ -53,7 +54,7 @@ class Prepared:
     """A stream whose every part was found usable.
 
     Attributes:
-        base: directory of the stream file, where relative paths start.
+        base: where relative paths start, see `stream_folder`.
         suite_reference: what workers load the suite by.
         envelope: what changes of the search policy must pass; None where the stream does not tune.
         device: whose latencies and energies the objective counts; None where it counts none.
@@ -92,7 +93,7 @@ def prepare(
     Raises:
         InputError: every problem found in the constraint set, the suite and the tasks, each with its place.
     """
-    stream, base = document.value, Path(document.path).resolve().parent
+    stream, base = document.value, stream_folder(Path(document.path))
     problems: list[Problem] = []
 
     def collect(place: str, error: InputError) -> None:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import constraints  # whose names load the engines on first use
 from agent.gate.admission import decide
 from agent.gate.review import typed_line
 from agent.ledger.events import (
@@ -24,13 +26,15 @@ from agent.ledger.events import (
     Rejected,
 )
 from agent.state.state import LifeState, RunState, TaskState
-from constraints import ConstraintSet, Guard
 from selfnas.errors import InputError
 from selfnas.search.subcells import SubCell
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 from selfnas.spaces.cell import Cell, Edge
 from selfnas.spaces.space import Space, composed_space
 from selfnas.strategies.mining import MinedSubCell
+
+if TYPE_CHECKING:
+    from constraints import ConstraintSet
 
 __all__ = [
     "alone",
@@ -140,7 +144,7 @@ def composing_entries(
     operator, sub_cell = found
     here = composed_space(space, (operator,))
     cell = alone(here, operator, macro)
-    judged = decide(Guard(set_, space=here.name, macro=macro, shape=shape), cell, previous=previous)
+    judged = decide(constraints.Guard(set_, space=here.name, macro=macro, shape=shape), cell, previous=previous)
     broken = judged if isinstance(judged, Rejected | Quarantined) else None
     return [
         _DECIDED[judged.verdict](

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.ledger.events import Rejected
 from agent.ledger.home import EXAMPLE, Home
 from agent.mirror.review_tags import plain
-from agent.state.state import Finalist, RunState, TaskState, items, mapping, number, task_shape
+from agent.state.state import Finalist, RunState, TaskState
 
 if TYPE_CHECKING:
     from audits import Finding, Suite
@@ -57,9 +58,9 @@ def write_finalist_files(exhibit: Exhibit, finalist: Finalist, findings: Sequenc
         facts={
             "architecture": finalist.architecture,
             "digest": finalist.digest,
-            "parameters": f"{int(number(finalist.trained['params'])):,}",
-            "validation accuracy": f"{100 * number(finalist.trained['validation']):.1f} %",
-            "constraint set": str(mapping(run.started["constraint_set"])["name"]),
+            "parameters": f"{finalist.trained.params:,}",
+            "validation accuracy": f"{100 * finalist.trained.validation:.1f} %",
+            "constraint set": run.started.constraint_set.name,
             "suite": f"{suite.name} ({suite.digest[:12]})",
         },
         calibration=calibration_of(suite),
@@ -73,7 +74,7 @@ def write_finalist_files(exhibit: Exhibit, finalist: Finalist, findings: Sequenc
 
 def example_of(exhibit: Exhibit, finalist: Finalist) -> NDArray[np.float32]:
     """`(2, channels, *size)` inputs the network was trained on; zeros where a home keeps none that fit."""
-    shape = task_shape(exhibit.task.started)
+    shape = exhibit.task.shape
     wanted = (2, shape.channels, *shape.size)
     try:
         kept = np.load(exhibit.pictures(finalist) / EXAMPLE, allow_pickle=False)
@@ -92,14 +93,14 @@ def _rejections(task: TaskState) -> Iterator[str]:
         yield f"| {_cell(rule)} | {count} |"
     yield "\nOne case for each rule, with all its reasons:\n"
     for rejection in task.rejected:
-        yield f"## {_code(rejection['architecture'])}\n"
-        yield f"rules: {', '.join(_cell(rule) for rule in items(rejection['failed']))}\n"
-        for message in items(rejection["messages"]):
-            yield f"- {_cell(message)}"
-        if rejection.get("blamed"):
-            yield f"- edges to blame: {', '.join(_cell(edge) for edge in items(rejection['blamed']))}"
-        for near in items(rejection.get("nearest", [])):
-            yield f"- nearest admitted, {rejection['distance']} edit(s) away: {_code(near)}"
+        yield f"## {_code(rejection.architecture)}\n"
+        yield f"rules: {', '.join(map(_cell, rejection.failed))}\n"
+        yield from (f"- {_cell(message)}" for message in rejection.messages)
+        if isinstance(rejection, Rejected):
+            if rejection.blamed:
+                yield f"- edges to blame: {', '.join(map(_cell, rejection.blamed))}"
+            for near in rejection.nearest:
+                yield f"- nearest admitted, {rejection.distance} edit(s) away: {_code(near)}"
         yield ""
 
 

@@ -16,10 +16,10 @@ from typing import Any
 from agent.ledger.home import Home
 from agent.mirror.artifacts import Exhibit, write_finalist_files, write_task_files
 from agent.mirror.policy_records import policy_record
-from agent.mirror.records import Record, finalist_record, findings_of, task_record
+from agent.mirror.records import Record, finalist_record, recorded_audit, task_record
 from agent.mirror.review_tags import failed_rules, fit, reviewed_finalist, reviewed_task
 from agent.state.recorded import suite_of
-from agent.state.state import LifeState, number
+from agent.state.state import LifeState
 
 __all__ = ["check_mirror"]
 
@@ -117,7 +117,7 @@ def _expected(
                     record = replace(record, tags={**record.tags, **rules})
                 if motif in restored:
                     record = replace(record, tags={**record.tags, "quarantined": "no"})
-                let_in = any(review.payload["standing"] == "admitted" for review in finalist.reviews)
+                let_in = any(review.facts.standing == "admitted" for review in finalist.reviews)
                 yield (
                     (key, finalist.digest),
                     _Expected(
@@ -133,8 +133,8 @@ def _expected(
 def _policies(state: LifeState, keys: Mapping[tuple[int, str], str]) -> Iterator[tuple[tuple[str, str], _Expected]]:
     """Every run of a decision about the search policy, by key."""
     for event in state.policy_decisions:
-        run = state.runs[int(number(event.payload["run"])) - 1]
-        task = run.tasks.names[int(number(event.payload["after_task"])) - 1]
+        run = state.runs[event.facts.run - 1]
+        task = run.tasks.names[event.facts.after_task - 1]
         task_key = keys[run.number, task]
         key = f"{task_key}-policy-{event.seq}"
         record = policy_record(event, key=key, task_key=task_key, task=task)
@@ -148,7 +148,7 @@ def _files(exhibit: Exhibit, finalist: Any) -> dict[str, bytes]:
         if finalist is None:
             write_task_files(exhibit, folder)
         else:
-            write_finalist_files(exhibit, finalist, findings_of(finalist), folder)
+            write_finalist_files(exhibit, finalist, recorded_audit(finalist), folder)
         return {name: (folder / name).read_bytes() for name in _TEXTS if (folder / name).is_file()}
 
 

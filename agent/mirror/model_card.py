@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent.mirror.review_tags import plain
 from agent.report.summary import Accuracy
-from agent.state.state import Finalist, RunState, TaskState, items, mapping, number, task_shape
+from agent.state.state import Finalist, RunState, TaskState
 
 if TYPE_CHECKING:
     from audits import Finding, Suite
@@ -26,7 +26,7 @@ def model_card(run: RunState, task: TaskState, finalist: Finalist, findings: Seq
 
 def data_source(run: RunState, task: TaskState) -> str:
     """The task as the stream states it: source and transformations, JSON text."""
-    return json.dumps(items(mapping(run.started["stream"])["tasks"])[task.index], sort_keys=True)
+    return json.dumps(run.started.stream["tasks"][task.index], sort_keys=True)
 
 
 def _lines(
@@ -35,13 +35,13 @@ def _lines(
     from audits import AUDITS
     from audits.verdicts.verdict import UNTESTED
 
-    stream, shape = mapping(run.started["stream"]), task_shape(task.started)
-    constraint_set = mapping(run.started["constraint_set"])["name"]
+    stream, shape, trained = run.started.record, task.shape, finalist.trained
+    constraint_set = run.started.constraint_set.name
     yield f"**{_standing(finalist)}** Constraint set {constraint_set}, audit suite {suite.name}.\n"
     yield "### What it is\n"
     yield (
-        f"`{finalist.architecture}`, {int(number(finalist.trained['params'])):,} parameters: a classifier found by "
-        f"search on task {task.name} of stream {stream['stream']}, run {run.number}, seed {stream['seed']}.\n"
+        f"`{finalist.architecture}`, {trained.params:,} parameters: a classifier found by "
+        f"search on task {task.name} of stream {stream.stream}, run {run.number}, seed {stream.seed}.\n"
     )
     yield "### How to use it\n"
     size = "×".join(map(str, shape.size))
@@ -51,12 +51,12 @@ def _lines(
         "other data need their own audit (`selfnas audits run`).\n"
     )
     source = data_source(run, task).replace("`", "\\u0060")  # the same JSON, which cannot end the code it stands in
-    yield f"### Data\n\n`{source}`, digest `{str(task.started['task_digest'])[:16]}`.\n"
+    yield f"### Data\n\n`{source}`, digest `{task.started.task_digest[:16]}`.\n"
     yield "### Measured\n"
-    correct, count = (int(number(finalist.trained[name])) for name in ("test_correct", "test_count"))
-    if count:
-        yield f"- test accuracy {Accuracy(correct, count)} (95 % interval, n = {count})"
-    yield f"- validation accuracy {100 * number(finalist.trained['validation']):.1f} %, which the search has seen"
+    if trained.test_count:
+        accuracy = Accuracy(trained.test_correct, trained.test_count)
+        yield f"- test accuracy {accuracy} (95 % interval, n = {trained.test_count})"
+    yield f"- validation accuracy {100 * trained.validation:.1f} %, which the search has seen"
     for finding in findings:
         measured = finding.role == "gate" and finding.statistic != UNTESTED
         if measured and finding.low is not None and finding.high is not None:
@@ -67,12 +67,12 @@ def _lines(
         yield f"- {name}: {AUDITS[name].misses}"
     yield "\n### Where it comes from\n"
     yield f"- architecture digest `{finalist.digest}`"
-    yield f"- weights SHA-256 `{finalist.trained['weights_sha256']}`"
+    yield f"- weights SHA-256 `{trained.weights_sha256}`"
     yield "- certificate, audit card and pictures: artifacts of the source run"
 
 
 def _standing(finalist: Finalist) -> str:
     if finalist.outcome == "admitted":
         return "Admitted by constraint gate and audits."
-    said = next(review.payload for review in finalist.reviews if review.payload["standing"] == "admitted")
-    return f"Refused by the audits, let in by {plain(said['author'])}: {plain(said['reason'])}."
+    said = next(review.facts for review in finalist.reviews if review.facts.standing == "admitted")
+    return f"Refused by the audits, let in by {plain(said.author)}: {plain(said.reason)}."

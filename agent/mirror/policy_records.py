@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agent.ledger.store import Event, Json
+from agent.ledger.events import UNSET, Event, PolicyDecided
 from agent.mirror.records import Record
 from agent.mirror.review_tags import fit
-from agent.state.state import LifeState, items, mapping, number
+from agent.report.changes import changed
+from agent.state.state import LifeState
 
 __all__ = ["policy_record", "write_policy"]
 
@@ -27,9 +28,9 @@ def write_policy(client: Any, state: LifeState, *, keys: Mapping[tuple[int, str]
     """
     written = 0
     for event in state.policy_decisions:
-        run = state.runs[int(number(event.payload["run"])) - 1]
-        task = run.tasks.names[int(number(event.payload["after_task"])) - 1]
-        experiment = client.get_experiment_by_name(str(mapping(run.started["stream"])["stream"]))
+        run = state.runs[event.facts.run - 1]
+        task = run.tasks.names[event.facts.after_task - 1]
+        experiment = client.get_experiment_by_name(run.started.record.stream)
         if experiment is None:
             continue
         task_key = keys[run.number, task]
@@ -47,40 +48,36 @@ def _write(client: Any, experiment: str, record: Record) -> None:
     client.set_terminated(made)
 
 
-def policy_record(event: Event, *, key: str, task_key: str, task: str) -> Record:
+def policy_record(event: Event[PolicyDecided], *, key: str, task_key: str, task: str) -> Record:
     """The run of one decision; the keys name it and the task after which it was taken."""
-    payload, decision = event.payload, event.kind.removeprefix("policy.")
-    old, new = mapping(payload["old"]), mapping(payload["new"])
-    moved = ", ".join(f"{name} {old.get(name)} → {new[name]}" for name in new if new[name] != old.get(name))
+    decided, decision = event.facts, event.kind.removeprefix("policy.")
     tags = {
         "kind": "policy",
         "key": key,
         "task_key": task_key,
         "task": task,
-        "run": str(int(number(payload["run"]))),
+        "run": str(decided.run),
         "verdict": decision,
-        "change": moved or "none",
-        "reasons": str(payload["reason"]) or "none",
-        "failed_rules": ", ".join(str(rule) for rule in items(payload["failed"])) or "none",
+        "change": changed(decided) or "none",
+        "reasons": decided.reason or "none",
+        "failed_rules": ", ".join(decided.failed) or "none",
     }
     return Record(
         name=f"policy {decision} · after {task}",
         tags=tags,
-        metrics=tuple((name, value, 0) for name, value in _figures(payload).items()),
+        metrics=tuple((name, value, 0) for name, value in _figures(decided).items()),
         parameters={},
     )
 
 
-def _figures(payload: Mapping[str, Json]) -> dict[str, float]:
+def _figures(decided: PolicyDecided) -> dict[str, float]:
     """Of rehearsal and trial, as far as there were any."""
     found: dict[str, float] = {}
-    if payload["evidence"] is not None:
-        evidence = mapping(payload["evidence"])
-        found |= {"rehearsed_gain": number(evidence["mean"]), "rehearsed_p": number(evidence["p"])}
-    if "controls" in payload:
-        controls = mapping(payload["controls"])
-        found |= {f"controls_{name}": number(controls[name]) for name in ("won", "lost")}
-    if "confirmation" in payload:
-        trial = mapping(payload["confirmation"])
-        found |= {f"trial_{name}": number(trial[name]) for name in ("won", "lost", "wealth", "tasks")}
+    if decided.evidence is not None:
+        found |= {"rehearsed_gain": decided.evidence.mean, "rehearsed_p": decided.evidence.p}
+    if decided.controls is not UNSET:
+        found |= {"controls_won": decided.controls.won, "controls_lost": decided.controls.lost}
+    if (trial := decided.trial) is not None:
+        found |= {"trial_won": trial.won, "trial_lost": trial.lost}
+        found |= {"trial_wealth": trial.wealth, "trial_tasks": trial.tasks}
     return found

@@ -10,11 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from agent.gate.admission import findings_of
 from agent.report.summary import TaskSummary, summarise
-from agent.state.state import Finalist, RunState, TaskState, items, mapping, number
+from agent.state.state import Finalist, RunState, TaskState
 from audits import Finding, Suite
 
-__all__ = ["Record", "Value", "finalist_record", "findings_of", "task_record"]
+__all__ = ["Record", "Value", "finalist_record", "recorded_audit", "task_record"]
 
 Value = tuple[str, float, int]  # a metric's name, value and step
 
@@ -45,7 +46,7 @@ def task_record(run: RunState, task: TaskState, suite: Suite, *, key: str) -> Re
         suite: in force.
         key: names this task of this life.
     """
-    stream, summary = mapping(run.started["stream"]), summarise(task)
+    stream, summary = run.started.stream, summarise(task)
     tags = {
         "kind": "task",
         "key": key,
@@ -56,7 +57,7 @@ def task_record(run: RunState, task: TaskState, suite: Suite, *, key: str) -> Re
         "recalled_from": ", ".join(summary.recalled) or "nothing",
         "kept_out_by_rule": json.dumps(summary.by_rule),
         "kept_out_by_audit": json.dumps(summary.by_audit),
-        "constraint_set": str(mapping(run.started["constraint_set"])["name"]),
+        "constraint_set": run.started.constraint_set.name,
         "audit_suite": suite.name,
     }
     metrics = {
@@ -77,9 +78,9 @@ def task_record(run: RunState, task: TaskState, suite: Suite, *, key: str) -> Re
     parameters = {
         "seed": stream["seed"],
         "space": stream["space"],
-        **{f"macro.{k}": v for k, v in mapping(stream["macro"]).items()},
-        **{f"policy.{k}": v for k, v in mapping(stream["policy"]).items()},
-        **{f"budget.{k}": v for k, v in mapping(stream["budget"]).items()},
+        **{f"macro.{k}": v for k, v in stream["macro"].items()},
+        **{f"policy.{k}": v for k, v in stream["policy"].items()},
+        **{f"budget.{k}": v for k, v in stream["budget"].items()},
     }
     return Record(
         name=f"{task.name} · {_outcome(summary)} · run {run.number}",
@@ -91,35 +92,30 @@ def task_record(run: RunState, task: TaskState, suite: Suite, *, key: str) -> Re
 
 def finalist_record(task: TaskState, finalist: Finalist, *, key: str) -> Record:
     """The run of a finalist; `key` names its task."""
-    audited, findings = finalist.audited or {}, findings_of(finalist)
-    reasons = [str(reason) for reason in items(audited.get("reasons", []))]
+    audited, trained = finalist.audited, finalist.trained
     tags = {
         "task_key": key,
         "kind": "finalist",
         "task": task.name,
         "verdict": finalist.standing,
         "review": "awaiting",
-        "audit_decision": str(audited.get("decision", "undecided")),
+        "audit_decision": audited.decision if audited else "undecided",
         "failed_rules": "none",
-        "failed_audits": ", ".join(str(name) for name in items(audited.get("failed", []))) or "none",
-        "reasons": "; ".join(reasons) or "none",
+        "failed_audits": ", ".join(audited.failed if audited else ()) or "none",
+        "reasons": "; ".join(audited.reasons if audited else ()) or "none",
         "digest": finalist.digest,
         "architecture": finalist.architecture,
-        "weights_sha256": str(finalist.trained["weights_sha256"]),
+        "weights_sha256": trained.weights_sha256,
     }
-    count = number(finalist.trained["test_count"])
     metrics: dict[str, float | None] = {
-        "validation": number(finalist.trained["validation"]),
-        "params": number(finalist.trained["params"]),
-        "test": number(finalist.trained["test_correct"]) / count if count else None,
+        "validation": trained.validation,
+        "params": trained.params,
+        "test": trained.test if trained.test_count else None,
     }
-    for finding in findings:
+    for finding in recorded_audit(finalist):
         name = re.sub(r"[^A-Za-z0-9_. /-]", "_", f"audit.{finding.label}")
         metrics |= {name: finding.estimate, f"{name}.low": finding.low, f"{name}.high": finding.high}
-    curve = [
-        ("validation_curve", number(value), step)
-        for step, value in enumerate(items(finalist.trained["curve"]), start=1)
-    ]
+    curve = [("validation_curve", float(value), step) for step, value in enumerate(trained.curve, start=1)]
     return Record(
         name=f"{finalist.outcome} · {task.name} · {finalist.digest[:12]}",
         tags=tags,
@@ -128,9 +124,9 @@ def finalist_record(task: TaskState, finalist: Finalist, *, key: str) -> Record:
     )
 
 
-def findings_of(finalist: Finalist) -> list[Finding]:
-    """What the audits found, as recorded."""
-    return [Finding.from_record(mapping(record)) for record in items((finalist.audited or {}).get("findings", []))]
+def recorded_audit(finalist: Finalist) -> list[Finding]:
+    """What the audits found, as recorded; nothing where they were not run."""
+    return findings_of(finalist.audited) if finalist.audited else []
 
 
 def _known(values: Mapping[str, float | int | None]) -> list[Value]:

@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 from agent.gate.review import moment
-from agent.state.state import Finalist, LifeState, RunState, TaskState, items, number
+from agent.ledger.events import MotifQuarantined
+from agent.state.state import Finalist, LifeState, RunState, TaskState
 
 __all__ = [
     "Register",
@@ -124,18 +125,18 @@ def reviewed_finalist(task: TaskState, finalist: Finalist, *, times: Mapping[int
     """Tags and name that decisions of people give the run of a finalist; `times` in Unix seconds by event."""
     lines = []
     for review in finalist.reviews:
-        said = review.payload
+        said = review.facts
         lines.append(
-            f"* {moment(times, review.seq)}, {plain(said['author'])}: **{said['decision']}**, stands "
-            f"{said['standing']}. {plain(said['reason'])}"
+            f"* {moment(times, review.seq)}, {plain(said.author)}: **{said.decision}**, stands "
+            f"{said.standing}. {plain(said.reason)}"
         )
-    last = finalist.reviews[-1].payload
-    done = "approved" if last["decision"] == "approve" else "overruled"
+    last = finalist.reviews[-1].facts
+    done = "approved" if last.decision == "approve" else "overruled"
     tags = {
         "verdict": finalist.standing,
         "review": done,
-        "reviewer": str(last["author"]),
-        "review_reason": str(last["reason"]) or "none",
+        "reviewer": last.author,
+        "review_reason": last.reason or "none",
         "mlflow.note.content": "Decided by people:\n\n" + "\n".join(lines),
     }
     return tags, f"{finalist.standing} ({done}) · {task.name} · {finalist.digest[:12]}"
@@ -154,7 +155,7 @@ def plain(text: object) -> str:
 def reviewed_task(run: RunState, task: TaskState) -> tuple[dict[str, str], str]:
     """Tags and name of the run of a task about whose finalists people decided."""
     standing = [finalist for finalist in task.finalists if finalist.standing == "admitted"]
-    best = max(standing, key=lambda finalist: number(finalist.trained["validation"]), default=None)
+    best = max(standing, key=lambda finalist: finalist.trained.validation, default=None)
     tags = {
         "verdict": "admitted" if standing else "nothing admitted",
         "winner": best.architecture if best else "",
@@ -163,9 +164,9 @@ def reviewed_task(run: RunState, task: TaskState) -> tuple[dict[str, str], str]:
     return tags, f"{task.name} · {len(standing)}/{len(task.finalists)} admitted, after review · run {run.number}"
 
 
-def failed_rules(reason: Mapping[str, Any]) -> str:
-    """Which rules forbid a quarantined motif, from its `motif.quarantined` event."""
-    return ", ".join(str(rule) for rule in items(reason["failed"])) or "not decided"
+def failed_rules(quarantined: MotifQuarantined) -> str:
+    """Which rules forbid a quarantined motif."""
+    return ", ".join(quarantined.failed) or "not decided"
 
 
 def _finalist(
@@ -179,9 +180,7 @@ def _finalist(
     register: Register,
 ) -> None:
     tags, name = reviewed_finalist(task, finalist, times=times)
-    let_in = finalist.outcome == "refused" and any(
-        review.payload["standing"] == "admitted" for review in finalist.reviews
-    )
+    let_in = finalist.outcome == "refused" and any(review.facts.standing == "admitted" for review in finalist.reviews)
     for found in _found(client, f"tags.task_key = '{key}' and tags.digest = '{finalist.digest}'"):
         _update(client, found, tags, name)
         query = f"run_id = '{found.info.run_id}'"

@@ -19,17 +19,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from agent.ledger.home import Home
 from agent.mirror.artifacts import Exhibit, example_of, write_finalist_files, write_task_files
 from agent.mirror.comparison import check_mirror
 from agent.mirror.model_card import data_source, model_card
 from agent.mirror.policy_records import write_policy
-from agent.mirror.records import Record, finalist_record, findings_of, task_record
+from agent.mirror.records import Record, finalist_record, recorded_audit, task_record
 from agent.mirror.review_tags import alias_of, cut, fit, note, write_standing
 from agent.report.figures import Evidence, figures
 from agent.state.networks import restore_network
 from agent.state.recorded import suite_of
-from agent.state.state import Finalist, LifeState, RunState, TaskState, mapping
+from agent.state.state import Finalist, LifeState, RunState, TaskState
 
 if TYPE_CHECKING:
     from audits import Suite
@@ -186,8 +188,7 @@ class Mirror:
         self._client.set_terminated(run)
 
     def _write(self, context: _Context) -> None:
-        stream = mapping(context.run.started["stream"])
-        experiment = self._experiment(str(stream["stream"]))
+        experiment = self._experiment(context.run.started.record.stream)
         if self._mirrored(experiment, context.key):
             return
         parent = self._task_run(experiment, context)
@@ -249,7 +250,7 @@ class Mirror:
         run_id = self._recorded(experiment, finalist_record(task, finalist, key=context.key), parent=parent)
         self._data(run_id, context)
         with tempfile.TemporaryDirectory() as scratch:
-            write_finalist_files(context, finalist, findings_of(finalist), Path(scratch))
+            write_finalist_files(context, finalist, recorded_audit(finalist), Path(scratch))
             self._client.log_artifacts(run_id, scratch)
         if finalist.outcome == "admitted" and finalist is task.admitted()[0]:
             self._register(run_id, context, finalist)
@@ -262,11 +263,11 @@ class Mirror:
         started = context.task.started
         data = Dataset(
             name=context.task.name,
-            digest=str(started["task_digest"])[:16],  # MLflow keeps at most 36 characters
+            digest=started.task_digest[:16],  # MLflow keeps at most 36 characters
             source_type="selfnas task",
             source=data_source(context.run, context.task),
-            schema=json.dumps(started["shape"]),
-            profile=json.dumps(started["description"]),
+            schema=json.dumps(msgspec.to_builtins(started.shape), sort_keys=True),
+            profile=json.dumps(started.description),
         )
         tags = [InputTag("mlflow.data.context", "all splits")]
         self._client.log_inputs(run, [DatasetInput(data, tags)])
@@ -277,13 +278,12 @@ class Mirror:
         from mlflow.models import infer_signature
 
         task = exhibit.task
-        weights = exhibit.home.weights_file(str(finalist.trained["weights_sha256"]))
+        weights = exhibit.home.weights_file(finalist.trained.weights_sha256)
         network = restore_network(task, finalist.architecture, weights)
         example = example_of(exhibit, finalist)
         with torch.no_grad():
             output = network(torch.from_numpy(example)).numpy()
-        stream = str(mapping(exhibit.run.started["stream"])["stream"])
-        name = f"{stream}.{task.name}"
+        name = f"{exhibit.run.started.record.stream}.{task.name}"
         with self._mlflow.start_run(run_id=run):
             logged = self._mlflow.pytorch.log_model(
                 network,
@@ -301,7 +301,7 @@ class Mirror:
             run_id=run,
             model_id=logged.model_id,
             tags={"digest": finalist.digest},
-            description=cut(model_card(exhibit.run, task, finalist, findings_of(finalist), exhibit.suite)),
+            description=cut(model_card(exhibit.run, task, finalist, recorded_audit(finalist), exhibit.suite)),
         )
         self._client.set_registered_model_alias(name, alias_of(finalist), str(made.version))
 

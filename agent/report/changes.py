@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from agent.ledger.store import Event, Json
-from agent.state.drift import fold
-from agent.state.state import LifeState, mapping
+from msgspec import Struct, structs
 
-__all__ = ["DriftEvidence", "PolicyDecision", "decision", "drifts"]
+from agent.ledger.events import Confirmation, Evidence, PolicyDecided, Wins
+from agent.state.drift import fold
+from agent.state.state import LifeState
+
+__all__ = ["DriftEvidence", "PolicyDecision", "changed", "decision", "drifts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,28 +54,30 @@ class DriftEvidence:
     successor: str
 
 
-def decision(event: Event) -> PolicyDecision:
-    """What a `policy.…` event says, in words."""
-    payload = event.payload
-    old, new = mapping(payload.get("old") or {}), mapping(payload.get("new") or {})
-    changed = [f"{name} {old.get(name)} → {new[name]}" for name in new if new[name] != old.get(name)]
-    parts = (("", "evidence"), ("controls ", "controls"), ("trial ", "confirmation"))
-    told = [title + _figures_told(found) for title, name in parts if (found := mapping(payload.get(name) or {}))]
+def decision(decided: PolicyDecided) -> PolicyDecision:
+    """A decision about the policy in words."""
+    told = (("", decided.evidence), ("controls ", decided.controls), ("trial ", decided.trial))
     return PolicyDecision(
-        run=_whole(payload.get("run", 0)),
-        after_task=_whole(payload.get("after_task", 0)),
-        kind=event.kind.removeprefix("policy."),
-        change=", ".join(changed),
-        evidence="; ".join(told),
-        reason=str(payload.get("reason") or ""),
+        run=decided.run,
+        after_task=decided.after_task,
+        kind=decided.kind.removeprefix("policy."),
+        change=changed(decided),
+        evidence="; ".join(title + _figures_told(found) for title, found in told if isinstance(found, Struct)),
+        reason=decided.reason,
     )
 
 
-def _figures_told(found: Mapping[str, Json]) -> str:
+def changed(decided: PolicyDecided) -> str:
+    """`field old → new`, comma-separated; empty where nothing would change."""
+    old, new = decided.old, decided.new
+    return ", ".join(f"{name} {old.get(name)} → {new[name]}" for name in new if new[name] != old.get(name))
+
+
+def _figures_told(found: Evidence | Wins | Confirmation) -> str:
     return ", ".join(
         f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in found.items()
-        if not isinstance(value, list)  # the pairs behind the statistics
+        for name, value in sorted(structs.asdict(found).items())
+        if isinstance(value, int | float)  # without the pairs behind the statistics
     )
 
 
@@ -85,14 +89,10 @@ def drifts(state: LifeState, times: Mapping[int, float]) -> Iterator[DriftEviden
             begun, over = times.get(drift.confirmed), times.get(drift.ended_at)
             yield DriftEvidence(
                 task=drift.task,
-                successor_task=str(drift.search["successor_task"]),
-                examples=_whole(drift.search["examples"]),
-                evaluations=None if ended is None else _whole(ended["evaluations"]),
-                to_best=None if ended is None else _whole(ended["evaluations_to_best"]),
+                successor_task=drift.search.successor_task,
+                examples=drift.search.examples,
+                evaluations=None if ended is None else ended.evaluations,
+                to_best=None if ended is None else ended.evaluations_to_best,
                 seconds=over - begun if begun is not None and over is not None else None,
-                successor=str(ended["successor"] or "") if ended is not None else "",
+                successor=(ended.successor or "") if ended is not None else "",
             )
-
-
-def _whole(value: Json) -> int:
-    return int(str(value))

@@ -8,16 +8,23 @@ same life.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from agent.ledger.events import told
-from agent.ledger.store import Event, Ledger, LedgerError
+from agent.ledger.events import (
+    Evaluated,
+    LedgerError,
+    Settings,
+    StreamRecord,
+    TaskFinished,
+    TaskStarted,
+)
+from agent.ledger.store import Ledger
 from agent.report.changes import DriftEvidence, PolicyDecision, decision, drifts
 from agent.report.task_figures import Clock, Curve, TaskEvidence, reached, task_evidence
 from agent.report.transfer import Transfer, transfers
-from agent.state.state import LifeState, RunState, TaskState, items, mapping
+from agent.state.state import LifeState, RunState, TaskState
 from selfnas.errors import SelfnasError
 
 __all__ = ["Evidence", "figures", "gather", "rejections"]
@@ -50,15 +57,13 @@ class Evidence:
     @property
     def streams(self) -> tuple[str, ...]:
         """Names of the streams lived, each once."""
-        names = [str(mapping(run.started["stream"])["stream"]) for run in self.state.runs]
-        return tuple(dict.fromkeys(names))
+        return tuple(dict.fromkeys(run.started.record.stream for run in self.state.runs))
 
 
 @dataclass(slots=True)
 class _Life:
     state: LifeState
     clocks: list[Clock]
-    policy: list[Event]
     times: Mapping[int, float]
     cold: dict[tuple[int, int], bool]  # by run and index
 
@@ -83,7 +88,7 @@ def _gather(ledger: Ledger, cold: Ledger | None) -> Evidence:
     for source in (life, *([_read(cold)] if cold is not None else [])):  # the life given for comparison has precedence
         seen: set[str] = set()
         for run, task in _tasks(source.state):
-            digest = str(task.started["task_digest"])
+            digest = task.started.task_digest
             if source.cold[run.number, task.index] and task.trials and digest not in seen:
                 seen.add(digest)
                 references[digest] = reached(task.trials)
@@ -92,7 +97,7 @@ def _gather(ledger: Ledger, cold: Ledger | None) -> Evidence:
     found: list[TaskEvidence] = []
     for (run, task), clock in zip(_tasks(life.state), life.clocks, strict=True):
         memory = not life.cold[run.number, task.index]
-        reference = references.get(str(task.started["task_digest"])) if memory else None
+        reference = references.get(task.started.task_digest) if memory else None
         label = f"{task.name} ({run.number})" if several else task.name
         found.append(
             task_evidence(run, task, label, reference, memory=memory, clock=clock, times=life.times, known=known)
@@ -105,7 +110,7 @@ def _gather(ledger: Ledger, cold: Ledger | None) -> Evidence:
         head=head,
         tasks=tuple(found),
         transfers=tuple(transfers(_tasks(life.state))),
-        policy=tuple(decision(event) for event in life.policy),
+        policy=tuple(decision(event.facts) for event in life.state.policy_decisions),
         drifts=tuple(drifts(life.state, life.times)),
     )
 
@@ -141,43 +146,40 @@ def rejections(evidence: Evidence) -> Counter[str]:
 
 
 def _read(ledger: Ledger) -> _Life:
-    life = _Life(LifeState(), [], [], ledger.times(), {})
+    life = _Life(LifeState(), [], ledger.times(), {})
     searched: set[tuple[str, bool]] = set()  # space and whether tabular, of the tasks begun
-    for event in told(ledger.events()):
+    for event in ledger.events():
         life.state.apply(event)
-        if event.kind == "task.started":
-            life.clocks.append(Clock(event.seq))
-            run = life.state.runs[-1]
-            kind = (str(mapping(run.started["stream"])["space"]), "table" in event.payload)
-            taught = kind in searched and "transfer" in _strategies(run, life.policy)
-            taught = taught or (kind in life.state.mined and _implants(run, life.policy))
-            life.cold[run.number, len(run.tasks) - 1] = not (items(event.payload["recalled"]) or taught)
-            searched.add(kind)
-        elif event.kind == "evaluated":
-            life.clocks[-1].evaluated.append(event.seq)
-        elif event.kind == "task.finished":
-            life.clocks[-1].finished = event.seq
-        elif event.kind.startswith("policy."):
-            life.policy.append(event)
+        match event.facts:
+            case TaskStarted() as started:
+                life.clocks.append(Clock(event.seq))
+                run, task = life.state.runs[-1], life.state.runs[-1].tasks.open
+                kind = (run.started.record.space, task.tabular)
+                taught = kind in searched and "transfer" in _strategies(run.started.record, life.state)
+                taught = taught or (kind in life.state.mined and _implants(run.started.record, life.state))
+                life.cold[run.number, task.index] = not (started.recalled or taught)
+                searched.add(kind)
+            case Evaluated():
+                life.clocks[-1].evaluated.append(event.seq)
+            case TaskFinished():
+                life.clocks[-1].finished = event.seq
     return life
 
 
-def _strategies(run: RunState, policy: Sequence[Event]) -> set[str]:
-    """Strategies that may have been in force in a run."""
-    stream = mapping(run.started["stream"])
-    found = {str(mapping(stream["policy"])["strategy"])}
-    if stream.get("tuning") is not None:
-        found |= {str(mapping(event.payload["new"]).get("strategy")) for event in policy}
-    return found
+def _policies(stream: StreamRecord, state: LifeState) -> list[Settings]:
+    """Search policies that may have been in force in a run of a stream."""
+    tuned = [event.facts.new for event in state.policy_decisions] if stream.tuning is not None else []
+    return [stream.policy, *tuned]
 
 
-def _implants(run: RunState, policy: Sequence[Event]) -> bool:
-    """Whether evolution may have built with mined sub-cells in a run."""
-    stream = mapping(run.started["stream"])
-    policies = [mapping(stream["policy"])]
-    if stream.get("tuning") is not None:
-        policies += [mapping(event.payload["new"]) for event in policy]
-    return any(int(str(one.get("implant_percent", 0))) > 0 for one in policies)
+def _strategies(stream: StreamRecord, state: LifeState) -> set[str]:
+    """Strategies that may have been in force."""
+    return {str(policy.get("strategy")) for policy in _policies(stream, state)}
+
+
+def _implants(stream: StreamRecord, state: LifeState) -> bool:
+    """Whether evolution may have built with mined sub-cells."""
+    return any(policy.get("implant_percent", 0) > 0 for policy in _policies(stream, state))
 
 
 def _tasks(state: LifeState) -> list[tuple[RunState, TaskState]]:

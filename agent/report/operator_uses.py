@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agent.ledger.events import OperatorAdmitted
 from agent.report.subcell_uses import Use
-from agent.state.state import LifeState, items
+from agent.state.state import LifeState
 from selfnas.spaces.architecture import Architecture
 from selfnas.spaces.space import base_name
 
@@ -36,16 +37,16 @@ class OperatorRecord:
 
 def operator_records(state: LifeState) -> Iterator[OperatorRecord]:
     """Every judgement of an operator in a life, in order."""
-    for kind, payload in state.operators:
-        space, operator, admitted = str(payload["space"]), str(payload["operator"]), kind == "operator.admitted"
-        revoked = not state.revoked.keys().isdisjoint({str(payload["digest"]), str(payload["sub_cell"])})
+    for decided in state.operators:
+        admitted = isinstance(decided, OperatorAdmitted)
+        revoked = not state.revoked.keys().isdisjoint({decided.digest, decided.sub_cell})
         yield OperatorRecord(
-            space=space,
-            operator=operator,
-            after=f"{payload['task']}, run {payload['run']}",
-            outcome="revoked" if admitted and revoked else kind.removeprefix("operator."),
-            failed=tuple(map(str, items(payload["failed"]))),
-            uses=tuple(_uses(state, space, operator)) if admitted else (),
+            space=decided.space,
+            operator=decided.operator,
+            after=f"{decided.task}, run {decided.run}",
+            outcome="revoked" if admitted and revoked else decided.kind.removeprefix("operator."),
+            failed=tuple(decided.failed),
+            uses=tuple(_uses(state, decided.space, decided.operator)) if admitted else (),
         )
 
 

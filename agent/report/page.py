@@ -16,7 +16,7 @@ from agent.report.figures import Evidence, figures, rejections
 from agent.report.operator_uses import operator_records
 from agent.report.subcell_uses import uses_of
 from agent.report.task_figures import TaskEvidence
-from agent.state.state import Motif, items, mapping
+from agent.state.state import Motif
 from selfnas.search.subcells import picture_cell
 from selfnas.spaces.space import parse_architecture, space_named
 
@@ -171,8 +171,8 @@ def _uses(evidence: Evidence) -> dict[str, list[str]]:
     uses: dict[str, list[str]] = {}
     for run in evidence.state.runs:
         for task, label in zip(run.tasks, labels, strict=False):
-            for entry in map(mapping, items(task.started["recalled"])):
-                uses.setdefault(_cells(str(entry["architecture"])), []).append(label)
+            for recalled in task.started.recalled:
+                uses.setdefault(_cells(recalled.architecture), []).append(label)
     return uses
 
 
@@ -277,11 +277,11 @@ def _audit_table(evidence: Evidence) -> _Table:
     for run in evidence.state.runs:
         for task in run.tasks:
             for finalist in task.finalists:
-                for record in map(mapping, items((finalist.audited or {}).get("findings", []))):
-                    subject = f"[{record['subject']}]" if record["subject"] else ""
-                    name = f"{record['audit']}{subject}.{record['statistic']}"
-                    counts.setdefault(name, Counter())[str(record["decision"])] += 1
-                    roles[name] = str(record["role"])
+                for record in finalist.audited.findings if finalist.audited else []:
+                    subject = f"[{record.subject}]" if record.subject else ""
+                    name = f"{record.audit}{subject}.{record.statistic}"
+                    counts.setdefault(name, Counter())[record.decision] += 1
+                    roles[name] = record.role
     decisions = sorted({decision for counter in counts.values() for decision in counter})
     return _Table(
         ("finding", "role", *(f"#{decision}" for decision in decisions)),
@@ -299,7 +299,7 @@ def _refusal_table(evidence: Evidence) -> _Table:
                     label,
                     finalist.digest[:12],
                     finalist.standing,
-                    "; ".join(map(str, items(finalist.audited["reasons"]))),
+                    "; ".join(finalist.audited.reasons),
                 )
                 for finalist in task.finalists
                 if finalist.outcome == "refused" and finalist.audited

@@ -43,7 +43,7 @@ def uses_of(state: LifeState, sub_cell: SubCell, *, tabular: bool) -> Iterator[U
     for run in state.runs:
         for task in run.tasks:
             trials = [trial for trial in task.trials if trial.architecture.space == space.name]
-            if not trials or ("table" in task.started) != tabular:
+            if not trials or task.tabular != tabular:
                 continue
             vectors = np.frombuffer(b"".join(trial.code for trial in trials), dtype=np.int8).reshape(len(trials), -1)
             held = contains(sub_cell, effective(space, vectors))

@@ -33,8 +33,8 @@ def draw_task(task: TaskState, folder: Path) -> tuple[Path, ...]:
     draw_search_curve(
         figure.subplots(),
         task.accuracies,
-        recalled=[evaluation["origin"] == "recalled" for evaluation in task.evaluations],
-        finalists=[evaluation["digest"] in finalists for evaluation in task.evaluations],
+        recalled=[evaluation.origin == "recalled" for evaluation in task.evaluations],
+        finalists=[evaluation.digest in finalists for evaluation in task.evaluations],
         title=f"{task.name}: search",
     )
     save(figure, folder / "search.png")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from agent.state.state import RunState, TaskState, items, mapping, number
+from agent.state.state import RunState, TaskState
 
 __all__ = ["Transfer", "transfers"]
 
@@ -37,10 +37,10 @@ def transfers(tasks: Sequence[tuple[RunState, TaskState]]) -> Iterator[Transfer]
         ranks = {str(trials[index].architecture): rank for rank, index in enumerate(order, start=1)}
         scores = {str(trial.architecture): trial.score for trial in trials}
         given: dict[int, list[str]] = {}
-        for entry in map(mapping, items(task.started["recalled"])):
-            giver = places.get((int(number(entry["from_run"])), str(entry["from_task"])))
-            if giver is not None and str(entry["architecture"]) in ranks:
-                given.setdefault(giver, []).append(str(entry["architecture"]))
+        for recalled in task.started.recalled:
+            giver = places.get((recalled.from_run, recalled.from_task))
+            if giver is not None and recalled.architecture in ranks:
+                given.setdefault(giver, []).append(recalled.architecture)
         for giver, names in sorted(given.items()):
             best = min(names, key=lambda name: ranks[name])
             yield Transfer(giver=giver, taker=taker, count=len(names), rank=ranks[best], score=scores[best])

@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints
 from agent.stream.fidelities import HalvingSection
 from agent.stream.objective import ObjectiveSection
 from agent.stream.policy import SearchPolicy
+from agent.stream.shipped import stream_path
 from selfnas.data.tasks import TaskSpec
 from selfnas.digests import canonical_json
 from selfnas.documents import Document, StrictModel, read_document
@@ -147,12 +148,16 @@ StreamFile = Document[Stream]
 
 
 def read_stream(path: Path, *, overrides: Sequence[str] = ()) -> StreamFile:
-    """Read and check a stream file with `--set` overrides.
+    """Read and check a stream with `--set` overrides.
+
+    Args:
+        path: a file, or the name of a shipped stream.
+        overrides: `key=value` of each `--set`.
 
     Raises:
         InputError: with every problem found and its place.
     """
-    document = read_document(path, Stream, overrides=overrides)
+    document = read_document(stream_path(path), Stream, overrides=overrides)
     # Imports that take seconds wait until the file says what it should.
     from selfnas.strategies import STRATEGIES
     from selfnas.strategies.guided import GUIDED

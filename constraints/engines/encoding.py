@@ -1,6 +1,7 @@
 """From rules to circuits: one node per rule that is true exactly where the rule passes.
 
-The meaning of each construct is in `docs/constraints.md`; the referee interprets the same syntax tree on its own.
+The meaning of each construct is in `docs/reference/constraints.md`. The referee interprets the same syntax tree on its
+own.
 """
 
 from __future__ import annotations

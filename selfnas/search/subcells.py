@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
@@ -212,8 +211,11 @@ def _name(template: CellTemplate, node: int) -> str:
 
 
 def _connected(edges: Sequence[tuple[str, str, str]]) -> bool:
-    graph: nx.Graph[str] = nx.Graph((source, target) for source, _, target in edges)
-    return bool(nx.is_connected(graph))
+    """Whether edges hang together; in few lines, since loading networkx takes longer than all that lists sub-cells."""
+    reached = {edges[0][0]}
+    for _ in edges:
+        reached.update(node for source, _, target in edges if {source, target} & reached for node in (source, target))
+    return all(source in reached for source, _, _ in edges)
 
 
 def _canonical(edges: Sequence[tuple[str, str, str]]) -> str:

@@ -35,7 +35,7 @@ __all__ = ["PastTask", "Transfer", "agreed", "experienced"]
 Matrix = NDArray[np.float64]
 
 # Of places beside traits, in past models and in what the cell alone explains. Chosen among 1, 2 and 3 on four tasks;
-# `docs/search.md` says what came of it on others.
+# `experiments/lifelong-bench/README.md` says what came of it on others.
 _PLACES = 3.0
 _UNLIKE = 0.05  # added to how unlike a task is, so that one that seems the same does not silence the others
 _REMEMBERED = 200  # trials of a past task that enter its model: half of them the best, half the latest

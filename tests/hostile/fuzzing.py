@@ -30,6 +30,7 @@ import numpy as np
 
 from agent.ledger.store import Ledger
 from agent.stream.file import read_stream
+from agent.stream.shipped import stream_path
 from audits.external.exported import load_exported
 from audits.verdicts.suite import load_suite
 from constraints import load_set
@@ -186,7 +187,7 @@ def _read_weights(path: Path) -> None:
 
 
 def _stream() -> bytes:
-    path = _ROOT / "experiments/quickstart.yaml"
+    path = stream_path(Path("quickstart"))
     read_stream(path)  # imports what reading needs: no input is charged for it, and no alarm breaks it off
     return path.read_bytes()
 

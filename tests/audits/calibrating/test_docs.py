@@ -14,7 +14,7 @@ from audits.calibrating.listing import matrix_table
 from audits.calibrating.proof import calibration_file
 from audits.commands import app
 
-PAGE = Path(__file__).parents[3] / "docs" / "audits.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "audits.md"
 
 
 @pytest.fixture(scope="module")

@@ -512,7 +512,7 @@ def test_a_copy_without_a_bug_gives_the_right_answers(reference: list[SimpleName
 def test_there_are_enough_planted_bugs() -> None:
     """At least thirty, all different, and the reference page lists each."""
     assert len({bug[1:] for bug in BUGS}) == len(BUGS) >= 30
-    page = (Path(__file__).parents[3] / "docs" / "constraints.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "explanation" / "constraints.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| `(\w+)\.py` \| (.+) \|$", page, flags=re.M)
     assert {(module, name) for module, names in listed for name in names.split("; ")} == {
         (bug[1], bug[0].replace("NumPy: ", "").replace("Z3: ", "").replace("diagram: ", "")) for bug in BUGS

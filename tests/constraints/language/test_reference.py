@@ -21,7 +21,7 @@ from selfnas.errors import InputError
 from selfnas.spaces.architecture import Macro, TaskShape
 from selfnas.spaces.space import operations_of, space_named
 
-_PAGE = Path(__file__).parents[3] / "docs" / "constraints.md"
+_PAGE = Path(__file__).parents[3] / "docs" / "reference" / "constraints.md"
 _TEXT = _PAGE.read_text(encoding="utf-8")
 _BLOCKS = re.findall(r"```constraint (cell|network|policy)\n(.+?)\n((?:(?:passes|fails): .+\n)+)```", _TEXT)
 _WORDS = Vocabulary(
@@ -99,7 +99,7 @@ def test_a_tightening_that_loosens_is_refused_as_the_page_says(tmp_path: Path) -
 
 def test_no_construct_of_the_grammar_is_missing() -> None:
     """Every alternative of the grammar occurs in some example on the page."""
-    grammar = (_PAGE.parents[1] / "constraints" / "grammar.lark").read_text(encoding="utf-8")
+    grammar = (_PAGE.parents[2] / "constraints" / "grammar.lark").read_text(encoding="utf-8")
     named = set(re.findall(r"-> ([a-z_]+)", re.sub(r"//.*", "", grammar)))
     seen: set[str] = set()
     texts = [("condition", block[1]) for block in _BLOCKS]

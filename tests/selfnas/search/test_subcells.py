@@ -1,5 +1,7 @@
 """Sub-cells: the same answers as a general graph matcher, mining that finds what was planted, implants that hold."""
 
+import itertools
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from selfnas.benchmarks.motif_gain import measure_order
 from selfnas.errors import ArchitectureError
 from selfnas.search.domain import SpaceDomain
 from selfnas.search.history import Trial
-from selfnas.search.subcells import SubCell, contains, effective, implant, parts, picture_cell
+from selfnas.search.subcells import SIZES, SubCell, contains, effective, implant, parts, picture_cell
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.cell import Cell
@@ -69,6 +71,34 @@ def test_parts_and_containment_agree_with_a_graph_matcher(name: str) -> None:
         assert contains(pattern, live).tolist() == wanted
     assert all(contains(found, live[:1]).all() for found in parts(space, cells[0]))
     assert picture_cell(patterns[0]).edges
+
+
+@pytest.mark.parametrize("name", sorted(SPACES))
+def test_the_parts_of_a_cell_are_its_connected_edges(name: str) -> None:
+    """Of all twos and threes of live edges, exactly those that networkx finds connected are parts."""
+    space, loose = SPACES[name], 0
+    for vector in space.draw(generator(1, "subcells", name), 4 if len(SPACES[name].templates) == 1 else 2):
+        cells = space.decode(vector, macro=Macro()).cells
+        graphs = [graph_of(cell).edge_subgraph(chosen) for cell in cells for chosen in _few(graph_of(cell))]
+        connected = [graph for graph in graphs if nx.is_weakly_connected(graph)]
+        loose += len(graphs) - len(connected)
+        patterns = [pattern_of(part) for part in parts(space, vector)]
+        assert all(any(_alike(graph, pattern) for pattern in patterns) for graph in connected)
+        assert all(any(_alike(graph, pattern) for graph in connected) for pattern in patterns)
+    assert loose
+
+
+def _few(graph: "nx.DiGraph[int]") -> list[tuple[tuple[int, int], ...]]:
+    return [chosen for size in SIZES for chosen in itertools.combinations(graph.edges, size)]
+
+
+def _alike(one: "nx.DiGraph[int]", other: "nx.DiGraph[str]") -> bool:
+    return DiGraphMatcher(
+        one,
+        other,
+        node_match=lambda here, there: here["role"] == there["role"],
+        edge_match=lambda here, there: here["operation"] == there["operation"],
+    ).is_isomorphic()
 
 
 def test_a_sub_cell_is_read_only_in_canonical_form() -> None:

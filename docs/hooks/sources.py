@@ -1,0 +1,69 @@
+"""Where the reference pages come from: the one place to change when a module moves.
+
+Each entry reads `module:attribute` or, for the Python reference, `module`. Nothing is imported before it is needed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+__all__ = ["COMMANDS", "EVENTS", "MODELS", "PYTHON", "load"]
+
+# The files that people write, by the name of their JSON Schema.
+MODELS = {
+    "stream": "agent.stream.file:Stream",
+    "set": "constraints.loading.setfile:SetModel",
+    "suite": "audits.verdicts.suite:_File",
+    "device": "selfnas.devices.devices:Device",
+}
+
+# The command line.
+COMMANDS = "agent.cli:app"
+
+# What an event of each kind holds: a mapping from kind to a shape (`agent.ledger.events.Shape`) or to a pydantic model.
+EVENTS = "agent.ledger.events:FACTS"
+
+# The Python reference: title, what it is for, modules.
+PYTHON = (
+    (
+        "Constraint sets",
+        "Load a set, decide about an architecture, count what is admitted, compare two sets.",
+        ("constraints",),
+    ),
+    (
+        "Audits",
+        "Run a suite on a trained network, judge the findings, draw the card.",
+        ("audits",),
+    ),
+    (
+        "Architectures and spaces",
+        "Cells, how they are stacked, and the spaces that a search can look through.",
+        ("selfnas.spaces.architecture", "selfnas.spaces.space"),
+    ),
+    (
+        "Tasks",
+        "Labelled arrays in four fixed splits.",
+        ("selfnas.data.tasks",),
+    ),
+    (
+        "Strategies",
+        "What proposes the next architectures, given the trials so far.",
+        ("selfnas.search.history", "selfnas.search.strategy"),
+    ),
+    (
+        "Benchmark tables",
+        "Spaces in which every architecture's accuracy is known.",
+        ("selfnas.tables.tabular",),
+    ),
+    (
+        "The ledger",
+        "Reading and verifying a life from Python.",
+        ("agent.ledger.store",),
+    ),
+)
+
+
+def load(source: str) -> object:
+    """What an entry `module:attribute` names."""
+    module, _, attribute = source.partition(":")
+    return getattr(import_module(module), attribute)
