@@ -20,7 +20,16 @@ from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from selfnas.errors import InputError, Problem, cause, suggestion
 
-__all__ = ["Document", "StrictModel", "load_yaml", "read_document"]
+__all__ = [
+    "Document",
+    "StrictModel",
+    "checked_text",
+    "load_yaml",
+    "parse_document",
+    "read_document",
+    "read_text",
+    "salvage_document",
+]
 
 _MAX_BYTES = 250_000  # no file that a person edits comes near; bounds time and memory on hostile input
 _MAX_DEPTH = 32
@@ -94,18 +103,44 @@ def read_document(path: Path, model: type[Model], *, overrides: Sequence[str] = 
         InputError: missing, unreadable, too large, not YAML 1.2, anchors or tags in it, or not of the model; carries
             every problem found.
     """
-    name = str(path)
+    return parse_document(read_text(path), model, name=str(path), overrides=overrides)
+
+
+def read_text(path: Path, *, most: int = _MAX_BYTES) -> str:
+    """The text of a file of at most so many bytes.
+
+    Raises:
+        InputError: missing, unreadable, too large or not UTF-8.
+    """
     try:
         with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)  # whatever size a device or a growing file says it has
-        if len(content) > _MAX_BYTES:
-            raise InputError([Problem(f"larger than {_MAX_BYTES:,} bytes", name)])
-        text = content.decode("utf-8")
+            content = file.read(most + 1)  # whatever size a device or a growing file says it has
+    except OSError as error:
+        raise InputError([Problem(f"cannot be read: {cause(error)}", str(path))]) from error
+    return _decoded(content, str(path), most)
+
+
+def checked_text(text: str, *, name: str, most: int = _MAX_BYTES) -> str:
+    """A text that is at hand, held to the limits of `read_text`; `name` stands for the file in messages.
+
+    Raises:
+        InputError: too large, or with characters that UTF-8 cannot write.
+
+    Example:
+        >>> checked_text("seed: 1", name="mine.yaml", most=5)
+        Traceback (most recent call last):
+        selfnas.errors.InputError: mine.yaml: larger than 5 bytes
+    """
+    return _decoded(text.encode("utf-8", "surrogatepass"), name, most)
+
+
+def _decoded(content: bytes, name: str, most: int) -> str:
+    if len(content) > most:
+        raise InputError([Problem(f"larger than {most:,} bytes", name)])
+    try:
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError([Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", name)]) from error
-    except OSError as error:
-        raise InputError([Problem(f"cannot be read: {cause(error)}", name)]) from error
-    return parse_document(text, model, name=name, overrides=overrides)
 
 
 def parse_document(text: str, model: type[Model], *, name: str = "", overrides: Sequence[str] = ()) -> Document[Model]:

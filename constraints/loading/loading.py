@@ -1,6 +1,6 @@
 """From gathered files to a checked constraint set: words known, scopes and units right, nodes and tables fitting.
 
-`load_set` is the one door. It raises every problem at once, each with file, line and column.
+`load_set` and `parse_set` are the two doors. They raise every problem at once, each with file, line and column.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from constraints.language.parser import Fault
 from constraints.language.resolve import read_condition
 from constraints.language.rules import LANGUAGE, ConstraintSet, Example, Rule
 from constraints.language.syntax import Condition, Constant
-from constraints.loading.setfile import Entry, Gathered, RuleModel, Source, TightenModel, flattened, gather
+from constraints.loading.setfile import Entry, Gathered, RuleModel, Source, TightenModel, flattened, gather, gather_text
 from constraints.loading.tightening import loosening
 from selfnas.errors import InputError, Problem, suggestion
 from selfnas.spaces.architecture import Architecture
 from selfnas.spaces.space import SPACES, base_name, operations_of
 
-__all__ = ["load_set"]
+__all__ = ["load_set", "parse_set"]
 
 Place = tuple[str | int, ...]
 
@@ -40,6 +40,24 @@ def load_set(path_or_name: str | Path) -> ConstraintSet:
         'baseline'
     """
     return _Loader(gather(path_or_name)).load()
+
+
+def parse_set(text: str, *, name: str = "text") -> ConstraintSet:
+    """Read a constraint set from the text of its file; it may import shipped sets, but no file.
+
+    Args:
+        text: YAML.
+        name: stands for the file in messages.
+
+    Raises:
+        InputError: as `load_set`.
+
+    Example:
+        >>> shipped = load_set("baseline")
+        >>> parse_set(shipped.text).digest == shipped.digest
+        True
+    """
+    return _Loader(gather_text(text, name=name)).load()
 
 
 class _Loader:

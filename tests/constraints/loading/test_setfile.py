@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from constraints import ConstraintSet, load_set, shipped_sets
+from constraints import ConstraintSet, load_set, parse_set, shipped_sets
 from selfnas.errors import InputError
 
 HEAD = """\
@@ -158,9 +158,7 @@ def test_imports_add_and_tighten(tmp_path: Path) -> None:
     assert [rule.id for rule in strict.rules] == ["r", "q", "own"]
     assert strict.rules[0].text == "(depth <= 3) and (depth <= 2)"
     assert strict.rules[0].message == "shorter"
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    again = _load(elsewhere, strict.text)
+    again = parse_set(strict.text)
     assert again.digest == strict.digest
     assert [rule.message for rule in again.rules] == [rule.message for rule in strict.rules]
 
@@ -202,7 +200,37 @@ def test_imports_that_go_in_circles_or_nowhere_are_errors(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", shipped_sets())
 def test_shipped_sets_load_and_their_text_reads_as_the_same_set(name: str, tmp_path: Path) -> None:
-    """What a ledger keeps of a set is enough to have the set again."""
+    """What a ledger keeps of a set is enough to have the set again, from the text as from a file of it."""
     shipped = load_set(name)
-    again = _load(tmp_path, shipped.text)
-    assert again.digest == shipped.digest
+    read, written = parse_set(shipped.text), _load(tmp_path, shipped.text)
+    assert read.digest == written.digest == shipped.digest
+    assert read.text == written.text == shipped.text
+    assert [rule.examples for rule in read.rules] == [rule.examples for rule in written.rules]
+
+
+def test_a_text_imports_shipped_sets_and_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recorded text means the same wherever it is read: no file beside the reader enters it."""
+    head = "set: mine\nlanguage: 1\nspaces: [nb201]\nimport: [{}]\ntighten:\n  - {{id: shallow, require: depth <= 2}}\n"
+    assert parse_set(head.format("baseline")).digest == _load(tmp_path, head.format("baseline")).digest
+    monkeypatch.chdir(tmp_path)
+    for name in ("set.yaml", "./set.yaml", str(tmp_path / "set.yaml"), "set"):
+        (tmp_path / "set").write_text((tmp_path / "set.yaml").read_text())
+        with pytest.raises(
+            InputError, match=r"recorded\.yaml:4:10: '.*' is not a shipped set, and a text has no folder"
+        ):
+            parse_set(head.format(name), name="recorded.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (HEAD + "rules:\n" + _rule("require: 'depth <='"), "mine.yaml:9:23: the expression ends where a number"),
+        ("set: mine\n# " + "x" * 1_000_000, "mine.yaml: larger than 1,000,000 bytes"),
+        (HEAD + "rules:\n" + _rule("require: depth <= 3").replace("because", "\ud800"), "mine.yaml: not UTF-8 text"),
+    ],
+)
+def test_a_text_is_held_to_what_a_file_of_it_is_held_to(text: str, expected: str) -> None:
+    """Mistakes have their line and column under the given name; size and encoding are checked as well."""
+    with pytest.raises(InputError) as caught:
+        parse_set(text, name="mine.yaml")
+    assert [str(problem).startswith(expected) for problem in caught.value.problems] == [True]
