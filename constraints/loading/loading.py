@@ -95,7 +95,7 @@ class _Loader:
             opsets=words.opsets,
             tables=words.tables,
             path=self.gathered.source.document.path,
-            text=self.gathered.source.text if own else flattened(self.gathered, models),
+            text=self.gathered.source.text if own else flattened(self.gathered, models, operations),
         )
 
     def knows_space(self, name: str, position: int) -> bool:
@@ -118,6 +118,8 @@ class _Loader:
                 if opsets.setdefault(name, members & operations) != members & operations:
                     self.problems.append(source.problem(("opsets", name), f"{name!r} is another set in another file"))
             for name, table in self.tables(source, known):
+                entries = {key: value for key, value in table.entries.items() if key in operations}
+                table = Table(entries=entries, unit=table.unit)
                 if tables.setdefault(name, table) != table:
                     self.problems.append(source.problem(("tables", name), f"{name!r} is another table elsewhere"))
             for name in sorted(set(own.opsets) & set(own.tables)):

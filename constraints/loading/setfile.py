@@ -264,16 +264,28 @@ def _read(path_or_name: str | Path, beside: Path | None) -> tuple[str, str]:
     return str(path), read_text(path, most=_MAX_BYTES)
 
 
-def flattened(gathered: Gathered, rules: Sequence[RuleModel]) -> str:
-    """A file without imports that reads as the same set."""
+def flattened(gathered: Gathered, rules: Sequence[RuleModel], operations: frozenset[str]) -> str:
+    """A file without imports that reads as the same set.
+
+    Args:
+        gathered: the files.
+        rules: of all of them, tightened.
+        operations: of the set's spaces; imported files may be for more spaces and name more.
+    """
     model = gathered.source.document.value
     record: dict[str, object] = {"set": model.set, "language": model.language, "spaces": list(model.spaces)}
-    for key in ("opsets", "tables"):
-        merged = {}
-        for source in gathered.sources:
-            merged.update(getattr(source.document.value, key))
-        if merged:
-            record[key] = merged
+    models = [source.document.value for source in gathered.sources]
+    opsets = {
+        name: [member for member in members if member in operations]
+        for model in models
+        for name, members in model.opsets.items()
+    }
+    tables = {
+        name: {key: value for key, value in entries.items() if key in operations or key == "unit"}
+        for model in models
+        for name, entries in model.tables.items()
+    }
+    record |= {key: merged for key, merged in (("opsets", opsets), ("tables", tables)) if merged}
     own = [entry.source is gathered.source for entry in gathered.entries]
     # Examples of imported rules are tested with their own file, and may be of spaces that this set is not for.
     record["rules"] = [

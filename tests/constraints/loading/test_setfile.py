@@ -221,6 +221,21 @@ def test_a_text_imports_shipped_sets_and_no_file(tmp_path: Path, monkeypatch: py
             parse_set(head.format(name), name="recorded.yaml")
 
 
+def test_a_set_for_fewer_spaces_than_what_it_imports_has_a_text_of_its_own(tmp_path: Path) -> None:
+    """Operations of the other spaces do not enter it: neither in named sets, nor in tables."""
+    wide = HEAD.replace("[nb201]", "[nb201, darts]").replace("conv1x1]", "conv1x1, max3]")
+    wide = wide.replace("avg3: 1.5", "avg3: 2, max3: 1, sep3x3: 3, sep5x5: 4, dil3x3: 5, dil5x5: 6")
+    rules = _rule("require: exists path(input, output) where all op in plain") + _rule(
+        "forbid: total(cost) > 9", name="t"
+    )
+    _load(tmp_path, wide + "rules:\n" + rules, "wide.yaml")
+    narrow = _load(tmp_path, "set: narrow\nlanguage: 1\nspaces: [nb201]\nimport: [wide.yaml]\n")
+    again = parse_set(narrow.text)
+    assert (again.digest, again.opsets, again.tables) == (narrow.digest, narrow.opsets, narrow.tables)
+    assert again.opsets["plain"] == {"skip", "conv1x1"}
+    assert set(again.tables["cost"].entries) == {"skip", "conv1x1", "conv3x3", "avg3"}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
