@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
 
 from constraints import ConstraintSet, load_set, parse_set, shipped_sets
+from constraints.language.syntax import Node
 from selfnas.errors import InputError
 
 HEAD = """\
@@ -161,6 +163,49 @@ def test_imports_add_and_tighten(tmp_path: Path) -> None:
     again = parse_set(strict.text)
     assert again.digest == strict.digest
     assert [rule.message for rule in again.rules] == [rule.message for rule in strict.rules]
+
+
+def test_a_tightened_rule_is_the_conjunction_of_what_was_read(tmp_path: Path) -> None:
+    """Each part is read by itself, and the text that says all of it means the same when it is read again."""
+    base = _load(tmp_path, HEAD + "rules:\n" + _rule("forbid: 'depth > 3 or edge(op: avg3)'"), "base.yaml")
+    parts = (
+        "require: 'depth <= 2 and not edge(op: avg3)'",
+        "forbid: 'depth > 1 or edge(op: avg3)'",
+        "require: 'not (depth > 0 or edge(op: avg3))'",
+    )
+    head = "set: strict\nlanguage: 1\nimport: [base.yaml]\nspaces: [nb201]\ntighten:\n"
+    strict = _load(tmp_path, head + "".join(f"  - {{id: r, {part}, why: now}}\n" for part in parts))
+    alone = [_load(tmp_path, HEAD + "rules:\n" + _rule(part)).rules[0].condition for part in parts]
+    kept = Node("not", (base.rules[0].condition,))
+    demands = (alone[0], Node("not", (alone[1],)), alone[2])
+    assert strict.rules[0].condition == functools.reduce(lambda old, new: Node("and", (old, new)), demands, kept)
+    assert not strict.rules[0].forbids
+    assert (strict.rules[0].why, parse_set(strict.text).digest) == ("now", strict.digest)
+
+
+def test_mistakes_in_a_tightened_rule_stand_in_the_file_that_tightens(tmp_path: Path) -> None:
+    """A node that is missing, an expression that is too long together with the rule's, both keys or neither."""
+    _load(tmp_path, HEAD + "rules:\n" + _rule("require: depth <= 3"), "base.yaml")
+    head = "set: strict\nlanguage: 1\nimport: [base.yaml]\nspaces: [nb201]\ntighten:\n"
+    long = "depth <= 2" + " and true" * 442
+    for body, expected in (
+        ("require: node(4) dominates output", "set.yaml:6:27: node 4 is not in a nb201 cell"),
+        (f"require: {long}", "set.yaml:6:13: with this, an expression has at most 4,000 characters, not 4,007"),
+        (
+            "require: depth <= 2, forbid: depth > 2",
+            "set.yaml:6:5: 'tighten' of 'r' needs either 'require' or 'forbid', not both",
+        ),
+        ("why: because", "set.yaml:6:5: 'tighten' of 'r' needs either 'require' or 'forbid'"),
+        ("require: ''", "set.yaml:6:23: the expression ends where"),
+    ):
+        [found] = _problems(tmp_path, head + f"  - {{id: r, {body}}}\n")
+        assert found.startswith(expected)
+
+
+def test_an_empty_requirement_does_not_turn_what_is_forbidden_around(tmp_path: Path) -> None:
+    """A rule has one expression, under one key; an empty one is a mistake of its own."""
+    found = _problems(tmp_path, HEAD + "rules:\n" + _rule("require: ''\n    forbid: depth > 3"))
+    assert found == ["set.yaml:7:5: rule 'r' needs either 'require' or 'forbid', not both"]
 
 
 def test_loosening_an_imported_rule_is_an_error_with_a_witness(tmp_path: Path) -> None:
