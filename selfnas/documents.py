@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, DocumentStartEvent, ScalarEvent
 
 from selfnas.errors import InputError, Problem, cause, suggestion
 
@@ -237,23 +237,17 @@ def load_yaml(text: str, name: str, *, preserve_quotes: bool = False) -> object:
         preserve_quotes: keep how strings were quoted, for writing them back.
 
     Raises:
-        InputError: not YAML, a key twice, anchors, aliases or tags, or nested too deeply.
+        InputError: not YAML, a key twice, anchors, aliases, tags, merge keys or directives, or nested too deeply.
     """
     yaml = YAML(typ="rt", pure=True)
     yaml.allow_duplicate_keys = False
     yaml.preserve_quotes = preserve_quotes
     try:
-        # Anchors and depth are checked before composing: aliases could multiply, and deep nesting takes quadratic time.
+        # All this is checked before composing: aliases could multiply, and deep nesting takes quadratic time.
         depth = 0
         for event in yaml.parse(text):
             depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-            forbidden = getattr(event, "anchor", None) is not None or getattr(event, "tag", None) is not None
-            if forbidden or depth > _MAX_DEPTH:
-                what = (
-                    "anchors, aliases and tags are not used here"
-                    if forbidden
-                    else f"nested deeper than {_MAX_DEPTH} levels"
-                )
+            if what := _unwanted(event, depth):
                 mark = event.start_mark
                 raise InputError([Problem(what, name, mark.line + 1, mark.column + 1)])
         return yaml.load(text)
@@ -264,9 +258,20 @@ def load_yaml(text: str, name: str, *, preserve_quotes: bool = False) -> object:
         line, column = (at.line + 1, at.column + 1) if at else (0, 0)
         what = " ".join(str(part) for part in (error.context, error.problem) if part)
         raise InputError([Problem(f"not valid YAML: {' '.join(what.split())}", name, line, column)]) from error
-    except (YAMLError, ValueError, RecursionError) as error:
+    except (YAMLError, ValueError, RecursionError, AssertionError) as error:  # ruamel asserts what %YAML may say
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError([Problem(f"not valid YAML: {first}", name)]) from error
+
+
+def _unwanted(event: Any, depth: int) -> str:
+    """What is wrong with a part of a YAML file that is well formed; empty where nothing is."""
+    if getattr(event, "anchor", None) is not None or getattr(event, "tag", None) is not None:
+        return "anchors, aliases and tags are not used here"
+    if isinstance(event, DocumentStartEvent) and (event.version or event.tags):
+        return "directives such as %YAML are not used here"
+    if isinstance(event, ScalarEvent) and event.value == "<<" and not event.style:
+        return "merge keys (<<) are not used here: write the keys out, or quote the text"
+    return f"nested deeper than {_MAX_DEPTH} levels" if depth > _MAX_DEPTH else ""
 
 
 def _plain(node: Any, place: Place, places: dict[Place, tuple[int, int]]) -> object:
