@@ -6,11 +6,9 @@ Figures are per second of processor time, so that other work on the machine dist
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -23,7 +21,7 @@ from constraints.judging.guard import Guard
 from constraints.judging.verification import verify_certificate
 from constraints.language.rules import ConstraintSet, Context, Rule
 from constraints.language.syntax import Extreme
-from constraints.loading.loading import load_set
+from constraints.loading.loading import load_set, parse_set
 from constraints.loading.setfile import shipped_sets
 from selfnas.errors import SelfnasError
 from selfnas.spaces.architecture import Macro, TaskShape
@@ -181,10 +179,7 @@ def _one_cell() -> ConstraintSet:
 
     The reduction cell is left free: exact counts are those of one cell times its number.
     """
-    with tempfile.TemporaryDirectory() as directory:
-        file = Path(directory) / "cell.yaml"
-        file.write_text(_CELL, encoding="utf-8")
-        return load_set(file)
+    return parse_set(_CELL)
 
 
 def _deeper(rule: Rule) -> Rule:

@@ -55,7 +55,6 @@ class Prepared:
 
     Attributes:
         base: where relative paths start, see `stream_folder`.
-        suite_reference: what workers load the suite by.
         envelope: what changes of the search policy must pass; None where the stream does not tune.
         device: whose latencies and energies the objective counts; None where it counts none.
     """
@@ -64,7 +63,6 @@ class Prepared:
     base: Path
     set_: ConstraintSet
     suite: Suite
-    suite_reference: str
     envelope: ConstraintSet | None
     device: Device | None
     tasks: tuple[PreparedTask, ...]
@@ -81,7 +79,11 @@ def reference(name: str, base: Path) -> str:
 
 
 def prepare(
-    document: StreamFile, *, on_task: Callable[[str], None] = lambda name: None, lived: Collection[str] = ()
+    document: StreamFile,
+    *,
+    on_task: Callable[[str], None] = lambda name: None,
+    lived: Collection[str] = (),
+    recorded: tuple[ConstraintSet, Suite] | None = None,
 ) -> Prepared:
     """Load and check what a stream names.
 
@@ -89,6 +91,8 @@ def prepare(
         document: the stream.
         on_task: told the name of each task before it is loaded.
         lived: names of further tasks that the suite may plant for.
+        recorded: the set and the suite in force, as a ledger holds them; None reads those that the stream names. The
+            gates of a recorded suite were shown to be proven when it was recorded.
 
     Raises:
         InputError: every problem found in the constraint set, the suite and the tasks, each with its place.
@@ -102,7 +106,7 @@ def prepare(
 
     set_ = suite = None
     try:
-        set_ = load_set(reference(stream.constraints, base))
+        set_ = recorded[0] if recorded else load_set(reference(stream.constraints, base))
         if not set_.of_scope("cell", "network"):
             message = f"set {set_.name!r} has no rules of scope cell or network, so it would admit everything"
             problems.append(document.problem(("constraints",), message))
@@ -125,10 +129,10 @@ def prepare(
             device = load_device(reference(stream.objective.device, base))
         except InputError as error:
             collect("objective", error)
-    suite_reference = reference(stream.audits, base)
     try:
-        suite = load_suite(suite_reference)
-        problems += [document.problem(("audits",), text) for text in unproven_gates(suite)]
+        suite = recorded[1] if recorded else load_suite(reference(stream.audits, base))
+        unproven = () if recorded else unproven_gates(suite)
+        problems += [document.problem(("audits",), text) for text in unproven]
         problems += unplanted(
             suite.plants, {name for spec in stream.tasks for name in (spec.name, spec.succeeds) if name} | {*lived}
         )
@@ -189,7 +193,6 @@ def prepare(
         envelope=envelope,
         device=device,
         suite=suite,
-        suite_reference=suite_reference,
         tasks=tuple(tasks),
     )
 

@@ -128,7 +128,7 @@ class Asking:
             **self._of(architecture, "full"),
             training=self._stream.training,
             fidelity=self._stream.full,
-            suite=self._life.prepared.suite_reference if audited else None,
+            suite=self._life.prepared.suite.text if audited else None,
             audit_seed=self._seed(architecture, "audit"),
             weights=str(self._life.home.weights) if audited else None,
             pictures=str(pictures) if audited else None,

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 
 from pydantic import ValidationError
 
 from agent.ledger.store import Json, LedgerError
 from agent.state.state import RunState, TaskState, items, mapping, number
 from agent.stream.file import Stream
-from audits import Suite, load_suite
-from constraints import ConstraintSet, load_set
+from audits import Suite, parse_suite
+from constraints import ConstraintSet, parse_set
 from selfnas.data.tasks import TaskSpec
-from selfnas.errors import InputError
 from selfnas.spaces.architecture import Macro
 
 __all__ = ["recorded_macro", "recorded_set", "recorded_spec", "recorded_stream", "recorded_suite", "suite_of"]
+
+_NAME = "recorded.yaml"  # in messages
 
 
 @lru_cache(maxsize=64)
@@ -30,8 +28,7 @@ def recorded_set(text: str) -> ConstraintSet:
     Raises:
         InputError: the text is not a set that this release reads.
     """
-    with _file(text) as path:
-        return load_set(path)
+    return parse_set(text, name=_NAME)
 
 
 @lru_cache(maxsize=64)
@@ -41,8 +38,7 @@ def recorded_suite(text: str) -> Suite:
     Raises:
         InputError: the text is not a suite that this release reads.
     """
-    with _file(text) as path:
-        return load_suite(path)
+    return parse_suite(text, name=_NAME)
 
 
 def suite_of(run: RunState) -> Suite:
@@ -84,18 +80,6 @@ def recorded_spec(run: RunState, task: TaskState) -> TaskSpec:
         return TaskSpec.model_validate_json(json.dumps(specs[task.index]))
     except ValidationError as error:
         raise LedgerError(f"task {task.name} of run {run.number} cannot be read: {_first(error)}") from error
-
-
-@contextmanager
-def _file(text: str) -> Iterator[Path]:
-    """A file of such a text; readers of files name it in messages."""
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "recorded.yaml"
-        try:
-            path.write_text(text, encoding="utf-8")
-        except UnicodeEncodeError as error:
-            raise InputError(f"a recorded file holds what is no text: {error}") from error
-        yield path
 
 
 def _first(error: ValidationError) -> str:
