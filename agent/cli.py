@@ -254,12 +254,16 @@ def _fail(message: str, code: int) -> NoReturn:
     raise SystemExit(code)
 
 
-def main() -> None:
-    """Entry point: exit code 0 done, 1 a check failed, 2 misuse or bad input, 130 interrupted."""
+def main(*, commands: typer.Typer = app) -> None:
+    """Entry point: exit code 0 done, 1 a check failed, 2 misuse or bad input, 130 interrupted.
+
+    Args:
+        commands: what is offered; scripts outside the package hand in their own and end alike.
+    """
     from selfnas.errors import InputError, SelfnasError
 
     try:
-        code = app(standalone_mode=False, obj=_Lives())
+        code = commands(standalone_mode=False, obj=_Lives())
     except _UsageError as error:
         error.show()
         raise SystemExit(2) from None

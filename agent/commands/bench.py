@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from selfnas.figures import picture_file, write_figure
+from selfnas.figures import picture_file
 
 __all__ = ["app"]
 
@@ -115,30 +115,6 @@ def tuning(
         measure_operators(table, seeds=orders, first=first, budget=budget)
     else:
         raise InputError(f"unknown part {part!r}{suggestion(part, ('gap', 'null', 'operators'))}")
-
-
-@app.command()
-def kills(
-    count: Annotated[int, typer.Option(min=1, help="SIGKILLs to deal out.")] = 200,
-    seed: Annotated[int, typer.Option(help="Seed of the moments.")] = 0,
-    minutes: Annotated[float, typer.Option(min=0.1, help="Stop killing after so long.")] = 120.0,
-    training: Annotated[bool, typer.Option("--training", help="Networks trained by workers, not a table.")] = False,
-    keep: Annotated[
-        Path | None, typer.Option(help="A file of finished lives; a bench that was cut off goes on with it.")
-    ] = None,
-) -> None:
-    """Kill short lives at random moments and resume them; exit 1 if one differs from the uninterrupted life."""
-    import tempfile
-
-    from agent.commands.bench_kills import measure_kills, told
-
-    with tempfile.TemporaryDirectory() as place:
-        lives = measure_kills(
-            Path(place), kills=count, seed=seed, seconds=60 * minutes, training=training, keep=keep
-        )  # fmt: skip
-    for line in told(lives):
-        typer.echo(line)
-    raise typer.Exit(1 if any(life.unequal or life.failure for life in lives) else 0)
 
 
 @app.command()
@@ -259,40 +235,6 @@ def supernets(
 
 
 @app.command()
-def forgeries(
-    home: Annotated[Path, typer.Option("--home", help="A life to copy; it is left as it is.")] = Path(".selfnas"),
-    changes: Annotated[int, typer.Option(min=0, help="Random single-byte changes.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of the changed bytes.")] = 0,
-) -> None:
-    """Forge copies of a life and count what `selfnas verify` notices, and name what it does not."""
-    import tempfile
-
-    from agent.commands.bench_forgeries import change_bytes, forge
-
-    with tempfile.TemporaryDirectory() as place:
-        bytes_ = list(change_bytes(home, Path(place), changes=changes, seed=seed))
-        forged = list(forge(home, Path(place)))
-    noticed = sum(bool(change.problems) for change in bytes_)
-    harmless = sum(change.same_content for change in bytes_)
-    typer.echo(
-        f"{len(bytes_)} single-byte changes: {noticed} detected, {harmless} left every event as it was, "
-        f"{len(bytes_) - noticed - harmless} neither"
-    )
-    for change in bytes_:
-        if not change.problems and not change.same_content:
-            typer.echo(f"  not detected: {change.what}")
-    for title, found in (
-        ("old hashes", [row[1] for row in forged]),
-        ("chain made again", [row[2] for row in forged]),
-        ("chain made again, true head signed", [row[3] for row in forged]),
-    ):
-        missed = [change.what for change in found if not change.problems]
-        typer.echo(f"{len(forged)} forgeries, {title}: {len(forged) - len(missed)} detected")
-        for name in missed:
-            typer.echo(f"  not detected: {name}")
-
-
-@app.command()
 def audits(
     suite: Annotated[str, typer.Option(help="Name of a shipped suite, or a YAML file.")] = "baseline",
     repeats: Annotated[int, typer.Option(min=1, help="Times each figure is measured; the median is shown.")] = 5,
@@ -321,73 +263,3 @@ def mirror(
     goal = GOAL_S * count / 1000
     typer.echo(f"{count} finalists in {seconds:.1f} s, {worked:.1f} s of them processor time; goal {goal:.1f} s")
     raise typer.Exit(0 if seconds <= goal else 1)
-
-
-@app.command()
-def scale(
-    events: Annotated[int, typer.Option(min=1000, help="Events of the largest ledger.")] = 1_000_000,
-    tasks: Annotated[int, typer.Option(min=2, help="Tabular tasks of the stream that is lived.")] = 200,
-    evaluations: Annotated[int, typer.Option(min=4, help="Evaluations of each.")] = 20,
-    motifs: Annotated[int, typer.Option(min=100, help="Cells of the libraries that are asked.")] = 100_000,
-    plot: Annotated[Path | None, typer.Option(help="A .png to draw.", callback=picture_file)] = None,
-) -> None:
-    """What a long life costs: opening, memory and single steps by events, recall, a stream of tables by task."""
-    import tempfile
-
-    from rich.console import Console
-    from rich.table import Table
-
-    from agent.commands.bench_scale import draw_scale, live_stream, measure_recall, measure_sizes
-
-    sizes = [size for size in (1_000, 3_000, 10_000, 30_000, 100_000, 300_000) if size < events] + [events]
-    table = Table(
-        "events", "motifs", "first open s", "open s", "memory MB", "append ms", "recall ms", "30 tasks ms", "disk MB",
-        "snapshot MB",
-    )  # fmt: skip
-    with tempfile.TemporaryDirectory() as place:
-        steps = live_stream(Path(place), tasks=tasks, evaluations=evaluations)
-        measured = list(measure_sizes(Path(place), sizes))
-        for asked in measure_recall(Path(place), motifs=motifs, tasks=(200, 2_000, 20_000)):
-            typer.echo(
-                f"{asked.motifs:,} cells of {asked.tasks:,} tasks: recall {asked.ms:.2f} ms, "
-                f"the first {asked.first_ms:.0f} ms"
-            )
-    for size in measured:
-        table.add_row(
-            f"{size.events:,}", f"{size.motifs:,}", f"{size.make_seconds:.3f}", f"{size.open_seconds:.3f}",
-            f"{size.memory_mb:.1f}", f"{size.append_ms:.2f}", f"{size.recall_ms:.2f}", f"{size.past_ms:.0f}",
-            f"{size.disk_mb:.0f}", f"{size.snapshot_mb:.1f}",
-        )  # fmt: skip
-    Console().print(table)
-    tenth = max(len(steps) // 10, 1)
-    for name, part in (("second", steps[tenth : 2 * tenth]), ("last", steps[-tenth:])):
-        typer.echo(
-            f"{name} tenth of {len(steps)} tabular tasks: {sum(step.ms for step in part) / len(part):.2f} ms an "
-            f"evaluation, {part[-1].memory_mb:.0f} MB"
-        )
-    if plot:
-        write_figure(draw_scale(measured, steps), plot)
-        typer.echo(f"plot: {plot}")
-
-
-@app.command()
-def soak(
-    lives: Annotated[int, typer.Option(min=1, help="Lives to live.")] = 300,
-    seed: Annotated[int, typer.Option(help="Seed of the disturbances.")] = 0,
-) -> None:
-    """Short lives with random kills, faults and edits, invariants checked after each; exit 1 if one does not hold."""
-    import tempfile
-
-    from agent.commands.bench_soak import soak as live_them
-
-    with tempfile.TemporaryDirectory() as place:
-        result = live_them(Path(place), lives=lives, seed=seed)
-    for kind, count in sorted(result.disturbed.items()):
-        typer.echo(f"{kind}: {count} attempts, {result.took[kind]} of them ended by it")
-    typer.echo(
-        f"{result.edits} copies edited by hand: {result.noticed} noticed, {result.harmless} left every event as it was"
-    )
-    typer.echo(f"{result.lives} lives lived to their end, {len(result.failures)} failures")
-    for failure in result.failures:
-        typer.echo(failure)
-    raise typer.Exit(1 if result.failures else 0)

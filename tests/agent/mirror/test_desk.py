@@ -275,10 +275,10 @@ def test_deep_verification_measures_what_the_ledger_claims(
 
     `verify` alone can see neither: the finding's decision stands, and the referee is all that it asks.
     """
-    from agent.commands.bench_forgeries import rewrite
     from agent.verify.recomputation import audit_again, solve_again
     from agent.verify.verification import verify
     from constraints.engines.referee import Referee
+    from tests.stress.forgeries import rewrite
 
     run = command(place)
     good = run("verify", "--deep", "--sample", "1")
