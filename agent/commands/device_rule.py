@@ -24,7 +24,7 @@ def latency_set(device: Device, setting: str, *, at_most_us: float) -> str:
     Raises:
         InputError: a space of several cells, or the limit is below what the network takes without any operation.
     """
-    from agent.commands.bench_device import parse_setting
+    from agent.commands.devices_measure import parse_setting
 
     space, macro, shape = parse_setting(setting)
     if len(space.templates) != 1 or space.templates[0].inputs != 1:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from selfnas.errors import InputError, cause
+from selfnas.figures import picture_file
 
 __all__ = ["app"]
 
@@ -75,3 +76,27 @@ def rule(
     except OSError as error:
         raise InputError(f"{out}: cannot be written: {cause(error)}") from error
     typer.echo(f"written to {out}")
+
+
+@app.command()
+def measure(
+    out: Annotated[Path, typer.Option(help="The device file to write, a .yaml.")] = Path("this-machine.yaml"),
+    name: Annotated[str, typer.Option(help="What to call the device.")] = "this-machine",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--setting", metavar="SPACE/MACRO@SHAPE", help="Networks to predict; repeatable."),
+    ] = None,
+    like: Annotated[str, typer.Option(help="Device whose energies and heat are taken over.")] = "server-cpu",
+    networks: Annotated[int, typer.Option(min=10, max=10_000, help="Unseen networks to check, per setting.")] = 100,
+    rounds: Annotated[int, typer.Option(min=1, max=10_000, help="Looks at everything that is timed.")] = 75,
+    plot: Annotated[
+        Path | None, typer.Option(help="A .png of predicted against measured.", callback=picture_file)
+    ] = None,
+) -> None:
+    """Time the parts of networks on this machine and check that they predict whole ones; exit 1 if they do not."""
+    from agent.commands.devices_measure import DEFAULT_SETTINGS, build_device
+
+    good = build_device(
+        settings or DEFAULT_SETTINGS, name=name, like=like, networks=networks, rounds=rounds, out=out, plot=plot
+    )
+    raise typer.Exit(0 if good else 1)

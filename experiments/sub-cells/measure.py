@@ -6,17 +6,23 @@ import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from agent.cli import main
 from agent.workers.lifetime import follow_parent
-from selfnas.benchmarks.motif_gain import MotifRow, measure_order
 from selfnas.tables.tabular import benchmark_of
 
+from .gain import MotifRow, measure_order
+
 __all__ = ["mean_and_margin", "measure_motifs"]
+
+app = typer.Typer(add_completion=False)
 
 
 def measure_motifs(table: Path | None, *, orders: int, first: int, percent: int, replay: bool, workers: int) -> None:
@@ -88,3 +94,22 @@ def _told(rows: Sequence[MotifRow], values: Sequence[float]) -> str:
 
 def _one(table: Path | None, order: int, percent: int, replay: bool) -> list[MotifRow]:
     return list(measure_order(benchmark_of(table), order, percent=percent, replay=replay))
+
+
+@app.command()
+def motifs(
+    table: Annotated[
+        Path | None, typer.Option(help="A table of NAS-Bench-201 or TransNAS-Bench-101 micro; none: a made-up one.")
+    ] = None,
+    orders: Annotated[int, typer.Option(min=1, help="Random stream orders.")] = 40,
+    first: Annotated[int, typer.Option(min=0, help="Number of the first order; orders are seeds.")] = 0,
+    percent: Annotated[int, typer.Option(min=0, max=100, help="How often evolution lays a sub-cell in.")] = 50,
+    replay: Annotated[bool, typer.Option("--replay", help="Begin searches with the best of earlier tasks.")] = False,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
+) -> None:
+    """What sub-cells mined from earlier tasks are worth on a new one: as parts of cells, as edits, and to a search."""
+    measure_motifs(table, orders=orders, first=first, percent=percent, replay=replay, workers=workers)
+
+
+if __name__ == "__main__":
+    main(commands=app)
