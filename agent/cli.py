@@ -185,8 +185,7 @@ def list_motifs(
     home: _Home = _DEFAULT_HOME, task: Annotated[str | None, typer.Option(help="Only of this task.")] = None
 ) -> None:
     """Every admitted architecture, newest first, the sub-cells mined from winners, and operators composed of them."""
-    from agent.commands.motifs import show_motifs
-    from agent.commands.subcells import list_sub_cells
+    from agent.commands.motifs import list_sub_cells, show_motifs
 
     show_motifs(home, task=task)
     list_sub_cells(home)
@@ -199,7 +198,7 @@ def show_motif(
 ) -> None:
     """One architecture: where it won, its certificate, its audits, its files; or one mined sub-cell, drawn."""
     from agent.commands.motifs import show_motif as show
-    from agent.commands.subcells import show_sub_cell
+    from agent.commands.motifs import show_sub_cell
 
     show(home, digest, optional=show_sub_cell(home, digest))
 
@@ -214,7 +213,7 @@ def revoke_sub_cell(
     author: Annotated[str, typer.Option(help="Who decides; default: the user of this session.")] = "",
 ) -> None:
     """Take a mined sub-cell or composed operator out of use for good; `review overrule` revokes an architecture."""
-    from agent.commands.subcells import revoke
+    from agent.commands.motifs import revoke
 
     revoke(home, digest, author=author, reason=reason)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.commands.subcells import list_sub_cells, revoke
+from agent.commands.motifs import list_sub_cells, revoke
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Event, Ledger
 from agent.life.life import Life
