@@ -29,7 +29,7 @@ from agent.ledger.home import Home, hold
 from agent.ledger.store import Event, Ledger
 from agent.life.life import Life
 from agent.life.preparation import Prepared, prepare
-from agent.state.state import RunState, TaskState
+from agent.life.unobserved import Unobserved
 from agent.stream.file import read_stream
 from agent.verify.verification import verify
 from selfnas.errors import InputError, SelfnasError
@@ -90,19 +90,6 @@ class _Whole:
     head: tuple[int, str]
     steps: int  # transactions
     work: int  # instructions of the database
-
-
-class _Silent:
-    """An observer that shows nothing."""
-
-    def task_begins(self, task: TaskState, *, steps: int) -> None:
-        """Nothing."""
-
-    def advanced(self, task: TaskState, *, steps: int) -> None:
-        """Nothing."""
-
-    def task_ends(self, run: RunState, task: TaskState) -> None:
-        """Nothing."""
 
 
 class _Disturbed(Ledger):
@@ -170,7 +157,7 @@ def _undisturbed(place: Path, variant: dict[str, Any]) -> _Whole:
 
 
 def _live(ledger: Ledger, prepared: Prepared, home: Home) -> None:
-    life = Life(ledger, prepared, workers=None, home=home, device="cpu", observer=_Silent())  # type: ignore[arg-type]
+    life = Life(ledger, prepared, workers=None, home=home, device="cpu", observer=Unobserved())  # type: ignore[arg-type]
     life.check_resumable()
     if not life.state.runs or life.state.open_run:
         life.run()
