@@ -20,6 +20,7 @@ from selfnas.benchmarks.rows import Rows
 
 __all__ = [
     "FirstOrder",
+    "Keep",
     "Rows",
     "Set",
     "TableFile",
@@ -33,10 +34,14 @@ __all__ = [
 ]
 
 TableFile = Annotated[
-    Path | None, typer.Option("--table", help="A table of NAS-Bench-201 or TransNAS-Bench-101 micro; none: a made-up one.")
+    Path | None,
+    typer.Option("--table", help="A table of NAS-Bench-201 or TransNAS-Bench-101 micro; none: a made-up one."),
 ]
 FirstOrder = Annotated[int, typer.Option("--first", min=0, help="Number of the first order; orders are seeds.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=256, help="Processes.")]
+Keep = Annotated[
+    Path | None, typer.Option("--keep", help="A .jsonl of finished rows; what it holds is not measured again.")
+]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Stands in for a value of the file; repeatable.")
 ]

@@ -6,7 +6,7 @@ import numpy as np
 
 from selfnas.tables.tabular import synthetic_benchmark
 
-measure_order = importlib.import_module("experiments.sub-cells.gain").measure_order
+measure_order = importlib.import_module("experiments.sub-cells.measure").measure_order
 
 
 def test_the_measurement_pairs_searches_and_uses_only_the_past() -> None:
