@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
+from numpy.typing import NDArray
 
 from constraints import ConstraintSet, Context, Rule, load_set, parse_set
 from constraints.analysis.difference import compare_sets
@@ -42,16 +43,17 @@ class Judge:
         space = space_named(context.space)
         self.context = context
         self.cells = [space.decode(row, macro=context.macro) for row in vectors]
-        self.known: dict[str, np.ndarray[tuple[int], np.dtype[np.bool_]]] = {}
+        self.known: dict[str, NDArray[np.bool_]] = {}
 
-    def admits(self, set_: ConstraintSet) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def admits(self, set_: ConstraintSet) -> NDArray[np.bool_]:
         """`(n,)` whether each cell passes every rule of a set."""
         rules = set_.of_scope("cell", "network")
         fresh = [rule for rule in rules if self._key(rule) not in self.known]
         referee = Referee(fresh, self.context)
         rows = np.array([[answer is not False for answer in referee.verdicts(cell)] for cell in self.cells])
         self.known |= {self._key(rule): column for rule, column in zip(fresh, rows.T, strict=True)} if fresh else {}
-        return np.logical_and.reduce([self.known[self._key(rule)] for rule in rules])
+        admitted: NDArray[np.bool_] = np.logical_and.reduce([self.known[self._key(rule)] for rule in rules])
+        return admitted
 
     @staticmethod
     def _key(rule: Rule) -> str:

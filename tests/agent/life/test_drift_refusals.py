@@ -15,6 +15,7 @@ from agent.life.drift import Watcher
 from agent.life.life import Life
 from agent.life.preparation import prepare
 from agent.life.task import TaskLife
+from agent.life.unobserved import Unobserved
 from agent.state.state import mapping
 from agent.stream.file import read_stream
 from audits import load_suite, read_calibration
@@ -25,7 +26,7 @@ from selfnas.networks.network import build_network
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.space import SPACES
 from tests.agent.conftest import inside
-from tests.agent.tabular_lives import Silent, ledger_of
+from tests.agent.tabular_lives import ledger_of
 
 STREAM = """\
 stream: own
@@ -54,7 +55,7 @@ def live(place: Path, stream: str) -> None:
     cell = SPACES["nb201"].decode(np.array([4, 3, 2, 0, 0, 4], dtype=np.int8), macro=Macro(4, 1, 8))
     content = save(build_network(cell, prepared.tasks[0].shape, seed=0).state_dict())
     with hold(place / "home") as held, Ledger(held.ledger, clock=time.time) as ledger:
-        life = Life(ledger, prepared, workers=None, home=held, device="cpu", observer=Silent())  # type: ignore[arg-type]
+        life = Life(ledger, prepared, workers=None, home=held, device="cpu", observer=Unobserved())  # type: ignore[arg-type]
         run = life._begin()
         life.append([TaskLife(life, run, 0)._start()])
         weights = hashlib.sha256(content).hexdigest()
