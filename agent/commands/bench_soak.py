@@ -25,8 +25,9 @@ from agent.commands.bench_forgeries import change_bytes, forge_once
 from agent.commands.forgery_edits import FORGERIES
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Event, Ledger
+from agent.life.context import Prepared
 from agent.life.life import Life
-from agent.life.preparation import Prepared, prepare
+from agent.life.preparation import prepare
 from agent.state.state import RunState, TaskState
 from agent.stream.file import read_stream
 from agent.verify.verification import verify

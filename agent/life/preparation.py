@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from agent.state.state import Motif
+from agent.life.context import Prepared, PreparedTask
 from agent.stream.file import Stream, StreamFile
-from audits import AuditData, Suite, load_suite, unproven_gates
+from audits import AuditData, load_suite, unproven_gates
 from audits.contract.plants import unplanted, with_plants
-from constraints import ConstraintSet, Guard, load_set
+from constraints import Guard, load_set
 from selfnas.data.probes import TaskDescription, describe
 from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.devices.devices import Device, load_device
@@ -28,45 +27,7 @@ from selfnas.tables.tabular import (
     table_digest,
 )
 
-__all__ = ["Prepared", "PreparedTask", "prepare", "reference"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedTask:
-    """One task of a stream, loaded once and described; workers load the arrays again.
-
-    A task that is looked up has a `table` and no description, for there are no examples to describe. A task that
-    succeeds another has its motif in `service`, which is tried first.
-    """
-
-    spec: TaskSpec
-    shape: TaskShape
-    digest: str
-    description: TaskDescription | None
-    guard: Guard
-    table: TabularEvaluator | None = None
-    service: Motif | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A stream whose every part was found usable.
-
-    Attributes:
-        base: directory of the stream file, where relative paths start.
-        suite_reference: what workers load the suite by.
-        envelope: what changes of the search policy must pass; None where the stream does not tune.
-        device: whose latencies and energies the objective counts; None where it counts none.
-    """
-
-    stream: Stream
-    base: Path
-    set_: ConstraintSet
-    suite: Suite
-    suite_reference: str
-    envelope: ConstraintSet | None
-    device: Device | None
-    tasks: tuple[PreparedTask, ...]
+__all__ = ["prepare", "reference"]
 
 
 def reference(name: str, base: Path) -> str:

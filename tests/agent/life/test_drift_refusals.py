@@ -12,7 +12,7 @@ from agent.ledger.home import hold
 from agent.ledger.store import Ledger
 from agent.life.life import Life
 from agent.life.preparation import prepare
-from agent.life.task import TaskLife
+from agent.life.start import start_entry
 from agent.stream.file import read_stream
 from selfnas.networks.network import build_network
 from selfnas.spaces.architecture import Macro
@@ -43,7 +43,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with hold(place / "home") as held, Ledger(held.ledger, clock=time.time) as ledger:
         life = Life(ledger, prepared, workers=None, home=held, device="cpu", observer=Silent())  # type: ignore[arg-type]
         run = life._begin()
-        life.append([TaskLife(life, run, 0)._start()])
+        life.append([start_entry(life.context(run, 0), prepared.stream.policy)])
         weights = hashlib.sha256(content).hexdigest()
         held.weights.mkdir(exist_ok=True)
         (held.weights / f"{weights}.safetensors").write_bytes(content)
