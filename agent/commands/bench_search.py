@@ -175,8 +175,8 @@ def tabular_throughput(table: Path | None, benchmark: TabularBenchmark, *, evalu
     from agent.ledger.home import hold
     from agent.ledger.store import Ledger
     from agent.life.life import Life
+    from agent.life.observer import Unobserved
     from agent.life.preparation import prepare
-    from agent.life.unobserved import Unobserved
     from agent.stream.file import read_stream
     from agent.workers.pool import Workers
 

@@ -16,7 +16,7 @@ from agent.commands.run import chosen_device
 from agent.ledger.home import hold
 from agent.ledger.store import Ledger
 from agent.life.drift import Outcome, Watcher
-from agent.life.unobserved import Unobserved
+from agent.life.observer import Unobserved
 from agent.workers import interrupt
 from agent.workers.pool import Workers
 

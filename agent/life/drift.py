@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from agent.ledger.home import Home
 from agent.ledger.store import Entry, Ledger
-from agent.life.life import Life, Observer
-from agent.life.preparation import Prepared, prepare
+from agent.life.context import Prepared
+from agent.life.life import Life
+from agent.life.observer import Observer
+from agent.life.preparation import prepare
 from agent.state.drift import Drift, Watch, fold, monitor
 from agent.state.networks import restore_network
 from agent.state.opening import recollect

@@ -108,8 +108,8 @@ def _life(
     from agent.ledger.home import hold
     from agent.ledger.store import Ledger
     from agent.life.life import Life
+    from agent.life.observer import Unobserved
     from agent.life.preparation import prepare
-    from agent.life.unobserved import Unobserved
     from agent.stream.file import read_stream
     from agent.tuning.decision import policy_in_force
     from agent.workers.pool import Workers

@@ -27,9 +27,10 @@ import typer
 from agent.cli import main
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Event, Ledger
+from agent.life.context import Prepared
 from agent.life.life import Life
-from agent.life.preparation import Prepared, prepare
-from agent.life.unobserved import Unobserved
+from agent.life.observer import Unobserved
+from agent.life.preparation import prepare
 from agent.stream.file import read_stream
 from agent.verify.verification import verify
 from selfnas.errors import InputError, SelfnasError

@@ -13,10 +13,9 @@ from agent.ledger.home import hold
 from agent.ledger.store import Ledger
 from agent.life.drift import Watcher
 from agent.life.life import Life
+from agent.life.observer import Unobserved
 from agent.life.preparation import prepare
-from agent.life.task import TaskLife
-from agent.life.unobserved import Unobserved
-from agent.state.state import mapping
+from agent.life.start import start_entry
 from agent.stream.file import read_stream
 from audits import load_suite, read_calibration
 from audits.calibrating.proof import calibration_file, write_calibration
@@ -57,7 +56,7 @@ def live(place: Path, stream: str) -> None:
     with hold(place / "home") as held, Ledger(held.ledger, clock=time.time) as ledger:
         life = Life(ledger, prepared, workers=None, home=held, device="cpu", observer=Unobserved())  # type: ignore[arg-type]
         run = life._begin()
-        life.append([TaskLife(life, run, 0)._start()])
+        life.append([start_entry(life.context(run, 0), prepared.stream.policy)])
         weights = hashlib.sha256(content).hexdigest()
         held.weights.mkdir(exist_ok=True)
         (held.weights / f"{weights}.safetensors").write_bytes(content)
@@ -143,7 +142,7 @@ def test_a_successor_is_searched_under_the_set_and_the_suite_that_the_ledger_hol
     assert suite.digest == prepared.suite.digest == begun["audit_suite_digest"] != load_suite("baseline").digest
     assert prepared.set_.digest == begun["constraint_set_digest"] != load_set("baseline").digest
     assert (prepared.set_.text, prepared.suite.text) == tuple(
-        mapping(begun[key])["text"] for key in ("constraint_set", "audit_suite")
+        begun[key]["text"] for key in ("constraint_set", "audit_suite")
     )
     assert (prepared.stream.constraints, prepared.stream.audits) == (
         "watch/constraints-mine.yaml",

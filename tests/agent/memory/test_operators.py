@@ -13,8 +13,8 @@ from agent.commands.motifs import list_sub_cells, revoke
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Event, Ledger
 from agent.life.life import Life
+from agent.life.observer import Unobserved
 from agent.life.preparation import prepare
-from agent.life.unobserved import Unobserved
 from agent.memory.operators import operator_of, operators_in_force
 from agent.report.figures import gather
 from agent.report.operator_uses import OperatorRecord, operator_records

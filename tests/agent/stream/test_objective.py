@@ -9,8 +9,8 @@ import pytest
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Ledger
 from agent.life.life import Life
+from agent.life.observer import Unobserved
 from agent.life.preparation import prepare
-from agent.life.unobserved import Unobserved
 from agent.state.state import recorded_costs, replay
 from agent.stream.file import read_stream
 from agent.stream.objective import ObjectiveSection
