@@ -204,8 +204,7 @@ def list_motifs(
     home: _Home = _DEFAULT_HOME, task: Annotated[str | None, typer.Option(help="Only of this task.")] = None
 ) -> None:
     """Every admitted architecture, newest first, the sub-cells mined from winners, and operators composed of them."""
-    from agent.commands.motifs import show_motifs
-    from agent.commands.subcells import list_sub_cells
+    from agent.commands.motifs import list_sub_cells, show_motifs
 
     show_motifs(home, task=task)
     list_sub_cells(home)
@@ -218,7 +217,7 @@ def show_motif(
 ) -> None:
     """One architecture: where it won, its certificate, its audits, its files; or one mined sub-cell, drawn."""
     from agent.commands.motifs import show_motif as show
-    from agent.commands.subcells import show_sub_cell
+    from agent.commands.motifs import show_sub_cell
 
     show(home, digest, optional=show_sub_cell(home, digest))
 
@@ -233,7 +232,7 @@ def revoke_sub_cell(
     author: Annotated[str, typer.Option(help="Who decides; default: the user of this session.")] = "",
 ) -> None:
     """Take a mined sub-cell or composed operator out of use for good; `review overrule` revokes an architecture."""
-    from agent.commands.subcells import revoke
+    from agent.commands.motifs import revoke
 
     revoke(home, digest, author=author, reason=reason)
 
@@ -273,12 +272,16 @@ def _fail(message: str, code: int) -> NoReturn:
     raise SystemExit(code)
 
 
-def main() -> None:
-    """Entry point: exit code 0 done, 1 a check failed, 2 misuse or bad input, 130 interrupted."""
+def main(*, commands: typer.Typer = app) -> None:
+    """Entry point: exit code 0 done, 1 a check failed, 2 misuse or bad input, 130 interrupted.
+
+    Args:
+        commands: what is offered; scripts outside the package hand in their own and end alike.
+    """
     from selfnas.errors import InputError, SelfnasError
 
     try:
-        code = app(standalone_mode=False, obj=_Lives(), prog_name="selfnas")
+        code = commands(standalone_mode=False, obj=_Lives(), prog_name="selfnas" if commands is app else None)
     except _UsageError as error:
         error.show()
         raise SystemExit(2) from None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from audits.contract.finding import Finding, Role
     from audits.verdicts.coverage import uncovered
     from audits.verdicts.run import run_suite
-    from audits.verdicts.suite import Suite, load_suite
+    from audits.verdicts.suite import Suite, load_suite, parse_suite
     from audits.verdicts.verdict import AuditVerdict, absent, judge
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "confusion_figure",
     "judge",
     "load_suite",
+    "parse_suite",
     "read_calibration",
     "run_suite",
     "uncovered",
@@ -61,6 +62,7 @@ _HOME = {
     "confusion_figure": "cards.figures",
     "judge": "verdicts.verdict",
     "load_suite": "verdicts.suite",
+    "parse_suite": "verdicts.suite",
     "read_calibration": "calibrating.proof",
     "run_suite": "verdicts.run",
     "uncovered": "verdicts.coverage",

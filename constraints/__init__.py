@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from constraints.judging.policy import decide_policy, policy_digest
     from constraints.judging.verification import refused_by, verify_certificate
     from constraints.language.rules import ConstraintSet, Context, Example, PolicyChange, Rule
-    from constraints.loading.loading import load_set
+    from constraints.loading.loading import load_set, parse_set
     from constraints.loading.setfile import shipped_sets
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "decide_policy",
     "lint_set",
     "load_set",
+    "parse_set",
     "policy_digest",
     "price_on_table",
     "refused_by",
@@ -71,6 +72,7 @@ _HOME = {
     "policy_digest": "judging.policy",
     "lint_set": "analysis.lint",
     "load_set": "loading.loading",
+    "parse_set": "loading.loading",
     "price_on_table": "analysis.impact",
     "refused_by": "judging.verification",
     "revoked": "analysis.impact",

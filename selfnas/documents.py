@@ -16,14 +16,26 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, DocumentStartEvent, ScalarEvent
 
 from selfnas.errors import InputError, Problem, cause, suggestion
 
-__all__ = ["Document", "StrictModel", "load_yaml", "read_document"]
+__all__ = [
+    "Document",
+    "StrictModel",
+    "checked_text",
+    "load_yaml",
+    "parse_document",
+    "read_document",
+    "read_text",
+    "salvage_document",
+]
 
 _MAX_BYTES = 250_000  # no file that a person edits comes near; bounds time and memory on hostile input
 _MAX_DEPTH = 32
+# Characters that steer a terminal or turn the order of text around: what a person sees would not be what is read. Tabs
+# and ends of lines are no harm. Source of the second kind: Boucher, Anderson 2023 (USENIX Security), "Trojan Source".
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 Place = tuple[str | int, ...]
 Model = TypeVar("Model", bound="StrictModel")
@@ -94,18 +106,44 @@ def read_document(path: Path, model: type[Model], *, overrides: Sequence[str] = 
         InputError: missing, unreadable, too large, not YAML 1.2, anchors or tags in it, or not of the model; carries
             every problem found.
     """
-    name = str(path)
+    return parse_document(read_text(path), model, name=str(path), overrides=overrides)
+
+
+def read_text(path: Path, *, most: int = _MAX_BYTES) -> str:
+    """The text of a file of at most so many bytes.
+
+    Raises:
+        InputError: missing, unreadable, too large or not UTF-8.
+    """
     try:
         with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)  # whatever size a device or a growing file says it has
-        if len(content) > _MAX_BYTES:
-            raise InputError([Problem(f"larger than {_MAX_BYTES:,} bytes", name)])
-        text = content.decode("utf-8")
+            content = file.read(most + 1)  # whatever size a device or a growing file says it has
+    except OSError as error:
+        raise InputError([Problem(f"cannot be read: {cause(error)}", str(path))]) from error
+    return _decoded(content, str(path), most)
+
+
+def checked_text(text: str, *, name: str, most: int = _MAX_BYTES) -> str:
+    """A text that is at hand, held to the limits of `read_text`; `name` stands for the file in messages.
+
+    Raises:
+        InputError: too large, or with characters that UTF-8 cannot write.
+
+    Example:
+        >>> checked_text("seed: 1", name="mine.yaml", most=5)
+        Traceback (most recent call last):
+        selfnas.errors.InputError: mine.yaml: larger than 5 bytes
+    """
+    return _decoded(text.encode("utf-8", "surrogatepass"), name, most)
+
+
+def _decoded(content: bytes, name: str, most: int) -> str:
+    if len(content) > most:
+        raise InputError([Problem(f"larger than {most:,} bytes", name)])
+    try:
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError([Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", name)]) from error
-    except OSError as error:
-        raise InputError([Problem(f"cannot be read: {cause(error)}", name)]) from error
-    return parse_document(text, model, name=name, overrides=overrides)
 
 
 def parse_document(text: str, model: type[Model], *, name: str = "", overrides: Sequence[str] = ()) -> Document[Model]:
@@ -202,25 +240,23 @@ def load_yaml(text: str, name: str, *, preserve_quotes: bool = False) -> object:
         preserve_quotes: keep how strings were quoted, for writing them back.
 
     Raises:
-        InputError: not YAML, a key twice, anchors, aliases or tags, or nested too deeply.
+        InputError: not YAML, a key twice, anchors, aliases, tags, merge keys, directives or control
+            characters, or nested too deeply.
     """
     yaml = YAML(typ="rt", pure=True)
     yaml.allow_duplicate_keys = False
     yaml.preserve_quotes = preserve_quotes
     try:
-        # Anchors and depth are checked before composing: aliases could multiply, and deep nesting takes quadratic time.
+        # All this is checked before composing: aliases could multiply, and deep nesting takes quadratic time.
         depth = 0
         for event in yaml.parse(text):
             depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-            forbidden = getattr(event, "anchor", None) is not None or getattr(event, "tag", None) is not None
-            if forbidden or depth > _MAX_DEPTH:
-                what = (
-                    "anchors, aliases and tags are not used here"
-                    if forbidden
-                    else f"nested deeper than {_MAX_DEPTH} levels"
-                )
+            if what := _unwanted(event, depth):
                 mark = event.start_mark
                 raise InputError([Problem(what, name, mark.line + 1, mark.column + 1)])
+        for row, written in enumerate(text.splitlines(), start=1):
+            if found := _STEERING.search(written):  # written as it is, in a comment too
+                raise InputError([Problem(_steering(found[0]), name, row, found.start() + 1)])
         return yaml.load(text)
     except InputError:
         raise
@@ -229,9 +265,27 @@ def load_yaml(text: str, name: str, *, preserve_quotes: bool = False) -> object:
         line, column = (at.line + 1, at.column + 1) if at else (0, 0)
         what = " ".join(str(part) for part in (error.context, error.problem) if part)
         raise InputError([Problem(f"not valid YAML: {' '.join(what.split())}", name, line, column)]) from error
-    except (YAMLError, ValueError, RecursionError) as error:
+    except (YAMLError, ValueError, RecursionError, AssertionError) as error:  # ruamel asserts what %YAML may say
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError([Problem(f"not valid YAML: {first}", name)]) from error
+
+
+def _unwanted(event: Any, depth: int) -> str:
+    """What is wrong with a part of a YAML file that is well formed; empty where nothing is."""
+    if getattr(event, "anchor", None) is not None or getattr(event, "tag", None) is not None:
+        return "anchors, aliases and tags are not used here"
+    if isinstance(event, DocumentStartEvent) and (event.version or event.tags):
+        return "directives such as %YAML are not used here"
+    if isinstance(event, ScalarEvent) and event.value == "<<" and not event.style:
+        return "merge keys (<<) are not used here: write the keys out, or quote the text"
+    escapes = isinstance(event, ScalarEvent) and event.style == '"'  # no other style has any
+    if escapes and (found := _STEERING.search(event.value)):
+        return _steering(found[0])
+    return f"nested deeper than {_MAX_DEPTH} levels" if depth > _MAX_DEPTH else ""
+
+
+def _steering(character: str) -> str:
+    return f"control characters are not used here, such as U+{ord(character):04X}"
 
 
 def _plain(node: Any, place: Place, places: dict[Place, tuple[int, int]]) -> object:

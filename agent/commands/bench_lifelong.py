@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict
+import functools
 from pathlib import Path
 
 import numpy as np
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
-from agent.workers.lifetime import follow_parent
+from agent.workers.grid import measure_grid
 from selfnas.benchmarks.lifelong import METHODS, LifelongRow, informed_search, live_orders, summarise, worst_task
-from selfnas.errors import InputError
+from selfnas.benchmarks.rows import Rows
 from selfnas.figures import write_figure
 from selfnas.tables.tabular import TabularBenchmark, benchmark_of
 
-__all__ = ["measure_lifelong", "read_rows"]
+__all__ = ["measure_lifelong"]
 
 _CURVES = (10, 20, 50, 100)
+_read = functools.partial(benchmark_of, tasks=("a", "b", "c", "d", "e"))
 _COLD = ("cold evolution", "cold surrogate")
 
 
@@ -52,70 +49,26 @@ def measure_lifelong(
         InputError: the table or the rows cannot be read.
     """
     console = Console()
-    benchmark = benchmark_of(table, tasks=("a", "b", "c", "d", "e"))
+    benchmark = _read(table)
     names = methods or list(METHODS)
-    wanted = {(name, order) for order in range(first, first + orders) for name in names}
-    rows: dict[str, list[LifelongRow]] = {name: [] for name in names}
-    for row in read_rows(rows_file, table=benchmark.name) if rows_file else []:
-        if (row.method, row.order) in wanted:
-            rows[row.method].append(row)
-    done = {(name, row.order) for name, every in rows.items() for row in every}
-    context = multiprocessing.get_context("spawn")
-    with (
-        Progress(console=console, transient=True) as progress,
-        ProcessPoolExecutor(workers, mp_context=context, initializer=follow_parent) as pool,
-    ):
-        bar = progress.add_task("stream orders", total=len(wanted), completed=len(done))
-        left = sorted(wanted - done, key=lambda pair: (pair[1], names.index(pair[0])))
-        for job in as_completed([pool.submit(_one, table, name, order) for name, order in left]):
-            found = job.result()
-            for row in found:
-                rows[row.method].append(row)
-            if rows_file:
-                _write_rows(rows_file, found, table=benchmark.name)
-            progress.advance(bar)
-    for name in names:
-        rows[name].sort(key=lambda row: (row.order, row.place))
+    found = measure_grid(
+        functools.partial(_live, table),
+        [(name, order) for order in range(first, first + orders) for name in names],
+        Rows(rows_file, of=LifelongRow, settings={"table": benchmark.name}),
+        cell_of=lambda row: (row.method, row.order),
+        workers=workers,
+        name="stream orders",
+    )
+    rows = {name: sorted((row for row in found if row.method == name), key=lambda row: row.order) for name in names}
     _print(console, benchmark, rows, orders=orders, informed=informed)
     if plot:
         _draw(rows, plot, title=benchmark.name)
         console.print(f"plot: {plot}")
 
 
-def read_rows(path: Path, *, table: str) -> list[LifelongRow]:
-    """The rows that an earlier run left; none where the file does not exist yet.
-
-    Raises:
-        InputError: a line is not such a row, or of another table.
-    """
-    if not path.is_file():
-        return []
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            record = json.loads(line)
-            named = record.pop("table")
-            rows.append(LifelongRow(**{**record, "regret": tuple(record["regret"])}))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InputError(f"{path}:{number}: not a row of this benchmark: {error}") from error
-        if named != table:
-            raise InputError(f"{path}:{number}: of table {named!r}, not {table!r}: choose another file")
-    return rows
-
-
-def _write_rows(path: Path, rows: list[LifelongRow], *, table: str) -> None:
-    """Append a whole order at once, so that a killed run leaves no part of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(json.dumps({"table": table, **asdict(row)}) + "\n" for row in rows)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(text)
-
-
-def _one(table: Path | None, method: str, order: int) -> list[LifelongRow]:
-    import torch
-
-    torch.set_num_threads(1)
-    return list(live_orders(benchmark_of(table, tasks=("a", "b", "c", "d", "e")), method, [order]))
+def _live(table: Path | None, cell: tuple[str, int]) -> list[LifelongRow]:
+    method, order = cell
+    return list(live_orders(_read(table), method, [order]))
 
 
 def _print(

@@ -5,30 +5,28 @@ Searches are done in slices of a few seeds; each strategy is printed as it is fi
 
 from __future__ import annotations
 
+import functools
 import hashlib
-import multiprocessing
-import signal
 import tempfile
 import time
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
-from agent.commands.bench_slices import Slices
-from agent.workers.lifetime import follow_parent
-from selfnas.benchmarks.benchmarking import CHECKPOINTS, SearchRow, compare_strategies
+from agent.workers.grid import measure_grid
+from selfnas.benchmarks.benchmarking import CHECKPOINTS, SearchRow, compare_strategies, joined
+from selfnas.benchmarks.rows import Rows
 from selfnas.figures import write_figure
 from selfnas.strategies import Strategy, make_strategy
 from selfnas.strategies.progressive import Progressive
 from selfnas.tables.tabular import TabularBenchmark, TabularEvaluator, benchmark_of, table_digest
 
-__all__ = ["COMPARED", "made", "measure_search", "summary_figures", "tabular_throughput"]
+__all__ = ["COMPARED", "Slice", "made", "measure_search", "rows_of", "summary_figures", "tabular_throughput"]
 
 COMPARED = (
     "random",
@@ -53,6 +51,21 @@ policy: {{strategy: regularised_evolution, batch: 10, finalists_per_task: 1}}
 tasks:
   - {{name: one, source: table, {path}dataset: {dataset}}}
 """
+
+_Cell = tuple[str, str, int, int]  # strategy, task, first seed, seeds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """A few seeds, from the first on, of one strategy on one task."""
+
+    first: int
+    row: SearchRow
+
+    @property
+    def cell(self) -> _Cell:
+        """What was searched."""
+        return self.row.strategy, self.row.task, self.first, self.row.seeds
 
 
 def measure_search(
@@ -93,19 +106,26 @@ def measure_search(
     title = (
         f"{benchmark.name}{made_up}: mean of {len(benchmark.tasks)} task(s), batch {batch}, given up after {longest}"
     )
-    slices = Slices(keep, table=table_digests(benchmark), longest=longest, batch=batch)
+    settings = {"table": table_digests(benchmark), "longest": longest, "batch": batch}
+    slices = Rows(keep, of=Slice, settings=settings)
+    search = functools.partial(_search, table, longest, batch)
     try:
         for name in names:
-            _search(slices, table, benchmark, name, seeds=seeds, workers=workers, console=console)
-            rows = slices.rows([name], benchmark.tasks)
+            cells = [
+                (name, task, first, min(_SLICE, seeds - first))
+                for first in range(0, seeds, _SLICE)
+                for task in benchmark.tasks
+            ]
+            measure_grid(search, cells, slices, cell_of=lambda one: one.cell, workers=workers, name=name)
+            rows = rows_of(slices, [name], benchmark.tasks)
             console.print(_shown(rows, title=title), _by_task(rows, benchmark.tasks))
     except KeyboardInterrupt:
         console.print("stopped; what was finished:")
-        rows = slices.rows(names, benchmark.tasks)
+        rows = rows_of(slices, names, benchmark.tasks)
         if rows:
             console.print(_shown(rows, title=title))
         raise
-    rows = slices.rows(names, benchmark.tasks)
+    rows = rows_of(slices, names, benchmark.tasks)
     console.print(
         _shown(rows, title=f"{title}; ± standard error over seeds; regret in % of (best - median)"),
         _by_task(rows, benchmark.tasks),
@@ -121,45 +141,17 @@ def measure_search(
     )
 
 
-def _search(
-    slices: Slices,
-    table: Path | None,
-    benchmark: TabularBenchmark,
-    name: str,
-    *,
-    seeds: int,
-    workers: int,
-    console: Console,
-) -> None:
-    """What is missing of one strategy, a few seeds of one task at a time; each slice is kept as it is finished."""
-    missing = [
-        (task, first, min(_SLICE, seeds - first))
-        for first in range(0, seeds, _SLICE)
-        for task in benchmark.tasks
-        if not slices.has(task, name, first, min(_SLICE, seeds - first))
-    ]
-    if not missing:
-        return
-    pool = ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start, initargs=(table,)
-    )
-    with Progress(console=console, transient=True) as progress:
-        bar = progress.add_task(name, total=sum(count for _, _, count in missing))
-        try:
-            jobs = {
-                pool.submit(_one, task, name, first, count, slices.longest, slices.batch): (first, count)
-                for task, first, count in missing
-            }
-            for job in as_completed(jobs):
-                first, count = jobs[job]
-                slices.add(job.result(), first=first)
-                progress.advance(bar, count)
-        except BaseException:
-            for process in list((pool._processes or {}).values()):
-                process.kill()
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+def rows_of(slices: Iterable[Slice], strategies: Iterable[str], tasks: Iterable[str]) -> dict[str, list[SearchRow]]:
+    """By strategy, one row a task, over the seeds done on every task; strategies without any are left out."""
+    parts = {one.cell[:3]: one.row for one in slices}
+    found: dict[str, list[SearchRow]] = {}
+    wanted = list(tasks)
+    for strategy in strategies:
+        firsts = sorted({first for name, _, first in parts if name == strategy})
+        common = [first for first in firsts if all((strategy, task, first) in parts for task in wanted)]
+        if common:
+            found[strategy] = [joined([parts[strategy, task, first] for first in common]) for task in wanted]
+    return found
 
 
 def summary_figures(rows: Iterable[SearchRow]) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
@@ -183,6 +175,7 @@ def tabular_throughput(table: Path | None, benchmark: TabularBenchmark, *, evalu
     from agent.ledger.home import hold
     from agent.ledger.store import Ledger
     from agent.life.life import Life
+    from agent.life.observer import Unobserved
     from agent.life.preparation import prepare
     from agent.stream.file import read_stream
     from agent.workers.pool import Workers
@@ -204,40 +197,21 @@ def tabular_throughput(table: Path | None, benchmark: TabularBenchmark, *, evalu
             hold(Path(folder) / "home") as home,
             Ledger(home.ledger, clock=time.time) as ledger,
         ):
-            life = Life(ledger, prepared, pool, home=home, device="cpu", observer=_Unseen())
+            life = Life(ledger, prepared, pool, home=home, device="cpu", observer=Unobserved())
             before = time.process_time()
             finished = life.run()
             return len(finished.tasks[0].trials), time.process_time() - before
 
 
-class _Unseen:
-    """An observer that looks away."""
-
-    def task_begins(self, task: object, *, steps: int) -> None: ...
-
-    def advanced(self, task: object, *, steps: int) -> None: ...
-
-    def task_ends(self, run: object, task: object) -> None: ...
+_read = functools.cache(benchmark_of)  # of a worker process
 
 
-_TABLE: list[TabularBenchmark] = []  # of a worker process, read once
-
-
-def _start(table: Path | None) -> None:
-    """Prepare a worker: its table, one thread, deaf to Ctrl-C, which the parent hears."""
-    follow_parent()
-    import torch
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
-    _TABLE.append(benchmark_of(table))
-
-
-def _one(task: str, name: str, first: int, count: int, longest: int, batch: int) -> SearchRow:
-    strategies = {name: made(name)}
-    return compare_strategies(
-        _TABLE[0], strategies, seeds=count, first=first, tasks=[task], longest=longest, batch=batch
-    )[0]
+def _search(table: Path | None, longest: int, batch: int, cell: _Cell) -> list[Slice]:
+    name, task, first, count = cell
+    found = compare_strategies(
+        _read(table), {name: made(name)}, seeds=count, first=first, tasks=[task], longest=longest, batch=batch
+    )
+    return [Slice(first=first, row=row) for row in found]
 
 
 def made(name: str) -> Strategy:

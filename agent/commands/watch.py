@@ -16,24 +16,11 @@ from agent.commands.run import chosen_device
 from agent.ledger.home import hold
 from agent.ledger.store import Ledger
 from agent.life.drift import Outcome, Watcher
-from agent.state.state import RunState, TaskState
+from agent.life.observer import Unobserved
 from agent.workers import interrupt
 from agent.workers.pool import Workers
 
 __all__ = ["watch_task"]
-
-
-class _Quiet:
-    """An observer for a search of one task, which is told about at its end."""
-
-    def task_begins(self, task: TaskState, *, steps: int) -> None:
-        """Nothing."""
-
-    def advanced(self, task: TaskState, *, steps: int) -> None:
-        """Nothing."""
-
-    def task_ends(self, run: RunState, task: TaskState) -> None:
-        """Nothing."""
 
 
 def watch_task(
@@ -64,7 +51,7 @@ def watch_task(
             nonlocal searched
             searched = True
             with Workers(workers or len(os.sched_getaffinity(0))) as pool:
-                _tell(console, task, watcher.search(pool, device=chosen, observer=_Quiet()))
+                _tell(console, task, watcher.search(pool, device=chosen, observer=Unobserved()))
 
         batches = watcher.follow(data)
         if watcher.unfinished:

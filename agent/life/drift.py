@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 
 from agent.ledger.home import Home
 from agent.ledger.store import Entry, Ledger
-from agent.life.life import Life, Observer
-from agent.life.preparation import Prepared, prepare
+from agent.life.context import Prepared
+from agent.life.life import Life
+from agent.life.observer import Observer
+from agent.life.preparation import prepare
 from agent.state.drift import Drift, Watch, fold, monitor
 from agent.state.networks import restore_network
 from agent.state.opening import recollect
-from agent.state.recorded import recorded_spec, recorded_stream
+from agent.state.recorded import recorded_set, recorded_spec, recorded_stream, recorded_suite
 from agent.state.state import LifeState, Motif, Payload, RunState, mapping
 from agent.stream.file import Stream
 from agent.workers.pool import Workers
@@ -322,21 +324,19 @@ class Watcher:
                 "limit": None,
             }
         )
-        files = {}
-        for what, key in (("constraints", "constraint_set"), ("audits", "audit_suite")):
-            files[what] = _reference(
-                str(mapping(latest["stream"])[what]), mapping(latest[key]), self._folder, role=what
-            )
+        set_, suite = (mapping(latest[key]) for key in ("constraint_set", "audit_suite"))
         stream = base_stream.model_copy(
             update={
-                **files,
+                "constraints": _reference(latest, "constraints", set_),
+                "audits": _reference(latest, "audits", suite),
                 "tasks": [spec],
                 "tuning": None,
                 "budget": base_stream.budget.model_copy(update={"evaluations": self._evaluations(base_stream, lived)}),
             }
         )
         known = {name for run in self.state.runs for name in run.tasks.names}
-        prepared = prepare(Document(stream, str(self._home.root / "watch.yaml"), {}), lived=known)
+        recorded = recorded_set(str(set_["text"])), recorded_suite(str(suite["text"]))
+        prepared = prepare(Document(stream, str(self._home.root / "watch.yaml"), {}), lived=known, recorded=recorded)
         return replace(prepared, tasks=tuple(replace(task, service=service) for task in prepared.tasks))
 
     def _evaluations(self, stream: Stream, run: RunState) -> int:
@@ -350,17 +350,14 @@ class Watcher:
         return self.state.runs[wanted - 1] if len(self.state.runs) >= wanted else None
 
 
-def _reference(name: str, recorded: Payload, folder: Path, *, role: str) -> str:
-    """A shipped name as it is; a file of one's own as the ledger holds it.
+def _reference(run: Payload, role: str, recorded: Payload) -> str:
+    """What a stream calls the set or suite that is in force: a shipped name as it is, a file by role and name.
 
-    Its role is part of its name, for a set and a suite may share one.
+    No such file is read: what is in force is what the ledger holds.
     """
-    if "/" not in name and not name.endswith((".yaml", ".yml")):
-        return name
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{role}-{recorded['name']}.yaml"
-    path.write_text(str(recorded["text"]), encoding="utf-8")
-    return f"watch/{path.name}"
+    name = str(mapping(run["stream"])[role])
+    own = "/" in name or name.endswith((".yaml", ".yml"))
+    return f"watch/{role}-{recorded['name']}.yaml" if own else name
 
 
 def _test(trained: Payload) -> float:

@@ -1,84 +1,152 @@
-"""What the ledger says of a finalist: how it trained, what its audits found, and whether it is admitted."""
+"""The finalists of a task: which they are, and what the ledger says of each once it was scored in full.
+
+Networks that are trained are audited, then admitted or refused. A table offers no network to audit: what it says is
+recorded as `tabulated` and never enters the library.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
 
 from agent.gate.admission import admission
 from agent.ledger.store import Entry
-from agent.memory.weights import inherited_record
-from agent.state.library import Motif
-from agent.state.state import TaskState
+from agent.life.context import TaskContext
+from agent.memory.weights import inherited_record, source_of
+from agent.state.state import Motif, number, recorded_costs
+from agent.stream.fidelities import ranked_by_rung
+from agent.stream.policy import SearchPolicy
 from agent.workers.jobs import FullAnswer
+from agent.workers.trained import Examination, Examiner
 from selfnas.networks.costs import costs
+from selfnas.networks.reference import residual_network
 from selfnas.spaces.architecture import Architecture
+from selfnas.training.evaluation import Evaluator, Request
 
-if TYPE_CHECKING:
-    from agent.life.preparation import PreparedTask
-    from audits import Suite
-
-__all__ = ["examination_entries"]
+__all__ = ["finalist_entries", "next_finalists", "reference_entry"]
 
 
-def examination_entries(
-    task: TaskState,
-    prepared: PreparedTask,
-    suite: Suite,
-    chosen: Sequence[Architecture],
-    answers: Sequence[FullAnswer],
-    *,
-    sources: Mapping[str, Motif],
+def next_finalists(context: TaskContext, policy: SearchPolicy) -> list[Architecture]:
+    """The best by low-fidelity score that were not scored in full yet, as many as policy and budget allow."""
+    task, want, objective = context.task, policy.finalists_per_task, context.stream.objective
+    done = {finalist.digest for finalist in task.finalists} | {str(one["digest"]) for one in task.tabulated}
+    if len(done) >= want and (task.admitted() or task.tabulated):
+        return []
+    room = min(want - len(done) if len(done) < want else want, context.stream.budget.full_trainings - len(done))
+    pairs = zip(task.trials, task.evaluations, strict=True)
+    within = [trial for trial, at in pairs if objective is None or objective.within(recorded_costs(at))]
+    left = [trial.architecture for trial in ranked_by_rung(within) if trial.architecture.digest not in done]
+    return left[: max(room, 0)]
+
+
+def finalist_entries(
+    context: TaskContext, evaluator: Evaluator, chosen: Sequence[Architecture], *, on_done: Callable[[], None]
 ) -> list[Entry]:
-    """`trained`, `audited`, then `admitted` or `refused`, for each finalist in order.
+    """Score in full; where the evaluator can examine, audit and decide as well."""
+    if isinstance(evaluator, Examiner):
+        return _examined(context, evaluator, chosen, on_done)
+    return _tabulated(context, evaluator, chosen, on_done)
 
-    Args:
-        sources: by architecture the motif whose weights its training started from.
-    """
-    entries: list[Entry] = []
-    for architecture, answer in zip(chosen, answers, strict=True):
-        common = {"task": task.name, "architecture": str(architecture), "digest": architecture.digest}
-        test = answer.test_correct / answer.test_count if answer.test_count else 0.0
-        params = costs(architecture, prepared.shape).params
-        entries.append(
-            (
-                "trained",
-                {
-                    **common,
-                    "validation": answer.score if answer.score is not None else 0.0,
-                    "reason": answer.reason,
-                    "curve": answer.curve,
-                    "test_correct": answer.test_correct,
-                    "test_count": answer.test_count,
-                    "params": params,
-                    "weights_sha256": answer.weights_sha256,
-                    **_inherited(sources.get(str(architecture)), answer),
-                },
-            )
+
+def reference_entry(context: TaskContext, examiner: Examiner, *, on_done: Callable[[], None]) -> Entry:
+    """Train the hand-designed network of the winner's size the same way."""
+    shape, macro = context.own.shape, context.macro
+    params = int(number(context.task.admitted()[0].trained["params"]))
+    reference = residual_network(params, shape, depth=macro.depth, resolution=macro.resolution)
+    (answer,) = examiner.examine([Examination(request=_full(context, reference))], on_done=on_done)
+    return "compared", {
+        "task": context.task.name,
+        "architecture": str(reference),
+        "params": costs(reference, shape).params,
+        "validation": answer.score,
+        "reason": answer.reason,
+        "test_correct": answer.test_correct,
+        "test_count": answer.test_count,
+    }
+
+
+def _full(context: TaskContext, architecture: Architecture) -> Request:
+    fidelity = context.stream.full.fidelity("full")
+    return Request(architecture=architecture, fidelity=fidelity, seed=context.seed("full", architecture))
+
+
+def _tabulated(
+    context: TaskContext, evaluator: Evaluator, chosen: Sequence[Architecture], on_done: Callable[[], None]
+) -> list[Entry]:
+    """What the table says of the best after full training."""
+    task = context.task
+    answers = evaluator.evaluate([_full(context, architecture) for architecture in chosen], on_done=on_done)
+    return [
+        (
+            "tabulated",
+            {
+                "task": task.name,
+                "task_digest": context.own.digest,
+                "architecture": str(architecture),
+                "digest": architecture.digest,
+                "validation": answer.score,
+                "test": answer.metrics["test"],
+                "certificate": task.certificates[str(architecture)],
+            },
         )
-        verdict = admission(answer, suite)
-        entries.append(("audited", {**common, "findings": answer.findings, **verdict.to_record()}))
-        if verdict.admits:
-            certificate = task.certificates[str(architecture)]
-            entries.append(
-                (
-                    "admitted",
-                    {
-                        **common,
-                        "task_digest": prepared.digest,
-                        "validation": answer.score,
-                        "test": test,
-                        "params": params,
-                        "certificate": certificate,
-                        "weights_sha256": answer.weights_sha256,
-                    },
-                )
-            )
-        else:
-            entries.append(("refused", {**common, "decision": verdict.decision, "reasons": list(verdict.reasons)}))
-    return entries
+        for architecture, answer in zip(chosen, answers, strict=True)
+    ]
 
 
-def _inherited(source: Motif | None, answer: FullAnswer) -> dict[str, object]:
-    """Where a finalist's weights come from; nothing where they are its own from the start."""
-    return {} if source is None else {"inherited": inherited_record(source, answer.inherited)}
+def _examined(
+    context: TaskContext, examiner: Examiner, chosen: Sequence[Architecture], on_done: Callable[[], None]
+) -> list[Entry]:
+    """Train fully, audit, decide: what the ledger says of each finalist in order."""
+    sources = _sources(context, chosen)
+    files = {each: context.home.weights_file(motif.weights_sha256) for each, motif in sources.items()}
+    examinations = [
+        Examination(request=_full(context, each), audit_seed=context.seed("audit", each), inherit=files.get(str(each)))
+        for each in chosen
+    ]
+    answers = examiner.examine(examinations, on_done=on_done)
+    return [
+        entry
+        for each, answer in zip(chosen, answers, strict=True)
+        for entry in _examination(context, each, answer, sources.get(str(each)))
+    ]
+
+
+def _sources(context: TaskContext, chosen: Sequence[Architecture]) -> Mapping[str, Motif]:
+    """By architecture the motif whose weights its training starts from."""
+    if context.stream.inherit != "motif":
+        return {}
+    found = {str(each): source_of(context.state, context.task, str(each)) for each in chosen}
+    return {architecture: motif for architecture, motif in found.items() if motif is not None}
+
+
+def _examination(
+    context: TaskContext, architecture: Architecture, answer: FullAnswer, source: Motif | None
+) -> list[Entry]:
+    """`trained`, `audited`, then `admitted` or `refused`."""
+    common = {"task": context.task.name, "architecture": str(architecture), "digest": architecture.digest}
+    params = costs(architecture, context.own.shape).params
+    trained = {
+        **common,
+        "validation": answer.score if answer.score is not None else 0.0,
+        "reason": answer.reason,
+        "curve": answer.curve,
+        "test_correct": answer.test_correct,
+        "test_count": answer.test_count,
+        "params": params,
+        "weights_sha256": answer.weights_sha256,
+        **({} if source is None else {"inherited": inherited_record(source, answer.inherited)}),
+    }
+    verdict = admission(answer, context.prepared.suite)
+    audited = {**common, "findings": answer.findings, **verdict.to_record()}
+    if not verdict.admits:
+        refused = {**common, "decision": verdict.decision, "reasons": list(verdict.reasons)}
+        return [("trained", trained), ("audited", audited), ("refused", refused)]
+    admitted = {
+        **common,
+        "task_digest": context.own.digest,
+        "validation": answer.score,
+        "test": answer.test_correct / answer.test_count if answer.test_count else 0.0,
+        "params": params,
+        "certificate": context.task.certificates[str(architecture)],
+        "weights_sha256": answer.weights_sha256,
+    }
+    return [("trained", trained), ("audited", audited), ("admitted", admitted)]

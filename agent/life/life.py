@@ -7,43 +7,31 @@ Nothing here prints, draws or tracks: an `Observer` is told what happened.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from agent.gate.domain import GuardedDomain
 from agent.gate.quarantine import recheck
 from agent.ledger.home import Home
 from agent.ledger.store import Entry, Event, Ledger
-from agent.life.preparation import Prepared
-from agent.life.table import TableLife
-from agent.life.task import TaskLife
+from agent.life.context import Prepared, TaskContext
+from agent.life.observer import Observer
+from agent.life.task import live_task
 from agent.memory.recall import past_tasks
 from agent.state.opening import recollect
-from agent.state.state import RunState, TaskState, mapping
+from agent.state.state import RunState, mapping
 from agent.tuning.decision import tune
 from agent.tuning.rehearsal import Rehearsal
 from agent.workers import interrupt
 from agent.workers.pool import Workers
 from agent.workers.timing import WorkTime
+from agent.workers.trained import TrainedEvaluator
 from constraints import ConstraintSet, policy_digest
 from selfnas import seeding
 from selfnas.devices.devices import Device
 from selfnas.errors import InputError
 from selfnas.spaces.space import space_named
+from selfnas.training.evaluation import Evaluator
 
-__all__ = ["Life", "Observer"]
-
-
-class Observer(Protocol):
-    """Who watches a life."""
-
-    def task_begins(self, task: TaskState, *, steps: int) -> None:
-        """A task starts or goes on; it takes at most `steps` trainings."""
-
-    def advanced(self, task: TaskState, *, steps: int) -> None:
-        """So many trainings more are done."""
-
-    def task_ends(self, run: RunState, task: TaskState) -> None:
-        """A task is finished and recorded."""
+__all__ = ["Life"]
 
 
 class Life:
@@ -97,12 +85,41 @@ class Life:
         run = self.state.open_run or self._begin()
         for index in range(len(self.prepared.tasks)):
             if index >= len(run.tasks) or run.tasks[index].finished is None:
-                kind = TaskLife if self.prepared.tasks[index].table is None else TableLife
-                kind(self, run, index).live()
+                context = self.context(run, index)
+                live_task(context, self._evaluator(context), append=self.append, observer=self.observer)
             if self.prepared.envelope is not None and run.tuned <= index:
                 self.append(self._tune(run, index))
         self.append([("run.finished", {"tasks": len(run.tasks)})])
         return run
+
+    def context(self, run: RunState, index: int) -> TaskContext:
+        """What the steps of a task of a run read."""
+        return TaskContext(
+            prepared=self.prepared,
+            run=run,
+            index=index,
+            state=self.state,
+            home=self.home,
+            head=lambda: self.ledger.head()[1],
+        )
+
+    def _evaluator(self, context: TaskContext) -> Evaluator:
+        """What scores architectures on a task: its table in this process, or training by the workers."""
+        own = context.own
+        if own.table is not None:
+            return own.table
+        return TrainedEvaluator(
+            workers=self.workers,
+            work=self.work,
+            task=own.spec,
+            task_digest=own.digest,
+            base=self.prepared.base,
+            device=self.device,
+            training=self.prepared.stream.training,
+            suite=self.prepared.suite.text,
+            weights=self.home.weights,
+            pictures=self.home.pictures(context.run.number, own.spec.name),
+        )
 
     def _tune(self, run: RunState, index: int) -> list[Entry]:
         """Decide about the search policy after a task."""

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from agent.state.state import Motif
+from agent.life.context import Prepared, PreparedTask
 from agent.stream.file import Stream, StreamFile
 from agent.stream.shipped import stream_folder
 from audits import AuditData, Suite, load_suite, unproven_gates
 from audits.contract.plants import unplanted, with_plants
 from constraints import ConstraintSet, Guard, load_set
-from selfnas.data.probes import TaskDescription, describe
+from selfnas.data.probes import describe
 from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.devices.devices import Device, load_device
+from selfnas.documents import Place
 from selfnas.errors import InputError, Problem
 from selfnas.spaces.architecture import TaskShape
 from selfnas.spaces.space import space_named
@@ -29,45 +31,7 @@ from selfnas.tables.tabular import (
     table_digest,
 )
 
-__all__ = ["Prepared", "PreparedTask", "prepare", "reference"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedTask:
-    """One task of a stream, loaded once and described; workers load the arrays again.
-
-    A task that is looked up has a `table` and no description, for there are no examples to describe. A task that
-    succeeds another has its motif in `service`, which is tried first.
-    """
-
-    spec: TaskSpec
-    shape: TaskShape
-    digest: str
-    description: TaskDescription | None
-    guard: Guard
-    table: TabularEvaluator | None = None
-    service: Motif | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A stream whose every part was found usable.
-
-    Attributes:
-        base: where relative paths start, see `stream_folder`.
-        suite_reference: what workers load the suite by.
-        envelope: what changes of the search policy must pass; None where the stream does not tune.
-        device: whose latencies and energies the objective counts; None where it counts none.
-    """
-
-    stream: Stream
-    base: Path
-    set_: ConstraintSet
-    suite: Suite
-    suite_reference: str
-    envelope: ConstraintSet | None
-    device: Device | None
-    tasks: tuple[PreparedTask, ...]
+__all__ = ["prepare", "reference"]
 
 
 def reference(name: str, base: Path) -> str:
@@ -81,7 +45,11 @@ def reference(name: str, base: Path) -> str:
 
 
 def prepare(
-    document: StreamFile, *, on_task: Callable[[str], None] = lambda name: None, lived: Collection[str] = ()
+    document: StreamFile,
+    *,
+    on_task: Callable[[str], None] = lambda name: None,
+    lived: Collection[str] = (),
+    recorded: tuple[ConstraintSet, Suite] | None = None,
 ) -> Prepared:
     """Load and check what a stream names.
 
@@ -89,99 +57,23 @@ def prepare(
         document: the stream.
         on_task: told the name of each task before it is loaded.
         lived: names of further tasks that the suite may plant for.
+        recorded: the set and the suite in force, as a ledger holds them; None reads those that the stream names. The
+            gates of a recorded suite were shown to be proven when it was recorded.
 
     Raises:
         InputError: every problem found in the constraint set, the suite and the tasks, each with its place.
     """
-    stream, base = document.value, stream_folder(Path(document.path))
-    problems: list[Problem] = []
-
-    def collect(place: str, error: InputError) -> None:
-        # A file of its own has its own places; a name that is not found belongs to the stream file.
-        problems.extend(p if p.line else document.problem((place,), p.message) for p in error.problems)
-
-    set_ = suite = None
-    try:
-        set_ = load_set(reference(stream.constraints, base))
-        if not set_.of_scope("cell", "network"):
-            message = f"set {set_.name!r} has no rules of scope cell or network, so it would admit everything"
-            problems.append(document.problem(("constraints",), message))
-    except InputError as error:
-        collect("constraints", error)
-    envelope = None
-    if stream.tuning is not None:
-        try:
-            envelope = load_set(reference(stream.tuning.envelope, base))
-            if not envelope.of_scope("policy"):
-                message = f"set {envelope.name!r} has no rules of scope policy, so no change could be admitted"
-                problems.append(document.problem(("tuning", "envelope"), message))
-        except InputError as error:
-            problems.extend(
-                p if p.line else document.problem(("tuning", "envelope"), p.message) for p in error.problems
-            )
-    device = None
-    if stream.objective is not None and stream.objective.device is not None:
-        try:
-            device = load_device(reference(stream.objective.device, base))
-        except InputError as error:
-            collect("objective", error)
-    suite_reference = reference(stream.audits, base)
-    try:
-        suite = load_suite(suite_reference)
-        problems += [document.problem(("audits",), text) for text in unproven_gates(suite)]
-        problems += unplanted(
-            suite.plants, {name for spec in stream.tasks for name in (spec.name, spec.succeeds) if name} | {*lived}
-        )
-    except InputError as error:
-        collect("audits", error)
-    tasks = []
-    guards: dict[TaskShape, Guard] = {}
-    tables: dict[str, TabularBenchmark] = {}
+    stream, base, problems = document.value, stream_folder(Path(document.path)), _Problems(document)
+    set_ = _set(problems, stream, base, recorded=recorded[0] if recorded else None)
+    suite = _suite(problems, stream, base, lived, recorded=recorded[1] if recorded else None)
+    envelope, device = _envelope(problems, stream, base), _device(problems, stream, base)
+    loader = _Loader(problems=problems, stream=stream, base=base, set_=set_, suite=suite, device=device)
+    tasks: list[PreparedTask] = []
     for index, spec in enumerate(stream.tasks):
         on_task(spec.name)
-        at = ("tasks", index)
-        table: TabularEvaluator | None = None
-        description: TaskDescription | None = None
-        try:
-            if spec.source == "table":
-                table = _table(spec, base, stream.space, tables)
-                shape, digest = _table_shape(table), table_digest(table)
-        except InputError as error:
-            problems.extend(p if p.line else document.problem(at, p.message) for p in error.problems)
-            continue
-        try:
-            if table is None:
-                task = load_task(
-                    spec,
-                    base=base,
-                    report=lambda place, text, at=at: document.problem((*at, *place), text),  # type: ignore[misc]
-                )
-                shape, digest = task.shape, task.digest
-                if suite is not None:
-                    with_plants(AuditData.of(task), suite.plants)  # what does not fit is told now, not after training
-                description = describe(task, seed=stream.seed)
-        except InputError as error:
-            problems.extend(error.problems)
-            continue
-        if set_ is None:
-            continue
-        problems += [document.problem(("objective",), text) for text in _uncosted(stream, shape, device)]
-        if shape not in guards:
-            guards[shape] = guard = Guard(set_, space=stream.space, macro=stream.macro.macro(), shape=shape)
-            if guard.count().high == 0:
-                clash = ", ".join(guard.clash())
-                text = (
-                    f"constraint set {set_.name!r} admits nothing in space {stream.space!r} for task {spec.name!r}: "
-                    f"these rules clash: {clash}"
-                )
-                problems.append(document.problem(("constraints",), text))
-        tasks.append(
-            PreparedTask(
-                spec=spec, shape=shape, digest=digest, description=description, guard=guards[shape], table=table
-            )
-        )
-    if problems or set_ is None or suite is None:
-        raise InputError(problems)
+        tasks += loader.prepared(index, spec)
+    if problems.found or set_ is None or suite is None:
+        raise InputError(problems.found)
     return Prepared(
         stream=stream,
         base=base,
@@ -189,9 +81,146 @@ def prepare(
         envelope=envelope,
         device=device,
         suite=suite,
-        suite_reference=suite_reference,
         tasks=tuple(tasks),
     )
+
+
+class _Problems:
+    """What was found wrong in a stream and what it names, each with its place."""
+
+    def __init__(self, document: StreamFile) -> None:
+        self._document = document
+        self.found: list[Problem] = []
+
+    def placed(self, place: Place, message: str) -> Problem:
+        """One of the stream file."""
+        return self._document.problem(place, message)
+
+    def add(self, place: Place, *messages: str) -> None:
+        """Note some of the stream file."""
+        self.found += [self.placed(place, message) for message in messages]
+
+    @contextmanager
+    def at(self, *place: str | int) -> Iterator[None]:
+        """Errors within it are noted; one without a line belongs to this place of the stream file, if it is given."""
+        try:
+            yield
+        except InputError as error:
+            self.found += [p if p.line or not place else self.placed(place, p.message) for p in error.problems]
+
+
+def _set(problems: _Problems, stream: Stream, base: Path, *, recorded: ConstraintSet | None) -> ConstraintSet | None:
+    """The constraint set; None where there is none to be had."""
+    with problems.at("constraints"):
+        set_ = recorded or load_set(reference(stream.constraints, base))
+        if not set_.of_scope("cell", "network"):
+            message = f"set {set_.name!r} has no rules of scope cell or network, so it would admit everything"
+            problems.add(("constraints",), message)
+        return set_
+    return None
+
+
+def _envelope(problems: _Problems, stream: Stream, base: Path) -> ConstraintSet | None:
+    """The rules for changes of the policy, where the stream tunes."""
+    if stream.tuning is None:
+        return None
+    with problems.at("tuning", "envelope"):
+        envelope = load_set(reference(stream.tuning.envelope, base))
+        if not envelope.of_scope("policy"):
+            message = f"set {envelope.name!r} has no rules of scope policy, so no change could be admitted"
+            problems.add(("tuning", "envelope"), message)
+        return envelope
+    return None
+
+
+def _device(problems: _Problems, stream: Stream, base: Path) -> Device | None:
+    """The device of the objective, where it names one."""
+    if stream.objective is None or stream.objective.device is None:
+        return None
+    with problems.at("objective"):
+        return load_device(reference(stream.objective.device, base))
+    return None
+
+
+def _suite(
+    problems: _Problems, stream: Stream, base: Path, lived: Collection[str], *, recorded: Suite | None
+) -> Suite | None:
+    """The audit suite: every gate of it proven, and what it plants for a task of this life."""
+    with problems.at("audits"):
+        suite = recorded or load_suite(reference(stream.audits, base))
+        if recorded is None:
+            problems.add(("audits",), *unproven_gates(suite))
+        names = {name for spec in stream.tasks for name in (spec.name, spec.succeeds) if name}
+        problems.found += unplanted(suite.plants, names | {*lived})
+        return suite
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loader:
+    """Loads the tasks of a stream; each table is read once, and one guard compiled for all tasks of a shape."""
+
+    problems: _Problems
+    stream: Stream
+    base: Path
+    set_: ConstraintSet | None
+    suite: Suite | None
+    device: Device | None
+    tables: dict[str, TabularBenchmark] = field(default_factory=dict)
+    guards: dict[TaskShape, Guard] = field(default_factory=dict)
+
+    def prepared(self, index: int, spec: TaskSpec) -> list[PreparedTask]:
+        """The task, or nothing where it cannot be used."""
+        if spec.source == "table":
+            with self.problems.at("tasks", index):
+                return [self._tabular(spec)]
+        with self.problems.at():  # these have their places already
+            return [self._described(index, spec)]
+        return []
+
+    def _tabular(self, spec: TaskSpec) -> PreparedTask:
+        table = self._table(spec)
+        shape, digest = _table_shape(table), table_digest(table)
+        guard = self._guard(spec, shape)
+        return PreparedTask(spec=spec, shape=shape, digest=digest, description=None, guard=guard, table=table)
+
+    def _described(self, index: int, spec: TaskSpec) -> PreparedTask:
+        """A task with examples; what the suite plants in them is tried now, not after training."""
+
+        def report(place: Place, message: str) -> Problem:
+            return self.problems.placed(("tasks", index, *place), message)
+
+        task = load_task(spec, base=self.base, report=report)
+        if self.suite is not None:
+            with_plants(AuditData.of(task), self.suite.plants)
+        description = describe(task, seed=self.stream.seed)
+        guard = self._guard(spec, task.shape)
+        return PreparedTask(spec=spec, shape=task.shape, digest=task.digest, description=description, guard=guard)
+
+    def _table(self, spec: TaskSpec) -> TabularEvaluator:
+        path, space = spec.path or "", self.stream.space
+        if path not in self.tables:
+            self.tables[path] = read_benchmark(self.base / path) if path else synthetic_benchmark(tasks=MADE_UP)
+        table = self.tables[path]
+        if table.space.name != space:
+            raise InputError(f"task {spec.name!r}: table {table.name} is of space {table.space.name!r}, not {space!r}")
+        return TabularEvaluator(benchmark=table, task=str(spec.dataset))
+
+    def _guard(self, spec: TaskSpec, shape: TaskShape) -> Guard:
+        """The set compiled for a shape; what it or the objective makes impossible is told."""
+        if self.set_ is None:
+            raise InputError([])  # its own problems are told already
+        self.problems.add(("objective",), *_uncosted(self.stream, shape, self.device))
+        if shape not in self.guards:
+            space = self.stream.space
+            self.guards[shape] = guard = Guard(self.set_, space=space, macro=self.stream.macro.macro(), shape=shape)
+            if guard.count().high == 0:
+                message = (
+                    f"constraint set {self.set_.name!r} admits nothing in space {space!r} for task {spec.name!r}: "
+                    f"these rules clash: {', '.join(guard.clash())}"
+                )
+                self.problems.add(("constraints",), message)
+        return self.guards[shape]
 
 
 def _uncosted(stream: Stream, shape: TaskShape, device: Device | None) -> list[str]:
@@ -205,17 +234,6 @@ def _uncosted(stream: Stream, shape: TaskShape, device: Device | None) -> list[s
         except InputError as error:
             return [str(error)]
     return []
-
-
-def _table(spec: TaskSpec, base: Path, space: str, known: dict[str, TabularBenchmark]) -> TabularEvaluator:
-    """The table of a task; each file is read once."""
-    path = spec.path or ""
-    if path not in known:
-        known[path] = read_benchmark(base / path) if path else synthetic_benchmark(tasks=MADE_UP)
-    table = known[path]
-    if table.space.name != space:
-        raise InputError(f"task {spec.name!r}: table {table.name} is of space {table.space.name!r}, not {space!r}")
-    return TabularEvaluator(benchmark=table, task=str(spec.dataset))
 
 
 def _table_shape(table: TabularEvaluator) -> TaskShape:

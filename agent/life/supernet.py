@@ -1,68 +1,68 @@
-"""What a supernet says of a task: the jobs that ask it, the event that keeps its answer, the strategy made from that.
+"""What a supernet says of a task: its search, the event that keeps its answer, the strategy made from that.
 
 Proposals are made from the event alone, so a life that goes on after a kill proposes what it would have proposed.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from agent.ledger.home import STEP
 from agent.ledger.store import Entry
-from agent.life.preparation import PreparedTask
+from agent.life.context import TaskContext
 from agent.state.state import TaskState, items
-from agent.stream.file import Stream
-from agent.workers.jobs import InheritJob, SupernetAnswer, SupernetJob
+from agent.stream.file import SupernetSection
+from agent.workers.jobs import SupernetAnswer
+from agent.workers.trained import SupernetPlan, SupernetTrainer
 from selfnas import seeding
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture
 from selfnas.spaces.space import parse_architecture
 from selfnas.strategies import Strategy, random_search
 from selfnas.strategies.guided import DIFFERENTIABLE, Guided, OneShot
+from selfnas.strategies.one_shot import evolve_paths
 
-__all__ = ["guided_strategy", "inherit_jobs", "supernet_entry", "supernet_job"]
+__all__ = ["guided_strategy", "searched_supernet", "supernet_entry"]
 
-_TOGETHER = 8  # architectures that one job scores
 _RANKED = 200  # of a ranking, how many are recorded
 
 
-def supernet_job(
-    stream: Stream, prepared: PreparedTask, strategy: str, *, base: Path, device: str, weights: Path
-) -> SupernetJob:
-    """The training of a supernet on a task, as a guided strategy wants it."""
-    return SupernetJob(
-        task=prepared.spec,
-        task_digest=prepared.digest,
-        base=str(base),
-        device=device,
-        seed=seeding.derive(stream.seed, "supernet", prepared.digest, strategy),
+class JobFailed(Exception):  # noqa: N818 - an outcome that is recorded
+    """A job that a step cannot do without has failed, for the reason given."""
+
+
+def searched_supernet(context: TaskContext, trainer: SupernetTrainer, strategy: str) -> Entry:
+    """Search the supernet once, before the first round; it has no candidate, so progress does not count it."""
+    stream = context.stream
+    section = stream.supernet or SupernetSection()
+    plan = SupernetPlan(
         space=stream.space,
         macro=stream.macro,
         method=DIFFERENTIABLE.get(strategy, "one_shot"),
-        epochs=stream.supernet.epochs if stream.supernet else None,
-        weights=None if strategy in DIFFERENTIABLE else str(weights),
+        epochs=section.epochs,
+        seed=seeding.derive(stream.seed, "supernet", context.own.digest, strategy),
     )
 
+    def inherited(chosen: Sequence[Architecture]) -> list[float]:
+        scored = trainer.inherited_scores(plan, chosen, weights=weights)
+        if scored.reason:
+            raise JobFailed(scored.reason)
+        return scored.scores
 
-def inherit_jobs(job: SupernetJob, weights: Path, architectures: Sequence[Architecture]) -> list[InheritJob]:
-    """Jobs that score architectures, in their order, with the weights that `job` left in a file."""
-    spelled = [str(architecture) for architecture in architectures]
-    return [
-        InheritJob(
-            task=job.task,
-            task_digest=job.task_digest,
-            base=job.base,
-            device=job.device,
-            seed=job.seed,
-            space=job.space,
-            macro=job.macro,
-            weights=str(weights),
-            architectures=spelled[start : start + _TOGETHER],
-        )
-        for start in range(0, len(spelled), _TOGETHER)
-    ]
+    with tempfile.TemporaryDirectory(dir=context.home.root, prefix=STEP) as folder:  # weights serve this step alone
+        answer = trainer.train_supernet(plan, folder=Path(folder))
+        if not answer.weights_sha256:
+            return supernet_entry(context.task, strategy, answer)
+        weights = Path(folder) / f"{answer.weights_sha256}.safetensors"
+        try:
+            ranking = evolve_paths(context.domain(), inherited, seed=plan.seed, evaluations=section.inherited)
+        except JobFailed as error:
+            return supernet_entry(context.task, strategy, answer.model_copy(update={"reason": str(error)}))
+        return supernet_entry(context.task, strategy, answer, ranking=ranking)
 
 
 def supernet_entry(task: TaskState, strategy: str, answer: SupernetAnswer, *, ranking: Sequence[Trial] = ()) -> Entry:

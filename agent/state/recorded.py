@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 
 from pydantic import ValidationError
 
 from agent.ledger.events import LedgerError
 from agent.state.state import RunState, TaskState
 from agent.stream.file import Stream
-from audits import Suite, load_suite
-from constraints import ConstraintSet, load_set
+from audits import Suite, parse_suite
+from constraints import ConstraintSet, parse_set
 from selfnas.data.tasks import TaskSpec
-from selfnas.errors import InputError
 
 __all__ = ["recorded_set", "recorded_spec", "recorded_stream", "recorded_suite", "suite_of"]
+
+_NAME = "recorded.yaml"  # in messages
 
 
 @lru_cache(maxsize=64)
@@ -29,8 +26,7 @@ def recorded_set(text: str) -> ConstraintSet:
     Raises:
         InputError: the text is not a set that this release reads.
     """
-    with _file(text) as path:
-        return load_set(path)
+    return parse_set(text, name=_NAME)
 
 
 @lru_cache(maxsize=64)
@@ -40,8 +36,7 @@ def recorded_suite(text: str) -> Suite:
     Raises:
         InputError: the text is not a suite that this release reads.
     """
-    with _file(text) as path:
-        return load_suite(path)
+    return parse_suite(text, name=_NAME)
 
 
 def suite_of(run: RunState) -> Suite:
@@ -78,18 +73,6 @@ def recorded_spec(run: RunState, task: TaskState) -> TaskSpec:
         return TaskSpec.model_validate_json(json.dumps(specs[task.index]))
     except ValidationError as error:
         raise LedgerError(f"task {task.name} of run {run.number} cannot be read: {_first(error)}") from error
-
-
-@contextmanager
-def _file(text: str) -> Iterator[Path]:
-    """A file of such a text; readers of files name it in messages."""
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "recorded.yaml"
-        try:
-            path.write_text(text, encoding="utf-8")
-        except UnicodeEncodeError as error:
-            raise InputError(f"a recorded file holds what is no text: {error}") from error
-        yield path
 
 
 def _first(error: ValidationError) -> str:

@@ -121,7 +121,7 @@ class FullJob(_OfArchitecture):
     """Train fully; then, if there is a suite, audit.
 
     Attributes:
-        suite: name or file; None trains only.
+        suite: text of the audit suite; None trains only.
         weights: directory that keeps the weights, in a file named by its SHA-256; None keeps none.
         pictures: directory for pictures of what the audits saw; None draws none.
         inherit: file of weights, named by its SHA-256, that training starts from as far as they fit; None from none.

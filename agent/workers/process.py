@@ -288,7 +288,7 @@ def _audit(job: FullJob, network: Network, task: Task) -> tuple[list[dict[str, s
         task=task.known_as,
     )
     try:
-        suite = audits.load_suite(str(job.suite))
+        suite = audits.parse_suite(str(job.suite), name="suite")
         findings = audits.run_suite(network, data, suite, seed=job.audit_seed)
         if job.pictures:
             _draw(network, data, Path(job.pictures), seed=job.audit_seed)

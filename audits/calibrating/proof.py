@@ -64,13 +64,20 @@ class Calibration:
 
 
 def calibration_file(suite: Suite) -> Path:
-    """Where a suite's calibration lies: beside its file."""
+    """Where a suite's calibration lies: beside its file.
+
+    Raises:
+        InputError: the suite was read from a text.
+    """
+    if not suite.file:
+        raise InputError("it was read from a text, so no calibration lies beside it")
     return Path(suite.file).with_suffix(".calibration.json")
 
 
 def calibration_of(suite: Suite) -> Calibration | None:
     """The calibration of this very suite: beside its file, or a shipped one (a copied file has the same digest)."""
-    for path in (calibration_file(suite), *sorted(SHIPPED.glob("*.calibration.json"))):
+    beside = [calibration_file(suite)] if suite.file else []
+    for path in (*beside, *sorted(SHIPPED.glob("*.calibration.json"))):
         try:
             calibration = read_calibration(path)
         except InputError:

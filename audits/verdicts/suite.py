@@ -16,10 +16,10 @@ from audits.catalogue.registry import AUDITS
 from audits.contract.audit import Audit
 from audits.contract.finding import Role
 from audits.contract.plants import Plants, PlantSpec
-from selfnas.documents import Document, StrictModel, read_document
+from selfnas.documents import Document, StrictModel, checked_text, parse_document, read_document
 from selfnas.errors import InputError, Problem, suggestion
 
-__all__ = ["Suite", "SuiteEntry", "load_suite", "shipped_suites"]
+__all__ = ["Suite", "SuiteEntry", "load_suite", "parse_suite", "shipped_suites"]
 
 SHIPPED = Path(__file__).parents[1] / "suites"
 
@@ -40,15 +40,15 @@ class SuiteEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """A checked suite; made by `load_suite`.
+    """A checked suite; made by `load_suite` or `parse_suite`.
 
     Attributes:
         name: as its file calls it.
         approval: whether a person must approve a network before its motifs are reused.
         entries: in the file's order, one per audit.
         plants: nuisances and triggers of its own, by task.
-        file: where it was read from; beside it lies its calibration.
-        text: what was read there, for the ledger.
+        file: where it was read from; beside it lies its calibration. Empty when it was read from a text.
+        text: what was read, for the ledger.
     """
 
     name: str
@@ -112,7 +112,30 @@ def load_suite(source: Path | str) -> Suite:
         path = SHIPPED / f"{source}.yaml"
         if source not in shipped_suites():
             raise InputError(f"unknown audit suite {source!r}{suggestion(source, shipped_suites())}")
-    document = read_document(path, _File)
+    return _suite(read_document(path, _File), file=str(path))
+
+
+def parse_suite(text: str, *, name: str = "text") -> Suite:
+    """Read a suite from the text of its file; `name` stands for the file in messages.
+
+    Raises:
+        InputError: not a valid suite; every problem with its place.
+
+    Example:
+        >>> shipped = load_suite("baseline")
+        >>> parse_suite(shipped.text).digest == shipped.digest
+        True
+    """
+    return _suite(parse_document(checked_text(text, name=name), _File, name=name), file="")
+
+
+def shipped_suites() -> list[str]:
+    """Names of the suites that come with the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def _suite(document: Document[_File], *, file: str) -> Suite:
+    """What a document says; raises what is wrong with it beyond its form."""
     problems = list(_problems(document))
     if problems:
         raise InputError(problems)
@@ -132,14 +155,9 @@ def load_suite(source: Path | str) -> Suite:
             spec.plants(document.problem(("plants", index, "task"), ""))
             for index, spec in enumerate(document.value.plants)
         ),
-        file=str(path),
+        file=file,
         text=document.text,
     )
-
-
-def shipped_suites() -> list[str]:
-    """Names of the suites that come with the package."""
-    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
 def _problems(document: Document[_File]) -> Iterator[Problem]:

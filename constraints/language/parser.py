@@ -17,7 +17,7 @@ from selfnas.errors import suggestion
 if TYPE_CHECKING:
     from lark import Lark, Token, Tree
 
-__all__ = ["MAX_LENGTH", "MAX_NESTING", "Fault", "parse"]
+__all__ = ["MAX_LENGTH", "MAX_NESTING", "Fault", "excess", "parse"]
 
 MAX_LENGTH = 4_000  # characters of one expression; the longest that ships has under 200
 MAX_NESTING = 32  # open brackets and `not` in one expression; each costs a few Python frames later on
@@ -61,11 +61,8 @@ def parse(text: str, start: Literal["condition", "when"]) -> Tree[Token] | Fault
         >>> parse("depth <= ", "condition")
         Fault(offset=9, message='the expression ends where a number was expected')
     """
-    if len(text) > MAX_LENGTH:
-        return Fault(MAX_LENGTH, f"an expression has at most {MAX_LENGTH:,} characters, not {len(text):,}")
-    openers = list(_OPENERS.finditer(text))
-    if len(openers) > MAX_NESTING and _nesting(text) > MAX_NESTING:
-        return Fault(openers[MAX_NESTING].start(), f"brackets, 'not' and 'implies' nest at most {MAX_NESTING} deep")
+    if fault := excess(text):
+        return fault
     from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
     try:
@@ -75,6 +72,16 @@ def parse(text: str, start: Literal["condition", "when"]) -> Tree[Token] | Fault
     except UnexpectedCharacters as error:
         word = re.match(r"[\w.\-]+|.", text[error.pos_in_stream :], re.S)
         return _unexpected(word[0] if word else "", False, error.pos_in_stream or 0, error.allowed)
+
+
+def excess(text: str) -> Fault | None:
+    """What makes an expression too long or too deep to be parsed; None where nothing does."""
+    if len(text) > MAX_LENGTH:
+        return Fault(MAX_LENGTH, f"an expression has at most {MAX_LENGTH:,} characters, not {len(text):,}")
+    openers = list(_OPENERS.finditer(text))
+    if len(openers) > MAX_NESTING and _nesting(text) > MAX_NESTING:
+        return Fault(openers[MAX_NESTING].start(), f"brackets, 'not' and 'implies' nest at most {MAX_NESTING} deep")
+    return None
 
 
 @functools.cache

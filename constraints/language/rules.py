@@ -101,7 +101,7 @@ class ConstraintSet:
         rules: in the order of the file, imported ones first.
         opsets: named sets of operations.
         tables: named numbers by operation.
-        path: the file it was read from; empty when there is none.
+        path: of the file it was read from, or the name its text was given; empty when there is neither.
         text: a file that reads as this set wherever it is put.
     """
 

@@ -1,30 +1,32 @@
 """From gathered files to a checked constraint set: words known, scopes and units right, nodes and tables fitting.
 
-`load_set` is the one door. It raises every problem at once, each with file, line and column.
+`load_set` and `parse_set` are the two doors. They raise every problem at once, each with file, line and column.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from constraints.language.applicability import When, read_when
 from constraints.language.examples import read_example
 from constraints.language.fitting import misfits
 from constraints.language.lexicon import Scope, Table, Vocabulary
-from constraints.language.parser import Fault
+from constraints.language.parser import Fault, excess
 from constraints.language.resolve import read_condition
 from constraints.language.rules import LANGUAGE, ConstraintSet, Example, Rule
-from constraints.language.syntax import Condition, Constant
-from constraints.loading.setfile import Entry, Gathered, RuleModel, Source, TightenModel, flattened, gather
+from constraints.language.syntax import Condition, Node
+from constraints.loading.setfile import Entry, Gathered, RuleModel, Source, TightenModel, flattened, gather, gather_text
 from constraints.loading.tightening import loosening
 from selfnas.errors import InputError, Problem, suggestion
 from selfnas.spaces.architecture import Architecture
 from selfnas.spaces.space import SPACES, base_name, operations_of
 
-__all__ = ["load_set"]
+__all__ = ["load_set", "parse_set"]
 
 Place = tuple[str | int, ...]
 
@@ -40,6 +42,62 @@ def load_set(path_or_name: str | Path) -> ConstraintSet:
         'baseline'
     """
     return _Loader(gather(path_or_name)).load()
+
+
+def parse_set(text: str, *, name: str = "text") -> ConstraintSet:
+    """Read a constraint set from the text of its file; it may import shipped sets, but no file.
+
+    Args:
+        text: YAML.
+        name: stands for the file in messages.
+
+    Raises:
+        InputError: as `load_set`.
+
+    Example:
+        >>> shipped = load_set("baseline")
+        >>> parse_set(shipped.text).digest == shipped.digest
+        True
+    """
+    return _Loader(gather_text(text, name=name)).load()
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """An expression that a rule requires or forbids, and where it stands."""
+
+    condition: Condition
+    text: str
+    forbids: bool
+    source: Source
+    place: Place
+
+    def required(self) -> tuple[Condition, str]:
+        """The same as something to require."""
+        if self.forbids:
+            return Node("not", (self.condition,)), f"not ({self.text})"
+        return self.condition, f"({self.text})"
+
+
+def _both(old: _Statement, new: _Statement) -> _Statement:
+    """What holds where both hold; the text is for people and for the set's own text."""
+    (before, was), (after, now) = old.required(), new.required()
+    return _Statement(Node("and", (before, after)), f"{was} and {now}", False, new.source, new.place)
+
+
+def _merged(entry: Entry, whole: _Statement) -> RuleModel:
+    """The rule as it would be written with everything that tightens it."""
+    model = entry.model
+    for tighten, _, _ in entry.tightened:
+        update = {
+            "require": whole.text,
+            "forbid": None,
+            "why": tighten.why or model.why,
+            "message": tighten.message or model.message,
+            "examples": tighten.examples or model.examples,
+        }
+        model = model.model_copy(update=update)
+    return model
 
 
 class _Loader:
@@ -59,12 +117,16 @@ class _Loader:
         misspelt = len(spaces) < len(self.model.spaces)  # its operations may be meant: no more noise than the cause
         operations = frozenset().union(*(operations_of(name) for name in tuple(SPACES) if misspelt or name in spaces))
         words = self.vocabulary(operations)
-        models = [self.merged(entry) for entry in self.gathered.entries]
+        statements = [list(self.statements(entry, words)) for entry in self.gathered.entries]
+        wholes = [functools.reduce(_both, parts) for parts in statements]
+        models = [_merged(entry, whole) for entry, whole in zip(self.gathered.entries, wholes, strict=True)]
         rules = tuple(
-            self.rule(entry, model, spaces, words) for entry, model in zip(self.gathered.entries, models, strict=True)
+            self.rule(*parts, spaces, words)
+            for parts in zip(self.gathered.entries, models, statements, wholes, strict=True)
         )
         if not self.problems:
-            self.problems += [p for entry in self.gathered.entries for p in self.loosened(entry, spaces, words)]
+            for parts in zip(self.gathered.entries, rules, statements, strict=True):
+                self.problems += self.loosened(*parts, spaces)
         if self.problems:
             raise InputError(
                 sorted(set(self.problems), key=lambda p: (p.file, p.line, p.column, p.message)),
@@ -77,7 +139,7 @@ class _Loader:
             opsets=words.opsets,
             tables=words.tables,
             path=self.gathered.source.document.path,
-            text=self.gathered.source.text if own else flattened(self.gathered, models),
+            text=self.gathered.source.text if own else flattened(self.gathered, models, operations),
         )
 
     def knows_space(self, name: str, position: int) -> bool:
@@ -100,6 +162,8 @@ class _Loader:
                 if opsets.setdefault(name, members & operations) != members & operations:
                     self.problems.append(source.problem(("opsets", name), f"{name!r} is another set in another file"))
             for name, table in self.tables(source, known):
+                entries = {key: value for key, value in table.entries.items() if key in operations}
+                table = Table(entries=entries, unit=table.unit)
                 if tables.setdefault(name, table) != table:
                     self.problems.append(source.problem(("tables", name), f"{name!r} is another table elsewhere"))
             for name in sorted(set(own.opsets) & set(own.tables)):
@@ -136,48 +200,53 @@ class _Loader:
                     self.problems.append(source.problem(("tables", name, operation), message))
             yield name, Table(entries=numbers, unit=str(entries.get("unit", "")))
 
-    def merged(self, entry: Entry) -> RuleModel:
-        """The rule with everything that tightens it: both must pass."""
-        model = entry.model
-        for tighten, source, place in entry.tightened:
-            if (tighten.require is None) == (tighten.forbid is None):
-                message = f"'tighten' of {model.id!r} needs either 'require' or 'forbid'"
+    def statements(self, entry: Entry, words: Vocabulary) -> Iterator[_Statement]:
+        """What the rule says and, in order, what tightens it; each expression is read by itself."""
+        own: tuple[RuleModel | TightenModel, Source, Place] = (entry.model, entry.source, entry.place)
+        for part, source, place in (own, *entry.tightened):
+            given = [
+                (key, text) for key, text in (("require", part.require), ("forbid", part.forbid)) if text is not None
+            ]
+            if len(given) != 1:
+                what = f"rule {part.id!r}" if part is entry.model else f"'tighten' of {part.id!r}"
+                message = f"{what} needs either 'require' or 'forbid'" + (", not both" if given else "")
                 self.problems.append(source.problem(place, message))
-                continue
-            old = f"({model.require})" if model.require is not None else f"not ({model.forbid})"
-            new = f"({tighten.require})" if tighten.require is not None else f"not ({tighten.forbid})"
-            update = {
-                "require": f"{old} and {new}",
-                "forbid": None,
-                "why": tighten.why or model.why,
-                "message": tighten.message or model.message,
-                "examples": tighten.examples or model.examples,
-            }
-            model = model.model_copy(update=update)
-        return model
+                given = [("require", "true")]
+            [(key, text)] = given
+            condition, faults = read_condition(text, entry.model.scope, words)
+            self.problems += [source.fault((*place, key), fault) for fault in faults]
+            yield _Statement(condition, text, key == "forbid", source, (*place, key))
 
-    def loosened(self, entry: Entry, spaces: tuple[str, ...], words: Vocabulary) -> Iterator[Problem]:
+    def loosened(
+        self, entry: Entry, rule: Rule, statements: Sequence[_Statement], spaces: tuple[str, ...]
+    ) -> Iterator[Problem]:
         """A problem for each 'tighten' that would admit, on its own, what the imported rule forbids."""
-        scope = entry.model.scope
-        before, _ = read_condition(entry.model.require or entry.model.forbid or "", scope, words)
-        old = (before, entry.model.require is None)
-        for tighten, source, place in entry.tightened:
-            after, _ = read_condition(tighten.require or tighten.forbid or "", scope, words)
-            when = read_when(entry.model.when)[0] if entry.model.when else None
-            witness = loosening(old, (after, tighten.require is None), scope, when, spaces)
+        old = (statements[0].condition, statements[0].forbids)
+        for (_, source, place), new in zip(entry.tightened, statements[1:], strict=True):
+            witness = loosening(old, (new.condition, new.forbids), rule.scope, rule.when, spaces)
             if witness:
                 yield source.problem(
                     (*place, "id"),
-                    f"this would loosen the imported rule {tighten.id!r}, which forbids {witness}; "
+                    f"this would loosen the imported rule {rule.id!r}, which forbids {witness}; "
                     f"'tighten' may only forbid more",
                 )
 
-    def rule(self, entry: Entry, model: RuleModel, spaces: tuple[str, ...], words: Vocabulary) -> Rule:
+    def rule(
+        self,
+        entry: Entry,
+        model: RuleModel,
+        statements: Sequence[_Statement],
+        whole: _Statement,
+        spaces: tuple[str, ...],
+        words: Vocabulary,
+    ) -> Rule:
         when = self.when(entry)
-        condition, text = self.condition(entry, model, words)
         if not self.problems:
-            for fault in misfits(condition, model.scope, when, spaces):
-                self.problems.append(self.inside(entry, model, fault))
+            for part in statements:
+                faults = misfits(part.condition, model.scope, when, spaces)
+                self.problems += [part.source.fault(part.place, fault) for fault in faults]
+        if not self.problems and (fault := excess(whole.text)):  # the set's text could not be read again
+            self.problems.append(whole.source.problem(whole.place, f"with this, {fault.message}"))
         for name in model.implied_by:
             if name not in self.ids - {model.id}:
                 others = sorted(self.ids - {model.id})
@@ -187,9 +256,9 @@ class _Loader:
             id=model.id,
             scope=model.scope,
             when=when,
-            forbids=model.require is None,
-            condition=condition,
-            text=text,
+            forbids=whole.forbids,
+            condition=whole.condition,
+            text=whole.text,
             why=model.why,
             message=self.message(entry, model, words.opsets),
             examples=tuple(self.examples(entry, model, spaces)),
@@ -208,32 +277,6 @@ class _Loader:
         when, faults = read_when(entry.model.when)
         self.problems += [entry.source.fault(place, fault) for fault in faults]
         return when
-
-    def condition(self, entry: Entry, model: RuleModel, words: Vocabulary) -> tuple[Condition, str]:
-        parts: list[tuple[RuleModel | TightenModel, Source, Place]] = [(entry.model, entry.source, entry.place)]
-        parts += entry.tightened
-        before = len(self.problems)
-        for part, source, place in parts:
-            given = [(key, text) for key, text in (("require", part.require), ("forbid", part.forbid)) if text]
-            if len(given) != 1 and part is entry.model:
-                message = f"rule {part.id!r} needs either 'require' or 'forbid'" + (", not both" if given else "")
-                self.problems.append(source.problem(place, message))
-            for key, text in given:
-                _, faults = read_condition(text, model.scope, words)
-                self.problems += [source.fault((*place, key), fault) for fault in faults]
-        if len(self.problems) > before:
-            return Constant(True), ""
-        text = model.require or model.forbid or ""
-        condition, faults = read_condition(text, model.scope, words)
-        self.problems += [self.inside(entry, model, fault) for fault in faults]
-        return condition, text
-
-    def inside(self, entry: Entry, model: RuleModel, fault: Fault) -> Problem:
-        """A problem in a rule's expression; in a tightened rule offsets are not the file's, so at its start."""
-        key = "forbid" if entry.model.require is None else "require"
-        if model is not entry.model:
-            return entry.source.problem((*entry.place, key), fault.message)
-        return entry.source.fault((*entry.place, key), fault)
 
     def message(self, entry: Entry, model: RuleModel, opsets: Mapping[str, frozenset[str]]) -> str:
         """The message with each `{opset}` spelled out."""

@@ -18,8 +18,8 @@ from ruamel.yaml import YAML
 from constraints.language.examples import ExampleModel
 from constraints.language.parser import Fault
 from constraints.language.positions import place_in_value
-from selfnas.documents import Document, StrictModel, parse_document, salvage_document
-from selfnas.errors import InputError, Problem, cause, suggestion
+from selfnas.documents import Document, StrictModel, checked_text, parse_document, read_text, salvage_document
+from selfnas.errors import InputError, Problem, suggestion
 
 __all__ = [
     "Entry",
@@ -30,6 +30,7 @@ __all__ = [
     "TightenModel",
     "flattened",
     "gather",
+    "gather_text",
     "shipped_sets",
 ]
 
@@ -150,18 +151,40 @@ def shipped_sets() -> tuple[str, ...]:
     return tuple(sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")))
 
 
-def gather(path_or_name: str | Path, *, beside: Path | None = None, above: Sequence[str] = ()) -> Gathered:
+def gather(path_or_name: str | Path) -> Gathered:
     """Read a set's file and what it imports.
 
     Args:
         path_or_name: a shipped set's name, or a path.
-        beside: folder that relative paths start from.
-        above: the files that import this one, outermost first.
 
     Raises:
         InputError: a file cannot be read or is not a constraint set file.
     """
-    name, text = _read(path_or_name, beside)
+    return _gathered(*_read(path_or_name, None), above=(), files=True)
+
+
+def gather_text(text: str, *, name: str) -> Gathered:
+    """As `gather`, from the text of a file; it has no folder, so it imports shipped sets only.
+
+    Args:
+        text: YAML.
+        name: stands for the file in messages.
+
+    Raises:
+        InputError: it is not a constraint set file, or imports a file.
+    """
+    return _gathered(name, checked_text(text, name=name, most=_MAX_BYTES), above=(), files=False)
+
+
+def _gathered(name: str, text: str, *, above: tuple[str, ...], files: bool) -> Gathered:
+    """One file and what it imports.
+
+    Args:
+        name: of the file, for messages.
+        text: of the file.
+        above: the files that import this one, outermost first.
+        files: whether it may import files besides shipped sets.
+    """
     if name in above:
         raise InputError([Problem(f"imports itself, by way of {' -> '.join([*above, name])}", name)])
     if len(above) >= _MAX_IMPORTS:
@@ -169,12 +192,15 @@ def gather(path_or_name: str | Path, *, beside: Path | None = None, above: Seque
     source, problems = _parse(name, text)
     gathered = Gathered(source, [], [source], problems)
     for position, other in enumerate(source.document.value.imports):
+        place = ("import", position)
+        if not files and other not in shipped_sets():
+            message = f"{other!r} is not a shipped set, and a text has no folder in which to look for a file"
+            raise InputError([source.problem(place, message)])
         try:
-            below = gather(other, beside=Path(name).parent, above=(*above, name))
+            below = _gathered(*_read(other, Path(name).parent), above=(*above, name), files=files)
         except InputError as error:
             if all(problem.file for problem in error.problems):
                 raise
-            place = ("import", position)
             raise InputError([source.problem(place, problem.message) for problem in error.problems]) from error
         known = {entry.model.id: entry for entry in gathered.entries}
         gathered.entries += [entry for entry in below.entries if known.get(entry.model.id) != entry]
@@ -183,7 +209,7 @@ def gather(path_or_name: str | Path, *, beside: Path | None = None, above: Seque
         missing = set(source.document.value.spaces) - set(below.source.document.value.spaces)
         if missing:
             message = f"{other} is not for space {', '.join(sorted(missing))}"
-            gathered.problems.append(source.problem(("import", position), message))
+            gathered.problems.append(source.problem(place, message))
     _add_own(gathered)
     return gathered
 
@@ -235,28 +261,31 @@ def _read(path_or_name: str | Path, beside: Path | None) -> tuple[str, str]:
             raise InputError(f"unknown constraint set {path.name!r}{suggestion(path.name, shipped_sets())}")
         text = resources.files("constraints").joinpath("sets", f"{path.name}.yaml").read_text(encoding="utf-8")
         return f"{path.name}.yaml", text
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
-        if len(content) > _MAX_BYTES:
-            raise InputError([Problem(f"larger than {_MAX_BYTES:,} bytes", str(path))])
-        return str(path), content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError([Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", str(path))]) from error
-    except OSError as error:
-        raise InputError([Problem(f"cannot be read: {cause(error)}", str(path))]) from error
+    return str(path), read_text(path, most=_MAX_BYTES)
 
 
-def flattened(gathered: Gathered, rules: Sequence[RuleModel]) -> str:
-    """A file without imports that reads as the same set."""
+def flattened(gathered: Gathered, rules: Sequence[RuleModel], operations: frozenset[str]) -> str:
+    """A file without imports that reads as the same set.
+
+    Args:
+        gathered: the files.
+        rules: of all of them, tightened.
+        operations: of the set's spaces; imported files may be for more spaces and name more.
+    """
     model = gathered.source.document.value
     record: dict[str, object] = {"set": model.set, "language": model.language, "spaces": list(model.spaces)}
-    for key in ("opsets", "tables"):
-        merged = {}
-        for source in gathered.sources:
-            merged.update(getattr(source.document.value, key))
-        if merged:
-            record[key] = merged
+    models = [source.document.value for source in gathered.sources]
+    opsets = {
+        name: [member for member in members if member in operations]
+        for model in models
+        for name, members in model.opsets.items()
+    }
+    tables = {
+        name: {key: value for key, value in entries.items() if key in operations or key == "unit"}
+        for model in models
+        for name, entries in model.tables.items()
+    }
+    record |= {key: merged for key, merged in (("opsets", opsets), ("tables", tables)) if merged}
     own = [entry.source is gathered.source for entry in gathered.entries]
     # Examples of imported rules are tested with their own file, and may be of spaces that this set is not for.
     record["rules"] = [

@@ -6,12 +6,11 @@ On nb201 every one of the 15,625 cells is judged; on darts, whose 10^18 nobody c
 from __future__ import annotations
 
 import argparse
-import tempfile
-from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from constraints import ConstraintSet, Context, Rule, load_set
+from constraints import ConstraintSet, Context, Rule, load_set, parse_set
 from constraints.analysis.difference import compare_sets
 from constraints.engines.referee import Referee
 from constraints.loading.tightening import reference_contexts
@@ -27,15 +26,14 @@ EDITS = {
 }  # fmt: skip
 
 
-def edited(folder: Path, edits: list[tuple[str, str]]) -> ConstraintSet:
+def edited(edits: list[tuple[str, str]]) -> ConstraintSet:
     """The baseline with some text replaced."""
     text = load_set("baseline").text
     for old, new in edits:
         if old not in text:
             raise ValueError(f"the baseline holds no {old!r} any more")
         text = text.replace(old, new)
-    (folder / "edited.yaml").write_text(text, encoding="utf-8")
-    return load_set(folder / "edited.yaml")
+    return parse_set(text)
 
 
 class Judge:
@@ -45,16 +43,17 @@ class Judge:
         space = space_named(context.space)
         self.context = context
         self.cells = [space.decode(row, macro=context.macro) for row in vectors]
-        self.known: dict[str, np.ndarray[tuple[int], np.dtype[np.bool_]]] = {}
+        self.known: dict[str, NDArray[np.bool_]] = {}
 
-    def admits(self, set_: ConstraintSet) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def admits(self, set_: ConstraintSet) -> NDArray[np.bool_]:
         """`(n,)` whether each cell passes every rule of a set."""
         rules = set_.of_scope("cell", "network")
         fresh = [rule for rule in rules if self._key(rule) not in self.known]
         referee = Referee(fresh, self.context)
         rows = np.array([[answer is not False for answer in referee.verdicts(cell)] for cell in self.cells])
         self.known |= {self._key(rule): column for rule, column in zip(fresh, rows.T, strict=True)} if fresh else {}
-        return np.logical_and.reduce([self.known[self._key(rule)] for rule in rules])
+        admitted: NDArray[np.bool_] = np.logical_and.reduce([self.known[self._key(rule)] for rule in rules])
+        return admitted
 
     @staticmethod
     def _key(rule: Rule) -> str:
@@ -79,8 +78,7 @@ def main() -> None:
         )
         was = judge.admits(old)
         for name, edits in EDITS.items():
-            with tempfile.TemporaryDirectory() as folder:
-                new = edited(Path(folder), edits)
+            new = edited(edits)
             (found,) = compare_sets(old, new, [context]).spaces
             is_ = judge.admits(new)
             sides = [(found.gained.value, int((is_ & ~was).sum())), (found.lost.value, int((was & ~is_).sum()))]

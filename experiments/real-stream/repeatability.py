@@ -67,12 +67,12 @@ for ready in prepared.tasks:
 print("| task | validation | seconds | scores, 10–90 % | noise | Spearman | within 1 % of the best |")
 print("|---|---|---|---|---|---|---|")
 for name in dict.fromkeys(record["task"] for record in records):
-    own = [record for record in records if record["task"] == name]
-    first, second = (np.array([r["score"] for r in own if r["seed"] == seed]) for seed in (SEED, SEED + 1))
+    rows = [record for record in records if record["task"] == name]
+    first, second = (np.array([r["score"] for r in rows if r["seed"] == seed]) for seed in (SEED, SEED + 1))
     low_, high = np.quantile((first + second) / 2, (0.1, 0.9))
     noise = np.sqrt(np.mean((first - second) ** 2) / 2)
     near = np.mean([(scores >= 0.99 * scores.max()).mean() for scores in (first, second)])
     print(
-        f"| {name} | {own[0]['examples']} | {np.mean([r['seconds'] for r in own]):.2f} | {low_:.3f} to {high:.3f} | "
+        f"| {name} | {rows[0]['examples']} | {np.mean([r['seconds'] for r in rows]):.2f} | {low_:.3f} to {high:.3f} | "
         f"{noise:.4f} | {spearmanr(first, second).statistic:.2f} | {100 * near:.0f} % |"
     )

@@ -1,7 +1,7 @@
 """Device descriptions: what a machine can do, in one YAML file each, every number marked measured or assumed.
 
 Shipped ones are named (`raspberry-pi-4`); others are files. A latency table for one machine is written into such a
-file by `selfnas bench device`. A file that is not whole, or with a number out of range, is refused: costs never fall
+file by `selfnas devices measure`. A file that is not whole, or with a number out of range, is refused: costs never fall
 back on a guess.
 """
 

@@ -70,7 +70,7 @@ def estimate(architecture: Architecture, shape: TaskShape, device: Device) -> Es
         if missing:
             raise InputError(
                 f"device {device.device} has no latency of {', '.join(missing[:3])}"
-                f"{' and others' if len(missing) > 3 else ''}: measure this setting with `selfnas bench device`"
+                f"{' and others' if len(missing) > 3 else ''}: measure this setting with `selfnas devices measure`"
             )
         total = sum(count * known[part.key] for part, count in found.items())
         latency_us = max(device.latencies.intercept_us + device.latencies.scale * total, 1e-3)

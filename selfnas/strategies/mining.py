@@ -4,7 +4,7 @@
 two tasks and at least a quarter of all winners contain it. Its *gain* is the difference of the mean percentile
 rank, within a task, of trials with it and trials without, pooled over tasks; the interval is the normal 95 % one.
 A search does not draw fairly, and the trials that score a sub-cell also proposed it: the gain says where to look, it
-does not prove that the sub-cell is the cause. `selfnas bench motifs` measures it on tasks that took no part.
+does not prove that the sub-cell is the cause. `experiments/sub-cells` measures it on tasks that took no part.
 """
 
 from __future__ import annotations

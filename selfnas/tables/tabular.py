@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from selfnas.data.datasets import read_arrays
 from selfnas.errors import ArchitectureError, InputError, cause, suggestion
 from selfnas.seeding import generator
-from selfnas.spaces.architecture import Architecture, Macro
+from selfnas.spaces.architecture import Macro
 from selfnas.spaces.space import SPACES, Space, Vector
-from selfnas.training.evaluation import Evaluation, Fidelity
+from selfnas.training.evaluation import Evaluation, Request
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +119,7 @@ class TabularBenchmark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TabularEvaluator:
-    """Looks scores up; obeys `Evaluator` like training does.
+    """Looks scores up in this process; an `Evaluator` without proxies, networks or supernets.
 
     Attributes:
         benchmark: the table.
@@ -136,16 +136,24 @@ class TabularEvaluator:
     def __post_init__(self) -> None:
         self.benchmark.column(self.task, self.score)
 
-    def __call__(self, architecture: Architecture, fidelity: Fidelity, *, seed: int = 0) -> Evaluation:
-        """The tabulated score; every other column of the task comes along as a metric. `seed` changes nothing."""
+    def evaluate(self, requests: Sequence[Request], *, on_done: Callable[[], None] = lambda: None) -> list[Evaluation]:
+        """Tabulated scores; every other column of the task comes along as a metric. Seeds change nothing."""
+        answers = []
+        for request in requests:
+            answers.append(self._looked_up(request))
+            on_done()
+        return answers
+
+    def _looked_up(self, request: Request) -> Evaluation:
         try:
-            row = int(self.benchmark.rows(self.benchmark.space.encode(architecture)[None])[0])
+            row = int(self.benchmark.rows(self.benchmark.space.encode(request.architecture)[None])[0])
         except ArchitectureError as error:
             return Evaluation(score=None, reason=f"not in table {self.benchmark.name}: {error}")
-        columns = self.benchmark.columns[self.task]
-        column = f"{self.score}_low" if fidelity.name == self.low and f"{self.score}_low" in columns else self.score
+        columns, low = self.benchmark.columns[self.task], f"{self.score}_low"
+        column = low if request.fidelity.name == self.low and low in columns else self.score
         metrics = {name: float(values[row]) for name, values in columns.items()}
-        return Evaluation(score=float(columns[column][row]), metrics={**metrics, "epochs": float(fidelity.epochs)})
+        metrics["epochs"] = float(request.fidelity.epochs)
+        return Evaluation(score=float(columns[column][row]), metrics=metrics)
 
 
 @dataclass(frozen=True, slots=True)

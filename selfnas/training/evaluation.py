@@ -1,15 +1,15 @@
-"""What every evaluator returns and how it is asked: trained and tabular evaluators obey one protocol."""
+"""What every evaluator is asked and answers: trained and tabular evaluators obey one protocol."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from selfnas.spaces.architecture import Architecture
 
-__all__ = ["Evaluation", "Evaluator", "Fidelity"]
+__all__ = ["Evaluation", "Evaluator", "Fidelity", "ProxyScorer", "Request"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,17 +35,36 @@ class Fidelity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One architecture to be scored.
+
+    Attributes:
+        fidelity: how thoroughly.
+        seed: decides everything random about it.
+        least: validation accuracy needed after each epoch, or training stops (`selfnas.training.early_stopping`);
+            none never stops.
+    """
+
+    architecture: Architecture
+    fidelity: Fidelity
+    seed: int = 0
+    least: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """The outcome of scoring one architecture; a failure is an outcome, not an exception.
 
     Attributes:
         score: what the search maximises, usually validation accuracy in [0, 1]; None when it failed.
         reason: why it failed; empty when it did not.
-        metrics: further finite numbers by name.
+        curve: validation accuracy after each epoch; empty where the evaluator knows none.
+        metrics: further finite numbers by name, such as `test` or costs.
     """
 
     score: float | None
     reason: str = ""
+    curve: tuple[float, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -56,8 +75,34 @@ class Evaluation:
 
 
 class Evaluator(Protocol):
-    """Scores one architecture on the task it was made for."""
+    """Scores architectures on the task it was made for.
 
-    def __call__(self, architecture: Architecture, fidelity: Fidelity, *, seed: int) -> Evaluation:
-        """Score at a fidelity; equal arguments give equal results."""
+    Whatever else an evaluator can do, it declares by obeying a further protocol, such as `ProxyScorer`.
+    """
+
+    def evaluate(
+        self, requests: Sequence[Request], *, on_done: Callable[[], None] = lambda: None
+    ) -> Sequence[Evaluation]:
+        """Evaluations in the order of the requests; equal requests give equal ones.
+
+        Args:
+            requests: to be answered.
+            on_done: called when one is, in any order.
+        """
+        ...
+
+
+@runtime_checkable
+class ProxyScorer(Protocol):
+    """An evaluator that can also score architectures without training them."""
+
+    def proxy_scores(
+        self, requests: Sequence[Request], *, proxy: str | None = None
+    ) -> Sequence[Mapping[str, float | None]]:
+        """For each request in order, its architecture's scores by proxy; None or absent where there is no finite one.
+
+        Args:
+            requests: whose fidelity does not matter.
+            proxy: one of `selfnas.training.proxies.PROXIES`; None asks for all of them.
+        """
         ...

@@ -7,8 +7,9 @@ from pathlib import Path
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Ledger
 from agent.life.life import Life
+from agent.life.observer import Unobserved
 from agent.life.preparation import prepare
-from agent.state.state import LifeState, RunState, TaskState
+from agent.state.state import LifeState
 from agent.stream.file import read_stream
 
 TABLES = """\
@@ -23,19 +24,6 @@ tasks:
 """
 
 
-class Silent:
-    """An observer that shows nothing."""
-
-    def task_begins(self, task: TaskState, *, steps: int) -> None:
-        """Nothing."""
-
-    def advanced(self, task: TaskState, *, steps: int) -> None:
-        """Nothing."""
-
-    def task_ends(self, run: RunState, task: TaskState) -> None:
-        """Nothing."""
-
-
 def live(home: Path, *, overrides: Sequence[str] = (), text: str = TABLES) -> LifeState:
     """One run of the stream on a home; the state at its end."""
     home.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +31,7 @@ def live(home: Path, *, overrides: Sequence[str] = (), text: str = TABLES) -> Li
     path.write_text(text)
     prepared = prepare(read_stream(path, overrides=overrides))
     with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger:
-        life = Life(ledger, prepared, workers=None, home=held, device="cpu", observer=Silent())  # type: ignore[arg-type]
+        life = Life(ledger, prepared, workers=None, home=held, device="cpu", observer=Unobserved())  # type: ignore[arg-type]
         life.check_resumable()
         life.run()
         return life.state

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from agent.commands.subcells import revoke
+from agent.commands.motifs import revoke
 from agent.ledger.events import FACTS
 from agent.ledger.home import Home
 from agent.ledger.store import GENESIS, Event, Ledger, canonical_json, event_hash

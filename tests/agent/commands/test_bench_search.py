@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.commands.bench_search import summary_figures, tabular_throughput
-from agent.commands.bench_slices import Slices
+from agent.commands.bench_search import Slice, rows_of, summary_figures, tabular_throughput
 from selfnas.benchmarks.benchmarking import CHECKPOINTS, SearchRow, compare_strategies
-from selfnas.errors import InputError
+from selfnas.benchmarks.rows import Rows
 from selfnas.strategies import make_strategy
 from selfnas.tables.tabular import synthetic_benchmark
 from tests.agent.conftest import Run
@@ -43,27 +42,18 @@ def test_summary_agrees_with_the_rows() -> None:
 
 
 def test_slices_join_to_what_one_search_gives(tmp_path: Path) -> None:
-    """Seeds 0 to 1 and 2 to 4 in a file, read back and joined, are seeds 0 to 4; another table is refused."""
+    """Seeds 0 to 1 and 2 to 4, kept by two commands at the same time, read back and joined, are seeds 0 to 4."""
     table, strategies = synthetic_benchmark(), {"random": make_strategy("random")}
     [whole] = compare_strategies(table, strategies, seeds=5, tasks=["a"], longest=100)
     keep = tmp_path / "kept.jsonl"
-    both = [Slices(keep, table="t", longest=100, batch=1) for _ in range(2)]  # two commands at the same time
+    both = [Rows(keep, of=Slice, settings={"table": "t"}) for _ in range(2)]
     for slices, first, count in zip(both, (2, 0), (3, 2), strict=True):
         [part] = compare_strategies(table, strategies, seeds=count, first=first, tasks=["a"], longest=100)
-        slices.add(part, first=first)
-    with keep.open("a") as file:
-        file.write('{"table": "t", "longest"')  # killed while it wrote
-    Slices(keep, table="t", longest=100, batch=1).add(part, first=0)  # and gone on with
-    again = Slices(keep, table="t", longest=100, batch=1)
-    assert again.has("a", "random", 2, 3)
-    assert not again.has("a", "random", 2, 4)
-    assert again.rows(["random", "surrogate"], ["a"]) == {"random": [whole]}
-    assert again.rows(["random"], ["a", "b"]) == {}
-    with pytest.raises(InputError, match="kept for another table or other settings"):
-        Slices(keep, table="t", longest=200, batch=1)
-    keep.write_text("[]\n")
-    with pytest.raises(InputError, match="not what this command keeps"):
-        Slices(keep, table="t", longest=100, batch=1)
+        slices.add(Slice(first=first, row=part))
+    again = Rows(keep, of=Slice, settings={"table": "t"})
+    assert [one.cell for one in again] == [("random", "a", 2, 3), ("random", "a", 0, 2)]
+    assert rows_of(again, ["random", "surrogate"], ["a"]) == {"random": [whole]}
+    assert rows_of(again, ["random"], ["a", "b"]) == {}
 
 
 def test_throughput_counts_what_a_life_recorded() -> None:

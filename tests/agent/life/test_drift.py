@@ -12,6 +12,7 @@ from agent.ledger.home import Home, hold
 from agent.ledger.store import Event, Ledger
 from agent.life.drift import Outcome, Seen, Watcher, in_service
 from agent.life.life import Life
+from agent.life.observer import Unobserved
 from agent.life.preparation import prepare
 from agent.report.figures import gather
 from agent.report.page import render
@@ -25,7 +26,7 @@ from selfnas.data.datasets import read_packaged
 from selfnas.errors import InputError
 from selfnas.seeding import generator
 from tests.agent.conftest import TINY
-from tests.agent.tabular_lives import Silent, ledger_of
+from tests.agent.tabular_lives import ledger_of
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +60,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "tiny.yaml").write_text(STREAM)
     prepared = prepare(read_stream(place / "tiny.yaml"))
     with hold(place / "home") as held, Ledger(held.ledger, clock=time.time) as ledger:
-        Life(ledger, prepared, WORKERS, home=held, device="cpu", observer=Silent()).run()  # type: ignore[arg-type]
+        Life(ledger, prepared, WORKERS, home=held, device="cpu", observer=Unobserved()).run()  # type: ignore[arg-type]
     raw = read_packaged("digits")
     order = generator(0, "batches").permutation(len(raw.y))
     x, y = raw.x[:, 0][order], raw.y[order]
@@ -83,7 +84,7 @@ def watch(place: Path, files: Sequence[str] = FILES) -> list[Seen | Outcome]:
         watcher = Watcher(ledger, held, "first", base=place, least=850)
 
         def search() -> None:
-            told.append(watcher.search(WORKERS, device="cpu", observer=Silent()))  # type: ignore[arg-type]
+            told.append(watcher.search(WORKERS, device="cpu", observer=Unobserved()))  # type: ignore[arg-type]
 
         if watcher.unfinished or watcher.wants_search:
             search()

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.commands import forgery_edits
-from agent.commands.bench_forgeries import rewrite
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Event, Ledger
 from agent.state.state import LifeState, mapping, number, replay
@@ -21,6 +19,8 @@ from agent.verify.verification import verify
 from selfnas.errors import InputError
 from tests.agent.conftest import TINY, Run, inside
 from tests.agent.tabular_lives import ledger_of
+from tests.stress import forgery_edits
+from tests.stress.forgeries import rewrite
 
 
 def events(home: Path) -> list[Event]:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.commands.subcells import list_sub_cells, revoke
+from agent.commands.motifs import list_sub_cells, revoke
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Event, Ledger
 from agent.life.life import Life
+from agent.life.observer import Unobserved
 from agent.life.preparation import prepare
 from agent.memory.operators import operator_of, operators_in_force
 from agent.report.figures import gather
@@ -27,7 +28,7 @@ from selfnas.errors import InputError
 from selfnas.search.subcells import SubCell
 from selfnas.spaces.space import parse_architecture
 from tests.agent.life.test_life import rebuild
-from tests.agent.tabular_lives import Silent, ledger_of
+from tests.agent.tabular_lives import ledger_of
 
 STREAM = """\
 stream: composing
@@ -92,7 +93,7 @@ def lived(home: Path, *, least: int = 1, accept_set: bool = False) -> LifeState:
     (home.parent / "rules.yaml").write_text(RULES.replace("LEAST", str(least)))
     prepared = prepare(read_stream(home.parent / "stream.yaml"))
     with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger:
-        life = Life(ledger, prepared, workers=MadeUp(), home=held, device="cpu", observer=Silent())  # type: ignore[arg-type]
+        life = Life(ledger, prepared, workers=MadeUp(), home=held, device="cpu", observer=Unobserved())  # type: ignore[arg-type]
         life.check_resumable(accept_set=prepared.set_.digest if accept_set else "")
         life.run()
         return life.state

@@ -123,7 +123,7 @@ def test_a_revoked_sub_cell_is_out_of_use_for_good(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is listed with author and reason, not found any more, and not mined again in the next run."""
-    from agent.commands.subcells import list_sub_cells, revoke, show_sub_cell
+    from agent.commands.motifs import list_sub_cells, revoke, show_sub_cell
 
     copy = copied(home, tmp_path)
     with ledger_of(copy) as ledger:

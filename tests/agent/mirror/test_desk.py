@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 
-from agent.commands.bench_mirror import multiplied
 from agent.commands.ui import server_command
 from agent.gate.review import finalists
 from agent.ledger.home import Home
@@ -27,6 +26,7 @@ from agent.ledger.store import Ledger
 from agent.mirror.writer import server_settings
 from agent.state.state import LifeState, replay
 from agent.verify.reaudit import find_finalist, reaudit
+from experiments.speed.mirror import multiplied
 from selfnas.errors import InputError
 from tests.agent.conftest import TINY, inside
 
@@ -275,10 +275,10 @@ def test_deep_verification_measures_what_the_ledger_claims(
 
     `verify` alone can see neither: the finding's decision stands, and the referee is all that it asks.
     """
-    from agent.commands.bench_forgeries import rewrite
     from agent.verify.recomputation import audit_again, solve_again
     from agent.verify.verification import verify
     from constraints.engines.referee import Referee
+    from tests.stress.forgeries import rewrite
 
     run = command(place)
     good = run("verify", "--deep", "--sample", "1")

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from agent.commands.bench_forgeries import rewrite
-from agent.commands.forgery_edits import Edit, Events
 from agent.ledger.events import Shape, _fault, _fits, told
 from agent.ledger.store import Event, LedgerError
 from tests.agent.conftest import inside
 from tests.agent.tabular_lives import live
+from tests.stress.forgeries import rewrite
+from tests.stress.forgery_edits import Edit, Events
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.commands.bench_search import _Unseen
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Ledger
 from agent.life.life import Life
+from agent.life.observer import Unobserved
 from agent.life.preparation import prepare
 from agent.state.state import recorded_costs, replay
 from agent.stream.file import read_stream
@@ -45,7 +45,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         hold(place / "home") as held,
         Ledger(held.ledger, clock=time.time) as ledger,
     ):
-        Life(ledger, prepared, pool, home=held, device="cpu", observer=_Unseen()).run()
+        Life(ledger, prepared, pool, home=held, device="cpu", observer=Unobserved()).run()
     return place / "home"
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from agent.commands.bench_forgeries import rewrite
-from agent.commands.forgery_edits import Edit, Events
 from agent.verify.verification import verify
 from constraints import Certificate, decide_policy, load_set, verify_certificate
 from selfnas.digests import canonical_json
 from tests.agent.tabular_lives import ledger_of, live
+from tests.stress.forgeries import rewrite
+from tests.stress.forgery_edits import Edit, Events
 
 
 @pytest.fixture(scope="module")

@@ -127,7 +127,7 @@ def test_every_pool_of_ours_follows_its_parent() -> None:
     """Each begins its workers by a function that does; so do those of every bench."""
     pools = 0
     follow = followers(ast.parse(Path("agent/workers/process.py").read_text(encoding="utf-8")))
-    for path in Path("agent").rglob("*.py"):
+    for path in (path for folder in ("agent", "experiments", "tests") for path in Path(folder).rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "ProcessPoolExecutor":

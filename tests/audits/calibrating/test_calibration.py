@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from audits import AuditData, Finding, Suite, load_suite, run_suite
+from audits import AuditData, Finding, Suite, load_suite, parse_suite, run_suite
 from audits.calibrating.calibration import calibrate, task_specs
 from audits.calibrating.controls import CONTROLS, ControlError, make_specimen
 from audits.calibrating.listing import listing, matrix_table
@@ -208,6 +208,8 @@ def test_unproven_suites_are_refused(suite: Suite, tmp_path: Path) -> None:
     (reason,) = unproven_gates(mine)
     assert "no usable calibration" in reason
     assert "selfnas audits calibrate" in reason
+    (reason,) = unproven_gates(parse_suite(mine.text))
+    assert "no usable calibration (it was read from a text, so no calibration lies beside it)" in reason
 
     empty = Calibration(
         suite="mine",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from audits import AUDITS, AuditData, Suite, load_suite, run_suite
+from audits import AUDITS, AuditData, Suite, calibration_of, load_suite, parse_suite, run_suite
 from selfnas.errors import InputError
 
 SHIPPED = Path(load_suite.__code__.co_filename).parents[1] / "suites" / "baseline.yaml"
@@ -41,6 +41,30 @@ def test_shipped_suite_uses_every_audit() -> None:
     assert suite == load_suite(SHIPPED)
     assert {entry.audit for entry in suite.entries} == set(AUDITS)
     assert {"skill", "generalisation", "swap"} <= set(suite.gates)
+
+
+@pytest.mark.parametrize("name", ["baseline", "mine"])
+def test_a_text_reads_as_the_file_it_came_from(tmp_path: Path, name: str) -> None:
+    """The same suite, digest and text; but no file, beside which a calibration could lie."""
+    read = load_suite(name) if name == "baseline" else load(tmp_path, GOOD + PLANTS)
+    again = parse_suite(read.text)
+    assert (again, again.digest, again.text, again.file) == (read, read.digest, read.text, "")
+    assert (calibration_of(again) is None) == (name == "mine")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (GOOD.replace("audit: skill", "audit: skil"), "recorded.yaml:4:5: unknown audit 'skil'"),
+        (GOOD + "# " + "x" * 250_000, "recorded.yaml: larger than 250,000 bytes"),
+        (GOOD.replace("mine", "\ud800"), "recorded.yaml: not UTF-8 text"),
+    ],
+)
+def test_a_text_is_held_to_what_a_file_of_it_is_held_to(text: str, expected: str) -> None:
+    """Mistakes have their line and column under the given name; size and encoding are checked as well."""
+    with pytest.raises(InputError) as caught:
+        parse_suite(text, name="recorded.yaml")
+    assert [str(problem).startswith(expected) for problem in caught.value.problems] == [True]
 
 
 @pytest.mark.parametrize(

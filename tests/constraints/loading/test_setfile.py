@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
 
-from constraints import ConstraintSet, load_set, shipped_sets
+from constraints import ConstraintSet, load_set, parse_set, shipped_sets
+from constraints.language.syntax import Node
 from selfnas.errors import InputError
 
 HEAD = """\
@@ -158,11 +160,52 @@ def test_imports_add_and_tighten(tmp_path: Path) -> None:
     assert [rule.id for rule in strict.rules] == ["r", "q", "own"]
     assert strict.rules[0].text == "(depth <= 3) and (depth <= 2)"
     assert strict.rules[0].message == "shorter"
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    again = _load(elsewhere, strict.text)
+    again = parse_set(strict.text)
     assert again.digest == strict.digest
     assert [rule.message for rule in again.rules] == [rule.message for rule in strict.rules]
+
+
+def test_a_tightened_rule_is_the_conjunction_of_what_was_read(tmp_path: Path) -> None:
+    """Each part is read by itself, and the text that says all of it means the same when it is read again."""
+    base = _load(tmp_path, HEAD + "rules:\n" + _rule("forbid: 'depth > 3 or edge(op: avg3)'"), "base.yaml")
+    parts = (
+        "require: 'depth <= 2 and not edge(op: avg3)'",
+        "forbid: 'depth > 1 or edge(op: avg3)'",
+        "require: 'not (depth > 0 or edge(op: avg3))'",
+    )
+    head = "set: strict\nlanguage: 1\nimport: [base.yaml]\nspaces: [nb201]\ntighten:\n"
+    strict = _load(tmp_path, head + "".join(f"  - {{id: r, {part}, why: now}}\n" for part in parts))
+    alone = [_load(tmp_path, HEAD + "rules:\n" + _rule(part)).rules[0].condition for part in parts]
+    kept = Node("not", (base.rules[0].condition,))
+    demands = (alone[0], Node("not", (alone[1],)), alone[2])
+    assert strict.rules[0].condition == functools.reduce(lambda old, new: Node("and", (old, new)), demands, kept)
+    assert not strict.rules[0].forbids
+    assert (strict.rules[0].why, parse_set(strict.text).digest) == ("now", strict.digest)
+
+
+def test_mistakes_in_a_tightened_rule_stand_in_the_file_that_tightens(tmp_path: Path) -> None:
+    """A node that is missing, an expression that is too long together with the rule's, both keys or neither."""
+    _load(tmp_path, HEAD + "rules:\n" + _rule("require: depth <= 3"), "base.yaml")
+    head = "set: strict\nlanguage: 1\nimport: [base.yaml]\nspaces: [nb201]\ntighten:\n"
+    long = "depth <= 2" + " and true" * 442
+    for body, expected in (
+        ("require: node(4) dominates output", "set.yaml:6:27: node 4 is not in a nb201 cell"),
+        (f"require: {long}", "set.yaml:6:13: with this, an expression has at most 4,000 characters, not 4,007"),
+        (
+            "require: depth <= 2, forbid: depth > 2",
+            "set.yaml:6:5: 'tighten' of 'r' needs either 'require' or 'forbid', not both",
+        ),
+        ("why: because", "set.yaml:6:5: 'tighten' of 'r' needs either 'require' or 'forbid'"),
+        ("require: ''", "set.yaml:6:23: the expression ends where"),
+    ):
+        [found] = _problems(tmp_path, head + f"  - {{id: r, {body}}}\n")
+        assert found.startswith(expected)
+
+
+def test_an_empty_requirement_does_not_turn_what_is_forbidden_around(tmp_path: Path) -> None:
+    """A rule has one expression, under one key; an empty one is a mistake of its own."""
+    found = _problems(tmp_path, HEAD + "rules:\n" + _rule("require: ''\n    forbid: depth > 3"))
+    assert found == ["set.yaml:7:5: rule 'r' needs either 'require' or 'forbid', not both"]
 
 
 def test_loosening_an_imported_rule_is_an_error_with_a_witness(tmp_path: Path) -> None:
@@ -202,7 +245,52 @@ def test_imports_that_go_in_circles_or_nowhere_are_errors(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", shipped_sets())
 def test_shipped_sets_load_and_their_text_reads_as_the_same_set(name: str, tmp_path: Path) -> None:
-    """What a ledger keeps of a set is enough to have the set again."""
+    """What a ledger keeps of a set is enough to have the set again, from the text as from a file of it."""
     shipped = load_set(name)
-    again = _load(tmp_path, shipped.text)
-    assert again.digest == shipped.digest
+    read, written = parse_set(shipped.text), _load(tmp_path, shipped.text)
+    assert read.digest == written.digest == shipped.digest
+    assert read.text == written.text == shipped.text
+    assert [rule.examples for rule in read.rules] == [rule.examples for rule in written.rules]
+
+
+def test_a_text_imports_shipped_sets_and_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recorded text means the same wherever it is read: no file beside the reader enters it."""
+    head = "set: mine\nlanguage: 1\nspaces: [nb201]\nimport: [{}]\ntighten:\n  - {{id: shallow, require: depth <= 2}}\n"
+    assert parse_set(head.format("baseline")).digest == _load(tmp_path, head.format("baseline")).digest
+    monkeypatch.chdir(tmp_path)
+    for name in ("set.yaml", "./set.yaml", str(tmp_path / "set.yaml"), "set"):
+        (tmp_path / "set").write_text((tmp_path / "set.yaml").read_text())
+        with pytest.raises(
+            InputError, match=r"recorded\.yaml:4:10: '.*' is not a shipped set, and a text has no folder"
+        ):
+            parse_set(head.format(name), name="recorded.yaml")
+
+
+def test_a_set_for_fewer_spaces_than_what_it_imports_has_a_text_of_its_own(tmp_path: Path) -> None:
+    """Operations of the other spaces do not enter it: neither in named sets, nor in tables."""
+    wide = HEAD.replace("[nb201]", "[nb201, darts]").replace("conv1x1]", "conv1x1, max3]")
+    wide = wide.replace("avg3: 1.5", "avg3: 2, max3: 1, sep3x3: 3, sep5x5: 4, dil3x3: 5, dil5x5: 6")
+    rules = _rule("require: exists path(input, output) where all op in plain") + _rule(
+        "forbid: total(cost) > 9", name="t"
+    )
+    _load(tmp_path, wide + "rules:\n" + rules, "wide.yaml")
+    narrow = _load(tmp_path, "set: narrow\nlanguage: 1\nspaces: [nb201]\nimport: [wide.yaml]\n")
+    again = parse_set(narrow.text)
+    assert (again.digest, again.opsets, again.tables) == (narrow.digest, narrow.opsets, narrow.tables)
+    assert again.opsets["plain"] == {"skip", "conv1x1"}
+    assert set(again.tables["cost"].entries) == {"skip", "conv1x1", "conv3x3", "avg3"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (HEAD + "rules:\n" + _rule("require: 'depth <='"), "mine.yaml:9:23: the expression ends where a number"),
+        ("set: mine\n# " + "x" * 1_000_000, "mine.yaml: larger than 1,000,000 bytes"),
+        (HEAD + "rules:\n" + _rule("require: depth <= 3").replace("because", "\ud800"), "mine.yaml: not UTF-8 text"),
+    ],
+)
+def test_a_text_is_held_to_what_a_file_of_it_is_held_to(text: str, expected: str) -> None:
+    """Mistakes have their line and column under the given name; size and encoding are checked as well."""
+    with pytest.raises(InputError) as caught:
+        parse_set(text, name="mine.yaml")
+    assert [str(problem).startswith(expected) for problem in caught.value.problems] == [True]

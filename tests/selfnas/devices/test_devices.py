@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.commands.bench_device import parse_setting
-from agent.commands.device_rule import latency_set
+from agent.commands.devices import latency_set
+from agent.commands.devices_measure import parse_setting
 from constraints import Guard, load_set
 from selfnas.devices.devices import Device, Latencies, load_device, shipped_devices
 from selfnas.devices.roofline import COSTS, cost, estimate

@@ -1,4 +1,4 @@
-"""Timing parts and whole networks: shapes and arithmetic; how well it predicts is for `selfnas bench device` to say."""
+"""Timing parts and whole networks: shapes and arithmetic; how well it predicts, `selfnas devices measure` says."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from agent.commands.bench_device import parse_setting, write_device
+from agent.commands.devices_measure import parse_setting, write_device
 from selfnas.devices import latency
 from selfnas.devices.devices import load_device
 from selfnas.devices.latency import _actions, check, fit, measure

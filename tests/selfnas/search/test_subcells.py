@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from networkx.algorithms.isomorphism import DiGraphMatcher
 
-from selfnas.benchmarks.motif_gain import measure_order
 from selfnas.errors import ArchitectureError
 from selfnas.search.domain import SpaceDomain
 from selfnas.search.history import Trial
@@ -20,7 +19,6 @@ from selfnas.strategies import RegularisedEvolution
 from selfnas.strategies.evolution import furnished
 from selfnas.strategies.mining import mine, percentile_ranks, rank_gain
 from selfnas.strategies.transfer import PastTask
-from selfnas.tables.tabular import synthetic_benchmark
 
 NB201 = SPACES["nb201"]
 PLANTED = SubCell("nb201", 0, "a-conv3x3>out in0-conv1x1>a")
@@ -188,17 +186,3 @@ def test_evolution_builds_with_sub_cells_only_when_told_to() -> None:
     held = contains(PLANTED, np.stack([NB201.encode(one) for one in proposed]))
     assert held.sum() >= 8
     assert len({one.digest for one in proposed}) == 10
-
-
-def test_the_measurement_pairs_searches_and_uses_only_the_past() -> None:
-    """Rows from the third task on; where nothing was mined, the two searches are one."""
-    rows = list(measure_order(synthetic_benchmark(), 0, percent=100, remembered=20, longest=30))
-    assert [row.place for row in rows] == [2]
-    [row] = rows
-    assert all(1 <= count <= 30 for count in row.to_top)
-    assert (row.mined == 0) == bool(np.isnan(row.presence))
-    [idle] = measure_order(synthetic_benchmark(), 2, percent=0, remembered=20, longest=30)
-    assert idle.to_top[0] == idle.to_top[1]
-    assert idle.regret[0] == idle.regret[1]
-    [warm] = measure_order(synthetic_benchmark(), 2, percent=0, replay=True, remembered=20, longest=30)
-    assert warm.regret[0][0] < idle.regret[0][0]  # what earlier tasks found is tried first

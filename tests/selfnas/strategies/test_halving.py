@@ -13,7 +13,7 @@ from selfnas.spaces.architecture import Architecture, Macro
 from selfnas.strategies import make_strategy
 from selfnas.strategies.halving import SuccessiveHalving
 from selfnas.tables.tabular import TabularEvaluator, synthetic_benchmark
-from selfnas.training.evaluation import Fidelity
+from selfnas.training.evaluation import Fidelity, Request
 
 LOW, MIDDLE, FULL = (Fidelity(name=name, epochs=epochs) for name, epochs in (("low", 4), ("middle", 12), ("full", 36)))
 HALVING = SuccessiveHalving(rungs=(LOW, MIDDLE, FULL), keep_one_in=3)
@@ -59,7 +59,7 @@ def test_new_ones_are_asked_of_the_strategy() -> None:
 
 def test_cheaper_than_full_evaluation_for_as_good_a_result() -> None:
     """On a made-up table, for the same epochs, halving finds better cells than full evaluations (mean of 10)."""
-    evaluate = TabularEvaluator(benchmark=TABLE, task="a", low="low")
+    evaluator = TabularEvaluator(benchmark=TABLE, task="a", low="low")
     halving, budget = SuccessiveHalving(rungs=(LOW, FULL), keep_one_in=3), 30 * FULL.epochs
 
     def best(seed: int, *, halve: bool) -> float:
@@ -71,9 +71,9 @@ def test_cheaper_than_full_evaluation_for_as_good_a_result() -> None:
                 todo = [(a.architecture, a.fidelity) for a in halving(history, DOMAIN, 1, rng, strategy=strategy)]
             else:
                 todo = [(a, FULL) for a in strategy(history, DOMAIN, 1, rng)]
-            for architecture, fidelity in todo:
-                score = evaluate(architecture, fidelity).score
-                history.append(Trial(architecture=architecture, score=score, fidelity=fidelity.name))
+            answers = evaluator.evaluate([Request(architecture=a, fidelity=fidelity) for a, fidelity in todo])
+            for (architecture, fidelity), answer in zip(todo, answers, strict=True):
+                history.append(Trial(architecture=architecture, score=answer.score, fidelity=fidelity.name))
                 spent += fidelity.epochs
         return max(trial.value for trial in history if trial.fidelity == "full")
 

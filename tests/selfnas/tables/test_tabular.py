@@ -14,7 +14,7 @@ from selfnas.errors import InputError
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.space import SPACES
 from selfnas.tables.tabular import TabularBenchmark, TabularEvaluator, read_benchmark, synthetic_benchmark
-from selfnas.training.evaluation import Fidelity
+from selfnas.training.evaluation import Fidelity, Request
 
 DATA = Path(os.environ.get("SELFNAS_DATA", Path(__file__).parents[4] / "shared" / "data")) / "nas"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no folder of real data")
@@ -49,13 +49,14 @@ def test_nb201_gives_the_published_numbers(nb201: TabularBenchmark) -> None:
 def test_nb201_rows_are_those_of_the_official_strings(nb201: TabularBenchmark) -> None:
     """Reading the string and looking the cell up gives the number beside the string."""
     table = pd.read_csv(DATA / "nb201_accuracy.csv.gz").sample(200, random_state=0)
-    evaluate = TabularEvaluator(benchmark=nb201, task="cifar100")
+    evaluator = TabularEvaluator(benchmark=nb201, task="cifar100")
     for _, row in table.iterrows():
         architecture = SPACES["nb201"].parse_cells(row["arch"], macro=Macro())
-        found = evaluate(architecture, FULL)
+        requests = [Request(architecture=architecture, fidelity=fidelity) for fidelity in (FULL, LOW)]
+        found, low = evaluator.evaluate(requests)
         assert found.score == pytest.approx(row["c100_valid200_naslib"] / 100)
         assert found.metrics["test"] == pytest.approx(row["c100_test200_mean"] / 100)
-        assert evaluate(architecture, LOW).score == pytest.approx(row["c100_valid12"] / 100)
+        assert low.score == pytest.approx(row["c100_valid12"] / 100)
 
 
 @needs_data
@@ -144,12 +145,13 @@ def test_synthetic_table_says_so_and_behaves_like_a_table() -> None:
 def test_evaluator_answers_and_refuses() -> None:
     """Low fidelity reads its own column; a foreign architecture fails with a reason instead of an exception."""
     table = synthetic_benchmark()
-    evaluate = TabularEvaluator(benchmark=table, task="b")
+    evaluator = TabularEvaluator(benchmark=table, task="b")
     architecture = table.space.decode(table.space.enumerate()[1234], macro=Macro())
-    assert evaluate(architecture, FULL, seed=1).score == table.column("b", "validation")[1234]
-    assert evaluate(architecture, LOW, seed=1).score == table.column("b", "validation_low")[1234]
     foreign = SPACES["darts"].decode(SPACES["darts"].draw(np.random.default_rng(0), 1)[0], macro=Macro())
-    failed = evaluate(foreign, FULL)
+    asked = ((architecture, FULL), (architecture, LOW), (foreign, FULL))
+    full, low, failed = evaluator.evaluate([Request(architecture=a, fidelity=fidelity) for a, fidelity in asked])
+    assert full.score == table.column("b", "validation")[1234]
+    assert low.score == table.column("b", "validation_low")[1234]
     assert failed.score is None
     assert "not in table synthetic-nb201" in failed.reason
     with pytest.raises(InputError, match="unknown task 'cifar'"):

@@ -14,25 +14,32 @@ import resource
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from agent.commands.bench_forgeries import change_bytes, forge_once
-from agent.commands.forgery_edits import FORGERIES
+import typer
+
+from agent.cli import main
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Event, Ledger
+from agent.life.context import Prepared
 from agent.life.life import Life
-from agent.life.preparation import Prepared, prepare
-from agent.state.state import RunState, TaskState
+from agent.life.observer import Unobserved
+from agent.life.preparation import prepare
 from agent.stream.file import read_stream
 from agent.verify.verification import verify
 from selfnas.errors import InputError, SelfnasError
+from tests.stress.forgeries import change_bytes, forge_once
+from tests.stress.forgery_edits import FORGERIES
 
 __all__ = ["DISTURBANCES", "Soak", "soak"]
+
+app = typer.Typer(add_completion=False)
 
 _STREAM = """\
 stream: soak
@@ -84,19 +91,6 @@ class _Whole:
     head: tuple[int, str]
     steps: int  # transactions
     work: int  # instructions of the database
-
-
-class _Silent:
-    """An observer that shows nothing."""
-
-    def task_begins(self, task: TaskState, *, steps: int) -> None:
-        """Nothing."""
-
-    def advanced(self, task: TaskState, *, steps: int) -> None:
-        """Nothing."""
-
-    def task_ends(self, run: RunState, task: TaskState) -> None:
-        """Nothing."""
 
 
 class _Disturbed(Ledger):
@@ -164,7 +158,7 @@ def _undisturbed(place: Path, variant: dict[str, Any]) -> _Whole:
 
 
 def _live(ledger: Ledger, prepared: Prepared, home: Home) -> None:
-    life = Life(ledger, prepared, workers=None, home=home, device="cpu", observer=_Silent())  # type: ignore[arg-type]
+    life = Life(ledger, prepared, workers=None, home=home, device="cpu", observer=Unobserved())  # type: ignore[arg-type]
     life.check_resumable()
     if not life.state.runs or life.state.open_run:
         life.run()
@@ -204,7 +198,7 @@ def _attempt(
     process = multiprocessing.get_context("fork").Process(target=_in_child, args=arguments)
     process.start()
     process.join()
-    assert process.exitcode is not None  # noqa: S101 - it was joined
+    assert process.exitcode is not None
     code, text = process.exitcode, said.read_text(encoding="utf-8")
     process.close()
     said.unlink()
@@ -257,3 +251,26 @@ def _edit(home: Home, scratch: Path, chance: random.Random, result: Soak) -> str
     else:
         return f"an edit went unnoticed: {found.what}"
     return ""
+
+
+@app.command()
+def live_them(
+    lives: Annotated[int, typer.Option(min=1, help="Lives to live.")] = 300,
+    seed: Annotated[int, typer.Option(help="Seed of the disturbances.")] = 0,
+) -> None:
+    """Short lives with random kills, faults and edits, invariants checked after each; exit 1 if one does not hold."""
+    with tempfile.TemporaryDirectory() as place:
+        result = soak(Path(place), lives=lives, seed=seed)
+    for kind, count in sorted(result.disturbed.items()):
+        typer.echo(f"{kind}: {count} attempts, {result.took[kind]} of them ended by it")
+    typer.echo(
+        f"{result.edits} copies edited by hand: {result.noticed} noticed, {result.harmless} left every event as it was"
+    )
+    typer.echo(f"{result.lives} lives lived to their end, {len(result.failures)} failures")
+    for failure in result.failures:
+        typer.echo(failure)
+    raise typer.Exit(1 if result.failures else 0)
+
+
+if __name__ == "__main__":
+    main(commands=app)

@@ -11,20 +11,27 @@ import random
 import re
 import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from agent.commands.forgery_edits import FORGERIES, Edit, Events
+import typer
+
+from agent.cli import main
 from agent.ledger.home import Home
 from agent.ledger.signature import check_signature, new_key, sign_head
 from agent.ledger.store import GENESIS, Ledger, event_hash
 from agent.verify.verification import verify
 from selfnas.digests import canonical_json
 from selfnas.errors import SelfnasError
+from tests.stress.forgery_edits import FORGERIES, Edit, Events
 
 __all__ = ["Detection", "change_bytes", "forge", "forge_once", "rewrite"]
+
+app = typer.Typer(add_completion=False)
 
 _HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
@@ -166,3 +173,37 @@ def _write(home: Home, events: Events, old: Mapping[int, str], *, rebuilt: bool)
             db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", (seq, kind, text, *row))
             previous = row[1]
     db.close()
+
+
+@app.command()
+def forgeries(
+    home: Annotated[Path, typer.Option("--home", help="A life to copy; it is left as it is.")] = Path(".selfnas"),
+    changes: Annotated[int, typer.Option(min=0, help="Random single-byte changes.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the changed bytes.")] = 0,
+) -> None:
+    """Forge copies of a life and count what `selfnas verify` notices, and name what it does not."""
+    with tempfile.TemporaryDirectory() as place:
+        bytes_ = list(change_bytes(home, Path(place), changes=changes, seed=seed))
+        forged = list(forge(home, Path(place)))
+    noticed = sum(bool(change.problems) for change in bytes_)
+    harmless = sum(change.same_content for change in bytes_)
+    typer.echo(
+        f"{len(bytes_)} single-byte changes: {noticed} detected, {harmless} left every event as it was, "
+        f"{len(bytes_) - noticed - harmless} neither"
+    )
+    for change in bytes_:
+        if not change.problems and not change.same_content:
+            typer.echo(f"  not detected: {change.what}")
+    for title, found in (
+        ("old hashes", [row[1] for row in forged]),
+        ("chain made again", [row[2] for row in forged]),
+        ("chain made again, true head signed", [row[3] for row in forged]),
+    ):
+        missed = [change.what for change in found if not change.problems]
+        typer.echo(f"{len(forged)} forgeries, {title}: {len(forged) - len(missed)} detected")
+        for name in missed:
+            typer.echo(f"  not detected: {name}")
+
+
+if __name__ == "__main__":
+    main(commands=app)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from agent.commands.bench_soak import DISTURBANCES, soak
+from tests.stress.soak import DISTURBANCES, soak
 
 
 def test_disturbed_lives_end_as_undisturbed_ones(tmp_path: Path) -> None:

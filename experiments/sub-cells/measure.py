@@ -11,13 +11,18 @@ on each later task, for the sub-cells mined from the tasks before it:
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
+from experiments.harness import FirstOrder, Keep, Rows, TableFile, Workers, interval, measure_grid, print_table, run
 from selfnas.benchmarks.benchmarking import regret_and_top, search_table, top_score
 from selfnas.benchmarks.lifelong import winners
 from selfnas.search.domain import mutate
@@ -29,9 +34,7 @@ from selfnas.spaces.space import Vector
 from selfnas.strategies import RegularisedEvolution
 from selfnas.strategies.mining import MinedSubCell, mine, percentile_ranks
 from selfnas.strategies.transfer import PastTask
-from selfnas.tables.tabular import SpelledDomain, TabularBenchmark
-
-__all__ = ["MotifRow", "measure_order"]
+from selfnas.tables.tabular import SpelledDomain, TabularBenchmark, benchmark_of
 
 _CELLS = 200  # random cells that sub-cells are laid into, for each task
 
@@ -155,3 +158,53 @@ def _implant(
             rows = benchmark.rows(np.stack([child, edited]))
             gains.append(float(ranks[rows[0]] - ranks[rows[1]]))
     return float(np.mean(gains)) if gains else float("nan")
+
+
+def _measure(table: Path | None, percent: int, replay: bool, order: int) -> list[MotifRow]:
+    return list(measure_order(benchmark_of(table), order, percent=percent, replay=replay))
+
+
+def motifs(
+    table: TableFile = None,
+    orders: Annotated[int, typer.Option(min=1, help="Random stream orders.")] = 40,
+    first: FirstOrder = 0,
+    percent: Annotated[int, typer.Option(min=0, max=100, help="How often evolution lays a sub-cell in.")] = 50,
+    replay: Annotated[bool, typer.Option("--replay", help="Begin searches with the best of earlier tasks.")] = False,
+    workers: Workers = 2,
+    keep: Keep = None,
+) -> None:
+    """What sub-cells mined from earlier tasks are worth on a new one: as parts of cells, as edits, and to a search."""
+    benchmark = benchmark_of(table)
+    settings = {"table": benchmark.name, "percent": percent, "replay": replay}
+    rows = measure_grid(
+        functools.partial(_measure, table, percent, replay),
+        range(first, first + orders),
+        Rows(keep, of=MotifRow, settings=settings),
+        cell_of=lambda row: row.order,
+        workers=workers,
+        name="stream orders",
+    )
+    told = functools.partial(interval, groups=[row.order for row in rows])
+    shown = [
+        ("presence, percentile points", "", "", told([row.presence for row in rows])),
+        ("implant against random edits, percentile points", "", "", told([row.implant for row in rows])),
+    ]
+    pairs = {"evaluations to top 0.5 %": [row.to_top for row in rows]} | {
+        f"regret @{n}, % of (best - median)": [(row.regret[0][k], row.regret[1][k]) for row in rows]
+        for k, n in enumerate((20, 50, 100))
+    }
+    for name, values in pairs.items():
+        without, with_them = np.array(values, dtype=np.float64).T
+        shown.append((name, told(without), told(with_them), told(with_them - without)))
+    made_up = " (made up by this project, says nothing about real networks)" if benchmark.synthetic else ""
+    print_table(
+        ("figure", "evolution", "with sub-cells", "difference"),
+        shown,
+        title=f"{benchmark.name}{made_up}: {len(rows)} tasks, the third and later of {orders} orders; "
+        "mean [95 % interval over orders]",
+    )
+    print(f"tasks on which nothing was mined: {sum(not row.mined for row in rows)} of {len(rows)}")
+
+
+if __name__ == "__main__":
+    run(motifs)

@@ -9,14 +9,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
+from agent.cli import main
 from agent.stream.policy import SearchPolicy
 from agent.tuning.decision import ALPHA
 from agent.tuning.trial import PRESENT, PROPOSED, Contests, on_turn
 from selfnas.benchmarks.benchmarking import regret_and_top, search_table
+from selfnas.errors import InputError, suggestion
 from selfnas.search.history import Trial
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Macro
@@ -36,6 +40,8 @@ __all__ = [
     "measure_operators",
     "measure_tuning",
 ]
+
+app = typer.Typer(add_completion=False)
 
 POOR = "evolution, population 100"
 HAND_TUNED: Mapping[str, str] = {
@@ -99,10 +105,10 @@ def live_policies(
 def _life(
     table: Path | None, benchmark: TabularBenchmark, order: int, name: str, *, budget: int, policy: str, tuning: str
 ) -> Lived:
-    from agent.commands.bench_search import _Unseen
     from agent.ledger.home import hold
     from agent.ledger.store import Ledger
     from agent.life.life import Life
+    from agent.life.observer import Unobserved
     from agent.life.preparation import prepare
     from agent.stream.file import read_stream
     from agent.tuning.decision import policy_in_force
@@ -123,7 +129,7 @@ def _life(
             hold(Path(folder) / "home") as home,
             Ledger(home.ledger, clock=time.time) as ledger,
         ):
-            life = Life(ledger, prepared, pool, home=home, device="cpu", observer=_Unseen())
+            life = Life(ledger, prepared, pool, home=home, device="cpu", observer=Unobserved())
             run = life.run()
             decisions = tuple(event.kind for event in ledger.events() if event.kind.startswith("policy."))
             final = policy_in_force(life.state, prepared.stream).strategy
@@ -325,3 +331,35 @@ def measure_operators(table: Path | None, *, seeds: int, first: int, budget: int
             picks = rng.integers(seeds, size=(2000, seeds))
             low, high = np.quantile(ours[picks].mean(axis=1) / theirs[picks].mean(axis=1), (0.025, 0.975))
             console.print(f"{what}: adaptive / {title} ({name}) = {ratio:.2f} [{low:.2f}, {high:.2f}], {seeds} seeds")
+
+
+@app.command()
+def tuning(
+    table: Annotated[
+        Path | None, typer.Option(help="A table of NAS-Bench-201 or TransNAS-Bench-101 micro; none: a made-up one.")
+    ] = None,
+    part: Annotated[str, typer.Option(help="gap, null or operators.")] = "gap",
+    orders: Annotated[int, typer.Option(min=2, help="Stream orders (gap), or seeds (operators).")] = 8,
+    first: Annotated[int, typer.Option(min=0, help="Number of the first order or seed.")] = 0,
+    budget: Annotated[int, typer.Option(min=20, help="Evaluations of a task.")] = 100,
+    simulations: Annotated[int, typer.Option(min=1, help="Trials of a policy that is no better (null).")] = 200,
+    proposals: Annotated[int, typer.Option(min=1, help="Policies rehearsed after each task.")] = 12,
+    rehearsals: Annotated[int, typer.Option(min=2, help="Rehearsals that confirm the best.")] = 16,
+    confirm: Annotated[int, typer.Option(min=0, help="Tasks of a trial, at most.")] = 2,
+) -> None:
+    """Self-tuning: the gap it closes from a poor policy, how often it errs, and operators learnt within a search."""
+    if part == "gap":
+        measure_tuning(
+            table, orders=orders, first=first, budget=budget, proposals=proposals, rehearsals=rehearsals,
+            confirm=confirm,
+        )  # fmt: skip
+    elif part == "null":
+        measure_null(table, simulations=simulations, first=first, tasks=max(1, confirm), budget=budget)
+    elif part == "operators":
+        measure_operators(table, seeds=orders, first=first, budget=budget)
+    else:
+        raise InputError(f"unknown part {part!r}{suggestion(part, ('gap', 'null', 'operators'))}")
+
+
+if __name__ == "__main__":
+    main(commands=app)

@@ -1,4 +1,4 @@
-"""`selfnas bench device`: a latency table of this machine, checked on networks that did not make it."""
+"""`selfnas devices measure`: a latency table of this machine, checked on networks that did not make it."""
 
 from __future__ import annotations
 

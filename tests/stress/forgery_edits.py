@@ -1,4 +1,4 @@
-"""What a forger would change of a recorded life, one entry an idea; `bench_forgeries` tries each on a copy."""
+"""What a forger would change of a recorded life, one entry an idea; `tests.stress.forgeries` tries each on a copy."""
 
 from __future__ import annotations
 

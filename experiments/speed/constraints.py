@@ -6,14 +6,17 @@ Figures are per second of processor time, so that other work on the machine dist
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
 
+from agent.cli import main
 from constraints.analysis.difference import compare_sets
 from constraints.analysis.lint import lint_set
 from constraints.engines.solver import Solver
@@ -23,12 +26,14 @@ from constraints.judging.guard import Guard
 from constraints.judging.verification import verify_certificate
 from constraints.language.rules import ConstraintSet, Context, Rule
 from constraints.language.syntax import Extreme
-from constraints.loading.loading import load_set
+from constraints.loading.loading import load_set, parse_set
 from constraints.loading.setfile import shipped_sets
 from selfnas.errors import SelfnasError
 from selfnas.spaces.architecture import Macro, TaskShape
 
 __all__ = ["Row", "measure"]
+
+app = typer.Typer(add_completion=False)
 
 _CELL = """\
 set: one-cell
@@ -181,10 +186,7 @@ def _one_cell() -> ConstraintSet:
 
     The reduction cell is left free: exact counts are those of one cell times its number.
     """
-    with tempfile.TemporaryDirectory() as directory:
-        file = Path(directory) / "cell.yaml"
-        file.write_text(_CELL, encoding="utf-8")
-        return load_set(file)
+    return parse_set(_CELL)
 
 
 def _deeper(rule: Rule) -> Rule:
@@ -207,3 +209,23 @@ def _mending(set_: ConstraintSet, space: str, count: int) -> list[Row]:
         Row(what=f"nearest admitted architectures ({space})", value=1000 * repair, unit="ms", at_most=100),
         Row(what=f"blamed edges of one rule ({space})", value=1000 * blame, unit="ms", at_most=100),
     ]
+
+
+@app.command()
+def constraints(
+    quick: Annotated[bool, typer.Option("--quick", help="A tenth of the work, for a first look.")] = False,
+) -> None:
+    """Speed of the constraint engines, each figure beside what it should reach; exit 1 if one is missed."""
+    rows = measure(quick=quick)
+    table = Table("what", "measured", "should be", "met", title="constraint engines, one core, processor time")
+    for row in rows:
+        goal = "" if row.at_least is None else f"≥ {row.at_least:,g}"
+        goal = f"≤ {row.at_most:,g}" if row.at_most is not None else goal
+        met = "" if not goal else ("yes" if row.is_met else "NO")
+        table.add_row(row.what, f"{row.value:,.1f} {row.unit}", goal, met)
+    Console().print(table)
+    raise typer.Exit(0 if all(row.is_met for row in rows) else 1)
+
+
+if __name__ == "__main__":
+    main(commands=app)

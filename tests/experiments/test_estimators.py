@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.commands.bench_estimators import measure_estimators, measure_supernets, spearman, spearman_interval
-from agent.commands.bench_ranker import read_scores
-from selfnas.benchmarks.estimators import Scored, random_networks
+from experiments.estimators.measure import measure_estimators, measure_supernets, spearman, spearman_interval
+from experiments.estimators.scoring import Scored, random_networks
+from experiments.ranker.measure import read_scores
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.space import SPACES, parse_architecture

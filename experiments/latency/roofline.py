@@ -8,12 +8,15 @@ them.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from agent.cli import main
 from selfnas.devices.devices import load_device
 from selfnas.devices.roofline import estimate
 from selfnas.errors import InputError
@@ -23,6 +26,8 @@ from selfnas.spaces.space import Space, Vector
 from selfnas.tables.tabular import read_benchmark
 
 __all__ = ["COLUMNS", "compare_devices"]
+
+app = typer.Typer(add_completion=False)
 
 # Shipped device: the column of its kind in the NAS-Bench-201 table (HELP, Lee et al. 2021).
 COLUMNS = {"raspberry-pi-4": "help_raspi4_ms", "phone": "help_pixel3_ms"}
@@ -72,3 +77,15 @@ def _milliseconds(architectures: list[Architecture], name: str) -> NDArray[np.fl
 def _without_dead(space: Space, vectors: Vector) -> NDArray[np.intp]:
     cells = (space.decode(vector, macro=Macro()).cells[0] for vector in vectors)
     return np.flatnonzero([bool(cell.edges) and len(cell.live_edges()) == len(cell.edges) for cell in cells])
+
+
+@app.command()
+def roofline(
+    table: Annotated[Path, typer.Option(help="NAS-Bench-201's accuracy table, with nb201_hardware.npz beside it.")],
+) -> None:
+    """Shipped device descriptions against latencies measured on such devices."""
+    compare_devices(table)
+
+
+if __name__ == "__main__":
+    main(commands=app)

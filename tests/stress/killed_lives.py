@@ -1,4 +1,4 @@
-"""The lives that `bench kills` kills: tiny streams, and a memory shared with their processes that says where they are.
+"""The lives that `tests.stress.kills` kills: tiny streams, and a memory shared with their processes that tells where.
 
 Each attempt is a process group of its own, forked from this process after the imports, so that the moments fall into
 the life rather than into the loading of packages. Functions are wrapped in the child alone, to tell when they begin

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.commands.bench_forgeries import change_bytes, forge
-from tests.agent.conftest import Run
+from tests.agent.conftest import inside
+from tests.stress.forgeries import change_bytes, forge
 
 TABLE = """\
 stream: forged
@@ -19,10 +19,10 @@ CONSISTENT = {"last certificate moved to the end", "last event cut off", "last f
 
 
 @pytest.fixture
-def home(tmp_path: Path, selfnas: Run) -> Path:
+def home(tmp_path: Path) -> Path:
     """A life on one task of a table."""
     (tmp_path / "forged.yaml").write_text(TABLE)
-    done = selfnas("run", "forged.yaml", "--home", "home", "--workers", "1", "--no-mirror")
+    done = inside(tmp_path, "run", "forged.yaml", "--home", "home", "--workers", "1", "--no-mirror")
     assert done.returncode == 0, done.stderr
     return tmp_path / "home"
 

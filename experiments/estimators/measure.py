@@ -7,16 +7,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from agent.cli import main
 from agent.stream.file import Stream, read_stream
 from agent.stream.shipped import stream_folder
+from experiments.estimators.scoring import Scored, held_out_accuracy, random_networks, score_networks
 from selfnas import seeding
-from selfnas.benchmarks.estimators import Scored, held_out_accuracy, random_networks, score_networks
 from selfnas.data.tasks import Task, load_task
 from selfnas.errors import InputError, suggestion
 from selfnas.models.ranking import ProxyTrials, combined
@@ -28,6 +31,8 @@ from selfnas.training.inheritance import inherit
 from selfnas.training.training import Examples, TrainingPlan, train
 
 __all__ = ["measure_estimators", "measure_inheritance", "measure_supernets", "spearman", "spearman_interval"]
+
+app = typer.Typer(add_completion=False)
 
 _BOOTSTRAPS = 2000
 _TAUGHT, _SPLITS = 16, 200  # networks that a combination is learned from, and random choices of them
@@ -287,3 +292,43 @@ def _one_shot(stream: Stream, task: Task, done: list[Scored], *, seed: int) -> t
     rho = spearman(inherited, np.array([one.truth for one in done]))
     note = f"Spearman of inherited weights' scores with full training {rho:.2f}"
     return ranking[0].architecture, note
+
+
+@app.command()
+def estimators(
+    stream: Annotated[Path, typer.Argument(metavar="STREAM.yaml", help="Space, fidelities and tasks are its.")],
+    task: Annotated[str, typer.Option(help="Which of its tasks.")],
+    networks: Annotated[int, typer.Option(min=4, max=100_000, help="Random networks to score and train.")] = 48,
+    seed: Annotated[int, typer.Option(help="Decides which networks.")] = 0,
+    keep: Annotated[Path, typer.Option(help="A .json that keeps finished networks.")] = Path("estimators.json"),
+    twice: Annotated[int, typer.Option(min=0, help="So many are trained again, for the noise of training.")] = 0,
+) -> None:
+    """Rank correlation of every cheap score with full training, on networks that are built and trained."""
+    measure_estimators(stream, task_name=task, networks=networks, seed=seed, keep=keep, twice=twice)
+
+
+@app.command()
+def inheritance(
+    stream: Annotated[Path, typer.Argument(metavar="STREAM.yaml", help="Space, fidelities and tasks are its.")],
+    task: Annotated[str, typer.Option(help="Which of its tasks.")],
+    seed: Annotated[int, typer.Option(help="Of parents and trainings.")] = 0,
+    keep: Annotated[Path, typer.Option(help="What `bench estimators` kept.")] = Path("estimators.json"),
+) -> None:
+    """Whether one epoch with a parent's weights tells more than one epoch from scratch."""
+    measure_inheritance(stream, task_name=task, seed=seed, keep=keep)
+
+
+@app.command()
+def supernets(
+    stream: Annotated[Path, typer.Argument(metavar="STREAM.yaml", help="Space, fidelities and tasks are its.")],
+    task: Annotated[str, typer.Option(help="Which of its tasks.")],
+    methods: Annotated[list[str] | None, typer.Option("--method", help="Only this one; repeatable.")] = None,
+    seed: Annotated[int, typer.Option(help="Of supernet and search.")] = 0,
+    keep: Annotated[Path, typer.Option(help="What `bench estimators` kept.")] = Path("estimators.json"),
+) -> None:
+    """Time of each search on a supernet, and its cell among random networks after full training."""
+    measure_supernets(stream, task_name=task, methods=methods or [], seed=seed, keep=keep)
+
+
+if __name__ == "__main__":
+    main(commands=app)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from agent.commands.bench_estimators import spearman
+from agent.cli import main
+from experiments.estimators.measure import spearman
 from selfnas.errors import InputError
 from selfnas.models.ranking import ProxyTrials, combined
 
 __all__ = ["compare_ranker", "read_scores"]
+
+app = typer.Typer(add_completion=False)
 
 # Columns of the files (NAS-Bench-Suite-Zero, Krishnakumar et al. 2022) that this project has a proxy for.
 _PROXIES = ("flops", "params", "synflow", "grasp", "fisher", "grad_norm", "nwot", "jacov", "snip")
@@ -99,3 +104,16 @@ def _figures(rows: Sequence[Sequence[float]]) -> tuple[str, str, str]:
     by_seed = values.mean(axis=0)
     error = by_seed.std(ddof=1) / np.sqrt(len(by_seed)) if len(by_seed) > 1 else np.nan
     return f"{values.mean():.3f}", f"{error:.3f}", f"{values.mean(axis=1).min():.3f}"
+
+
+@app.command()
+def ranker(
+    table: Annotated[Path, typer.Option(help="Proxy scores: columns task, val and one for each proxy.")],
+    seeds: Annotated[int, typer.Option(min=2, max=10_000, help="Random choices of trials and tested ones.")] = 40,
+) -> None:
+    """The learned combination of proxies against each proxy alone, by rank correlation with final scores."""
+    compare_ranker(table, seeds=seeds)
+
+
+if __name__ == "__main__":
+    main(commands=app)

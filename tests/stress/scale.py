@@ -10,16 +10,21 @@ import json
 import math
 import multiprocessing
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
+import typer
 from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
 
+from agent.cli import main
 from agent.ledger.home import Home
 from agent.ledger.snapshot import Snapshot
 from agent.ledger.store import Entry, Ledger
@@ -34,10 +39,13 @@ from agent.stream.policy import SearchPolicy
 from agent.workers.lifetime import follow_parent
 from agent.workers.pool import Workers
 from selfnas.data.probes import FEATURES, TaskDescription
+from selfnas.figures import picture_file, write_figure
 from selfnas.spaces.architecture import Macro, TaskShape
 from selfnas.spaces.space import SPACES
 
 __all__ = ["Recalled", "Size", "Step", "begin", "draw_scale", "fill", "live_stream", "measure_recall", "measure_sizes"]
+
+app = typer.Typer(add_completion=False)
 
 STREAM_TASKS = 200  # of the made-up stream that comes back
 _EVALUATIONS, _ADMITTED = 20, 6  # of each of its tasks
@@ -280,7 +288,7 @@ def _resident_mb() -> float:
 
 
 class _Watch:
-    """Notes what each task of a stream cost; an `agent.life.life.Observer`."""
+    """Notes what each task of a stream cost; an `agent.life.observer.Observer`."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
@@ -334,3 +342,47 @@ def draw_scale(sizes: Sequence[Size], steps: Sequence[Step]) -> Figure:
     for axes in (opening, memory, single, lived):
         axes.legend(fontsize=8)
     return figure
+
+
+@app.command()
+def scale(
+    events: Annotated[int, typer.Option(min=1000, help="Events of the largest ledger.")] = 1_000_000,
+    tasks: Annotated[int, typer.Option(min=2, help="Tabular tasks of the stream that is lived.")] = 200,
+    evaluations: Annotated[int, typer.Option(min=4, help="Evaluations of each.")] = 20,
+    motifs: Annotated[int, typer.Option(min=100, help="Cells of the libraries that are asked.")] = 100_000,
+    plot: Annotated[Path | None, typer.Option(help="A .png to draw.", callback=picture_file)] = None,
+) -> None:
+    """What a long life costs: opening, memory and single steps by events, recall, a stream of tables by task."""
+    sizes = [size for size in (1_000, 3_000, 10_000, 30_000, 100_000, 300_000) if size < events] + [events]
+    table = Table(
+        "events", "motifs", "first open s", "open s", "memory MB", "append ms", "recall ms", "30 tasks ms", "disk MB",
+        "snapshot MB",
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as place:
+        steps = live_stream(Path(place), tasks=tasks, evaluations=evaluations)
+        measured = list(measure_sizes(Path(place), sizes))
+        for asked in measure_recall(Path(place), motifs=motifs, tasks=(200, 2_000, 20_000)):
+            typer.echo(
+                f"{asked.motifs:,} cells of {asked.tasks:,} tasks: recall {asked.ms:.2f} ms, "
+                f"the first {asked.first_ms:.0f} ms"
+            )
+    for size in measured:
+        table.add_row(
+            f"{size.events:,}", f"{size.motifs:,}", f"{size.make_seconds:.3f}", f"{size.open_seconds:.3f}",
+            f"{size.memory_mb:.1f}", f"{size.append_ms:.2f}", f"{size.recall_ms:.2f}", f"{size.past_ms:.0f}",
+            f"{size.disk_mb:.0f}", f"{size.snapshot_mb:.1f}",
+        )  # fmt: skip
+    Console().print(table)
+    tenth = max(len(steps) // 10, 1)
+    for name, part in (("second", steps[tenth : 2 * tenth]), ("last", steps[-tenth:])):
+        typer.echo(
+            f"{name} tenth of {len(steps)} tabular tasks: {sum(step.ms for step in part) / len(part):.2f} ms an "
+            f"evaluation, {part[-1].memory_mb:.0f} MB"
+        )
+    if plot:
+        write_figure(draw_scale(measured, steps), plot)
+        typer.echo(f"plot: {plot}")
+
+
+if __name__ == "__main__":
+    main(commands=app)

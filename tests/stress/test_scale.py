@@ -1,19 +1,19 @@
-"""The events that `selfnas bench scale` makes up are such as a life has."""
+"""The events that `tests.stress.scale` makes up are such as a life has."""
 
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from agent.commands import bench_scale
-from agent.commands.bench_scale import begin, fill
 from agent.ledger.store import Ledger
 from agent.state.opening import recollect
+from tests.stress import scale
+from tests.stress.scale import begin, fill
 
 
 def test_made_up_lives_open_like_real_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With every fact of their kinds, over the end of a run."""
-    monkeypatch.setattr(bench_scale, "STREAM_TASKS", 2)
+    monkeypatch.setattr(scale, "STREAM_TASKS", 2)
     with Ledger(tmp_path / "ledger.db", clock=lambda: 0.0) as ledger:
         ledger._db.execute("PRAGMA synchronous = OFF")
         ledger.append([begin(1)])

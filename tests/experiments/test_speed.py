@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from constraints.bench import measure
+from experiments.speed.constraints import measure
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 A third of the moments is uniform over a life's time; the others aim at one of its places, each as often as the next,
 since writing weights takes thousandths of a second. What counts is where the life was when it died
-(`agent/commands/killed_lives.py`).
+(`tests/stress/killed_lives.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import random
 import shutil
 import signal
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,15 +23,21 @@ from dataclasses import asdict, dataclass, field
 from itertools import count
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Annotated
 
-from agent.commands.killed_lives import PLACES, Attempt, Places, begin, write_stream
+import typer
+
+from agent.cli import main
 from agent.ledger.home import Home
 from agent.ledger.store import Ledger
 from agent.verify.verification import verify
 from agent.workers.process import HEAVY
 from selfnas.errors import SelfnasError
+from tests.stress.killed_lives import PLACES, Attempt, Places, begin, write_stream
 
 __all__ = ["Kill", "KilledLife", "measure_kills", "told"]
+
+app = typer.Typer(add_completion=False)
 
 _ANYWHERE = 1 / 3  # share of kills at a moment uniform over time
 _A_LIFE = 6  # kills of one life at most; then it is lived to its end
@@ -305,3 +312,27 @@ def told(lives: Sequence[KilledLife]) -> Iterator[str]:
     yield f"{sum(bool(life.failure) for life in lives)} lives failed"
     for life in lives:
         yield from (f"life {life.number}: {problem}" for problem in (*life.unequal, life.failure) if problem)
+
+
+@app.command()
+def kills(
+    count: Annotated[int, typer.Option(min=1, help="SIGKILLs to deal out.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of the moments.")] = 0,
+    minutes: Annotated[float, typer.Option(min=0.1, help="Stop killing after so long.")] = 120.0,
+    training: Annotated[bool, typer.Option("--training", help="Networks trained by workers, not a table.")] = False,
+    keep: Annotated[
+        Path | None, typer.Option(help="A file of finished lives; a bench that was cut off goes on with it.")
+    ] = None,
+) -> None:
+    """Kill short lives at random moments and resume them; exit 1 if one differs from the uninterrupted life."""
+    with tempfile.TemporaryDirectory() as place:
+        lives = measure_kills(
+            Path(place), kills=count, seed=seed, seconds=60 * minutes, training=training, keep=keep
+        )  # fmt: skip
+    for line in told(lives):
+        typer.echo(line)
+    raise typer.Exit(1 if any(life.unequal or life.failure for life in lives) else 0)
+
+
+if __name__ == "__main__":
+    main(commands=app)

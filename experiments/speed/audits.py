@@ -7,17 +7,22 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import torch
+import typer
 from rich.console import Console
 from rich.table import Table
 
+from agent.cli import main
 from audits import AUDITS, Suite, load_suite, run_suite
 from audits.calibrating.calibration import CALIBRATION_TASKS
 from audits.calibrating.controls import CONTROLS, make_specimen
 from selfnas.data.tasks import TaskSpec
 
 __all__ = ["gates_alone", "measure_audits"]
+
+app = typer.Typer(add_completion=False)
 
 _GATES_GOAL, _SUITE_GOAL = 0.5, 3.0  # seconds a candidate
 
@@ -90,3 +95,17 @@ def _seconds(work: Callable[[], object], repeats: int) -> float:
         work()
         found.append(time.process_time() - begun)
     return statistics.median(found)
+
+
+@app.command()
+def audits(
+    suite: Annotated[str, typer.Option(help="Name of a shipped suite, or a YAML file.")] = "baseline",
+    repeats: Annotated[int, typer.Option(min=1, help="Times each figure is measured; the median is shown.")] = 5,
+    each: Annotated[bool, typer.Option("--each", help="Also every audit alone.")] = False,
+) -> None:
+    """Processor time of gate audits and whole suite on trained networks, 8x8 to 28x28; exit 1 if a goal is missed."""
+    raise typer.Exit(0 if measure_audits(suite, repeats=repeats, each=each) else 1)
+
+
+if __name__ == "__main__":
+    main(commands=app)

@@ -1,0 +1,177 @@
+"""What a life is prepared with, and what the steps of one of its tasks may read; they change nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.gate.admission import gate_entry
+from agent.gate.domain import GuardedDomain, SpelledGuardedDomain
+from agent.ledger.home import Home
+from agent.ledger.store import Entry
+from agent.memory.operators import space_in_force
+from agent.memory.recall import past_tasks
+from agent.state.state import LifeState, Motif, RunState, TaskState
+from agent.stream.file import Stream
+from audits import Suite
+from constraints import ConstraintSet, Guard
+from selfnas import seeding
+from selfnas.data.probes import TaskDescription
+from selfnas.data.tasks import TaskSpec
+from selfnas.devices.devices import Device
+from selfnas.spaces.architecture import Architecture, Macro, TaskShape
+from selfnas.spaces.space import Space, space_named
+from selfnas.strategies.transfer import PastTask
+from selfnas.tables.tabular import TabularEvaluator
+
+__all__ = ["Prepared", "PreparedTask", "TaskContext"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedTask:
+    """One task of a stream, loaded once and described; workers load the arrays again.
+
+    A task that is looked up has a `table` and no description, for there are no examples to describe. A task that
+    succeeds another has its motif in `service`, which is tried first.
+    """
+
+    spec: TaskSpec
+    shape: TaskShape
+    digest: str
+    description: TaskDescription | None
+    guard: Guard
+    table: TabularEvaluator | None = None
+    service: Motif | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A stream whose every part was found usable.
+
+    Attributes:
+        base: where relative paths start, see `stream_folder`.
+        envelope: what changes of the search policy must pass; None where the stream does not tune.
+        device: whose latencies and energies the objective counts; None where it counts none.
+    """
+
+    stream: Stream
+    base: Path
+    set_: ConstraintSet
+    suite: Suite
+    envelope: ConstraintSet | None
+    device: Device | None
+    tasks: tuple[PreparedTask, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TaskContext:
+    """One task of a run, as its steps see it; made when the task begins or goes on, and dropped at its end.
+
+    Attributes:
+        prepared: the stream and what it names.
+        run: the run that the task belongs to.
+        index: of the task in its run.
+        state: what the ledger says of the whole life.
+        home: where weights lie.
+        head: gives the hash of the latest event.
+    """
+
+    prepared: Prepared
+    run: RunState
+    index: int
+    state: LifeState
+    home: Home
+    head: Callable[[], str]
+
+    @property
+    def stream(self) -> Stream:
+        """Which the run is a pass over."""
+        return self.prepared.stream
+
+    @property
+    def own(self) -> PreparedTask:
+        """What was prepared for this task."""
+        return self.prepared.tasks[self.index]
+
+    @property
+    def started(self) -> bool:
+        """Whether the ledger has its first event."""
+        return self.index < len(self.run.tasks)
+
+    @property
+    def task(self) -> TaskState:
+        """Where the task stands, once it started."""
+        return self.run.tasks[self.index]
+
+    @property
+    def tabular(self) -> bool:
+        """Whether its scores are looked up in a table."""
+        return self.own.table is not None
+
+    @property
+    def macro(self) -> Macro:
+        """How cells are stacked."""
+        return self.stream.macro.macro()
+
+    def rng(self, purpose: str, number: int) -> np.random.Generator:
+        """Chance of one step of this task in this run."""
+        return seeding.generator(self.stream.seed, purpose, self.run.number, self.index, number)
+
+    def seed(self, purpose: str, architecture: Architecture) -> int:
+        """Of work on an architecture: equal in every run, so that a network remembered scores as it did."""
+        return seeding.derive(self.stream.seed, purpose, self.own.digest, architecture.digest)
+
+    def known_by(self, record: Mapping[str, object] | Architecture) -> str:
+        """What tells architectures, or records of them, apart: the network, but in a table the spelling."""
+        if isinstance(record, Architecture):
+            return str(record) if self.tabular else record.digest
+        return str(record["architecture" if self.tabular else "digest"])
+
+    @cached_property
+    def space(self) -> Space:
+        """Searched here: with the operators in force when the task began."""
+        if self.tabular:
+            return space_named(self.stream.space)
+        if self.started:
+            return space_named(str(self.task.started.get("space", self.stream.space)))
+        most, set_digest = self.stream.operators or 0, self.prepared.set_.digest
+        return space_in_force(self.state, space=self.stream.space, most=most, set_digest=set_digest)
+
+    @cached_property
+    def guard(self) -> Guard:
+        """The constraint set compiled for that space."""
+        if self.space.name == self.stream.space:
+            return self.own.guard
+        return Guard(self.prepared.set_, space=self.space.name, macro=self.macro, shape=self.own.shape)
+
+    @cached_property
+    def past(self) -> tuple[PastTask, ...]:
+        """What earlier tasks taught; models are kept while this task is lived."""
+        return past_tasks(
+            self.state,
+            before=self.task if self.started else None,
+            space=self.space.name,
+            tabular=self.tabular,
+            description=self.own.description,
+        )
+
+    @cached_property
+    def _broken(self) -> NDArray[np.bool_]:
+        """`(count, rules)` which rules each cell of the table breaks; certificates are issued all the same."""
+        return self.guard.violations(self.space.enumerate())
+
+    def domain(self) -> GuardedDomain:
+        """The admitted part of the space, with a fresh tally."""
+        if self.own.table is None:
+            return GuardedDomain(self.guard, space=self.space, macro=self.macro)
+        table = self.own.table.benchmark
+        return SpelledGuardedDomain(self.guard, benchmark=table, broken=self._broken, macro=self.macro)
+
+    def gate(self, architecture: Architecture) -> Entry:
+        """What the constraint gate decides of an architecture now."""
+        return gate_entry(self.guard, architecture, previous=self.head())
