@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from agent.ledger.store import Event, Json
-from agent.state.state import items, mapping, number, recorded_costs
+from agent.ledger.events import (
+    UNSET,
+    Admitted,
+    Audited,
+    Compared,
+    Evaluated,
+    Facts,
+    Filtered,
+    Quarantined,
+    Refused,
+    Rejected,
+    RunStarted,
+    StreamRecord,
+    SupernetTrained,
+    Tabulated,
+    TaskFinished,
+    TaskStarted,
+    Trained,
+)
 from agent.stream.objective import ObjectiveSection
 from agent.verify.policy import PolicyChecker
 from agent.verify.tasks import TaskChecker
 
 __all__ = ["CompletenessChecker"]
 
-_NAMED = frozenset(
-    {"filtered", "evaluated", "trained", "audited", "admitted", "refused", "tabulated", "compared", "task.finished"}
-)
+_NAMED = (
+    SupernetTrained, Filtered, Evaluated, Trained, Audited, Admitted, Refused, Tabulated, Compared, TaskFinished
+)  # fmt: skip
 
 
 class CompletenessChecker:
@@ -27,8 +44,9 @@ class CompletenessChecker:
 
     def __init__(self, tasks: TaskChecker, policies: PolicyChecker) -> None:
         self._tasks, self._policies = tasks, policies
-        self._stream: Mapping[str, Json] = {}
+        self._stream: StreamRecord | None = None
         self._objective: ObjectiveSection | None = None
+        self._rungs = False  # whether the stream promotes candidates to higher fidelities
         self._refused_by: set[str] = set()  # rules that some refusal of the task names
         self._open_verdicts = False  # whether some was left open, whose rules are not known
         self._evaluations = 0
@@ -37,64 +55,70 @@ class CompletenessChecker:
         self._exhausted = False
         self._compared = 0
 
-    def run_begins(self, payload: Mapping[str, Json]) -> None:
+    def run_begins(self, started: RunStarted) -> None:
         """A run over a stream."""
-        self._stream = mapping(payload["stream"])
-        section = self._stream.get("objective")
+        self._stream, self._rungs = started.record, started.stream.get("halving") is not None
+        section = self._stream.objective
         self._objective = None if section is None else ObjectiveSection.model_validate(section)
 
-    def check(self, event: Event) -> Iterator[str]:
+    def check(self, facts: Facts) -> Iterator[str]:
         """Problems of one event of a task, in sentences."""
-        payload = event.payload
-        if event.kind in _NAMED and payload["task"] != self._tasks.name:
-            yield f"it names task {payload['task']}, lived is {self._tasks.name}"
-        if event.kind in ("task.started", "task.finished") and payload["run"] != self._tasks.run:
-            yield f"it names run {payload['run']}, which is {self._tasks.run}"
-        match event.kind:
-            case "task.started":
+        if isinstance(facts, _NAMED) and facts.task != self._tasks.name:
+            yield f"it names task {facts.task}, lived is {self._tasks.name}"
+        if isinstance(facts, TaskStarted | TaskFinished) and facts.run != self._tasks.run:
+            yield f"it names run {facts.run}, which is {self._tasks.run}"
+        match facts:
+            case TaskStarted():
                 self._refused_by, self._open_verdicts, self._evaluations = set(), False, 0
                 self._candidates, self._tabulated, self._exhausted, self._compared = set(), [], False, 0
-            case "rejected" | "quarantined":
-                self._refused_by.update(map(str, items(payload["failed"])))
-                self._open_verdicts |= event.kind == "quarantined"
-            case "filtered":
-                yield from self._round(payload)
-            case "evaluated":
+            case Rejected() | Quarantined():
+                self._refused_by.update(facts.failed)
+                self._open_verdicts |= isinstance(facts, Quarantined)
+            case Filtered():
+                yield from self._round(facts)
+            case Evaluated():
                 self._evaluations += 1
-                if payload["origin"] == "promoted" and "halving" not in self._stream:
+                if facts.origin == "promoted" and not self._rungs:
                     yield "called promoted, and the stream has no rungs"
-                if payload["score"] is not None and self._within(payload):
-                    self._candidates.add(str(payload["digest"]))
-            case "trained":
-                if payload["digest"] not in self._candidates:
+                if facts.score is not None and self._within(facts):
+                    self._candidates.add(facts.digest)
+            case Trained():
+                if facts.digest not in self._candidates:
                     yield "trained fully, and was no candidate: it has no score at low fidelity, or exceeds a limit"
-            case "tabulated":
-                if payload["digest"] not in self._candidates or payload["digest"] in self._tabulated:
+            case Tabulated():
+                if facts.digest not in self._candidates or facts.digest in self._tabulated:
                     yield "looked up in full, and was no candidate, or was looked up before"
-                self._tabulated.append(str(payload["digest"]))
-            case "compared":
+                self._tabulated.append(facts.digest)
+            case Compared():
                 self._compared += 1
                 if self._compared > 1:
                     yield "compared a second time on this task"
-            case "task.finished":
+            case TaskFinished():
                 yield from self._end()
 
-    def _within(self, payload: Mapping[str, Json]) -> bool:
-        return self._objective is None or self._objective.within(recorded_costs(payload))
+    def _within(self, evaluated: Evaluated) -> bool:
+        """Whether its costs, which others look at, are known and exceed no limit."""
+        if self._objective is None:
+            return True
+        costs = evaluated.costs
+        return costs is not UNSET and self._objective.limits.keys() <= costs.keys() and self._objective.within(costs)
 
-    def _round(self, payload: Mapping[str, Json]) -> Iterator[str]:
+    def _round(self, filtered: Filtered) -> Iterator[str]:
         if self._exhausted:
             yield "another round, though nothing more could be proposed"
-        self._exhausted = bool(payload["exhausted"])
+        self._exhausted = filtered.exhausted
         if not self._open_verdicts:
-            for rule in sorted(set(mapping(payload["rules"])) - self._refused_by):
+            for rule in sorted(set(filtered.rules) - self._refused_by):
                 yield f"rule {rule!r} kept something out, and no refusal of this task shows an example"
 
     def _end(self) -> Iterator[str]:
-        budget = mapping(self._stream["budget"])
-        if self._evaluations < number(budget["evaluations"]) and not self._exhausted:
-            yield f"it ended after {self._evaluations} of {budget['evaluations']} evaluations, though not exhausted"
-        most = int(min(number(budget["full_trainings"]), len(self._candidates)))
+        if self._stream is None:
+            yield "no run has begun whose budget it could be held to"
+            return
+        budget = self._stream.budget
+        if self._evaluations < budget.evaluations and not self._exhausted:
+            yield f"it ended after {self._evaluations} of {budget.evaluations} evaluations, though not exhausted"
+        most = min(budget.full_trainings, len(self._candidates))
         wanted = min(self._policies.present.finalists_per_task, most)
         if self._tasks.tabular:
             if len(self._tabulated) != wanted:

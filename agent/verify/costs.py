@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from agent.ledger.store import Json
-from agent.state.state import items, mapping, number, task_shape
+from agent.ledger.events import UNSET, Evaluated, RunStarted, TaskStarted
 from agent.stream.objective import ObjectiveSection
 from selfnas.devices.devices import Device
 from selfnas.spaces.architecture import TaskShape
@@ -22,29 +21,32 @@ class CostChecker:
         self._device: Device | None = None
         self._shape: TaskShape | None = None
 
-    def run_begins(self, payload: Mapping[str, Json]) -> Iterator[str]:
-        """Problems of a `run.started` event."""
-        section = mapping(payload["stream"]).get("objective")
+    def run_begins(self, started: RunStarted) -> Iterator[str]:
+        """Problems of the beginning of a run."""
+        section = started.record.objective
         self._objective = None if section is None else ObjectiveSection.model_validate(section)
-        self._device = Device.model_validate(payload["device"]) if "device" in payload else None
-        if self._device is not None and self._device.digest != payload["device_digest"]:
+        self._device = None if started.device is UNSET else Device.model_validate(started.device)
+        if self._device is not None and self._device.digest != started.device_digest:
             yield "the recorded device does not have the recorded digest"
 
-    def task_begins(self, payload: Mapping[str, Json]) -> None:
+    def task_begins(self, started: TaskStarted) -> None:
         """Remember the shape that costs are counted for."""
-        self._shape = task_shape(payload)
+        self._shape = started.shape.task_shape
 
-    def evaluated(self, payload: Mapping[str, Json]) -> Iterator[str]:
-        """Problems of an `evaluated` event."""
-        if self._objective is None or self._shape is None:
-            if "value" in payload:
+    def evaluated(self, evaluated: Evaluated) -> Iterator[str]:
+        """Problems of an evaluation."""
+        told = evaluated.value, evaluated.objectives
+        if self._objective is None:
+            if (evaluated.costs, *told) != (UNSET, UNSET, UNSET):
                 yield "it has a value, but the stream has no objective"
             return
-        costs = self._objective.costs(parse_architecture(str(payload["architecture"])), self._shape, self._device)
-        if costs != payload["costs"]:
-            yield f"its costs are {costs}, not {payload['costs']}"
-        score = payload["score"]
-        value = None if score is None else self._objective.value(number(score), costs)
+        if self._shape is None:
+            yield "no task has begun for whose shape its costs could be counted"
+            return
+        costs = self._objective.costs(parse_architecture(evaluated.architecture), self._shape, self._device)
+        if costs != evaluated.costs:
+            yield f"its costs are {costs}, not {evaluated.costs or 'none'}"
+        value = None if evaluated.score is None else self._objective.value(evaluated.score, costs)
         objectives = [] if value is None else list(self._objective.objectives(value, costs))
-        if value != payload["value"] or objectives != items(payload["objectives"]):
+        if (value, objectives) != told:
             yield f"its value is {value} with objectives {objectives}, not as recorded"

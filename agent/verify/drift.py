@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from agent.ledger.store import Event, Json
-from agent.state.drift import residuals, wrong
-from agent.state.state import Payload, items, number
+from agent.ledger.events import WatchBatch, WatchEnded, WatchEvent, WatchSearch, WatchStarted
+from agent.state.drift import wrong
 from agent.verify.motifs import MotifChecker
 from selfnas.data.drift import DriftMonitor, Look
 
@@ -24,83 +23,83 @@ class WatchChecker:
         self._motifs = motifs
         self._monitors: dict[str, DriftMonitor] = {}
         self._looks: dict[str, Look] = {}
-        self._searching: dict[str, Payload] = {}
+        self._searching: dict[str, WatchSearch] = {}
         self._names: dict[str, set[str]] = {}  # of a task and its successors
 
-    def check(self, event: Event, *, admitted: Collection[str], run: int, task: str) -> Iterator[str]:
+    def check(self, facts: WatchEvent, *, admitted: Collection[str], run: int, task: str) -> Iterator[str]:
         """Problems of one event.
 
         Args:
-            event: of a kind that begins with `watch.`.
+            facts: of the event.
             admitted: digests that the latest task's gate let in.
             run: number of the latest run.
             task: name of the latest task.
         """
-        payload, watched = event.payload, str(event.payload["task"])
-        if event.kind == "watch.started":
-            yield from self._started(payload, watched)
-        elif watched not in self._monitors:
-            yield f"task {watched} is not watched"
-        elif event.kind == "watch.batch":
-            yield from self._batch(payload, watched)
-        elif event.kind == "watch.search":
-            yield from self._search(payload, watched, run=run)
-        elif event.kind == "watch.ended":
-            search = self._searching.pop(watched, None)
-            if search is None:
-                yield "a search ended that had not begun"
-            elif (payload["run"], search["successor_task"]) != (search["run"], task) or payload["run"] != run:
-                yield f"it ended a search of run {search['run']}, which is not the run before it"
-            if payload["successor"] is not None and payload["successor"] not in admitted:
-                yield f"successor {payload['successor']} was not admitted"
+        if not isinstance(facts, WatchStarted) and facts.task not in self._monitors:
+            yield f"task {facts.task} is not watched"
+            return
+        match facts:
+            case WatchStarted():
+                yield from self._started(facts)
+            case WatchBatch():
+                yield from self._batch(facts)
+            case WatchSearch():
+                yield from self._search(facts, run=run)
+            case WatchEnded():
+                search = self._searching.pop(facts.task, None)
+                if search is None:
+                    yield "a search ended that had not begun"
+                elif (facts.run, search.successor_task) != (search.run, task) or facts.run != run:
+                    yield f"it ended a search of run {search.run}, which is not the run before it"
+                if facts.successor is not None and facts.successor not in admitted:
+                    yield f"successor {facts.successor} was not admitted"
 
-    def _started(self, payload: Payload, watched: str) -> Iterator[str]:
+    def _started(self, started: WatchStarted) -> Iterator[str]:
         """The network followed must be one that was let in and stands, on this task or as its successor."""
+        watched, examples = started.task, len(started.errors)
         names = self._names.setdefault(watched, {watched})
-        motif = self._motifs.in_service(int(number(payload["run"])), str(payload["in_service"]), str(payload["digest"]))
-        if motif is None or payload["in_service"] not in names:
-            yield f"network {str(payload['digest'])[:12]} is followed, which does not stand admitted for task {watched}"
-        elif (motif.architecture, motif.weights) != (payload["architecture"], payload["weights_sha256"]):
+        motif = self._motifs.in_service(started.run, started.in_service, started.digest)
+        if motif is None or started.in_service not in names:
+            yield f"network {started.digest[:12]} is followed, which does not stand admitted for task {watched}"
+        elif (motif.architecture, motif.weights) != (started.architecture, started.weights_sha256):
             yield "the network followed is not the one that was admitted"
-        elif motif.tested not in (None, len(str(payload["errors"]))):
-            yield f"it has errors of {len(str(payload['errors']))} examples, its task tests on {motif.tested}"
+        elif motif.tested not in (None, examples):
+            yield f"it has errors of {examples} examples, its task tests on {motif.tested}"
         self._looks.pop(watched, None)
-        faults = list(_numbers(payload))
+        faults = list(_numbers(started))
         yield from faults
         if not faults:
-            self._monitors[watched] = DriftMonitor(wrong(payload["errors"]), residuals(payload["residuals"]))
+            self._monitors[watched] = DriftMonitor(wrong(started.errors), started.residuals)
 
-    def _batch(self, payload: Payload, watched: str) -> Iterator[str]:
-        faults = list(_numbers(payload))
+    def _batch(self, batch: WatchBatch) -> Iterator[str]:
+        faults = list(_numbers(batch))
         yield from faults
         if faults:
             return
-        if payload["examples"] != len(str(payload["errors"])):
-            yield f"it has {payload['examples']} examples and errors of {len(str(payload['errors']))}"
-        look = self._monitors[watched].update(wrong(payload["errors"]), residuals(payload["residuals"]))
-        self._looks[watched] = look
-        if (look.verdict, look.change) != (payload["verdict"], payload["change"]):
-            told = f"{payload['verdict']} (change at {payload['change']})"
+        if batch.examples != len(batch.errors):
+            yield f"it has {batch.examples} examples and errors of {len(batch.errors)}"
+        look = self._looks[batch.task] = self._monitors[batch.task].update(wrong(batch.errors), batch.residuals)
+        if (look.verdict, look.change) != (batch.verdict, batch.change):
+            told = f"{batch.verdict} (change at {batch.change})"
             yield f"recorded as {told}, but its numbers say {look.verdict} (change at {look.change})"
 
-    def _search(self, payload: Payload, watched: str, *, run: int) -> Iterator[str]:
-        known = self._looks.get(watched)
+    def _search(self, search: WatchSearch, *, run: int) -> Iterator[str]:
+        known = self._looks.get(search.task)
         if known is None or known.verdict != "drift":
             yield "a search began though no drift was confirmed"
-        motif = self._motifs.at(int(number(payload["in_service"])))
-        if motif is None or not motif.in_force or motif.task not in self._names[watched]:
-            yield f"event {payload['in_service']} let no network in that stands for task {watched}"
-        elif payload.get("digest", motif.digest) != motif.digest:
+        motif = self._motifs.at(search.in_service)
+        if motif is None or not motif.in_force or motif.task not in self._names[search.task]:
+            yield f"event {search.in_service} let no network in that stands for task {search.task}"
+        elif search.digest != motif.digest:
             yield "the network in service is not the one that was admitted"
-        if payload["run"] != run + 1:
-            yield f"it announces run {payload['run']} after run {run}"
-        self._names[watched].add(str(payload["successor_task"]))
-        self._searching[watched] = payload
+        if search.run != run + 1:
+            yield f"it announces run {search.run} after run {run}"
+        self._names[search.task].add(search.successor_task)
+        self._searching[search.task] = search
 
 
-def _numbers(payload: dict[str, Json] | Payload) -> Iterator[str]:
-    errors = str(payload["errors"])
-    if set(errors) - {"0", "1"}:
+def _numbers(facts: WatchStarted | WatchBatch) -> Iterator[str]:
+    if set(facts.errors) - {"0", "1"}:
         yield "its errors are not a text of 0 and 1"
-    if len(errors) != len(items(payload["residuals"])):
-        yield f"it has errors of {len(errors)} examples and {len(items(payload['residuals']))} residuals"
+    if len(facts.errors) != len(facts.residuals):
+        yield f"it has errors of {len(facts.errors)} examples and {len(facts.residuals)} residuals"

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
-from agent.ledger.store import Event, Json
-from agent.state.state import items, mapping, number
+from agent.ledger.events import (
+    Admitted,
+    Facts,
+    MotifRestored,
+    MotifRevised,
+    Reviewed,
+    RunStarted,
+    TaskStarted,
+    Trained,
+)
 from constraints import Certificate, ConstraintSet, Context, refused_by, verify_certificate
 from selfnas.spaces.architecture import TaskShape
 from selfnas.spaces.space import parse_architecture
@@ -64,13 +72,13 @@ class MotifChecker:
         self._due: dict[int, tuple[str, ...]] = {}  # motifs that the set in force forbids, and the rules
         self._run = 0
 
-    def run_begins(self, payload: Mapping[str, Json], set_: ConstraintSet | None) -> None:
+    def run_begins(self, started: RunStarted, set_: ConstraintSet | None) -> None:
         """A run under a constraint set, which judges every motif again where it is another than the one before."""
         self._run += 1
-        changed = bool(self._set_digest) and self._set_digest != payload["constraint_set_digest"]
-        self._set, self._set_digest = set_, str(payload["constraint_set_digest"])
-        self._suite = self._suites[self._run] = str(payload["audit_suite_digest"])
-        self._suite_name = str(mapping(payload["audit_suite"])["name"])
+        changed = bool(self._set_digest) and self._set_digest != started.constraint_set_digest
+        self._set, self._set_digest = set_, started.constraint_set_digest
+        self._suite = self._suites[self._run] = started.audit_suite_digest
+        self._suite_name = started.audit_suite.name
         self._due = {}
         if changed and set_ is not None:
             for motif in self._motifs.values():
@@ -78,9 +86,9 @@ class MotifChecker:
                     rules = refused_by(parse_architecture(motif.architecture), set_, shape=motif.shape)
                     self._due |= {motif.seq: rules} if rules else {}
 
-    def overdue(self, kind: str = "") -> Iterator[str]:
-        """Motifs that had to be quarantined before an event of this kind, or the end of the ledger, came."""
-        if kind.startswith("motif.") or not self._due:
+    def overdue(self, facts: Facts | None = None) -> Iterator[str]:
+        """Motifs that had to be quarantined before an event, or the end of the ledger (None), came."""
+        if isinstance(facts, MotifRevised) or not self._due:
             return
         due, self._due = self._due, {}
         for seq, rules in due.items():
@@ -91,60 +99,66 @@ class MotifChecker:
             )
 
     def let_in(
-        self, event: Event, shape: TaskShape, *, run: int, task: str, trained: Mapping[str, Json] | None
+        self,
+        seq: int,
+        facts: Admitted | Reviewed,
+        shape: TaskShape,
+        *,
+        run: int,
+        task: str,
+        trained: Trained | None,
     ) -> None:
-        """Gate and audits, or a person, let a finalist in."""
-        payload = event.payload
-        motif = self._motifs[event.seq] = KnownMotif(
-            seq=event.seq,
+        """Gate and audits, or a person, let a finalist in, by event number `seq`."""
+        motif = self._motifs[seq] = KnownMotif(
+            seq=seq,
             run=run,
             task=task,
-            digest=str(payload["digest"]),
-            architecture=str(payload["architecture"]),
-            weights=str(payload["weights_sha256"]),
+            digest=facts.digest,
+            architecture=facts.architecture,
+            weights=facts.weights_sha256,
             shape=shape,
-            tested=None if trained is None else int(number(trained["test_count"])),
+            tested=None if trained is None else trained.test_count,
             suite=self._suites.get(run, ""),
         )
         self._places.setdefault((run, task), []).append(motif)
 
-    def revoked(self, payload: Mapping[str, Json]) -> None:
+    def revoked(self, review: Reviewed) -> None:
         """A person took a finalist out."""
-        for motif in self._at(int(number(payload["run"])), str(payload["task"])):
-            if motif.digest == payload["digest"]:
+        for motif in self._at(review.run, review.task):
+            if motif.digest == review.digest:
                 motif.standing = False
 
-    def task_begins(self, payload: Mapping[str, Json]) -> Iterator[str]:
+    def task_begins(self, started: TaskStarted) -> Iterator[str]:
         """Nothing may be recalled that is quarantined."""
-        for record in map(mapping, items(payload["recalled"])):
-            recalled = parse_architecture(str(record["architecture"]))
+        for one in started.recalled:
+            recalled = parse_architecture(one.architecture)
             known = [
                 motif
-                for motif in self._at(int(number(record["from_run"])), str(record["from_task"]))
+                for motif in self._at(one.from_run, one.from_task)
                 if replace(parse_architecture(motif.architecture), macro=recalled.macro) == recalled
             ]
             if any(motif.forbidden for motif in known) and not any(motif.in_force for motif in known):
                 yield f"recalled {recalled.digest[:12]}, which is quarantined"
 
-    def judged_again(self, event: Event) -> Iterator[str]:
+    def judged_again(self, revised: MotifRevised) -> Iterator[str]:
         """A motif judged again under the set that a run began with."""
-        seq, restored = int(number(event.payload["admitted_seq"])), event.kind == "motif.restored"
+        seq, restored = revised.admitted_seq, isinstance(revised, MotifRestored)
         known = self._motifs.get(seq)
-        if known is None or known.architecture != event.payload["architecture"]:
+        if known is None or known.architecture != revised.architecture:
             yield "it is about a motif that was never let in"
             return
         self._due.pop(seq, None)
         if not known.standing or known.forbidden != restored:
             yield "it is about a motif that stood otherwise"
         known.forbidden = not restored
-        if event.payload["certificate"] is None:
+        if revised.certificate is None:
             if restored:
                 yield "restored without a certificate"
             return
-        certificate = Certificate.from_json(str(event.payload["certificate"]))
+        certificate = Certificate.from_json(revised.certificate)
         if (certificate.verdict == "admit") != restored:
             yield f"the certificate says {certificate.verdict}"
-        if certificate.architecture != event.payload["architecture"]:
+        if certificate.architecture != revised.architecture:
             yield "the certificate is for another architecture"
         if certificate.previous not in self._hashes:
             yield "the certificate does not name an earlier event of this life"

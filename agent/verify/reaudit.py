@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.gate.admission import findings_of
 from agent.gate.review import finalists
 from agent.ledger.home import Home
 from agent.state.networks import restore_network
 from agent.state.recorded import recorded_spec, suite_of
-from agent.state.state import Finalist, LifeState, RunState, TaskState, items, mapping, number
+from agent.state.state import Finalist, LifeState, RunState, TaskState
 from audits import AuditData, AuditVerdict, Finding, Suite, judge, run_suite
 from selfnas import seeding
 from selfnas.data.tasks import load_task
@@ -44,10 +45,7 @@ def find_finalist(state: LifeState, digest: str, *, task: str = "") -> tuple[Run
     found = [
         (run, held, finalist)
         for run, held, finalist in finalists(state)
-        if digest
-        and finalist.digest.startswith(digest)
-        and task in ("", held.name)
-        and finalist.trained["weights_sha256"]
+        if digest and finalist.digest.startswith(digest) and task in ("", held.name) and finalist.trained.weights_sha256
     ]
     if not found:
         raise InputError(f"no trained network of this home has a digest that begins with {digest!r}")
@@ -73,20 +71,17 @@ def reaudit(
     Raises:
         InputError: weights or data are missing, or the data are not those that the network was trained on.
     """
-    stream = mapping(run.started["stream"])
-    spec = recorded_spec(run, task)
-    loaded = load_task(spec, base=base)
-    if loaded.digest != task.started["task_digest"]:
+    loaded = load_task(recorded_spec(run, task), base=base)
+    if loaded.digest != task.started.task_digest:
         raise InputError(f"task {task.name!r}: its data are not those that the ledger records")
-    weights = home.weights_file(str(finalist.trained["weights_sha256"]))
+    weights = home.weights_file(finalist.trained.weights_sha256)
     network = restore_network(task, finalist.architecture, weights)
-    seed = seeding.derive(int(number(stream["seed"])), "audit", loaded.digest, finalist.digest)
+    seed = seeding.derive(run.started.record.seed, "audit", loaded.digest, finalist.digest)
     recorded = suite_of(run)
     used = suite or recorded
     findings = run_suite(network, AuditData.of(loaded), used, seed=seed)
     changed = None
     if used.digest == recorded.digest:
-        before = [mapping(record) for record in items((finalist.audited or {}).get("findings", []))]
-        now = [finding.to_record() for finding in findings]
-        changed = tuple(finding.label for finding, record in zip(findings, now, strict=True) if record not in before)
+        before = [] if finalist.audited is None else findings_of(finalist.audited)
+        changed = tuple(finding.label for finding in findings if finding not in before)
     return Reaudit(findings=findings, verdict=judge(findings, used), suite=used, changed=changed)

@@ -9,16 +9,30 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
+from agent.gate.admission import findings_of
 from agent.gate.review import finalists
+from agent.ledger.events import (
+    UNSET,
+    Audited,
+    Gated,
+    MotifRevised,
+    OperatorDecided,
+    PolicyDecided,
+    RunStarted,
+    StreamRecord,
+    TaskStarted,
+    Unreadable,
+)
 from agent.ledger.home import Home
-from agent.ledger.store import Json, Ledger
-from agent.state.recorded import recorded_macro, recorded_set
-from agent.state.state import Finalist, LifeState, RunState, TaskState, items, mapping, task_shape
+from agent.ledger.store import Ledger
+from agent.state.recorded import recorded_set
+from agent.state.state import Finalist, LifeState, RunState, TaskState
 from agent.verify.reaudit import reaudit
 from agent.verify.verification import Verification
 from audits import Finding
@@ -31,7 +45,7 @@ from selfnas.spaces.space import parse_architecture
 __all__ = ["audit_again", "solve_again"]
 
 _ROUNDING = 1e-6
-_JUDGED = ("certified", "rejected", "quarantined", "motif.quarantined", "motif.restored")
+_Place: TypeAlias = tuple[RunState, TaskState, Finalist, Audited]
 
 
 def solve_again(ledger: Ledger, *, progress: Callable[[int], None] = lambda count: None) -> Verification:
@@ -44,27 +58,26 @@ def solve_again(ledger: Ledger, *, progress: Callable[[int], None] = lambda coun
     Returns:
         How many were asked, and a problem for each whose answer is another now.
     """
-    checked, problems = Counter[str](), []
+    checked, problems = Counter[str](), list[str]()
     solver = _Again()
-    for event in ledger.events():
-        payload = event.payload
+    for event in ledger.events(unreadable=True):
+        named = f"event {event.seq} ({event.kind})"
         try:
-            if event.kind == "run.started":
-                solver.begin(payload)
-            elif event.kind == "task.started" and "admitted_count" in payload:
-                checked["spaces counted again"] += 1
-                problems += [f"event {event.seq} ({event.kind}): {problem}" for problem in solver.recount(payload)]
-            elif payload.get("certificate") and (
-                event.kind in _JUDGED or event.kind.startswith(("policy.", "operator."))
-            ):
-                checked["certificates solved again"] += 1
-                progress(checked.total())
-                certificate = Certificate.from_json(str(payload["certificate"]))
-                problems += [
-                    f"event {event.seq} ({event.kind}): {problem}" for problem in solver.differences(certificate)
-                ]
+            match event.facts:
+                case RunStarted() as started:
+                    solver.begin(started)
+                case TaskStarted() as started:
+                    checked["spaces counted again"] += 1
+                    problems += [f"{named}: {problem}" for problem in solver.recount(started)]
+                case (Gated() | MotifRevised() | PolicyDecided() | OperatorDecided()) as judged if judged.certificate:
+                    checked["certificates solved again"] += 1
+                    progress(checked.total())
+                    certificate = Certificate.from_json(judged.certificate)
+                    problems += [f"{named}: {problem}" for problem in solver.differences(certificate)]
+                case Unreadable() as other:
+                    problems.append(f"{named} cannot be solved again: {other.fault}")
         except (SelfnasError, LookupError, TypeError, ValueError, ArithmeticError) as error:
-            problems.append(f"event {event.seq} ({event.kind}) cannot be solved again: {type(error).__name__}: {error}")
+            problems.append(f"{named} cannot be solved again: {type(error).__name__}: {error}")
     return Verification(checked=checked, problems=problems)
 
 
@@ -74,33 +87,32 @@ class _Again:
     def __init__(self) -> None:
         self._set: ConstraintSet | None = None
         self._policy: ConstraintSet | None = None
-        self._stream: Mapping[str, Json] = {}
+        self._stream: StreamRecord | None = None
         self._guards: dict[Context, Guard] = {}
 
-    def begin(self, payload: Mapping[str, Json]) -> None:
+    def begin(self, started: RunStarted) -> None:
         """A run starts under its own set."""
         self._set = self._policy = None
-        self._guards, self._stream = {}, mapping(payload["stream"])
-        self._set = recorded_set(str(mapping(payload["constraint_set"])["text"]))
-        if "policy_set" in payload:
-            self._policy = recorded_set(str(mapping(payload["policy_set"])["text"]))
+        self._guards, self._stream = {}, started.record
+        self._set = recorded_set(started.constraint_set.text)
+        if started.policy_set is not UNSET:
+            self._policy = recorded_set(started.policy_set.text)
+
+    def recount(self, started: TaskStarted) -> Iterator[str]:
+        """How many architectures a task admits; estimates are not compared."""
+        if self._set is None or self._stream is None:
+            yield "there is no usable constraint set to count by"
+            return
+        space = self._stream.space if started.space is UNSET else started.space
+        context = Context(space=space, macro=self._stream.stacking, shape=started.shape.task_shape)
+        count, told = self._guard(self._set, context).count(), started.admitted_count
+        if told.exact != count.exact or (count.exact and {told.low, told.high} != {str(count.low)}):
+            yield f"it says that {told.low} to {told.high} architectures are admitted, counted are {count.low}"
 
     def _guard(self, set_: ConstraintSet, context: Context) -> Guard:
         if context not in self._guards:
             self._guards[context] = Guard(set_, space=context.space, macro=context.macro, shape=context.shape)
         return self._guards[context]
-
-    def recount(self, payload: Mapping[str, Json]) -> Iterator[str]:
-        """How many architectures a task admits; estimates are not compared."""
-        if self._set is None:
-            yield "there is no usable constraint set to count by"
-            return
-        macro = recorded_macro(self._stream)
-        space = str(payload.get("space", self._stream["space"]))
-        count = self._guard(self._set, Context(space=space, macro=macro, shape=task_shape(payload))).count()
-        told = mapping(payload["admitted_count"])
-        if told["exact"] != count.exact or (count.exact and {told["low"], told["high"]} != {str(count.low)}):
-            yield f"it says that {told['low']} to {told['high']} architectures are admitted, counted are {count.low}"
 
     def differences(self, certificate: Certificate) -> Iterator[str]:
         """What the engines say now that they did not say then."""
@@ -151,46 +163,45 @@ def audit_again(
         A problem for each network whose audits now say something else, a note for each that has no findings since its
         audits broke off.
     """
-    found = [place for place in finalists(state) if place[2].trained["weights_sha256"] and place[2].audited]
-    known = [place for place in found if items((place[2].audited or {})["findings"])]
+    known, notes = list[_Place](), list[str]()
+    for run, task, finalist in finalists(state):
+        if not finalist.trained.weights_sha256 or finalist.audited is None:
+            continue
+        if finalist.audited.findings:
+            known.append((run, task, finalist, finalist.audited))
+        else:
+            notes.append(
+                f"{_named(run, task, finalist)}: its audits broke off and left no findings, so that there is nothing "
+                "to audit again"
+            )
     order = seeding.generator(seed, "audit again").permutation(len(known))
-    checked, problems = Counter[str](), []
-    notes = [
-        f"{_named(place)}: its audits broke off and left no findings, so that there is nothing to audit again"
-        for place in found
-        if not items((place[2].audited or {})["findings"])
-    ]
+    checked, problems = Counter[str](), list[str]()
     for index in np.sort(order[:count]):
-        run, task, finalist = known[index]
-        name = _named(known[index])
+        run, task, finalist, audited = known[index]
+        name = _named(run, task, finalist)
         progress(name)
         checked["networks audited again"] += 1
         try:
-            done = reaudit(home, run, task, finalist, base=base)
+            done, before = reaudit(home, run, task, finalist, base=base), findings_of(audited)
         except SelfnasError as error:
             problems.append(f"{name}: cannot be audited again: {error}")
             continue
-        recorded = str((finalist.audited or {})["decision"])
         if done.changed is None:
             problems.append(f"{name}: another suite is in force than the recorded one")
-        elif changed := [found.label for found in done.findings if not _recorded(found, finalist)]:
+        elif changed := [found.label for found in done.findings if not any(_agree(found, was) for was in before)]:
             problems.append(f"{name}: other findings than recorded: {', '.join(changed)}")
-        if done.verdict.decision != recorded:
-            problems.append(f"{name}: recorded as {recorded}, its audits now say {done.verdict.decision}")
+        if done.verdict.decision != audited.decision:
+            problems.append(f"{name}: recorded as {audited.decision}, its audits now say {done.verdict.decision}")
     return Verification(checked=checked, problems=problems, notes=notes)
 
 
-def _named(place: tuple[RunState, TaskState, Finalist]) -> str:
-    run, task, finalist = place
+def _named(run: RunState, task: TaskState, finalist: Finalist) -> str:
     return f"finalist {finalist.digest[:12]} of task {task.name}, run {run.number}"
 
 
-def _recorded(found: Finding, finalist: Finalist) -> bool:
-    """Whether a finding stands in the ledger, up to what another order of the same sums may change."""
-    for record in items((finalist.audited or {})["findings"]):
-        was = Finding.from_record(mapping(record))
-        if (was.label, was.n, was.decision, was.threshold) == (found.label, found.n, found.decision, found.threshold):
-            pairs = ((was.estimate, found.estimate), (was.low, found.low), (was.high, found.high))
-            if all(a == b or (a is not None and b is not None and abs(a - b) <= _ROUNDING) for a, b in pairs):
-                return True
-    return False
+def _agree(found: Finding, was: Finding) -> bool:
+    """Whether two findings say the same, up to what another order of the same sums may change."""
+    if (was.label, was.n, was.decision, was.threshold) != (found.label, found.n, found.decision, found.threshold):
+        return False
+    pairs = ((was.estimate, found.estimate), (was.low, found.low), (was.high, found.high))
+    return all(a == b or (a is not None and b is not None and abs(a - b) <= _ROUNDING) for a, b in pairs)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
-from agent.ledger.store import Json
-from agent.state.state import items
+from agent.ledger.events import OperatorDecided, Quarantined, Rejected
 from constraints import Certificate, ConstraintSet, refused_by
 from constraints.judging.decision import decision_from
 from constraints.judging.explanation import describe_slots
@@ -18,9 +17,9 @@ __all__ = ["wrong_refusal"]
 
 
 def wrong_refusal(
-    payload: Mapping[str, Json], certificate: Certificate, set_: ConstraintSet, shape: TaskShape
+    refused: Rejected | Quarantined | OperatorDecided, certificate: Certificate, set_: ConstraintSet, shape: TaskShape
 ) -> Iterator[str]:
-    """Problems of what a `rejected` or `quarantined` event says beside its certificate.
+    """Problems of what the gate's event says beside its certificate.
 
     The rules must be those that the certificate fails, with the set's own words. Edges blamed must be the
     architecture's own, and what is near must be admitted. That they are the fewest, or the nearest, is not shown.
@@ -29,20 +28,20 @@ def wrong_refusal(
     if len(certificate.rules) != len(rules):
         return  # the certificate itself is wrong, and said to be
     decision = decision_from(certificate, rules)
-    if (list(decision.failed), list(decision.messages)) != (items(payload["failed"]), items(payload["messages"])):
+    if (list(decision.failed), list(decision.messages)) != (refused.failed, refused.messages):
         yield "the rules that it breaks, or their messages, are not those of the certificate"
-    if "blamed" not in payload:
+    if not isinstance(refused, Rejected):
         return
-    architecture = parse_architecture(str(payload["architecture"]))
+    architecture = parse_architecture(refused.architecture)
     space = space_named(architecture.space)
     vector = space.encode(architecture)
     own = describe_slots(space, vector, range(len(space.slots)))
-    if foreign := [str(edge) for edge in items(payload["blamed"]) if edge not in own]:
+    if foreign := [edge for edge in refused.blamed if edge not in own]:
         yield f"it blames what the architecture does not have: {', '.join(foreign)}"
     plain = all(template.in_degree is None for template in space.templates)  # else an edge moved counts once
-    for text in items(payload["nearest"]):
-        near = parse_architecture(str(text))
+    for text in refused.nearest:
+        near = parse_architecture(text)
         if (near.space, near.macro) != (architecture.space, architecture.macro) or refused_by(near, set_, shape=shape):
             yield f"it calls {text} near and admitted, which it is not"
-        elif plain and payload["distance"] != int(np.count_nonzero(space.encode(near) != vector)):
-            yield f"it calls {text} {payload['distance']} edges away, which it is not"
+        elif plain and refused.distance != int(np.count_nonzero(space.encode(near) != vector)):
+            yield f"it calls {text} {refused.distance} edges away, which it is not"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from agent.ledger.store import Json
-from agent.state.state import items, mapping, number
+from agent.ledger.events import Admitted, Refused, Reviewed, RunStarted, TaskStarted, Trained
 from selfnas.spaces.space import parse_architecture
 
 __all__ = ["ReviewChecker"]
@@ -16,7 +15,7 @@ __all__ = ["ReviewChecker"]
 class _Case:
     """A finalist as `verify` follows it."""
 
-    trained: Mapping[str, Json]
+    trained: Trained
     certificate: str
     constraint_set: str
     standing: str = ""
@@ -30,59 +29,57 @@ class ReviewChecker:
         self._cases: dict[tuple[int, str, str], _Case] = {}
         self._run, self._task, self._set, self._approval = 0, "", "", "none"
 
-    def run_begins(self, payload: Mapping[str, Json], *, approval: str) -> None:
+    def run_begins(self, started: RunStarted, *, approval: str) -> None:
         """A run under a constraint set, and a suite that does or does not ask for approval."""
-        self._run, self._set, self._approval = self._run + 1, str(payload["constraint_set_digest"]), approval
+        self._run, self._set, self._approval = self._run + 1, started.constraint_set_digest, approval
 
-    def task_begins(self, payload: Mapping[str, Json]) -> Iterator[str]:
+    def task_begins(self, started: TaskStarted) -> Iterator[str]:
         """Nothing may be recalled that stands refused, or that waits for approval where the suite asks for it."""
-        self._task = str(payload["task"])
-        for record in map(mapping, items(payload["recalled"])):
-            recalled = parse_architecture(str(record["architecture"]))
-            origin = (int(number(record["from_run"])), str(record["from_task"]))
+        self._task = started.task
+        for one in started.recalled:
+            recalled = parse_architecture(one.architecture)
             cases = [
                 case
                 for key, case in self._cases.items()
-                if key[:2] == origin
-                and replace(parse_architecture(str(case.trained["architecture"])), macro=recalled.macro) == recalled
+                if key[:2] == (one.from_run, one.from_task)
+                and replace(parse_architecture(case.trained.architecture), macro=recalled.macro) == recalled
             ]
             if not any(case.standing == "admitted" for case in cases):
                 yield f"recalled {recalled.digest[:12]}, which does not stand admitted"
             elif self._approval == "before-reuse" and not any(case.approved for case in cases):
                 yield f"recalled {recalled.digest[:12]} without the approval that the suite asks for"
 
-    def trained(self, payload: Mapping[str, Json], *, certificate: str) -> None:
+    def trained(self, trained: Trained, *, certificate: str) -> None:
         """A finalist."""
-        key = (self._run, self._task, str(payload["digest"]))
-        self._cases[key] = _Case(payload, certificate, self._set)
+        self._cases[self._run, self._task, trained.digest] = _Case(trained, certificate, self._set)
 
-    def decided(self, payload: Mapping[str, Json], standing: str) -> None:
+    def decided(self, facts: Admitted | Refused) -> None:
         """What gate and audits decided about it."""
-        case = self._cases.get((self._run, self._task, str(payload["digest"])))
+        case = self._cases.get((self._run, self._task, facts.digest))
         if case is not None:
-            case.standing = standing
+            case.standing = "admitted" if isinstance(facts, Admitted) else "refused"
 
-    def reviewed(self, payload: Mapping[str, Json]) -> Iterator[str]:
+    def reviewed(self, review: Reviewed) -> Iterator[str]:
         """What a person decided: problems in sentences."""
-        key = (int(number(payload["run"])), str(payload["task"]), str(payload["digest"]))
-        case = self._cases.get(key)
+        case = self._cases.get(review.where)
         if case is None or not case.standing:
             yield "decides about a finalist that this life does not have"
             return
         flipped = "refused" if case.standing == "admitted" else "admitted"
-        expected = {"approve": "admitted", "overrule": flipped}.get(str(payload["decision"]))
-        if payload["standing"] != expected or (payload["decision"] == "approve" and case.standing != "admitted"):
-            yield f"{payload['decision']} of what stood {case.standing} cannot give {payload['standing']}"
-        if not str(payload["author"]).strip():
+        expected = {"approve": "admitted", "overrule": flipped}.get(review.decision)
+        if review.standing != expected or (review.decision == "approve" and case.standing != "admitted"):
+            yield f"{review.decision} of what stood {case.standing} cannot give {review.standing}"
+        if not review.author.strip():
             yield "a decision without an author"
-        if payload["decision"] == "overrule" and not str(payload["reason"]).strip():
+        if review.decision == "overrule" and not review.reason.strip():
             yield "an overrule without a reason"
-        if any(case.trained[name] != payload[name] for name in ("architecture", "weights_sha256")):
+        trained = case.trained
+        if (trained.architecture, trained.weights_sha256) != (review.architecture, review.weights_sha256):
             yield "what was decided about is not what was trained"
-        if payload["standing"] == "admitted":
+        if review.standing == "admitted":
             if not case.certificate:
                 yield "let in without a certificate issued on its task"
             if case.standing == "refused" and case.constraint_set != self._set:
                 yield "let in under another constraint set than it was certified under"
-        case.standing = str(payload["standing"])
+        case.standing = review.standing
         case.approved = case.standing == "admitted"

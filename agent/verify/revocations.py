@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from agent.ledger.store import Event, Json
-from agent.state.state import items, mapping
+from agent.ledger.events import OperatorAdmitted, OperatorDecided, OperatorRevoked, SubcellRevoked, SubcellsMined
 
 __all__ = ["RevocationChecker"]
 
@@ -18,29 +17,25 @@ class RevocationChecker:
         self._operators: dict[str, tuple[str, str]] = {}  # space and spelling, by digest
         self._revoked: set[str] = set()
 
-    def listed(self, event: Event) -> None:
-        """The latest sub-cells of a space, or one more operator."""
-        payload = event.payload
-        if event.kind == "operator.admitted":
-            self._operators[str(payload["digest"])] = str(payload["space"]), str(payload["operator"])
-        elif event.kind == "subcells.mined":
-            self._mined[str(payload["space"]), bool(payload["tabular"])] = {
-                str(one["digest"]): (str(one["space"]), str(one["text"]))
-                for one in map(mapping, items(payload["subcells"]))
-            }
+    def listed(self, facts: SubcellsMined | OperatorDecided) -> None:
+        """The latest sub-cells of a space, or one more operator where it was admitted."""
+        match facts:
+            case SubcellsMined():
+                listed = {one.digest: (one.space, one.text) for one in facts.subcells}
+                self._mined[facts.space, facts.tabular] = listed
+            case OperatorAdmitted():
+                self._operators[facts.digest] = facts.space, facts.operator
 
-    def revoked(self, event: Event) -> Iterator[str]:
-        """Problems of a `subcell.revoked` or an `operator.revoked`."""
-        payload, digest = event.payload, str(event.payload["digest"])
-        known = [self._operators] if event.kind == "operator.revoked" else list(self._mined.values())
-        name = str(payload["operator" if event.kind == "operator.revoked" else "text"])
-        if not any(listed.get(digest) == (payload["space"], name) for listed in known):
+    def revoked(self, facts: SubcellRevoked | OperatorRevoked) -> Iterator[str]:
+        """Problems of a revocation."""
+        if isinstance(facts, OperatorRevoked):
+            name, known = facts.operator, [self._operators]
+        else:
+            name, known = facts.text, list(self._mined.values())
+        if not any(listed.get(facts.digest) == (facts.space, name) for listed in known):
             yield f"it takes out {name}, which was not in force"
-        if digest in self._revoked:
+        if facts.digest in self._revoked:
             yield f"it takes out {name} a second time"
-        yield from (f"a revocation without {word}" for word in ("author", "reason") if _is_blank(payload, word))
-        self._revoked.add(digest)
-
-
-def _is_blank(payload: Mapping[str, Json], word: str) -> bool:
-    return not str(payload[word]).strip()
+        answers = {"author": facts.author, "reason": facts.reason}
+        yield from (f"a revocation without {word}" for word, text in answers.items() if not text.strip())
+        self._revoked.add(facts.digest)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from agent.ledger.events import LedgerError
 from agent.ledger.snapshot import Row, foreign_snapshot
-from agent.ledger.store import Ledger, LedgerError
+from agent.ledger.store import Ledger
 from agent.state.library import as_point
 from agent.state.opening import recollect
 from selfnas.errors import InputError

@@ -9,12 +9,33 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Sequence
 
+from agent.gate.admission import findings_of
+from agent.ledger.events import (
+    UNSET,
+    Admitted,
+    Audited,
+    Certified,
+    Compared,
+    Evaluated,
+    Facts,
+    Gated,
+    Quarantined,
+    Refused,
+    Rejected,
+    Reviewed,
+    RunStarted,
+    Settings,
+    StreamRecord,
+    SupernetTrained,
+    Tabulated,
+    TaskFinished,
+    TaskStarted,
+    Tested,
+    Trained,
+)
 from agent.ledger.home import Home
-from agent.ledger.store import Event, Json
-from agent.state.recorded import recorded_macro
-from agent.state.state import items, mapping, number, task_shape
 from agent.verify.refusals import wrong_refusal
 from audits import Finding, Suite, absent, judge, uncovered
 from constraints import Certificate, ConstraintSet, Context, verify_certificate
@@ -27,10 +48,10 @@ from selfnas.spaces.space import parse_architecture
 
 __all__ = ["TaskChecker"]
 
-_VERDICT_OF = {"certified": "admit", "rejected": "reject", "quarantined": "undecided"}
 # Why audits may have said nothing of a trained network, or nothing that counts.
 _UNTRAINED, _BROKEN = "training failed: ", "audits broke off: "
 _EDITED, _NO_WEIGHTS = "the audit suite was edited during the run", "no weights were kept"
+_SHAPELESS = "no task has begun whose shape it could be held to"
 
 
 class TaskChecker:
@@ -51,27 +72,28 @@ class TaskChecker:
     def __init__(self, home: Home, hashes: Container[str], checked: Counter[str]) -> None:
         self._home, self._hashes, self._checked = home, hashes, checked
         self.run, self.name, self.tabular = 0, "", False
-        self.trained: dict[str, Mapping[str, Json]] = {}
+        self.trained: dict[str, Trained] = {}
         self._set: ConstraintSet | None = None
         self._suite: Suite | None = None
-        self._stream: Mapping[str, Json] = {}
-        self._started: Mapping[str, Json] = {}
+        self._stream: StreamRecord | None = None
+        self._specs: list[Settings] = []  # the stream's tasks, whole
+        self._started: TaskStarted | None = None
         self._shapes: dict[tuple[int, str], TaskShape] = {}  # of tasks, by run and name
         self._tabulated: set[str] = set()  # architectures, by any task
         # of the present task
         self._guard = ""
         self._certified: dict[str, tuple[str, str]] = {}  # certificate and digest, by architecture
-        self._audits: dict[str, Mapping[str, Json]] = {}  # `audited`, by digest
+        self._audits: dict[str, Audited] = {}  # by digest
         self._verdicts: dict[str, str] = {}  # that the findings give, by digest
         self._decided: set[str] = set()
         self._standing: dict[str, bool] = {}  # whether what its gate let in stands, by digest
         self._recalled: set[str] = set()  # digests
         self._evaluated = 0
 
-    def run_begins(self, payload: Mapping[str, Json], set_: ConstraintSet | None, suite: Suite | None) -> None:
+    def run_begins(self, started: RunStarted, set_: ConstraintSet | None, suite: Suite | None) -> None:
         """A run under a constraint set and an audit suite, each None where what was recorded cannot be used."""
         self.run, self._set, self._suite = self.run + 1, set_, suite
-        self._stream = mapping(payload["stream"])
+        self._stream, self._specs = started.record, started.stream["tasks"]
 
     def certificate(self, architecture: str) -> str:
         """The certificate issued for an architecture on the present task; empty where there is none."""
@@ -81,189 +103,188 @@ class TaskChecker:
         """The shape of a task that was lived."""
         return self._shapes.get((run, task))
 
-    def reviewed(self, payload: Mapping[str, Json]) -> None:
+    def reviewed(self, review: Reviewed) -> None:
         """A person decided about a finalist; what they revoke is no winner."""
-        digest = str(payload["digest"])
-        if (payload["run"], payload["task"]) == (self.run, self.name) and digest in self._standing:
-            self._standing[digest] = payload["standing"] == "admitted"
+        if (review.run, review.task) == (self.run, self.name) and review.digest in self._standing:
+            self._standing[review.digest] = review.standing == "admitted"
 
     @property
     def admitted(self) -> set[str]:
         """Digests that the present task's gate let in, and that stand."""
         return {digest for digest, stands in self._standing.items() if stands}
 
-    def check(self, event: Event) -> Iterator[str]:
+    def check(self, facts: Facts) -> Iterator[str]:
         """Problems of one event of a task, in sentences; kinds that are none of its own have none."""
-        payload = event.payload
-        match event.kind:
-            case "task.started":
-                yield from self._begin(payload)
-            case "supernet.trained":
-                yield from self._supernet(payload)
-            case "certified" | "rejected" | "quarantined":
-                yield from self._certificate(event.kind, payload)
-            case "evaluated":
-                yield from self._evaluation(payload)
-            case "trained":
-                yield from self._training(payload)
-            case "audited":
-                yield from self._audited(payload)
-            case "tabulated":
-                yield from self._looked_up(payload)
-            case "admitted":
-                yield from self._admission(payload)
-            case "refused":
-                yield from self._refusal(payload)
-            case "compared":
-                yield from self._comparison(payload)
-            case "task.finished":
-                yield from self._end(payload)
+        match facts:
+            case TaskStarted():
+                yield from self._begin(facts)
+            case SupernetTrained():
+                yield from self._supernet(facts)
+            case Gated():
+                yield from self._gated(facts)
+            case Evaluated():
+                yield from self._evaluation(facts)
+            case Trained():
+                yield from self._training(facts)
+            case Audited():
+                yield from self._audited(facts)
+            case Tabulated():
+                yield from self._looked_up(facts)
+            case Admitted():
+                yield from self._admission(facts)
+            case Refused():
+                yield from self._refusal(facts)
+            case Compared():
+                yield from self._comparison(facts)
+            case TaskFinished():
+                yield from self._end(facts)
 
-    def weights(self, payload: Mapping[str, Json]) -> Iterator[str]:
+    def weights(self, facts: Admitted | Reviewed) -> Iterator[str]:
         """Whether the weights that an event names are there, and what their name says."""
-        sha256 = str(payload["weights_sha256"])
         try:
-            weights = self._home.weights_file(sha256)
+            weights = self._home.weights_file(facts.weights_sha256)
         except InputError as error:
             yield str(error)
             return
         if not weights.is_file():
             yield f"its weights are missing: {weights.name}"
-        elif hashlib.sha256(weights.read_bytes()).hexdigest() != sha256:
+        elif hashlib.sha256(weights.read_bytes()).hexdigest() != facts.weights_sha256:
             yield f"its weights were changed: {weights.name}"
         else:
             self._checked["weights"] += 1
 
     # --- beginning and search ---
 
-    def _begin(self, payload: Mapping[str, Json]) -> Iterator[str]:
+    def _begin(self, started: TaskStarted) -> Iterator[str]:
         """The guard must be that of the run's set and space for the very shape that the task has."""
-        self._started, self._guard, self.name = payload, str(payload["guard"]), str(payload["task"])
-        self.trained, self.tabular = {}, "table" in payload
+        self._started, self._guard, self.name = started, started.guard, started.task
+        self.trained, self.tabular = {}, started.table is not UNSET
         self._certified, self._audits, self._verdicts, self._decided = {}, {}, {}, set()
         self._standing, self._evaluated = {}, 0
-        recalled = [mapping(entry) for entry in items(payload["recalled"])]
-        self._recalled = {str(entry["digest"]) for entry in recalled}
+        self._recalled = {recalled.digest for recalled in started.recalled}
         if self.tabular:
-            names = {str(entry["architecture"]) for entry in recalled}
+            names = {recalled.architecture for recalled in started.recalled}
             yield from (f"recalled {name}, which no table gave" for name in sorted(names - self._tabulated))
-        for entry in recalled:
-            if parse_architecture(str(entry["architecture"])).digest != entry["digest"]:
-                yield f"recalled {entry['architecture']} under another digest"
-        shape = self._shapes[self.run, self.name] = task_shape(payload)
-        if self._set is not None:
-            space = str(payload.get("space", self._stream["space"]))  # which one, the composed operators say
-            context = Context(space=space, macro=recorded_macro(self._stream), shape=shape)
+        for recalled in started.recalled:
+            if parse_architecture(recalled.architecture).digest != recalled.digest:
+                yield f"recalled {recalled.architecture} under another digest"
+        shape = self._shapes[self.run, self.name] = started.shape.task_shape
+        if self._set is not None and self._stream is not None:
+            # Which space it is, the composed operators say.
+            space = self._stream.space if started.space is UNSET else started.space
+            context = Context(space=space, macro=self._stream.stacking, shape=shape)
             if context.digest(self._set.digest) != self._guard:
                 yield "its guard is not that of the run's constraint set for the task's shape"
 
-    def _supernet(self, payload: Mapping[str, Json]) -> Iterator[str]:
+    def _supernet(self, supernet: SupernetTrained) -> Iterator[str]:
         self._checked["supernets"] += 1
         if self.tabular:
             yield "a supernet was trained on a task that is only a table"
-        if (payload["logits"] is None and not payload.get("ranking")) != bool(payload["reason"]):
+        if (supernet.logits is None and not supernet.ranking) != bool(supernet.reason):
             yield "it must have either logits or a ranking, or a reason for having none"
 
-    def _certificate(self, kind: str, payload: Mapping[str, Json]) -> Iterator[str]:
+    def _gated(self, gated: Gated) -> Iterator[str]:
         self._checked["certificates"] += 1
-        certificate = Certificate.from_json(str(payload["certificate"]))
+        certificate = Certificate.from_json(gated.certificate)
         if self._set is None:
             yield "there is no usable constraint set to check the certificate against"
             return
-        if certificate.verdict != _VERDICT_OF[kind]:
+        if certificate.verdict != gated.verdict:
             yield f"the certificate says {certificate.verdict}"
-        if certificate.architecture != payload["architecture"]:
+        if certificate.architecture != gated.architecture:
             yield "the certificate is for another architecture"
         if certificate.guard != self._guard:
             yield "the certificate was issued by another guard than the task's"
         if certificate.previous not in self._hashes:
             yield "the certificate does not name an earlier event of this life"
         yield from verify_certificate(certificate, self._set)
-        if certificate.digest != payload["digest"] and certificate.subject:
+        if certificate.digest != gated.digest and certificate.subject:
             yield "its digest is not the certificate's"
-        if kind == "certified":
-            if payload["architecture"] in self._certified:
-                yield "certified a second time on this task"
-            self._certified[str(payload["architecture"])] = str(payload["certificate"]), certificate.digest
-        else:
-            yield from wrong_refusal(payload, certificate, self._set, self._shapes[self.run, self.name])
+        match gated:
+            case Certified():
+                if gated.architecture in self._certified:
+                    yield "certified a second time on this task"
+                self._certified[gated.architecture] = gated.certificate, certificate.digest
+            case Rejected() | Quarantined():
+                shape = self.shape(self.run, self.name)
+                if shape is None:
+                    yield _SHAPELESS
+                    return
+                yield from wrong_refusal(gated, certificate, self._set, shape)
 
-    def _candidate(self, payload: Mapping[str, Json]) -> Iterator[str]:
+    def _candidate(self, facts: Evaluated | Trained | Tabulated) -> Iterator[str]:
         """Nothing may be computed on what was not certified on this task."""
-        known = self._certified.get(str(payload["architecture"]))
+        known = self._certified.get(facts.architecture)
         if known is None:
             yield "computed on without a certificate issued on this task"
-        elif known[1] != payload["digest"]:
+        elif known[1] != facts.digest:
             yield "its digest is not the certified architecture's"
 
-    def _evaluation(self, payload: Mapping[str, Json]) -> Iterator[str]:
+    def _evaluation(self, evaluated: Evaluated) -> Iterator[str]:
         self._evaluated += 1
-        yield from self._candidate(payload)
-        if self._evaluated > self._budget("evaluations"):
+        yield from self._candidate(evaluated)
+        if self._stream is None or self._evaluated > self._stream.budget.evaluations:
             yield f"evaluation number {self._evaluated}, beyond the budget of the task"
-        curve = [number(value) for value in items(payload["curve"])]
-        if (payload["score"] is None) != bool(payload["reason"]) or (
-            curve and payload["score"] not in (None, max(curve))
-        ):
+        score, curve = evaluated.score, evaluated.curve
+        if (score is None) != bool(evaluated.reason) or (curve and score not in (None, max(curve))):
             yield "its score is not the best of its curve, or it has one though it failed"
-        if payload["origin"] == "recalled" and str(payload["digest"]) not in self._recalled:
+        if evaluated.origin == "recalled" and evaluated.digest not in self._recalled:
             yield "called recalled, and was not"
-
-    def _budget(self, of: str) -> float:
-        return number(mapping(self._stream["budget"])[of])
 
     # --- finalists ---
 
-    def _training(self, payload: Mapping[str, Json]) -> Iterator[str]:
-        yield from self._candidate(payload)
-        if payload["digest"] in self.trained:
+    def _training(self, trained: Trained) -> Iterator[str]:
+        yield from self._candidate(trained)
+        if trained.digest in self.trained:
             yield "trained fully a second time on this task"
-        self.trained[str(payload["digest"])] = payload
-        if len(self.trained) > self._budget("full_trainings"):
+        self.trained[trained.digest] = trained
+        if self._stream is None or len(self.trained) > self._stream.budget.full_trainings:
             yield f"full training number {len(self.trained)}, beyond the budget of the task"
-        yield from self._params(payload)
-        curve = [number(value) for value in items(payload["curve"])]
-        if number(payload["validation"]) != (0.0 if payload["reason"] else max(curve, default=0.0)):
+        yield from self._counts(trained)
+        if trained.validation != (0.0 if trained.reason else max(trained.curve, default=0.0)):
             yield "its validation accuracy is not the best of its curve, or it has one though training failed"
-        yield from _counts(payload)
 
-    def _params(self, payload: Mapping[str, Json]) -> Iterator[str]:
-        counted = costs(parse_architecture(str(payload["architecture"])), self._shapes[self.run, self.name]).params
-        if payload["params"] != counted:
-            yield f"it has {counted} parameters, not {payload['params']}"
+    def _counts(self, tested: Tested) -> Iterator[str]:
+        """Its parameters must be those of its architecture, its test score one that can be."""
+        shape = self.shape(self.run, self.name)
+        if shape is None:
+            yield _SHAPELESS
+        elif (counted := costs(parse_architecture(tested.architecture), shape).params) != tested.params:
+            yield f"it has {counted} parameters, not {tested.params}"
+        if not 0 <= tested.test_correct <= tested.test_count:
+            yield f"{tested.test_correct} of {tested.test_count} test examples cannot be right"
 
-    def _audited(self, payload: Mapping[str, Json]) -> Iterator[str]:
+    def _audited(self, audited: Audited) -> Iterator[str]:
         self._checked["audit verdicts"] += 1
-        digest, trained = str(payload["digest"]), self.trained.get(str(payload["digest"]))
+        digest, trained = audited.digest, self.trained.get(audited.digest)
         if digest in self._audits:
             yield "audited a second time on this task"
-        self._audits[digest] = payload
+        self._audits[digest] = audited
         if trained is None:
             yield "audited before it was trained"
             return
-        if trained["architecture"] != payload["architecture"]:
+        if trained.architecture != audited.architecture:
             yield "what was audited is not what was trained"
         if self._suite is None:
             yield "there is no usable audit suite to check the findings against"
             return
-        findings = [Finding.from_record(mapping(record)) for record in items(payload["findings"])]
-        told = str(payload["decision"]), items(payload["failed"]), items(payload["reasons"])
-        if told == ("undecided", [], [_EDITED]) or not findings:
+        findings = findings_of(audited)
+        if (audited.decision, audited.failed, audited.reasons) == ("undecided", [], [_EDITED]) or not findings:
             self._verdicts[digest] = "undecided"
-            yield from _unheard(told, trained)
+            yield from _unheard(audited, trained)
             return
         yield from self._uncovered(findings, self._suite)
         yield from absent(findings, self._suite, advisory=True)
         again = judge(findings, self._suite)
         self._verdicts[digest] = again.decision
-        if again.decision != told[0]:
-            yield f"recorded as {told[0]}, but its findings say {again.decision}"
-        elif (list(again.failed), list(again.reasons)) != told[1:]:
+        if again.decision != audited.decision:
+            yield f"recorded as {audited.decision}, but its findings say {again.decision}"
+        elif (list(again.failed), list(again.reasons)) != (audited.failed, audited.reasons):
             yield "the audits that it failed, or the reasons, are not those that its findings give"
 
     def _uncovered(self, findings: Sequence[Finding], suite: Suite) -> Iterator[str]:
         """Audits must be about every nuisance and trigger that the stream and the suite name for the task."""
-        for record in map(mapping, items(self._stream["tasks"])):
+        for record in self._specs:
             if record["name"] == self.name:
                 spec = TaskSpec.model_validate_json(json.dumps(record))
                 known_as = spec.succeeds or spec.name
@@ -271,14 +292,16 @@ class TaskChecker:
                 return
         yield "its task is not of the run's stream"
 
-    def _looked_up(self, payload: Mapping[str, Json]) -> Iterator[str]:
+    def _looked_up(self, tabulated: Tabulated) -> Iterator[str]:
         self._checked["tabulated"] += 1
-        yield from self._candidate(payload)
-        self._tabulated.add(str(payload["architecture"]))
+        yield from self._candidate(tabulated)
+        self._tabulated.add(tabulated.architecture)
         if not self.tabular:
             yield "tabulated on a task that is not a table"
-        if self.certificate(str(payload["architecture"])) != payload["certificate"]:
+        if self.certificate(tabulated.architecture) != tabulated.certificate:
             yield "tabulated without a certificate issued on this task"
+        if self._started is None or tabulated.task_digest != self._started.task_digest:
+            yield "it was looked up in another table than the task's"
 
     def _once(self, digest: str) -> Iterator[str]:
         if digest in self._decided:
@@ -287,72 +310,66 @@ class TaskChecker:
             yield "decided about before it was audited"
         self._decided.add(digest)
 
-    def _admission(self, payload: Mapping[str, Json]) -> Iterator[str]:
+    def _admission(self, admitted: Admitted) -> Iterator[str]:
         self._checked["admissions"] += 1
-        digest = str(payload["digest"])
+        digest, trained = admitted.digest, self.trained.get(admitted.digest)
         self._standing[digest] = True
         if self.tabular:
             yield "admitted on a task that is only a table"
-        if self.certificate(str(payload["architecture"])) != payload["certificate"]:
+        if self.certificate(admitted.architecture) != admitted.certificate:
             yield "admitted without a certificate issued on this task"
         if self._verdicts.get(digest) != "admit":
             yield "admitted without audits that admit it"
-        trained = self.trained.get(digest)
         if trained is None:
             yield "admitted without full training"
-        elif any(trained[key] != payload[key] for key in ("weights_sha256", "validation", "architecture", "params")):
+        elif _network(admitted) != _network(trained):
             yield "what was admitted is not what was trained"
-        elif trained["reason"]:
-            yield f"admitted though its training failed: {trained['reason']}"
-        elif number(payload["test"]) != number(trained["test_correct"]) / max(number(trained["test_count"]), 1.0):
+        elif trained.reason:
+            yield f"admitted though its training failed: {trained.reason}"
+        elif admitted.test != trained.test:
             yield "its test score is not what was counted"
-        if payload["task_digest"] != self._started.get("task_digest"):
+        if self._started is None or admitted.task_digest != self._started.task_digest:
             yield "it was admitted on other data than the task's"
-        yield from self.weights(payload)
+        yield from self.weights(admitted)
         yield from self._once(digest)
 
-    def _refusal(self, payload: Mapping[str, Json]) -> Iterator[str]:
-        digest = str(payload["digest"])
-        yield from self._once(digest)
-        if self._verdicts.get(digest) == "admit":
+    def _refusal(self, refused: Refused) -> Iterator[str]:
+        yield from self._once(refused.digest)
+        if self._verdicts.get(refused.digest) == "admit":
             yield "refused though its audits admit it"
-        audited = self._audits.get(digest, payload)
-        if any(audited[key] != payload[key] for key in ("architecture", "decision", "reasons")):
+        audited = self._audits.get(refused.digest)
+        if audited is not None and _verdict(refused) != _verdict(audited):
             yield "it was refused otherwise than its audits say"
 
     # --- end ---
 
-    def _comparison(self, payload: Mapping[str, Json]) -> Iterator[str]:
+    def _comparison(self, compared: Compared) -> Iterator[str]:
         """The hand-designed network must be the one of the winner's size."""
-        yield from self._params(payload)
-        yield from _counts(payload)
-        best = self.winner()
+        yield from self._counts(compared)
+        best, shape = self.winner(), self.shape(self.run, self.name)
         if best is None:
             yield "compared with nothing: no network was admitted"
             return
-        macro = recorded_macro(self._stream)
-        expected = residual_network(
-            int(number(self.trained[best]["params"])),
-            self._shapes[self.run, self.name],
-            depth=macro.depth,
-            resolution=macro.resolution,
-        )
-        if payload["architecture"] != str(expected):
+        if self._stream is None or shape is None:
+            return  # said before
+        macro = self._stream.stacking
+        expected = residual_network(self.trained[best].params, shape, depth=macro.depth, resolution=macro.resolution)
+        if compared.architecture != str(expected):
             yield f"the hand-designed network of the winner's size is {expected}"
 
     def winner(self) -> str | None:
         """Of what was let in and stands, the best validation accuracy; of equals the first that was trained."""
         standing = [digest for digest in self.trained if self._standing.get(digest)]
-        return max(standing, key=lambda digest: number(self.trained[digest]["validation"]), default=None)
+        return max(standing, key=lambda digest: self.trained[digest].validation, default=None)
 
-    def _end(self, payload: Mapping[str, Json]) -> Iterator[str]:
+    def _end(self, finished: TaskFinished) -> Iterator[str]:
         best = self.winner()
-        if payload["winner"] != best:
-            yield f"winner {payload['winner']}, but the best that was admitted and stands is {best}"
-        if payload["evaluations"] != self._evaluated:
-            yield f"finished after {payload['evaluations']} evaluations, but {self._evaluated} are recorded"
-        if payload["full_trainings"] != len(self.trained):
-            yield f"finished after {payload['full_trainings']} full trainings, but {len(self.trained)} are recorded"
+        if finished.winner != best:
+            yield f"winner {finished.winner}, but the best that was admitted and stands is {best}"
+        if finished.evaluations != self._evaluated:
+            yield f"finished after {finished.evaluations} evaluations, but {self._evaluated} are recorded"
+        if finished.full_trainings != len(self.trained):
+            yield f"finished after {finished.full_trainings} full trainings, but {len(self.trained)} are recorded"
         yield from (
             f"{digest[:12]} was trained fully, and nothing was decided about it"
             for digest in self.trained
@@ -360,21 +377,25 @@ class TaskChecker:
         )
 
 
-def _counts(payload: Mapping[str, Json]) -> Iterator[str]:
-    if not 0 <= number(payload["test_correct"]) <= number(payload["test_count"]):
-        yield f"{payload['test_correct']} of {payload['test_count']} test examples cannot be right"
+def _network(facts: Trained | Admitted) -> tuple[object, ...]:
+    """What an admission repeats of a training."""
+    return facts.architecture, facts.params, facts.validation, facts.weights_sha256
 
 
-def _unheard(told: tuple[str, list[Json], list[Json]], trained: Mapping[str, Json]) -> Iterator[str]:
+def _verdict(facts: Audited | Refused) -> tuple[object, ...]:
+    """What a refusal repeats of the audits."""
+    return facts.architecture, facts.decision, facts.reasons
+
+
+def _unheard(audited: Audited, trained: Trained) -> Iterator[str]:
     """Problems where nothing follows from findings: the reason must be one that there can be, and fit the training."""
-    decision, failed, reasons = told
-    if decision != "undecided" or failed or len(reasons) != 1:
-        yield f"recorded as {decision}, but without findings nothing is decided"
+    if audited.decision != "undecided" or audited.failed or len(audited.reasons) != 1:
+        yield f"recorded as {audited.decision}, but without findings nothing is decided"
         return
-    reason = str(reasons[0])
+    (reason,) = audited.reasons
     fits = (
-        reason == f"{_UNTRAINED}{trained['reason']}" if reason.startswith(_UNTRAINED)
-        else not trained["weights_sha256"] if reason == _NO_WEIGHTS
+        reason == f"{_UNTRAINED}{trained.reason}" if reason.startswith(_UNTRAINED)
+        else not trained.weights_sha256 if reason == _NO_WEIGHTS
         else reason.startswith(_BROKEN) or reason == _EDITED
     )  # fmt: skip
     if not fits:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
+from agent.ledger.events import UNSET, Admitted, Reviewed, RunStarted, StreamRecord, TaskStarted, Trained
 from agent.ledger.home import Home
-from agent.ledger.store import Json
-from agent.memory.weights import keeps_splits_apart, shared_numbers, spec_of
-from agent.state.state import items, mapping, number
+from agent.memory.weights import keeps_splits_apart, shared_numbers
 
 __all__ = ["InheritanceChecker"]
 
@@ -21,52 +20,52 @@ class InheritanceChecker:
         self._descent: dict[
             tuple[int, str, str], tuple[tuple[int, str], ...]
         ] = {}  # tasks that taught what it began with
-        self._streams: list[Mapping[str, Json]] = []
-        self._digests: dict[tuple[int, str], Json] = {}  # of tasks' content
-        self._started: Mapping[str, Json] = {}
+        self._streams: list[StreamRecord] = []
+        self._digests: dict[tuple[int, str], str] = {}  # of tasks' content
+        self._started: TaskStarted | None = None
 
-    def run_begins(self, payload: Mapping[str, Json]) -> None:
+    def run_begins(self, started: RunStarted) -> None:
         """A run over a stream."""
-        self._streams.append(mapping(payload["stream"]))
+        self._streams.append(started.record)
 
-    def task_begins(self, payload: Mapping[str, Json]) -> None:
+    def task_begins(self, started: TaskStarted) -> None:
         """A task of it."""
-        self._started = payload
-        self._digests[len(self._streams), str(payload["task"])] = payload["task_digest"]
+        self._started = started
+        self._digests[len(self._streams), started.task] = started.task_digest
 
-    def let_in(self, payload: Mapping[str, Json], *, run: int, task: str) -> None:
+    def let_in(self, facts: Admitted | Reviewed, *, run: int, task: str) -> None:
         """A motif, by audits or by a person."""
-        self._weights[run, task, str(payload["digest"])] = str(payload["weights_sha256"])
+        self._weights[run, task, facts.digest] = facts.weights_sha256
 
-    def trained(self, payload: Mapping[str, Json]) -> Iterator[str]:
+    def trained(self, trained: Trained) -> Iterator[str]:
         """Problems of a full training that says it started from a motif's weights."""
-        if "inherited" not in payload:
+        told, digest = trained.inherited, trained.digest
+        if told is UNSET:
             return
-        told, digest = mapping(payload["inherited"]), str(payload["digest"])
-        run, task, sha256 = int(number(told["run"])), str(told["task"]), str(told["weights_sha256"])
-        if "inherit" not in self._streams[-1]:
+        if not self._streams or self._started is None:
+            yield "no task has begun that could have inherited weights"
+            return
+        if self._streams[-1].inherit is None:
             yield "it inherited weights, which its stream does not say"
-        if not any(
-            (entry["architecture"], entry["from_run"], entry["from_task"]) == (payload["architecture"], run, task)
-            for entry in map(mapping, items(self._started["recalled"]))
-        ):
+        parent = trained.architecture, told.run, told.task
+        if not any((one.architecture, one.from_run, one.from_task) == parent for one in self._started.recalled):
             yield "it inherited the weights of a motif that was not recalled"
-        if self._weights.get((run, task, digest)) != sha256:
+        if self._weights.get((told.run, told.task, digest)) != told.weights_sha256:
             yield "the weights that it inherited are not those of an admitted motif"
             return
-        taught = ((run, task), *self._descent.get((run, task, digest), ()))
-        self._descent[len(self._streams), str(payload["task"]), digest] = taught
-        now = spec_of(self._streams[-1], str(payload["task"]))
+        taught = ((told.run, told.task), *self._descent.get((told.run, told.task, digest), ()))
+        self._descent[len(self._streams), trained.task, digest] = taught
+        now = self._streams[-1].task(trained.task)
         if any(
-            self._digests[place] != self._started["task_digest"]
-            and not keeps_splits_apart(spec_of(self._streams[place[0] - 1], place[1]), now)
-            for place in taught
+            self._digests.get((run, task)) != self._started.task_digest
+            and not keeps_splits_apart(self._streams[run - 1].task(task), now)
+            for run, task in taught
         ):
             yield "the weights that it inherited may have seen what it is tested on"
-        if told["share"] is None:
-            if not payload["reason"]:
+        if told.share is None:
+            if not trained.reason:
                 yield "it inherited nothing, and does not say why"
             return
-        own, parent = (self._home.weights_file(str(name)) for name in (payload["weights_sha256"], sha256))
-        if own.is_file() and parent.is_file() and shared_numbers(own, parent) != told["share"]:
-            yield f"it says that it inherited {told['share']}, its weights say {shared_numbers(own, parent)}"
+        own, source = (self._home.weights_file(name) for name in (trained.weights_sha256, told.weights_sha256))
+        if own.is_file() and source.is_file() and shared_numbers(own, source) != told.share:
+            yield f"it says that it inherited {told.share}, its weights say {shared_numbers(own, source)}"
