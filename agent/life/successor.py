@@ -1,0 +1,150 @@
+"""The search for a successor to the network of a task whose data drifted: its stream, and what it came to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from agent.ledger.home import Home
+from agent.life.context import Prepared
+from agent.life.preparation import prepare
+from agent.state.drift import Drift
+from agent.state.recorded import recorded_spec, recorded_stream
+from agent.state.state import LifeState, Payload, RunState, mapping
+from agent.stream.file import Stream
+from selfnas.data.batches import read_examples
+from selfnas.data.datasets import Kind
+from selfnas.documents import Document
+from selfnas.errors import InputError
+
+__all__ = ["Outcome", "outcome_of", "prepared_search"]
+
+_SHARE = 3  # the search for a successor may cost one in so many of the stream's evaluations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a search for a successor came to.
+
+    Attributes:
+        successor: digest; empty when nothing was admitted.
+        evaluations: of the search.
+        to_best: evaluations until its best low-fidelity score.
+        examples: new ones that it was given.
+        test: accuracy of the successor on its test split, in [0, 1].
+    """
+
+    successor: str
+    evaluations: int
+    to_best: int
+    examples: int
+    test: float
+
+
+def outcome_of(run: RunState, search: Payload | Mapping[str, object]) -> Outcome:
+    """What a finished search came to.
+
+    Args:
+        run: of the one task.
+        search: the `watch.search` event that decided on it.
+    """
+    task = run.tasks[0]
+    admitted = task.admitted()
+    scores = [trial.value for trial in task.trials]
+    return Outcome(
+        successor=admitted[0].digest if admitted else "",
+        evaluations=len(scores),
+        to_best=int(np.argmax(scores)) + 1 if scores else 0,
+        examples=int(str(search["examples"])),
+        test=_test(admitted[0].trained) if admitted else 0.0,
+    )
+
+
+def prepared_search(
+    state: LifeState,
+    home: Home,
+    task: str,
+    search: Payload | Mapping[str, object],
+    *,
+    kind: Kind,
+    drifts: Sequence[Drift],
+) -> Prepared:
+    """The stream of one task: the new examples, under what is in force, warm-started from what is in service.
+
+    Args:
+        state: of the life.
+        home: where the new examples lie.
+        task: name of the watched task.
+        search: the `watch.search` event that decided on the search.
+        kind: of the examples.
+        drifts: found in the task so far.
+
+    Raises:
+        InputError: the network in service was revoked, or the new examples cannot make a task.
+    """
+    service = next((motif for motif in state.library if motif.seq == search["in_service"]), None)
+    if service is None:
+        raise InputError(f"task {task!r}: the network in service was revoked while its successor was searched")
+    read_examples(home.root / "watch" / str(search["file"]), kind=kind)  # still as decided on
+    lived = state.runs[service.run - 1]
+    latest = state.runs[int(str(search["run"])) - 2].started  # as it stood when the search was decided on
+    stream = recorded_stream(lived)
+    spec = recorded_spec(lived, lived.tasks.named(service.task)).model_copy(
+        update={
+            "name": str(search["successor_task"]),
+            "succeeds": task,  # so that what the suite plants for it is tested here too
+            "source": "npz",
+            "path": f"watch/{search['file']}",
+            "kind": kind,
+            "limit": None,
+        }
+    )
+    evaluations = _evaluations(stream, lived, drifts)
+    successor = stream.model_copy(
+        update={
+            **_references(latest, home.root / "watch"),
+            "tasks": [spec],
+            "tuning": None,
+            "budget": stream.budget.model_copy(update={"evaluations": evaluations}),
+        }
+    )
+    known = {name for run in state.runs for name in run.tasks.names}
+    prepared = prepare(Document(successor, str(home.root / "watch.yaml"), {}), lived=known)
+    return replace(prepared, tasks=tuple(replace(one, service=service) for one in prepared.tasks))
+
+
+def _evaluations(stream: Stream, run: RunState, drifts: Sequence[Drift]) -> int:
+    """A third of the watched stream's budget; a successor's own run has that already."""
+    own = stream.budget.evaluations
+    return own if run.number in {drift.search["run"] for drift in drifts} else math.ceil(own / _SHARE)
+
+
+def _references(started: Payload, folder: Path) -> dict[str, str]:
+    """The constraint set and the suite of a run."""
+    named = mapping(started["stream"])
+    return {
+        what: _reference(str(named[what]), mapping(started[key]), folder, role=what)
+        for what, key in (("constraints", "constraint_set"), ("audits", "audit_suite"))
+    }
+
+
+def _reference(name: str, recorded: Payload, folder: Path, *, role: str) -> str:
+    """A shipped name as it is; a file of one's own as the ledger holds it.
+
+    Its role is part of its name, for a set and a suite may share one.
+    """
+    if "/" not in name and not name.endswith((".yaml", ".yml")):
+        return name
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{role}-{recorded['name']}.yaml"
+    path.write_text(str(recorded["text"]), encoding="utf-8")
+    return f"watch/{path.name}"
+
+
+def _test(trained: Payload) -> float:
+    count = int(str(trained["test_count"]))
+    return int(str(trained["test_correct"])) / count if count else 0.0
