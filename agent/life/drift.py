@@ -19,8 +19,8 @@ from agent.ledger.home import Home
 from agent.ledger.store import Entry, Ledger
 from agent.life.context import Prepared
 from agent.life.life import Life
-from agent.life.observer import Observer
 from agent.life.successor import Outcome, outcome_of, prepared_search
+from agent.life.task import Observer
 from agent.state.drift import Drift, Watch, fold, monitor
 from agent.state.networks import restore_network
 from agent.state.opening import recollect

@@ -7,17 +7,18 @@ a hand-designed network; where a supernet can be trained, strategies may be guid
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from agent.ledger.store import Entry
 from agent.life.context import TaskContext
 from agent.life.finalists import finalist_entries, next_finalists, reference_entry
-from agent.life.observer import Observer
 from agent.life.rounds import round_entries
 from agent.life.start import start_entry
 from agent.life.supernet import guided_strategy, searched_supernet
 from agent.life.turns import Turns
 from agent.memory.operators import composing_entries
 from agent.memory.subcells import blocks_in_force, mined_in_force, mining_entries
+from agent.state.state import RunState, TaskState
 from agent.stream.policy import SearchPolicy
 from agent.workers.trained import Examiner, SupernetTrainer
 from selfnas.strategies import Strategy, make_strategy
@@ -27,7 +28,20 @@ from selfnas.strategies.progressive import Progressive
 from selfnas.strategies.transfer import experienced
 from selfnas.training.evaluation import Evaluator
 
-__all__ = ["live_task"]
+__all__ = ["Observer", "live_task"]
+
+
+class Observer(Protocol):
+    """Who watches a life; what it does changes nothing."""
+
+    def task_begins(self, task: TaskState, *, steps: int) -> None:
+        """A task starts or goes on; it takes at most `steps` evaluations."""
+
+    def advanced(self, task: TaskState, *, steps: int) -> None:
+        """So many evaluations more are done."""
+
+    def task_ends(self, run: RunState, task: TaskState) -> None:
+        """A task is finished and recorded."""
 
 
 def live_task(
@@ -86,19 +100,18 @@ def _closing(context: TaskContext) -> list[Entry]:
         "winner": admitted[0].digest if admitted else None,
     }
     mined = mining_entries(state, run, task, space=stream.space, tabular=context.tabular)
-    entries: list[Entry] = [("task.finished", finished), *mined]
-    if stream.operators is None or context.tabular:
-        return entries
-    composed = composing_entries(
-        state,
-        run,
-        task,
-        mined_in_force(state, space=stream.space, tabular=False, latest=mined),
-        context.prepared.set_,
-        space=stream.space,
-        macro=context.macro,
-        shape=context.own.shape,
-        most=stream.operators,
-        previous=context.head(),
-    )
-    return [*entries, *composed]
+    composed: list[Entry] = []
+    if stream.operators is not None and not context.tabular:
+        composed = composing_entries(
+            state,
+            run,
+            task,
+            mined_in_force(state, space=stream.space, tabular=False, latest=mined),
+            context.prepared.set_,
+            space=stream.space,
+            macro=context.macro,
+            shape=context.own.shape,
+            most=stream.operators,
+            previous=context.head(),
+        )
+    return [("task.finished", finished), *mined, *composed]
