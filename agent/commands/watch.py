@@ -15,8 +15,9 @@ from agent.commands.inspect import mirror_life, open_life
 from agent.commands.run import chosen_device
 from agent.ledger.home import hold
 from agent.ledger.store import Ledger
-from agent.life.drift import Outcome, Watcher
+from agent.life.drift import Watcher
 from agent.life.observer import Unobserved
+from agent.life.successor import Outcome
 from agent.workers import interrupt
 from agent.workers.pool import Workers
 

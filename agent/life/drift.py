@@ -7,9 +7,8 @@ Every step is one transaction; the same command goes on from where a life was cu
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +20,20 @@ from agent.ledger.store import Entry, Ledger
 from agent.life.context import Prepared
 from agent.life.life import Life
 from agent.life.observer import Observer
-from agent.life.preparation import prepare
+from agent.life.successor import Outcome, outcome_of, prepared_search
 from agent.state.drift import Drift, Watch, fold, monitor
 from agent.state.networks import restore_network
 from agent.state.opening import recollect
-from agent.state.recorded import recorded_set, recorded_spec, recorded_stream, recorded_suite
-from agent.state.state import LifeState, Motif, Payload, RunState, mapping
-from agent.stream.file import Stream
+from agent.state.recorded import recorded_spec
+from agent.state.state import LifeState, Motif, Payload, RunState
 from agent.workers.pool import Workers
 from selfnas.data.batches import Batch, load_batches, read_examples, write_examples
 from selfnas.data.drift import InputProfile
 from selfnas.data.tasks import Split, Task, load_task, read_source
-from selfnas.documents import Document
 from selfnas.errors import InputError
 from selfnas.networks.network import Network
 
-__all__ = ["Outcome", "Seen", "Watcher", "in_service"]
-
-_SHARE = 3  # the search for a successor may cost one in so many of the stream's evaluations
+__all__ = ["Seen", "Watcher", "in_service"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,25 +54,6 @@ class Seen:
     accuracy: float = 0.0
     verdict: str = ""
     missing: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a search for a successor came to.
-
-    Attributes:
-        successor: digest; empty when nothing was admitted.
-        evaluations: of the search.
-        to_best: evaluations until its best low-fidelity score.
-        examples: new ones that it was given.
-        test: accuracy of the successor on its test split, in [0, 1].
-    """
-
-    successor: str
-    evaluations: int
-    to_best: int
-    examples: int
-    test: float
 
 
 def in_service(state: LifeState, task: str) -> Motif:
@@ -200,17 +176,7 @@ class Watcher:
             life.check_resumable()
             run = life.run()
             self.state = recollect(self._ledger)
-        task = run.tasks[0]
-        admitted = task.admitted()
-        best = admitted[0] if admitted else None
-        scores = [trial.value for trial in task.trials]
-        outcome = Outcome(
-            successor=best.digest if best else "",
-            evaluations=len(scores),
-            to_best=int(np.argmax(scores)) + 1 if scores else 0,
-            examples=int(str(payload["examples"])),
-            test=_test(best.trained) if best else 0.0,
-        )
+        outcome = outcome_of(run, payload)
         ended = {
             "task": self._name,
             "run": run.number,
@@ -303,63 +269,9 @@ class Watcher:
         }
 
     def _prepared(self, payload: Payload | Mapping[str, object]) -> Prepared:
-        """The stream of one task: the new examples, under what is in force, warm-started from what is in service."""
-        service = next((motif for motif in self.state.library if motif.seq == payload["in_service"]), None)
-        if service is None:
-            raise InputError(
-                f"task {self._name!r}: the network in service was revoked while its successor was searched"
-            )
-        read_examples(self._folder / str(payload["file"]), kind=self._kind)  # still as decided on
-        lived = self.state.runs[service.run - 1]
-        held = lived.tasks.named(service.task)
-        latest = self.state.runs[int(str(payload["run"])) - 2].started  # as it stood when the search was decided on
-        base_stream = recorded_stream(lived)
-        spec = recorded_spec(lived, held).model_copy(
-            update={
-                "name": str(payload["successor_task"]),
-                "succeeds": self._name,  # so that what the suite plants for it is tested here too
-                "source": "npz",
-                "path": f"watch/{payload['file']}",
-                "kind": self._kind,
-                "limit": None,
-            }
-        )
-        set_, suite = (mapping(latest[key]) for key in ("constraint_set", "audit_suite"))
-        stream = base_stream.model_copy(
-            update={
-                "constraints": _reference(latest, "constraints", set_),
-                "audits": _reference(latest, "audits", suite),
-                "tasks": [spec],
-                "tuning": None,
-                "budget": base_stream.budget.model_copy(update={"evaluations": self._evaluations(base_stream, lived)}),
-            }
-        )
-        known = {name for run in self.state.runs for name in run.tasks.names}
-        recorded = recorded_set(str(set_["text"])), recorded_suite(str(suite["text"]))
-        prepared = prepare(Document(stream, str(self._home.root / "watch.yaml"), {}), lived=known, recorded=recorded)
-        return replace(prepared, tasks=tuple(replace(task, service=service) for task in prepared.tasks))
-
-    def _evaluations(self, stream: Stream, run: RunState) -> int:
-        """A third of the watched stream's budget; a successor's own run has that already."""
-        searched = {drift.search["run"] for drift in (self._watch.drifts if self._watch else [])}
-        own = stream.budget.evaluations
-        return own if run.number in searched else math.ceil(own / _SHARE)
+        drifts = self._watch.drifts if self._watch else []
+        return prepared_search(self.state, self._home, self._name, payload, kind=self._kind, drifts=drifts)
 
     def _run_of(self, payload: Payload | Mapping[str, object]) -> RunState | None:
         wanted = int(str(payload["run"]))
         return self.state.runs[wanted - 1] if len(self.state.runs) >= wanted else None
-
-
-def _reference(run: Payload, role: str, recorded: Payload) -> str:
-    """What a stream calls the set or suite that is in force: a shipped name as it is, a file by role and name.
-
-    No such file is read: what is in force is what the ledger holds.
-    """
-    name = str(mapping(run["stream"])[role])
-    own = "/" in name or name.endswith((".yaml", ".yml"))
-    return f"watch/{role}-{recorded['name']}.yaml" if own else name
-
-
-def _test(trained: Payload) -> float:
-    count = int(str(trained["test_count"]))
-    return int(str(trained["test_correct"])) / count if count else 0.0

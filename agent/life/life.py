@@ -94,14 +94,12 @@ class Life:
 
     def context(self, run: RunState, index: int) -> TaskContext:
         """What the steps of a task of a run read."""
-        return TaskContext(
-            prepared=self.prepared,
-            run=run,
-            index=index,
-            state=self.state,
-            home=self.home,
-            head=lambda: self.ledger.head()[1],
-        )
+        state, home, head = self.state, self.home, self._head
+        return TaskContext(prepared=self.prepared, run=run, index=index, state=state, home=home, head=head)
+
+    def _head(self) -> str:
+        """Hash of the latest event."""
+        return self.ledger.head()[1]
 
     def _evaluator(self, context: TaskContext) -> Evaluator:
         """What scores architectures on a task: its table in this process, or training by the workers."""
@@ -111,11 +109,11 @@ class Life:
         return TrainedEvaluator(
             workers=self.workers,
             work=self.work,
+            stream=self.prepared.stream,
             task=own.spec,
             task_digest=own.digest,
             base=self.prepared.base,
             device=self.device,
-            training=self.prepared.stream.training,
             suite=self.prepared.suite.text,
             weights=self.home.weights,
             pictures=self.home.pictures(context.run.number, own.spec.name),
@@ -133,7 +131,7 @@ class Life:
             budget=stream.budget.evaluations,
             seed=seeding.derive(stream.seed, "rehearsal", run.number, index),
         )
-        return tune(self.state, run, stream, self.prepared.envelope, rehearsal, previous=self.ledger.head()[1])
+        return tune(self.state, run, stream, self.prepared.envelope, rehearsal, previous=self._head())
 
     def check_resumable(self, *, accept_set: str = "") -> None:
         """Refuse a stream that is not the one of the unfinished run, and a new constraint set that was not accepted.
@@ -152,10 +150,7 @@ class Life:
         for what, now in _identity(self.prepared).items():
             if run.started[what] != now:
                 name = what.removesuffix("_digest").replace("_", " ")
-                raise InputError(
-                    f"run {run.number} in this home was cut off and its {name} was another: finish it with the files "
-                    "and --set values that began it, or choose another --home"
-                )
+                raise _cut_off(run, f" and its {name} was another", "the files and --set values that began it")
         self._check_open(run)
 
     def _check_open(self, run: RunState) -> None:
@@ -163,18 +158,12 @@ class Life:
         envelope = run.started.get("policy_set")
         now = None if self.prepared.envelope is None else policy_digest(self.prepared.envelope)
         if (mapping(envelope)["digest"] if envelope else None) != now:
-            raise InputError(
-                f"run {run.number} in this home was cut off and the rules for changes of its policy were others: "
-                "finish it with the envelope that began it, or choose another --home"
-            )
+            raise _cut_off(run, " and the rules for changes of its policy were others", "the envelope that began it")
         begun = run.tasks[-1] if len(run.tasks) else None
         if begun is None or begun.finished is not None:
             return
         if begun.started["task_digest"] != self.prepared.tasks[begun.index].digest:
-            raise InputError(
-                f"run {run.number} in this home was cut off in task {begun.name!r}, whose data were changed since: "
-                "finish it with the data that began it, or choose another --home"
-            )
+            raise _cut_off(run, f" in task {begun.name!r}, whose data were changed since", "the data that began it")
 
     def _check_set(self, accept_set: str) -> None:
         if not self.state.runs:
@@ -193,34 +182,24 @@ class Life:
     def _begin(self) -> RunState:
         prepared, state = self.prepared, self.state
         changed = bool(state.runs) and state.runs[-1].started["constraint_set_digest"] != prepared.set_.digest
-        again = (
-            recheck(
-                state.library,
-                [motif for motif, _ in state.quarantined.values()],
-                prepared.set_,
-                previous=self.ledger.head()[1],
-            )
-            if changed
-            else ()
-        )
-        self.append(
-            [
-                (
-                    "run.started",
-                    {
-                        "run": len(self.state.runs) + 1,
-                        "stream": prepared.stream.model_dump(mode="json", exclude_none=True),
-                        "constraint_set": {"name": prepared.set_.name, "text": prepared.set_.text},
-                        "audit_suite": {"name": prepared.suite.name, "text": prepared.suite.text},
-                        **_envelope(prepared.envelope),
-                        **_device(prepared.device),
-                        **_identity(prepared),
-                    },
-                ),
-                *again,
-            ]
-        )
+        suspended = [motif for motif, _ in state.quarantined.values()]
+        again = recheck(state.library, suspended, prepared.set_, previous=self._head()) if changed else ()
+        started = {
+            "run": len(state.runs) + 1,
+            "stream": prepared.stream.model_dump(mode="json", exclude_none=True),
+            "constraint_set": {"name": prepared.set_.name, "text": prepared.set_.text},
+            "audit_suite": {"name": prepared.suite.name, "text": prepared.suite.text},
+            **_envelope(prepared.envelope),
+            **_device(prepared.device),
+            **_identity(prepared),
+        }
+        self.append([("run.started", started), *again])
         return self.state.runs[-1]
+
+
+def _cut_off(run: RunState, how: str, files: str) -> InputError:
+    message = f"run {run.number} in this home was cut off{how}: finish it with {files}, or choose another --home"
+    return InputError(message)
 
 
 def _envelope(envelope: ConstraintSet | None) -> dict[str, object]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -32,6 +33,8 @@ from selfnas.tables.tabular import (
 )
 
 __all__ = ["prepare", "reference"]
+
+Scope = Literal["cell", "network", "policy"]
 
 
 def reference(name: str, base: Path) -> str:
@@ -64,7 +67,7 @@ def prepare(
         InputError: every problem found in the constraint set, the suite and the tasks, each with its place.
     """
     stream, base, problems = document.value, stream_folder(Path(document.path)), _Problems(document)
-    set_ = _set(problems, stream, base, recorded=recorded[0] if recorded else None)
+    set_ = recorded[0] if recorded else _set(problems, stream, base)
     suite = _suite(problems, stream, base, lived, recorded=recorded[1] if recorded else None)
     envelope, device = _envelope(problems, stream, base), _device(problems, stream, base)
     loader = _Loader(problems=problems, stream=stream, base=base, set_=set_, suite=suite, device=device)
@@ -109,28 +112,27 @@ class _Problems:
             self.found += [p if p.line or not place else self.placed(place, p.message) for p in error.problems]
 
 
-def _set(problems: _Problems, stream: Stream, base: Path, *, recorded: ConstraintSet | None) -> ConstraintSet | None:
-    """The constraint set; None where there is none to be had."""
-    with problems.at("constraints"):
-        set_ = recorded or load_set(reference(stream.constraints, base))
-        if not set_.of_scope("cell", "network"):
-            message = f"set {set_.name!r} has no rules of scope cell or network, so it would admit everything"
-            problems.add(("constraints",), message)
+def _rules(problems: _Problems, file: str, place: Place, *, scopes: Sequence[Scope], so: str) -> ConstraintSet | None:
+    """A constraint set with rules of one of these scopes; None where it cannot be read."""
+    with problems.at(*place):
+        set_ = load_set(file)
+        if not set_.of_scope(*scopes):
+            problems.add(place, f"set {set_.name!r} has no rules of scope {' or '.join(scopes)}, so {so}")
         return set_
     return None
+
+
+def _set(problems: _Problems, stream: Stream, base: Path) -> ConstraintSet | None:
+    file, so = reference(stream.constraints, base), "it would admit everything"
+    return _rules(problems, file, ("constraints",), scopes=("cell", "network"), so=so)
 
 
 def _envelope(problems: _Problems, stream: Stream, base: Path) -> ConstraintSet | None:
     """The rules for changes of the policy, where the stream tunes."""
     if stream.tuning is None:
         return None
-    with problems.at("tuning", "envelope"):
-        envelope = load_set(reference(stream.tuning.envelope, base))
-        if not envelope.of_scope("policy"):
-            message = f"set {envelope.name!r} has no rules of scope policy, so no change could be admitted"
-            problems.add(("tuning", "envelope"), message)
-        return envelope
-    return None
+    file, so = reference(stream.tuning.envelope, base), "no change could be admitted"
+    return _rules(problems, file, ("tuning", "envelope"), scopes=("policy",), so=so)
 
 
 def _device(problems: _Problems, stream: Stream, base: Path) -> Device | None:

@@ -7,9 +7,10 @@ import json
 from agent.ledger.store import Entry
 from agent.life.context import TaskContext
 from agent.memory.recall import recall, soonest
-from agent.state.state import Payload, number
+from agent.state.state import number
 from agent.stream.policy import SearchPolicy
 from selfnas.data.probes import TaskDescription
+from selfnas.spaces.architecture import Architecture
 from selfnas.spaces.space import parse_architecture
 
 __all__ = ["start_entry"]
@@ -50,13 +51,7 @@ def _admitted(context: TaskContext, policy: SearchPolicy, description: TaskDescr
     )
     recalled = soonest(recalled, context.past, task_digest=own.digest, first=own.service)
     return [
-        {
-            "architecture": str(found.architecture),
-            "digest": found.architecture.digest,
-            "from_task": found.motif.task,
-            "from_run": found.motif.run,
-            "likeness": round(found.likeness, 6),
-        }
+        {**_recalled(found.architecture, found.motif.run, found.motif.task), "likeness": round(found.likeness, 6)}
         for found in recalled
     ]
 
@@ -67,21 +62,14 @@ def _tabulated(context: TaskContext, policy: SearchPolicy) -> list[dict[str, obj
     for run, task in context.state.latest(tabular=True):
         if len(found) >= policy.recall:
             break
-        best = max(task.tabulated, key=_validation, default=None)
+        best = max(task.tabulated, key=lambda payload: number(payload["validation"]), default=None)
         if best is not None:
             spelled = parse_architecture(str(best["architecture"]))
             if spelled.space == context.space.name and spelled.macro == context.macro:
-                found.setdefault(
-                    str(best["architecture"]),
-                    {
-                        "architecture": str(best["architecture"]),
-                        "digest": str(best["digest"]),
-                        "from_task": str(best["task"]),
-                        "from_run": run.number,
-                    },
-                )
+                found.setdefault(str(spelled), _recalled(spelled, run.number, task.name))
     return list(found.values())
 
 
-def _validation(tabulated: Payload) -> float:
-    return number(tabulated["validation"])
+def _recalled(architecture: Architecture, run: int, task: str) -> dict[str, object]:
+    spelled, digest = str(architecture), architecture.digest
+    return {"architecture": spelled, "digest": digest, "from_task": task, "from_run": run}

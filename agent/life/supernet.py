@@ -17,7 +17,7 @@ from agent.life.context import TaskContext
 from agent.state.state import TaskState, items
 from agent.stream.file import SupernetSection
 from agent.workers.jobs import SupernetAnswer
-from agent.workers.trained import SupernetPlan, SupernetTrainer
+from agent.workers.trained import SupernetTrainer
 from selfnas import seeding
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture
@@ -37,32 +37,25 @@ class JobFailed(Exception):  # noqa: N818 - an outcome that is recorded
 
 def searched_supernet(context: TaskContext, trainer: SupernetTrainer, strategy: str) -> Entry:
     """Search the supernet once, before the first round; it has no candidate, so progress does not count it."""
-    stream = context.stream
-    section = stream.supernet or SupernetSection()
-    plan = SupernetPlan(
-        space=stream.space,
-        macro=stream.macro,
-        method=DIFFERENTIABLE.get(strategy, "one_shot"),
-        epochs=section.epochs,
-        seed=seeding.derive(stream.seed, "supernet", context.own.digest, strategy),
-    )
+    seed = seeding.derive(context.stream.seed, "supernet", context.own.digest, strategy)
+    evaluations = (context.stream.supernet or SupernetSection()).inherited
 
     def inherited(chosen: Sequence[Architecture]) -> list[float]:
-        scored = trainer.inherited_scores(plan, chosen, weights=weights)
+        scored = trainer.inherited_scores(chosen, seed=seed, weights=weights)
         if scored.reason:
             raise JobFailed(scored.reason)
         return scored.scores
 
+    ranking: Sequence[Trial] = ()
     with tempfile.TemporaryDirectory(dir=context.home.root, prefix=STEP) as folder:  # weights serve this step alone
-        answer = trainer.train_supernet(plan, folder=Path(folder))
-        if not answer.weights_sha256:
-            return supernet_entry(context.task, strategy, answer)
+        answer = trainer.train_supernet(strategy, seed=seed, folder=Path(folder))
         weights = Path(folder) / f"{answer.weights_sha256}.safetensors"
         try:
-            ranking = evolve_paths(context.domain(), inherited, seed=plan.seed, evaluations=section.inherited)
+            if answer.weights_sha256:
+                ranking = evolve_paths(context.domain(), inherited, seed=seed, evaluations=evaluations)
         except JobFailed as error:
-            return supernet_entry(context.task, strategy, answer.model_copy(update={"reason": str(error)}))
-        return supernet_entry(context.task, strategy, answer, ranking=ranking)
+            answer = answer.model_copy(update={"reason": str(error)})
+    return supernet_entry(context.task, strategy, answer, ranking=ranking)
 
 
 def supernet_entry(task: TaskState, strategy: str, answer: SupernetAnswer, *, ranking: Sequence[Trial] = ()) -> Entry:

@@ -86,19 +86,18 @@ def _closing(context: TaskContext) -> list[Entry]:
         "winner": admitted[0].digest if admitted else None,
     }
     mined = mining_entries(state, run, task, space=stream.space, tabular=context.tabular)
-    entries: list[Entry] = [("task.finished", finished), *mined]
-    if stream.operators is None or context.tabular:
-        return entries
-    composed = composing_entries(
-        state,
-        run,
-        task,
-        mined_in_force(state, space=stream.space, tabular=False, latest=mined),
-        context.prepared.set_,
-        space=stream.space,
-        macro=context.macro,
-        shape=context.own.shape,
-        most=stream.operators,
-        previous=context.head(),
-    )
-    return [*entries, *composed]
+    composed: list[Entry] = []
+    if stream.operators is not None and not context.tabular:
+        composed = composing_entries(
+            state,
+            run,
+            task,
+            mined_in_force(state, space=stream.space, tabular=False, latest=mined),
+            context.prepared.set_,
+            space=stream.space,
+            macro=context.macro,
+            shape=context.own.shape,
+            most=stream.operators,
+            previous=context.head(),
+        )
+    return [("task.finished", finished), *mined, *composed]

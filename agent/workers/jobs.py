@@ -5,6 +5,7 @@ Text, so that a job can be logged, replayed by hand and sent anywhere; and so th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -15,6 +16,8 @@ from selfnas.documents import StrictModel
 from selfnas.errors import SelfnasError
 
 __all__ = [
+    "ANSWERS",
+    "Answer",
     "DataChangedError",
     "FullAnswer",
     "FullJob",
@@ -177,7 +180,7 @@ class _Answer(StrictModel):
         seconds: that the job took in its process; for people, never recorded.
     """
 
-    score: float | None
+    score: float | None = None
     reason: str = ""
     seconds: float = 0.0
 
@@ -223,6 +226,12 @@ class FullAnswer(_Answer):
     weights_sha256: str = ""
     inherited: float | None = None
 
+
+Answer = SupernetAnswer | InheritAnswer | ProxyAnswer | LowAnswer | FullAnswer
+# By kind of job what answers it; made of a reason alone where the job broke.
+ANSWERS: Mapping[str, type[Answer]] = {
+    "supernet": SupernetAnswer, "inherit": InheritAnswer, "proxy": ProxyAnswer, "low": LowAnswer, "full": FullAnswer,
+}  # fmt: skip
 
 _JOB: TypeAdapter[Job] = TypeAdapter(Annotated[Job, Field(discriminator="kind")])
 

@@ -9,13 +9,15 @@ import logging
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.ledger.home import AGAIN, EXAMPLE, StorageError, is_storage_fault
 from agent.workers.jobs import (
+    ANSWERS,
+    Answer,
     DataChangedError,
     FullAnswer,
     FullJob,
@@ -79,33 +81,19 @@ def run_job(text: str) -> str:
         return ""
     job = job_from_json(text)
     begun = time.perf_counter()
+    doing: Mapping[str, Callable[[Any], Answer]] = {
+        "supernet": _supernet, "inherit": _inherit, "proxy": _proxy, "low": _low, "full": _full,
+    }  # fmt: skip
     try:
-        answer = (
-            _supernet(job)
-            if isinstance(job, SupernetJob)
-            else _inherit(job)
-            if isinstance(job, InheritJob)
-            else _proxy(job)
-            if isinstance(job, ProxyJob)
-            else _low(job)
-            if isinstance(job, LowJob)
-            else _full(job)
-        )
-        timed = answer.model_copy(update={"seconds": time.perf_counter() - begun})
-        return str(timed.model_dump_json())
+        answer = doing[job.kind](job)
     except DataChangedError:
         raise
     except Exception as error:
         if is_storage_fault(error):
             raise StorageError(f"a worker could not write: {error}; {AGAIN}") from error
         logging.getLogger(__name__).warning("job failed", exc_info=True)
-        reason = f"{type(error).__name__}: {error}"[:500]
-        if isinstance(job, SupernetJob):
-            return SupernetAnswer(reason=reason, seconds=time.perf_counter() - begun).model_dump_json()
-        if isinstance(job, InheritJob):
-            return InheritAnswer(reason=reason, seconds=time.perf_counter() - begun).model_dump_json()
-        kind = {ProxyJob: ProxyAnswer, LowJob: LowAnswer, FullJob: FullAnswer}[type(job)]
-        return str(kind(score=None, reason=reason, seconds=time.perf_counter() - begun).model_dump_json())
+        answer = ANSWERS[job.kind](reason=f"{type(error).__name__}: {error}"[:500])
+    return str(answer.model_copy(update={"seconds": time.perf_counter() - begun}).model_dump_json())
 
 
 def _task(job: Job) -> Task:
@@ -273,20 +261,11 @@ def _weights(path: Path) -> Mapping[str, Tensor]:
 
 def _audit(job: FullJob, network: Network, task: Task) -> tuple[list[dict[str, str | int | float | None]], str, str]:
     """Findings, why they are not complete, and the suite's digest; an audit that breaks never admits."""
-    import torch
-
     import audits
 
-    device = job.device
-    data = audits.AuditData(
-        x_train=torch.from_numpy(task.train.x).to(device),
-        y_train=torch.from_numpy(task.train.y).to(device),
-        x=torch.from_numpy(task.audit.x).to(device),
-        y=torch.from_numpy(task.audit.y).to(device),
-        classes=task.shape.classes,
-        nuisances=task.nuisances,
-        task=task.known_as,
-    )
+    data = audits.AuditData.of(task)
+    tensors = {name: getattr(data, name).to(job.device) for name in ("x_train", "y_train", "x", "y")}
+    data = replace(data, **tensors)
     try:
         suite = audits.parse_suite(str(job.suite), name="suite")
         findings = audits.run_suite(network, data, suite, seed=job.audit_seed)

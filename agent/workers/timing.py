@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.workers.jobs import FullAnswer, InheritAnswer, LowAnswer, ProxyAnswer, SupernetAnswer
+from agent.workers.jobs import Answer, FullAnswer, InheritAnswer, ProxyAnswer
 
 __all__ = ["WorkTime"]
 
@@ -23,7 +23,7 @@ class WorkTime:
     training: float = 0.0
     audits: float = 0.0
 
-    def add(self, answer: ProxyAnswer | LowAnswer | FullAnswer | SupernetAnswer | InheritAnswer) -> None:
+    def add(self, answer: Answer) -> None:
         """One finished job; one whose process died took no time that anybody measured."""
         if isinstance(answer, (ProxyAnswer, InheritAnswer)):
             self.proxies += answer.seconds

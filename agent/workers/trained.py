@@ -5,32 +5,22 @@ It declares what only trained networks allow: scores by proxy, examinations with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from agent.stream.file import FidelitySection, MacroSection, TrainingSection
-from agent.workers.jobs import (
-    FullAnswer,
-    FullJob,
-    InheritAnswer,
-    InheritJob,
-    Job,
-    LowAnswer,
-    LowJob,
-    ProxyAnswer,
-    ProxyJob,
-    SupernetAnswer,
-    SupernetJob,
-)
+from agent.stream.file import FidelitySection, Stream
+from agent.workers import jobs
+from agent.workers.jobs import FullAnswer, InheritAnswer, LowAnswer, ProxyAnswer, SupernetAnswer
 from agent.workers.pool import WorkerDied, Workers
 from agent.workers.timing import WorkTime
 from selfnas.data.tasks import TaskSpec
 from selfnas.spaces.architecture import Architecture
-from selfnas.training.evaluation import Evaluation, Request
+from selfnas.strategies.guided import DIFFERENTIABLE
+from selfnas.training.evaluation import Evaluation, OnDone, ProxyScores, Request, unheard
 
-__all__ = ["Examination", "Examiner", "SupernetPlan", "SupernetTrainer", "TrainedEvaluator"]
+__all__ = ["Examination", "Examiner", "SupernetTrainer", "TrainedEvaluator"]
 
 Answer = TypeVar("Answer", ProxyAnswer, LowAnswer, FullAnswer, SupernetAnswer, InheritAnswer)
 
@@ -51,40 +41,25 @@ class Examination:
     inherit: Path | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SupernetPlan:
-    """How a supernet is searched; see `agent.workers.jobs.SupernetJob`."""
-
-    space: str
-    macro: MacroSection
-    method: Literal["darts", "darts_second_order", "gdas", "one_shot"]
-    epochs: int | None
-    seed: int
-
-
 @runtime_checkable
 class Examiner(Protocol):
     """An evaluator whose networks can be tested and audited."""
 
-    def examine(
-        self, examinations: Sequence[Examination], *, on_done: Callable[[], None] = lambda: None
-    ) -> Sequence[FullAnswer]:
-        """What full training and audits gave, in order."""
+    def examine(self, examinations: Sequence[Examination], *, on_done: OnDone = unheard) -> Sequence[FullAnswer]:
+        """What full training, tests and audits gave, in order."""
         ...
 
 
 @runtime_checkable
 class SupernetTrainer(Protocol):
-    """An evaluator that can train a supernet, and score architectures with its weights."""
+    """An evaluator that can train a supernet for a guided strategy, and score architectures with its weights."""
 
-    def train_supernet(self, plan: SupernetPlan, *, folder: Path) -> SupernetAnswer:
-        """Train it; the weights of a `one_shot` are left in a folder, in a file named by their SHA-256."""
+    def train_supernet(self, strategy: str, *, seed: int, folder: Path) -> SupernetAnswer:
+        """Train it; weights that are to be scored with are left in a folder, in a file named by their SHA-256."""
         ...
 
-    def inherited_scores(
-        self, plan: SupernetPlan, architectures: Sequence[Architecture], *, weights: Path
-    ) -> InheritAnswer:
-        """Scores of architectures with weights so left, in order; none and a reason where one could not be had."""
+    def inherited_scores(self, chosen: Sequence[Architecture], *, seed: int, weights: Path) -> InheritAnswer:
+        """Scores with weights so left, in order; none and a reason where one could not be had."""
         ...
 
 
@@ -95,11 +70,11 @@ class TrainedEvaluator:
     Attributes:
         workers: who trains.
         work: is told how long they took.
+        stream: says how networks and supernets are trained.
         task: as the stream states it.
         task_digest: of the content that it must have.
         base: directory that the task's relative path starts from.
         device: torch device that trainings run on.
-        training: optimiser settings.
         suite: text of the audit suite.
         weights: directory that keeps the weights of audited networks.
         pictures: directory for pictures of what audits saw.
@@ -107,70 +82,54 @@ class TrainedEvaluator:
 
     workers: Workers
     work: WorkTime
+    stream: Stream
     task: TaskSpec
     task_digest: str
     base: Path
     device: str
-    training: TrainingSection
     suite: str
     weights: Path
     pictures: Path
 
-    def evaluate(self, requests: Sequence[Request], *, on_done: Callable[[], None] = lambda: None) -> list[Evaluation]:
+    def evaluate(self, requests: Sequence[Request], *, on_done: OnDone = unheard) -> list[Evaluation]:
         """Best validation accuracies after training at each request's fidelity, with the curves."""
-        jobs = [LowJob(**self._training(request), least=list(request.least)) for request in requests]
-        answers = self._answers(jobs, LowAnswer(score=None), on_done)
+        asked = [jobs.LowJob(**self._training(request), least=list(request.least)) for request in requests]
+        answers = self._answers(asked, LowAnswer, on_done)
         return [Evaluation(score=one.score, reason=one.reason, curve=tuple(one.curve)) for one in answers]
 
-    def proxy_scores(
-        self, requests: Sequence[Request], *, proxy: str | None = None
-    ) -> list[Mapping[str, float | None]]:
-        """Cheap scores of untrained networks."""
-        jobs = [ProxyJob(**self._of(request), proxy=proxy or "learned") for request in requests]
-        answers = self._answers(jobs, ProxyAnswer(score=None))
+    def proxy_scores(self, requests: Sequence[Request], *, proxy: str | None = None) -> list[ProxyScores]:
+        """Scores of untrained networks."""
+        asked = [jobs.ProxyJob(**self._of(request), proxy=proxy or "learned") for request in requests]
+        answers = self._answers(asked, ProxyAnswer)
         return [{proxy: answer.score} if proxy else answer.proxies for answer in answers]
 
-    def examine(
-        self, examinations: Sequence[Examination], *, on_done: Callable[[], None] = lambda: None
-    ) -> list[FullAnswer]:
-        """Full trainings with their test, audits by the suite, weights and pictures where wanted."""
-        return self._answers([self._full(each) for each in examinations], FullAnswer(score=None), on_done)
+    def examine(self, examinations: Sequence[Examination], *, on_done: OnDone = unheard) -> list[FullAnswer]:
+        """Full trainings with their tests; with audits by the suite, weights and pictures where wanted."""
+        return self._answers([self._full(each) for each in examinations], FullAnswer, on_done)
 
-    def train_supernet(self, plan: SupernetPlan, *, folder: Path) -> SupernetAnswer:
+    def train_supernet(self, strategy: str, *, seed: int, folder: Path) -> SupernetAnswer:
         """One job; it fails with a reason."""
-        weights = str(folder) if plan.method == "one_shot" else None
-        job = SupernetJob(
-            **self._on_task(plan.seed), **_planned(plan), method=plan.method, epochs=plan.epochs, weights=weights
+        job = jobs.SupernetJob(
+            **self._on_space(seed),
+            method=DIFFERENTIABLE.get(strategy, "one_shot"),
+            epochs=self.stream.supernet.epochs if self.stream.supernet else None,
+            weights=None if strategy in DIFFERENTIABLE else str(folder),
         )
-        return self._answers([job], SupernetAnswer())[0]
+        return self._answers([job], SupernetAnswer)[0]
 
-    def inherited_scores(
-        self, plan: SupernetPlan, architectures: Sequence[Architecture], *, weights: Path
-    ) -> InheritAnswer:
+    def inherited_scores(self, chosen: Sequence[Architecture], *, seed: int, weights: Path) -> InheritAnswer:
         """Jobs of several architectures each; one that fails fails all."""
-        spelled = [str(architecture) for architecture in architectures]
-        jobs = [
-            InheritJob(
-                **self._on_task(plan.seed),
-                **_planned(plan),
-                weights=str(weights),
-                architectures=spelled[at : at + _TOGETHER],
-            )
-            for at in range(0, len(spelled), _TOGETHER)
-        ]
-        answers = self._answers(jobs, InheritAnswer())
-        for answer in answers:
-            if answer.reason:
-                return answer
-        return InheritAnswer(scores=[score for answer in answers for score in answer.scores])
+        spelled, common = [str(one) for one in chosen], {**self._on_space(seed), "weights": str(weights)}
+        parts = [spelled[start : start + _TOGETHER] for start in range(0, len(spelled), _TOGETHER)]
+        answers = self._answers([jobs.InheritJob(**common, architectures=part) for part in parts], InheritAnswer)
+        failed = (answer for answer in answers if answer.reason)
+        return next(failed, InheritAnswer(scores=[score for answer in answers for score in answer.scores]))
 
-    def _answers(self, jobs: Sequence[Job], failed: Answer, on_done: Callable[[], None] = lambda: None) -> list[Answer]:
-        """Answers in order; a job on which processes died, or that broke, is answered by `failed` with the reason."""
-        told = self.workers.answers([job.model_dump_json(exclude_none=True) for job in jobs], on_done=on_done)
+    def _answers(self, asked: Sequence[jobs.Job], kind: type[Answer], on_done: OnDone = unheard) -> list[Answer]:
+        """Answers in order; a job on which processes died has their death as its reason."""
+        told = self.workers.answers([job.model_dump_json(exclude_none=True) for job in asked], on_done=on_done)
         read = [
-            failed.model_copy(update={"reason": str(answer)})
-            if isinstance(answer, WorkerDied)
-            else type(failed).model_validate_json(answer)
+            kind(reason=str(answer)) if isinstance(answer, WorkerDied) else kind.model_validate_json(answer)
             for answer in told
         ]
         for answer in read:
@@ -179,13 +138,11 @@ class TrainedEvaluator:
 
     def _on_task(self, seed: int) -> dict[str, Any]:
         """What every job says first."""
-        return {
-            "task": self.task,
-            "task_digest": self.task_digest,
-            "base": str(self.base),
-            "device": self.device,
-            "seed": seed,
-        }
+        base, digest = str(self.base), self.task_digest
+        return {"task": self.task, "task_digest": digest, "base": base, "device": self.device, "seed": seed}
+
+    def _on_space(self, seed: int) -> dict[str, Any]:
+        return {**self._on_task(seed), "space": self.stream.space, "macro": self.stream.macro}
 
     def _of(self, request: Request) -> dict[str, Any]:
         return {**self._on_task(request.seed), "architecture": str(request.architecture)}
@@ -193,22 +150,13 @@ class TrainedEvaluator:
     def _training(self, request: Request) -> dict[str, Any]:
         at = request.fidelity
         fidelity = FidelitySection(epochs=at.epochs, fraction=at.fraction, patience=at.patience)
-        return {**self._of(request), "training": self.training, "fidelity": fidelity}
+        return {**self._of(request), "training": self.stream.training, "fidelity": fidelity}
 
-    def _full(self, examination: Examination) -> FullJob:
-        common, inherit = self._training(examination.request), examination.inherit
-        begun = None if inherit is None else str(inherit)
+    def _full(self, examination: Examination) -> jobs.FullJob:
+        training, inherit = self._training(examination.request), examination.inherit
+        job = jobs.FullJob(**training, inherit=None if inherit is None else str(inherit))
         if examination.audit_seed is None:
-            return FullJob(**common, inherit=begun)
-        return FullJob(
-            **common,
-            suite=self.suite,
-            audit_seed=examination.audit_seed,
-            weights=str(self.weights),
-            pictures=str(self.pictures / examination.request.architecture.digest[:12]),
-            inherit=begun,
-        )
-
-
-def _planned(plan: SupernetPlan) -> dict[str, Any]:
-    return {"space": plan.space, "macro": plan.macro}
+            return job
+        pictures = self.pictures / examination.request.architecture.digest[:12]
+        kept = {"suite": self.suite, "weights": str(self.weights), "pictures": str(pictures)}
+        return job.model_copy(update={**kept, "audit_seed": examination.audit_seed})

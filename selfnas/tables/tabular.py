@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from selfnas.errors import ArchitectureError, InputError, cause, suggestion
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.space import SPACES, Space, Vector
-from selfnas.training.evaluation import Evaluation, Request
+from selfnas.training.evaluation import Evaluation, OnDone, Request, unheard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,11 +136,10 @@ class TabularEvaluator:
     def __post_init__(self) -> None:
         self.benchmark.column(self.task, self.score)
 
-    def evaluate(self, requests: Sequence[Request], *, on_done: Callable[[], None] = lambda: None) -> list[Evaluation]:
+    def evaluate(self, requests: Sequence[Request], *, on_done: OnDone = unheard) -> list[Evaluation]:
         """Tabulated scores; every other column of the task comes along as a metric. Seeds change nothing."""
-        answers = []
-        for request in requests:
-            answers.append(self._looked_up(request))
+        answers = [self._looked_up(request) for request in requests]
+        for _ in answers:
             on_done()
         return answers
 

@@ -9,7 +9,14 @@ from typing import Protocol, runtime_checkable
 
 from selfnas.spaces.architecture import Architecture
 
-__all__ = ["Evaluation", "Evaluator", "Fidelity", "ProxyScorer", "Request"]
+__all__ = ["Evaluation", "Evaluator", "Fidelity", "OnDone", "ProxyScorer", "ProxyScores", "Request", "unheard"]
+
+OnDone = Callable[[], None]
+ProxyScores = Mapping[str, float | None]
+
+
+def unheard() -> None:
+    """For whoever does not want to be told that an evaluation is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +87,7 @@ class Evaluator(Protocol):
     Whatever else an evaluator can do, it declares by obeying a further protocol, such as `ProxyScorer`.
     """
 
-    def evaluate(
-        self, requests: Sequence[Request], *, on_done: Callable[[], None] = lambda: None
-    ) -> Sequence[Evaluation]:
+    def evaluate(self, requests: Sequence[Request], *, on_done: OnDone = unheard) -> Sequence[Evaluation]:
         """Evaluations in the order of the requests; equal requests give equal ones.
 
         Args:
@@ -96,9 +101,7 @@ class Evaluator(Protocol):
 class ProxyScorer(Protocol):
     """An evaluator that can also score architectures without training them."""
 
-    def proxy_scores(
-        self, requests: Sequence[Request], *, proxy: str | None = None
-    ) -> Sequence[Mapping[str, float | None]]:
+    def proxy_scores(self, requests: Sequence[Request], *, proxy: str | None = None) -> Sequence[ProxyScores]:
         """For each request in order, its architecture's scores by proxy; None or absent where there is no finite one.
 
         Args:

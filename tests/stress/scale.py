@@ -288,7 +288,7 @@ def _resident_mb() -> float:
 
 
 class _Watch:
-    """Notes what each task of a stream cost; an `agent.life.observer.Observer`."""
+    """Notes what each task of a stream cost; an `agent.life.task.Observer`."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []

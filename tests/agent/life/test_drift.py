@@ -10,10 +10,11 @@ import pytest
 
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Event, Ledger
-from agent.life.drift import Outcome, Seen, Watcher, in_service
+from agent.life.drift import Seen, Watcher, in_service
 from agent.life.life import Life
 from agent.life.observer import Unobserved
 from agent.life.preparation import prepare
+from agent.life.successor import Outcome
 from agent.report.figures import gather
 from agent.report.page import render
 from agent.state.drift import fold
