@@ -35,6 +35,8 @@ class ComposingChecker:
 
     def task_begins(self, state: LifeState, started: TaskStarted) -> Iterator[str]:
         """Problems of the space that a task of trained networks is searched in; `state` is of the events before."""
+        if not state.runs:
+            return  # the order of events says so
         run = state.runs[-1].started
         stream = run.record
         wanted = space_in_force(
@@ -46,6 +48,9 @@ class ComposingChecker:
 
     def decided(self, state: LifeState, decided: OperatorDecided) -> Iterator[str]:
         """Problems of a decision about an operator; `state` is of the events before."""
+        if not state.runs or not state.runs[-1].tasks:
+            yield "no task has begun that it could follow"
+            return
         run = state.runs[-1]
         stream, set_digest = run.started.record, run.started.constraint_set_digest
         space, operator, task = decided.space, decided.operator, run.tasks.open

@@ -1,7 +1,7 @@
 """Re-check a whole life without trusting the agent: chain, certificates, audit verdicts, admissions, weights.
 
 No solver and no training is needed: the plain-Python referee re-checks certificates against the constraint set that the
-ledger itself holds, and verdicts are recomputed from the findings. The other modules here hold each part to its own.
+ledger itself holds, and verdicts are recomputed from the findings. Each other module here checks one part.
 """
 
 from __future__ import annotations
