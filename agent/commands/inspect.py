@@ -39,9 +39,8 @@ def show_status(home: Path) -> None:
         events, head = ledger.head()
     console.print(f"{events} events, head {head[:16]}; {len(state.library)} admitted architecture(s)")
     for run in state.runs:
-        console.print(
-            f"run {run.number} of stream {escape(run.started.record.stream)}: {'finished' if run.finished else 'cut off'}"
-        )
+        name, end = escape(run.started.record.stream), "finished" if run.finished else "cut off"
+        console.print(f"run {run.number} of stream {name}: {end}")
         console.print(results_table(run), guard_table(run))
     if sentence := suite_sentence(state, str(home)):
         console.print(escape(sentence), style="yellow")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.gate.admission import gate_entry
+from agent.gate.admission import decide
 from agent.gate.domain import GuardedDomain, SpelledGuardedDomain
+from agent.ledger.events import UNSET, Evaluated, Gated, Recalled
 from agent.ledger.home import Home
-from agent.ledger.store import Entry
 from agent.memory.operators import space_in_force
 from agent.memory.recall import past_tasks
 from agent.state.state import LifeState, Motif, RunState, TaskState
@@ -126,11 +126,11 @@ class TaskContext:
         """Of work on an architecture: equal in every run, so that a network remembered scores as it did."""
         return seeding.derive(self.stream.seed, purpose, self.own.digest, architecture.digest)
 
-    def known_by(self, record: Mapping[str, object] | Architecture) -> str:
+    def known_by(self, found: Evaluated | Gated | Recalled | Architecture) -> str:
         """What tells architectures, or records of them, apart: the network, but in a table the spelling."""
-        if isinstance(record, Architecture):
-            return str(record) if self.tabular else record.digest
-        return str(record["architecture" if self.tabular else "digest"])
+        if not self.tabular:
+            return found.digest
+        return str(found) if isinstance(found, Architecture) else found.architecture
 
     @cached_property
     def space(self) -> Space:
@@ -138,7 +138,7 @@ class TaskContext:
         if self.tabular:
             return space_named(self.stream.space)
         if self.started:
-            return space_named(str(self.task.started.get("space", self.stream.space)))
+            return space_named(self.stream.space if self.task.started.space is UNSET else self.task.started.space)
         most, set_digest = self.stream.operators or 0, self.prepared.set_.digest
         return space_in_force(self.state, space=self.stream.space, most=most, set_digest=set_digest)
 
@@ -172,6 +172,6 @@ class TaskContext:
         table = self.own.table.benchmark
         return SpelledGuardedDomain(self.guard, benchmark=table, broken=self._broken, macro=self.macro)
 
-    def gate(self, architecture: Architecture) -> Entry:
+    def gate(self, architecture: Architecture) -> Gated:
         """What the constraint gate decides of an architecture now."""
-        return gate_entry(self.guard, architecture, previous=self.head())
+        return decide(self.guard, architecture, previous=self.head())

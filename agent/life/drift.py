@@ -7,7 +7,7 @@ Every step is one transaction; the same command goes on from where a life was cu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.ledger.events import Facts, WatchBatch, WatchEnded, WatchSearch, WatchStarted
 from agent.ledger.home import Home
-from agent.ledger.store import Entry, Ledger
+from agent.ledger.store import Ledger
 from agent.life.context import Prepared
 from agent.life.life import Life
 from agent.life.observer import Observer
@@ -25,7 +26,7 @@ from agent.state.drift import Drift, Watch, fold, monitor
 from agent.state.networks import restore_network
 from agent.state.opening import recollect
 from agent.state.recorded import recorded_spec
-from agent.state.state import LifeState, Motif, Payload, RunState
+from agent.state.state import LifeState, Motif, RunState
 from agent.workers.pool import Workers
 from selfnas.data.batches import Batch, load_batches, read_examples, write_examples
 from selfnas.data.drift import InputProfile
@@ -67,8 +68,8 @@ def in_service(state: LifeState, task: str) -> Motif:
         from selfnas.errors import suggestion
 
         raise InputError(f"no task {task!r} was lived here{suggestion(task, sorted(set(names)))}")
-    successors = {str(event.payload["successor_task"]) for event in state.watched
-                  if event.kind == "watch.search" and event.payload["task"] == task}  # fmt: skip
+    searches = (event.facts for event in state.watched if isinstance(event.facts, WatchSearch))
+    successors = {search.successor_task for search in searches if search.task == task}
     found = state.library.on_tasks({task, *successors})
     if not found:
         raise InputError(f"task {task!r} has no admitted network that stands, so there is nothing to watch")
@@ -94,7 +95,7 @@ class Watcher:
         self.state = recollect(ledger)
         open_run = self.state.open_run
         searching = self._watch.searching if self._watch else None
-        if open_run is not None and (searching is None or searching.search["run"] != open_run.number):
+        if open_run is not None and (searching is None or searching.search.run != open_run.number):
             raise InputError(f"run {open_run.number} in this home was cut off: finish it first")
         self._serve()
 
@@ -120,24 +121,24 @@ class Watcher:
         watch = self._watch
         if watch is not None and batch.digest in watch.seen:
             return Seen(path=batch.path, known=True)
-        if watch is None or watch.started["weights_sha256"] != self.motif.weights_sha256 or self._restarts(watch):
-            self._append([("watch.started", self._started())])
+        if watch is None or watch.started.weights_sha256 != self.motif.weights_sha256 or self._restarts(watch):
+            self._append([self._started()])
         watch = self._watch
         assert watch is not None  # noqa: S101 - it was just started
         errors, residuals = self._numbers(batch.split)
         look = monitor(watch).update([int(letter) for letter in errors], residuals)
-        record = {
-            "task": self._name,
-            "batch": batch.digest,
-            "examples": len(batch.split),
-            "file": write_examples(self._folder, batch.x, batch.labels, kind=self._kind),
-            "errors": errors,
-            "residuals": residuals,
-            "verdict": look.verdict,
-            "change": look.change,
-            "by": look.by,
-        }
-        self._append([("watch.batch", record)])
+        recorded = WatchBatch(
+            task=self._name,
+            batch=batch.digest,
+            examples=len(batch.split),
+            file=write_examples(self._folder, batch.x, batch.labels, kind=self._kind),
+            errors=errors,
+            residuals=residuals,
+            verdict=look.verdict,
+            change=look.change,
+            by=look.by,
+        )
+        self._append([recorded])
         return Seen(
             path=batch.path,
             known=False,
@@ -162,34 +163,31 @@ class Watcher:
             InputError: the new examples cannot make a task, such as when a class is missing.
         """
         drift = self.unfinished
-        payload: Payload | Mapping[str, object]
-        if drift is not None:
-            payload = drift.search
-        else:
-            payload = self._search_entry()
-            self._prepared(payload)  # whatever is wrong is found before anything is recorded
-            self._append([("watch.search", payload)])
-        run = self._run_of(payload)
+        search = drift.search if drift is not None else self._search()
+        if drift is None:
+            self._prepared(search)  # whatever is wrong is found before anything is recorded
+            self._append([search])
+        run = self._run_of(search)
         if run is None or not run.finished:
-            prepared = self._prepared(payload)
+            prepared = self._prepared(search)
             life = Life(self._ledger, prepared, workers, home=self._home, device=device, observer=observer)
             life.check_resumable()
             run = life.run()
             self.state = recollect(self._ledger)
-        outcome = outcome_of(run, payload)
-        ended = {
-            "task": self._name,
-            "run": run.number,
-            "successor": outcome.successor or None,
-            "evaluations": outcome.evaluations,
-            "evaluations_to_best": outcome.to_best,
-        }
-        self._append([("watch.ended", ended)])
+        outcome = outcome_of(run, search)
+        ended = WatchEnded(
+            task=self._name,
+            run=run.number,
+            successor=outcome.successor or None,
+            evaluations=outcome.evaluations,
+            evaluations_to_best=outcome.to_best,
+        )
+        self._append([ended])
         self._serve()
         return outcome
 
-    def _append(self, entries: Sequence[Entry]) -> None:
-        for event in self._ledger.append(entries):
+    def _append(self, events: Sequence[Facts]) -> None:
+        for event in self._ledger.append(events):
             self.state.apply(event)
 
     def _serve(self) -> None:
@@ -197,12 +195,12 @@ class Watcher:
         self.motif = in_service(self.state, self._name)
         run = self.state.runs[self.motif.run - 1]
         held = run.tasks.named(self.motif.task)
-        if "table" in held.started:
+        if held.tabular:
             raise InputError(f"task {self._name!r} is a table: there is no network to watch")
         self._spec, self._place = recorded_spec(run, held), self._base if held.name == self._name else self._home.root
         self._task: Task = load_task(self._spec, base=self._place)
         self._kind = read_source(self._spec, base=self._place).kind
-        if self._task.digest != held.started["task_digest"]:
+        if self._task.digest != held.started.task_digest:
             raise InputError(f"task {self._name!r}: its data are not those that the ledger records")
         weights = self._home.weights_file(self.motif.weights_sha256)
         self._network: Network = restore_network(held, self.motif.architecture, weights)
@@ -216,18 +214,18 @@ class Watcher:
         guessed = predict(self._network, torch.from_numpy(split.x)).argmax(dim=1).numpy()
         return "".join("0" if right else "1" for right in guessed == split.y), self._profile.residuals(split.x).tolist()
 
-    def _started(self) -> dict[str, object]:
+    def _started(self) -> WatchStarted:
         errors, residuals = self._numbers(self._task.test)
-        return {
-            "task": self._name,
-            "run": self.motif.run,
-            "in_service": self.motif.task,
-            "digest": self.motif.digest,
-            "architecture": self.motif.architecture,
-            "weights_sha256": self.motif.weights_sha256,
-            "errors": errors,
-            "residuals": residuals,
-        }
+        return WatchStarted(
+            task=self._name,
+            run=self.motif.run,
+            in_service=self.motif.task,
+            digest=self.motif.digest,
+            architecture=self.motif.architecture,
+            weights_sha256=self.motif.weights_sha256,
+            errors=errors,
+            residuals=residuals,
+        )
 
     def _restarts(self, watch: Watch) -> bool:
         """Whether the drift found since the watch began has had its search."""
@@ -242,36 +240,35 @@ class Watcher:
         """All of each batch that lies for the most part after the change, from the home: its file may be gone."""
         watch = self._watch
         assert watch is not None  # noqa: S101 - asked after a drift
-        change = int(str(watch.batches[-1]["change"]))  # the latest estimate
+        change = watch.batches[-1].change  # the latest estimate
+        assert change is not None  # noqa: S101 - of a drift
         seen, xs, labels = 0, [], []
         for batch in watch.batches:
-            examples = int(str(batch["examples"]))
-            if seen + examples / 2 > change:
-                x, names = read_examples(self._folder / str(batch["file"]), kind=self._kind)
+            if seen + batch.examples / 2 > change:
+                x, names = read_examples(self._folder / batch.file, kind=self._kind)
                 xs.append(x)
                 labels.append(names)
-            seen += examples
+            seen += batch.examples
         return np.concatenate(xs), np.concatenate(labels)
 
-    def _search_entry(self) -> dict[str, object]:
+    def _search(self) -> WatchSearch:
         x, labels = self._new_examples()
         name = write_examples(self._folder, x, labels, kind=self._kind)
         watch = self._watch
         drifts = len(watch.drifts) if watch else 0
-        return {
-            "task": self._name,
-            "run": len(self.state.runs) + 1,
-            "successor_task": f"{self._name[:50]}-drift{drifts + 1}",
-            "file": name,
-            "examples": len(labels),
-            "in_service": self.motif.seq,
-            "digest": self.motif.digest,
-        }
+        return WatchSearch(
+            task=self._name,
+            run=len(self.state.runs) + 1,
+            successor_task=f"{self._name[:50]}-drift{drifts + 1}",
+            file=name,
+            examples=len(labels),
+            in_service=self.motif.seq,
+            digest=self.motif.digest,
+        )
 
-    def _prepared(self, payload: Payload | Mapping[str, object]) -> Prepared:
+    def _prepared(self, search: WatchSearch) -> Prepared:
         drifts = self._watch.drifts if self._watch else []
-        return prepared_search(self.state, self._home, self._name, payload, kind=self._kind, drifts=drifts)
+        return prepared_search(self.state, self._home, self._name, search, kind=self._kind, drifts=drifts)
 
-    def _run_of(self, payload: Payload | Mapping[str, object]) -> RunState | None:
-        wanted = int(str(payload["run"]))
-        return self.state.runs[wanted - 1] if len(self.state.runs) >= wanted else None
+    def _run_of(self, search: WatchSearch) -> RunState | None:
+        return self.state.runs[search.run - 1] if len(self.state.runs) >= search.run else None

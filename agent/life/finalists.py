@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from agent.gate.admission import admission
-from agent.ledger.store import Entry
+from agent.gate.admission import admission, recorded_findings
+from agent.ledger.events import UNSET, Admitted, Audited, Compared, Facts, Refused, Tabulated, Trained
 from agent.life.context import TaskContext
 from agent.memory.weights import inherited_record, source_of
-from agent.state.state import Motif, number, recorded_costs
+from agent.state.state import Motif
 from agent.stream.fidelities import ranked_by_rung
 from agent.stream.policy import SearchPolicy
 from agent.workers.jobs import FullAnswer
@@ -20,48 +20,48 @@ from agent.workers.trained import Examination, Examiner
 from selfnas.networks.costs import costs
 from selfnas.networks.reference import residual_network
 from selfnas.spaces.architecture import Architecture
-from selfnas.training.evaluation import Evaluator, Request
+from selfnas.training.evaluation import Evaluation, Evaluator, Request
 
-__all__ = ["finalist_entries", "next_finalists", "reference_entry"]
+__all__ = ["compared", "finalist_events", "next_finalists"]
 
 
 def next_finalists(context: TaskContext, policy: SearchPolicy) -> list[Architecture]:
     """The best by low-fidelity score that were not scored in full yet, as many as policy and budget allow."""
     task, want, objective = context.task, policy.finalists_per_task, context.stream.objective
-    done = {finalist.digest for finalist in task.finalists} | {str(one["digest"]) for one in task.tabulated}
+    done = {finalist.digest for finalist in task.finalists} | {told.digest for told in task.tabulated}
     if len(done) >= want and (task.admitted() or task.tabulated):
         return []
     room = min(want - len(done) if len(done) < want else want, context.stream.budget.full_trainings - len(done))
     pairs = zip(task.trials, task.evaluations, strict=True)
-    within = [trial for trial, at in pairs if objective is None or objective.within(recorded_costs(at))]
+    within = [trial for trial, at in pairs if objective is None or objective.within(at.recorded_costs)]
     left = [trial.architecture for trial in ranked_by_rung(within) if trial.architecture.digest not in done]
     return left[: max(room, 0)]
 
 
-def finalist_entries(
+def finalist_events(
     context: TaskContext, evaluator: Evaluator, chosen: Sequence[Architecture], *, on_done: Callable[[], None]
-) -> list[Entry]:
+) -> Sequence[Facts]:
     """Score in full; where the evaluator can examine, audit and decide as well."""
     if isinstance(evaluator, Examiner):
         return _examined(context, evaluator, chosen, on_done)
     return _tabulated(context, evaluator, chosen, on_done)
 
 
-def reference_entry(context: TaskContext, examiner: Examiner, *, on_done: Callable[[], None]) -> Entry:
+def compared(context: TaskContext, examiner: Examiner, *, on_done: Callable[[], None]) -> Compared:
     """Train the hand-designed network of the winner's size the same way."""
     shape, macro = context.own.shape, context.macro
-    params = int(number(context.task.admitted()[0].trained["params"]))
+    params = context.task.admitted()[0].trained.params
     reference = residual_network(params, shape, depth=macro.depth, resolution=macro.resolution)
     (answer,) = examiner.examine([Examination(request=_full(context, reference))], on_done=on_done)
-    return "compared", {
-        "task": context.task.name,
-        "architecture": str(reference),
-        "params": costs(reference, shape).params,
-        "validation": answer.score,
-        "reason": answer.reason,
-        "test_correct": answer.test_correct,
-        "test_count": answer.test_count,
-    }
+    return Compared(
+        task=context.task.name,
+        architecture=str(reference),
+        params=costs(reference, shape).params,
+        validation=answer.score,
+        reason=answer.reason,
+        test_correct=answer.test_correct,
+        test_count=answer.test_count,
+    )
 
 
 def _full(context: TaskContext, architecture: Architecture) -> Request:
@@ -71,30 +71,32 @@ def _full(context: TaskContext, architecture: Architecture) -> Request:
 
 def _tabulated(
     context: TaskContext, evaluator: Evaluator, chosen: Sequence[Architecture], on_done: Callable[[], None]
-) -> list[Entry]:
+) -> list[Tabulated]:
     """What the table says of the best after full training."""
     task = context.task
     answers = evaluator.evaluate([_full(context, architecture) for architecture in chosen], on_done=on_done)
     return [
-        (
-            "tabulated",
-            {
-                "task": task.name,
-                "task_digest": context.own.digest,
-                "architecture": str(architecture),
-                "digest": architecture.digest,
-                "validation": answer.score,
-                "test": answer.metrics["test"],
-                "certificate": task.certificates[str(architecture)],
-            },
+        Tabulated(
+            task=task.name,
+            task_digest=context.own.digest,
+            architecture=str(architecture),
+            digest=architecture.digest,
+            validation=_score(answer),
+            test=answer.metrics["test"],
+            certificate=task.certificates[str(architecture)],
         )
         for architecture, answer in zip(chosen, answers, strict=True)
     ]
 
 
+def _score(answer: Evaluation) -> float:
+    assert answer.score is not None  # noqa: S101 - a table knows every cell of its space
+    return answer.score
+
+
 def _examined(
     context: TaskContext, examiner: Examiner, chosen: Sequence[Architecture], on_done: Callable[[], None]
-) -> list[Entry]:
+) -> list[Facts]:
     """Train fully, audit, decide: what the ledger says of each finalist in order."""
     sources = _sources(context, chosen)
     files = {each: context.home.weights_file(motif.weights_sha256) for each, motif in sources.items()}
@@ -120,33 +122,46 @@ def _sources(context: TaskContext, chosen: Sequence[Architecture]) -> Mapping[st
 
 def _examination(
     context: TaskContext, architecture: Architecture, answer: FullAnswer, source: Motif | None
-) -> list[Entry]:
+) -> list[Facts]:
     """`trained`, `audited`, then `admitted` or `refused`."""
-    common = {"task": context.task.name, "architecture": str(architecture), "digest": architecture.digest}
+    text, digest, task = str(architecture), architecture.digest, context.task.name
     params = costs(architecture, context.own.shape).params
-    trained = {
-        **common,
-        "validation": answer.score if answer.score is not None else 0.0,
-        "reason": answer.reason,
-        "curve": answer.curve,
-        "test_correct": answer.test_correct,
-        "test_count": answer.test_count,
-        "params": params,
-        "weights_sha256": answer.weights_sha256,
-        **({} if source is None else {"inherited": inherited_record(source, answer.inherited)}),
-    }
+    trained = Trained(
+        task=task,
+        architecture=text,
+        digest=digest,
+        validation=answer.score if answer.score is not None else 0.0,
+        reason=answer.reason,
+        curve=answer.curve,
+        test_correct=answer.test_correct,
+        test_count=answer.test_count,
+        params=params,
+        weights_sha256=answer.weights_sha256,
+        inherited=UNSET if source is None else inherited_record(source, answer.inherited),
+    )
     verdict = admission(answer, context.prepared.suite)
-    audited = {**common, "findings": answer.findings, **verdict.to_record()}
+    failed, reasons = list(verdict.failed), list(verdict.reasons)
+    audited = Audited(
+        task=task,
+        architecture=text,
+        digest=digest,
+        findings=recorded_findings(answer.findings),
+        decision=verdict.decision,
+        failed=failed,
+        reasons=reasons,
+    )
     if not verdict.admits:
-        refused = {**common, "decision": verdict.decision, "reasons": list(verdict.reasons)}
-        return [("trained", trained), ("audited", audited), ("refused", refused)]
-    admitted = {
-        **common,
-        "task_digest": context.own.digest,
-        "validation": answer.score,
-        "test": answer.test_correct / answer.test_count if answer.test_count else 0.0,
-        "params": params,
-        "certificate": context.task.certificates[str(architecture)],
-        "weights_sha256": answer.weights_sha256,
-    }
-    return [("trained", trained), ("audited", audited), ("admitted", admitted)]
+        refused = Refused(task=task, architecture=text, digest=digest, decision=verdict.decision, reasons=reasons)
+        return [trained, audited, refused]
+    admitted = Admitted(
+        task=task,
+        task_digest=context.own.digest,
+        architecture=text,
+        digest=digest,
+        validation=trained.validation,
+        test=trained.test,
+        params=params,
+        certificate=context.task.certificates[text],
+        weights_sha256=answer.weights_sha256,
+    )
+    return [trained, audited, admitted]

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import UnsetType
+
 from agent.gate.domain import GuardedDomain
 from agent.gate.quarantine import recheck
+from agent.ledger.events import UNSET, Event, Facts, NamedText, PolicyDecided, PolicySet, RunFinished, RunStarted
 from agent.ledger.home import Home
-from agent.ledger.store import Entry, Event, Ledger
+from agent.ledger.store import Ledger
 from agent.life.context import Prepared, TaskContext
 from agent.life.observer import Observer
 from agent.life.task import live_task
 from agent.memory.recall import past_tasks
 from agent.state.opening import recollect
-from agent.state.state import RunState, mapping
+from agent.state.state import RunState
 from agent.tuning.decision import tune
 from agent.tuning.rehearsal import Rehearsal
 from agent.workers import interrupt
@@ -26,7 +29,6 @@ from agent.workers.timing import WorkTime
 from agent.workers.trained import TrainedEvaluator
 from constraints import ConstraintSet, policy_digest
 from selfnas import seeding
-from selfnas.devices.devices import Device
 from selfnas.errors import InputError
 from selfnas.spaces.space import space_named
 from selfnas.training.evaluation import Evaluator
@@ -61,7 +63,7 @@ class Life:
         self.state = recollect(ledger, home.snapshot)
         self.work = WorkTime()
 
-    def append(self, entries: Sequence[Entry]) -> tuple[Event, ...]:
+    def append(self, entries: Sequence[Facts]) -> tuple[Event[Facts], ...]:
         """One step: write its events, then fold them in; Ctrl-C takes effect here at the latest."""
         interrupt.check()
         events = self.ledger.append(entries)
@@ -89,7 +91,7 @@ class Life:
                 live_task(context, self._evaluator(context), append=self.append, observer=self.observer)
             if self.prepared.envelope is not None and run.tuned <= index:
                 self.append(self._tune(run, index))
-        self.append([("run.finished", {"tasks": len(run.tasks)})])
+        self.append([RunFinished(tasks=len(run.tasks))])
         return run
 
     def context(self, run: RunState, index: int) -> TaskContext:
@@ -119,7 +121,7 @@ class Life:
             pictures=self.home.pictures(context.run.number, own.spec.name),
         )
 
-    def _tune(self, run: RunState, index: int) -> list[Entry]:
+    def _tune(self, run: RunState, index: int) -> list[PolicyDecided]:
         """Decide about the search policy after a task."""
         stream, prepared = self.prepared.stream, self.prepared.tasks[index]
         assert self.prepared.envelope is not None  # noqa: S101 - the caller asked
@@ -148,31 +150,28 @@ class Life:
             self._check_set(accept_set)
             return
         for what, now in _identity(self.prepared).items():
-            if run.started[what] != now:
+            if getattr(run.started, what) != now:
                 name = what.removesuffix("_digest").replace("_", " ")
                 raise _cut_off(run, f" and its {name} was another", "the files and --set values that began it")
         self._check_open(run)
 
     def _check_open(self, run: RunState) -> None:
         """What else the unfinished run must find as it left it: rules for changes of policy, data of the open task."""
-        envelope = run.started.get("policy_set")
-        now = None if self.prepared.envelope is None else policy_digest(self.prepared.envelope)
-        if (mapping(envelope)["digest"] if envelope else None) != now:
+        then, now = run.started.policy_set, _policy_set(self.prepared.envelope)
+        if (then and then.digest) != (now and now.digest):
             raise _cut_off(run, " and the rules for changes of its policy were others", "the envelope that began it")
         begun = run.tasks[-1] if len(run.tasks) else None
         if begun is None or begun.finished is not None:
             return
-        if begun.started["task_digest"] != self.prepared.tasks[begun.index].digest:
+        if begun.started.task_digest != self.prepared.tasks[begun.index].digest:
             raise _cut_off(run, f" in task {begun.name!r}, whose data were changed since", "the data that began it")
 
     def _check_set(self, accept_set: str) -> None:
         if not self.state.runs:
             return
         old, new = self.state.runs[-1].started, self.prepared.set_
-        if old["constraint_set_digest"] != new.digest and not (
-            len(accept_set) >= 8 and new.digest.startswith(accept_set)
-        ):
-            name, digest = mapping(old["constraint_set"])["name"], str(old["constraint_set_digest"])
+        if old.constraint_set_digest != new.digest and not (len(accept_set) >= 8 and new.digest.startswith(accept_set)):
+            name, digest = old.constraint_set.name, old.constraint_set_digest
             raise InputError(
                 f"this agent lives under constraint set {name!r} ({digest[:12]}), the stream names {new.name!r} "
                 f"({new.digest[:12]}): see what changes with `selfnas constraints diff`, then go on with "
@@ -181,19 +180,20 @@ class Life:
 
     def _begin(self) -> RunState:
         prepared, state = self.prepared, self.state
-        changed = bool(state.runs) and state.runs[-1].started["constraint_set_digest"] != prepared.set_.digest
+        changed = bool(state.runs) and state.runs[-1].started.constraint_set_digest != prepared.set_.digest
         suspended = [motif for motif, _ in state.quarantined.values()]
         again = recheck(state.library, suspended, prepared.set_, previous=self._head()) if changed else ()
-        started = {
-            "run": len(state.runs) + 1,
-            "stream": prepared.stream.model_dump(mode="json", exclude_none=True),
-            "constraint_set": {"name": prepared.set_.name, "text": prepared.set_.text},
-            "audit_suite": {"name": prepared.suite.name, "text": prepared.suite.text},
-            **_envelope(prepared.envelope),
-            **_device(prepared.device),
+        device = prepared.device
+        started = RunStarted(
+            run=len(state.runs) + 1,
+            stream=prepared.stream.model_dump(mode="json", exclude_none=True),
+            constraint_set=NamedText(name=prepared.set_.name, text=prepared.set_.text),
+            audit_suite=NamedText(name=prepared.suite.name, text=prepared.suite.text),
+            policy_set=_policy_set(prepared.envelope),
+            device=UNSET if device is None else device.model_dump(mode="json", exclude_none=True),
             **_identity(prepared),
-        }
-        self.append([("run.started", started), *again])
+        )
+        self.append([started, *again])
         return self.state.runs[-1]
 
 
@@ -202,16 +202,11 @@ def _cut_off(run: RunState, how: str, files: str) -> InputError:
     return InputError(message)
 
 
-def _envelope(envelope: ConstraintSet | None) -> dict[str, object]:
-    """What a `run.started` event says of the rules for changes of the policy; nothing where there is no tuning."""
+def _policy_set(envelope: ConstraintSet | None) -> PolicySet | UnsetType:
+    """The rules for changes of the policy; nothing where there is no tuning."""
     if envelope is None:
-        return {}
-    return {"policy_set": {"name": envelope.name, "text": envelope.text, "digest": policy_digest(envelope)}}
-
-
-def _device(device: Device | None) -> dict[str, object]:
-    """What a `run.started` event says of the device whose costs the objective counts."""
-    return {} if device is None else {"device": device.model_dump(mode="json", exclude_none=True)}
+        return UNSET
+    return PolicySet(name=envelope.name, text=envelope.text, digest=policy_digest(envelope))
 
 
 def _identity(prepared: Prepared) -> dict[str, str]:

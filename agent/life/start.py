@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-import json
-
-from agent.ledger.store import Entry
+from agent.ledger.events import UNSET, Count, Recalled, Shape, Table, TaskStarted
 from agent.life.context import TaskContext
 from agent.memory.recall import recall, soonest
-from agent.state.state import number
 from agent.stream.policy import SearchPolicy
 from selfnas.data.probes import TaskDescription
-from selfnas.spaces.architecture import Architecture
 from selfnas.spaces.space import parse_architecture
 
-__all__ = ["start_entry"]
+__all__ = ["started"]
 
 
-def start_entry(context: TaskContext, policy: SearchPolicy) -> Entry:
+def started(context: TaskContext, policy: SearchPolicy) -> TaskStarted:
     """The event that begins a task, under the policy in force."""
     own, count, space = context.own, context.guard.count(), context.space
-    return "task.started", {
-        "run": context.run.number,
-        "task": own.spec.name,
-        "task_digest": own.digest,
-        **({} if own.table is None else {"table": {"name": own.table.benchmark.name, "dataset": own.table.task}}),
-        "shape": {"channels": own.shape.channels, "size": list(own.shape.size), "classes": own.shape.classes},
-        "description": None if own.description is None else json.loads(own.description.to_json()),
-        "guard": context.guard.digest,
-        **({} if space.name == context.stream.space else {"space": space.name}),
-        "admitted_count": {"low": str(count.low), "high": str(count.high), "exact": count.exact},
-        "space_count": str(space.count()),
-        "recalled": (
+    return TaskStarted(
+        run=context.run.number,
+        task=own.spec.name,
+        task_digest=own.digest,
+        table=UNSET if own.table is None else Table(name=own.table.benchmark.name, dataset=own.table.task),
+        shape=Shape.of(own.shape),
+        description=None if own.description is None else own.description.named(),
+        guard=context.guard.digest,
+        space=UNSET if space.name == context.stream.space else space.name,
+        admitted_count=Count(low=str(count.low), high=str(count.high), exact=count.exact),
+        space_count=str(space.count()),
+        recalled=(
             _tabulated(context, policy) if own.description is None else _admitted(context, policy, own.description)
         ),
-    }
+    )
 
 
-def _admitted(context: TaskContext, policy: SearchPolicy, description: TaskDescription) -> list[dict[str, object]]:
+def _admitted(context: TaskContext, policy: SearchPolicy, description: TaskDescription) -> list[Recalled]:
     """What the library has for a task so described."""
     own = context.own
     recalled = recall(
@@ -51,25 +47,30 @@ def _admitted(context: TaskContext, policy: SearchPolicy, description: TaskDescr
     )
     recalled = soonest(recalled, context.past, task_digest=own.digest, first=own.service)
     return [
-        {**_recalled(found.architecture, found.motif.run, found.motif.task), "likeness": round(found.likeness, 6)}
+        Recalled(
+            architecture=str(found.architecture),
+            digest=found.architecture.digest,
+            from_task=found.motif.task,
+            from_run=found.motif.run,
+            likeness=round(found.likeness, 6),
+        )
         for found in recalled
     ]
 
 
-def _tabulated(context: TaskContext, policy: SearchPolicy) -> list[dict[str, object]]:
+def _tabulated(context: TaskContext, policy: SearchPolicy) -> list[Recalled]:
     """The best of every earlier tabular task of this space, the latest task first, at most `policy.recall`."""
-    found: dict[str, dict[str, object]] = {}
+    found: dict[str, Recalled] = {}
     for run, task in context.state.latest(tabular=True):
         if len(found) >= policy.recall:
             break
-        best = max(task.tabulated, key=lambda payload: number(payload["validation"]), default=None)
-        if best is not None:
-            spelled = parse_architecture(str(best["architecture"]))
-            if spelled.space == context.space.name and spelled.macro == context.macro:
-                found.setdefault(str(spelled), _recalled(spelled, run.number, task.name))
+        best = max(task.tabulated, key=lambda told: told.validation, default=None)
+        if best is None:
+            continue
+        spelled = parse_architecture(best.architecture)
+        if spelled.space == context.space.name and spelled.macro == context.macro:
+            recalled = Recalled(
+                architecture=best.architecture, digest=best.digest, from_task=best.task, from_run=run.number
+            )
+            found.setdefault(best.architecture, recalled)
     return list(found.values())
-
-
-def _recalled(architecture: Architecture, run: int, task: str) -> dict[str, object]:
-    spelled, digest = str(architecture), architecture.digest
-    return {"architecture": spelled, "digest": digest, "from_task": task, "from_run": run}

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from agent.ledger.events import NamedText, WatchSearch
 from agent.ledger.home import Home
 from agent.life.context import Prepared
 from agent.life.preparation import prepare
 from agent.state.drift import Drift
 from agent.state.recorded import recorded_set, recorded_spec, recorded_stream, recorded_suite
-from agent.state.state import LifeState, Payload, RunState, mapping
+from agent.state.state import LifeState, RunState
 from agent.stream.file import Stream
 from selfnas.data.batches import read_examples
 from selfnas.data.datasets import Kind
@@ -44,12 +45,12 @@ class Outcome:
     test: float
 
 
-def outcome_of(run: RunState, search: Payload | Mapping[str, object]) -> Outcome:
+def outcome_of(run: RunState, search: WatchSearch) -> Outcome:
     """What a finished search came to.
 
     Args:
         run: of the one task.
-        search: the `watch.search` event that decided on it.
+        search: what was decided on.
     """
     task = run.tasks[0]
     admitted = task.admitted()
@@ -58,8 +59,8 @@ def outcome_of(run: RunState, search: Payload | Mapping[str, object]) -> Outcome
         successor=admitted[0].digest if admitted else "",
         evaluations=len(scores),
         to_best=int(np.argmax(scores)) + 1 if scores else 0,
-        examples=int(str(search["examples"])),
-        test=_test(admitted[0].trained) if admitted else 0.0,
+        examples=search.examples,
+        test=admitted[0].trained.test if admitted else 0.0,
     )
 
 
@@ -67,7 +68,7 @@ def prepared_search(
     state: LifeState,
     home: Home,
     task: str,
-    search: Payload | Mapping[str, object],
+    search: WatchSearch,
     *,
     kind: Kind,
     drifts: Sequence[Drift],
@@ -78,43 +79,42 @@ def prepared_search(
         state: of the life.
         home: where the new examples lie.
         task: name of the watched task.
-        search: the `watch.search` event that decided on the search.
+        search: what was decided on.
         kind: of the examples.
         drifts: found in the task so far.
 
     Raises:
         InputError: the network in service was revoked, or the new examples cannot make a task.
     """
-    service = next((motif for motif in state.library if motif.seq == search["in_service"]), None)
+    service = next((motif for motif in state.library if motif.seq == search.in_service), None)
     if service is None:
         raise InputError(f"task {task!r}: the network in service was revoked while its successor was searched")
-    read_examples(home.root / "watch" / str(search["file"]), kind=kind)  # still as decided on
+    read_examples(home.root / "watch" / search.file, kind=kind)  # still as decided on
     lived = state.runs[service.run - 1]
-    latest = state.runs[int(str(search["run"])) - 2].started  # as it stood when the search was decided on
+    latest = state.runs[search.run - 2].started  # as it stood when the search was decided on
     stream = recorded_stream(lived)
     spec = recorded_spec(lived, lived.tasks.named(service.task)).model_copy(
         update={
-            "name": str(search["successor_task"]),
+            "name": search.successor_task,
             "succeeds": task,  # so that what the suite plants for it is tested here too
             "source": "npz",
-            "path": f"watch/{search['file']}",
+            "path": f"watch/{search.file}",
             "kind": kind,
             "limit": None,
         }
     )
     evaluations = _evaluations(stream, lived, drifts)
-    set_, suite = (mapping(latest[key]) for key in ("constraint_set", "audit_suite"))
     successor = stream.model_copy(
         update={
-            "constraints": _reference(latest, "constraints", set_),
-            "audits": _reference(latest, "audits", suite),
+            "constraints": _reference("constraints", latest.record.constraints, latest.constraint_set),
+            "audits": _reference("audits", latest.record.audits, latest.audit_suite),
             "tasks": [spec],
             "tuning": None,
             "budget": stream.budget.model_copy(update={"evaluations": evaluations}),
         }
     )
     known = {name for run in state.runs for name in run.tasks.names}
-    recorded = recorded_set(str(set_["text"])), recorded_suite(str(suite["text"]))
+    recorded = recorded_set(latest.constraint_set.text), recorded_suite(latest.audit_suite.text)
     prepared = prepare(Document(successor, str(home.root / "watch.yaml"), {}), lived=known, recorded=recorded)
     return replace(prepared, tasks=tuple(replace(one, service=service) for one in prepared.tasks))
 
@@ -122,19 +122,13 @@ def prepared_search(
 def _evaluations(stream: Stream, run: RunState, drifts: Sequence[Drift]) -> int:
     """A third of the watched stream's budget; a successor's own run has that already."""
     own = stream.budget.evaluations
-    return own if run.number in {drift.search["run"] for drift in drifts} else math.ceil(own / _SHARE)
+    return own if run.number in {drift.search.run for drift in drifts} else math.ceil(own / _SHARE)
 
 
-def _reference(run: Payload, role: str, recorded: Payload) -> str:
+def _reference(role: str, name: str, recorded: NamedText) -> str:
     """What a stream calls the set or suite that is in force: a shipped name as it is, a file by role and name.
 
     No such file is read: what is in force is what the ledger holds.
     """
-    name = str(mapping(run["stream"])[role])
     own = "/" in name or name.endswith((".yaml", ".yml"))
-    return f"watch/{role}-{recorded['name']}.yaml" if own else name
-
-
-def _test(trained: Payload) -> float:
-    count = int(str(trained["test_count"]))
-    return int(str(trained["test_correct"])) / count if count else 0.0
+    return f"watch/{role}-{recorded.name}.yaml" if own else name

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from agent.ledger.events import UNSET, SupernetTrained
 from agent.ledger.home import STEP
-from agent.ledger.store import Entry
 from agent.life.context import TaskContext
-from agent.state.state import TaskState, items
+from agent.state.state import TaskState
 from agent.stream.file import SupernetSection
 from agent.workers.jobs import SupernetAnswer
 from agent.workers.trained import SupernetTrainer
@@ -26,7 +26,7 @@ from selfnas.strategies import Strategy, random_search
 from selfnas.strategies.guided import DIFFERENTIABLE, Guided, OneShot
 from selfnas.strategies.one_shot import evolve_paths
 
-__all__ = ["guided_strategy", "searched_supernet", "supernet_entry"]
+__all__ = ["guided_strategy", "searched_supernet", "supernet_trained"]
 
 _RANKED = 200  # of a ranking, how many are recorded
 
@@ -35,7 +35,7 @@ class JobFailed(Exception):  # noqa: N818 - an outcome that is recorded
     """A job that a step cannot do without has failed, for the reason given."""
 
 
-def searched_supernet(context: TaskContext, trainer: SupernetTrainer, strategy: str) -> Entry:
+def searched_supernet(context: TaskContext, trainer: SupernetTrainer, strategy: str) -> SupernetTrained:
     """Search the supernet once, before the first round; it has no candidate, so progress does not count it."""
     seed = seeding.derive(context.stream.seed, "supernet", context.own.digest, strategy)
     evaluations = (context.stream.supernet or SupernetSection()).inherited
@@ -55,29 +55,31 @@ def searched_supernet(context: TaskContext, trainer: SupernetTrainer, strategy: 
                 ranking = evolve_paths(context.domain(), inherited, seed=seed, evaluations=evaluations)
         except JobFailed as error:
             answer = answer.model_copy(update={"reason": str(error)})
-    return supernet_entry(context.task, strategy, answer, ranking=ranking)
+    return supernet_trained(context.task, strategy, answer, ranking=ranking)
 
 
-def supernet_entry(task: TaskState, strategy: str, answer: SupernetAnswer, *, ranking: Sequence[Trial] = ()) -> Entry:
+def supernet_trained(
+    task: TaskState, strategy: str, answer: SupernetAnswer, *, ranking: Sequence[Trial] = ()
+) -> SupernetTrained:
     """The event that keeps an answer, a failure included; with the ranking of a one-shot search, best first."""
-    ranked = [[str(trial.architecture), round(trial.value, 6)] for trial in ranking[:_RANKED]]
-    return "supernet.trained", {
-        "task": task.name,
-        "strategy": strategy,
-        **answer.model_dump(exclude={"seconds", "weights_sha256"}),
-        **({} if strategy in DIFFERENTIABLE else {"ranking": ranked}),
-    }
+    ranked = [(str(trial.architecture), round(trial.value, 6)) for trial in ranking[:_RANKED]]
+    return SupernetTrained(
+        task=task.name,
+        strategy=strategy,
+        logits=answer.logits,
+        reason=answer.reason,
+        epochs=answer.epochs,
+        collapsed=answer.collapsed,
+        ranking=UNSET if strategy in DIFFERENTIABLE else ranked,
+    )
 
 
 def guided_strategy(task: TaskState) -> Strategy:
     """Proposals from the task's recorded logits or ranking; uniform draws when its supernet failed."""
-    assert task.supernet is not None  # noqa: S101 - recorded before the first round
-    if task.supernet["reason"]:
+    found = task.supernet
+    assert found is not None  # noqa: S101 - recorded before the first round
+    if found.reason:
         return random_search
-    if "ranking" in task.supernet:
-        ranked = [items(row)[0] for row in items(task.supernet["ranking"])]
-        return OneShot(ranking=tuple(parse_architecture(str(text)) for text in ranked))
-    recorded = SupernetAnswer.model_validate(
-        {key: task.supernet[key] for key in SupernetAnswer.model_fields if key in task.supernet}
-    )
-    return Guided(logits=[np.array(own, dtype=np.float64) for own in recorded.logits or []])
+    if found.ranking is not UNSET:
+        return OneShot(ranking=tuple(parse_architecture(text) for text, _ in found.ranking))
+    return Guided(logits=[np.array(own, dtype=np.float64) for own in found.logits or []])

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from agent.ledger.store import Entry
+from agent.ledger.events import Facts, TaskFinished
 from agent.life.context import TaskContext
-from agent.life.finalists import finalist_entries, next_finalists, reference_entry
+from agent.life.finalists import compared, finalist_events, next_finalists
 from agent.life.observer import Observer
-from agent.life.rounds import round_entries
-from agent.life.start import start_entry
+from agent.life.rounds import round_events
+from agent.life.start import started
 from agent.life.supernet import guided_strategy, searched_supernet
 from agent.life.turns import Turns
 from agent.memory.operators import composing_entries
@@ -31,7 +31,7 @@ __all__ = ["live_task"]
 
 
 def live_task(
-    context: TaskContext, evaluator: Evaluator, *, append: Callable[[Sequence[Entry]], object], observer: Observer
+    context: TaskContext, evaluator: Evaluator, *, append: Callable[[Sequence[Facts]], object], observer: Observer
 ) -> None:
     """Every step of a task that is still to be taken, from wherever the ledger says it stands.
 
@@ -47,18 +47,18 @@ def live_task(
         observer.advanced(context.task, steps=1)
 
     if not context.started:
-        append([start_entry(context, turns.present)])
+        append([started(context, turns.present)])
     observer.task_begins(context.task, steps=budget.evaluations + turns.present.finalists_per_task + 1)
     strategy = turns.policy.strategy
     if strategy in GUIDED and isinstance(evaluator, SupernetTrainer) and context.task.supernet is None:
         append([searched_supernet(context, evaluator, strategy)])
     while len(context.task.trials) < budget.evaluations and not context.task.exhausted:
         policy, lent = turns.policy, turns.lent()
-        append(round_entries(context, evaluator, _strategy(context, policy), policy, lent=lent, on_done=on_done))
+        append(round_events(context, evaluator, _strategy(context, policy), policy, lent=lent, on_done=on_done))
     while chosen := next_finalists(context, turns.present):
-        append(finalist_entries(context, evaluator, chosen, on_done=on_done))
+        append(finalist_events(context, evaluator, chosen, on_done=on_done))
     if isinstance(evaluator, Examiner) and context.task.compared is None and context.task.admitted():
-        append([reference_entry(context, evaluator, on_done=on_done)])
+        append([compared(context, evaluator, on_done=on_done)])
     append(_closing(context))
     observer.task_ends(context.run, context.task)
 
@@ -74,19 +74,19 @@ def _strategy(context: TaskContext, policy: SearchPolicy) -> Strategy:
     return Progressive(strategy=chosen, patience=policy.progressive) if policy.progressive else chosen
 
 
-def _closing(context: TaskContext) -> list[Entry]:
+def _closing(context: TaskContext) -> list[Facts]:
     """The end of a task, with what it gives to later ones: what winners share, and an operator composed of that."""
     state, run, task, stream = context.state, context.run, context.task, context.stream
     admitted = task.admitted()
-    finished = {
-        "run": run.number,
-        "task": task.name,
-        "evaluations": len(task.trials),
-        "full_trainings": len(task.finalists),
-        "winner": admitted[0].digest if admitted else None,
-    }
+    finished = TaskFinished(
+        run=run.number,
+        task=task.name,
+        evaluations=len(task.trials),
+        full_trainings=len(task.finalists),
+        winner=admitted[0].digest if admitted else None,
+    )
     mined = mining_entries(state, run, task, space=stream.space, tabular=context.tabular)
-    composed: list[Entry] = []
+    composed: Sequence[Facts] = ()
     if stream.operators is not None and not context.tabular:
         composed = composing_entries(
             state,
@@ -100,4 +100,4 @@ def _closing(context: TaskContext) -> list[Entry]:
             most=stream.operators,
             previous=context.head(),
         )
-    return [("task.finished", finished), *mined, *composed]
+    return [finished, *mined, *composed]

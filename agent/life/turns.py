@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from agent.ledger.events import Lent
 from agent.life.context import TaskContext
 from agent.stream.policy import SearchPolicy
 from agent.tuning.decision import policy_in_force, policy_on_trial, policy_replaced
-from agent.tuning.trial import CONTROL, PROPOSED, TRIAL, control_contest, on_turn
+from agent.tuning.trial import CONTROL, PROPOSED, TRIAL, Purpose, control_contest, on_turn
 
 __all__ = ["Turns"]
 
@@ -27,19 +28,18 @@ class Turns:
     def policy(self) -> SearchPolicy:
         """Of the coming round."""
         other = self._trial or self._replaced
-        is_lent = any(turn["by"] == PROPOSED for turn in self.lent().values())
+        is_lent = any(turn.by == PROPOSED for turn in self.lent().values())
         return other if is_lent and other is not None else self.present
 
-    def lent(self) -> dict[str, dict[str, object]]:
+    def lent(self) -> dict[Purpose, Lent]:
         """What the coming round is lent for and whose it is, for its events; nothing for an ordinary round."""
         context, seed = self._context, self._context.stream.seed
         run, index, trials = context.run.number, context.index, context.state.policy_trials
         contest, by = on_turn(context.task.rounds, seed=seed, run=run, task=index)
-        lent: dict[str, object] = {"run": run, "contest": contest, "by": by}
         if self._trial is not None:
-            return {TRIAL: {"number": trials, **lent}}
+            return {TRIAL: Lent(run=run, contest=contest, by=by, number=trials)}
         if self._replaced is not None:
             rounds = context.stream.budget.evaluations // self.present.batch
             if contest == control_contest(rounds, seed=seed, run=run, task=index):
-                return {CONTROL: {"number": trials + 1, **lent}}
+                return {CONTROL: Lent(run=run, contest=contest, by=by, number=trials + 1)}
         return {}

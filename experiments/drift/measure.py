@@ -68,7 +68,7 @@ selfnas("watch", "home", "digits", *files, "--least", "800", "--workers", "1", "
 # begin with the random cells whence the architecture in service came.
 with Ledger(Home(FOLDER / "home").ledger, clock=time.time, read_only=True) as ledger:
     watch = fold(replay(ledger))["digits"]
-new = watch.drifts[0].search["file"]
+new = watch.drifts[0].search.file
 shutil.copytree(FOLDER / "home", FOLDER / "cold")
 selfnas(
     "run", "stream.yaml", "--home", "cold", "--seed", str(SEED), "--workers", "1", "--no-mirror",

@@ -34,7 +34,7 @@ def read(warm: Path, cold: Path) -> tuple[list[TaskEvidence], dict[str, list[str
         Ledger(Home(cold).ledger, clock=time.time, read_only=True) as other,
     ):
         found = gather(one, cold=other)
-    origins = {task.name: [str(at["origin"]) for at in task.evaluations] for task in found.state.runs[0].tasks}
+    origins = {task.name: [at.origin for at in task.evaluations] for task in found.state.runs[0].tasks}
     return list(found.tasks[FIRST:]), origins
 
 

@@ -21,7 +21,7 @@ from agent.ledger.home import Home, hold
 from agent.ledger.store import Ledger
 from agent.life.life import Life
 from agent.life.preparation import prepare
-from agent.state.state import RunState, TaskState, items, replay
+from agent.state.state import RunState, TaskState, replay
 from agent.stream.file import read_stream
 from agent.workers.pool import WorkerDied, Workers
 from selfnas.documents import Document
@@ -92,7 +92,7 @@ def searched(home: Path) -> tuple[np.ndarray, int]:
     with Ledger(Home(home).ledger, clock=time.time, read_only=True) as ledger:
         task = replay(ledger).runs[-1].tasks[0]
     scores = np.array([np.nan if trial.score is None else trial.score for trial in task.trials])
-    return np.fmax.accumulate(scores), len(items(task.started["recalled"]))
+    return np.fmax.accumulate(scores), len(task.started.recalled)
 
 
 def reached(curve: np.ndarray, level: float) -> int | None:

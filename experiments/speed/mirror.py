@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import structs
 
 from agent.cli import main
 from agent.commands.inspect import open_life
@@ -76,7 +77,7 @@ def multiplied(
         digest = hashlib.sha256(f"{original.digest} {index}".encode()).hexdigest()
         pictures = home.pictures(run.number, task.name) / original.digest[:12]
         (folder / digest[:12]).symlink_to(pictures.resolve())
-        repeated.append(replace(original, digest=digest))
+        repeated.append(replace(original, trained=structs.replace(original.trained, digest=digest)))
     return run, replace(task, finalists=repeated)
 
 

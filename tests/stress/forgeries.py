@@ -7,6 +7,7 @@ signature of the true head that a reviewer checks with the public key.
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import shutil
@@ -14,6 +15,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -140,13 +142,14 @@ def _problems(home: Home, *, public: Path | None = None) -> tuple[str, ...]:
 
 def _content(home: Home) -> list[object]:
     with Ledger(home.ledger, clock=time.time, read_only=True) as ledger:
-        return [(event.seq, event.kind, event.payload, event.hash) for event in ledger.events()]
+        return [(event.seq, event.kind, event.facts, event.hash) for event in ledger.events()]
 
 
 def _events(home: Home) -> tuple[Events, dict[int, str]]:
     """What is recorded, to be edited; and the hash of each event by the identity of its payload, which edits keep."""
-    with Ledger(home.ledger, clock=time.time, read_only=True) as ledger:
-        found = [(event.kind, dict(event.payload), event.hash) for event in ledger.events()]
+    with closing(sqlite3.connect(home.ledger)) as db:
+        rows = db.execute("SELECT kind, payload, hash FROM events ORDER BY seq")
+        found = [(kind, json.loads(payload), digest) for kind, payload, digest in rows]
     return [(kind, payload) for kind, payload, _ in found], {id(payload): digest for _, payload, digest in found}
 
 

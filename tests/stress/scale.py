@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,9 +25,26 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.cli import main
+from agent.ledger.events import (
+    Admitted,
+    Audited,
+    Certified,
+    Count,
+    Evaluated,
+    Facts,
+    Filtered,
+    FindingRecord,
+    NamedText,
+    RunFinished,
+    RunStarted,
+    Shape,
+    TaskFinished,
+    TaskStarted,
+    Trained,
+)
 from agent.ledger.home import Home
 from agent.ledger.snapshot import Snapshot
-from agent.ledger.store import Entry, Ledger
+from agent.ledger.store import Ledger
 from agent.life.life import Life
 from agent.life.preparation import prepare
 from agent.memory.recall import past_tasks, recall
@@ -178,71 +195,78 @@ def _ask(path: Path) -> Recalled:
     )
 
 
-def fill(*, seed: int = 0) -> Iterator[list[tuple[str, Mapping[str, object]]]]:
+def fill(*, seed: int = 0) -> Iterator[list[Facts]]:
     """The events of task after task, without end; after each pass over the stream a new run begins."""
     rng, run = np.random.default_rng(seed), 1
-    descriptions = [
-        json.loads(TaskDescription(values=tuple(rng.random(len(FEATURES)))).to_json()) for _ in range(STREAM_TASKS)
-    ]
+    descriptions = [TaskDescription(values=tuple(rng.random(len(FEATURES)))).named() for _ in range(STREAM_TASKS)]
     cells = [SPACES["nb201"].decode(rng.integers(0, 5, 6).astype(np.int8), macro=_MACRO) for _ in range(3000)]
     spelled = [(str(cell), cell.digest) for cell in cells]
     while True:
         for index, description in enumerate(descriptions):
             yield list(_task(run, index, description, spelled, rng))
-        yield [("run.finished", {"tasks": STREAM_TASKS}), begin(run + 1)]
+        yield [RunFinished(tasks=STREAM_TASKS), begin(run + 1)]
         run += 1
 
 
-def begin(run: int) -> Entry:
+def begin(run: int) -> RunStarted:
     """A run over a stream that is made up, under files that are none."""
     budget = {"evaluations": _EVALUATIONS, "full_trainings": _ADMITTED}
+    macro = {"channels": _MACRO.channels, "depth": _MACRO.depth, "resolution": _MACRO.resolution}
     stream = {
-        "stream": "scale", "space": "nb201", "seed": 0, "macro": {}, "policy": {"strategy": "random"}, "budget": budget,
-        "tasks": [{"name": f"task{index}"} for index in range(STREAM_TASKS)],
+        "stream": "scale", "space": "nb201", "seed": 0, "macro": macro, "policy": {"strategy": "random"},
+        "budget": budget, "tasks": [{"name": f"task{index}"} for index in range(STREAM_TASKS)],
     }  # fmt: skip
-    file = {"name": "none", "text": ""}
-    digests = {f"{what}_digest": "c" * 64 for what in ("stream", "constraint_set", "audit_suite")}
-    return "run.started", {"run": run, "stream": stream, "constraint_set": file, "audit_suite": file, **digests}
+    file, digest = NamedText(name="none", text=""), "c" * 64
+    return RunStarted(
+        run=run, stream=stream, stream_digest=digest, constraint_set=file, constraint_set_digest=digest,
+        audit_suite=file, audit_suite_digest=digest,
+    )  # fmt: skip
 
 
 def _task(
-    run: int, index: int, description: object, cells: Sequence[tuple[str, str]], rng: np.random.Generator
-) -> Iterator[tuple[str, Mapping[str, object]]]:
+    run: int, index: int, description: dict[str, float], cells: Sequence[tuple[str, str]], rng: np.random.Generator
+) -> Iterator[Facts]:
     name = f"task{index}"
-    shape = {"channels": 1, "size": [8, 8], "classes": 10}
-    yield "task.started", {
-        "run": run, "task": name, "task_digest": f"digest of {name}", "shape": shape, "description": description,
-        "guard": "g" * 64, "recalled": [],
-    }  # fmt: skip
+    yield TaskStarted(
+        run=run, task=name, task_digest=f"digest of {name}", shape=Shape(channels=1, size=[8, 8], classes=10),
+        description=description, guard="g" * 64, admitted_count=Count(low="9", high="9", exact=True), space_count="9",
+        recalled=[],
+    )  # fmt: skip
     certificate = json.dumps({"digest": "d" * 64, "rules": [{"rule": f"rule{k}", "holds": True} for k in range(12)]})
     chosen = [cells[row] for row in rng.integers(0, len(cells), _EVALUATIONS)]
     for text, digest in chosen:
-        yield "certified", {"architecture": text, "digest": digest, "certificate": certificate}
+        yield Certified(architecture=text, digest=digest, certificate=certificate)
     for text, digest in chosen:
-        yield "evaluated", {
-            "task": name, "architecture": text, "digest": digest, "origin": "searched", "proxy": None,
-            "fidelity": "low", "score": float(rng.random()), "reason": "", "curve": [0.5] * 4,
-        }  # fmt: skip
-    yield "filtered", {"task": name, "rules": {"rule1": 3}, "exhausted": False}
+        yield Evaluated(
+            task=name, architecture=text, digest=digest, origin="searched", proxy=None, fidelity="low",
+            score=float(rng.random()), reason="", curve=[0.5] * 4,
+        )  # fmt: skip
+    yield Filtered(task=name, rules={"rule1": 3}, exhausted=False)
+    finding = FindingRecord(
+        audit="skill", subject="", statistic="above_chance", estimate=0.9, low=0.8, high=1.0, n=300, threshold=0.2,
+        decision="pass", role="gate", note="",
+    )  # fmt: skip
     for text, digest in chosen[:_ADMITTED]:
-        facts = {
-            "task": name, "architecture": text, "digest": digest, "validation": float(rng.random()), "params": 1000,
-            "weights_sha256": "f" * 64,
-        }  # fmt: skip
-        finding = {
-            "audit": "skill", "subject": "", "statistic": "above_chance", "estimate": 0.9, "low": 0.8, "high": 1.0,
-            "n": 300, "threshold": 0.2, "decision": "pass", "role": "gate", "note": "",
-        }  # fmt: skip
-        yield "trained", facts | {"reason": "", "curve": [0.5] * 8, "test_correct": 90, "test_count": 100}
-        yield "audited", facts | {"findings": [finding] * 6, "decision": "admit", "failed": [], "reasons": []}
-        yield "admitted", facts | {"task_digest": f"digest of {name}", "test": 0.9, "certificate": certificate}
-    yield "task.finished", {"run": run, "task": name, "evaluations": _EVALUATIONS, "winner": chosen[0][1]}
+        validation, weights = float(rng.random()), "f" * 64
+        yield Trained(
+            task=name, architecture=text, digest=digest, validation=validation, reason="", curve=[0.5] * 8,
+            test_correct=90, test_count=100, params=1000, weights_sha256=weights,
+        )  # fmt: skip
+        yield Audited(
+            task=name, architecture=text, digest=digest, findings=[finding] * 6, decision="admit", failed=[],
+            reasons=[],
+        )  # fmt: skip
+        yield Admitted(
+            task=name, task_digest=f"digest of {name}", architecture=text, digest=digest, validation=validation,
+            test=0.9, params=1000, certificate=certificate, weights_sha256=weights,
+        )  # fmt: skip
+    yield TaskFinished(run=run, task=name, evaluations=_EVALUATIONS, full_trainings=_ADMITTED, winner=chosen[0][1])
 
 
 def _measure(place: Path) -> Size:
     path, snapshot = place / "ledger.db", place / "snapshot.db"
     description = TaskDescription(values=tuple(np.random.default_rng(1).random(len(FEATURES))))
-    step: list[tuple[str, Mapping[str, object]]] = list(_task(1, 0, {}, [("a", "b")], np.random.default_rng(0)))[1:10]
+    step = list(_task(1, 0, {}, [("a", "b")], np.random.default_rng(0)))[1:10]
     before = _resident_mb()
     with Ledger(path, clock=time.time) as ledger:
         begun = time.process_time()

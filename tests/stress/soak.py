@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,8 +25,9 @@ from typing import Annotated, Any
 import typer
 
 from agent.cli import main
+from agent.ledger.events import Event, Facts
 from agent.ledger.home import Home, hold
-from agent.ledger.store import Event, Ledger
+from agent.ledger.store import Ledger
 from agent.life.context import Prepared
 from agent.life.life import Life
 from agent.life.observer import Unobserved
@@ -109,7 +110,7 @@ class _Disturbed(Ledger):
         self._last, self._end = steps, work
         self._db.set_progress_handler(self._worked, _GRAIN)
 
-    def append(self, entries: Sequence[tuple[str, Mapping[str, object]]]) -> tuple[Event, ...]:
+    def append(self, entries: Sequence[Facts]) -> tuple[Event[Facts], ...]:
         """As always; then perhaps the end."""
         events = super().append(entries)
         self.steps += 1
