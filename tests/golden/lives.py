@@ -6,14 +6,16 @@ import time
 from pathlib import Path
 
 from agent.commands.motifs import revoke
-from agent.ledger.events import FACTS
+from agent.ledger.events import KINDS as MODELS
+from agent.ledger.events import Event, Facts
 from agent.ledger.home import Home
-from agent.ledger.store import GENESIS, Event, Ledger, canonical_json, event_hash
+from agent.ledger.store import GENESIS, Ledger, event_hash
 from agent.memory.subcells import blocks_in_force
 from agent.state.drift import fold
 from agent.state.opening import recollect
-from agent.state.state import LifeState, TaskState, mapping, replay
+from agent.state.state import LifeState, TaskState, replay
 from agent.verify.verification import Verification, verify
+from selfnas.digests import canonical_json
 from tests.agent.tabular_lives import live
 
 __all__ = [
@@ -29,7 +31,7 @@ __all__ = [
     "written_again",
 ]
 
-KINDS = frozenset(FACTS)
+KINDS = frozenset(MODELS)
 # With memory and mined sub-cells, but without a strategy that fits a model: those may differ between processors in the
 # last digit, and this life is lived again on any machine.
 _TABULAR = """\
@@ -72,7 +74,7 @@ def live_tabular(home: Path) -> None:
     live(home, text=_TABULAR, overrides=["policy.recall=1", "budget.evaluations=12"])
 
 
-def events_of(home: Path) -> list[Event]:
+def events_of(home: Path) -> list[Event[Facts]]:
     """Every event, as the package reads it."""
     with _ledger(home) as ledger:
         return list(ledger.events())
@@ -83,7 +85,7 @@ def written_again(home: Path, place: Path) -> Path:
     path = Home(place).ledger
     path.parent.mkdir(parents=True)
     with Ledger(path, clock=time.time) as ledger:
-        ledger.append([(event.kind, event.payload) for event in events_of(home)])
+        ledger.append([event.facts for event in events_of(home)])
     return path
 
 
@@ -137,18 +139,16 @@ def _summary(state: LifeState) -> dict[str, object]:
             for space, tabular in sorted(state.mined)
         },
         "revoked": sorted(state.revoked),
-        "operators": [[kind, str(payload["operator"])] for kind, payload in state.operators],
+        "operators": [[one.kind, one.operator] for one in state.operators],
         "policy_decisions": [event.kind for event in state.policy_decisions],
-        "policy_changes": [
-            [str(mapping(change[which])["strategy"]) for which in ("old", "new")] for change in state.policy_changes
-        ],
+        "policy_changes": [[change.old["strategy"], change.new["strategy"]] for change in state.policy_changes],
         "policy_trials": state.policy_trials,
         "policy_on_trial": state.policy_trial is not None,
         "watched": {
             task: {
-                "followed": str(watch.started["digest"]),
-                "verdicts": [str(batch["verdict"]) for batch in watch.batches],
-                "successors": [drift.ended["successor"] if drift.ended else None for drift in watch.drifts],
+                "followed": watch.started.digest,
+                "verdicts": [batch.verdict for batch in watch.batches],
+                "successors": [drift.ended.successor if drift.ended else None for drift in watch.drifts],
             }
             for task, watch in sorted(fold(state).items())
         },
@@ -169,11 +169,11 @@ def _summary_of_task(task: TaskState) -> dict[str, object]:
             one.digest: {
                 "outcome": one.outcome,
                 "standing": one.standing,
-                "reviews": [str(review.payload["decision"]) for review in one.reviews],
+                "reviews": [review.facts.decision for review in one.reviews],
             }
             for one in task.finalists
         },
-        "tabulated": [str(one["digest"]) for one in task.tabulated],
+        "tabulated": [one.digest for one in task.tabulated],
         "compared": task.compared is not None,
-        "winner": None if task.finished is None else task.finished["winner"],
+        "winner": None if task.finished is None else task.finished.winner,
     }

@@ -55,7 +55,7 @@ def test_the_ledger_is_read_as_it_was_written(life: str, home: Path, expected: d
     """Every event has the kind, payload and hashes of its stored row, and the last one the recorded head."""
     rows = read_rows(HERE / life)
     assert [
-        (event.seq, event.kind, canonical_json(event.payload), event.previous, event.hash) for event in events_of(home)
+        (event.seq, event.kind, event.facts.to_json(), event.previous, event.hash) for event in events_of(home)
     ] == [row.hashed for row in rows]
     assert (len(rows), rows[-1].hash) == (expected["events"], expected["head"])
 
