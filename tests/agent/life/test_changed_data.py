@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.ledger.events import FACTS
+from agent.ledger.events import TaskStarted
 from agent.ledger.home import Home
 from agent.ledger.store import Ledger
 from agent.life.life import Life
@@ -15,7 +15,7 @@ from agent.workers.jobs import DataChangedError, ProxyJob
 from agent.workers.process import run_job
 from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.errors import InputError
-from tests.agent.state.test_opening import blank
+from tests.agent.made_up import made_up
 
 STREAM = """\
 stream: changing
@@ -76,8 +76,7 @@ def test_a_run_that_was_cut_off_does_not_go_on_with_other_data_or_rules(tmp_path
     with Ledger(tmp_path / "ledger.db", clock=lambda: 0.0) as ledger:
         begun = life(ledger)
         begun._begin()
-        started = {"task": "own", "task_digest": begun.prepared.tasks[0].digest}
-        begun.append([("task.started", {**blank(FACTS["task.started"]), **started})])
+        begun.append([made_up(TaskStarted, task="own", task_digest=begun.prepared.tasks[0].digest)])
         life(ledger).check_resumable()
         (tmp_path / "envelope.yaml").write_text(ENVELOPE.replace(">=", "<="))
         with pytest.raises(InputError, match="rules for changes of its policy were others"):

@@ -18,7 +18,7 @@ from agent.life.successor import Outcome
 from agent.report.figures import gather
 from agent.report.page import render
 from agent.state.drift import fold
-from agent.state.state import LifeState, items, mapping, replay
+from agent.state.state import LifeState, replay
 from agent.stream.file import read_stream
 from agent.verify.verification import verify
 from agent.workers.pool import WorkerDied
@@ -124,9 +124,8 @@ def test_a_drift_leads_to_a_successor_through_the_same_gate(place: Path, watched
     life = state(place)
     [task] = life.runs[1].tasks
     assert outcome.evaluations == len(task.trials) == 1  # a third of two, rounded up
-    assert task.evaluations[0]["origin"] == "recalled"
-    first = mapping(items(task.started["recalled"])[0])
-    assert first["digest"] == fold(life)["first"].drifts[0].search["digest"]
+    assert task.evaluations[0].origin == "recalled"
+    assert task.started.recalled[0].digest == fold(life)["first"].drifts[0].search.digest
     assert outcome.successor == in_service(life, "first").digest
     assert in_service(life, "first").task == "first-drift1"
     with ledger_of(place / "home") as ledger:

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from safetensors.torch import save
 
+from agent.ledger.events import Admitted, RunFinished, TaskFinished, Trained, WatchSearch
 from agent.ledger.home import hold
 from agent.ledger.store import Ledger
 from agent.life.drift import Watcher
 from agent.life.life import Life
 from agent.life.observer import Unobserved
 from agent.life.preparation import prepare
-from agent.life.start import start_entry
+from agent.life.start import started
 from agent.stream.file import read_stream
 from audits import load_suite, read_calibration
 from audits.calibrating.proof import calibration_file, write_calibration
@@ -25,6 +26,7 @@ from selfnas.networks.network import build_network
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.space import SPACES
 from tests.agent.conftest import inside
+from tests.agent.made_up import made_up
 from tests.agent.tabular_lives import ledger_of
 
 STREAM = """\
@@ -56,17 +58,16 @@ def live(place: Path, stream: str) -> None:
     with hold(place / "home") as held, Ledger(held.ledger, clock=time.time) as ledger:
         life = Life(ledger, prepared, workers=None, home=held, device="cpu", observer=Unobserved())  # type: ignore[arg-type]
         run = life._begin()
-        life.append([start_entry(life.context(run, 0), prepared.stream.policy)])
+        life.append([started(life.context(run, 0), prepared.stream.policy)])
         weights = hashlib.sha256(content).hexdigest()
         held.weights.mkdir(exist_ok=True)
         (held.weights / f"{weights}.safetensors").write_bytes(content)
         common = {"task": "first", "architecture": str(cell), "digest": cell.digest, "weights_sha256": weights}
-        scores = {"validation": 0.5, "params": 1}
-        trained = {"reason": "", "curve": [], "test_correct": 1, "test_count": 2}
+        trained = made_up(Trained, **common, validation=0.5, params=1, test_correct=1, test_count=2)
         let_in = {"task_digest": prepared.tasks[0].digest, "test": 0.5, "certificate": "{}"}
-        life.append([("trained", {**common, **scores, **trained}), ("admitted", {**common, **scores, **let_in})])
-        finished = {"run": 1, "task": "first", "evaluations": 0, "full_trainings": 1, "winner": cell.digest}
-        life.append([("task.finished", finished), ("run.finished", {"tasks": 1})])
+        life.append([trained, made_up(Admitted, **common, validation=0.5, params=1, **let_in)])
+        finished = TaskFinished(run=1, task="first", evaluations=0, full_trainings=1, winner=cell.digest)
+        life.append([finished, RunFinished(tasks=1)])
         life.state.close()
 
 
@@ -134,15 +135,15 @@ def test_a_successor_is_searched_under_the_set_and_the_suite_that_the_ledger_hol
         watcher = Watcher(ledger, held, "first", base=tmp_path, least=1)
         [batch] = load_batches(watcher._spec, [tmp_path / "own.npz"], base=tmp_path)[1]
         name = write_examples(held.root / "watch", batch.x, batch.labels, kind=watcher._kind)
-        search = {"run": 2, "file": name, "successor_task": "first-drift1", "in_service": watcher.motif.seq}
+        search = made_up(WatchSearch, run=2, file=name, successor_task="first-drift1", in_service=watcher.motif.seq)
         prepared = watcher._prepared(search)
         begun = watcher.state.runs[0].started
         assert (tmp_path / "home" / "watch").is_dir()
         assert [path.name for path in (tmp_path / "home" / "watch").iterdir()] == [name]
-    assert suite.digest == prepared.suite.digest == begun["audit_suite_digest"] != load_suite("baseline").digest
-    assert prepared.set_.digest == begun["constraint_set_digest"] != load_set("baseline").digest
+    assert suite.digest == prepared.suite.digest == begun.audit_suite_digest != load_suite("baseline").digest
+    assert prepared.set_.digest == begun.constraint_set_digest != load_set("baseline").digest
     assert (prepared.set_.text, prepared.suite.text) == tuple(
-        begun[key]["text"] for key in ("constraint_set", "audit_suite")
+        file.text for file in (begun.constraint_set, begun.audit_suite)
     )
     assert (prepared.stream.constraints, prepared.stream.audits) == (
         "watch/constraints-mine.yaml",

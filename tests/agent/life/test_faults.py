@@ -15,15 +15,16 @@ from pathlib import Path
 
 import pytest
 
+from agent.ledger.events import OperatorRevoked
 from agent.ledger.home import Home, StorageError, hold
 from agent.ledger.store import GENESIS, Event, Ledger, LedgerError, event_hash
 from agent.state.state import replay
 from agent.verify.verification import verify
 from agent.workers import process as worker
 from agent.workers.pool import WorkerDied, Workers
-from selfnas.digests import canonical_json
 from selfnas.errors import InputError
 from tests.agent.conftest import Run, inside
+from tests.agent.made_up import made_up
 
 TABLE = """\
 stream: faults
@@ -200,7 +201,7 @@ def test_a_clock_that_is_set_back_changes_nothing(lived: Path, tmp_path: Path) -
     clock = iter(range(10**6, 0, -1000))
     with Ledger(home.ledger, clock=lambda: float(next(clock))) as ledger:
         for event in events(lived / "whole"):
-            ledger.append([(event.kind, event.payload)])
+            ledger.append([event.facts])
         assert list(ledger.events()) == events(lived / "whole")
         assert not verify(ledger, home).problems
         times = list(ledger.times().values())
@@ -245,7 +246,7 @@ def test_a_ledger_of_format_1_is_read_as_it_is_and_migrated_when_a_life_goes_on(
     previous = GENESIS
     steps = whole[: [event.kind for event in whole].index("tabulated")]
     for event in steps:
-        text = canonical_json(event.payload)
+        text = event.facts.to_json()
         digest = event_hash(event.seq, event.kind, text, previous)
         old.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", (event.seq, event.kind, text, previous, digest))
         old.execute("INSERT INTO clock VALUES (?, 1.0)", (event.seq,))
@@ -282,9 +283,9 @@ def test_a_mirror_that_is_gone_stops_nothing(tmp_path: Path, monkeypatch: pytest
 def test_a_ledger_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     """The error names the file, and what was there before is whole."""
     with Ledger(tmp_path / "ledger.db", clock=time.time) as ledger:
-        ledger.append([("a", {"x": "y" * 1000})])
+        ledger.append([made_up(OperatorRevoked, reason="y" * 1000)])
         head = ledger.head()
         with files_at_most(1000), pytest.raises(LedgerError, match=r"ledger\.db: this step was not written"):
-            ledger.append([("b", {"x": "y" * 100_000})])
+            ledger.append([made_up(OperatorRevoked, reason="y" * 100_000)])
         assert ledger.head() == head
-        assert ledger.append([("c", {})])[0].seq == 1
+        assert ledger.append([made_up(OperatorRevoked)])[0].seq == 1

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.ledger.events import UNSET, TaskStarted
 from agent.ledger.home import Home
 from agent.ledger.store import Event, Ledger
-from agent.life.supernet import guided_strategy, supernet_entry
-from agent.state.state import TaskState, items, mapping, number, replay
+from agent.life.supernet import guided_strategy, supernet_trained
+from agent.state.state import TaskState, replay
 from agent.stream.file import MacroSection
 from agent.verify.verification import verify
 from agent.workers.jobs import SupernetAnswer, SupernetJob
@@ -17,6 +18,7 @@ from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.strategies import random_search
 from selfnas.training.proxies import PROXIES
 from tests.agent.conftest import Run
+from tests.agent.made_up import made_up
 
 GUIDED_LIFE = """\
 stream: guided
@@ -61,7 +63,7 @@ def test_the_same_life_for_any_workers_and_after_a_kill(method: str, kept: int, 
     home = Home(tmp_path / "cut")
     home.ledger.parent.mkdir(parents=True)
     with Ledger(home.ledger, clock=time.time) as ledger:
-        ledger.append([(event.kind, event.payload) for event in whole[:kept]])
+        ledger.append([event.facts for event in whole[:kept]])
     done = selfnas(*guided, "--home", "cut", "--workers", "1")
     assert done.returncode == 0, done.stderr
     assert _events(tmp_path / "cut") == whole
@@ -72,17 +74,18 @@ def test_the_same_life_for_any_workers_and_after_a_kill(method: str, kept: int, 
     assert result.checked["supernets"] == 1
     assert task.supernet is not None
     assert all(
-        set(mapping(payload["proxies"])) == set(PROXIES)
-        for payload in task.evaluations
-        if payload["origin"] != "promoted"
+        told.proxies is not UNSET and set(told.proxies) == set(PROXIES)
+        for told in task.evaluations
+        if told.origin != "promoted"
     )
     if method == "gdas":
-        assert [len(items(own)) for own in items(task.supernet["logits"])] == [6]
+        assert [len(own) for own in task.supernet.logits or []] == [6]
         return
-    ranked = [(str(items(row)[0]), number(items(row)[1])) for row in items(task.supernet["ranking"])]
-    told = [(payload["fidelity"], payload["origin"]) for payload in task.evaluations]
+    ranked = task.supernet.ranking
+    assert ranked is not UNSET
+    told = [(told.fidelity, told.origin) for told in task.evaluations]
     assert told == [("rung0", "searched")] * 2 + [("rung1", "promoted"), ("rung0", "searched")]
-    assert len(items(task.evaluations[2]["curve"])) == 2
+    assert len(task.evaluations[2].curve) == 2
     assert task.finalists[0].digest == task.trials[2].digest
     scores = [score for _, score in ranked]
     assert scores == sorted(scores, reverse=True)
@@ -107,8 +110,8 @@ def test_a_failed_supernet_leaves_uniform_draws() -> None:
     )
     answer = SupernetAnswer.model_validate_json(run_job(job.model_dump_json(exclude_none=True)))
     assert "no-such-space" in answer.reason
-    task = TaskState(index=0, name="x", started={}, first=0)
-    task.supernet = dict(supernet_entry(task, "gdas", answer)[1])  # type: ignore[arg-type]
+    task = TaskState(index=0, name="x", started=made_up(TaskStarted, task="x"), first=0)
+    task.supernet = supernet_trained(task, "gdas", answer)
     assert guided_strategy(task) is random_search
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.ledger.events import Certified, Evaluated, TaskStarted, Trained
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Event, Ledger
-from agent.state.state import LifeState, mapping, number, replay
+from agent.state.state import LifeState, replay
 from agent.verify.verification import verify
 from selfnas.errors import InputError
 from tests.agent.conftest import TINY, Run, inside
@@ -56,9 +57,9 @@ def test_a_life_goes_from_stream_to_admitted_motifs(lived: Path) -> None:
         for task in run.tasks:
             assert len(task.trials) == 4
             assert task.finished is not None
-            assert task.finished["winner"] in {motif.digest for motif in life.library}
+            assert task.finished.winner in {motif.digest for motif in life.library}
             assert task.compared is not None
-            assert number(task.compared["validation"]) > 0.3
+            assert (task.compared.validation or 0) > 0.3
     with Ledger(Home(lived / "home").ledger, clock=time.time, read_only=True) as ledger:
         result = verify(ledger, Home(lived / "home"))
     assert not result.problems
@@ -71,12 +72,13 @@ def test_everything_trained_was_certified_before(lived: Path) -> None:
     """No evaluation precedes a certificate for the same architecture on the same task."""
     certified: set[str] = set()
     for event in events(lived / "home"):
-        if event.kind == "task.started":
-            certified = set()
-        elif event.kind == "certified":
-            certified.add(str(event.payload["architecture"]))
-        elif event.kind in ("evaluated", "trained"):
-            assert event.payload["architecture"] in certified
+        match event.facts:
+            case TaskStarted():
+                certified = set()
+            case Certified(architecture=architecture):
+                certified.add(architecture)
+            case Evaluated(architecture=architecture) | Trained(architecture=architecture):
+                assert architecture in certified
 
 
 @pytest.mark.slow
@@ -85,9 +87,8 @@ def test_the_second_run_starts_from_what_the_first_learned(lived: Path) -> None:
     first, second = (run.tasks[0] for run in state(lived / "home").runs)
     best = max(trial.value for trial in first.trials)
     needed = [next(i for i, t in enumerate(task.trials, 1) if t.value >= best) for task in (first, second)]
-    recalled = mapping(second.started["recalled"][0])  # type: ignore[index]
-    assert recalled["likeness"] == 1.0
-    assert second.evaluations[0]["origin"] == "recalled"
+    assert second.started.recalled[0].likeness == 1.0
+    assert second.evaluations[0].origin == "recalled"
     assert needed[1] <= needed[0]
     assert "remembers" in (lived / "output.txt").read_text()
 

@@ -10,7 +10,7 @@ import pytest
 from agent.gate.domain import GuardedDomain, SpelledGuardedDomain
 from agent.ledger.home import Home
 from agent.ledger.store import Ledger
-from agent.state.state import LifeState, items, replay
+from agent.state.state import LifeState, replay
 from agent.verify.verification import verify
 from constraints import Guard, load_set
 from selfnas.seeding import generator
@@ -46,8 +46,8 @@ def test_a_life_on_tables_is_certified_recorded_and_admits_nothing(tmp_path: Pat
     first, second = life.runs[0].tasks
     assert [len(first.trials), len(first.tabulated)] == [12, 2]
     assert all(str(trial.architecture) in first.certificates for trial in first.trials)
-    assert len(items(second.started["recalled"])) == 1
-    assert second.evaluations[0]["origin"] == "recalled"
+    assert len(second.started.recalled) == 1
+    assert second.evaluations[0].origin == "recalled"
     home = Home(tmp_path / "home")
     with Ledger(home.ledger, clock=time.time, read_only=True) as ledger:
         result = verify(ledger, home)
@@ -138,7 +138,7 @@ def test_a_life_on_a_table_of_transnas_micro(tmp_path: Path, selfnas: Run) -> No
     assert done.returncode == 0, done.stderr
     tasks = _state(tmp_path / "home").runs[0].tasks
     assert [len(task.trials) for task in tasks] == [8, 8]
-    assert tasks[1].evaluations[0]["origin"] == "recalled"
+    assert tasks[1].evaluations[0].origin == "recalled"
     home = Home(tmp_path / "home")
     with Ledger(home.ledger, clock=time.time, read_only=True) as ledger:
         assert verify(ledger, home).problems == []
