@@ -65,7 +65,8 @@ def repeatability(
         near = np.mean([(scores >= 0.99 * scores.max()).mean() for scores in (one, other)])
         shown.append((
             ready.spec.name, found[0]["examples"], f"{np.mean([row['seconds'] for row in found]):.2f}",
-            f"{start:.3f} to {end:.3f}", f"{noise:.4f}", f"{spearmanr(one, other).statistic:.2f}", f"{100 * near:.0f} %",
+            f"{start:.3f} to {end:.3f}", f"{noise:.4f}", f"{spearmanr(one, other).statistic:.2f}",
+            f"{100 * near:.0f} %",
         ))  # fmt: skip
     headings = ("task", "validation", "seconds", "scores, 10–90 %", "noise", "Spearman", "within 1 % of the best")
     print_table(headings, shown)
