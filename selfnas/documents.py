@@ -33,6 +33,9 @@ __all__ = [
 
 _MAX_BYTES = 250_000  # no file that a person edits comes near; bounds time and memory on hostile input
 _MAX_DEPTH = 32
+# Characters that steer a terminal or turn the order of text around: what a person sees would not be what is read. Tabs
+# and ends of lines are no harm. Source of the second kind: Boucher, Anderson 2023 (USENIX Security), "Trojan Source".
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 Place = tuple[str | int, ...]
 Model = TypeVar("Model", bound="StrictModel")
@@ -237,7 +240,8 @@ def load_yaml(text: str, name: str, *, preserve_quotes: bool = False) -> object:
         preserve_quotes: keep how strings were quoted, for writing them back.
 
     Raises:
-        InputError: not YAML, a key twice, anchors, aliases, tags, merge keys or directives, or nested too deeply.
+        InputError: not YAML, a key twice, anchors, aliases, tags, merge keys, directives or control
+            characters, or nested too deeply.
     """
     yaml = YAML(typ="rt", pure=True)
     yaml.allow_duplicate_keys = False
@@ -250,6 +254,9 @@ def load_yaml(text: str, name: str, *, preserve_quotes: bool = False) -> object:
             if what := _unwanted(event, depth):
                 mark = event.start_mark
                 raise InputError([Problem(what, name, mark.line + 1, mark.column + 1)])
+        for row, shown in enumerate(text.splitlines(), start=1):
+            if found := _STEERING.search(shown):  # written as it is, in a comment too
+                raise InputError([Problem(_steering(found[0]), name, row, found.start() + 1)])
         return yaml.load(text)
     except InputError:
         raise
@@ -271,7 +278,14 @@ def _unwanted(event: Any, depth: int) -> str:
         return "directives such as %YAML are not used here"
     if isinstance(event, ScalarEvent) and event.value == "<<" and not event.style:
         return "merge keys (<<) are not used here: write the keys out, or quote the text"
+    escapes = isinstance(event, ScalarEvent) and event.style == '"'  # no other style has any
+    if escapes and (found := _STEERING.search(event.value)):
+        return _steering(found[0])
     return f"nested deeper than {_MAX_DEPTH} levels" if depth > _MAX_DEPTH else ""
+
+
+def _steering(character: str) -> str:
+    return f"control characters are not used here, such as U+{ord(character):04X}"
 
 
 def _plain(node: Any, place: Place, places: dict[Place, tuple[int, int]]) -> object:

@@ -66,6 +66,12 @@ def test_a_good_file_is_read_with_places() -> None:
         ("%YAML 1.1\n---\nname: x\n", "f.yaml:2:1: directives such as %YAML are not used here"),
         ("%YAML 1.3\n---\nname: x\n", "f.yaml: not valid YAML: version"),
         ("%TAG ! tag:x\n---\nname: x\n", "f.yaml:2:1: directives such as %YAML are not used here"),
+        ('name: "\\e[31mred\\e[0m"\n', "f.yaml:1:7: control characters are not used here, such as U+001B"),
+        ('name: x\n"a\\x9b": 1\n', "f.yaml:2:1: control characters are not used here, such as U+009B"),
+        ('name: "a\\rb"\n', "f.yaml:1:7: control characters are not used here, such as U+000D"),
+        ('name: "\\u202Egnp.exe"\n', "f.yaml:1:7: control characters are not used here, such as U+202E"),
+        ("name: x\nrate: a\u2066b\n", "f.yaml:2:8: control characters are not used here, such as U+2066"),
+        ("name: x # harmless \u202e\n", "f.yaml:1:20: control characters are not used here, such as U+202E"),
         ("name: " + "[" * 50 + "]" * 50, "nested deeper than 32 levels"),
         ("name: " + "[" * 20_000, "nested deeper than 32 levels"),
     ],
@@ -79,6 +85,13 @@ def test_a_quoted_text_that_looks_like_a_merge_is_a_text() -> None:
     """As a value it is one; as a key it is an unknown one."""
     assert parse_document("name: '<<'\n", Whole).value.name == "<<"
     assert "f.yaml:2:1: unknown key '<<'" in problems("name: x\n'<<': {rate: 2}\n")
+
+
+def test_any_script_and_ends_of_lines_are_text() -> None:
+    """What is not steered is read: accents, right-to-left letters, tabs, several lines, Windows' ends of lines."""
+    name = "é אב عربي 漢字 🙂"
+    assert parse_document(f"name: {name}\r\nrate: 2\r\n", Whole).value.name == name
+    assert parse_document("name: |\r\n  a\r\n  b\tc\r\n", Whole).value.name == "a\nb\tc\n"
 
 
 def test_all_problems_are_told_at_once() -> None:
