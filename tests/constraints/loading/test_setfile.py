@@ -9,6 +9,8 @@ import pytest
 
 from constraints import ConstraintSet, load_set, parse_set, shipped_sets
 from constraints.language.syntax import Node
+from constraints.loading import setfile
+from selfnas.documents import parse_document
 from selfnas.errors import InputError
 
 HEAD = """\
@@ -241,6 +243,56 @@ def test_imports_that_go_in_circles_or_nowhere_are_errors(tmp_path: Path) -> Non
     (tmp_path / "c.yaml").write_text("set: c\nlanguage: 1\nimport: [d.yaml]\nspaces: [nb201]\n", encoding="utf-8")
     with pytest.raises(InputError, match="no such file"):
         load_set(tmp_path / "c.yaml")
+
+
+def test_a_file_is_read_once_however_many_import_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight files that each import the next one eight times, under eight names, are eight files to read."""
+    parsed = []
+
+    def counted(text: str, *rest: object, **named: str) -> object:
+        parsed.append(named["name"])
+        return parse_document(text, *rest, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(setfile, "parse_document", counted)
+    (tmp_path / "x").mkdir()
+    for level in range(7):
+        names = ", ".join("x/../" * times + f"l{level + 1}.yaml" for times in range(8))
+        text = f"set: l{level}\nlanguage: 1\nspaces: [nb201]\nimport: [{names}]\n"
+        (tmp_path / f"l{level}.yaml").write_text(text)
+    fanned = _load(tmp_path, HEAD + "rules:\n" + _rule("require: depth <= 3"), "l7.yaml")
+    parsed.clear()
+    assert load_set(tmp_path / "l0.yaml").digest == fanned.digest
+    assert len(parsed) == 8
+
+
+def test_imports_are_eight_files_deep_at_most_by_whichever_way(tmp_path: Path) -> None:
+    """A file that was reached by a short way is still too deep by a long one."""
+    for level in range(8):
+        imported = f"[l{level + 1}.yaml]" if level else "[l5.yaml, l1.yaml]"
+        text = f"set: l{level}\nlanguage: 1\nspaces: [nb201]\nimport: {imported}\n"
+        (tmp_path / f"l{level}.yaml").write_text(text)
+    _load(tmp_path, HEAD + "rules:\n" + _rule("require: depth <= 3"), "l8.yaml")
+    with pytest.raises(InputError, match=r"l0\.yaml: imports go more than 8 files deep"):
+        load_set(tmp_path / "l0.yaml")
+    assert load_set(tmp_path / "l1.yaml").rules
+
+
+def test_a_rule_that_one_of_two_imports_tightens_is_two_rules(tmp_path: Path) -> None:
+    """What one file adds to a rule does not reach the rule as another file imports it; so the ids clash, either way."""
+    _load(tmp_path, HEAD + "rules:\n" + _rule("require: depth <= 3"), "base.yaml")
+    head = "language: 1\nspaces: [nb201]\nimport: "
+    (tmp_path / "tight.yaml").write_text(f"set: t\n{head}[base.yaml]\ntighten: [{{id: r, require: depth <= 2}}]\n")
+    (tmp_path / "same.yaml").write_text(f"set: s\n{head}[base.yaml]\n")
+    for imported in ("[tight.yaml, same.yaml]", "[same.yaml, tight.yaml]"):
+        assert "rule 'r' is imported already" in _problems(tmp_path, f"set: both\n{head}{imported}\n")[0]
+    assert len(_load(tmp_path, f"set: both\n{head}[same.yaml, base.yaml]\n").rules) == 1
+
+
+def test_a_file_called_as_a_shipped_set_may_import_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are two files, though messages call both of them alike."""
+    monkeypatch.chdir(tmp_path)
+    Path("baseline.yaml").write_text("set: mine\nlanguage: 1\nspaces: [nb201]\nimport: [baseline]\n")
+    assert load_set("baseline.yaml").name == "mine"
 
 
 @pytest.mark.parametrize("name", shipped_sets())
