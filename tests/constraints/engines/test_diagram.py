@@ -25,7 +25,7 @@ def _guard(space: str) -> Guard:
 def test_a_space_of_narrow_slots_first_changes_no_count() -> None:
     """In a new process, a space whose slots need two bits comes before one that needs three; both counts are right."""
     code = (
-        "from tests.constraints.test_diagram import _guard\n"
+        "from tests.constraints.engines.test_diagram import _guard\n"
         "for name in ('transnas-micro', 'nb201'):\n"
         "    guard = _guard(name)\n"
         "    print(guard.count().value, int(guard.admits(guard.space.enumerate()).sum()))\n"
