@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -80,7 +81,7 @@ class _Reader:
         side, paths, where, measure, operator, limit = tree.children
         read = self.measure(measure)
         unit = "px" if read.kind == "receptive_field" else self.lexicon.table_unit(read.name)
-        comparison, whole = self.lexicon.limit(operator, limit, unit)
+        comparison, whole = self.lexicon.limit(operator, limit, unit, scale=read.scale)
         result = syntax.Extreme(str(side), self.paths(paths), self.where(where), read, comparison, whole)  # type: ignore[arg-type]
         if read.kind != "receptive_field":
             self.lexicon.needs("cell", f"a path's {read.kind}", measure)
@@ -136,7 +137,8 @@ class _Reader:
         measure = self.measure(parts[0])
         if measure.kind == "receptive_field":
             self.lexicon.fault(parts[0], _FIELD_FORM)
-        comparison, limit = self.lexicon.limit(parts[1], parts[2], self.lexicon.table_unit(measure.name))
+        unit = self.lexicon.table_unit(measure.name)
+        comparison, limit = self.lexicon.limit(parts[1], parts[2], unit, scale=measure.scale)
         return syntax.MeasureComparison(measure, comparison, limit)
 
     def measure(self, tree: Part) -> Measure:
@@ -148,10 +150,12 @@ class _Reader:
             return Measure("receptive_field", at=at)
         if kind == "count_ops":
             return Measure("count", self.lexicon.ops(tree.children[0]), at=at)
-        name, table = self.lexicon.table(tree.children[0])
-        if kind == "product_of" and any(value < 1 for _, value in table):
-            self.lexicon.fault(tree.children[0], f"a product needs entries of at least 1; table {name!r} has smaller")
-        return Measure("product" if kind == "product_of" else "sum", name=name, table=table, at=at)
+        name, table, scale = self.lexicon.table(tree.children[0])
+        if kind == "product_of" and (scale > 1 or any(value < 1 for _, value in table)):
+            self.lexicon.fault(
+                tree.children[0], f"a product needs whole entries of at least 1; table {name!r} has others"
+            )
+        return Measure("product" if kind == "product_of" else "sum", name=name, table=table, at=at, scale=scale)
 
     def edge(self, tree: Part) -> syntax.EdgeFilter:
         found: dict[str, Any] = {}
@@ -175,7 +179,8 @@ class _Reader:
     def comparison(self, tree: Part) -> Condition:
         left, operator, right = tree.children
         unit = self.unit_of(left) or self.unit_of(right)
-        weights: dict[syntax.Quantity, int] = {}
+        weights: dict[syntax.Quantity, Fraction] = {}
+        scales = [1]
         constant = Fraction(0)
         for side, factor in ((left, 1), (right, -1)):
             sign = 1
@@ -188,9 +193,11 @@ class _Reader:
                     continue
                 scale = self.lexicon.integer(part.children[0]) if str(part.data) == "scaled" else 1
                 quantity = self.quantity(part.children[-1])
-                weights[quantity] = weights.get(quantity, 0) + factor * sign * scale
-        comparison, limit = self.lexicon.whole(operator, -constant, right)
-        terms = tuple((weight, quantity) for quantity, weight in weights.items() if weight)
+                scales.append(quantity.scale if isinstance(quantity, syntax.Total) else 1)
+                weights[quantity] = weights.get(quantity, Fraction(0)) + Fraction(factor * sign * scale, scales[-1])
+        whole = math.lcm(*scales)
+        comparison, limit = self.lexicon.whole(operator, -constant, right, scale=whole)
+        terms = tuple((int(weight * whole), quantity) for quantity, weight in weights.items() if weight)
         if not terms:
             return syntax.Constant(syntax.compare(0, comparison, limit))
         return syntax.Linear(terms, comparison, limit)
@@ -218,7 +225,7 @@ class _Reader:
         if kind == "count_edges":
             return syntax.Count(self.edge(first))
         if kind == "total":
-            name, table = self.lexicon.table(first)
-            return syntax.Total(name, table, first)
+            name, table, scale = self.lexicon.table(first)
+            return syntax.Total(name, table, first, scale)
         self.lexicon.needs("cell", str(first), first)
         return syntax.Fan(str(first), self.lexicon.end(tree.children[1]))  # type: ignore[arg-type]

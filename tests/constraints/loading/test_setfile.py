@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from constraints import ConstraintSet, load_set, parse_set, shipped_sets
+from constraints.language.lexicon import Table
+from constraints.language.sentences import say
 from constraints.language.syntax import Node
 from constraints.loading import setfile
 from selfnas.documents import parse_document
@@ -137,13 +139,59 @@ def test_an_unknown_shipped_set_suggests_the_nearest() -> None:
 
 
 def test_a_limit_that_is_not_whole_says_the_same_of_whole_numbers(tmp_path: Path) -> None:
-    """Units multiply, fractions round to the side that changes nothing, table entries round up."""
+    """Units multiply, fractions round to the side that changes nothing."""
     one = _load(tmp_path, HEAD + "rules:\n" + _rule("require: activation_bytes <= 0.0015 @KiB", scope="network"))
     two = _load(tmp_path, HEAD + "rules:\n" + _rule("require: activation_bytes < 2", scope="network"))
     assert "1" in one.rules[0].meaning
     assert one.rules[0].condition.limit == 1  # type: ignore[union-attr]
     assert two.rules[0].condition.limit == 2  # type: ignore[union-attr]
-    assert one.tables["cost"].entries["avg3"] == 2
+
+
+def test_entries_with_decimals_are_counted_exactly(tmp_path: Path) -> None:
+    """Entries and limits are multiplied to be whole; what is said of a rule is in the author's numbers."""
+    table = "{skip: 1, conv1x1: 2, conv3x3: 3, avg3: 1.5, unit: us}"
+    rules = {
+        "sum": "min over path(input, output) of sum(cost) >= 1.25",
+        "where": "exists path(input, output) where sum(cost) < 2.5 @us",
+        "total": "2 * total(cost) + count(edge(op: skip)) <= 7.5",
+        "length": "depth <= 3",
+    }
+    text = HEAD + "rules:\n" + "".join(_rule(f"require: '{body}'", name=name) for name, body in rules.items())
+    found = _load(tmp_path, text)
+    assert found.tables["cost"] == Table(entries={"skip": 2, "conv1x1": 4, "conv3x3": 6, "avg3": 3}, unit="us", scale=2)
+    smallest, some, total, length = (rule.condition for rule in found.rules)
+    assert smallest.limit == 3  # type: ignore[union-attr]
+    assert some.where.limit == 5  # type: ignore[union-attr]
+    assert [weight for weight, _ in total.terms] == [2, 2]  # type: ignore[union-attr]
+    assert total.limit == 15  # type: ignore[union-attr]
+    assert length.limit == 3  # type: ignore[union-attr]
+    assert say(smallest).endswith("is at least 1.5")  # the next sum that there is
+    assert say(total) == (
+        "2 times the total of cost over live edges plus the number of present edges with skip is at most 7.5"
+    )
+    doubled = text.replace(table, "{skip: 2, conv1x1: 4, conv3x3: 6, avg3: 3, unit: us}")
+    doubled = (
+        doubled.replace("1.25", "2.5")
+        .replace("2.5 @us", "5 @us")
+        .replace("2 * total(cost) + count", "2 * total(cost) + 2 * count")
+    )
+    assert _load(tmp_path, doubled.replace("7.5", "15")).digest == found.digest
+
+
+@pytest.mark.parametrize(
+    ("entry", "body", "expected"),
+    [
+        ("1.5", "max over path(input, output) of product(cost) <= 3", "a product needs whole entries of at least 1"),
+        ("0.0000001", "depth <= 3", "set.yaml:5:50: an entry has at most six decimals, not 1e-07"),
+        ("1.5", "total(cost) == 1.25", "1.25 is never equal to a multiple of 0.5, as the table's numbers are"),
+    ],
+)
+def test_decimals_that_cannot_be_counted_exactly_are_refused(
+    tmp_path: Path, entry: str, body: str, expected: str
+) -> None:
+    """Products of decimals, more than six places, and a sum that there is not."""
+    found = _problems(tmp_path, HEAD.replace("1.5", entry) + "rules:\n" + _rule(f"require: {body}"))
+    assert any(expected in problem for problem in found), found
 
 
 def test_imports_add_and_tighten(tmp_path: Path) -> None:
