@@ -277,6 +277,9 @@ def _add_own(gathered: Gathered) -> None:
             message = f"rule {entry.model.id!r} {what or 'is defined twice'}"
             gathered.problems.append(entry.source.problem((*entry.place, "id"), message))
         seen.add(entry.model.id)
+    if len(gathered.entries) > _MAX_RULES:
+        message = f"with what it imports the set has {len(gathered.entries)} rules: at most {_MAX_RULES} are read"
+        gathered.problems.append(source.problem(("import",), message))
     if not gathered.entries and source.kept is None:
         gathered.problems.append(source.problem(("set",), "a set needs at least one rule, of its own or imported"))
 

@@ -325,6 +325,20 @@ def test_imports_are_eight_files_deep_at_most_by_whichever_way(tmp_path: Path) -
     assert load_set(tmp_path / "l1.yaml").rules
 
 
+def test_a_set_has_no_more_rules_than_its_text_may_have(tmp_path: Path) -> None:
+    """Imported ones count: a ledger keeps all of them in one text, which must be read again."""
+    for name, count in (("a", 120), ("b", 81)):
+        rules = "".join(_rule("require: depth <= 3", name=f"{name}{number}") for number in range(count))
+        (tmp_path / f"{name}.yaml").write_text(HEAD + "rules:\n" + rules)
+    head = "set: both\nlanguage: 1\nspaces: [nb201]\nimport: [a.yaml, b.yaml]\n"
+    assert _problems(tmp_path, head) == [
+        "set.yaml:4:1: with what it imports the set has 201 rules: at most 200 are read"
+    ]
+    (tmp_path / "b.yaml").write_text((tmp_path / "b.yaml").read_text().rpartition("  - id")[0])
+    both = _load(tmp_path, head)
+    assert (len(both.rules), parse_set(both.text).digest) == (200, both.digest)
+
+
 def test_a_rule_that_one_of_two_imports_tightens_is_two_rules(tmp_path: Path) -> None:
     """What one file adds to a rule does not reach the rule as another file imports it; so the ids clash, either way."""
     _load(tmp_path, HEAD + "rules:\n" + _rule("require: depth <= 3"), "base.yaml")
