@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from constraints.language import syntax
 from constraints.language.lexicon import Lexicon, Part, Scope, Vocabulary
@@ -14,8 +15,11 @@ from constraints.language.syntax import Condition, End, Measure, Ops, PathCondit
 
 __all__ = ["read_condition"]
 
+ItemT = TypeVar("ItemT")
+
 _MAX_MOTIF_NODES = 6  # the matcher tries every placement of the nodes
 _COST_UNITS = {"params": "param", "macs": "mac", "activation_bytes": "byte"}
+_OPERATORS = {"negation": "not", "not": "not", "disjunction": "or", "conjunction": "and", "implication": "implies"}
 _FIELD_FORM = "a receptive field is measured by 'max over path(input, output) of receptive_field'"
 
 
@@ -35,6 +39,14 @@ def read_condition(text: str, scope: Scope, words: Vocabulary) -> tuple[Conditio
     return condition, sorted(lexicon.faults, key=lambda fault: fault.offset)
 
 
+def _connected(kind: str, items: Sequence[ItemT], node: Callable[[Any, tuple[ItemT, ...]], ItemT]) -> ItemT:
+    """Items joined by a connective; an implication of one item, as the grammar has it, is the item."""
+    if kind != "implication":
+        return node(_OPERATORS[kind], tuple(items))
+    premise, *rest = items
+    return node("or", (node("not", (premise,)), *rest)) if rest else premise
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """One reading of one expression; the lexicon keeps the faults."""
@@ -45,13 +57,8 @@ class _Reader:
 
     def condition(self, tree: Part) -> Condition:
         kind, parts = str(tree.data), tree.children
-        if kind in ("implication", "disjunction", "conjunction", "negation"):
-            items = tuple(self.condition(part) for part in parts if part is not None)
-            if kind == "negation":
-                return syntax.Node("not", items)
-            if kind == "implication":
-                return items[0] if len(items) == 1 else syntax.Node("or", (syntax.Node("not", items[:1]), items[1]))
-            return syntax.Node("or" if kind == "disjunction" else "and", items)
+        if kind in _OPERATORS:
+            return _connected(kind, [self.condition(part) for part in parts if part is not None], syntax.Node)
         if kind in ("true", "false"):
             return syntax.Constant(kind == "true")
         if kind == "comparison":
@@ -116,22 +123,8 @@ class _Reader:
         if tree is None:
             return syntax.Constant(True)
         kind, parts = str(tree.data), tree.children
-        if kind.startswith("path_") and kind.removeprefix("path_") in (
-            "not",
-            "implication",
-            "disjunction",
-            "conjunction",
-        ):
-            items = tuple(self.where(part) for part in parts if part is not None)
-            if kind == "path_not":
-                return syntax.PathNode("not", items)
-            if kind == "path_implication":
-                return (
-                    items[0]
-                    if len(items) == 1
-                    else syntax.PathNode("or", (syntax.PathNode("not", items[:1]), items[1]))
-                )
-            return syntax.PathNode("or" if kind == "path_disjunction" else "and", items)
+        if (connective := kind.removeprefix("path_")) in _OPERATORS:
+            return _connected(connective, [self.where(part) for part in parts if part is not None], syntax.PathNode)
         if kind in ("path_all", "path_any"):
             return syntax.OnPath("all" if kind == "path_all" else "any", self.lexicon.ops(parts[0]))
         measure = self.measure(parts[0])
