@@ -77,7 +77,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedEvaluator:
     place, spec = tmp_path_factory.mktemp("trained"), TaskSpec(name="digits", source="digits", limit=600)
     stream = Stream.model_validate({
         "stream": "tiny", "format": 1, "tasks": [spec.model_dump(exclude_none=True)],
-        "macro": {"channels": 4, "depth": 1, "resolution": 8}, "supernet": {"epochs": 1}, "training": {"batch_size": 16},
+        "macro": {"channels": 4, "depth": 1, "resolution": 8},
+        "supernet": {"epochs": 1}, "training": {"batch_size": 16},
     })  # fmt: skip
     return TrainedEvaluator(
         workers=ThisProcess(),  # type: ignore[arg-type]
