@@ -32,9 +32,11 @@ app.add_typer(constraints_app, name="constraints", help="What a safety researche
 app.add_typer(audits_app, name="audits", help="Audit suites, what each audit catches, one network audited.")
 app.add_typer(review_app, name="review", help="What people decide about finalists: list, approve, overrule.")
 app.add_typer(keys_app, name="keys")
-app.add_typer(devices_app, name="devices", help="Devices that costs are counted for.")
+app.add_typer(
+    devices_app, name="devices", help="Devices that costs are counted for: shipped ones, and your own measured."
+)
 app.add_typer(tables_app, name="tables", help="Benchmark tables that others published.")
-app.add_typer(bench_app, name="bench", help="Measure again what the guides claim.")
+app.add_typer(bench_app, name="bench", help="Compare strategies on benchmark tables.")
 
 # What the parser raises for wrong options and commands; Typer carries its parser inside and exports only a subclass.
 _UsageError: type[typer.BadParameter] = typer.BadParameter.__bases__[0]

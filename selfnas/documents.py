@@ -254,8 +254,8 @@ def load_yaml(text: str, name: str, *, preserve_quotes: bool = False) -> object:
             if what := _unwanted(event, depth):
                 mark = event.start_mark
                 raise InputError([Problem(what, name, mark.line + 1, mark.column + 1)])
-        for row, written in enumerate(text.splitlines(), start=1):
-            if found := _STEERING.search(written):  # written as it is, in a comment too
+        for row, shown in enumerate(text.splitlines(), start=1):
+            if found := _STEERING.search(shown):  # written as it is, in a comment too
                 raise InputError([Problem(_steering(found[0]), name, row, found.start() + 1)])
         return yaml.load(text)
     except InputError:

@@ -1,4 +1,4 @@
-"""`selfnas bench …`: every figure that the guides quote can be measured again with one of these commands."""
+"""`selfnas bench …`: strategies compared on tables, from nothing and with memory of earlier tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def bench() -> None:
-    """Measure again what the guides claim; figures of a machine under load are worse than of an idle one."""
+    """Compare strategies on benchmark tables, your own or a made-up one."""
 
 
 @app.command()

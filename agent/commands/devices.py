@@ -1,4 +1,4 @@
-"""`selfnas devices …`: what is known of devices, and a limit on latency as a rule of a constraint set."""
+"""`selfnas devices …`: what is known of devices, a limit on latency as a rule, and this machine measured."""
 
 from __future__ import annotations
 

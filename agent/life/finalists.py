@@ -6,7 +6,7 @@ recorded as `tabulated` and never enters the library.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from agent.gate.admission import admission, recorded_findings
 from agent.ledger.events import UNSET, Admitted, Audited, Compared, Facts, Refused, Tabulated, Trained
@@ -20,7 +20,7 @@ from agent.workers.trained import Examination, Examiner
 from selfnas.networks.costs import costs
 from selfnas.networks.reference import residual_network
 from selfnas.spaces.architecture import Architecture
-from selfnas.training.evaluation import Evaluation, Evaluator, Request
+from selfnas.training.evaluation import Evaluation, Evaluator, OnDone, Request
 
 __all__ = ["compared", "finalist_events", "next_finalists"]
 
@@ -39,7 +39,7 @@ def next_finalists(context: TaskContext, policy: SearchPolicy) -> list[Architect
 
 
 def finalist_events(
-    context: TaskContext, evaluator: Evaluator, chosen: Sequence[Architecture], *, on_done: Callable[[], None]
+    context: TaskContext, evaluator: Evaluator, chosen: Sequence[Architecture], *, on_done: OnDone
 ) -> Sequence[Facts]:
     """Score in full; where the evaluator can examine, audit and decide as well."""
     if isinstance(evaluator, Examiner):
@@ -47,7 +47,7 @@ def finalist_events(
     return _tabulated(context, evaluator, chosen, on_done)
 
 
-def compared(context: TaskContext, examiner: Examiner, *, on_done: Callable[[], None]) -> Compared:
+def compared(context: TaskContext, examiner: Examiner, *, on_done: OnDone) -> Compared:
     """Train the hand-designed network of the winner's size the same way."""
     shape, macro = context.own.shape, context.macro
     params = context.task.admitted()[0].trained.params
@@ -70,7 +70,7 @@ def _full(context: TaskContext, architecture: Architecture) -> Request:
 
 
 def _tabulated(
-    context: TaskContext, evaluator: Evaluator, chosen: Sequence[Architecture], on_done: Callable[[], None]
+    context: TaskContext, evaluator: Evaluator, chosen: Sequence[Architecture], on_done: OnDone
 ) -> list[Tabulated]:
     """What the table says of the best after full training."""
     task = context.task
@@ -94,9 +94,7 @@ def _score(answer: Evaluation) -> float:
     return answer.score
 
 
-def _examined(
-    context: TaskContext, examiner: Examiner, chosen: Sequence[Architecture], on_done: Callable[[], None]
-) -> list[Facts]:
+def _examined(context: TaskContext, examiner: Examiner, chosen: Sequence[Architecture], on_done: OnDone) -> list[Facts]:
     """Train fully, audit, decide: what the ledger says of each finalist in order."""
     sources = _sources(context, chosen)
     files = {each: context.home.weights_file(motif.weights_sha256) for each, motif in sources.items()}

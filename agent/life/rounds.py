@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.gate.domain import GuardedDomain
@@ -14,8 +14,9 @@ from agent.tuning.trial import CONTROL, TRIAL, Purpose
 from selfnas.spaces.architecture import Architecture
 from selfnas.spaces.space import parse_architecture
 from selfnas.strategies import Strategy
+from selfnas.strategies.halving import Assignment, SuccessiveHalving
 from selfnas.training.early_stopping import least_accuracies
-from selfnas.training.evaluation import Evaluation, Evaluator, Fidelity, ProxyScorer, Request
+from selfnas.training.evaluation import Evaluation, Evaluator, Fidelity, OnDone, ProxyScorer, Request
 
 __all__ = ["round_events"]
 
@@ -27,7 +28,7 @@ def round_events(
     policy: SearchPolicy,
     *,
     lent: Mapping[Purpose, Lent],
-    on_done: Callable[[], None],
+    on_done: OnDone,
 ) -> list[Facts]:
     """The events of the coming round.
 
@@ -39,44 +40,41 @@ def round_events(
         lent: what each evaluation says of whose round it is.
         on_done: called at each evaluation that is done.
     """
-    task, stream, domain = context.task, context.stream, context.domain()
-    warm = _recalled_left(context)
-    wanted = min(policy.batch, stream.budget.evaluations - len(task.trials))
-    halving = stream.halving.bracket(task.rounds) if stream.halving else None
-    promoted = halving.promotions(task.trials)[:wanted] if halving else ()
-    known = halving.comparable(task.trials) if halving else task.trials
-    wanted -= len(promoted)
+    task, domain, warm = context.task, context.domain(), _recalled_left(context)
+    bracket, promoted, wanted = _planned(context, policy)
+    known = bracket.comparable(task.trials) if bracket else task.trials
     oversample = policy.oversample if isinstance(evaluator, ProxyScorer) else 1
     proposed = strategy(known, domain, wanted * oversample, context.rng("round", task.rounds), warm=warm)
     gated = [(architecture, context.gate(architecture)) for architecture in proposed]
     events: list[Facts] = [made for architecture, made in gated if str(architecture) not in task.certificates]
     events += _explained_examples(context, domain)
     certified = [architecture for architecture, made in gated if isinstance(made, Certified)]
-    first = {context.known_by(architecture) for architecture in warm}
-    chosen, proxies = _choose(context, evaluator, policy, certified, wanted, first=first)
-    fidelity = halving.rungs[0] if halving else stream.low.fidelity("low")
-    asked = [*((up.architecture, up.fidelity) for up in promoted), *((fresh, fidelity) for fresh in chosen)]
-    answers = evaluator.evaluate([_request(context, *each) for each in asked], on_done=on_done)
-    for place, ((architecture, fidelity), answer) in enumerate(zip(asked, answers, strict=True)):
-        origin = "recalled" if context.known_by(architecture) in first else "searched"
-        events.append(
-            Evaluated(
-                task=task.name,
-                architecture=str(architecture),
-                digest=architecture.digest,
-                origin="promoted" if place < len(promoted) else origin,
-                fidelity=fidelity.name,
-                score=answer.score,
-                reason=answer.reason,
-                curve=list(answer.curve),
-                **{"proxy": None, **proxies.get(architecture.digest, {})},
-                **_weighed(context, architecture, answer),
-                trial=lent.get(TRIAL, UNSET),
-                control=lent.get(CONTROL, UNSET),
-            )
-        )
-    rules, exhausted = dict(sorted(domain.filtered.items())), not asked and not warm
+    recalled = {context.known_by(architecture) for architecture in warm}
+    chosen, proxies = _choose(context, evaluator, policy, certified, wanted, first=recalled)
+    fidelity = bracket.rungs[0] if bracket else context.stream.low.fidelity("low")
+    requests = [_request(context, up.architecture, up.fidelity) for up in promoted]
+    requests += [_request(context, fresh, fidelity) for fresh in chosen]
+    for place, (request, answer) in enumerate(
+        zip(requests, evaluator.evaluate(requests, on_done=on_done), strict=True)
+    ):
+        origin = "recalled" if context.known_by(request.architecture) in recalled else "searched"
+        told: dict[str, Any] = {"origin": "promoted" if place < len(promoted) else origin, "proxy": None}
+        told |= proxies.get(request.architecture.digest, {})
+        told |= {"trial": lent.get(TRIAL, UNSET), "control": lent.get(CONTROL, UNSET)}
+        events.append(_evaluated(context, request, answer, told))
+    rules, exhausted = dict(sorted(domain.filtered.items())), not requests and not warm
     return [*events, Filtered(task=task.name, rules=rules, exhausted=exhausted)]
+
+
+def _planned(context: TaskContext, policy: SearchPolicy) -> tuple[SuccessiveHalving | None, Sequence[Assignment], int]:
+    """The bracket of the round, if there are rungs; what it promotes; how many fresh architectures are wanted."""
+    task, stream = context.task, context.stream
+    wanted = min(policy.batch, stream.budget.evaluations - len(task.trials))
+    if stream.halving is None:
+        return None, (), wanted
+    bracket = stream.halving.bracket(task.rounds)
+    promoted = bracket.promotions(task.trials)[:wanted]
+    return bracket, promoted, wanted - len(promoted)
 
 
 def _recalled_left(context: TaskContext) -> list[Architecture]:
@@ -143,15 +141,26 @@ def _request(context: TaskContext, architecture: Architecture, fidelity: Fidelit
     return Request(architecture=architecture, fidelity=fidelity, seed=seed, least=least)
 
 
-def _weighed(context: TaskContext, architecture: Architecture, answer: Evaluation) -> dict[str, Any]:
-    """What the objective makes of a score, beside it in the event; nothing without an objective."""
-    objective = context.stream.objective
-    if objective is None:
-        return {}
-    costs = objective.costs(architecture, context.own.shape, context.prepared.device)
-    value = None if answer.score is None else objective.value(answer.score, costs)
-    objectives = [] if value is None else list(objective.objectives(value, costs))
-    return {"costs": costs, "value": value, "objectives": objectives}
+def _evaluated(context: TaskContext, request: Request, answer: Evaluation, told: Mapping[str, Any]) -> Evaluated:
+    """What an evaluation gave, with what the objective, if there is one, makes of it; and what else is told of it."""
+    architecture, objective = request.architecture, context.stream.objective
+    weighed: dict[str, Any] = {}
+    if objective is not None:
+        costs = objective.costs(architecture, context.own.shape, context.prepared.device)
+        value = None if answer.score is None else objective.value(answer.score, costs)
+        objectives = [] if value is None else list(objective.objectives(value, costs))
+        weighed = {"costs": costs, "value": value, "objectives": objectives}
+    return Evaluated(
+        task=context.task.name,
+        architecture=str(architecture),
+        digest=architecture.digest,
+        fidelity=request.fidelity.name,
+        score=answer.score,
+        reason=answer.reason,
+        curve=list(answer.curve),
+        **told,
+        **weighed,
+    )
 
 
 def _or_lowest(score: float | None) -> float:

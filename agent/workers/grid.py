@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TypeVar
@@ -38,7 +39,7 @@ def measure_grid(
         rows: what is kept; each cell's rows are added as it is finished.
         cell_of: the cell that a row is of.
         workers: processes; 0 measures one cell after the other in this one.
-        name: of the grid, for the bar of progress.
+        name: of the grid, for a bar of progress; none is shown without.
     """
     done = set(map(cell_of, rows))
     left = [cell for cell in cells if cell not in done]
@@ -67,13 +68,13 @@ def spread(
         work: a function of a module, or a `partial` of one.
         jobs: what it is called with.
         workers: processes.
-        name: of the whole, for the bar of progress.
+        name: of the whole, for a bar of progress; none is shown without.
         on_done: called here with each job and its answer, in the order that answers come.
     """
     if not jobs:
         return []
     pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
-    with Progress(transient=True) as progress:
+    with Progress(transient=True, disable=not (name and sys.stdout.isatty())) as progress:
         bar = progress.add_task(name, total=len(jobs))
         try:
             asked = {pool.submit(work, job): job for job in jobs}

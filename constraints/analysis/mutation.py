@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from constraints.language.rules import Rule
-from constraints.language.syntax import Constant, Extreme, FanExtreme, Linear, MeasureComparison, Motif, Ops
+from constraints.language.sentences import number
+from constraints.language.syntax import Constant, Extreme, FanExtreme, Linear, MeasureComparison, Motif, Ops, scale_of
 from selfnas.spaces.space import operations_of
 
 __all__ = ["mutants"]
@@ -47,7 +48,8 @@ def _changed(tree: Any, operations: tuple[str, ...]) -> Iterator[tuple[Any, str]
     if isinstance(tree, (Extreme, FanExtreme, Linear, MeasureComparison)):
         yield _with(tree, comparison=_FLIPPED[tree.comparison]), f"{tree.comparison} became {_FLIPPED[tree.comparison]}"
         for step in (-1, 1):
-            yield _with(tree, limit=tree.limit + step), f"limit {tree.limit:,} became {tree.limit + step:,}"
+            old, new = (number(limit, scale_of(tree)) for limit in (tree.limit, tree.limit + step))
+            yield _with(tree, limit=tree.limit + step), f"limit {old} became {new}"
     if isinstance(tree, Motif):
         for index in range(len(tree.edges)):
             if len(tree.edges) > 1:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from selfnas.errors import InputError
+
 __all__ = ["FALSE", "TRUE", "AtMost", "Choice", "Circuit", "Gate", "NodeId"]
 
 NodeId: TypeAlias = int
@@ -41,6 +43,11 @@ class AtMost:
     items: tuple[NodeId, ...]
     weights: tuple[int, ...]
     bound: int
+
+    @property
+    def wide(self) -> bool:
+        """Whether Z3's pseudo-Boolean atoms cannot hold it: they take 32 bits, and of wider numbers only a part."""
+        return sum(self.weights) >= 2**31
 
 
 Definition: TypeAlias = bool | Choice | Gate | AtMost
@@ -85,7 +92,11 @@ class Circuit:
         return self._connective("or", items)
 
     def at_most(self, terms: Iterable[tuple[NodeId, int]], bound: int) -> NodeId:
-        """Whether the weights of the true terms add up to at most `bound`; weights may be negative."""
+        """Whether the weights of the true terms add up to at most `bound`; weights may be negative.
+
+        Raises:
+            InputError: the sum may exceed 64 bits.
+        """
         total: dict[NodeId, int] = {}
         for item, weight in terms:
             if item == TRUE:
@@ -105,7 +116,10 @@ class Circuit:
             return TRUE
         divisor = math.gcd(*positive.values())
         items = tuple(sorted(positive))
-        return self._add(AtMost(items, tuple(positive[item] // divisor for item in items), bound // divisor))
+        weights = tuple(positive[item] // divisor for item in items)
+        if sum(weights) >= 2**63:
+            raise InputError(f"a sum reaches {sum(weights):,}, which is more than 64 bits hold: use smaller numbers")
+        return self._add(AtMost(items, weights, bound // divisor))
 
     def reachable(self, roots: Iterable[NodeId]) -> list[NodeId]:
         """Every node that the roots depend on, arguments first."""

@@ -6,6 +6,8 @@ machine. Running out is an answer of its own.
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -140,7 +142,17 @@ class Solver:
             return z3.Or([self._slots[definition.slot][value] for value in sorted(definition.values)])
         items = [self._nodes[item] for item in definition.items]
         if isinstance(definition, AtMost):
-            return z3.PbLe(list(zip(items, definition.weights, strict=True)), definition.bound)
+            return self._at_most(items, definition)
         if definition.operator == "not":
             return z3.Not(items[0])
         return z3.And(items) if definition.operator == "and" else z3.Or(items)
+
+    def _at_most(self, items: Sequence[Any], definition: AtMost) -> Any:
+        """The sum as a pseudo-Boolean atom, or over bit vectors where that would not hold it."""
+        z3, total = self._z3, sum(definition.weights)
+        if not definition.wide:
+            return z3.PbLe(list(zip(items, definition.weights, strict=True)), definition.bound)
+        zero, *numbers = (z3.BitVecVal(n, total.bit_length(), self._context) for n in (0, *definition.weights))
+        terms = [z3.If(item, number, zero) for item, number in zip(items, numbers, strict=True)]
+        bound = z3.BitVecVal(definition.bound, total.bit_length(), self._context)
+        return z3.ULE(functools.reduce(operator.add, terms), bound)

@@ -48,7 +48,10 @@ def prove(set_: ConstraintSet, claim: Rule, context: Context) -> Proof:
 
     rules = set_.of_scope("cell", "network")
     encoding = encode([*rules, claim], context)
+    wide = any(isinstance(node, AtMost) and node.wide for node in encoding.circuit.nodes)
     for name, integers in (("simple", True), ("QF_FD", False), ("default", True)):
+        if wide and not integers:
+            continue
         z3_context = z3.Context()
         made = {"simple": z3.SimpleSolver, "default": z3.Solver}.get(name, partial(z3.SolverFor, name))
         solver = bounded(made(ctx=z3_context), rlimit=_RLIMIT)

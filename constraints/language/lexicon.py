@@ -5,6 +5,7 @@ A word that is not known becomes a fault and a harmless stand-in, so that one re
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -26,10 +27,26 @@ _MAX_DIGITS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Whole numbers by operation, and the unit that limits on it may name."""
+    """Whole numbers by operation, and the unit that limits on it may name.
+
+    Attributes:
+        scale: what the numbers of the file were multiplied by to be whole.
+    """
 
     entries: Mapping[str, int]
     unit: str = ""
+    scale: int = 1
+
+    @classmethod
+    def of(cls, numbers: Mapping[str, Fraction], *, unit: str = "") -> Table:
+        """The table of such numbers.
+
+        Example:
+            >>> Table.of({"skip": Fraction("0.1"), "conv3x3": Fraction("1.5")})
+            Table(entries={'skip': 1, 'conv3x3': 15}, unit='', scale=10)
+        """
+        scale = math.lcm(*(number.denominator for number in numbers.values()))
+        return cls(entries={key: int(number * scale) for key, number in numbers.items()}, unit=unit, scale=scale)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,14 +114,15 @@ class Lexicon:
             self.fault(token, f"unknown operation or set {word!r}{suggestion(word, known)}")
         return frozenset({word})
 
-    def table(self, token: Part) -> tuple[str, tuple[tuple[str, int], ...]]:
-        """A table's name and entries."""
+    def table(self, token: Part) -> tuple[str, tuple[tuple[str, int], ...], int]:
+        """A table's name, entries and scale."""
         name = str(token)
         if name not in self.words.tables:
             known = suggestion(name, sorted(self.words.tables)) if self.words.tables else "; the set has no tables"
             self.fault(token, f"unknown table {name!r}{known}")
-            return name, ()
-        return name, tuple(sorted(self.words.tables[name].entries.items()))
+            return name, (), 1
+        table = self.words.tables[name]
+        return name, tuple(sorted(table.entries.items())), table.scale
 
     def table_unit(self, name: str) -> str:
         """The unit of a table; empty when it has none or is unknown."""
@@ -134,16 +152,17 @@ class Lexicon:
             self.fault(given, f"unit @{given} does not fit: {right}")
         return value * factor
 
-    def limit(self, operator: Part, tree: Part, unit: str) -> tuple[Comparison, int]:
-        """A comparison with a limit in base units."""
-        return self.whole(operator, self.number(tree, unit), tree)
+    def limit(self, operator: Part, tree: Part, unit: str, *, scale: int = 1) -> tuple[Comparison, int]:
+        """A comparison with a limit in base units, multiplied by a table's scale."""
+        return self.whole(operator, self.number(tree, unit), tree, scale=scale)
 
-    def whole(self, operator: Part, value: Fraction, place: Part) -> tuple[Comparison, int]:
-        """A comparison whose limit is rounded to the whole number that says the same."""
+    def whole(self, operator: Part, value: Fraction, place: Part, *, scale: int = 1) -> tuple[Comparison, int]:
+        """A comparison whose limit, multiplied by a scale, is rounded to the whole number that says the same."""
         comparison = cast("Comparison", str(operator))
-        whole = whole_limit(value, comparison)
+        whole = whole_limit(value * scale, comparison)
         if whole is None:
-            self.fault(place, f"{float(value):g} is never equal to a whole number")
+            kind = "a whole number" if scale == 1 else f"a multiple of {1 / scale:g}, as the table's numbers are"
+            self.fault(place, f"{float(value):g} is never equal to {kind}")
         elif abs(whole) > MAX_NUMBER:
             self.fault(place, f"numbers go up to {MAX_NUMBER:,}")
         return comparison, whole or 0

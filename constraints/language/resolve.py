@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from constraints.language import syntax
 from constraints.language.lexicon import Lexicon, Part, Scope, Vocabulary
@@ -13,8 +15,11 @@ from constraints.language.syntax import Condition, End, Measure, Ops, PathCondit
 
 __all__ = ["read_condition"]
 
+ItemT = TypeVar("ItemT")
+
 _MAX_MOTIF_NODES = 6  # the matcher tries every placement of the nodes
 _COST_UNITS = {"params": "param", "macs": "mac", "activation_bytes": "byte"}
+_OPERATORS = {"negation": "not", "not": "not", "disjunction": "or", "conjunction": "and", "implication": "implies"}
 _FIELD_FORM = "a receptive field is measured by 'max over path(input, output) of receptive_field'"
 
 
@@ -34,6 +39,14 @@ def read_condition(text: str, scope: Scope, words: Vocabulary) -> tuple[Conditio
     return condition, sorted(lexicon.faults, key=lambda fault: fault.offset)
 
 
+def _connected(kind: str, items: Sequence[ItemT], node: Callable[[Any, tuple[ItemT, ...]], ItemT]) -> ItemT:
+    """Items joined by a connective; an implication of one item, as the grammar has it, is the item."""
+    if kind != "implication":
+        return node(_OPERATORS[kind], tuple(items))
+    premise, *rest = items
+    return node("or", (node("not", (premise,)), *rest)) if rest else premise
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """One reading of one expression; the lexicon keeps the faults."""
@@ -44,13 +57,8 @@ class _Reader:
 
     def condition(self, tree: Part) -> Condition:
         kind, parts = str(tree.data), tree.children
-        if kind in ("implication", "disjunction", "conjunction", "negation"):
-            items = tuple(self.condition(part) for part in parts if part is not None)
-            if kind == "negation":
-                return syntax.Node("not", items)
-            if kind == "implication":
-                return items[0] if len(items) == 1 else syntax.Node("or", (syntax.Node("not", items[:1]), items[1]))
-            return syntax.Node("or" if kind == "disjunction" else "and", items)
+        if kind in _OPERATORS:
+            return _connected(kind, [self.condition(part) for part in parts if part is not None], syntax.Node)
         if kind in ("true", "false"):
             return syntax.Constant(kind == "true")
         if kind == "comparison":
@@ -80,7 +88,7 @@ class _Reader:
         side, paths, where, measure, operator, limit = tree.children
         read = self.measure(measure)
         unit = "px" if read.kind == "receptive_field" else self.lexicon.table_unit(read.name)
-        comparison, whole = self.lexicon.limit(operator, limit, unit)
+        comparison, whole = self.lexicon.limit(operator, limit, unit, scale=read.scale)
         result = syntax.Extreme(str(side), self.paths(paths), self.where(where), read, comparison, whole)  # type: ignore[arg-type]
         if read.kind != "receptive_field":
             self.lexicon.needs("cell", f"a path's {read.kind}", measure)
@@ -115,28 +123,15 @@ class _Reader:
         if tree is None:
             return syntax.Constant(True)
         kind, parts = str(tree.data), tree.children
-        if kind.startswith("path_") and kind.removeprefix("path_") in (
-            "not",
-            "implication",
-            "disjunction",
-            "conjunction",
-        ):
-            items = tuple(self.where(part) for part in parts if part is not None)
-            if kind == "path_not":
-                return syntax.PathNode("not", items)
-            if kind == "path_implication":
-                return (
-                    items[0]
-                    if len(items) == 1
-                    else syntax.PathNode("or", (syntax.PathNode("not", items[:1]), items[1]))
-                )
-            return syntax.PathNode("or" if kind == "path_disjunction" else "and", items)
+        if (connective := kind.removeprefix("path_")) in _OPERATORS:
+            return _connected(connective, [self.where(part) for part in parts if part is not None], syntax.PathNode)
         if kind in ("path_all", "path_any"):
             return syntax.OnPath("all" if kind == "path_all" else "any", self.lexicon.ops(parts[0]))
         measure = self.measure(parts[0])
         if measure.kind == "receptive_field":
             self.lexicon.fault(parts[0], _FIELD_FORM)
-        comparison, limit = self.lexicon.limit(parts[1], parts[2], self.lexicon.table_unit(measure.name))
+        unit = self.lexicon.table_unit(measure.name)
+        comparison, limit = self.lexicon.limit(parts[1], parts[2], unit, scale=measure.scale)
         return syntax.MeasureComparison(measure, comparison, limit)
 
     def measure(self, tree: Part) -> Measure:
@@ -148,10 +143,12 @@ class _Reader:
             return Measure("receptive_field", at=at)
         if kind == "count_ops":
             return Measure("count", self.lexicon.ops(tree.children[0]), at=at)
-        name, table = self.lexicon.table(tree.children[0])
-        if kind == "product_of" and any(value < 1 for _, value in table):
-            self.lexicon.fault(tree.children[0], f"a product needs entries of at least 1; table {name!r} has smaller")
-        return Measure("product" if kind == "product_of" else "sum", name=name, table=table, at=at)
+        name, table, scale = self.lexicon.table(tree.children[0])
+        if kind == "product_of" and (scale > 1 or any(value < 1 for _, value in table)):
+            self.lexicon.fault(
+                tree.children[0], f"a product needs whole entries of at least 1; table {name!r} has others"
+            )
+        return Measure("product" if kind == "product_of" else "sum", name=name, table=table, at=at, scale=scale)
 
     def edge(self, tree: Part) -> syntax.EdgeFilter:
         found: dict[str, Any] = {}
@@ -175,7 +172,8 @@ class _Reader:
     def comparison(self, tree: Part) -> Condition:
         left, operator, right = tree.children
         unit = self.unit_of(left) or self.unit_of(right)
-        weights: dict[syntax.Quantity, int] = {}
+        weights: dict[syntax.Quantity, Fraction] = {}
+        scales = [1]
         constant = Fraction(0)
         for side, factor in ((left, 1), (right, -1)):
             sign = 1
@@ -188,9 +186,11 @@ class _Reader:
                     continue
                 scale = self.lexicon.integer(part.children[0]) if str(part.data) == "scaled" else 1
                 quantity = self.quantity(part.children[-1])
-                weights[quantity] = weights.get(quantity, 0) + factor * sign * scale
-        comparison, limit = self.lexicon.whole(operator, -constant, right)
-        terms = tuple((weight, quantity) for quantity, weight in weights.items() if weight)
+                scales.append(quantity.scale if isinstance(quantity, syntax.Total) else 1)
+                weights[quantity] = weights.get(quantity, Fraction(0)) + Fraction(factor * sign * scale, scales[-1])
+        whole = math.lcm(*scales)
+        comparison, limit = self.lexicon.whole(operator, -constant, right, scale=whole)
+        terms = tuple((int(weight * whole), quantity) for quantity, weight in weights.items() if weight)
         if not terms:
             return syntax.Constant(syntax.compare(0, comparison, limit))
         return syntax.Linear(terms, comparison, limit)
@@ -218,7 +218,7 @@ class _Reader:
         if kind == "count_edges":
             return syntax.Count(self.edge(first))
         if kind == "total":
-            name, table = self.lexicon.table(first)
-            return syntax.Total(name, table, first)
+            name, table, scale = self.lexicon.table(first)
+            return syntax.Total(name, table, first, scale)
         self.lexicon.needs("cell", str(first), first)
         return syntax.Fan(str(first), self.lexicon.end(tree.children[1]))  # type: ignore[arg-type]

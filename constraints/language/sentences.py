@@ -5,7 +5,7 @@ from __future__ import annotations
 from constraints.language import syntax
 from constraints.language.syntax import Condition, EdgeFilter, End, Measure, Ops, PathCondition
 
-__all__ = ["say"]
+__all__ = ["number", "say"]
 
 _COMPARED = {
     "<=": "at most",
@@ -43,7 +43,7 @@ def say(condition: Condition) -> str:
     if isinstance(condition, syntax.Extreme):
         which = "largest" if condition.side == "max" else "smallest"
         of = f"over each {_paths(condition.paths)}{_where(condition.where)}"
-        amount = f"{_COMPARED[condition.comparison]} {condition.limit:,}"
+        amount = f"{_COMPARED[condition.comparison]} {number(condition.limit, condition.measure.scale)}"
         if condition.measure.kind == "receptive_field":
             return f"the receptive field of the whole network is {amount} pixels of its input"
         return f"the {which} {_measure(condition.measure)} {of} is {amount}"
@@ -89,7 +89,7 @@ def _on_path(where: PathCondition) -> str:
         return f"it is not so that {items[0]}" if where.operator == "not" else f" {where.operator} ".join(items)
     if isinstance(where, syntax.OnPath):
         return f"{'each' if where.quantifier == 'all' else 'some'} operation is {_ops(where.ops)}"
-    return f"the {_measure(where.measure)} is {_COMPARED[where.comparison]} {where.limit:,}"
+    return f"the {_measure(where.measure)} is {_COMPARED[where.comparison]} {number(where.limit, where.measure.scale)}"
 
 
 def _measure(measure: Measure) -> str:
@@ -135,6 +135,7 @@ def _fan(direction: str) -> str:
 
 def _linear(condition: syntax.Linear) -> str:
     words: list[str] = []
+    scale = syntax.scale_of(condition)
     for weight, quantity in condition.terms:
         if isinstance(quantity, syntax.Cost):
             name = _COSTS[quantity.name]
@@ -146,8 +147,19 @@ def _linear(condition: syntax.Linear) -> str:
             name = f"the {_fan(quantity.direction)} {_end(quantity.node)}"
         else:
             name = f"the {quantity.side} policy's {quantity.name}"
+        factor = abs(weight) * (quantity.scale if isinstance(quantity, syntax.Total) else 1)
         sign = ("minus " if weight < 0 else "plus " if words else "") + (
-            f"{abs(weight):,} times " if abs(weight) > 1 else ""
+            f"{number(factor, scale)} times " if factor != scale else ""
         )
         words.append(sign + name)
-    return f"{' '.join(words)} is {_COMPARED[condition.comparison]} {condition.limit:,}"
+    return f"{' '.join(words)} is {_COMPARED[condition.comparison]} {number(condition.limit, scale)}"
+
+
+def number(value: int, scale: int) -> str:
+    """A whole number as its author wrote it, before it was multiplied by a scale.
+
+    Example:
+        >>> number(12_000, 1), number(15, 10)
+        ('12,000', '1.5')
+    """
+    return f"{value // scale:,}" if value % scale == 0 else f"{value / scale:,}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -42,6 +43,7 @@ __all__ = [
     "Total",
     "canonical",
     "compare",
+    "scale_of",
     "walk",
 ]
 
@@ -82,13 +84,18 @@ class EdgeFilter:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A number that a path has: its length, the edges with some operations, a table's sum or product, its reach."""
+    """A number that a path has: its length, the edges with some operations, a table's sum or product, its reach.
+
+    Attributes:
+        scale: what entries and limits were multiplied by to be whole.
+    """
 
     kind: Literal["length", "count", "sum", "product", "receptive_field"]
     ops: Ops = Ops()
     name: str = field(default="", compare=False)
     table: tuple[tuple[str, int], ...] = ()
     at: int = field(default=0, compare=False)
+    scale: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,11 +243,12 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """A table summed over live edges."""
+    """A table summed over live edges; `scale` is what its entries were multiplied by to be whole."""
 
     name: str = field(compare=False)
     table: tuple[tuple[str, int], ...]
     at: int = field(default=0, compare=False)
+    scale: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +300,13 @@ def compare(left: int, comparison: Comparison, right: int) -> bool:
     if comparison == ">":
         return left > right
     return (left == right) == (comparison == "==")
+
+
+def scale_of(condition: Linear | Extreme | FanExtreme | MeasureComparison) -> int:
+    """What the limit of a comparison, and its weights, were multiplied by to be whole numbers of its tables."""
+    if isinstance(condition, Linear):
+        return math.lcm(*(quantity.scale for _, quantity in condition.terms if isinstance(quantity, Total)))
+    return 1 if isinstance(condition, FanExtreme) else condition.measure.scale
 
 
 def walk(tree: object) -> Iterator[object]:

@@ -10,6 +10,7 @@ import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from constraints.language.applicability import When, read_when
@@ -27,6 +28,8 @@ from selfnas.spaces.architecture import Architecture
 from selfnas.spaces.space import SPACES, base_name, operations_of
 
 __all__ = ["load_set", "parse_set"]
+
+_MAX_SCALE = 10**6  # entries stay whole numbers of fifteen digits
 
 Place = tuple[str | int, ...]
 
@@ -161,9 +164,9 @@ class _Loader:
             for name, members in self.opsets(source, known):
                 if opsets.setdefault(name, members & operations) != members & operations:
                     self.problems.append(source.problem(("opsets", name), f"{name!r} is another set in another file"))
-            for name, table in self.tables(source, known):
-                entries = {key: value for key, value in table.entries.items() if key in operations}
-                table = Table(entries=entries, unit=table.unit)
+            for name, numbers in self.tables(source, known):
+                unit = str(own.tables[name].get("unit", ""))
+                table = Table.of({key: value for key, value in numbers.items() if key in operations}, unit=unit)
                 if tables.setdefault(name, table) != table:
                     self.problems.append(source.problem(("tables", name), f"{name!r} is another table elsewhere"))
             for name in sorted(set(own.opsets) & set(own.tables)):
@@ -183,9 +186,9 @@ class _Loader:
                     self.problems.append(source.fault(("opsets", name, position), Fault(0, message)))
             yield name, frozenset(members)
 
-    def tables(self, source: Source, operations: frozenset[str]) -> Iterator[tuple[str, Table]]:
+    def tables(self, source: Source, operations: frozenset[str]) -> Iterator[tuple[str, dict[str, Fraction]]]:
         for name, entries in source.document.value.tables.items():
-            numbers: dict[str, int] = {}
+            numbers: dict[str, Fraction] = {}
             for operation, value in entries.items():
                 message = ""
                 if operation == "unit" and isinstance(value, str):
@@ -194,11 +197,13 @@ class _Loader:
                     message = f"unknown operation {operation!r}{suggestion(operation, sorted(operations))}"
                 elif isinstance(value, str) or not math.isfinite(value) or not 0 <= value <= 10**9:
                     message = f"an entry is a number from 0 to 1,000,000,000, not {value!r}"
+                elif (_MAX_SCALE * (number := Fraction(str(value)))).denominator > 1:
+                    message = f"an entry has at most six decimals, not {value!r}"
                 else:
-                    numbers[operation] = math.ceil(value)  # entries are costs: rounding up never admits too much
+                    numbers[operation] = number
                 if message:
                     self.problems.append(source.problem(("tables", name, operation), message))
-            yield name, Table(entries=numbers, unit=str(entries.get("unit", "")))
+            yield name, numbers
 
     def statements(self, entry: Entry, words: Vocabulary) -> Iterator[_Statement]:
         """What the rule says and, in order, what tightens it; each expression is read by itself."""

@@ -6,8 +6,8 @@ What the words in the rules mean is settled in `loading.py`, over all files at o
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
@@ -137,12 +137,22 @@ class Entry:
 
 @dataclass(slots=True)
 class Gathered:
-    """A set's own file and everything it imports, imported rules first."""
+    """A set's own file and everything it imports, imported rules first; each file once.
+
+    Attributes:
+        height: files on the longest way down, this one not counted.
+    """
 
     source: Source
     entries: list[Entry]
     sources: list[Source]
     problems: list[Problem]
+    height: int = 0
+
+    def copied(self) -> Gathered:
+        """The same, to be tightened by another file."""
+        entries = [replace(entry, tightened=[*entry.tightened]) for entry in self.entries]
+        return replace(self, entries=entries)
 
 
 def shipped_sets() -> tuple[str, ...]:
@@ -160,7 +170,7 @@ def gather(path_or_name: str | Path) -> Gathered:
     Raises:
         InputError: a file cannot be read or is not a constraint set file.
     """
-    return _gathered(*_read(path_or_name, None), above=(), files=True)
+    return _Imports(files=True).gathered(_read(path_or_name, None), above={})
 
 
 def gather_text(text: str, *, name: str) -> Gathered:
@@ -173,45 +183,66 @@ def gather_text(text: str, *, name: str) -> Gathered:
     Raises:
         InputError: it is not a constraint set file, or imports a file.
     """
-    return _gathered(name, checked_text(text, name=name, most=_MAX_BYTES), above=(), files=False)
+    read = _Read(name, checked_text(text, name=name, most=_MAX_BYTES), key=name)
+    return _Imports(files=False).gathered(read, above={})
 
 
-def _gathered(name: str, text: str, *, above: tuple[str, ...], files: bool) -> Gathered:
-    """One file and what it imports.
+class _Imports:
+    """One walk over a file and what it imports, each file read once however many import it.
 
     Args:
-        name: of the file, for messages.
-        text: of the file.
-        above: the files that import this one, outermost first.
-        files: whether it may import files besides shipped sets.
+        files: whether files may be imported besides shipped sets.
     """
-    if name in above:
-        raise InputError([Problem(f"imports itself, by way of {' -> '.join([*above, name])}", name)])
-    if len(above) >= _MAX_IMPORTS:
-        raise InputError([Problem(f"imports go more than {_MAX_IMPORTS} files deep", above[0])])
-    source, problems = _parse(name, text)
-    gathered = Gathered(source, [], [source], problems)
-    for position, other in enumerate(source.document.value.imports):
-        place = ("import", position)
-        if not files and other not in shipped_sets():
-            message = f"{other!r} is not a shipped set, and a text has no folder in which to look for a file"
-            raise InputError([source.problem(place, message)])
-        try:
-            below = _gathered(*_read(other, Path(name).parent), above=(*above, name), files=files)
-        except InputError as error:
-            if all(problem.file for problem in error.problems):
-                raise
-            raise InputError([source.problem(place, problem.message) for problem in error.problems]) from error
-        known = {entry.model.id: entry for entry in gathered.entries}
-        gathered.entries += [entry for entry in below.entries if known.get(entry.model.id) != entry]
-        gathered.sources += below.sources
-        gathered.problems += below.problems
-        missing = set(source.document.value.spaces) - set(below.source.document.value.spaces)
-        if missing:
-            message = f"{other} is not for space {', '.join(sorted(missing))}"
-            gathered.problems.append(source.problem(place, message))
-    _add_own(gathered)
-    return gathered
+
+    def __init__(self, *, files: bool) -> None:
+        self.files, self.known = files, dict[str, Gathered]()
+
+    def gathered(self, read: _Read, *, above: Mapping[str, str]) -> Gathered:
+        """One file and what it imports; `above` are the files that import it, outermost first: names by key."""
+        source, problems = _parse(read.name, read.text)
+        gathered = Gathered(source, [], [source], problems)
+        for position, other in enumerate(source.document.value.imports):
+            place = ("import", position)
+            try:
+                below = self.imported(other, Path(read.name).parent, above={**above, read.key: read.name})
+            except InputError as error:
+                if all(problem.file for problem in error.problems):
+                    raise
+                raise InputError([source.problem(place, problem.message) for problem in error.problems]) from error
+            known = {entry.model.id: entry for entry in gathered.entries}
+            gathered.entries += [entry for entry in below.entries if known.get(entry.model.id) != entry]
+            gathered.sources += [one for one in below.sources if one not in gathered.sources]
+            gathered.problems += [one for one in below.problems if one not in gathered.problems]
+            gathered.height = max(gathered.height, below.height + 1)
+            missing = set(source.document.value.spaces) - set(below.source.document.value.spaces)
+            if missing:
+                message = f"{other} is not for space {', '.join(sorted(missing))}"
+                gathered.problems.append(source.problem(place, message))
+        _add_own(gathered)
+        return gathered
+
+    def imported(self, other: str, beside: Path, *, above: Mapping[str, str]) -> Gathered:
+        """What the last of the files `above` imports under a name."""
+        if not self.files and other not in shipped_sets():
+            raise InputError(f"{other!r} is not a shipped set, and a text has no folder in which to look for a file")
+        read, names = _read(other, beside), list(above.values())
+        if read.key in above:
+            raise InputError([Problem(f"imports itself, by way of {' -> '.join([*names, read.name])}", read.name)])
+        height = self.known[read.key].height if read.key in self.known else 0
+        if len(above) + height >= _MAX_IMPORTS:
+            raise InputError([Problem(f"imports go more than {_MAX_IMPORTS} files deep", names[0])])
+        if read.key not in self.known:
+            self.known[read.key] = self.gathered(read, above=above)
+        return self.known[read.key].copied()
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The name of a file for messages, its text, and what tells it from every other file however it is named."""
+
+    name: str
+    text: str
+    key: str
 
 
 def _parse(name: str, text: str) -> tuple[Source, list[Problem]]:
@@ -246,12 +277,14 @@ def _add_own(gathered: Gathered) -> None:
             message = f"rule {entry.model.id!r} {what or 'is defined twice'}"
             gathered.problems.append(entry.source.problem((*entry.place, "id"), message))
         seen.add(entry.model.id)
+    if len(gathered.entries) > _MAX_RULES:
+        message = f"with what it imports the set has {len(gathered.entries)} rules: at most {_MAX_RULES} are read"
+        gathered.problems.append(source.problem(("import",), message))
     if not gathered.entries and source.kept is None:
         gathered.problems.append(source.problem(("set",), "a set needs at least one rule, of its own or imported"))
 
 
-def _read(path_or_name: str | Path, beside: Path | None) -> tuple[str, str]:
-    """The name of a file for messages, and its text."""
+def _read(path_or_name: str | Path, beside: Path | None) -> _Read:
     path = Path(path_or_name)
     bare = str(path_or_name) == path.name and not path.suffix
     if beside is not None and not path.is_absolute() and not bare:
@@ -260,8 +293,8 @@ def _read(path_or_name: str | Path, beside: Path | None) -> tuple[str, str]:
         if path.name not in shipped_sets():
             raise InputError(f"unknown constraint set {path.name!r}{suggestion(path.name, shipped_sets())}")
         text = resources.files("constraints").joinpath("sets", f"{path.name}.yaml").read_text(encoding="utf-8")
-        return f"{path.name}.yaml", text
-    return str(path), read_text(path, most=_MAX_BYTES)
+        return _Read(f"{path.name}.yaml", text, key=path.name)
+    return _Read(str(path), read_text(path, most=_MAX_BYTES), key=str(path.resolve()))
 
 
 def flattened(gathered: Gathered, rules: Sequence[RuleModel], operations: frozenset[str]) -> str:

@@ -61,8 +61,10 @@ def report_count(set_: ConstraintSet, contexts: Sequence[Context]) -> Report:
     for context in contexts:
         guard, total = guard_in(set_, context), space_named(context.space).count()
         count = guard.count()
-        lines.append(f"{context.space:15} {say_count(count)} of {total:,} ({count.value / total:.2%}){_clash(guard)}")
-        record[context.space] = count_record(count) | {"of": total, "clash": list(guard.clash())}
+        idle = [rule.id for rule, root in zip(guard.rules, guard.encoding.roots, strict=True) if root is None]
+        said = ": no rule applies here" if len(idle) == len(guard.rules) else _clash(guard)
+        lines.append(f"{context.space:15} {say_count(count)} of {total:,} ({count.value / total:.2%}){said}")
+        record[context.space] = count_record(count) | {"of": total, "clash": list(guard.clash()), "not_applying": idle}
     return Report(text="\n".join(lines), record=record)
 
 

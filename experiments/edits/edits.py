@@ -5,15 +5,17 @@ On nb201 every one of the 15,625 cells is judged; on darts, whose 10^18 nobody c
 
 from __future__ import annotations
 
-import argparse
+from typing import Annotated
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from constraints import ConstraintSet, Context, Rule, load_set, parse_set
 from constraints.analysis.difference import compare_sets
 from constraints.engines.referee import Referee
 from constraints.loading.tightening import reference_contexts
+from experiments.harness import run
 from selfnas.spaces.space import Vector, space_named
 
 EDITS = {
@@ -60,25 +62,22 @@ class Judge:
         return repr((rule.scope, rule.when, rule.forbids, rule.condition))
 
 
-def main() -> None:
-    """Print a table; exit 1 if a count differs from brute force."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=1_000, help="cells of darts, uniform")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--space", choices=("nb201", "darts"), action="append")
-    chosen = parser.parse_args()
+def edits(
+    draws: Annotated[int, typer.Option(help="Cells of darts, uniform.")] = 1_000,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    spaces: Annotated[list[str] | None, typer.Option("--space", help="nb201 or darts; repeatable.")] = None,
+) -> None:
+    """What `diff` says of five edits, beside brute force; exit 1 if a count differs."""
     old = load_set("baseline")
-    contexts = [context for name in chosen.space or ("nb201", "darts") for context in reference_contexts(name)]
+    contexts = [context for name in spaces or ("nb201", "darts") for context in reference_contexts(name)]
     wrong = 0
     for context in contexts:
         space = space_named(context.space)
         whole = context.space == "nb201"
-        judge = Judge(
-            context, space.enumerate() if whole else space.draw(np.random.default_rng(chosen.seed), chosen.draws)
-        )
+        judge = Judge(context, space.enumerate() if whole else space.draw(np.random.default_rng(seed), draws))
         was = judge.admits(old)
-        for name, edits in EDITS.items():
-            new = edited(edits)
+        for name, changes in EDITS.items():
+            new = edited(changes)
             (found,) = compare_sets(old, new, [context]).spaces
             is_ = judge.admits(new)
             sides = [(found.gained.value, int((is_ & ~was).sum())), (found.lost.value, int((was & ~is_).sum()))]
@@ -88,8 +87,8 @@ def main() -> None:
                 beside = "brute force: in {:,}, out {:,}".format(*(brute for _, brute in sides))
             else:
                 shares = [count / space.count() for count, _ in sides]
-                spread = [3.29 * (share * (1 - share) / chosen.draws) ** 0.5 + 1e-9 for share in shares]  # 99.9 %
-                seen = [brute / chosen.draws for _, brute in sides]
+                spread = [3.29 * (share * (1 - share) / draws) ** 0.5 + 1e-9 for share in shares]  # 99.9 %
+                seen = [brute / draws for _, brute in sides]
                 good = all(abs(a - b) <= s for a, b, s in zip(shares, seen, spread, strict=True))
                 beside = " ".join(
                     f"{verb} {share:.4f} of all, {k:.4f} of the draws"
@@ -100,8 +99,8 @@ def main() -> None:
                 f"{context.space} at {context.macro}, {name}: {found.relation}; {said}; {beside}",
                 "" if good else "WRONG",
             )
-    raise SystemExit(1 if wrong else 0)
+    raise typer.Exit(1 if wrong else 0)
 
 
 if __name__ == "__main__":
-    main()
+    run(edits)

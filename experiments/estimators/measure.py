@@ -1,168 +1,119 @@
-"""`selfnas bench estimators` and `supernets`: cheap scores, and cells of supernets, against full training."""
+"""Cheap scores, one epoch with inherited weights, and cells of supernets, against full training."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import torch
 import typer
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
-from agent.cli import main
 from agent.stream.file import Stream, read_stream
 from agent.stream.shipped import stream_folder
-from experiments.estimators.scoring import Scored, held_out_accuracy, random_networks, score_networks
+from experiments.estimators.correlation import spearman, spearman_interval
+from experiments.estimators.scoring import Scored, held_out_accuracy, random_networks, score_network
+from experiments.harness import Rows, measure_grid, print_table, run
 from selfnas import seeding
 from selfnas.data.tasks import Task, load_task
 from selfnas.errors import InputError, suggestion
 from selfnas.models.ranking import ProxyTrials, combined
 from selfnas.networks.network import build_network
+from selfnas.search.domain import SpaceDomain
 from selfnas.spaces.architecture import Architecture
 from selfnas.spaces.space import parse_architecture, space_named
+from selfnas.strategies.guided import DIFFERENTIABLE, GUIDED
+from selfnas.strategies.one_shot import OneShotPlan, evolve_paths, score_paths, train_paths
+from selfnas.training.differentiable import SupernetPlan, discretise, search_supernet
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.inheritance import inherit
+from selfnas.training.supernet import build_supernet
 from selfnas.training.training import Examples, TrainingPlan, train
 
-__all__ = ["measure_estimators", "measure_inheritance", "measure_supernets", "spearman", "spearman_interval"]
-
-app = typer.Typer(add_completion=False)
-
-_BOOTSTRAPS = 2000
 _TAUGHT, _SPLITS = 16, 200  # networks that a combination is learned from, and random choices of them
 
+_StreamFile = Annotated[Path, typer.Argument(metavar="STREAM.yaml", help="Space, fidelities and tasks are its.")]
+_TaskName = Annotated[str, typer.Option("--task", help="Which of its tasks.")]
+_Kept = Annotated[Path, typer.Option("--keep", help="A .jsonl of finished networks; they are not trained again.")]
+_DEFAULT_KEEP = Path("estimators.jsonl")
 
-def measure_estimators(
-    stream_file: Path, *, task_name: str, networks: int, seed: int, keep: Path, twice: int = 0
+
+def scores(
+    stream_file: _StreamFile,
+    task_name: _TaskName,
+    networks: Annotated[int, typer.Option(min=4, max=100_000, help="Random networks to score and train.")] = 48,
+    seed: Annotated[int, typer.Option(help="Decides which networks.")] = 0,
+    keep: _Kept = _DEFAULT_KEEP,
+    twice: Annotated[int, typer.Option(min=0, help="So many are trained again, for the noise of training.")] = 0,
 ) -> None:
-    """Score and train random networks, as far as `keep` does not have them yet, and print rank correlations.
-
-    Args:
-        stream_file: its space, macro settings, fidelities and training are used.
-        task_name: one of its tasks.
-        networks: how many.
-        seed: decides which.
-        keep: a .json that finished networks are kept in, so that an interrupted command goes on.
-        twice: so many of them are trained a second time from other first weights: how far full training agrees with
-            itself is what no score can go much beyond.
-
-    Raises:
-        InputError: no such stream, task, or a `keep` of other networks.
-    """
-    console = Console()
+    """Rank correlation of every cheap score with full training, on networks that are built and trained."""
     stream, task = _open(stream_file, task_name)
     plan, full = TrainingPlan(**stream.training.model_dump()), stream.full.fidelity("full")
     drawn = random_networks(space_named(stream.space), stream.macro.macro(), networks, seed=seed)
-    done = _kept(keep)
-    wanted = {str(architecture) for architecture in drawn}
-    if not {one.architecture for one in done} <= wanted:
-        raise InputError(f"{keep}: holds other networks than these; choose another file")
-    left = [architecture for architecture in drawn if str(architecture) not in {one.architecture for one in done}]
-    with console.status("scoring and training") as status:
-        for scored in score_networks(
-            left,
-            task,
-            low=stream.low.fidelity("low"),
-            full=full,
-            plan=plan,
-            seed=seed,
-        ):
-            done.append(scored)
-            _keep(done, keep)
-            status.update(f"{len(done)} of {networks} networks scored and trained")
-        for place, one in enumerate(done[:twice]):
-            if one.again is None:
-                again = seeding.derive(seed, "again")
-                found, _ = held_out_accuracy(parse_architecture(one.architecture), task, full, plan, seed=again)
-                done[place] = replace(one, again=found)
-                _keep(done, keep)
-                status.update(f"{place + 1} of {twice} networks trained again")
+    rows, low = _rows(keep, stream, task_name), stream.low.fidelity("low")
+
+    def score(architecture: str) -> list[Scored]:
+        network = parse_architecture(architecture)
+        return [score_network(network, task, low=low, full=full, plan=plan, seed=seed)]
+
+    def repeat(cell: tuple[str, bool]) -> list[Scored]:
+        own = seeding.derive(seed, "again")
+        found, _ = held_out_accuracy(parse_architecture(cell[0]), task, full, plan, seed=own)
+        return [replace(_latest(rows)[cell[0]], again=found)]
+
+    names = [str(architecture) for architecture in drawn]
+    measure_grid(score, names, rows, cell_of=lambda one: one.architecture)
+    again = [(name, True) for name in names[:twice]]
+    measure_grid(repeat, again, rows, cell_of=lambda one: (one.architecture, one.again is not None))
+    done = [_latest(rows)[name] for name in names]
     truth = np.array([one.truth for one in done])
-    table = Table(
-        "score", "Spearman", "95 %", "seconds",
-        title=f"{task.name}: {len(done)} networks of {stream.space}/{stream.macro.macro()} against full training "
-        f"(accuracy {np.quantile(truth, 0.1):.3f} to {np.quantile(truth, 0.9):.3f}, 10 % to 90 %)",
-    )  # fmt: skip
-    rows = {name: np.array([one.proxies[name] for one in done]) for name in done[0].proxies}
-    matrix = np.stack(list(rows.values()), axis=1)
-    rows["mean rank of all proxies"] = combined(matrix, ProxyTrials(matrix[:0], truth[:0]))
-    for name, values in sorted(rows.items(), key=lambda row: -spearman(row[1], truth)):
+    columns = {name: np.array([one.proxies[name] for one in done]) for name in done[0].proxies}
+    matrix = np.stack(list(columns.values()), axis=1)
+    columns["mean rank of all proxies"] = combined(matrix, ProxyTrials(matrix[:0], truth[:0]))
+    shown = []
+    for name, values in sorted(columns.items(), key=lambda row: -spearman(row[1], truth)):
         alone = [one.seconds[name] for one in done if name in one.seconds]
-        table.add_row(name, *_shown(values, truth, seed=seed), f"{np.median(alone):.4f}" if alone else "")
+        shown.append((name, *_shown(values, truth, seed=seed), f"{np.median(alone):.4f}" if alone else ""))
     if len(done) >= 2 * _TAUGHT:
         learned = np.array([_learned(matrix, truth, seed=split) for split in range(_SPLITS)])
-        low, high = np.quantile(learned, [0.025, 0.975])
-        table.add_row(f"learned from {_TAUGHT} of them, on the others", f"{learned.mean():.2f}",
-                      f"{low:.2f} to {high:.2f} (splits)", "")  # fmt: skip
-    table.add_row("training at low fidelity", *_shown(np.array([one.low for one in done]), truth, seed=seed), "")
-    same = np.array([max(one.curve, default=0.0) for one in done])
-    table.add_row("full training, on validation", *_shown(same, truth, seed=seed), "")
-    both = np.array([(one.truth, one.again) for one in done if one.again is not None], dtype=np.float64)
-    if len(both) > 1:
-        table.add_row(f"full training, again ({len(both)} of them)", *_shown(both[:, 1], both[:, 0], seed=seed), "")
-    console.print(table)
-    slowest = np.array([max(one.seconds.values()) for one in done])
-    together = np.array([one.together for one in done])
-    ratio = float(np.median(together / slowest))
-    console.print(f"all proxies of one network take {ratio:.2f} times the slowest of them alone (median)")
-
-
-def measure_supernets(stream_file: Path, *, task_name: str, methods: list[str], seed: int, keep: Path) -> None:
-    """Search supernets, train their cells fully, and place them among the random networks of `keep`.
-
-    Raises:
-        InputError: no such stream, task or method, or `keep` has no networks.
-    """
-    from selfnas.strategies.guided import GUIDED
-
-    console = Console()
-    stream, task = _open(stream_file, task_name)
-    for method in methods:
-        if method not in GUIDED:
-            raise InputError(f"unknown method {method!r}{suggestion(method, sorted(GUIDED))}")
-    done = _kept(keep)
-    if not done:
-        raise InputError(f"{keep}: run `selfnas bench estimators` first: cells are placed among its networks")
-    truth = np.array([one.truth for one in done])
-    console.print(
-        f"{task.name}: {len(done)} random networks reach {np.median(truth):.4f} (median), {truth.max():.4f} (best)"
+        start, end = np.quantile(learned, [0.025, 0.975])
+        name, told = f"learned from {_TAUGHT} of them, on the others", f"{start:.2f} to {end:.2f} (splits)"
+        shown.append((name, f"{learned.mean():.2f}", told, ""))
+    both = np.array([(one.truth, one.again) for one in done if one.again is not None], dtype=np.float64).reshape(-1, 2)
+    for name, values, others in (
+        ("training at low fidelity", np.array([one.low for one in done]), truth),
+        ("full training, on validation", np.array([max(one.curve, default=0.0) for one in done]), truth),
+        (f"full training, again ({len(both)} of them)", both[:, 1], both[:, 0]),
+    ):
+        if len(values) > 1:
+            shown.append((name, *_shown(values, others, seed=seed), ""))
+    print_table(
+        ("score", "Spearman", "95 %", "seconds"),
+        shown,
+        title=f"{task.name}: {len(done)} networks of {stream.space}/{stream.macro.macro()} against full training "
+        f"(accuracy {np.quantile(truth, 0.1):.3f} to {np.quantile(truth, 0.9):.3f}, 10 % to 90 %)",
     )
-    plan, full = TrainingPlan(**stream.training.model_dump()), stream.full.fidelity("full")
-    for method in methods or sorted(GUIDED):
-        begun = time.process_time()
-        if method == "one_shot":
-            chosen, note = _one_shot(stream, task, done, seed=seed)
-        else:
-            chosen, note = _differentiable(stream, task, method, seed=seed)
-        seconds = time.process_time() - begun
-        found, _ = held_out_accuracy(chosen, task, full, plan, seed=seed)
-        console.print(
-            f"{method}: {seconds:.0f} s of processor time; {note}; its cell reaches {found:.4f}, above "
-            f"{np.mean(found > truth):.0%} and not below {np.mean(found >= truth):.0%} of them: "
-            f"{str(chosen).partition(':')[2]}"
-        )
+    ratio = float(np.median([one.together / max(one.seconds.values()) for one in done]))
+    print(f"all proxies of one network take {ratio:.2f} times the slowest of them alone (median)")
 
 
-def measure_inheritance(stream_file: Path, *, task_name: str, seed: int, keep: Path) -> None:
-    """Score the networks of `keep` after one epoch, with and without a parent's weights, against their full training.
+def inheritance(
+    stream_file: _StreamFile,
+    task_name: _TaskName,
+    seed: Annotated[int, typer.Option(help="Of parents and trainings.")] = 0,
+    keep: _Kept = _DEFAULT_KEEP,
+) -> None:
+    """Whether one epoch with a parent's weights tells more than one epoch from scratch, on networks that were scored.
 
     The parent is a random neighbour that was trained at low fidelity. Both scores are of the same epoch of the same
     share of the data.
-
-    Raises:
-        InputError: no such stream or task, or `keep` has no networks.
     """
-    console = Console()
     stream, task = _open(stream_file, task_name)
-    done = _kept(keep)
-    if not done:
-        raise InputError(f"{keep}: run `selfnas bench estimators` first: its networks are scored")
+    done = _scored(keep, stream, task_name)
     low, plan = stream.low.fidelity("low"), TrainingPlan(**stream.training.model_dump())
     once = Fidelity(name="once", epochs=1, fraction=low.fraction)
     training, validation = (Examples.of(part.x, part.y) for part in (task.train, task.validation))
@@ -185,22 +136,77 @@ def measure_inheritance(stream_file: Path, *, task_name: str, seed: int, keep: P
             columns[name].append(train(child, training, validation, plan, once, seed=own).best)
     columns["training at low fidelity"] = [one.low for one in done]
     truth = np.array([one.truth for one in done])
-    table = Table("score", "Spearman", "95 %", title=f"{task.name}: {len(done)} networks against full training")
-    for name, values in columns.items():
-        table.add_row(name, *_shown(np.array(values), truth, seed=seed))
-    console.print(table)
-    console.print(f"a child takes over {np.mean(shares):.0%} of its numbers (mean)")
+    print_table(
+        ("score", "Spearman", "95 %"),
+        [(name, *_shown(np.array(values), truth, seed=seed)) for name, values in columns.items()],
+        title=f"{task.name}: {len(done)} networks against full training",
+    )
+    print(f"a child takes over {np.mean(shares):.0%} of its numbers (mean)")
 
 
-def spearman_interval(values: NDArray[np.float64], truth: NDArray[np.float64], *, seed: int) -> tuple[float, float]:
-    """A 95 % percentile bootstrap interval of the rank correlation of `(n,)` values with `(n,)` others."""
-    rows = np.random.default_rng(seed).integers(0, len(truth), size=(_BOOTSTRAPS, len(truth)))
-    found = _correlations(values[rows], truth[rows])
-    usable = found[np.isfinite(found)]  # of a draw whose values are all alike nothing can be said
-    if not len(usable):
-        return float("nan"), float("nan")
-    low, high = np.quantile(usable, [0.025, 0.975])
-    return float(low), float(high)
+def supernets(
+    stream_file: _StreamFile,
+    task_name: _TaskName,
+    methods: Annotated[list[str] | None, typer.Option("--method", help="Only this one; repeatable.")] = None,
+    seed: Annotated[int, typer.Option(help="Of supernet and search.")] = 0,
+    keep: _Kept = _DEFAULT_KEEP,
+) -> None:
+    """Time of each search on a supernet, and its cell among networks that were scored, after full training."""
+    stream, task = _open(stream_file, task_name)
+    for method in methods or []:
+        if method not in GUIDED:
+            raise InputError(f"unknown method {method!r}{suggestion(method, sorted(GUIDED))}")
+    done = _scored(keep, stream, task_name)
+    truth = np.array([one.truth for one in done])
+    print(f"{task.name}: {len(done)} random networks reach {np.median(truth):.4f} (median), {truth.max():.4f} (best)")
+    plan, full = TrainingPlan(**stream.training.model_dump()), stream.full.fidelity("full")
+    for method in methods or sorted(GUIDED):
+        begun = time.process_time()
+        if method == "one_shot":
+            chosen, note = _one_shot(stream, task, done, seed=seed)
+        else:
+            chosen, note = _differentiable(stream, task, method, seed=seed)
+        seconds = time.process_time() - begun
+        found, _ = held_out_accuracy(chosen, task, full, plan, seed=seed)
+        print(
+            f"{method}: {seconds:.0f} s of processor time; {note}; its cell reaches {found:.4f}, above "
+            f"{np.mean(found > truth):.0%} and not below {np.mean(found >= truth):.0%} of them: "
+            f"{str(chosen).partition(':')[2]}"
+        )
+
+
+def _open(stream_file: Path, task_name: str) -> tuple[Stream, Task]:
+    document = read_stream(stream_file)
+    stream = document.value
+    names = [spec.name for spec in stream.tasks]
+    if task_name not in names:
+        raise InputError(f"unknown task {task_name!r}{suggestion(task_name, names)}")
+    spec = stream.tasks[names.index(task_name)]
+    if spec.source == "table":
+        raise InputError(f"task {task_name!r} is a table: there is nothing to train")
+    torch.set_num_threads(1)
+    return stream, load_task(spec, base=stream_folder(Path(document.path)))
+
+
+def _rows(keep: Path, stream: Stream, task_name: str) -> Rows[Scored]:
+    return Rows(keep, of=Scored, settings={"task": task_name, "networks": f"{stream.space}/{stream.macro.macro()}"})
+
+
+def _latest(rows: Rows[Scored]) -> dict[str, Scored]:
+    """By architecture; a network that was trained again has two rows, the later of which tells of both trainings."""
+    return {one.architecture: one for one in rows}
+
+
+def _scored(keep: Path, stream: Stream, task_name: str) -> list[Scored]:
+    """Every network that is kept.
+
+    Raises:
+        InputError: none is.
+    """
+    done = list(_latest(_rows(keep, stream, task_name)).values())
+    if not done:
+        raise InputError(f"{keep}: holds no networks: run the command `scores` first")
+    return done
 
 
 def _learned(matrix: NDArray[np.float64], truth: NDArray[np.float64], *, seed: int) -> float:
@@ -215,55 +221,7 @@ def _shown(values: NDArray[np.float64], truth: NDArray[np.float64], *, seed: int
     return f"{spearman(values, truth):.2f}", f"{low:.2f} to {high:.2f}"
 
 
-def spearman(values: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
-    """Rank correlation of `(n,)` values; NaN ranks below all; NaN where one side is constant."""
-    return float(_correlations(values[None], truth[None])[0])
-
-
-def _correlations(values: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`(k,)` rank correlation of each row of `(k, n)` values with the same row of others."""
-    from scipy.stats import rankdata
-
-    one, other = (rankdata(np.where(np.isnan(rows), -np.inf, rows), axis=1) for rows in (values, truth))
-    one, other = (ranks - ranks.mean(axis=1, keepdims=True) for ranks in (one, other))
-    scale = np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
-    return np.where(scale > 0, (one * other).sum(axis=1) / np.where(scale > 0, scale, 1.0), np.nan)
-
-
-def _open(stream_file: Path, task_name: str) -> tuple[Stream, Task]:
-    document = read_stream(stream_file)
-    stream = document.value
-    names = [spec.name for spec in stream.tasks]
-    if task_name not in names:
-        raise InputError(f"unknown task {task_name!r}{suggestion(task_name, names)}")
-    spec = stream.tasks[names.index(task_name)]
-    if spec.source == "table":
-        raise InputError(f"task {task_name!r} is a table: there is nothing to train")
-    import torch
-
-    torch.set_num_threads(1)
-    return stream, load_task(spec, base=stream_folder(Path(document.path)))
-
-
-def _keep(done: Sequence[Scored], keep: Path) -> None:
-    keep.write_text(json.dumps([asdict(one) for one in done]), encoding="utf-8")
-
-
-def _kept(keep: Path) -> list[Scored]:
-    if not keep.exists():
-        return []
-    try:
-        rows = json.loads(keep.read_text(encoding="utf-8"))
-        return [Scored(**{**row, "curve": tuple(row["curve"])}) for row in rows]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{keep}: not what this command keeps: {error}") from error
-
-
 def _differentiable(stream: Stream, task: Task, method: str, *, seed: int) -> tuple[Architecture, str]:
-    from selfnas.strategies.guided import DIFFERENTIABLE
-    from selfnas.training.differentiable import SupernetPlan, discretise, search_supernet
-    from selfnas.training.supernet import build_supernet
-
     space, macro = space_named(stream.space), stream.macro.macro()
     supernet = build_supernet(space, macro, task.shape, seed=seed)
     found = search_supernet(
@@ -274,10 +232,6 @@ def _differentiable(stream: Stream, task: Task, method: str, *, seed: int) -> tu
 
 
 def _one_shot(stream: Stream, task: Task, done: list[Scored], *, seed: int) -> tuple[Architecture, str]:
-    from selfnas.search.domain import SpaceDomain
-    from selfnas.strategies.one_shot import OneShotPlan, evolve_paths, score_paths, train_paths
-    from selfnas.training.supernet import build_supernet
-
     space, macro = space_named(stream.space), stream.macro.macro()
     supernet = build_supernet(space, macro, task.shape, seed=seed)
     training, validation = (Examples.of(part.x, part.y) for part in (task.train, task.validation))
@@ -294,41 +248,5 @@ def _one_shot(stream: Stream, task: Task, done: list[Scored], *, seed: int) -> t
     return ranking[0].architecture, note
 
 
-@app.command()
-def estimators(
-    stream: Annotated[Path, typer.Argument(metavar="STREAM.yaml", help="Space, fidelities and tasks are its.")],
-    task: Annotated[str, typer.Option(help="Which of its tasks.")],
-    networks: Annotated[int, typer.Option(min=4, max=100_000, help="Random networks to score and train.")] = 48,
-    seed: Annotated[int, typer.Option(help="Decides which networks.")] = 0,
-    keep: Annotated[Path, typer.Option(help="A .json that keeps finished networks.")] = Path("estimators.json"),
-    twice: Annotated[int, typer.Option(min=0, help="So many are trained again, for the noise of training.")] = 0,
-) -> None:
-    """Rank correlation of every cheap score with full training, on networks that are built and trained."""
-    measure_estimators(stream, task_name=task, networks=networks, seed=seed, keep=keep, twice=twice)
-
-
-@app.command()
-def inheritance(
-    stream: Annotated[Path, typer.Argument(metavar="STREAM.yaml", help="Space, fidelities and tasks are its.")],
-    task: Annotated[str, typer.Option(help="Which of its tasks.")],
-    seed: Annotated[int, typer.Option(help="Of parents and trainings.")] = 0,
-    keep: Annotated[Path, typer.Option(help="What `bench estimators` kept.")] = Path("estimators.json"),
-) -> None:
-    """Whether one epoch with a parent's weights tells more than one epoch from scratch."""
-    measure_inheritance(stream, task_name=task, seed=seed, keep=keep)
-
-
-@app.command()
-def supernets(
-    stream: Annotated[Path, typer.Argument(metavar="STREAM.yaml", help="Space, fidelities and tasks are its.")],
-    task: Annotated[str, typer.Option(help="Which of its tasks.")],
-    methods: Annotated[list[str] | None, typer.Option("--method", help="Only this one; repeatable.")] = None,
-    seed: Annotated[int, typer.Option(help="Of supernet and search.")] = 0,
-    keep: Annotated[Path, typer.Option(help="What `bench estimators` kept.")] = Path("estimators.json"),
-) -> None:
-    """Time of each search on a supernet, and its cell among random networks after full training."""
-    measure_supernets(stream, task_name=task, methods=methods or [], seed=seed, keep=keep)
-
-
 if __name__ == "__main__":
-    main(commands=app)
+    run(scores, inheritance, supernets)

@@ -7,7 +7,6 @@ together). Everything is a function of the task, the networks and a seed.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +21,7 @@ from selfnas.training.evaluation import Fidelity
 from selfnas.training.proxies import PROXIES, proxy_scores
 from selfnas.training.training import Examples, TrainingPlan, accuracy, train
 
-__all__ = ["Scored", "held_out_accuracy", "random_networks", "score_networks"]
+__all__ = ["Scored", "held_out_accuracy", "random_networks", "score_network"]
 
 _PROXY_BATCH = 64  # as in a life
 
@@ -81,38 +80,31 @@ def held_out_accuracy(
     return (0.0 if result.failure else accuracy(network, unseen)), result.curve
 
 
-def score_networks(
-    architectures: Sequence[Architecture],
-    task: Task,
-    *,
-    low: Fidelity,
-    full: Fidelity,
-    plan: TrainingPlan,
-    seed: int,
-) -> Iterator[Scored]:
-    """Score and train one network after the other."""
+def score_network(
+    architecture: Architecture, task: Task, *, low: Fidelity, full: Fidelity, plan: TrainingPlan, seed: int
+) -> Scored:
+    """Score and train one network."""
     training, validation = (Examples.of(part.x, part.y) for part in (task.train, task.validation))
-    for architecture in architectures:
-        own = seeding.derive(seed, "scores", architecture.digest)
-        fresh = build_network(architecture, task.shape, seed=own)
-        chosen = seeding.generator(own, "proxy").permutation(len(task.train.y))[:_PROXY_BATCH]
-        x, y = torch.from_numpy(task.train.x[chosen]), torch.from_numpy(task.train.y[chosen])
+    own = seeding.derive(seed, "scores", architecture.digest)
+    fresh = build_network(architecture, task.shape, seed=own)
+    chosen = seeding.generator(own, "proxy").permutation(len(task.train.y))[:_PROXY_BATCH]
+    x, y = torch.from_numpy(task.train.x[chosen]), torch.from_numpy(task.train.y[chosen])
+    begun = time.process_time()
+    scores = proxy_scores(fresh, x, y, tuple(PROXIES))
+    together = time.process_time() - begun
+    seconds = {}
+    for name, proxy in PROXIES.items():
         begun = time.process_time()
-        scores = proxy_scores(fresh, x, y, tuple(PROXIES))
-        together = time.process_time() - begun
-        seconds = {}
-        for name, proxy in PROXIES.items():
-            begun = time.process_time()
-            proxy(fresh, x, y)
-            seconds[name] = time.process_time() - begun
-        cheap = train(build_network(architecture, task.shape, seed=own), training, validation, plan, low, seed=own)
-        truth, curve = held_out_accuracy(architecture, task, full, plan, seed=seed)
-        yield Scored(
-            architecture=str(architecture),
-            truth=truth,
-            curve=curve,
-            low=cheap.best,
-            proxies=scores,
-            seconds=seconds,
-            together=together,
-        )
+        proxy(fresh, x, y)
+        seconds[name] = time.process_time() - begun
+    cheap = train(build_network(architecture, task.shape, seed=own), training, validation, plan, low, seed=own)
+    truth, curve = held_out_accuracy(architecture, task, full, plan, seed=seed)
+    return Scored(
+        architecture=str(architecture),
+        truth=truth,
+        curve=curve,
+        low=cheap.best,
+        proxies=scores,
+        seconds=seconds,
+        together=together,
+    )

@@ -1,27 +1,26 @@
-"""Full training from the weights of a motif against training from scratch: `measure.py FOLDER SEED [SEED …]`.
+"""Full training from the weights of a motif against training from scratch: `FOLDER SEED [SEED …]`.
 
 For each seed one random admitted cell is trained fully on a past task, then on each new task twice, with the same seed
 of its own: from fresh weights, and from those of the past task as far as they fit. What is finished is not done again.
 Means and 95 % intervals (Student's t) of the paired differences over seeds are printed.
 """
 
-import json
-import sys
+import functools
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
-from scipy.stats import t
+import typer
 
 from agent.stream.file import FidelitySection, TrainingSection
 from agent.workers.jobs import FullAnswer, FullJob
 from agent.workers.process import run_job
 from constraints import Guard, load_set
+from experiments.harness import Rows, interval, measure_grid, print_table, run
 from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 
-FOLDER, SEEDS = Path(sys.argv[1]), [int(word) for word in sys.argv[2:]]
-RESULTS = FOLDER / "results.jsonl"
 MACRO, EPOCHS, EXAMPLES = Macro(channels=4, depth=1, resolution=8), 8, 2000
 
 
@@ -39,16 +38,31 @@ PAIRS = {  # what was learned before, and what is to be learned: all of them pai
 }
 
 
-def trained(spec: TaskSpec, architecture: Architecture, seed: int, parent: str = "") -> FullAnswer:
+@functools.cache
+def admitted(seed: int) -> Architecture:
+    """One random cell that the baseline admits."""
+    shape = TaskShape(channels=1, size=(28, 28), classes=10)
+    guard = Guard(load_set("baseline"), space="nb201", macro=MACRO, shape=shape)
+    (vector,) = guard.draw(generator(seed, "inherited weights"), 1)
+    return guard.space.decode(vector, macro=MACRO)
+
+
+def trained(folder: Path, spec: TaskSpec, architecture: Architecture, seed: int, parent: str = "") -> FullAnswer:
     """One full training; its weights are kept in the folder."""
     job = FullJob(
-        task=spec, task_digest=load_task(spec, base=FOLDER).digest, base=str(FOLDER), device="cpu", seed=seed,
+        task=spec, task_digest=load_task(spec, base=folder).digest, base=str(folder), device="cpu", seed=seed,
         architecture=str(architecture), training=TrainingSection(), fidelity=FidelitySection(epochs=EPOCHS),
-        weights=str(FOLDER / "weights"), inherit=str(FOLDER / "weights" / f"{parent}.safetensors") if parent else None,
+        weights=str(folder / "weights"), inherit=str(folder / "weights" / f"{parent}.safetensors") if parent else None,
     )  # fmt: skip
     answer = FullAnswer.model_validate_json(run_job(job.model_dump_json(exclude_none=True)))
     assert answer.score is not None, answer.reason  # noqa: S101 - none of these diverges
     return answer
+
+
+@functools.cache
+def parent_of(folder: Path, past: str, seed: int) -> str:
+    """SHA-256 of the weights that were trained on a past task."""
+    return trained(folder, {"mnist": MNIST, "digits": DIGITS}[past], admitted(seed), seed).weights_sha256
 
 
 def epochs_to(curve: list[float], level: float) -> int:
@@ -57,52 +71,44 @@ def epochs_to(curve: list[float], level: float) -> int:
     return int(hits[0]) + 1 if len(hits) else EPOCHS + 1
 
 
-if __name__ == "__main__":
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    RESULTS.touch()
-    rows = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
-    done = {(row["seed"], row["pair"]) for row in rows}
-    guard = Guard(
-        load_set("baseline"), space="nb201", macro=MACRO, shape=TaskShape(channels=1, size=(28, 28), classes=10)
-    )
-    for seed in SEEDS:
-        (vector,) = guard.draw(generator(seed, "inherited weights"), 1)
-        architecture = guard.space.decode(vector, macro=MACRO)
-        parents: dict[str, str] = {}
-        for pair, (past, new) in PAIRS.items():
-            if (seed, pair) in done:
-                continue
-            if past.name not in parents:
-                parents[past.name] = trained(past, architecture, seed).weights_sha256
-            scratch = trained(new, architecture, seed + 1000)
-            child = trained(new, architecture, seed + 1000, parents[past.name])
-            level = 0.99 * max(scratch.curve)
-            row = {
-                "seed": seed, "pair": pair, "share": child.inherited,
-                "test": 100 * (child.test_correct - scratch.test_correct) / child.test_count,
-                "validation": 100 * (max(child.curve) - max(scratch.curve)),
-                "first": 100 * (child.curve[0] - scratch.curve[0]),
-                "epochs": epochs_to(child.curve, level), "scratch_epochs": epochs_to(scratch.curve, level),
-                "scratch_test": 100 * scratch.test_correct / scratch.test_count,
-            }  # fmt: skip
-            rows.append(row)
-            with RESULTS.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-            print(row, flush=True)
+def paired(folder: Path, cell: tuple[int, str]) -> list[dict[str, Any]]:
+    """One pair of tasks with one cell: from fresh weights, and from those of the past task."""
+    seed, pair = cell
+    past, new = PAIRS[pair]
+    scratch = trained(folder, new, admitted(seed), seed + 1000)
+    child = trained(folder, new, admitted(seed), seed + 1000, parent_of(folder, past.name, seed))
+    level = 0.99 * max(scratch.curve)
+    return [{
+        "seed": seed, "pair": pair, "share": child.inherited,
+        "test": 100 * (child.test_correct - scratch.test_correct) / child.test_count,
+        "validation": 100 * (max(child.curve) - max(scratch.curve)),
+        "first": 100 * (child.curve[0] - scratch.curve[0]),
+        "epochs": epochs_to(child.curve, level), "scratch_epochs": epochs_to(scratch.curve, level),
+        "scratch_test": 100 * scratch.test_correct / scratch.test_count,
+    }]  # fmt: skip
 
-    print(
-        "| pair | share | test from scratch | test | validation | first epoch | epochs, inherited / scratch | saved |"
+
+def inherited_weights(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Weights and finished rows; gone on with.")],
+    seeds: Annotated[list[int], typer.Argument(metavar="SEED...")],
+) -> None:
+    """Full training from the weights of a motif against training from scratch."""
+    rows = measure_grid(
+        functools.partial(paired, folder),
+        [(seed, pair) for seed in seeds for pair in PAIRS],
+        Rows(folder / "results.jsonl", of=dict),
+        cell_of=lambda row: (row["seed"], row["pair"]),
     )
-    print("|---|---|---|---|---|---|---|---|")
+    shown = []
     for pair in PAIRS:
-        own = [row for row in rows if row["pair"] == pair and row["seed"] in SEEDS]
-        told = []
-        for values in (*([row[w] for row in own] for w in ("test", "validation", "first")),
-                       [row["scratch_epochs"] - row["epochs"] for row in own]):  # fmt: skip
-            mean, margin = np.mean(values), t.ppf(0.975, len(own) - 1) * np.std(values, ddof=1) / np.sqrt(len(own))
-            told.append(f"{mean:+.1f} [{mean - margin:+.1f}, {mean + margin:+.1f}]")
-        epochs = (
-            f"{np.mean([row['epochs'] for row in own]):.1f} / {np.mean([row['scratch_epochs'] for row in own]):.1f}"
-        )
-        share, base = np.mean([row["share"] for row in own]), np.mean([row["scratch_test"] for row in own])
-        print(f"| {pair} | {share:.3f} | {base:.1f} % | {' | '.join(told[:3])} | {epochs} | {told[3]} |")
+        own = {name: np.array([row[name] for row in rows if row["pair"] == pair]) for name in rows[0] if name != "pair"}
+        epochs = f"{own['epochs'].mean():.1f} / {own['scratch_epochs'].mean():.1f}"
+        told = [interval(own[what], form="+.1f") for what in ("test", "validation", "first")]
+        saved = interval(own["scratch_epochs"] - own["epochs"], form="+.1f")
+        shown.append((pair, f"{own['share'].mean():.3f}", f"{own['scratch_test'].mean():.1f} %", *told, epochs, saved))
+    headings = ("pair", "share", "test from scratch", "test", "validation", "first epoch")
+    print_table((*headings, "epochs, inherited / scratch", "saved"), shown)
+
+
+if __name__ == "__main__":
+    run(inherited_weights)

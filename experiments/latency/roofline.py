@@ -1,4 +1,4 @@
-"""`selfnas bench roofline`: described devices against latencies that others measured on such devices.
+"""Described devices against latencies that others measured on such devices.
 
 Peak rate, bandwidth and overhead of the shipped `raspberry-pi-4` and `phone` are what fits the first `_FITTED` cells
 drawn here; the figures printed are of the others. Cells with dead operations are left out: the table's networks ran
@@ -13,10 +13,9 @@ from typing import Annotated
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
+from scipy.stats import spearmanr
 
-from agent.cli import main
+from experiments.harness import print_table, run
 from selfnas.devices.devices import load_device
 from selfnas.devices.roofline import estimate
 from selfnas.errors import InputError
@@ -25,24 +24,16 @@ from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 from selfnas.spaces.space import Space, Vector
 from selfnas.tables.tabular import read_benchmark
 
-__all__ = ["COLUMNS", "compare_devices"]
-
-app = typer.Typer(add_completion=False)
-
 # Shipped device: the column of its kind in the NAS-Bench-201 table (HELP, Lee et al. 2021).
 COLUMNS = {"raspberry-pi-4": "help_raspi4_ms", "phone": "help_pixel3_ms"}
 _SHAPE = TaskShape(channels=3, size=(32, 32), classes=10)
 _FITTED, _CHECKED = 200, 600
 
 
-def compare_devices(table: Path) -> None:
-    """Print rank correlation and error of each shipped device that the table has measured.
-
-    Raises:
-        InputError: the table cannot be read or has no such latencies.
-    """
-    from scipy.stats import spearmanr
-
+def roofline(
+    table: Annotated[Path, typer.Option(help="NAS-Bench-201's accuracy table, with nb201_hardware.npz beside it.")],
+) -> None:
+    """Shipped device descriptions against latencies measured on such devices."""
     benchmark = read_benchmark(table)
     task = benchmark.tasks[0]
     known = {device: column for device, column in COLUMNS.items() if column in benchmark.columns[task]}
@@ -53,20 +44,22 @@ def compare_devices(table: Path) -> None:
     vectors = benchmark.space.enumerate()[rows]
     architectures = [benchmark.space.decode(vector, macro=Macro()) for vector in vectors]
     macs = [costs(architecture, _SHAPE).macs for architecture in architectures]
-    shown = Table("device", "cells", "Spearman", "median error", "Spearman of MACs alone")
+    shown = []
     for name, column in known.items():
         device = load_device(name)
         measured = benchmark.column(task, column)[rows]
         predicted = _milliseconds(architectures, name)
         error = float(np.median(np.abs(predicted - measured) / measured))
-        shown.add_row(
-            device.device,
-            str(len(rows)),
-            f"{spearmanr(predicted, measured).statistic:.3f}",
-            f"{error:.1%}",
-            f"{spearmanr(macs, measured).statistic:.3f}",
+        shown.append(
+            (
+                device.device,
+                str(len(rows)),
+                f"{spearmanr(predicted, measured).statistic:.3f}",
+                f"{error:.1%}",
+                f"{spearmanr(macs, measured).statistic:.3f}",
+            )
         )
-    Console().print(shown)
+    print_table(("device", "cells", "Spearman", "median error", "Spearman of MACs alone"), shown)
 
 
 def _milliseconds(architectures: list[Architecture], name: str) -> NDArray[np.float64]:
@@ -79,13 +72,5 @@ def _without_dead(space: Space, vectors: Vector) -> NDArray[np.intp]:
     return np.flatnonzero([bool(cell.edges) and len(cell.live_edges()) == len(cell.edges) for cell in cells])
 
 
-@app.command()
-def roofline(
-    table: Annotated[Path, typer.Option(help="NAS-Bench-201's accuracy table, with nb201_hardware.npz beside it.")],
-) -> None:
-    """Shipped device descriptions against latencies measured on such devices."""
-    compare_devices(table)
-
-
 if __name__ == "__main__":
-    main(commands=app)
+    run(roofline)

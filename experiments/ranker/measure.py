@@ -1,4 +1,4 @@
-"""`selfnas bench ranker`: the learned combination of proxies against each alone, on published proxy scores."""
+"""The learned combination of proxies against each alone, on published proxy scores."""
 
 from __future__ import annotations
 
@@ -9,17 +9,11 @@ from typing import Annotated
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
-from agent.cli import main
-from experiments.estimators.measure import spearman
+from experiments.estimators.correlation import spearman
+from experiments.harness import interval, print_table, run
 from selfnas.errors import InputError
 from selfnas.models.ranking import ProxyTrials, combined
-
-__all__ = ["compare_ranker", "read_scores"]
-
-app = typer.Typer(add_completion=False)
 
 # Columns of the files (NAS-Bench-Suite-Zero, Krishnakumar et al. 2022) that this project has a proxy for.
 _PROXIES = ("flops", "params", "synflow", "grasp", "fisher", "grad_norm", "nwot", "jacov", "snip")
@@ -31,28 +25,29 @@ _Column = NDArray[np.float64]
 _Scores = tuple[Mapping[str, _Column], _Column]
 
 
-def compare_ranker(table: Path, *, seeds: int) -> None:
-    """Print mean and worst task of every proxy's rank correlation, and of the combination after so many trials.
-
-    Raises:
-        InputError: the file cannot be read or lacks columns.
-    """
+def ranker(
+    table: Annotated[Path, typer.Option(help="Proxy scores: columns task, val and one for each proxy.")],
+    seeds: Annotated[int, typer.Option(min=2, max=10_000, help="Random choices of trials and tested ones.")] = 40,
+) -> None:
+    """The learned combination of proxies against each proxy alone, by rank correlation with final scores."""
     tasks = read_scores(table)
-    shown = Table("score", "mean Spearman", "standard error", "worst task",
-                  title=f"{table.name}: {len(tasks)} tasks, {seeds} seeds, {_TESTED} architectures tested")  # fmt: skip
-    names = list(next(iter(tasks.values()))[0])
-    for name in names:
+    shown: list[tuple[str, ...]] = []
+    for name in next(iter(tasks.values()))[0]:
         rows = [
             [spearman(proxies[name][part], scores[part]) for part in _parts(len(scores), 0, seeds)]
             for proxies, scores in tasks.values()
         ]
-        shown.add_row(name, *_figures(rows))
+        shown.append((name, *_figures(rows)))
     for past in (False, True):
         for trials in _TRIALS:
             rows = [[_learned(tasks, task, trials, past=past, seed=seed) for seed in range(seeds)] for task in tasks]
             memory = f", {_OF_EACH_PAST} of each other task" if past else ""
-            shown.add_row(f"learned from {trials} trials{memory}", *_figures(rows))
-    Console().print(shown)
+            shown.append((f"learned from {trials} trials{memory}", *_figures(rows)))
+    print_table(
+        ("score", "mean Spearman [95 % interval over seeds]", "worst task"),
+        shown,
+        title=f"{table.name}: {len(tasks)} tasks, {seeds} seeds, {_TESTED} architectures tested",
+    )
 
 
 def read_scores(table: Path) -> dict[str, _Scores]:
@@ -98,22 +93,11 @@ def _learned(tasks: Mapping[str, _Scores], task: str, trials: int, *, past: bool
     return spearman(found, scores[tested])
 
 
-def _figures(rows: Sequence[Sequence[float]]) -> tuple[str, str, str]:
-    """Mean over tasks and seeds, standard error over seeds of the mean over tasks, and the worst task."""
+def _figures(rows: Sequence[Sequence[float]]) -> tuple[str, str]:
+    """Mean over tasks and seeds with its interval over seeds, and the mean of the worst task."""
     values = np.array(rows)
-    by_seed = values.mean(axis=0)
-    error = by_seed.std(ddof=1) / np.sqrt(len(by_seed)) if len(by_seed) > 1 else np.nan
-    return f"{values.mean():.3f}", f"{error:.3f}", f"{values.mean(axis=1).min():.3f}"
-
-
-@app.command()
-def ranker(
-    table: Annotated[Path, typer.Option(help="Proxy scores: columns task, val and one for each proxy.")],
-    seeds: Annotated[int, typer.Option(min=2, max=10_000, help="Random choices of trials and tested ones.")] = 40,
-) -> None:
-    """The learned combination of proxies against each proxy alone, by rank correlation with final scores."""
-    compare_ranker(table, seeds=seeds)
+    return interval(values.mean(axis=0), form=".3f"), f"{values.mean(axis=1).min():.3f}"
 
 
 if __name__ == "__main__":
-    main(commands=app)
+    run(ranker)

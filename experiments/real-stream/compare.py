@@ -1,4 +1,4 @@
-"""Evaluations with memory against without, task by task: `compare.py OUT.png 0=WARM,COLD,REPLAY 1=WARM,COLD …`.
+"""Evaluations with memory against without, task by task: `OUT.png 0=WARM,COLD,REPLAY 1=WARM,COLD …`.
 
 WARM is the home of a life with memory, COLD of one without, REPLAY of one that only tries past winners first and
 then searches locally; the last may be left out. Prints the ratio of evaluations over tasks 4 and later with a 95 %
@@ -7,21 +7,22 @@ lives has not finished is left out.
 """
 
 import math
-import sys
 import time
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
+from typing import Annotated
 
 import matplotlib.pyplot as plt
 import numpy as np
+import typer
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
-from scipy.stats import t as student
 
 from agent.ledger.home import Home
 from agent.ledger.store import Ledger
 from agent.report.figures import gather
 from agent.report.task_figures import Curve, TaskEvidence
+from experiments.harness import mean_and_margin, run
 
 FIRST = 3  # the fourth task: three have taught by then
 NAMES = ("with memory", "replay, then local search")
@@ -41,13 +42,6 @@ def read(warm: Path, cold: Path) -> tuple[list[TaskEvidence], dict[str, list[str
 def spent(task: TaskEvidence) -> int:
     """Evaluations with memory to the level; one more than there were, where it was not reached."""
     return task.to_cold_level or len(task.curve) + 1
-
-
-def half_width(values: list[float]) -> float:
-    """Of the 95 % interval of a mean, Student's t; NaN for one value."""
-    if len(values) < 2:
-        return math.nan
-    return float(student.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
 
 
 def whole(task: TaskEvidence) -> bool:
@@ -88,7 +82,7 @@ def printed(lives: dict[str, list[TaskEvidence]], origins: dict[str, dict[str, l
             f"{last:+.1f} at the last"
         )
     logs = [math.log(ratio) for ratio in ratios]
-    middle, half = fmean(logs), half_width(logs)
+    middle, half = mean_and_margin(logs)
     low, high = math.exp(middle - half), math.exp(middle + half)
     print(f"ratio over {len(ratios)} seeds, geometric mean {math.exp(middle):.2f} [{low:.2f}, {high:.2f}]")
     ours, theirs = map(sum, zip(*every, strict=True))
@@ -96,7 +90,8 @@ def printed(lives: dict[str, list[TaskEvidence]], origins: dict[str, dict[str, l
     for what, values in zip(
         ("at the first evaluation", "on average", "at the last"), zip(*gains, strict=True), strict=True
     ):
-        print(f"points, with minus without, {what}: {fmean(values):+.1f} ±{half_width(list(values)):.1f}")
+        mean, margin = mean_and_margin(values)
+        print(f"points, with minus without, {what}: {mean:+.1f} ±{margin:.1f}")
 
 
 def drawn(axes: Axes, curves: list[Curve], final: list[float], label: str) -> None:
@@ -108,31 +103,39 @@ def drawn(axes: Axes, curves: list[Curve], final: list[float], label: str) -> No
     axes.fill_between(at, rows.mean(axis=0) - error, rows.mean(axis=0) + error, alpha=0.25)
 
 
-picture = Path(sys.argv[1])
-figure, axes = plt.subplots(figsize=(5.0, 3.2))
-for place, name in enumerate(NAMES):
-    lives, origins = {}, {}
-    for argument in sys.argv[2:]:
-        seed, _, homes = argument.partition("=")
-        with_memory, without, *replay = map(Path, homes.split(","))
-        others = (with_memory, *replay)
-        if place < len(others):
-            tasks, origins[seed] = read(others[place], without)
-            lives[seed] = [task for task in tasks if whole(task)]
-    lives = {seed: tasks for seed, tasks in lives.items() if tasks}
-    if not lives:
-        continue
-    printed(lives, origins, name)
-    searches = [task for tasks in lives.values() for task in tasks]
-    final = [task.cold[-1] for task in searches if task.cold is not None]
-    drawn(axes, [task.curve for task in searches], final, f"{name}, {len(lives)} seeds")
-    if not place:
-        drawn(axes, [task.cold for task in searches if task.cold is not None], final, "without memory")
-axes.axhline(99, color="grey", linewidth=0.8, linestyle="--")
-axes.set_xlabel("evaluations")
-axes.set_ylabel("best so far,\n% of the best without memory")
-axes.set_title("tasks 4 to 8; band: standard error over searches", fontsize=9)
-axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-axes.legend(frameon=False, loc="lower right", fontsize=8)
-figure.tight_layout()
-figure.savefig(picture, dpi=90)
+def compare(
+    picture: Annotated[Path, typer.Argument(metavar="OUT.png")],
+    homes: Annotated[list[str], typer.Argument(metavar="SEED=WARM,COLD[,REPLAY]...", help="Homes of lives.")],
+) -> None:
+    """Evaluations with memory against without, task by task."""
+    figure, axes = plt.subplots(figsize=(5.0, 3.2))
+    for place, name in enumerate(NAMES):
+        lives, origins = {}, {}
+        for argument in homes:
+            seed, _, of_seed = argument.partition("=")
+            with_memory, without, *replay = map(Path, of_seed.split(","))
+            others = (with_memory, *replay)
+            if place < len(others):
+                tasks, origins[seed] = read(others[place], without)
+                lives[seed] = [task for task in tasks if whole(task)]
+        lives = {seed: tasks for seed, tasks in lives.items() if tasks}
+        if not lives:
+            continue
+        printed(lives, origins, name)
+        searches = [task for tasks in lives.values() for task in tasks]
+        final = [task.cold[-1] for task in searches if task.cold is not None]
+        drawn(axes, [task.curve for task in searches], final, f"{name}, {len(lives)} seeds")
+        if not place:
+            drawn(axes, [task.cold for task in searches if task.cold is not None], final, "without memory")
+    axes.axhline(99, color="grey", linewidth=0.8, linestyle="--")
+    axes.set_xlabel("evaluations")
+    axes.set_ylabel("best so far,\n% of the best without memory")
+    axes.set_title("tasks 4 to 8; band: standard error over searches", fontsize=9)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False, loc="lower right", fontsize=8)
+    figure.tight_layout()
+    figure.savefig(picture, dpi=90)
+
+
+if __name__ == "__main__":
+    run(compare)

@@ -1,4 +1,4 @@
-"""Forward transfer by relation of the new task to the past one: `measure.py FOLDER SEED [SEED …] [--relation NAME …]`.
+"""Forward transfer by relation of the new task to the past one: `FOLDER SEED [SEED …] [--relation NAME …]`.
 
 For each seed a life learns the first task of the stream. Then each other task is lived on a copy of that home, and on
 another copy by a policy that uses no memory, which draws differently from the life before. For the relation `long` four
@@ -7,47 +7,32 @@ training and its audits, has no part in the figures. What is finished is not don
 seeds are printed.
 """
 
-import argparse
+import functools
 import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
-from scipy.stats import t
+import typer
 
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Ledger
 from agent.life.life import Life
+from agent.life.observer import Unobserved
 from agent.life.preparation import prepare
-from agent.state.state import RunState, TaskState, replay
+from agent.state.state import replay
 from agent.stream.file import read_stream
 from agent.workers.pool import WorkerDied, Workers
+from experiments.harness import Rows, interval, measure_grid, print_table, run
 from selfnas.documents import Document
+from selfnas.errors import InputError, suggestion
 
 RELATIONS = {"again": 1, "other-labels": 2, "other-inputs": 3, "unrelated": 4, "long": 1}  # place of the new task
-parser = argparse.ArgumentParser()
-parser.add_argument("folder", type=Path)
-parser.add_argument("seeds", type=int, nargs="+")
-parser.add_argument("--relation", action="append", choices=RELATIONS)
-words = parser.parse_args()
-FOLDER, SEEDS, CHOSEN = words.folder, words.seeds, words.relation or list(RELATIONS)
-STREAM, RESULTS = Path(__file__).parent / "stream.yaml", FOLDER / "results.jsonl"
 BETWEEN = (5, 6, 7, 8)  # places of what a longer life lived before it
-
-
-class Quiet:
-    """Watches a life and says nothing."""
-
-    def task_begins(self, task: TaskState, *, steps: int) -> None:
-        """Nothing."""
-
-    def advanced(self, task: TaskState, *, steps: int) -> None:
-        """Nothing."""
-
-    def task_ends(self, run: RunState, task: TaskState) -> None:
-        """Nothing."""
+STREAM = Path(__file__).parent / "stream.yaml"
 
 
 class SearchedEnough(Exception):  # noqa: N818 - not an error
@@ -80,7 +65,7 @@ def live(home: Path, index: int, seed: int, pool: Workers, *, past: Path | None 
     ready = prepare(Document(value=stream, path=whole.path, places=whole.places))
     with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger:
         try:
-            Life(ledger, ready, pool, home=held, device="cpu", observer=Quiet()).run()
+            Life(ledger, ready, pool, home=held, device="cpu", observer=Unobserved()).run()
         except SearchedEnough:
             assert isinstance(pool, SearchOnly)  # noqa: S101 - no other pool raises it
     done.touch()
@@ -112,40 +97,44 @@ def compared(warm: Path, cold: Path) -> dict[str, object]:
     }  # fmt: skip
 
 
-if __name__ == "__main__":
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    RESULTS.touch()
-    rows = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
-    done = {(row["seed"], row["relation"]) for row in rows}
-    with Workers(1) as pool, SearchOnly(1) as searching:
-        for seed in SEEDS:
-            for relation, index in RELATIONS.items():
-                if (seed, relation) in done or relation not in CHOSEN:
-                    continue
-                past = live(FOLDER / f"past{seed}", 0, seed, pool)
-                for place in BETWEEN if relation == "long" else ():
-                    past = live(FOLDER / f"between{place}-{seed}", place, seed, pool, past=past)
-                name = "again" if relation == "long" else relation
-                cold = live(
-                    FOLDER / f"{name}{seed}-cold", index, seed, searching, past=FOLDER / f"past{seed}", memory=False
-                )
-                warm = live(FOLDER / f"{relation}{seed}-warm", index, seed, searching, past=past)
-                rows.append({"seed": seed, "relation": relation, **compared(warm, cold)})
-                with RESULTS.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(rows[-1]) + "\n")
-                print(rows[-1], flush=True)
+def lived(folder: Path, pool: Workers, searching: Workers, cell: tuple[int, str]) -> list[dict[str, Any]]:
+    """One relation of one seed."""
+    seed, relation = cell
+    first = live(folder / f"past{seed}", 0, seed, pool)
+    past = first
+    for place in BETWEEN if relation == "long" else ():
+        past = live(folder / f"between{place}-{seed}", place, seed, pool, past=past)
+    name, index = "again" if relation == "long" else relation, RELATIONS[relation]
+    cold = live(folder / f"{name}{seed}-cold", index, seed, searching, past=first, memory=False)
+    warm = live(folder / f"{relation}{seed}-warm", index, seed, searching, past=past)
+    return [{"seed": seed, "relation": relation, **compared(warm, cold)}]
 
-    print("| relation | forward transfer, points | first evaluation | last | to 99 % of cold: with / without |")
-    print("|---|---|---|---|---|")
-    for relation in RELATIONS:
-        own = [row for row in rows if row["relation"] == relation and row["seed"] in SEEDS]
-        if not own:
-            continue
-        told = []
-        for what in ("forward_transfer", "first", "last"):
-            values = np.array([row[what] for row in own], dtype=float)
-            count = len(values)
-            margin = t.ppf(0.975, count - 1) * values.std(ddof=1) / np.sqrt(count) if count > 1 else np.nan
-            told.append(f"{values.mean():+.2f} [{values.mean() - margin:+.2f}, {values.mean() + margin:+.2f}]")
-        pairs = ", ".join(f"{row['to_level'] or 'never'} / {row['cold_to_level']}" for row in own)
-        print(f"| {relation} | {' | '.join(told)} | {pairs} |")
+
+def relations(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Homes and finished rows; gone on with.")],
+    seeds: Annotated[list[int], typer.Argument(metavar="SEED...")],
+    chosen: Annotated[list[str] | None, typer.Option("--relation", help="Only this one; repeatable.")] = None,
+) -> None:
+    """Forward transfer by relation of the new task to the past one."""
+    for relation in chosen or []:
+        if relation not in RELATIONS:
+            raise InputError(f"unknown relation {relation!r}{suggestion(relation, sorted(RELATIONS))}")
+    cells = [(seed, relation) for seed in seeds for relation in chosen or RELATIONS]
+    with Workers(1) as pool, SearchOnly(1) as searching:
+        rows = measure_grid(
+            functools.partial(lived, folder, pool, searching),
+            cells,
+            Rows(folder / "results.jsonl", of=dict),
+            cell_of=lambda row: (row["seed"], row["relation"]),
+        )
+    shown = []
+    for relation in chosen or RELATIONS:
+        own = [row for row in rows if row["relation"] == relation]
+        told = [interval([row[what] for row in own], form="+.2f") for what in ("forward_transfer", "first", "last")]
+        shown.append((relation, *told, ", ".join(f"{r['to_level'] or 'never'} / {r['cold_to_level']}" for r in own)))
+    headings = ("relation", "forward transfer, points", "first evaluation", "last")
+    print_table((*headings, "to 99 % of cold: with / without"), shown)
+
+
+if __name__ == "__main__":
+    run(relations)

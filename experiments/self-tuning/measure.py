@@ -1,12 +1,12 @@
-"""`selfnas bench tuning`: gain of self-tuning from a poor start, how often it errs, and learning within a search."""
+"""Self-tuning: the gap it closes from a poor start, how often it errs, and learning within a search."""
 
 from __future__ import annotations
 
+import functools
 import itertools
-import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -14,34 +14,26 @@ from typing import Annotated
 import numpy as np
 import typer
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
-from agent.cli import main
+from agent.ledger.home import hold
+from agent.ledger.store import Ledger
+from agent.life.life import Life
+from agent.life.observer import Unobserved
+from agent.life.preparation import prepare
+from agent.stream.file import read_stream
 from agent.stream.policy import SearchPolicy
-from agent.tuning.decision import ALPHA
+from agent.tuning.decision import ALPHA, policy_in_force
 from agent.tuning.trial import PRESENT, PROPOSED, Contests, on_turn
+from agent.workers.pool import Workers as Pool
+from experiments.harness import FirstOrder, Keep, Rows, TableFile, Workers, interval, measure_grid, print_table, run
 from selfnas.benchmarks.benchmarking import regret_and_top, search_table
-from selfnas.errors import InputError, suggestion
 from selfnas.search.history import Trial
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Macro
 from selfnas.strategies import make_strategy
 from selfnas.strategies.adaptive_evolution import OPERATORS, AdaptiveEvolution
 from selfnas.tables.tabular import SpelledDomain, TabularBenchmark, benchmark_of
-
-__all__ = [
-    "HAND_TUNED",
-    "POOR",
-    "Lived",
-    "compare_operators",
-    "false_confirmations",
-    "gap_closed",
-    "live_policies",
-    "measure_null",
-    "measure_operators",
-    "measure_tuning",
-]
-
-app = typer.Typer(add_completion=False)
 
 POOR = "evolution, population 100"
 HAND_TUNED: Mapping[str, str] = {
@@ -60,7 +52,8 @@ policy: {policy}
 {tuning}tasks:
 {tasks}
 """
-_POOR = "{strategy: regularised_evolution, population: 100, sample: 10, batch: 5, finalists_per_task: 1, recall: 0}"
+_POOR = "{strategy: regularised_evolution, population: 100, sample: 10, batch: 5}"
+_Budget = Annotated[int, typer.Option("--budget", min=20, help="Evaluations of a task.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,61 +75,165 @@ class Lived:
     final: str
 
 
-def live_policies(
-    table: Path | None,
-    benchmark: TabularBenchmark,
-    order: int,
-    *,
-    budget: int,
-    proposals: int,
-    rehearsals: int,
-    confirm: int,
-) -> list[Lived]:
-    """One order lived by the poor policy, by each hand-tuned one, and by the poor one that tunes itself."""
-    tuning = f"tuning: {{proposals: {proposals}, rehearsals: {rehearsals}, confirm: {confirm}}}\n"
-    fixed = {name: text.replace("}", ", finalists_per_task: 1, recall: 0}") for name, text in HAND_TUNED.items()}
-    lives = [(name, policy, "") for name, policy in {POOR: _POOR, **fixed}.items()] + [("tuned", _POOR, tuning)]
-    return [
-        _life(table, benchmark, order, name, budget=budget, policy=policy, tuning=section)
-        for name, policy, section in lives
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searched:
+    """Evolution with an operator, or the one that learns which pay, from one seed; means over the tasks of the table.
+
+    Attributes:
+        operators: name of the operator, or `adaptive`.
+        seed: of the searches.
+        regret: in per cent of (best - median), the mean over evaluations.
+        last: regret at the end.
+        to_top: evaluations to the top half per cent.
+    """
+
+    operators: str
+    seed: int
+    regret: float
+    last: float
+    to_top: float
 
 
-def _life(
-    table: Path | None, benchmark: TabularBenchmark, order: int, name: str, *, budget: int, policy: str, tuning: str
-) -> Lived:
-    from agent.ledger.home import hold
-    from agent.ledger.store import Ledger
-    from agent.life.life import Life
-    from agent.life.observer import Unobserved
-    from agent.life.preparation import prepare
-    from agent.stream.file import read_stream
-    from agent.tuning.decision import policy_in_force
-    from agent.workers.pool import Workers
+def gap(
+    table: TableFile = None,
+    orders: Annotated[int, typer.Option(min=2, help="Stream orders.")] = 8,
+    first: FirstOrder = 0,
+    budget: _Budget = 100,
+    proposals: Annotated[int, typer.Option(min=1, help="Policies rehearsed after each task.")] = 12,
+    rehearsals: Annotated[int, typer.Option(min=2, help="Rehearsals that confirm the best.")] = 16,
+    confirm: Annotated[int, typer.Option(min=0, help="Tasks of a trial, at most.")] = 2,
+    workers: Workers = 1,
+    keep: Keep = None,
+) -> None:
+    """Which share of the gap from a poor policy to the best hand-tuned one self-tuning closes, over stream orders."""
+    benchmark = benchmark_of(table)
+    tuning = {"proposals": proposals, "rehearsals": rehearsals, "confirm": confirm}
+    half = len(benchmark.tasks) // 2 + 1
+    lives = measure_grid(
+        functools.partial(_live, table, budget, tuning),
+        [(order, policy) for order in range(first, first + orders) for policy in (POOR, *HAND_TUNED, "tuned")],
+        Rows(keep, of=Lived, settings={"table": benchmark.name, "budget": budget, **tuning}),
+        cell_of=lambda life: (life.order, life.policy),
+        workers=workers,
+        name="lives",
+    )
+    by_policy = {policy: [life for life in lives if life.policy == policy] for policy in (POOR, *HAND_TUNED, "tuned")}
+    print_table(
+        ("order", *by_policy, "strategy at the end of tuned"),
+        [
+            (first + place, *(f"{np.mean([r[0] for r in life.regret[half:]]):.1f}" for life in of_order), tuned.final)
+            for place, (*of_order, tuned) in enumerate(zip(*by_policy.values(), by_policy["tuned"], strict=True))
+        ],
+        title=f"{benchmark.name}: regret, mean over {budget} evaluations and tasks from {half + 1} on",
+    )
+    every = {policy: np.array([np.mean(life.regret[half:], axis=0) for life in of]) for policy, of in by_policy.items()}
+    print_table(
+        ("policy", f"regret, mean over {budget} evaluations", "at the end"),
+        [(policy, interval(values[:, 0]), interval(values[:, 1])) for policy, values in every.items()],
+        title=f"mean [95 % interval over {orders} orders]",
+    )
+    kinds = [kind for life in lives for kind in life.decisions]
+    print("decisions: " + ", ".join(f"{kind} {kinds.count(kind)}" for kind in sorted(set(kinds))))
+    best, share, low, high = gap_closed(lives, first_place=half)
+    print(f"gap to {best} closed: {100 * share:.0f} % [{100 * low:.0f}, {100 * high:.0f}] ({orders} orders)")
 
+
+def null(
+    table: TableFile = None,
+    simulations: Annotated[int, typer.Option(min=1, help="Trials of a policy that is no better.")] = 200,
+    first: FirstOrder = 0,
+    budget: _Budget = 100,
+    confirm: Annotated[int, typer.Option(min=1, help="Tasks of a trial, at most.")] = 2,
+) -> None:
+    """How often a trial confirms a policy that is no better."""
+    for noise, what in ((False, "evolution against itself"), (True, "surrogate against evolution, scores pure noise")):
+        confirmed, count = false_confirmations(
+            benchmark_of(table), simulations=simulations, first=first, tasks=confirm, budget=budget, noise=noise
+        )
+        found = binomtest(confirmed, count).proportion_ci(method="wilson")
+        print(
+            f"{what}: confirmed in {confirmed} of {count} trials of {confirm} tasks with {budget} evaluations "
+            f"(95 % interval {100 * found.low:.1f} to {100 * found.high:.1f} %)"
+        )
+
+
+def operators(
+    table: TableFile = None,
+    seeds: Annotated[int, typer.Option(min=2, help="Searches of each on each task.")] = 8,
+    first: FirstOrder = 0,
+    budget: _Budget = 100,
+    workers: Workers = 1,
+    keep: Keep = None,
+) -> None:
+    """Learning which operators pay within a search, against each operator fixed."""
+    benchmark = benchmark_of(table)
+    rows = measure_grid(
+        functools.partial(_search, table, budget),
+        [(name, seed) for name in (*OPERATORS, "adaptive") for seed in range(first, first + seeds)],
+        Rows(keep, of=Searched, settings={"table": benchmark.name, "budget": budget}),
+        cell_of=lambda row: (row.operators, row.seed),
+        workers=workers,
+        name="searches",
+    )
+    found = {
+        name: np.array([(row.regret, row.last, row.to_top) for row in rows if row.operators == name])
+        for name in (*OPERATORS, "adaptive")
+    }
+    print_table(
+        ("operators", f"regret, mean over {budget} evaluations", f"regret at {budget}", "evaluations to the top"),
+        [(name, *(f"{mean:.2f}" for mean in values.mean(axis=0))) for name, values in found.items()],
+        title=f"{benchmark.name}: means over tasks and {seeds} seeds",
+    )
+    fixed = sorted(OPERATORS, key=lambda name: float(found[name][:, 0].mean()))
+    for title, name in (("best fixed in hindsight", fixed[0]), ("median fixed", fixed[len(fixed) // 2])):
+        for column, what in enumerate((f"regret, mean over {budget} evaluations", f"regret at {budget}")):
+            ours, theirs = found["adaptive"][:, column], found[name][:, column]
+            picks = generator(0, "bootstrap").integers(seeds, size=(2000, seeds))
+            low, high = np.quantile(ours[picks].mean(axis=1) / theirs[picks].mean(axis=1), (0.025, 0.975))
+            ratio = ours.mean() / theirs.mean()
+            print(f"{what}: adaptive / {title} ({name}) = {ratio:.2f} [{low:.2f}, {high:.2f}], {seeds} seeds")
+
+
+def _live(table: Path | None, budget: int, tuning: Mapping[str, int], cell: tuple[int, str]) -> list[Lived]:
+    """One order lived by the poor policy, by a hand-tuned one, or by the poor one that tunes itself."""
+    (order, name), benchmark = cell, benchmark_of(table)
     tasks = [benchmark.tasks[i] for i in generator(order, "stream order").permutation(len(benchmark.tasks))]
     where = f'path: "{table.resolve()}", ' if table else ""
-    lines = "\n".join(f"  - {{name: {task}, source: table, {where}dataset: {task}}}" for task in tasks)
+    text = _STREAM.format(
+        seed=order,
+        space=benchmark.space.name,
+        budget=budget,
+        policy=HAND_TUNED.get(name, _POOR).replace("batch: 5}", "batch: 5, finalists_per_task: 1, recall: 0}"),
+        tuning=f"tuning: {{{', '.join(f'{key}: {value}' for key, value in tuning.items())}}}\n"
+        if name == "tuned"
+        else "",
+        tasks="\n".join(f"  - {{name: {task}, source: table, {where}dataset: {task}}}" for task in tasks),
+    )
     with tempfile.TemporaryDirectory() as folder:
         stream = Path(folder) / "stream.yaml"
-        text = _STREAM.format(
-            seed=order, space=benchmark.space.name, budget=budget, policy=policy, tuning=tuning, tasks=lines
-        )
         stream.write_text(text, encoding="utf-8")
         prepared = prepare(read_stream(stream), on_task=lambda task: None)
-        with (
-            Workers(1) as pool,
-            hold(Path(folder) / "home") as home,
-            Ledger(home.ledger, clock=time.time) as ledger,
-        ):
+        with Pool(1) as pool, hold(Path(folder) / "home") as home, Ledger(home.ledger, clock=time.time) as ledger:
             life = Life(ledger, prepared, pool, home=home, device="cpu", observer=Unobserved())
-            run = life.run()
+            tasks_lived = life.run().tasks
             decisions = tuple(event.kind for event in ledger.events() if event.kind.startswith("policy."))
             final = policy_in_force(life.state, prepared.stream).strategy
     regret = tuple(
-        _regrets([trial.value for trial in task.trials], _searched(benchmark, task.name)) for task in run.tasks
+        _regrets([trial.value for trial in task.trials], _searched(benchmark, task.name)) for task in tasks_lived
     )
-    return Lived(policy=name, order=order, regret=regret, decisions=decisions, final=final)
+    return [Lived(policy=name, order=order, regret=regret, decisions=decisions, final=final)]
+
+
+def _search(table: Path | None, budget: int, cell: tuple[str, int]) -> list[Searched]:
+    (name, seed), benchmark = cell, benchmark_of(table)
+    strategy = AdaptiveEvolution() if name == "adaptive" else AdaptiveEvolution(operators=(name,))
+    of_tasks = []
+    for task in benchmark.tasks:
+        search = search_table(benchmark, task, strategy, seed=seed)
+        scores, values = [trial.value for trial in itertools.islice(search, budget)], benchmark.column(task, "test")
+        of_tasks.append((*_regrets(scores, values), regret_and_top(scores, values)[0]))
+    regret, last, to_top = (float(mean) for mean in np.mean(of_tasks, axis=0))
+    return [Searched(operators=name, seed=seed, regret=regret, last=last, to_top=to_top)]
 
 
 def _searched(benchmark: TabularBenchmark, task: str) -> NDArray[np.float64]:
@@ -243,123 +340,5 @@ def _contested(
     return [new_ > old_ for new_, old_ in pairs if new_ != old_]
 
 
-def compare_operators(
-    benchmark: TabularBenchmark, *, seeds: int, first: int, budget: int = 100, on_done: Callable[[str], None]
-) -> dict[str, NDArray[np.float64]]:
-    """Evolution with each operator fixed, and learning which of them pay.
-
-    Returns:
-        By name, `(seeds, 3)` means over the tasks of the table: regret as a mean over the budget and at its end, and
-        evaluations to the top.
-    """
-    strategies = {name: AdaptiveEvolution(operators=(name,)) for name in OPERATORS}
-    strategies["adaptive"] = AdaptiveEvolution()
-    result = {}
-    for name, strategy in strategies.items():
-        rows = []
-        for seed in range(first, first + seeds):
-            of_tasks = []
-            for task in benchmark.tasks:
-                values = benchmark.column(task, "test")
-                search = search_table(benchmark, task, strategy, seed=seed)
-                scores = [trial.value for trial in itertools.islice(search, budget)]
-                of_tasks.append((*_regrets(scores, values), regret_and_top(scores, values)[0]))
-            rows.append(np.mean(of_tasks, axis=0))
-        result[name] = np.array(rows)
-        on_done(f"{name}: {json.dumps(result[name].mean(axis=0).round(2).tolist())}")
-    return result
-
-
-def measure_tuning(
-    table: Path | None, *, orders: int, first: int, budget: int, proposals: int, rehearsals: int, confirm: int
-) -> None:
-    """Lives on table streams, printed as they end, then which share of the gap self-tuning closed."""
-    from rich.console import Console
-
-    console, benchmark = Console(), benchmark_of(table)
-    half = len(benchmark.tasks) // 2 + 1
-    lives: list[Lived] = []
-    for order in range(first, first + orders):
-        lives += live_policies(
-            table, benchmark, order, budget=budget, proposals=proposals, rehearsals=rehearsals, confirm=confirm
-        )
-        ends = {life.policy: np.mean([r[0] for r in life.regret[half:]]) for life in lives if life.order == order}
-        told = ", ".join(f"{name} {end:.1f}" for name, end in ends.items())
-        console.print(f"order {order}: mean regret from task {half + 1} on: {told}; tuned: {lives[-1].final}")
-    for name in (POOR, *HAND_TUNED, "tuned"):
-        every = np.array([np.mean(life.regret[half:], axis=0) for life in lives if life.policy == name])
-        error = every.std(axis=0, ddof=1) / np.sqrt(len(every)) if len(every) > 1 else every[0] * np.nan
-        console.print(
-            f"{name}: regret {every[:, 0].mean():.1f} ± {error[0]:.1f} (mean over {budget} evaluations), "
-            f"{every[:, 1].mean():.1f} ± {error[1]:.1f} (at the end)"
-        )
-    kinds = [kind for life in lives for kind in life.decisions]
-    console.print("decisions: " + ", ".join(f"{kind} {kinds.count(kind)}" for kind in sorted(set(kinds))))
-    best, share, low, high = gap_closed(lives, first_place=half)
-    console.print(f"gap to {best} closed: {100 * share:.0f} % [{100 * low:.0f}, {100 * high:.0f}] ({orders} orders)")
-
-
-def measure_null(table: Path | None, *, simulations: int, first: int, tasks: int, budget: int) -> None:
-    """How often a trial confirms a policy that is no better."""
-    from rich.console import Console
-    from scipy.stats import binomtest
-
-    benchmark = benchmark_of(table)
-    for noise, what in ((False, "evolution against itself"), (True, "surrogate against evolution, scores pure noise")):
-        confirmed, count = false_confirmations(
-            benchmark, simulations=simulations, first=first, tasks=tasks, budget=budget, noise=noise
-        )
-        found = binomtest(confirmed, count).proportion_ci(method="wilson")
-        Console().print(
-            f"{what}: confirmed in {confirmed} of {count} trials of {tasks} tasks with {budget} evaluations "
-            f"(95 % interval {100 * found.low:.1f} to {100 * found.high:.1f} %)"
-        )
-
-
-def measure_operators(table: Path | None, *, seeds: int, first: int, budget: int) -> None:
-    """Learning which operators pay within a search, against each operator fixed."""
-    from rich.console import Console
-
-    console, benchmark = Console(), benchmark_of(table)
-    found = compare_operators(benchmark, seeds=seeds, first=first, budget=budget, on_done=console.print)
-    fixed = sorted(OPERATORS, key=lambda name: float(found[name][:, 0].mean()))
-    for title, name in (("best fixed in hindsight", fixed[0]), ("median fixed", fixed[len(fixed) // 2])):
-        for column, what in enumerate((f"regret, mean over {budget} evaluations", f"regret at {budget}")):
-            ours, theirs = found["adaptive"][:, column], found[name][:, column]
-            ratio = ours.mean() / theirs.mean()
-            rng = generator(0, "bootstrap")
-            picks = rng.integers(seeds, size=(2000, seeds))
-            low, high = np.quantile(ours[picks].mean(axis=1) / theirs[picks].mean(axis=1), (0.025, 0.975))
-            console.print(f"{what}: adaptive / {title} ({name}) = {ratio:.2f} [{low:.2f}, {high:.2f}], {seeds} seeds")
-
-
-@app.command()
-def tuning(
-    table: Annotated[
-        Path | None, typer.Option(help="A table of NAS-Bench-201 or TransNAS-Bench-101 micro; none: a made-up one.")
-    ] = None,
-    part: Annotated[str, typer.Option(help="gap, null or operators.")] = "gap",
-    orders: Annotated[int, typer.Option(min=2, help="Stream orders (gap), or seeds (operators).")] = 8,
-    first: Annotated[int, typer.Option(min=0, help="Number of the first order or seed.")] = 0,
-    budget: Annotated[int, typer.Option(min=20, help="Evaluations of a task.")] = 100,
-    simulations: Annotated[int, typer.Option(min=1, help="Trials of a policy that is no better (null).")] = 200,
-    proposals: Annotated[int, typer.Option(min=1, help="Policies rehearsed after each task.")] = 12,
-    rehearsals: Annotated[int, typer.Option(min=2, help="Rehearsals that confirm the best.")] = 16,
-    confirm: Annotated[int, typer.Option(min=0, help="Tasks of a trial, at most.")] = 2,
-) -> None:
-    """Self-tuning: the gap it closes from a poor policy, how often it errs, and operators learnt within a search."""
-    if part == "gap":
-        measure_tuning(
-            table, orders=orders, first=first, budget=budget, proposals=proposals, rehearsals=rehearsals,
-            confirm=confirm,
-        )  # fmt: skip
-    elif part == "null":
-        measure_null(table, simulations=simulations, first=first, tasks=max(1, confirm), budget=budget)
-    elif part == "operators":
-        measure_operators(table, seeds=orders, first=first, budget=budget)
-    else:
-        raise InputError(f"unknown part {part!r}{suggestion(part, ('gap', 'null', 'operators'))}")
-
-
 if __name__ == "__main__":
-    main(commands=app)
+    run(gap, null, operators)

@@ -1,4 +1,4 @@
-"""`selfnas bench audits`: what auditing one candidate costs, on real trained networks of several input sizes."""
+"""What auditing one candidate costs, on real trained networks of several input sizes."""
 
 from __future__ import annotations
 
@@ -11,35 +11,25 @@ from typing import Annotated
 
 import torch
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from agent.cli import main
 from audits import AUDITS, Suite, load_suite, run_suite
 from audits.calibrating.calibration import CALIBRATION_TASKS
 from audits.calibrating.controls import CONTROLS, make_specimen
+from experiments.harness import print_table, run
 from selfnas.data.tasks import TaskSpec
-
-__all__ = ["gates_alone", "measure_audits"]
-
-app = typer.Typer(add_completion=False)
 
 _GATES_GOAL, _SUITE_GOAL = 0.5, 3.0  # seconds a candidate
 
 
-def measure_audits(suite: str, *, repeats: int, each: bool = False) -> bool:
-    """Measure and print; True when every goal is met.
+def audits(
+    suite: Annotated[str, typer.Option(help="Name of a shipped suite, or a YAML file.")] = "baseline",
+    repeats: Annotated[int, typer.Option(min=1, help="Times each figure is measured; the median is shown.")] = 5,
+    each: Annotated[bool, typer.Option("--each", help="Also every audit alone.")] = False,
+) -> None:
+    """Processor time of gate audits and whole suite on trained networks, 8x8 to 28x28; exit 1 if a goal is missed.
 
     The networks are healthy controls (`audits.calibrating.controls`), trained here: a cell of NAS-Bench-201's space
     with 8 channels, with one nuisance named and one trigger registered.
-
-    Args:
-        suite: name of a shipped suite, or a YAML file.
-        repeats: times each figure is measured.
-        each: also print every audit alone.
-
-    Raises:
-        InputError: the suite cannot be read.
     """
     torch.set_num_threads(1)
     loaded = load_suite(suite)
@@ -47,7 +37,7 @@ def measure_audits(suite: str, *, repeats: int, each: bool = False) -> bool:
     if each:
         parts |= {entry.audit: replace(loaded, entries=(entry,)) for entry in loaded.entries}
     goals = {"gates": _GATES_GOAL, "suite": _SUITE_GOAL}
-    table = Table("input", "audit inputs", *parts, title=f"suite {loaded.name}: seconds of processor time a candidate")
+    shown = []
     all_met = True
     for name, spec in _tasks().items():
         made = make_specimen(CONTROLS["healthy"], spec, seed=1, base=Path())
@@ -57,13 +47,15 @@ def measure_audits(suite: str, *, repeats: int, each: bool = False) -> bool:
             for part, of in parts.items()
         }
         all_met &= all(found[part] <= goal for part, goal in goals.items())
-        table.add_row(name, str(len(made.data.x)), *(f"{seconds:.2f}" for seconds in found.values()))
-    table.caption = (
+        shown.append((name, len(made.data.x), *(f"{seconds:.2f}" for seconds in found.values())))
+    print_table(
+        ("input", "audit inputs", *parts), shown, title=f"suite {loaded.name}: seconds of processor time a candidate"
+    )
+    print(
         f"median of {repeats}; gates with what tests the attributions they rest on; "
         f"goals: gates ≤ {_GATES_GOAL}, suite ≤ {_SUITE_GOAL}: {'met' if all_met else 'NOT met'}"
     )
-    Console().print(table)
-    return all_met
+    raise typer.Exit(0 if all_met else 1)
 
 
 def gates_alone(suite: Suite) -> Suite:
@@ -97,15 +89,5 @@ def _seconds(work: Callable[[], object], repeats: int) -> float:
     return statistics.median(found)
 
 
-@app.command()
-def audits(
-    suite: Annotated[str, typer.Option(help="Name of a shipped suite, or a YAML file.")] = "baseline",
-    repeats: Annotated[int, typer.Option(min=1, help="Times each figure is measured; the median is shown.")] = 5,
-    each: Annotated[bool, typer.Option("--each", help="Also every audit alone.")] = False,
-) -> None:
-    """Processor time of gate audits and whole suite on trained networks, 8x8 to 28x28; exit 1 if a goal is missed."""
-    raise typer.Exit(0 if measure_audits(suite, repeats=repeats, each=each) else 1)
-
-
 if __name__ == "__main__":
-    main(commands=app)
+    run(audits)

@@ -13,10 +13,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from agent.cli import main
 from constraints.analysis.difference import compare_sets
 from constraints.analysis.lint import lint_set
 from constraints.engines.solver import Solver
@@ -28,12 +25,9 @@ from constraints.language.rules import ConstraintSet, Context, Rule
 from constraints.language.syntax import Extreme
 from constraints.loading.loading import load_set, parse_set
 from constraints.loading.setfile import shipped_sets
+from experiments.harness import print_table, run
 from selfnas.errors import SelfnasError
 from selfnas.spaces.architecture import Macro, TaskShape
-
-__all__ = ["Row", "measure"]
-
-app = typer.Typer(add_completion=False)
 
 _CELL = """\
 set: one-cell
@@ -211,21 +205,19 @@ def _mending(set_: ConstraintSet, space: str, count: int) -> list[Row]:
     ]
 
 
-@app.command()
 def constraints(
     quick: Annotated[bool, typer.Option("--quick", help="A tenth of the work, for a first look.")] = False,
 ) -> None:
     """Speed of the constraint engines, each figure beside what it should reach; exit 1 if one is missed."""
     rows = measure(quick=quick)
-    table = Table("what", "measured", "should be", "met", title="constraint engines, one core, processor time")
+    shown = []
     for row in rows:
         goal = "" if row.at_least is None else f"≥ {row.at_least:,g}"
         goal = f"≤ {row.at_most:,g}" if row.at_most is not None else goal
-        met = "" if not goal else ("yes" if row.is_met else "NO")
-        table.add_row(row.what, f"{row.value:,.1f} {row.unit}", goal, met)
-    Console().print(table)
+        shown.append((row.what, f"{row.value:,.1f} {row.unit}", goal, goal and ("yes" if row.is_met else "NO")))
+    print_table(("what", "measured", "should be", "met"), shown, title="constraint engines, one core, processor time")
     raise typer.Exit(0 if all(row.is_met for row in rows) else 1)
 
 
 if __name__ == "__main__":
-    main(commands=app)
+    run(constraints)

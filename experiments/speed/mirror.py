@@ -1,4 +1,4 @@
-"""`selfnas bench mirror`: how long MLflow takes for many finalists with findings, certificate, card and pictures."""
+"""How long MLflow takes for many finalists with findings, certificate, card and pictures."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ from typing import Annotated
 import typer
 from msgspec import structs
 
-from agent.cli import main
 from agent.commands.inspect import open_life
 from agent.gate.review import finalists
 from agent.ledger.home import Home
 from agent.mirror.writer import Mirror
 from agent.state.recorded import suite_of
 from agent.state.state import Finalist, RunState, TaskState, replay
+from experiments.harness import run
 from selfnas.errors import InputError
-
-__all__ = ["measure_mirror", "multiplied"]
-
-app = typer.Typer(add_completion=False)
 
 GOAL_S = 240.0  # for 1,000 candidates
 
@@ -81,7 +77,6 @@ def multiplied(
     return run, replace(task, finalists=repeated)
 
 
-@app.command()
 def mirror(
     home: Annotated[Path, typer.Option(help="A life whose finalists are repeated; it is only read.")] = Path(
         ".selfnas"
@@ -99,4 +94,4 @@ def mirror(
 
 
 if __name__ == "__main__":
-    main(commands=app)
+    run(mirror)

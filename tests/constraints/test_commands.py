@@ -107,6 +107,18 @@ def test_impact_reads_a_library_and_a_table(tmp_path: Path) -> None:
     assert "1 pass, best       1.5  all rules together" in result.output
 
 
+def test_count_says_where_no_rule_applies(tmp_path: Path) -> None:
+    """Everything is admitted there, which is told apart from rules that everything passes."""
+    file = tmp_path / "some.yaml"
+    rules = ("{id: r, scope: cell, when: space == darts, require: depth <= 0, why: x, message: x}",
+             "{id: s, scope: network, when: classes == 99, require: params <= 9, why: x, message: x}")  # fmt: skip
+    file.write_text("set: some\nlanguage: 1\nspaces: [nb201, darts]\nrules:\n" + "".join(f"  - {r}\n" for r in rules))
+    result = CliRunner().invoke(app, ["count", str(file), "--space", "nb201"])
+    assert result.output.strip() == "nb201           15,625 of 15,625 (100.00%): no rule applies here"
+    record = json.loads(CliRunner().invoke(app, ["count", str(file), "--json"]).output)
+    assert {space: found["not_applying"] for space, found in record.items()} == {"nb201": ["r", "s"], "darts": ["s"]}
+
+
 def test_impact_judges_what_a_home_remembers_for_its_own_tasks(tmp_path: Path) -> None:
     """Each motif meets the rules under the shape of its task; one of a space that the set leaves out is revoked."""
     (tmp_path / "few.yaml").write_text(

@@ -1,48 +1,57 @@
 """Rank correlations of cheap scores with full training: the arithmetic, and what is kept between two commands."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from experiments.estimators.measure import measure_estimators, measure_supernets, spearman, spearman_interval
+from experiments.estimators.correlation import spearman, spearman_interval
+from experiments.estimators.measure import scores, supernets
 from experiments.estimators.scoring import Scored, random_networks
+from experiments.harness import Rows
 from experiments.ranker.measure import read_scores
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import SPACES, parse_architecture
+from selfnas.spaces.space import SPACES
 from selfnas.training.proxies import PROXIES
 
 STREAM = (
     "stream: t\nformat: 1\nmacro: {channels: 2, depth: 1, resolution: 8}\ntasks:\n  - {name: one, source: digits}\n"
 )
+MACRO = Macro(channels=2, depth=1, resolution=8)
 
 
-def _kept(path: Path, *, count: int = 6) -> None:
-    macro = parse_architecture("nb201/c2n1r8:|none~0|+|none~0|none~1|+|skip~0|none~1|none~2|").macro
-    rows = [
-        Scored(
-            architecture=str(one),
-            truth=0.5 + k / 100,
-            curve=(0.1, 0.2 + k / 10),
-            low=0.3,
-            proxies={name: float(k) if name != "snip" else -float(k) for name in PROXIES},
-            seconds={name: 0.01 for name in PROXIES},
-            together=0.015,
-            again=0.5 - k / 100,
-        )
-        for k, one in enumerate(random_networks(SPACES["nb201"], macro, count, seed=0))
-    ]
-    path.write_text(json.dumps([asdict(row) for row in rows]))
-
-
-def test_kept_networks_are_not_trained_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """All six are there: the table follows at once, best first; the price of all proxies is told."""
+@pytest.fixture
+def stream(tmp_path: Path) -> Path:
+    """A stream of one small task."""
     (tmp_path / "t.yaml").write_text(STREAM)
-    _kept(tmp_path / "kept.json")
-    measure_estimators(tmp_path / "t.yaml", task_name="one", networks=6, seed=0, keep=tmp_path / "kept.json", twice=6)
+    return tmp_path / "t.yaml"
+
+
+def kept(path: Path, *, count: int = 6) -> Path:
+    """A file of made-up figures: the best by proxies is the best, `snip` says the opposite."""
+    Rows(path, of=Scored, settings={"task": "one", "networks": "nb201/c2n1r8"}).add(
+        *(
+            Scored(
+                architecture=str(one),
+                truth=0.5 + k / 100,
+                curve=(0.1, 0.2 + k / 10),
+                low=0.3,
+                proxies={name: float(k) if name != "snip" else -float(k) for name in PROXIES},
+                seconds={name: 0.01 for name in PROXIES},
+                together=0.015,
+                again=0.5 - k / 100,
+            )
+            for k, one in enumerate(random_networks(SPACES["nb201"], MACRO, count, seed=0))
+        )
+    )
+    return path
+
+
+def test_kept_networks_are_not_trained_again(stream: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All six are there: the table follows at once, best first; the price of all proxies is told."""
+    keep = kept(tmp_path / "kept.jsonl")
+    scores(stream, "one", networks=6, keep=keep, twice=6)
     told = capsys.readouterr().out
     assert "1.50 times the slowest of them alone" in told
     lines = [line for line in told.splitlines() if "1.00" in line]
@@ -51,30 +60,27 @@ def test_kept_networks_are_not_trained_again(tmp_path: Path, capsys: pytest.Capt
     assert "-1.00" in next(line for line in told.splitlines() if "full training, again (6 of them)" in line)
     assert "learned" not in told  # six networks are too few to learn from
     assert "nan" in next(line for line in told.splitlines() if "low fidelity" in line)  # all scores alike say nothing
-    for change, message in (({"networks": 3}, "holds other networks"), ({"task_name": "on"}, "did you mean 'one'")):
-        settings = {"task_name": "one", "networks": 6, "seed": 0, "keep": tmp_path / "kept.json"} | change
-        with pytest.raises(InputError, match=message):
-            measure_estimators(tmp_path / "t.yaml", **settings)  # type: ignore[arg-type]
-    (tmp_path / "kept.json").write_text('[{"truth": 1}]')
-    with pytest.raises(InputError, match="not what this command keeps"):
-        measure_supernets(tmp_path / "t.yaml", task_name="one", methods=[], seed=0, keep=tmp_path / "kept.json")
+    with pytest.raises(InputError, match="did you mean 'one'"):
+        scores(stream, "on", networks=6, keep=keep)
+    stream.write_text(STREAM.replace("channels: 2", "channels: 4"))
+    with pytest.raises(InputError, match=r"measured with networks 'nb201/c2n1r8', not 'nb201/c4n1r8'"):
+        scores(stream, "one", networks=6, keep=keep)
+    with pytest.raises(InputError, match="run the command `scores` first"):
+        supernets(stream, "one", keep=tmp_path / "none.jsonl")
 
 
 def test_a_combination_learned_from_some_networks_is_tried_on_the_others(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    stream: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nine proxies tell the truth and one the opposite: the combination ranks the others as full training does."""
-    (tmp_path / "t.yaml").write_text(STREAM)
-    _kept(tmp_path / "kept.json", count=32)
-    measure_estimators(tmp_path / "t.yaml", task_name="one", networks=32, seed=0, keep=tmp_path / "kept.json")
+    scores(stream, "one", networks=32, keep=kept(tmp_path / "kept.jsonl", count=32))
     told = capsys.readouterr().out
     assert "1.00" in next(line for line in told.splitlines() if "learned from 16 of them" in line)
 
 
 def test_random_networks_do_not_ignore_their_input() -> None:
     """All differ, and a path joins input and output in each."""
-    macro = Macro(channels=2, depth=1, resolution=8)
-    drawn = random_networks(SPACES["nb201"], macro, 300, seed=0)
+    drawn = random_networks(SPACES["nb201"], MACRO, 300, seed=0)
     assert len({one.digest for one in drawn}) == 300
     assert all(one.cells[0].live_edges() for one in drawn)
 

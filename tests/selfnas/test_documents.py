@@ -70,7 +70,7 @@ def test_a_good_file_is_read_with_places() -> None:
         ('name: x\n"a\\x9b": 1\n', "f.yaml:2:1: control characters are not used here, such as U+009B"),
         ('name: "a\\rb"\n', "f.yaml:1:7: control characters are not used here, such as U+000D"),
         ('name: "\\u202Egnp.exe"\n', "f.yaml:1:7: control characters are not used here, such as U+202E"),
-        ("name: x\nrate: a\u2066b\n", "f.yaml:2:7: control characters are not used here, such as U+2066"),
+        ("name: x\nrate: a\u2066b\n", "f.yaml:2:8: control characters are not used here, such as U+2066"),
         ("name: x # harmless \u202e\n", "f.yaml:1:20: control characters are not used here, such as U+202E"),
         ("name: " + "[" * 50 + "]" * 50, "nested deeper than 32 levels"),
         ("name: " + "[" * 20_000, "nested deeper than 32 levels"),

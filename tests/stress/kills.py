@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
-import json
 import os
 import random
 import shutil
@@ -19,7 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import count
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -32,6 +31,7 @@ from agent.ledger.home import Home
 from agent.ledger.store import Ledger
 from agent.verify.verification import verify
 from agent.workers.process import HEAVY
+from selfnas.benchmarks.rows import Rows
 from selfnas.errors import SelfnasError
 from tests.stress.killed_lives import PLACES, Attempt, Places, begin, write_stream
 
@@ -111,7 +111,7 @@ def measure_kills(
         seed: of the moments.
         seconds: after which no life is begun.
         training: two tasks whose networks are trained by workers, instead of two tasks of a table.
-        keep: a file of finished lives, one JSON text a line, that is gone on with.
+        keep: a .jsonl of finished lives that is gone on with.
 
     Raises:
         SelfnasError: the uninterrupted life fails, or the file is of other lives.
@@ -128,7 +128,10 @@ def measure_kills(
     if training:
         _empty_store(place / "empty")
     whole = _uninterrupted(place, mirrored=training)
-    lives = _kept(keep, whole)
+    lives = Rows(keep, of=KilledLife)
+    for life in lives:
+        if life.events != whole.head[0]:
+            raise SelfnasError(f"{keep}: holds lives of {life.events} events, these have {whole.head[0]}")
     known = {life.number for life in lives}
     for number in (number for number in count() if number not in known):
         left = kills - sum(len(life.kills) for life in lives)
@@ -141,11 +144,8 @@ def measure_kills(
             mirrored=training and number % 4 == 3 - number // 4 % 2,
             served=training and number % 9 == 8,
         )
-        lives.append(_killed(attempt, whole, random.Random(f"{seed} {number}"), number=number, most=left))
-        if keep is not None:
-            with keep.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(lives[-1])) + "\n")
-    return lives
+        lives.add(_killed(attempt, whole, random.Random(f"{seed} {number}"), number=number, most=left))
+    return list(lives)
 
 
 def _empty_store(folder: Path) -> None:
@@ -172,18 +172,6 @@ def _uninterrupted(place: Path, *, mirrored: bool) -> _Whole:
         entered=places.counts(),
         mean_seconds=places.mean_seconds(),
     )
-
-
-def _kept(keep: Path | None, whole: _Whole) -> list[KilledLife]:
-    """Lives of an earlier, cut-off bench."""
-    lives = []
-    for line in keep.read_text(encoding="utf-8").splitlines() if keep is not None and keep.is_file() else ():
-        row = json.loads(line)
-        if row["events"] != whole.head[0]:
-            raise SelfnasError(f"{keep}: holds lives of {row['events']} events, these have {whole.head[0]}")
-        row["kills"] = [Kill(**kill | {"where": tuple(kill["where"])}) for kill in row["kills"]]
-        lives.append(KilledLife(**row))
-    return lives
 
 
 def _killed(attempt: Attempt, whole: _Whole, chance: random.Random, *, number: int, most: int) -> KilledLife:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -53,7 +51,7 @@ from agent.state.opening import recollect
 from agent.state.state import RunState, TaskState
 from agent.stream.file import read_stream
 from agent.stream.policy import SearchPolicy
-from agent.workers.lifetime import follow_parent
+from agent.workers.grid import spread
 from agent.workers.pool import Workers
 from selfnas.data.probes import FEATURES, TaskDescription
 from selfnas.figures import picture_file, write_figure
@@ -136,8 +134,9 @@ def measure_sizes(place: Path, sizes: Sequence[int]) -> Iterator[Size]:
             while ledger.head()[0] < size:
                 ledger.append(next(blocks))
         (place / "snapshot.db").unlink(missing_ok=True)
-        made = _in_a_process_of_its_own(_open, place)
-        yield replace(_in_a_process_of_its_own(_measure, place), make_seconds=made)
+        (made,) = spread(_open, [place], workers=1)
+        (found,) = spread(_measure, [place], workers=1)
+        yield replace(found, make_seconds=made)
 
 
 def measure_recall(place: Path, *, motifs: int, tasks: Sequence[int]) -> Iterator[Recalled]:
@@ -162,15 +161,7 @@ def measure_recall(place: Path, *, motifs: int, tasks: Sequence[int]) -> Iterato
             )  # fmt: skip
         rows.settle(motifs, "")
         rows.close()
-        yield _in_a_process_of_its_own(_ask, path)
-
-
-Answer = TypeVar("Answer")
-
-
-def _in_a_process_of_its_own(function: Callable[[Path], Answer], path: Path) -> Answer:
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=follow_parent) as pool:
-        return pool.submit(function, path).result()
+        yield from spread(_ask, [path], workers=1)
 
 
 def _open(place: Path) -> float:

@@ -115,8 +115,8 @@ BUGS = [
     (
         "sums that differ in their bound share a node",
         "circuit",
-        "    bound: int\n\n\n",
-        "    bound: int = __import__('dataclasses').field(compare=False)\n\n\n",
+        "    bound: int\n\n",
+        "    bound: int = __import__('dataclasses').field(compare=False)\n\n",
     ),
     (
         "operations are numbered from none",

@@ -7,11 +7,14 @@ from collections.abc import Callable
 import cvc5
 import pytest
 
-from constraints import Context, Guard, Rule, load_set
+from constraints import Context, Guard, Rule, load_set, parse_set
+from constraints.engines.bounded import bounded
 from constraints.engines.encoding import encode
+from constraints.judging import proofs
 from constraints.judging.proofs import prove, to_smtlib
 from constraints.language.lexicon import Vocabulary
 from constraints.language.resolve import read_condition
+from constraints.reports.claims import read_claim
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import Macro, TaskShape
 
@@ -95,6 +98,21 @@ def test_a_smaller_budget_implies_a_larger_one(vocabulary: Callable[[str], Vocab
     assert prove(only, large, _context("darts")).answer == "holds"
     only = type(set_)(name="budget", spaces=("darts",), rules=(large,))
     assert prove(only, small, _context("darts")).answer == "fails"
+
+
+def test_a_claim_about_numbers_beyond_32_bits_is_not_proved_by_a_solver_that_cuts_them_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the first of the portfolio gives up, the pseudo-Boolean one is left out: it would say that this holds."""
+    limits = iter([1, 50_000_000])
+    monkeypatch.setattr(proofs, "bounded", lambda solver, *, rlimit: bounded(solver, rlimit=next(limits)))
+    set_ = parse_set(
+        "set: wide\nlanguage: 1\nspaces: [nb201]\n"
+        "tables: {t: {skip: 1, avg3: 3, conv1x1: 900000001, conv3x3: 1000000000}}\n"
+        "rules: [{id: a, scope: cell, require: 7 * total(t) <= 10000000000, why: x, message: x}]\n"
+    )
+    proof = prove(set_, read_claim(set_, "total(t) <= 1000000003", "nb201"), _context("nb201"))
+    assert (proof.answer, proof.solver) == ("fails", "default")
 
 
 def test_claims_of_another_scope_are_errors(vocabulary: Callable[[str], Vocabulary]) -> None:

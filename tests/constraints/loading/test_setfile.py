@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from constraints import ConstraintSet, load_set, parse_set, shipped_sets
+from constraints.language.lexicon import Table
+from constraints.language.sentences import say
 from constraints.language.syntax import Node
+from constraints.loading import setfile
+from selfnas.documents import parse_document
 from selfnas.errors import InputError
 
 HEAD = """\
@@ -135,13 +139,59 @@ def test_an_unknown_shipped_set_suggests_the_nearest() -> None:
 
 
 def test_a_limit_that_is_not_whole_says_the_same_of_whole_numbers(tmp_path: Path) -> None:
-    """Units multiply, fractions round to the side that changes nothing, table entries round up."""
+    """Units multiply, fractions round to the side that changes nothing."""
     one = _load(tmp_path, HEAD + "rules:\n" + _rule("require: activation_bytes <= 0.0015 @KiB", scope="network"))
     two = _load(tmp_path, HEAD + "rules:\n" + _rule("require: activation_bytes < 2", scope="network"))
     assert "1" in one.rules[0].meaning
     assert one.rules[0].condition.limit == 1  # type: ignore[union-attr]
     assert two.rules[0].condition.limit == 2  # type: ignore[union-attr]
-    assert one.tables["cost"].entries["avg3"] == 2
+
+
+def test_entries_with_decimals_are_counted_exactly(tmp_path: Path) -> None:
+    """Entries and limits are multiplied to be whole; what is said of a rule is in the author's numbers."""
+    table = "{skip: 1, conv1x1: 2, conv3x3: 3, avg3: 1.5, unit: us}"
+    rules = {
+        "sum": "min over path(input, output) of sum(cost) >= 1.25",
+        "where": "exists path(input, output) where sum(cost) < 2.5 @us",
+        "total": "2 * total(cost) + count(edge(op: skip)) <= 7.5",
+        "length": "depth <= 3",
+    }
+    text = HEAD + "rules:\n" + "".join(_rule(f"require: '{body}'", name=name) for name, body in rules.items())
+    found = _load(tmp_path, text)
+    assert found.tables["cost"] == Table(entries={"skip": 2, "conv1x1": 4, "conv3x3": 6, "avg3": 3}, unit="us", scale=2)
+    smallest, some, total, length = (rule.condition for rule in found.rules)
+    assert smallest.limit == 3  # type: ignore[union-attr]
+    assert some.where.limit == 5  # type: ignore[union-attr]
+    assert [weight for weight, _ in total.terms] == [2, 2]  # type: ignore[union-attr]
+    assert total.limit == 15  # type: ignore[union-attr]
+    assert length.limit == 3  # type: ignore[union-attr]
+    assert say(smallest).endswith("is at least 1.5")  # the next sum that there is
+    assert say(total) == (
+        "2 times the total of cost over live edges plus the number of present edges with skip is at most 7.5"
+    )
+    doubled = text.replace(table, "{skip: 2, conv1x1: 4, conv3x3: 6, avg3: 3, unit: us}")
+    doubled = (
+        doubled.replace("1.25", "2.5")
+        .replace("2.5 @us", "5 @us")
+        .replace("2 * total(cost) + count", "2 * total(cost) + 2 * count")
+    )
+    assert _load(tmp_path, doubled.replace("7.5", "15")).digest == found.digest
+
+
+@pytest.mark.parametrize(
+    ("entry", "body", "expected"),
+    [
+        ("1.5", "max over path(input, output) of product(cost) <= 3", "a product needs whole entries of at least 1"),
+        ("0.0000001", "depth <= 3", "set.yaml:5:50: an entry has at most six decimals, not 1e-07"),
+        ("1.5", "total(cost) == 1.25", "1.25 is never equal to a multiple of 0.5, as the table's numbers are"),
+    ],
+)
+def test_decimals_that_cannot_be_counted_exactly_are_refused(
+    tmp_path: Path, entry: str, body: str, expected: str
+) -> None:
+    """Products of decimals, more than six places, and a sum that there is not."""
+    found = _problems(tmp_path, HEAD.replace("1.5", entry) + "rules:\n" + _rule(f"require: {body}"))
+    assert any(expected in problem for problem in found), found
 
 
 def test_imports_add_and_tighten(tmp_path: Path) -> None:
@@ -241,6 +291,70 @@ def test_imports_that_go_in_circles_or_nowhere_are_errors(tmp_path: Path) -> Non
     (tmp_path / "c.yaml").write_text("set: c\nlanguage: 1\nimport: [d.yaml]\nspaces: [nb201]\n", encoding="utf-8")
     with pytest.raises(InputError, match="no such file"):
         load_set(tmp_path / "c.yaml")
+
+
+def test_a_file_is_read_once_however_many_import_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight files that each import the next one eight times, under eight names, are eight files to read."""
+    parsed = []
+
+    def counted(text: str, *rest: object, **named: str) -> object:
+        parsed.append(named["name"])
+        return parse_document(text, *rest, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(setfile, "parse_document", counted)
+    (tmp_path / "x").mkdir()
+    for level in range(7):
+        names = ", ".join("x/../" * times + f"l{level + 1}.yaml" for times in range(8))
+        text = f"set: l{level}\nlanguage: 1\nspaces: [nb201]\nimport: [{names}]\n"
+        (tmp_path / f"l{level}.yaml").write_text(text)
+    fanned = _load(tmp_path, HEAD + "rules:\n" + _rule("require: depth <= 3"), "l7.yaml")
+    parsed.clear()
+    assert load_set(tmp_path / "l0.yaml").digest == fanned.digest
+    assert len(parsed) == 8
+
+
+def test_imports_are_eight_files_deep_at_most_by_whichever_way(tmp_path: Path) -> None:
+    """A file that was reached by a short way is still too deep by a long one."""
+    for level in range(8):
+        imported = f"[l{level + 1}.yaml]" if level else "[l5.yaml, l1.yaml]"
+        text = f"set: l{level}\nlanguage: 1\nspaces: [nb201]\nimport: {imported}\n"
+        (tmp_path / f"l{level}.yaml").write_text(text)
+    _load(tmp_path, HEAD + "rules:\n" + _rule("require: depth <= 3"), "l8.yaml")
+    with pytest.raises(InputError, match=r"l0\.yaml: imports go more than 8 files deep"):
+        load_set(tmp_path / "l0.yaml")
+    assert load_set(tmp_path / "l1.yaml").rules
+
+
+def test_a_set_has_no_more_rules_than_its_text_may_have(tmp_path: Path) -> None:
+    """Imported ones count: a ledger keeps all of them in one text, which must be read again."""
+    for name, count in (("a", 120), ("b", 81)):
+        rules = "".join(_rule("require: depth <= 3", name=f"{name}{number}") for number in range(count))
+        (tmp_path / f"{name}.yaml").write_text(HEAD + "rules:\n" + rules)
+    head = "set: both\nlanguage: 1\nspaces: [nb201]\nimport: [a.yaml, b.yaml]\n"
+    assert _problems(tmp_path, head) == [
+        "set.yaml:4:1: with what it imports the set has 201 rules: at most 200 are read"
+    ]
+    (tmp_path / "b.yaml").write_text((tmp_path / "b.yaml").read_text().rpartition("  - id")[0])
+    both = _load(tmp_path, head)
+    assert (len(both.rules), parse_set(both.text).digest) == (200, both.digest)
+
+
+def test_a_rule_that_one_of_two_imports_tightens_is_two_rules(tmp_path: Path) -> None:
+    """What one file adds to a rule does not reach the rule as another file imports it; so the ids clash, either way."""
+    _load(tmp_path, HEAD + "rules:\n" + _rule("require: depth <= 3"), "base.yaml")
+    head = "language: 1\nspaces: [nb201]\nimport: "
+    (tmp_path / "tight.yaml").write_text(f"set: t\n{head}[base.yaml]\ntighten: [{{id: r, require: depth <= 2}}]\n")
+    (tmp_path / "same.yaml").write_text(f"set: s\n{head}[base.yaml]\n")
+    for imported in ("[tight.yaml, same.yaml]", "[same.yaml, tight.yaml]"):
+        assert "rule 'r' is imported already" in _problems(tmp_path, f"set: both\n{head}{imported}\n")[0]
+    assert len(_load(tmp_path, f"set: both\n{head}[same.yaml, base.yaml]\n").rules) == 1
+
+
+def test_a_file_called_as_a_shipped_set_may_import_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are two files, though messages call both of them alike."""
+    monkeypatch.chdir(tmp_path)
+    Path("baseline.yaml").write_text("set: mine\nlanguage: 1\nspaces: [nb201]\nimport: [baseline]\n")
+    assert load_set("baseline.yaml").name == "mine"
 
 
 @pytest.mark.parametrize("name", shipped_sets())
