@@ -21,7 +21,7 @@ from selfnas.errors import InputError, suggestion
 from selfnas.models.ranking import ProxyTrials, combined
 from selfnas.networks.network import build_network
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import parse_architecture, space_named
+from selfnas.spaces.named import parse_architecture, space_named
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.inheritance import inherit
 from selfnas.training.training import Examples, TrainingPlan, train

@@ -15,7 +15,7 @@ from agent.state.state import LifeState, Motif, TaskState, items, mapping, repla
 from audits import Finding
 from selfnas.errors import InputError, cause
 from selfnas.spaces.architecture import Architecture, TaskShape
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["export", "remembered", "show_motif", "show_motifs"]
 

@@ -10,7 +10,7 @@ from agent.state.state import Motif
 from constraints import ConstraintSet, Guard
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["recheck"]
 

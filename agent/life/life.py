@@ -28,7 +28,7 @@ from constraints import ConstraintSet, policy_digest
 from selfnas import seeding
 from selfnas.devices.devices import Device
 from selfnas.errors import InputError
-from selfnas.spaces.space import space_named
+from selfnas.spaces.named import space_named
 
 __all__ = ["Life", "Observer"]
 

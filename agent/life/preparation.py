@@ -18,7 +18,7 @@ from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.devices.devices import Device, load_device
 from selfnas.errors import InputError, Problem
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.space import space_named
+from selfnas.spaces.named import space_named
 from selfnas.tables.tabular import (
     MADE_UP,
     TabularBenchmark,

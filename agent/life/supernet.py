@@ -18,7 +18,7 @@ from agent.workers.jobs import InheritJob, SupernetAnswer, SupernetJob
 from selfnas import seeding
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 from selfnas.strategies import Strategy, random_search
 from selfnas.strategies.guided import DIFFERENTIABLE, Guided, OneShot
 

@@ -20,7 +20,7 @@ from agent.state.state import items, mapping, number
 from agent.state.task import Payload
 from selfnas import seeding
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 from selfnas.tables.tabular import TabularEvaluator
 from selfnas.training.evaluation import Fidelity
 

@@ -35,7 +35,8 @@ from selfnas.networks.reference import residual_network
 from selfnas.search.history import Trial
 from selfnas.search.subcells import SubCell
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Space, parse_architecture, space_named
+from selfnas.spaces.named import parse_architecture, space_named
+from selfnas.spaces.space import Space
 from selfnas.strategies import Strategy, make_strategy
 from selfnas.strategies.evolution import furnished
 from selfnas.strategies.guided import GUIDED

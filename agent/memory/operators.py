@@ -21,7 +21,8 @@ from selfnas.errors import InputError
 from selfnas.search.subcells import SubCell
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 from selfnas.spaces.cell import Cell, Edge
-from selfnas.spaces.space import Space, composed_space
+from selfnas.spaces.named import composed_space
+from selfnas.spaces.space import Space
 from selfnas.strategies.mining import MinedSubCell
 
 __all__ = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agent.report.subcell_uses import Use
 from agent.state.state import LifeState, items
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import base_name
+from selfnas.spaces.named import base_name
 
 __all__ = ["OperatorRecord", "operator_records"]
 

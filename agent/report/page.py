@@ -18,7 +18,7 @@ from agent.report.subcell_uses import uses_of
 from agent.report.task_figures import TaskEvidence
 from agent.state.state import Motif, items, mapping
 from selfnas.search.subcells import picture_cell
-from selfnas.spaces.space import parse_architecture, space_named
+from selfnas.spaces.named import parse_architecture, space_named
 
 __all__ = ["DEFINITIONS", "render"]
 

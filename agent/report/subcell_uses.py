@@ -9,7 +9,7 @@ import numpy as np
 
 from agent.state.state import LifeState
 from selfnas.search.subcells import SubCell, contains, effective
-from selfnas.spaces.space import space_named
+from selfnas.spaces.named import space_named
 
 __all__ = ["Use", "uses_of"]
 

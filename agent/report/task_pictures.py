@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agent.report.plots import draw_cell, draw_search_curve
 from agent.state.state import TaskState
-from selfnas.spaces.space import parse_architecture, space_named
+from selfnas.spaces.named import parse_architecture, space_named
 
 __all__ = ["draw_task"]
 

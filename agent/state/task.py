@@ -12,7 +12,7 @@ from agent.ledger.store import Event, Json, LedgerError
 from selfnas.digests import canonical_json
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["Finalist", "Payload", "TaskState", "items", "mapping", "number", "recorded_costs", "task_shape"]
 

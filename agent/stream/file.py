@@ -18,7 +18,7 @@ from selfnas.digests import canonical_json
 from selfnas.documents import Document, StrictModel, read_document
 from selfnas.errors import InputError, suggestion
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import MOST_COMPOSED, SPACES
+from selfnas.spaces.named import MOST_COMPOSED, SPACES
 from selfnas.training.evaluation import Fidelity
 
 __all__ = ["Stream", "StreamFile", "read_stream"]

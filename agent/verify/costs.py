@@ -9,7 +9,7 @@ from agent.state.state import items, mapping, number, task_shape
 from agent.stream.objective import ObjectiveSection
 from selfnas.devices.devices import Device
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["CostChecker"]
 

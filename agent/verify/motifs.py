@@ -10,7 +10,7 @@ from agent.ledger.store import Event, Json
 from agent.state.state import items, mapping, number
 from constraints import Certificate, ConstraintSet, Context, refused_by, verify_certificate
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["KnownMotif", "MotifChecker"]
 

@@ -13,7 +13,7 @@ from agent.state.recorded import recorded_macro
 from agent.state.state import LifeState, Payload, mapping, number, task_shape
 from agent.verify.refusals import wrong_refusal
 from constraints import Certificate, ConstraintSet, Context, verify_certificate
-from selfnas.spaces.space import composed_space
+from selfnas.spaces.named import composed_space
 
 __all__ = ["ComposingChecker"]
 

@@ -26,7 +26,7 @@ from constraints import Certificate, ConstraintSet, Context, Guard, decide_polic
 from constraints.language.examples import parse_shape
 from selfnas import seeding
 from selfnas.errors import SelfnasError
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["audit_again", "solve_again"]
 

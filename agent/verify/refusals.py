@@ -12,7 +12,7 @@ from constraints import Certificate, ConstraintSet, refused_by
 from constraints.judging.decision import decision_from
 from constraints.judging.explanation import describe_slots
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.space import parse_architecture, space_named
+from selfnas.spaces.named import parse_architecture, space_named
 
 __all__ = ["wrong_refusal"]
 

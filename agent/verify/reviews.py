@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from agent.ledger.store import Json
 from agent.state.state import items, mapping, number
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["ReviewChecker"]
 

@@ -23,7 +23,7 @@ from selfnas.errors import InputError
 from selfnas.networks.costs import costs
 from selfnas.networks.reference import residual_network
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["TaskChecker"]
 

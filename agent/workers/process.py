@@ -127,7 +127,7 @@ def _loaded(spec: str, base: str, digest: str) -> Task:
 
 
 def _supernet(job: SupernetJob) -> SupernetAnswer:
-    from selfnas.spaces.space import space_named
+    from selfnas.spaces.named import space_named
     from selfnas.training.differentiable import SupernetPlan, search_supernet
     from selfnas.training.supernet import build_supernet
     from selfnas.training.training import Examples
@@ -158,7 +158,7 @@ def _one_shot(job: SupernetJob, supernet: Supernet, data: Examples) -> SupernetA
 def _inherit(job: InheritJob) -> InheritAnswer:
     import numpy as np
 
-    from selfnas.spaces.space import parse_architecture, space_named
+    from selfnas.spaces.named import parse_architecture, space_named
     from selfnas.strategies.one_shot import score_paths
     from selfnas.training.training import Examples
 
@@ -174,7 +174,7 @@ def _inherit(job: InheritJob) -> InheritAnswer:
 def _kept_supernet(weights: str, space: str, macro: Macro, shape: TaskShape, device: str) -> Supernet:
     from safetensors.torch import load_file
 
-    from selfnas.spaces.space import space_named
+    from selfnas.spaces.named import space_named
     from selfnas.training.supernet import build_supernet
 
     supernet = build_supernet(space_named(space), macro, shape, seed=0)
@@ -187,7 +187,7 @@ def _proxy(job: ProxyJob) -> ProxyAnswer:
 
     from selfnas import seeding
     from selfnas.networks.network import build_network
-    from selfnas.spaces.space import parse_architecture
+    from selfnas.spaces.named import parse_architecture
     from selfnas.training.proxies import PROXIES, proxy_scores
 
     task = _task(job)
@@ -237,7 +237,7 @@ def _full(job: FullJob) -> FullAnswer:
 def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task, float | None]:
     """What training gave, the network, its task, and the share of it that was inherited."""
     from selfnas.networks.network import build_network
-    from selfnas.spaces.space import parse_architecture
+    from selfnas.spaces.named import parse_architecture
     from selfnas.training.inheritance import inherit
     from selfnas.training.training import Examples, TrainingPlan, train
 

@@ -16,7 +16,8 @@ from constraints.judging.guard import Guard
 from constraints.judging.policy import policy_counterexample
 from constraints.language.rules import ConstraintSet, Context
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Vector, space_named
+from selfnas.spaces.named import space_named
+from selfnas.spaces.template import Vector
 
 __all__ = ["Difference", "Relation", "SpaceDifference", "allowance_covers", "compare_sets"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from constraints.language.rules import Rule
 from constraints.language.syntax import Constant, Extreme, FanExtreme, Linear, MeasureComparison, Motif, Ops
-from selfnas.spaces.space import operations_of
+from selfnas.spaces.named import operations_of
 
 __all__ = ["mutants"]
 

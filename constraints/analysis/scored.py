@@ -10,7 +10,7 @@ from pathlib import Path
 
 from selfnas.errors import ArchitectureError, InputError, Problem, cause, suggestion
 from selfnas.spaces.architecture import Architecture, Macro
-from selfnas.spaces.space import parse_architecture, space_named
+from selfnas.spaces.named import parse_architecture, space_named
 
 __all__ = ["read_library", "read_scores"]
 

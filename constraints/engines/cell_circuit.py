@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from constraints.engines.circuit import FALSE, TRUE, Circuit, NodeId
 from constraints.language.syntax import EdgeFilter, End, Ops
 from selfnas.spaces.composed import is_composed, written_out
-from selfnas.spaces.space import CellTemplate
+from selfnas.spaces.template import CellTemplate
 
 __all__ = ["CellCircuit"]
 

@@ -20,7 +20,8 @@ from constraints.language.syntax import Comparison, Condition, Linear
 from selfnas.errors import InputError
 from selfnas.networks.costs import cost_table
 from selfnas.networks.stack import stack
-from selfnas.spaces.space import Space, space_named
+from selfnas.spaces.named import space_named
+from selfnas.spaces.space import Space
 
 __all__ = ["Encoding", "encode"]
 

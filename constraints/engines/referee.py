@@ -46,7 +46,7 @@ from constraints.language.syntax import (
 from selfnas.networks.costs import cost_table, reach
 from selfnas.networks.stack import stack
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import space_named
+from selfnas.spaces.named import space_named
 
 __all__ = ["VERSION", "Referee", "judge_policy"]
 

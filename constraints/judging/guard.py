@@ -25,7 +25,8 @@ from constraints.language.examples import format_shape
 from constraints.language.rules import ConstraintSet, Context, Rule
 from selfnas.errors import ArchitectureError, InputError
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import Vector, base_name, space_named
+from selfnas.spaces.named import base_name, space_named
+from selfnas.spaces.template import Vector
 
 __all__ = ["Guard"]
 

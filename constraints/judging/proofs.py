@@ -16,7 +16,7 @@ from constraints.engines.circuit import AtMost, Choice, NodeId
 from constraints.engines.encoding import Encoding, encode
 from constraints.language.rules import ConstraintSet, Context, Rule
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import space_named
+from selfnas.spaces.named import space_named
 
 __all__ = ["Proof", "prove", "to_smtlib"]
 

@@ -13,7 +13,7 @@ from constraints.language.examples import parse_shape
 from constraints.language.rules import ConstraintSet, Context
 from selfnas.errors import ArchitectureError
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import base_name, parse_architecture
+from selfnas.spaces.named import base_name, parse_architecture
 
 __all__ = ["refused_by", "verify_certificate"]
 

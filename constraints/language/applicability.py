@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from constraints.language.parser import Fault, parse
 from constraints.language.syntax import Comparison, compare
 from selfnas.errors import suggestion
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 
 __all__ = ["Facts", "When", "WhenNode", "WhenNumber", "WhenText", "applies", "read_when"]
 

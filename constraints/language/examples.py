@@ -13,7 +13,7 @@ from constraints.language.rules import Example, PolicyChange
 from selfnas.documents import StrictModel
 from selfnas.errors import ArchitectureError, suggestion
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import base_name, parse_architecture, space_named
+from selfnas.spaces.named import base_name, parse_architecture, space_named
 
 __all__ = ["ExampleModel", "format_shape", "parse_macro", "parse_shape", "read_example"]
 

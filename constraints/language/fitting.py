@@ -11,7 +11,8 @@ from constraints.language.applicability import Facts, When, applies
 from constraints.language.lexicon import Scope
 from constraints.language.parser import Fault
 from constraints.language.syntax import Condition, End, Measure, Total, walk
-from selfnas.spaces.space import CellTemplate, space_named
+from selfnas.spaces.named import space_named
+from selfnas.spaces.template import CellTemplate
 
 __all__ = ["misfits"]
 

@@ -19,7 +19,7 @@ from constraints.language.lexicon import Scope, Table
 from constraints.language.syntax import Condition, canonical
 from selfnas.networks.costs import cost_table
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import base_name, space_named
+from selfnas.spaces.named import base_name, space_named
 
 __all__ = ["LANGUAGE", "ConstraintSet", "Context", "Example", "PolicyChange", "Rule"]
 

@@ -22,7 +22,7 @@ from constraints.loading.setfile import Entry, Gathered, RuleModel, Source, Tigh
 from constraints.loading.tightening import loosening
 from selfnas.errors import InputError, Problem, suggestion
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import SPACES, base_name, operations_of
+from selfnas.spaces.named import SPACES, base_name, operations_of
 
 __all__ = ["load_set"]
 

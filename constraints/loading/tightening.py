@@ -14,7 +14,7 @@ from constraints.language.lexicon import Scope
 from constraints.language.rules import Context, Rule
 from constraints.language.syntax import Condition, Extreme, Linear, Node, PolicyField, walk
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import space_named
+from selfnas.spaces.named import space_named
 
 __all__ = ["REFERENCE_MACROS", "loosening", "reference_contexts"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from constraints.judging.guard import Guard
 from constraints.language.rules import ConstraintSet, Context
 from constraints.reports.report import Report, count_record, guard_in, judged, say_count
-from selfnas.spaces.space import space_named
+from selfnas.spaces.named import space_named
 
 __all__ = ["report_check", "report_count", "report_repair", "report_sample"]
 

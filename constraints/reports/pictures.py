@@ -7,7 +7,7 @@ from pathlib import Path
 
 from selfnas.figures import write_figure
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import space_named
+from selfnas.spaces.named import space_named
 
 __all__ = ["draw_blame"]
 

@@ -12,7 +12,7 @@ from constraints.language.examples import parse_macro, parse_shape
 from constraints.language.rules import ConstraintSet, Context
 from selfnas.errors import ArchitectureError, InputError, suggestion
 from selfnas.spaces.architecture import Architecture, Macro
-from selfnas.spaces.space import parse_architecture, space_named
+from selfnas.spaces.named import parse_architecture, space_named
 
 __all__ = ["Report", "chosen_contexts", "count_record", "guard_in", "judged", "say_count"]
 

@@ -20,7 +20,7 @@ from constraints.reports.report import Report, count_record, guard_in, say_count
 from selfnas.documents import StrictModel, read_document
 from selfnas.errors import InputError, Problem, cause, suggestion
 from selfnas.spaces.architecture import Architecture, TaskShape
-from selfnas.spaces.space import base_name
+from selfnas.spaces.named import base_name
 
 __all__ = [
     "report_difference",

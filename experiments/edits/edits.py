@@ -15,7 +15,8 @@ from constraints import ConstraintSet, Context, Rule, load_set
 from constraints.analysis.difference import compare_sets
 from constraints.engines.referee import Referee
 from constraints.loading.tightening import reference_contexts
-from selfnas.spaces.space import Vector, space_named
+from selfnas.spaces.named import space_named
+from selfnas.spaces.template import Vector
 
 EDITS = {
     "tighter budget": [("params <= 60 @kparam", "params <= 40 @kparam"), ("params <= 1 @M", "params <= 0.6 @M")],

@@ -26,7 +26,8 @@ from selfnas.networks.network import Network, build_network
 from selfnas.networks.operations import operation
 from selfnas.networks.stack import Stack, stack
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import Space, space_named
+from selfnas.spaces.named import space_named
+from selfnas.spaces.space import Space
 
 __all__ = ["Check", "Measured", "Setting", "check", "fit", "measure", "time_networks"]
 

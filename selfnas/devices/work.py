@@ -18,7 +18,7 @@ from selfnas.networks.costs import operation_costs
 from selfnas.networks.stack import Block, Stack, halved, stack
 from selfnas.spaces.architecture import Architecture, TaskShape
 from selfnas.spaces.cell import Cell
-from selfnas.spaces.space import space_named
+from selfnas.spaces.named import space_named
 
 __all__ = ["Kernel", "Part", "parts", "peak_memory_bytes", "traffic_bytes"]
 

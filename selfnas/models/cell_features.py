@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from selfnas.networks.costs import operation_costs
 from selfnas.search.small_space import every_vector, is_small, place
 from selfnas.seeding import generator
-from selfnas.spaces.space import CellTemplate, Space, Vector
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import CellTemplate, Vector
 
 __all__ = ["cell_features", "live_operations", "path_traits"]
 
@@ -57,7 +58,7 @@ def path_traits(space: Space, vectors: Vector) -> Matrix:
     paths of skips alone, live edges of each kind, and the logarithm of one plus the live weights.
 
     Example:
-        >>> from selfnas.spaces.space import SPACES
+        >>> from selfnas.spaces.named import SPACES
         >>> cell = np.array([[3, 0, 0, 1, 3, 0]], dtype=np.int8)  # conv3x3 then conv3x3, beside a skip
         >>> traits = path_traits(SPACES["nb201"], cell)
         >>> traits[0, :3]  # longest, shortest and mean path

@@ -17,7 +17,8 @@ from selfnas.errors import ArchitectureError
 from selfnas.networks.stack import Block, Stack, halved, stack
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 from selfnas.spaces.composed import is_composed, written_out
-from selfnas.spaces.space import Space, space_named
+from selfnas.spaces.named import space_named
+from selfnas.spaces.space import Space
 
 __all__ = ["QUANTITIES", "CostTable", "Costs", "cost_table", "costs", "operation_costs", "reach"]
 
@@ -76,7 +77,7 @@ def costs(architecture: Architecture, shape: TaskShape) -> Costs:
     """What the network of an architecture costs on tasks of a shape.
 
     Example:
-        >>> from selfnas.spaces.space import parse_architecture
+        >>> from selfnas.spaces.named import parse_architecture
         >>> a = parse_architecture("nb201/c16n5r32:|conv3x3~0|+|none~0|none~1|+|none~0|conv3x3~1|none~2|")
         >>> costs(a, TaskShape(channels=3, size=(32, 32), classes=10)).params
         559386

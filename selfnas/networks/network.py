@@ -14,7 +14,7 @@ from selfnas.networks.operations import average_pool, batch_norm, convolution, o
 from selfnas.networks.stack import Block, stack
 from selfnas.spaces.architecture import Architecture, TaskShape
 from selfnas.spaces.cell import Cell, Edge
-from selfnas.spaces.space import space_named
+from selfnas.spaces.named import space_named
 
 __all__ = ["Network", "build_network", "parameter_count"]
 

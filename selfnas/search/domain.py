@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture, Macro
-from selfnas.spaces.space import Space, Vector
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import Vector
 
 __all__ = [
     "Domain",

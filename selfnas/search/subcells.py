@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 from selfnas.errors import ArchitectureError
 from selfnas.search.domain import Domain
 from selfnas.spaces.cell import Cell, Edge
-from selfnas.spaces.space import CellTemplate, Space, Vector, space_named
+from selfnas.spaces.named import space_named
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import CellTemplate, Vector
 
 __all__ = ["SIZES", "SubCell", "contains", "effective", "implant", "parts", "picture_cell"]
 

@@ -67,11 +67,11 @@ class Architecture:
     """Cells of one space with macro settings.
 
     Attributes:
-        space: name of the space it is written in, read by `selfnas.spaces.space.space_named`.
+        space: name of the space it is written in, read by `selfnas.spaces.named.space_named`.
         cells: one per cell template of the space, in its order.
         macro: how the cells are stacked.
 
-    `str()` is the one-line form `space/macro:cell[;cell]`, read back by `selfnas.spaces.space.parse_architecture`.
+    `str()` is the one-line form `space/macro:cell[;cell]`, read back by `selfnas.spaces.named.parse_architecture`.
     """
 
     space: str
@@ -93,7 +93,7 @@ class Architecture:
         return _digest(self)
 
     def __str__(self) -> str:
-        from selfnas.spaces.space import space_named
+        from selfnas.spaces.named import space_named
 
         return space_named(self.space).format(self)
 
@@ -108,7 +108,7 @@ class Architecture:
         Raises:
             ArchitectureError: not such an object, or the digest is not the architecture's.
         """
-        from selfnas.spaces.space import parse_architecture
+        from selfnas.spaces.named import parse_architecture
 
         try:
             record = json.loads(text)

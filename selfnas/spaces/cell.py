@@ -1,7 +1,7 @@
 """A cell: a topologically ordered directed acyclic graph whose edges carry operations.
 
-Absent edges and `none` are the same thing: a cell stores only edges that do something. Spaces (`space.py`) say which
-cells exist; `canonical.py` says when two cells are one network.
+Absent edges and `none` are the same thing: a cell stores only edges that do something. Templates (`template.py`) say
+which cells exist; `canonical.py` says when two cells are one network.
 """
 
 from __future__ import annotations

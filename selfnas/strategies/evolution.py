@@ -17,7 +17,8 @@ from selfnas.search.history import Trial
 from selfnas.search.strategy import Strategy
 from selfnas.search.subcells import SubCell, implant
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Vector, base_name
+from selfnas.spaces.named import base_name
+from selfnas.spaces.template import Vector
 
 __all__ = ["RegularisedEvolution", "furnished"]
 

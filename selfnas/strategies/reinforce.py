@@ -22,7 +22,8 @@ from selfnas.models.gaussian_process import normal_scores
 from selfnas.search.domain import Domain, Proposals, encoded, neighbours
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Space, Vector
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import Vector
 
 __all__ = ["Reinforce"]
 

@@ -27,7 +27,9 @@ from selfnas.search.history import Trial
 from selfnas.search.small_space import every_vector, is_small, place
 from selfnas.search.strategy import Strategy
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Space, Vector, space_named
+from selfnas.spaces.named import space_named
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import Vector
 from selfnas.strategies.surrogate import Surrogate
 
 __all__ = ["PastTask", "Transfer", "agreed", "experienced"]

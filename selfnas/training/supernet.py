@@ -18,7 +18,8 @@ from selfnas.networks.network import Network, build_network
 from selfnas.networks.operations import operation
 from selfnas.networks.stack import Block, stack
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import CellTemplate, Space, Vector
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import CellTemplate, Vector
 
 __all__ = ["Supernet", "build_supernet"]
 

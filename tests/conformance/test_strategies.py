@@ -14,7 +14,9 @@ from selfnas.errors import InputError
 from selfnas.search.domain import SpaceDomain
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture, Macro
-from selfnas.spaces.space import SPACES, Space, Vector
+from selfnas.spaces.named import SPACES
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import Vector
 from selfnas.strategies import STRATEGIES, Strategy, make_strategy
 from selfnas.strategies.evolution import RegularisedEvolution
 from selfnas.strategies.guided import Guided, OneShot

@@ -10,7 +10,7 @@ from constraints import Context, Rule
 from constraints.language.lexicon import Table, Vocabulary
 from constraints.language.resolve import read_condition
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import operations_of
+from selfnas.spaces.named import operations_of
 
 _POOL = {"avg3", "max3"}
 

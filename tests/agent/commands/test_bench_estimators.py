@@ -12,7 +12,7 @@ from agent.commands.bench_ranker import read_scores
 from selfnas.benchmarks.estimators import Scored, random_networks
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import SPACES, parse_architecture
+from selfnas.spaces.named import SPACES, parse_architecture
 from selfnas.training.proxies import PROXIES
 
 STREAM = (

@@ -16,7 +16,7 @@ from agent.life.task import TaskLife
 from agent.stream.file import read_stream
 from selfnas.networks.network import build_network
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from tests.agent.conftest import inside
 from tests.agent.tabular_lives import Silent, ledger_of
 

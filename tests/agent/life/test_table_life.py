@@ -15,7 +15,7 @@ from agent.verify.verification import verify
 from constraints import Guard, load_set
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from selfnas.tables.tabular import synthetic_benchmark
 from tests.agent.conftest import Run
 

@@ -25,7 +25,7 @@ from agent.workers.jobs import FullAnswer, LowAnswer
 from constraints import Certificate
 from selfnas.errors import InputError
 from selfnas.search.subcells import SubCell
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 from tests.agent.life.test_life import rebuild
 from tests.agent.tabular_lives import Silent, ledger_of
 

@@ -16,7 +16,7 @@ from constraints.language.sentences import say
 from constraints.loading.formatting import format_expression, format_set
 from constraints.loading.setfile import gather
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import space_named
+from selfnas.spaces.named import space_named
 
 SMALL = Context(
     space="nb201",

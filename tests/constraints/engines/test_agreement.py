@@ -15,7 +15,8 @@ from constraints.engines.encoding import encode
 from constraints.engines.referee import Referee
 from constraints.engines.solver import Solver
 from constraints.engines.vectorised import evaluate
-from selfnas.spaces.space import Vector, space_named
+from selfnas.spaces.named import space_named
+from selfnas.spaces.template import Vector
 
 Rules = Callable[..., list[Rule]]
 Contexts = Callable[[str], list[Context]]

@@ -22,7 +22,7 @@ from constraints.engines.vectorised import evaluate
 from constraints.language.lexicon import Vocabulary
 from selfnas.errors import ArchitectureError
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import parse_architecture, space_named
+from selfnas.spaces.named import parse_architecture, space_named
 from tests.constraints.engines.test_random_rules import _ANY_RULE, _RELAXED, _SHAPES, _rule
 
 SPACE = "nb201{conv3x3>avg3,conv1x1>conv3x3&skip,avg3>conv1x1>skip}"  # each form an operator has

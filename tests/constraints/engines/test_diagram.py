@@ -12,7 +12,7 @@ from constraints.engines.circuit import Circuit
 from constraints.engines.counting import SlotTable
 from constraints.engines.diagram import Diagram, _Nodes
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 
 SMALL = Macro(channels=8, depth=1, resolution=16)
 SHAPE = TaskShape(channels=1, size=(8, 8), classes=10)

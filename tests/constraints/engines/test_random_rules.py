@@ -19,7 +19,7 @@ from constraints.language.lexicon import Vocabulary
 from constraints.language.resolve import read_condition
 from constraints.loading.formatting import format_expression
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import space_named
+from selfnas.spaces.named import space_named
 
 _OPS = st.sampled_from(["skip", "conv1x1", "conv3x3", "avg3"])
 _SETS = st.one_of(

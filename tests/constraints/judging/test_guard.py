@@ -18,7 +18,7 @@ from constraints.language.lexicon import Vocabulary
 from constraints.language.resolve import read_condition
 from selfnas.errors import InputError, SelfnasError
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import SPACES, operations_of, parse_architecture, space_named
+from selfnas.spaces.named import SPACES, operations_of, parse_architecture, space_named
 
 SMALL = Macro(channels=8, depth=1, resolution=16)
 DIGITS = TaskShape(channels=1, size=(8, 8), classes=10)

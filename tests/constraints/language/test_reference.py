@@ -19,7 +19,7 @@ from constraints.language.rules import ConstraintSet
 from constraints.loading.formatting import format_set
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import operations_of, space_named
+from selfnas.spaces.named import operations_of, space_named
 
 _PAGE = Path(__file__).parents[3] / "docs" / "constraints.md"
 _TEXT = _PAGE.read_text(encoding="utf-8")

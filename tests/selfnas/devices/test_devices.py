@@ -14,7 +14,7 @@ from selfnas.devices.roofline import COSTS, cost, estimate
 from selfnas.devices.work import parts
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 SHAPE = TaskShape(channels=3, size=(32, 32), classes=10)
 HEAVY = parse_architecture("nb201/c16n5r32:|conv3x3~0|+|none~0|conv3x3~1|+|skip~0|none~1|conv3x3~2|")

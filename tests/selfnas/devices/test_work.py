@@ -9,7 +9,7 @@ from selfnas.devices.work import Part, parts, peak_memory_bytes, traffic_bytes
 from selfnas.networks.costs import costs
 from selfnas.networks.network import build_network
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import SPACES, parse_architecture
+from selfnas.spaces.named import SPACES, parse_architecture
 
 SHAPES = (
     (Macro(channels=4, depth=2, resolution=8), TaskShape(channels=3, size=(17, 12), classes=5)),

@@ -11,7 +11,7 @@ from selfnas.networks.network import build_network, parameter_count
 from selfnas.networks.operations import operation
 from selfnas.networks.reference import residual_network
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import SPACES, operations_of
+from selfnas.spaces.named import SPACES, operations_of
 
 SHAPES = [
     TaskShape(channels=1, size=(8, 8), classes=10),

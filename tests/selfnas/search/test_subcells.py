@@ -13,7 +13,7 @@ from selfnas.search.subcells import SubCell, contains, effective, implant, parts
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.cell import Cell
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from selfnas.strategies import RegularisedEvolution
 from selfnas.strategies.evolution import furnished
 from selfnas.strategies.mining import mine, percentile_ranks, rank_gain

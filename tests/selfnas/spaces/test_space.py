@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 
 from selfnas.errors import ArchitectureError
 from selfnas.spaces.architecture import Architecture, Macro
-from selfnas.spaces.space import SPACES, parse_architecture, space_named
+from selfnas.spaces.named import SPACES, parse_architecture, space_named
 
 NAMES = sorted(SPACES)
 MACRO = Macro(channels=8, depth=1, resolution=16)

@@ -12,7 +12,7 @@ from selfnas.models.gaussian_process import GaussianProcess, expected_improvemen
 from selfnas.networks.costs import operation_costs
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.cell import Cell
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 
 
 def walked_paths(cell: Cell) -> list[list[str]]:

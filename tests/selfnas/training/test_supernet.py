@@ -14,7 +14,7 @@ from constraints import Guard, load_set
 from selfnas.search.domain import SpaceDomain
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from selfnas.strategies.guided import Guided
 from selfnas.training.differentiable import Method, SupernetPlan, discretise, most_skips, search_supernet, skips
 from selfnas.training.supernet import Supernet, build_supernet
