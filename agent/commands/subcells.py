@@ -63,7 +63,7 @@ def show_sub_cell(home: Path, digest: str) -> bool:
     if found is None:
         return False
     one, tabular = found
-    console.print(f"[bold]{one.sub_cell.digest}[/]\nmined sub-cell of space {escape(one.sub_cell.space)}")
+    console.print(f"[bold]{one.sub_cell.digest}[/]\nmined sub-cell of space {escape(one.sub_cell.space.name)}")
     console.print(escape(one.sub_cell.text), highlight=False, soft_wrap=True)
     console.print(escape(sentence(one)), soft_wrap=True)
     console.print(f"winners of: {escape(', '.join(one.tasks))}", soft_wrap=True)

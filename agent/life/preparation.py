@@ -166,7 +166,9 @@ def prepare(
             continue
         problems += [document.problem(("objective",), text) for text in _uncosted(stream, shape, device)]
         if shape not in guards:
-            guards[shape] = guard = Guard(set_, space=stream.space, macro=stream.macro.macro(), shape=shape)
+            guards[shape] = guard = Guard(
+                set_, space=space_named(stream.space), macro=stream.macro.macro(), shape=shape
+            )
             if guard.count().high == 0:
                 clash = ", ".join(guard.clash())
                 text = (

@@ -97,7 +97,7 @@ class TableLife(TaskLife):
             best = max(task.tabulated, key=lambda payload: number(payload["validation"]), default=None)
             if best is not None:
                 spelled = parse_architecture(str(best["architecture"]))
-                if spelled.space == self._space.name and spelled.macro == self._macro:
+                if spelled.space == self._space and spelled.macro == self._macro:
                     found.setdefault(str(best["architecture"]), (run.number, best))
         return list(found.values())
 

@@ -131,7 +131,7 @@ class TaskLife:
         prepared = self._prepared
         if self._space.name == self._stream.space:
             return prepared.guard
-        return Guard(self._life.prepared.set_, space=self._space.name, macro=self._macro, shape=prepared.shape)
+        return Guard(self._life.prepared.set_, space=self._space, macro=self._macro, shape=prepared.shape)
 
     def live(self) -> None:
         """Every step that is still to be taken."""

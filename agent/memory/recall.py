@@ -156,7 +156,7 @@ def past_tasks(
 
 def _spelled(trial: Trial, space: Space) -> Trial | None:
     """The trial with its architecture spelled in a space; None where that cannot be."""
-    if trial.architecture.space == space.name:
+    if trial.architecture.space == space:
         return trial
     same = respelled(trial.architecture, space)
     return None if same is None else replace(trial, architecture=same)

@@ -18,6 +18,7 @@ from agent.state.state import LifeState, Payload, RunState, TaskState, items, ma
 from selfnas.digests import canonical_json
 from selfnas.errors import ArchitectureError, InputError
 from selfnas.search.subcells import SubCell
+from selfnas.spaces.named import space_named
 from selfnas.strategies.mining import LEAST_SHARE, LEAST_TASKS, MinedSubCell, mine
 
 __all__ = [
@@ -118,7 +119,7 @@ def revocation(state: LifeState, digest: str, *, author: str, reason: str) -> En
     sub_cell = found[0].sub_cell
     return "subcell.revoked", {
         "digest": sub_cell.digest,
-        "space": sub_cell.space,
+        "space": sub_cell.space.name,
         "text": sub_cell.text,
         "author": author,
         "reason": reason,
@@ -147,7 +148,7 @@ def _mine(state: LifeState, *, space: str, tabular: bool) -> tuple[MinedSubCell,
 def _record(one: MinedSubCell) -> dict[str, Json]:
     return {
         "digest": one.sub_cell.digest,
-        "space": one.sub_cell.space,
+        "space": one.sub_cell.space.name,
         "template": one.sub_cell.template,
         "text": one.sub_cell.text,
         "support": one.support,
@@ -161,7 +162,7 @@ def _record(one: MinedSubCell) -> dict[str, Json]:
 
 
 def _read(entry: Payload) -> MinedSubCell:
-    sub_cell = SubCell(str(entry["space"]), int(number(entry["template"])), str(entry["text"]))
+    sub_cell = SubCell(space_named(str(entry["space"])), int(number(entry["template"])), str(entry["text"]))
     if sub_cell.digest != entry["digest"]:
         raise ArchitectureError(f"sub-cell {sub_cell.text!r} does not have the digest {entry['digest']!r}")
     return MinedSubCell(

@@ -13,7 +13,7 @@ from agent.state.recorded import recorded_macro
 from agent.state.state import LifeState, Payload, mapping, number, task_shape
 from agent.verify.refusals import wrong_refusal
 from constraints import Certificate, ConstraintSet, Context, verify_certificate
-from selfnas.spaces.named import composed_space
+from selfnas.spaces.named import composed_space, space_named
 
 __all__ = ["ComposingChecker"]
 
@@ -68,7 +68,7 @@ class ComposingChecker:
             yield "its digest or its constraint set is another"
         certificate = Certificate.from_json(str(payload["certificate"]))
         macro = recorded_macro(stream)
-        here = composed_space(space, (operator,))
+        here = composed_space(space_named(space), (operator,))
         subject = str(alone(here, operator, macro))
         if certificate.verdict != OUTCOMES[kind]:
             yield f"the certificate says {certificate.verdict}"
@@ -80,7 +80,7 @@ class ComposingChecker:
             yield "there is no usable constraint set to check the certificate against"
             return
         shape = task_shape(task.started)
-        if certificate.guard != Context(space=here.name, macro=macro, shape=shape).digest(self._set.digest):
+        if certificate.guard != Context(space=here, macro=macro, shape=shape).digest(self._set.digest):
             yield "the certificate was issued by another guard than the task's"
         yield from verify_certificate(certificate, self._set)
         yield from wrong_refusal(payload, certificate, self._set, shape)

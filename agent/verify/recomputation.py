@@ -26,7 +26,7 @@ from constraints import Certificate, ConstraintSet, Context, Guard, decide_polic
 from constraints.language.examples import parse_shape
 from selfnas import seeding
 from selfnas.errors import SelfnasError
-from selfnas.spaces.named import parse_architecture
+from selfnas.spaces.named import parse_architecture, space_named
 
 __all__ = ["audit_again", "solve_again"]
 
@@ -97,7 +97,9 @@ class _Again:
             return
         macro = recorded_macro(self._stream)
         space = str(payload.get("space", self._stream["space"]))
-        count = self._guard(self._set, Context(space=space, macro=macro, shape=task_shape(payload))).count()
+        count = self._guard(
+            self._set, Context(space=space_named(space), macro=macro, shape=task_shape(payload))
+        ).count()
         told = mapping(payload["admitted_count"])
         if told["exact"] != count.exact or (count.exact and {told["low"], told["high"]} != {str(count.low)}):
             yield f"it says that {told['low']} to {told['high']} architectures are admitted, counted are {count.low}"

@@ -12,7 +12,7 @@ from constraints import Certificate, ConstraintSet, refused_by
 from constraints.judging.decision import decision_from
 from constraints.judging.explanation import describe_slots
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.named import parse_architecture, space_named
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["wrong_refusal"]
 
@@ -34,7 +34,7 @@ def wrong_refusal(
     if "blamed" not in payload:
         return
     architecture = parse_architecture(str(payload["architecture"]))
-    space = space_named(architecture.space)
+    space = architecture.space
     vector = space.encode(architecture)
     own = describe_slots(space, vector, range(len(space.slots)))
     if foreign := [str(edge) for edge in items(payload["blamed"]) if edge not in own]:

@@ -23,7 +23,7 @@ from selfnas.errors import InputError
 from selfnas.networks.costs import costs
 from selfnas.networks.reference import residual_network
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.named import parse_architecture
+from selfnas.spaces.named import parse_architecture, space_named
 
 __all__ = ["TaskChecker"]
 
@@ -153,7 +153,7 @@ class TaskChecker:
         shape = self._shapes[self.run, self.name] = task_shape(payload)
         if self._set is not None:
             space = str(payload.get("space", self._stream["space"]))  # which one, the composed operators say
-            context = Context(space=space, macro=recorded_macro(self._stream), shape=shape)
+            context = Context(space=space_named(space), macro=recorded_macro(self._stream), shape=shape)
             if context.digest(self._set.digest) != self._guard:
                 yield "its guard is not that of the run's constraint set for the task's shape"
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from selfnas.data.tasks import Task
     from selfnas.networks.network import Network
     from selfnas.spaces.architecture import Macro, TaskShape
+    from selfnas.spaces.space import Space
     from selfnas.training.supernet import Supernet
     from selfnas.training.training import Examples, TrainingResult
 
@@ -163,21 +164,20 @@ def _inherit(job: InheritJob) -> InheritAnswer:
     from selfnas.training.training import Examples
 
     task = _task(job)
-    supernet = _kept_supernet(job.weights, job.space, job.macro.macro(), task.shape, job.device)
     space = space_named(job.space)
+    supernet = _kept_supernet(job.weights, space, job.macro.macro(), task.shape, job.device)
     vectors = np.stack([space.encode(parse_architecture(text)) for text in job.architectures])
     validation = Examples.of(task.validation.x, task.validation.y, device=job.device)
     return InheritAnswer(scores=score_paths(supernet, vectors, validation).tolist())
 
 
 @functools.lru_cache(maxsize=1)
-def _kept_supernet(weights: str, space: str, macro: Macro, shape: TaskShape, device: str) -> Supernet:
+def _kept_supernet(weights: str, space: Space, macro: Macro, shape: TaskShape, device: str) -> Supernet:
     from safetensors.torch import load_file
 
-    from selfnas.spaces.named import space_named
     from selfnas.training.supernet import build_supernet
 
-    supernet = build_supernet(space_named(space), macro, shape, seed=0)
+    supernet = build_supernet(space, macro, shape, seed=0)
     supernet.load_state_dict(load_file(weights))
     return supernet.to(device)
 

@@ -79,7 +79,7 @@ def describe_slot(space: Space, vector: Vector, slot: int) -> str:
     """
     template_index, source, target = space.slots[slot]
     template, value = space.templates[template_index], int(vector[slot])
-    what = template.operations[value - 1] if value else "no operation"
+    what = template.names[value - 1] if value else "no operation"
     return f"{template.name}: {what} {source}->{target}"
 
 

@@ -22,7 +22,7 @@ from constraints.loading.setfile import Entry, Gathered, RuleModel, Source, Tigh
 from constraints.loading.tightening import loosening
 from selfnas.errors import InputError, Problem, suggestion
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.named import SPACES, base_name, operations_of
+from selfnas.spaces.named import space_named, spaces_by_name
 
 __all__ = ["load_set"]
 
@@ -49,6 +49,7 @@ class _Loader:
         self.gathered, self.problems = gathered, gathered.problems
         self.ids = {entry.model.id for entry in gathered.entries}.union(*(source.lost for source in gathered.sources))
         self.model = gathered.source.document.value
+        self.known = spaces_by_name()
 
     def load(self) -> ConstraintSet:
         for source in self.gathered.sources:
@@ -57,7 +58,9 @@ class _Loader:
                 self.problems.append(source.problem(("language",), message))
         spaces = tuple(name for position, name in enumerate(self.model.spaces) if self.knows_space(name, position))
         misspelt = len(spaces) < len(self.model.spaces)  # its operations may be meant: no more noise than the cause
-        operations = frozenset().union(*(operations_of(name) for name in tuple(SPACES) if misspelt or name in spaces))
+        operations = frozenset().union(
+            *(space.operations for name, space in self.known.items() if misspelt or name in spaces)
+        )
         words = self.vocabulary(operations)
         models = [self.merged(entry) for entry in self.gathered.entries]
         rules = tuple(
@@ -81,16 +84,16 @@ class _Loader:
         )
 
     def knows_space(self, name: str, position: int) -> bool:
-        if name in SPACES and name not in self.model.spaces[:position]:
+        if name in self.known and name not in self.model.spaces[:position]:
             return True
-        what = f"space {name!r} is listed twice" if name in SPACES else f"unknown space {name!r}"
-        fault = Fault(0, what + ("" if name in SPACES else suggestion(name, sorted(SPACES))))
+        what = f"space {name!r} is listed twice" if name in self.known else f"unknown space {name!r}"
+        fault = Fault(0, what + ("" if name in self.known else suggestion(name, sorted(self.known))))
         self.problems.append(self.gathered.source.fault(("spaces", position), fault))
         return False
 
     def vocabulary(self, operations: frozenset[str]) -> Vocabulary:
         """The words of all files; one that means two things is a problem."""
-        everywhere = frozenset().union(*(operations_of(name) for name in SPACES))
+        everywhere = frozenset().union(*(space.operations for space in self.known.values()))
         opsets: dict[str, frozenset[str]] = {}
         tables: dict[str, Table] = {}
         for source in self.gathered.sources:
@@ -176,7 +179,7 @@ class _Loader:
         when = self.when(entry)
         condition, text = self.condition(entry, model, words)
         if not self.problems:
-            for fault in misfits(condition, model.scope, when, spaces):
+            for fault in misfits(condition, model.scope, when, map(space_named, spaces)):
                 self.problems.append(self.inside(entry, model, fault))
         for name in model.implied_by:
             if name not in self.ids - {model.id}:
@@ -258,11 +261,11 @@ class _Loader:
         for side, items in (("admit", model.examples.admit), ("reject", model.examples.reject)):
             for position, item in enumerate(items):
                 here = (*place, "examples", side, position)
-                spelt = set(source.document.value.spaces) <= set(SPACES)  # else any known space may be meant
-                theirs = tuple(source.document.value.spaces if spelt else SPACES)
+                spelt = set(source.document.value.spaces) <= set(self.known)  # else any known space may be meant
+                theirs = tuple(source.document.value.spaces if spelt else self.known)
                 read = read_example(item, model.id, side == "admit", scopes, theirs)
                 if isinstance(read, str):
                     self.problems.append(source.problem(here, read))
-                elif not isinstance(read.subject, Architecture) or base_name(read.subject.space) in spaces:
+                elif not isinstance(read.subject, Architecture) or read.subject.space.base in spaces:
                     at = source.problem(here, "")
                     yield dataclasses.replace(read, line=at.line, column=at.column)

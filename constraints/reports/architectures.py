@@ -11,7 +11,6 @@ import numpy as np
 from constraints.judging.guard import Guard
 from constraints.language.rules import ConstraintSet, Context
 from constraints.reports.report import Report, count_record, guard_in, judged, say_count
-from selfnas.spaces.named import space_named
 
 __all__ = ["report_check", "report_count", "report_repair", "report_sample"]
 
@@ -59,10 +58,12 @@ def report_count(set_: ConstraintSet, contexts: Sequence[Context]) -> Report:
     """How many are admitted, per space."""
     lines, record = [], {}
     for context in contexts:
-        guard, total = guard_in(set_, context), space_named(context.space).count()
+        guard, total = guard_in(set_, context), context.space.count()
         count = guard.count()
-        lines.append(f"{context.space:15} {say_count(count)} of {total:,} ({count.value / total:.2%}){_clash(guard)}")
-        record[context.space] = count_record(count) | {"of": total, "clash": list(guard.clash())}
+        lines.append(
+            f"{context.space.name:15} {say_count(count)} of {total:,} ({count.value / total:.2%}){_clash(guard)}"
+        )
+        record[context.space.name] = count_record(count) | {"of": total, "clash": list(guard.clash())}
     return Report(text="\n".join(lines), record=record)
 
 

@@ -49,7 +49,7 @@ def chosen_contexts(
         raise InputError(f"set {set_.name!r} is not for space {space!r}{suggestion(space, shared)}")
     try:
         return [
-            Context(space=name, macro=parse_macro(macro), shape=parse_shape(shape))
+            Context(space=space_named(name), macro=parse_macro(macro), shape=parse_shape(shape))
             for name in ([space] if space else shared)
         ]
     except ArchitectureError as error:

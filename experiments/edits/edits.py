@@ -15,7 +15,6 @@ from constraints import ConstraintSet, Context, Rule, load_set
 from constraints.analysis.difference import compare_sets
 from constraints.engines.referee import Referee
 from constraints.loading.tightening import reference_contexts
-from selfnas.spaces.named import space_named
 from selfnas.spaces.template import Vector
 
 EDITS = {
@@ -43,7 +42,7 @@ class Judge:
     """The referee over fixed cells; rules that several sets share are judged once."""
 
     def __init__(self, context: Context, vectors: Vector) -> None:
-        space = space_named(context.space)
+        space = context.space
         self.context = context
         self.cells = [space.decode(row, macro=context.macro) for row in vectors]
         self.known: dict[str, np.ndarray[tuple[int], np.dtype[np.bool_]]] = {}
@@ -73,7 +72,7 @@ def main() -> None:
     contexts = [context for name in chosen.space or ("nb201", "darts") for context in reference_contexts(name)]
     wrong = 0
     for context in contexts:
-        space = space_named(context.space)
+        space = context.space
         whole = context.space == "nb201"
         judge = Judge(
             context, space.enumerate() if whole else space.draw(np.random.default_rng(chosen.seed), chosen.draws)

@@ -19,6 +19,7 @@ from constraints import Guard, load_set
 from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
+from selfnas.spaces.named import space_named
 
 FOLDER, SEEDS = Path(sys.argv[1]), [int(word) for word in sys.argv[2:]]
 RESULTS = FOLDER / "results.jsonl"
@@ -63,7 +64,10 @@ if __name__ == "__main__":
     rows = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
     done = {(row["seed"], row["pair"]) for row in rows}
     guard = Guard(
-        load_set("baseline"), space="nb201", macro=MACRO, shape=TaskShape(channels=1, size=(28, 28), classes=10)
+        load_set("baseline"),
+        space=space_named("nb201"),
+        macro=MACRO,
+        shape=TaskShape(channels=1, size=(28, 28), classes=10),
     )
     for seed in SEEDS:
         (vector,) = guard.draw(generator(seed, "inherited weights"), 1)

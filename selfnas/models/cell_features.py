@@ -104,7 +104,7 @@ def _weights(template: CellTemplate) -> Matrix:
 def _measures(template: CellTemplate) -> list[Matrix]:
     """What is summed along paths, each as `(1 + operations,)` numbers by kind: length, weighted, no skip, each kind."""
     kinds = len(template.operations)
-    no_skip = [0.0, *(float(operation != "skip") for operation in template.operations)]
+    no_skip = [0.0, *(float(not operation.identity) for operation in template.operations)]
     return [
         np.array([0.0] + [1.0] * kinds),
         (_weights(template) > 0).astype(np.float64),

@@ -93,7 +93,7 @@ class SpaceDomain:
 
 def encoded(history: Sequence[Trial], domain: Domain) -> tuple[list[Trial], Vector]:
     """The trials whose architectures are of the domain's space, and their `(n, slots)` vectors."""
-    kept = [trial for trial in history if trial.architecture.space == domain.space.name]
+    kept = [trial for trial in history if trial.architecture.space == domain.space]
     codes = b"".join(trial.code for trial in kept)
     return kept, np.frombuffer(codes, dtype=np.int8).reshape(len(kept), len(domain.space.slots))
 

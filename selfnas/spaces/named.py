@@ -2,57 +2,100 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from selfnas.errors import ArchitectureError, suggestion
 from selfnas.spaces.architecture import Architecture, Macro
-from selfnas.spaces.composed import is_composed, written_out
-from selfnas.spaces.space import Space
+from selfnas.spaces.composed import compose, is_composed
+from selfnas.spaces.operation import Operation
+from selfnas.spaces.operations import OPERATIONS
+from selfnas.spaces.space import Space, base_name
 from selfnas.spaces.template import CellTemplate
 
 __all__ = [
     "MOST_COMPOSED",
     "SPACES",
+    "architecture_from_json",
     "base_name",
     "composed_space",
-    "operations_of",
+    "in_force",
+    "operation_named",
     "parse_architecture",
     "respelled",
     "space_named",
+    "spaces_by_name",
 ]
 
 _MACRO = re.compile(r"c(\d{1,4})n(\d{1,2})r(\d{1,4})")
 MOST_COMPOSED = 8  # composed operators of a space; rules are judged on two more nodes for each possible edge
 _MAX_TEXT = 4096  # longest architecture text that is read; the longest that is written is under 600 characters
 
+
+def _own(*names: str) -> tuple[Operation, ...]:
+    return tuple(OPERATIONS[name] for name in names)
+
+
 _NB201 = CellTemplate(
-    name="cell", inputs=1, nodes=4, outputs=(3,), operations=("skip", "conv1x1", "conv3x3", "avg3")
+    name="cell", inputs=1, nodes=4, outputs=(3,), operations=_own("skip", "conv1x1", "conv3x3", "avg3")
 )  # Dong & Yang 2020 (ICLR), NAS-Bench-201
 _TRANSNAS = CellTemplate(
-    name="cell", inputs=1, nodes=4, outputs=(3,), operations=("skip", "conv1x1", "conv3x3")
+    name="cell", inputs=1, nodes=4, outputs=(3,), operations=_own("skip", "conv1x1", "conv3x3")
 )  # Duan et al. 2021 (CVPR), TransNAS-Bench-101, micro space
-_DARTS_OPERATIONS = ("skip", "max3", "avg3", "sep3x3", "sep5x5", "dil3x3", "dil5x5")
 _DARTS = tuple(
     CellTemplate(
         name=name,
         inputs=2,
         nodes=6,
         outputs=(2, 3, 4, 5),
-        operations=_DARTS_OPERATIONS,
+        operations=_own("skip", "max3", "avg3", "sep3x3", "sep5x5", "dil3x3", "dil5x5"),
         in_degree=2,
         reduces=name == "reduce",
     )
     for name in ("normal", "reduce")
 )  # Liu, Simonyan, Yang 2019 (ICLR), DARTS
 
-SPACES: Mapping[str, Space] = {
-    "nb201": Space(name="nb201", templates=(_NB201,)),
-    "transnas-micro": Space(name="transnas-micro", templates=(_TRANSNAS,)),
-    "darts": Space(name="darts", templates=_DARTS),
-}
+SPACES: Mapping[str, Space] = MappingProxyType(
+    {
+        "nb201": Space(name="nb201", templates=(_NB201,)),
+        "transnas-micro": Space(name="transnas-micro", templates=(_TRANSNAS,)),
+        "darts": Space(name="darts", templates=_DARTS),
+    }
+)
+_added: Mapping[str, Space] = {}  # beside them, as long as `in_force` holds
+
+
+@contextlib.contextmanager
+def in_force(*spaces: Space) -> Iterator[None]:
+    """Let texts name these spaces too, in this process, until the block ends; a run opens it once for what it names.
+
+    Raises:
+        ArchitectureError: a name of our own, a derived one, or one that stands for something else already.
+    """
+    global _added
+    before, known = _added, dict(spaces_by_name())
+    operations = {name: one for space in known.values() for name, one in space.operations.items()}
+    for space in spaces:
+        if space.name != base_name(space.name) or known.setdefault(space.name, space) != space or space.name in SPACES:
+            raise ArchitectureError(f"{space.name!r} is a space already: choose another name for yours")
+        for name, operation in space.operations.items():
+            if operations.setdefault(name, operation) != operation:
+                raise ArchitectureError(f"{name!r} of space {space.name} is an operation already: choose another name")
+    _added = {name: space for name, space in known.items() if name not in SPACES}
+    try:
+        yield
+    finally:
+        _added = before
+
+
+def spaces_by_name() -> Mapping[str, Space]:
+    """Our own spaces, and those in force beside them."""
+    return {**SPACES, **_added}
 
 
 def space_named(name: str) -> Space:
@@ -65,59 +108,69 @@ def space_named(name: str) -> Space:
         >>> space_named("nb201{conv3x3>avg3}").count()
         46656
     """
-    if name in SPACES:
-        return SPACES[name]
+    known = SPACES.get(name) or _added.get(name)
+    if known is not None:
+        return known
     base, brace, operators = name.partition("{")
-    if base not in SPACES:
-        raise ArchitectureError(f"unknown space {name!r}{suggestion(name, sorted(SPACES))}")
+    space = SPACES.get(base) or _added.get(base)
+    if space is None:
+        raise ArchitectureError(f"unknown space {name!r}{suggestion(name, sorted(spaces_by_name()))}")
     if not brace or not operators.endswith("}"):
         raise ArchitectureError(f"a space with composed operators reads 'nb201{{a>b,a>b&c}}', not {name[:60]!r}")
-    return composed_space(base, tuple(operators[:-1].split(",")))
+    return composed_space(space, tuple(operators[:-1].split(",")))
 
 
-def base_name(name: str) -> str:
-    """The name of the space that a derived one comes from; of another space its own.
+def operation_named(name: str) -> Operation:
+    """One of our own operations, or of the spaces in force, or an operator composed of them.
+
+    Raises:
+        ArchitectureError: there is none; the message suggests the nearest.
 
     Example:
-        >>> base_name("nb201{conv3x3>avg3}"), base_name("nb201")
-        ('nb201', 'nb201')
+        >>> operation_named("conv3x3").reach()
+        2
     """
-    return name.partition("{")[0]
+    known = dict(OPERATIONS)
+    for space in _added.values():
+        known.update(space.operations)
+    if is_composed(name):
+        return compose(name, known)
+    if name not in known:
+        raise ArchitectureError(f"unknown operation {name!r}{suggestion(name, sorted(known))}")
+    return known[name]
 
 
 @functools.lru_cache(maxsize=256)
-def composed_space(base: str, operators: tuple[str, ...]) -> Space:
+def composed_space(base: Space, operators: tuple[str, ...]) -> Space:
     """A space whose edges may also carry composed operators; its name spells them out, their order is their number.
 
     Raises:
         ArchitectureError: not an operator of that space's operations, one named twice, too many of them, or a space
             whose nodes have a fixed number of edges, in which no operator can stand alone to be judged.
     """
-    space = space_named(base)
     if not operators:
-        return space
+        return base
     if len(operators) > MOST_COMPOSED or len(set(operators)) < len(operators):
         raise ArchitectureError(f"a space has at most {MOST_COMPOSED} composed operators, each once")
-    for template in space.templates:
+    templates = []
+    for template in base.templates:
         if template.in_degree is not None:
-            raise ArchitectureError(f"space {base} fixes the number of edges of a node: it takes no composed operators")
-        for operator in operators:
-            unknown = [step for _, _, step in written_out(operator).edges if step not in template.operations]
-            if not is_composed(operator) or unknown:
-                raise ArchitectureError(f"{operator!r} is not composed of operations of space {base}")
-    return Space(
-        name=f"{base}{{{','.join(operators)}}}",
-        templates=tuple(replace(one, operations=(*one.operations, *operators)) for one in space.templates),
-    )
+            raise ArchitectureError(
+                f"space {base.name} fixes the number of edges of a node: it takes no composed operators"
+            )
+        known = dict(zip(template.names, template.operations, strict=True))
+        made = (compose(operator, known) for operator in operators)
+        templates.append(replace(template, operations=(*template.operations, *made)))
+    return Space(name=f"{base.name}{{{','.join(operators)}}}", templates=tuple(templates))
 
 
 def respelled(architecture: Architecture, space: Space) -> Architecture | None:
     """The same cells as architectures of a space of the same base; None where one carries an operator it has not."""
-    if architecture.space == space.name:
+    if architecture.space == space:
         return architecture
-    if base_name(architecture.space) != base_name(space.name):
+    if architecture.space.base != space.base:
         return None
-    same = replace(architecture, space=space.name)
+    same = replace(architecture, space=space)
     return same if space.contains(same) else None
 
 
@@ -142,8 +195,17 @@ def parse_architecture(text: str) -> Architecture:
     return space_named(name).parse_cells(cells, macro=Macro(*map(int, match.groups())))
 
 
-@functools.cache
-def operations_of(space: str) -> tuple[str, ...]:
-    """Every operation that some template of the space allows, in a fixed order, without `none`."""
-    seen = dict.fromkeys(op for template in space_named(space).templates for op in template.operations)
-    return tuple(seen)
+def architecture_from_json(text: str) -> Architecture:
+    """Read what `Architecture.to_json` wrote.
+
+    Raises:
+        ArchitectureError: not such an object, or the digest is not the architecture's.
+    """
+    try:
+        record = json.loads(text)
+        architecture, digest = parse_architecture(record["architecture"]), record["digest"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ArchitectureError(f"not an architecture in JSON: {text[:80]!r}") from error
+    if architecture.digest != digest:
+        raise ArchitectureError(f"digest {digest!r} is not that of {architecture}")
+    return architecture

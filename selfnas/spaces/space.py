@@ -4,26 +4,75 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.errors import ArchitectureError
 from selfnas.spaces.architecture import Architecture, Macro
+from selfnas.spaces.operation import Operation
 from selfnas.spaces.template import CellTemplate, Vector
 
-__all__ = ["Space"]
+__all__ = ["Space", "base_name"]
+
+_NAME = re.compile(r"[A-Za-z0-9][\w-]{0,63}(\{[a-z0-9>&,]+\})?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Space:
-    """One or more cell templates; an architecture picks a cell of each."""
+    """One or more cell templates; an architecture picks a cell of each.
+
+    Spaces are equal where name and templates are. Any value serves everywhere; one that a text names must be in the
+    table of `named.py`, or be brought in force there.
+
+    Attributes:
+        name: letters, digits, `-` and `_`; a derived space spells out its composed operators.
+        templates: the kinds of cells.
+
+    Raises:
+        ArchitectureError: a name that does not read so, no templates, or two operations of one name.
+    """
 
     name: str
-    templates: tuple[CellTemplate, ...]
+    templates: tuple[CellTemplate, ...] = field(hash=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ArchitectureError(f"a space's name is letters, digits, '-' and '_', not {self.name[:60]!r}")
+        kinds = [(template.inputs, len(template.outputs)) for template in self.templates]
+        if kinds != [(1, 1)] and not (len(kinds) == 2 and kinds[0] == kinds[1] and kinds[0][0] == 2):
+            raise ArchitectureError(
+                f"space {self.name} needs one template of one input and one output, or a normal and a reducing one of "
+                "two inputs and equally many outputs"
+            )
+        for template in self.templates:
+            for operation in template.operations:
+                if self.operations[operation.name] != operation:
+                    raise ArchitectureError(f"space {self.name} has two operations named {operation.name!r}")
+
+    def __str__(self) -> str:
+        return self.name
 
     @property
+    def base(self) -> str:
+        """The name of the space that this one is derived from, or its own."""
+        return base_name(self.name)
+
+    @cached_property
+    def operations(self) -> Mapping[str, Operation]:
+        """Every operation that some template allows, by name, in a fixed order, without `none`."""
+        return {operation.name: operation for template in self.templates for operation in template.operations}
+
+    @cached_property
+    def identities(self) -> frozenset[str]:
+        """Names of the operations that hand on their input as it is."""
+        return frozenset(name for name, operation in self.operations.items() if operation.identity)
+
+    @cached_property
     def slots(self) -> tuple[tuple[int, int, int], ...]:
         """Every slot of the whole vector as (template index, source, target)."""
         return tuple((index, s, t) for index, template in enumerate(self.templates) for s, t in template.slots)
@@ -40,7 +89,7 @@ class Space:
 
     def contains(self, architecture: Architecture) -> bool:
         """Whether the architecture is written in this space and each cell fits its template."""
-        if architecture.space != self.name or len(architecture.cells) != len(self.templates):
+        if architecture.space != self or len(architecture.cells) != len(self.templates):
             return False
         try:
             self.encode(architecture)
@@ -88,8 +137,10 @@ class Space:
         Raises:
             ArchitectureError: it is not of this space.
         """
-        if architecture.space != self.name:
-            raise ArchitectureError(f"an architecture of space {architecture.space!r} is not of space {self.name!r}")
+        if architecture.space is not self and architecture.space != self:
+            raise ArchitectureError(
+                f"an architecture of space {architecture.space.name!r} is not of space {self.name!r}"
+            )
         if len(architecture.cells) != len(self.templates):
             raise ArchitectureError(
                 f"space {self.name} needs {len(self.templates)} cells, not {len(architecture.cells)}"
@@ -100,7 +151,7 @@ class Space:
         """The architecture that a `(slots,)` vector spells."""
         parts = self.split(vector[None])
         cells = tuple(t.cell(part[0]) for t, part in zip(self.templates, parts, strict=True))
-        return Architecture(space=self.name, cells=cells, macro=macro)
+        return Architecture(space=self, cells=cells, macro=macro)
 
     def split(self, vectors: Vector) -> list[Vector]:
         """The columns of `(n, slots)` vectors that belong to each template."""
@@ -129,4 +180,14 @@ class Space:
                 f"space {self.name} needs {len(self.templates)} cells joined by ';', not {len(parts)}"
             )
         cells = tuple(t.parse(part) for t, part in zip(self.templates, parts, strict=True))
-        return Architecture(space=self.name, cells=cells, macro=macro)
+        return Architecture(space=self, cells=cells, macro=macro)
+
+
+def base_name(name: str) -> str:
+    """The name of the space that a derived one comes from; of another space its own.
+
+    Example:
+        >>> base_name("nb201{conv3x3>avg3}"), base_name("nb201")
+        ('nb201', 'nb201')
+    """
+    return name.partition("{")[0]

@@ -8,34 +8,27 @@ decision diagram all work on.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.errors import ArchitectureError, suggestion
-from selfnas.spaces.cell import Cell, Edge
+from selfnas.spaces.cell import NONE, Cell, Edge
+from selfnas.spaces.operation import Operation
+from selfnas.spaces.operations import OPERATIONS
 
 __all__ = ["CellTemplate", "Vector"]
 
 Vector = NDArray[np.int8]
 
-# Official spellings of the tabular benchmarks, read but never written.
-_ALIASES = {
-    "nor_conv_3x3": "conv3x3",
-    "nor_conv_1x1": "conv1x1",
-    "skip_connect": "skip",
-    "avg_pool_3x3": "avg3",
-    "max_pool_3x3": "max3",
-    "sep_conv_3x3": "sep3x3",
-    "sep_conv_5x5": "sep5x5",
-    "dil_conv_3x3": "dil3x3",
-    "dil_conv_5x5": "dil5x5",
-}
+_OWN = {word: one for one in OPERATIONS.values() for word in (one.name, *one.aliases)}
+_MOST_OPERATIONS = 127  # numbers of operations are kept in one byte each
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CellTemplate:
     """The cells of one kind that a space allows.
 
@@ -44,20 +37,57 @@ class CellTemplate:
         inputs: number of input nodes.
         nodes: number of nodes in all.
         outputs: nodes that leave the cell.
-        operations: what an edge may carry, without `none`.
+        operations: what an edge may carry, without `none`; the k-th has number k in vectors.
         in_degree: exactly so many edges run into each node that is not an input; None allows any number.
         reduces: whether edges from inputs halve the resolution.
+
+    Raises:
+        ArchitectureError: operations that share a name or an alias, or one that takes a name of ours.
     """
 
     name: str
     inputs: int
     nodes: int
     outputs: tuple[int, ...]
-    operations: tuple[str, ...]
+    operations: tuple[Operation, ...]
     in_degree: int | None = None
     reduces: bool = False
 
-    @property
+    def __post_init__(self) -> None:
+        for operation in self.operations:
+            for spelling in (operation.name, *operation.aliases):
+                if _OWN.get(spelling, operation) != operation:
+                    raise ArchitectureError(f"{spelling!r} is an operation of our own: choose another name for yours")
+        spellings = [spelling for one in self.operations for spelling in (one.name, *one.aliases)]
+        if len(set(spellings)) < len(spellings) or not 1 <= len(self.operations) <= _MOST_OPERATIONS:
+            raise ArchitectureError(
+                f"a template has 1 to {_MOST_OPERATIONS} operations, no two of one name, not {', '.join(spellings)}"
+            )
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the operations, in their order."""
+        return tuple(operation.name for operation in self.operations)
+
+    @cached_property
+    def identities(self) -> tuple[int, ...]:
+        """Numbers of the operations that hand on their input as it is."""
+        return tuple(number for number, one in enumerate(self.operations, start=1) if one.identity)
+
+    @cached_property
+    def _spellings(self) -> Mapping[str, str]:
+        """The name that each spelling stands for, `none` included."""
+        return {NONE: NONE} | {word: one.name for one in self.operations for word in (one.name, *one.aliases)}
+
+    @cached_property
+    def _places(self) -> tuple[Mapping[tuple[int, int], int], Mapping[str, int]]:
+        """The position of each slot, and the number of each operation."""
+        return (
+            {slot: position for position, slot in enumerate(self.slots)},
+            {name: number for number, name in enumerate(self.names, start=1)},
+        )
+
+    @cached_property
     def slots(self) -> tuple[tuple[int, int], ...]:
         """Every possible edge as (source, target), ascending by target, then source."""
         return tuple((s, t) for t in range(self.inputs, self.nodes) for s in range(t))
@@ -117,7 +147,7 @@ class CellTemplate:
     def cell(self, vector: Vector) -> Cell:
         """The cell that a `(slots,)` vector spells."""
         edges = tuple(
-            Edge(target=t, source=s, operation=self.operations[value - 1])
+            Edge(target=t, source=s, operation=self.names[value - 1])
             for (s, t), value in zip(self.slots, vector.tolist(), strict=True)
             if value
         )
@@ -134,17 +164,15 @@ class CellTemplate:
                 f"a {self.name} cell has {self.inputs} inputs, {self.nodes} nodes and outputs {self.outputs}, "
                 f"not {cell.inputs}, {cell.nodes} and {cell.outputs}"
             )
-        index = {slot: position for position, slot in enumerate(self.slots)}
-        vector = np.zeros(len(index), dtype=np.int8)
+        positions, numbers = self._places
+        vector = np.zeros(len(positions), dtype=np.int8)
         for edge in cell.edges:
-            if edge.operation not in self.operations:
-                raise ArchitectureError(
-                    f"unknown operation {edge.operation!r}{suggestion(edge.operation, self.operations)}"
-                )
-            position = index[edge.source, edge.target]
+            if edge.operation not in numbers:
+                raise ArchitectureError(f"unknown operation {edge.operation!r}{suggestion(edge.operation, self.names)}")
+            position = positions[edge.source, edge.target]
             if vector[position]:
                 raise ArchitectureError(f"two operations on edge {edge.source}->{edge.target}")
-            vector[position] = self.operations.index(edge.operation) + 1
+            vector[position] = numbers[edge.operation]
         if not self.fits(vector[None])[0]:
             raise ArchitectureError(
                 f"each inner node of a {self.name} cell needs exactly {self.in_degree} incoming edges"
@@ -157,7 +185,7 @@ class CellTemplate:
         groups = []
         for target in range(self.inputs, self.nodes):
             words = [
-                f"{operation.get((source, target), 'none')}~{source}"
+                f"{operation.get((source, target), NONE)}~{source}"
                 for source in range(target)
                 if self.in_degree is None or (source, target) in operation
             ]
@@ -181,15 +209,14 @@ class CellTemplate:
                 operation, tilde, source = word.partition("~")
                 if not tilde or not source.isdecimal():
                     raise ArchitectureError(f"an edge reads 'operation~source', not {word!r}")
-                operation = _ALIASES.get(operation, operation)
-                if operation not in ("none", *self.operations):
-                    raise ArchitectureError(
-                        f"unknown operation {operation!r}{suggestion(operation, ('none', *self.operations))}"
-                    )
+                name = self._spellings.get(operation)
+                if name is None:
+                    known = suggestion(operation, (NONE, *self.names))
+                    raise ArchitectureError(f"unknown operation {operation!r}{known}")
                 if not int(source) < target:
                     raise ArchitectureError(f"edge {source}->{target} must come from an earlier node")
-                if operation != "none":
-                    edges.append(Edge(target=target, source=int(source), operation=operation))
+                if name != NONE:
+                    edges.append(Edge(target=target, source=int(source), operation=name))
         cell = Cell(inputs=self.inputs, nodes=self.nodes, outputs=self.outputs, edges=tuple(sorted(edges)))
         self.vector(cell)
         return cell

@@ -67,7 +67,7 @@ class FewConvolutions:
 
 def quality(architecture: Architecture) -> float:
     """A score with one peak: the sum of operation numbers."""
-    return float(SPACES[architecture.space].encode(architecture).sum())
+    return float(architecture.space.encode(architecture).sum())
 
 
 def search(

@@ -23,7 +23,7 @@ Contexts = Callable[[str], list[Context]]
 
 
 def _referee(rules: list[Rule], context: Context, vectors: Vector) -> np.ndarray:
-    space, judge = space_named(context.space), Referee(rules, context)
+    space, judge = context.space, Referee(rules, context)
     return np.array([judge.verdicts(space.decode(row, macro=context.macro)) for row in vectors])
 
 

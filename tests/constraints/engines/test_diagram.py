@@ -12,20 +12,20 @@ from constraints.engines.circuit import Circuit
 from constraints.engines.counting import SlotTable
 from constraints.engines.diagram import Diagram, _Nodes
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.named import SPACES
+from selfnas.spaces.named import SPACES, space_named
 
 SMALL = Macro(channels=8, depth=1, resolution=16)
 SHAPE = TaskShape(channels=1, size=(8, 8), classes=10)
 
 
 def _guard(space: str) -> Guard:
-    return Guard(load_set("baseline"), space=space, macro=SMALL, shape=SHAPE)
+    return Guard(load_set("baseline"), space=space_named(space), macro=SMALL, shape=SHAPE)
 
 
 def test_a_space_of_narrow_slots_first_changes_no_count() -> None:
     """In a new process, a space whose slots need two bits comes before one that needs three; both counts are right."""
     code = (
-        "from tests.constraints.test_diagram import _guard\n"
+        "from tests.constraints.engines.test_diagram import _guard\n"
         "for name in ('transnas-micro', 'nb201'):\n"
         "    guard = _guard(name)\n"
         "    print(guard.count().value, int(guard.admits(guard.space.enumerate()).sum()))\n"
