@@ -46,7 +46,7 @@ def live_operations(space: Space, vectors: Vector) -> Matrix:
     for template, part in zip(space.templates, space.split(vectors), strict=True):
         kinds = np.arange(1, len(template.operations) + 1)
         marks = np.equal(_live(template, part)[:, :, None], kinds).astype(np.float64)
-        columns.append(marks.reshape(len(part), -1))
+        columns.append(marks.reshape(len(part), marks.shape[1] * marks.shape[2]))
     return np.concatenate(columns, axis=1)
 
 
