@@ -12,7 +12,7 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from selfnas.networks.stack import Block, Stack, stack
 from selfnas.spaces.architecture import Architecture, TaskShape
@@ -42,7 +42,7 @@ class Part:
     channels_out: int
     size: tuple[int, ...]
     stride: int = 1
-    operation: Operation | None = None
+    operation: Operation | None = field(default=None, hash=False)  # `kind` tells them apart well enough
 
     @property
     def key(self) -> str:
