@@ -67,9 +67,7 @@ def search_constrained(
         InputError: the set cannot be used, or admits nothing.
     """
     macro, space = Macro(), benchmark.space
-    guard = Guard(
-        load_set(set_file), space=space.name, macro=macro, shape=TaskShape(channels=3, size=(32, 32), classes=10)
-    )
+    guard = Guard(load_set(set_file), space=space, macro=macro, shape=TaskShape(channels=3, size=(32, 32), classes=10))
     broken = guard.violations(space.enumerate())
     allowed, values = ~broken.any(axis=1), benchmark.column(task, "test")
     if not allowed.any():

@@ -130,14 +130,14 @@ def latency_set(device: Device, setting: str, *, at_most_us: float) -> str:
     def latency_us(operations: Mapping[tuple[int, int], str]) -> float:
         edges = tuple(sorted(Edge(target=t, source=s, operation=name) for (s, t), name in operations.items()))
         cell = Cell(inputs=1, nodes=template.nodes, outputs=template.outputs, edges=edges)
-        return estimate(Architecture(space=space.name, cells=(cell,), macro=macro), shape, device).latency_us
+        return estimate(Architecture(space=space, cells=(cell,), macro=macro), shape, device).latency_us
 
     fixed = latency_us({})
-    name = template.operations[0]
+    name = template.names[0]
     # Two ways to the output instead of one: the second operation, and one sum.
     long, short = {(0, 1): name, (1, last): name}, {(0, 1): name, (1, last): name, (0, last): name}
     one_sum = latency_us(short) - latency_us(long) - (latency_us({(0, last): name}) - fixed)
-    times = {name: latency_us({(0, last): name}) - fixed for name in template.operations}
+    times = {name: latency_us({(0, last): name}) - fixed for name in template.names}
     table = {name: math.ceil(max(0.0, round(time + one_sum, 6))) for name, time in times.items()}
     limit = math.floor(at_most_us - fixed + one_sum)
     if limit < 0:

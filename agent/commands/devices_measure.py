@@ -16,7 +16,7 @@ from selfnas.devices.devices import Device, Quantity, load_device
 from selfnas.devices.latency import Measured, Setting, measure
 from selfnas.errors import InputError, cause
 from selfnas.figures import write_figure
-from selfnas.spaces.space import space_named
+from selfnas.spaces.named import space_named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -24,7 +24,7 @@ from audits import Finding
 from selfnas.errors import InputError, cause
 from selfnas.search.subcells import picture_cell
 from selfnas.spaces.architecture import Architecture, TaskShape
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["export", "list_sub_cells", "remembered", "revoke", "show_motif", "show_motifs", "show_sub_cell"]
 
@@ -160,7 +160,7 @@ def show_sub_cell(home: Path, digest: str) -> bool:
     if found is None:
         return False
     one, tabular = found
-    console.print(f"[bold]{one.sub_cell.digest}[/]\nmined sub-cell of space {escape(one.sub_cell.space)}")
+    console.print(f"[bold]{one.sub_cell.digest}[/]\nmined sub-cell of space {escape(one.sub_cell.space.name)}")
     console.print(escape(one.sub_cell.text), highlight=False, soft_wrap=True)
     console.print(escape(sentence(one)), soft_wrap=True)
     console.print(f"winners of: {escape(', '.join(one.tasks))}", soft_wrap=True)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from constraints import Guard
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import Space, Vector
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import Vector
 from selfnas.tables.tabular import TabularBenchmark
 
 __all__ = ["GuardedDomain", "SpelledGuardedDomain"]

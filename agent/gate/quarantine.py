@@ -10,7 +10,8 @@ from agent.state.state import Motif
 from constraints import ConstraintSet, Guard
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
+from selfnas.spaces.space import Space
 
 __all__ = ["recheck"]
 
@@ -23,7 +24,7 @@ def recheck(
     Each motif is judged for the task it won on, under the macro settings it was trained with. A space that the set is
     not for, or a verdict that stays open, quarantines.
     """
-    guards: dict[tuple[str, Macro, TaskShape], Guard] = {}
+    guards: dict[tuple[Space, Macro, TaskShape], Guard] = {}
     inside = {motif.seq for motif in library}
     for motif in sorted([*library, *quarantined], key=lambda motif: motif.seq):
         architecture = parse_architecture(motif.architecture)

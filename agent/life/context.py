@@ -25,7 +25,8 @@ from selfnas.data.probes import TaskDescription
 from selfnas.data.tasks import TaskSpec
 from selfnas.devices.devices import Device
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import Space, space_named
+from selfnas.spaces.named import space_named
+from selfnas.spaces.space import Space
 from selfnas.strategies.transfer import PastTask
 from selfnas.tables.tabular import TabularEvaluator
 
@@ -147,7 +148,7 @@ class TaskContext:
         """The constraint set compiled for that space."""
         if self.space.name == self.stream.space:
             return self.own.guard
-        return Guard(self.prepared.set_, space=self.space.name, macro=self.macro, shape=self.own.shape)
+        return Guard(self.prepared.set_, space=self.space, macro=self.macro, shape=self.own.shape)
 
     @cached_property
     def past(self) -> tuple[PastTask, ...]:

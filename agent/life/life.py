@@ -30,7 +30,7 @@ from agent.workers.trained import TrainedEvaluator
 from constraints import ConstraintSet, policy_digest
 from selfnas import seeding
 from selfnas.errors import InputError
-from selfnas.spaces.space import space_named
+from selfnas.spaces.named import space_named
 from selfnas.training.evaluation import Evaluator
 
 __all__ = ["Life"]

@@ -22,7 +22,7 @@ from selfnas.devices.devices import Device, load_device
 from selfnas.documents import Place
 from selfnas.errors import InputError, Problem
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.space import space_named
+from selfnas.spaces.named import space_named
 from selfnas.tables.tabular import (
     MADE_UP,
     TabularBenchmark,
@@ -214,11 +214,11 @@ class _Loader:
             raise InputError([])  # its own problems are told already
         self.problems.add(("objective",), *_uncosted(self.stream, shape, self.device))
         if shape not in self.guards:
-            space = self.stream.space
+            space = space_named(self.stream.space)
             self.guards[shape] = guard = Guard(self.set_, space=space, macro=self.stream.macro.macro(), shape=shape)
             if guard.count().high == 0:
                 message = (
-                    f"constraint set {self.set_.name!r} admits nothing in space {space!r} for task {spec.name!r}: "
+                    f"constraint set {self.set_.name!r} admits nothing in space {space.name!r} for task {spec.name!r}: "
                     f"these rules clash: {', '.join(guard.clash())}"
                 )
                 self.problems.add(("constraints",), message)

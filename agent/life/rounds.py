@@ -12,7 +12,7 @@ from agent.memory.proxy import LEARNED, learned_scores
 from agent.stream.policy import SearchPolicy
 from agent.tuning.trial import CONTROL, TRIAL, Purpose
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 from selfnas.strategies import Strategy
 from selfnas.strategies.halving import Assignment, SuccessiveHalving
 from selfnas.training.early_stopping import least_accuracies

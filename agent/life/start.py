@@ -7,7 +7,7 @@ from agent.life.context import TaskContext
 from agent.memory.recall import recall, soonest
 from agent.stream.policy import SearchPolicy
 from selfnas.data.probes import TaskDescription
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["started"]
 
@@ -68,7 +68,7 @@ def _tabulated(context: TaskContext, policy: SearchPolicy) -> list[Recalled]:
         if best is None:
             continue
         spelled = parse_architecture(best.architecture)
-        if spelled.space == context.space.name and spelled.macro == context.macro:
+        if spelled.space == context.space and spelled.macro == context.macro:
             recalled = Recalled(
                 architecture=best.architecture, digest=best.digest, from_task=best.task, from_run=run.number
             )

@@ -21,7 +21,7 @@ from agent.workers.trained import SupernetTrainer
 from selfnas import seeding
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 from selfnas.strategies import Strategy, random_search
 from selfnas.strategies.guided import DIFFERENTIABLE, Guided, OneShot
 from selfnas.strategies.one_shot import evolve_paths

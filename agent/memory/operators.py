@@ -30,7 +30,8 @@ from selfnas.errors import InputError
 from selfnas.search.subcells import SubCell
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 from selfnas.spaces.cell import Cell, Edge
-from selfnas.spaces.space import Space, composed_space
+from selfnas.spaces.named import composed_space, space_named
+from selfnas.spaces.space import Space
 from selfnas.strategies.mining import MinedSubCell
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def operator_of(sub_cell: SubCell) -> str | None:
     A chain with a `skip` is left out too: it is a shorter operator, or an operation that is there already.
 
     Example:
-        >>> operator_of(SubCell("nb201", 0, "a-conv1x1>out in0-conv3x3>a"))
+        >>> operator_of(SubCell(space_named("nb201"), 0, "a-conv1x1>out in0-conv3x3>a"))
         'conv3x3>conv1x1'
     """
     edges = sub_cell.edges
@@ -81,7 +82,7 @@ def operator_of(sub_cell: SubCell) -> str | None:
             return None
         here, name = onward[0]
         steps.append(name)
-    if "skip" in steps:
+    if sub_cell.space.identities.intersection(steps):
         return None
     return ">".join(steps) + (f"&{beside}" if beside else "")
 
@@ -97,7 +98,7 @@ def alone(space: Space, operator: str, macro: Macro) -> Architecture:
         )
         for template in space.templates
     )
-    return Architecture(space=space.name, cells=cells, macro=macro)
+    return Architecture(space=space, cells=cells, macro=macro)
 
 
 def operators_in_force(state: LifeState, *, space: str, set_digest: str) -> tuple[str, ...]:
@@ -114,7 +115,7 @@ def operators_in_force(state: LifeState, *, space: str, set_digest: str) -> tupl
 
 def space_in_force(state: LifeState, *, space: str, most: int, set_digest: str) -> Space:
     """The space that the next task of trained networks is searched in."""
-    return composed_space(space, operators_in_force(state, space=space, set_digest=set_digest)[:most])
+    return composed_space(space_named(space), operators_in_force(state, space=space, set_digest=set_digest)[:most])
 
 
 def composing_entries(
@@ -142,9 +143,9 @@ def composing_entries(
     if found is None:
         return []
     operator, sub_cell = found
-    here = composed_space(space, (operator,))
+    here = composed_space(space_named(space), (operator,))
     cell = alone(here, operator, macro)
-    judged = decide(constraints.Guard(set_, space=here.name, macro=macro, shape=shape), cell, previous=previous)
+    judged = decide(constraints.Guard(set_, space=here, macro=macro, shape=shape), cell, previous=previous)
     broken = judged if isinstance(judged, Rejected | Quarantined) else None
     return [
         _DECIDED[judged.verdict](

@@ -15,7 +15,8 @@ from agent.stream.policy import SearchPolicy
 from selfnas.data.probes import TaskDescription, distance
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture, Macro
-from selfnas.spaces.space import Space, base_name, parse_architecture, respelled, space_named
+from selfnas.spaces.named import base_name, parse_architecture, respelled, space_named
+from selfnas.spaces.space import Space
 from selfnas.strategies.transfer import PastTask, agreed
 
 __all__ = ["Recollection", "past_tasks", "recall", "soonest"]
@@ -155,7 +156,7 @@ def past_tasks(
 
 def _spelled(trial: Trial, space: Space) -> Trial | None:
     """The trial with its architecture spelled in a space; None where that cannot be."""
-    if trial.architecture.space == space.name:
+    if trial.architecture.space == space:
         return trial
     same = respelled(trial.architecture, space)
     return None if same is None else replace(trial, architecture=same)

@@ -16,6 +16,7 @@ from agent.memory.recall import past_tasks
 from agent.state.state import LifeState, RunState, TaskState
 from selfnas.errors import ArchitectureError, InputError
 from selfnas.search.subcells import SubCell
+from selfnas.spaces.named import space_named
 from selfnas.strategies.mining import LEAST_SHARE, LEAST_TASKS, MinedSubCell, mine
 
 __all__ = [
@@ -117,7 +118,7 @@ def revocation(state: LifeState, digest: str, *, author: str, reason: str) -> Su
         raise InputError(f"no mined sub-cell in force has a digest that begins with {digest!r}")
     sub_cell = found[0].sub_cell
     return SubcellRevoked(
-        digest=sub_cell.digest, space=sub_cell.space, text=sub_cell.text, author=author, reason=reason
+        digest=sub_cell.digest, space=sub_cell.space.name, text=sub_cell.text, author=author, reason=reason
     )
 
 
@@ -142,7 +143,7 @@ def _mine(state: LifeState, *, space: str, tabular: bool) -> tuple[MinedSubCell,
 def _record(one: MinedSubCell) -> MinedRecord:
     return MinedRecord(
         digest=one.sub_cell.digest,
-        space=one.sub_cell.space,
+        space=one.sub_cell.space.name,
         template=one.sub_cell.template,
         text=one.sub_cell.text,
         support=one.support,
@@ -156,7 +157,7 @@ def _record(one: MinedSubCell) -> MinedRecord:
 
 
 def _read(record: MinedRecord) -> MinedSubCell:
-    sub_cell = SubCell(record.space, record.template, record.text)
+    sub_cell = SubCell(space_named(record.space), record.template, record.text)
     if sub_cell.digest != record.digest:
         raise ArchitectureError(f"sub-cell {sub_cell.text!r} does not have the digest {record.digest!r}")
     return MinedSubCell(

@@ -9,7 +9,6 @@ from agent.ledger.events import OperatorAdmitted
 from agent.report.subcell_uses import Use
 from agent.state.state import LifeState
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import base_name
 
 __all__ = ["OperatorRecord", "operator_records"]
 
@@ -65,6 +64,6 @@ def _uses(state: LifeState, space: str, operator: str) -> Iterator[Use]:
 
 def _carries(architecture: Architecture, space: str, operator: str) -> bool:
     """Whether it belongs to that space, widened or not, and one of its edges is the operator."""
-    return base_name(architecture.space) == space and any(
+    return architecture.space.base == space and any(
         edge.operation == operator for cell in architecture.cells for edge in cell.edges
     )

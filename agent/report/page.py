@@ -18,7 +18,7 @@ from agent.report.subcell_uses import uses_of
 from agent.report.task_figures import TaskEvidence
 from agent.state.state import Motif
 from selfnas.search.subcells import picture_cell
-from selfnas.spaces.space import parse_architecture, space_named
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["DEFINITIONS", "render"]
 
@@ -190,7 +190,7 @@ def _motifs(evidence: Evidence) -> list[dict[str, str]]:
     shown = []
     for cells, motif in chosen:
         architecture = parse_architecture(motif.architecture)
-        templates = space_named(architecture.space).templates
+        templates = architecture.space.templates
         names = ["" if len(templates) == 1 else template.name for template in templates]
         picture = report_pictures.cells_picture("", list(zip(names, architecture.cells, strict=True)))
         used = uses.get(cells, [])

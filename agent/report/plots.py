@@ -11,22 +11,9 @@ from matplotlib.patches import FancyArrowPatch
 from numpy.typing import NDArray
 
 from selfnas.spaces.cell import Cell
+from selfnas.spaces.named import operation_named
 
 __all__ = ["draw_cell", "draw_regret", "draw_search_curve"]
-
-# Colour-blind safe (Okabe & Ito 2008), one hue per kind of operation.
-_COLOURS = {
-    "skip": "#999999",
-    "avg3": "#56B4E9",
-    "max3": "#0072B2",
-    "conv1x1": "#E69F00",
-    "conv3x3": "#D55E00",
-    "sep3x3": "#CC79A7",
-    "sep5x5": "#882255",
-    "dil3x3": "#009E73",
-    "dil5x5": "#004D40",
-}
-
 
 _LINES = ("#999999", "#56B4E9", "#E69F00", "#CC79A7", "#0072B2", "#009E73", "#D55E00", "#000000", "#8C6D31", "#7A3E9D")
 _SPACING = 1.8  # between nodes, in the axes' units
@@ -40,7 +27,7 @@ def draw_cell(axes: Axes, cell: Cell, *, title: str, part: bool = False) -> Axes
         span = edge.target - edge.source
         # Long edges arc alternately above and below, so that labels do not meet.
         bend = 0.0 if span == 1 else (-0.38 if (edge.source + edge.target) % 2 else 0.38)
-        colour = _COLOURS[edge.operation]
+        colour = operation_named(edge.operation).colour
         axes.add_patch(
             FancyArrowPatch(
                 (start, 0),

@@ -9,7 +9,6 @@ import numpy as np
 
 from agent.state.state import LifeState
 from selfnas.search.subcells import SubCell, contains, effective
-from selfnas.spaces.space import space_named
 
 __all__ = ["Use", "uses_of"]
 
@@ -39,10 +38,10 @@ class Use:
 
 def uses_of(state: LifeState, sub_cell: SubCell, *, tabular: bool) -> Iterator[Use]:
     """Every task of the sub-cell's space and kind in which it was evaluated, in order."""
-    space = space_named(sub_cell.space)
+    space = sub_cell.space
     for run in state.runs:
         for task in run.tasks:
-            trials = [trial for trial in task.trials if trial.architecture.space == space.name]
+            trials = [trial for trial in task.trials if trial.architecture.space == space]
             if not trials or task.tabular != tabular:
                 continue
             vectors = np.frombuffer(b"".join(trial.code for trial in trials), dtype=np.int8).reshape(len(trials), -1)

@@ -141,7 +141,7 @@ def task_evidence(
         novelty=_novelty(best, known),
     )
     for trial in trials:
-        known.setdefault(trial.architecture.space, []).append(trial.code)
+        known.setdefault(trial.architecture.space.name, []).append(trial.code)
     return evidence
 
 
@@ -156,9 +156,9 @@ def _forward_transfer(curve: Curve, cold: Curve | None) -> float | None:
 
 
 def _novelty(best: Trial | None, known: Mapping[str, list[bytes]]) -> float | None:
-    if best is None or not known.get(best.architecture.space):
+    if best is None or not known.get(best.architecture.space.name):
         return None
-    codes = known[best.architecture.space]
+    codes = known[best.architecture.space.name]
     before = np.frombuffer(b"".join(codes), dtype=np.int8).reshape(len(codes), -1)
     own = np.frombuffer(best.code, dtype=np.int8)
     differing = (before != own).sum(axis=1).min()

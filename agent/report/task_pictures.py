@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agent.report.plots import draw_cell, draw_search_curve
 from agent.state.state import TaskState
-from selfnas.spaces.space import parse_architecture, space_named
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["draw_task"]
 
@@ -40,7 +40,7 @@ def draw_task(task: TaskState, folder: Path) -> tuple[Path, ...]:
     save(figure, folder / "search.png")
     for finalist in task.finalists:
         architecture = parse_architecture(finalist.architecture)
-        templates = space_named(architecture.space).templates
+        templates = architecture.space.templates
         figure = Figure(figsize=(7, 3.2 * len(templates)))
         all_axes = figure.subplots(len(templates), squeeze=False)[:, 0]
         for axes, template, cell in zip(all_axes, templates, architecture.cells, strict=True):

@@ -15,7 +15,7 @@ from agent.ledger.snapshot import Row, Snapshot
 from selfnas.data.probes import FEATURES, TaskDescription, distances
 from selfnas.errors import ArchitectureError
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.space import base_name
+from selfnas.spaces.named import base_name
 
 __all__ = ["Library", "Motif", "Points", "as_point"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from agent.state.task import TaskState
 from selfnas.errors import InputError, cause
 from selfnas.networks.network import Network, build_network
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["network_with", "restore_network"]
 

@@ -30,7 +30,7 @@ from agent.ledger.events import (
 from selfnas.digests import canonical_json
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["Finalist", "TaskState"]
 

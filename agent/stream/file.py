@@ -19,7 +19,7 @@ from selfnas.digests import canonical_json
 from selfnas.documents import Document, StrictModel, read_document
 from selfnas.errors import InputError, suggestion
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import MOST_COMPOSED, SPACES
+from selfnas.spaces.named import MOST_COMPOSED, spaces_by_name
 from selfnas.training.evaluation import Fidelity
 
 __all__ = ["Stream", "StreamFile", "read_stream"]
@@ -164,8 +164,9 @@ def read_stream(path: Path, *, overrides: Sequence[str] = ()) -> StreamFile:
 
     stream = document.value
     problems = []
-    if stream.space not in SPACES:
-        message = f"unknown space {stream.space!r}{suggestion(stream.space, sorted(SPACES))}"
+    spaces = spaces_by_name()
+    if stream.space not in spaces:
+        message = f"unknown space {stream.space!r}{suggestion(stream.space, sorted(spaces))}"
         problems.append(document.problem(("space",), message))
     strategy = stream.policy.strategy
     composed = _operator_problems(stream, guided=strategy in GUIDED)
@@ -200,9 +201,10 @@ def read_stream(path: Path, *, overrides: Sequence[str] = ()) -> StreamFile:
 
 def _operator_problems(stream: Stream, *, guided: bool) -> Iterator[str]:
     """Why a stream can have no composed operators."""
-    if stream.operators is None or stream.space not in SPACES:
+    spaces = spaces_by_name()
+    if stream.operators is None or stream.space not in spaces:
         return
-    if any(template.in_degree is not None for template in SPACES[stream.space].templates):
+    if any(template.in_degree is not None for template in spaces[stream.space].templates):
         yield f"space {stream.space} has nodes of a fixed number of edges: no operator can stand alone to be judged"
     if guided:
         yield f"strategy {stream.policy.strategy!r} searches a supernet, which composed operators are no part of"

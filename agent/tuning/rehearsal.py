@@ -22,7 +22,7 @@ from selfnas.models.cell_features import cell_features
 from selfnas.models.gaussian_process import GaussianProcess
 from selfnas.search.domain import Domain
 from selfnas.search.history import Trial
-from selfnas.spaces.space import Vector
+from selfnas.spaces.template import Vector
 from selfnas.strategies import make_strategy
 from selfnas.strategies.progressive import Progressive
 from selfnas.strategies.transfer import PastTask, experienced

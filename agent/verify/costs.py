@@ -8,7 +8,7 @@ from agent.ledger.events import UNSET, Evaluated, RunStarted, TaskStarted
 from agent.stream.objective import ObjectiveSection
 from selfnas.devices.devices import Device
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["CostChecker"]
 

@@ -18,7 +18,7 @@ from agent.ledger.events import (
 )
 from constraints import Certificate, ConstraintSet, Context, refused_by, verify_certificate
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["KnownMotif", "MotifChecker"]
 

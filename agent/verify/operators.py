@@ -13,7 +13,7 @@ from agent.memory.subcells import mined_in_force
 from agent.state.state import LifeState
 from agent.verify.refusals import wrong_refusal
 from constraints import Certificate, ConstraintSet, Context, verify_certificate
-from selfnas.spaces.space import composed_space
+from selfnas.spaces.named import composed_space, space_named
 
 __all__ = ["ComposingChecker"]
 
@@ -69,7 +69,7 @@ class ComposingChecker:
             yield "its digest or its constraint set is another"
         certificate = Certificate.from_json(decided.certificate)
         macro = stream.stacking
-        here = composed_space(space, (operator,))
+        here = composed_space(space_named(space), (operator,))
         subject = str(alone(here, operator, macro))
         if certificate.verdict != decided.verdict:
             yield f"the certificate says {certificate.verdict}"
@@ -80,7 +80,7 @@ class ComposingChecker:
         if self._set is None:
             yield "there is no usable constraint set to check the certificate against"
             return
-        if certificate.guard != Context(space=here.name, macro=macro, shape=task.shape).digest(self._set.digest):
+        if certificate.guard != Context(space=here, macro=macro, shape=task.shape).digest(self._set.digest):
             yield "the certificate was issued by another guard than the task's"
         yield from verify_certificate(certificate, self._set)
         yield from wrong_refusal(decided, certificate, self._set, task.shape)

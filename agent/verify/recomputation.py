@@ -40,7 +40,7 @@ from constraints import Certificate, ConstraintSet, Context, Guard, decide_polic
 from constraints.language.examples import parse_shape
 from selfnas import seeding
 from selfnas.errors import SelfnasError
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture, space_named
 
 __all__ = ["audit_again", "solve_again"]
 
@@ -104,7 +104,7 @@ class _Again:
             yield "there is no usable constraint set to count by"
             return
         space = self._stream.space if started.space is UNSET else started.space
-        context = Context(space=space, macro=self._stream.stacking, shape=started.shape.task_shape)
+        context = Context(space=space_named(space), macro=self._stream.stacking, shape=started.shape.task_shape)
         count, told = self._guard(self._set, context).count(), started.admitted_count
         if told.exact != count.exact or (count.exact and {told.low, told.high} != {str(count.low)}):
             yield f"it says that {told.low} to {told.high} architectures are admitted, counted are {count.low}"

@@ -11,7 +11,7 @@ from constraints import Certificate, ConstraintSet, refused_by
 from constraints.judging.decision import decision_from
 from constraints.judging.explanation import describe_slots
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.space import parse_architecture, space_named
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["wrong_refusal"]
 
@@ -33,7 +33,7 @@ def wrong_refusal(
     if not isinstance(refused, Rejected):
         return
     architecture = parse_architecture(refused.architecture)
-    space = space_named(architecture.space)
+    space = architecture.space
     vector = space.encode(architecture)
     own = describe_slots(space, vector, range(len(space.slots)))
     if foreign := [edge for edge in refused.blamed if edge not in own]:

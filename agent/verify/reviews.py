@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from agent.ledger.events import Admitted, Refused, Reviewed, RunStarted, TaskStarted, Trained
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["ReviewChecker"]
 

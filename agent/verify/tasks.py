@@ -44,7 +44,7 @@ from selfnas.errors import InputError
 from selfnas.networks.costs import costs
 from selfnas.networks.reference import residual_network
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture, space_named
 
 __all__ = ["TaskChecker"]
 
@@ -172,7 +172,7 @@ class TaskChecker:
         if self._set is not None and self._stream is not None:
             # Which space it is, the composed operators say.
             space = self._stream.space if started.space is UNSET else started.space
-            context = Context(space=space, macro=self._stream.stacking, shape=shape)
+            context = Context(space=space_named(space), macro=self._stream.stacking, shape=shape)
             if context.digest(self._set.digest) != self._guard:
                 yield "its guard is not that of the run's constraint set for the task's shape"
 

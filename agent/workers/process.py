@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from selfnas.data.tasks import Task
     from selfnas.networks.network import Network
     from selfnas.spaces.architecture import Macro, TaskShape
+    from selfnas.spaces.space import Space
     from selfnas.training.supernet import Supernet
     from selfnas.training.training import Examples, TrainingResult
 
@@ -115,7 +116,7 @@ def _loaded(spec: str, base: str, digest: str) -> Task:
 
 
 def _supernet(job: SupernetJob) -> SupernetAnswer:
-    from selfnas.spaces.space import space_named
+    from selfnas.spaces.named import space_named
     from selfnas.training.differentiable import SupernetPlan, search_supernet
     from selfnas.training.supernet import build_supernet
     from selfnas.training.training import Examples
@@ -146,26 +147,25 @@ def _one_shot(job: SupernetJob, supernet: Supernet, data: Examples) -> SupernetA
 def _inherit(job: InheritJob) -> InheritAnswer:
     import numpy as np
 
-    from selfnas.spaces.space import parse_architecture, space_named
+    from selfnas.spaces.named import parse_architecture, space_named
     from selfnas.strategies.one_shot import score_paths
     from selfnas.training.training import Examples
 
     task = _task(job)
-    supernet = _kept_supernet(job.weights, job.space, job.macro.macro(), task.shape, job.device)
     space = space_named(job.space)
+    supernet = _kept_supernet(job.weights, space, job.macro.macro(), task.shape, job.device)
     vectors = np.stack([space.encode(parse_architecture(text)) for text in job.architectures])
     validation = Examples.of(task.validation.x, task.validation.y, device=job.device)
     return InheritAnswer(scores=score_paths(supernet, vectors, validation).tolist())
 
 
 @functools.lru_cache(maxsize=1)
-def _kept_supernet(weights: str, space: str, macro: Macro, shape: TaskShape, device: str) -> Supernet:
+def _kept_supernet(weights: str, space: Space, macro: Macro, shape: TaskShape, device: str) -> Supernet:
     from safetensors.torch import load_file
 
-    from selfnas.spaces.space import space_named
     from selfnas.training.supernet import build_supernet
 
-    supernet = build_supernet(space_named(space), macro, shape, seed=0)
+    supernet = build_supernet(space, macro, shape, seed=0)
     supernet.load_state_dict(load_file(weights))
     return supernet.to(device)
 
@@ -175,7 +175,7 @@ def _proxy(job: ProxyJob) -> ProxyAnswer:
 
     from selfnas import seeding
     from selfnas.networks.network import build_network
-    from selfnas.spaces.space import parse_architecture
+    from selfnas.spaces.named import parse_architecture
     from selfnas.training.proxies import PROXIES, proxy_scores
 
     task = _task(job)
@@ -225,7 +225,7 @@ def _full(job: FullJob) -> FullAnswer:
 def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task, float | None]:
     """What training gave, the network, its task, and the share of it that was inherited."""
     from selfnas.networks.network import build_network
-    from selfnas.spaces.space import parse_architecture
+    from selfnas.spaces.named import parse_architecture
     from selfnas.training.inheritance import inherit
     from selfnas.training.training import Examples, TrainingPlan, train
 

@@ -18,7 +18,7 @@ from selfnas.data.transforms import Region, TransformSpec
 from selfnas.errors import SelfnasError
 from selfnas.networks.network import build_network
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.training import Examples, TrainingPlan, accuracy, train
 

@@ -16,7 +16,7 @@ from constraints.judging.guard import Guard
 from constraints.judging.policy import policy_counterexample
 from constraints.language.rules import ConstraintSet, Context
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Vector, space_named
+from selfnas.spaces.template import Vector
 
 __all__ = ["Difference", "Relation", "SpaceDifference", "allowance_covers", "compare_sets"]
 
@@ -97,7 +97,7 @@ def _compare(old: ConstraintSet, new: ConstraintSet, context: Context, samples: 
         sides = [_estimated(here, there, samples, seed) for here, there in ((after, before), (before, after))]
     (gained, let_in), (lost, kept_out) = sides
     past, to = _stopping(let_in, passes=after, fails=before), _stopping(kept_out, passes=before, fails=after)
-    space = space_named(context.space)
+    space = context.space
     return SpaceDifference(
         context=context,
         relation=_relation(gained.value > 0, lost.value > 0),
@@ -182,7 +182,7 @@ def allowance_covers(difference: Difference, allowed: Sequence[tuple[str, str, i
     for space in difference.spaces:
         if space.gained.value == 0:
             continue
-        entries = [entry for entry in allowed if entry[0] == space.context.space]
+        entries = [entry for entry in allowed if entry[0] == space.context.space.name]
         witnesses = {str(sample) for sample in space.gained_samples}
         if not any(count >= space.gained.high for _, _, count in entries):
             problems.append(f"{space.context.space}: lets in {space.gained.value:,}, more than is allowed")

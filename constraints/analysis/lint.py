@@ -19,6 +19,7 @@ from constraints.judging.guard import Guard
 from constraints.language.rules import ConstraintSet, Context
 from constraints.language.syntax import Extreme, Linear
 from constraints.loading.tightening import reference_contexts
+from selfnas.spaces.named import space_named
 
 __all__ = ["LintFinding", "lint_set"]
 
@@ -45,7 +46,7 @@ class LintFinding:
 
 def lint_set(set_: ConstraintSet, *, contexts: Sequence[Context] = ()) -> tuple[LintFinding, ...]:
     """Everything suspicious, over the contexts given or, without any, over the reference contexts of each space."""
-    chosen = list(contexts) or [context for space in set_.spaces for context in reference_contexts(space)]
+    chosen = list(contexts) or [context for space in set_.spaces for context in reference_contexts(space_named(space))]
     guards = [Guard(set_, space=c.space, macro=c.macro, shape=c.shape) for c in chosen]
     found = [*_unused(set_)]
     clashes: dict[tuple[str, ...], list[Guard]] = {}
@@ -74,8 +75,8 @@ def _where(guard: Guard) -> str:
 
 def _places(some: Sequence[Guard], every: Sequence[Guard]) -> str:
     """The spaces of some contexts; with its macro settings only where other settings of a space are not among them."""
-    partly = {guard.context.space for guard in every if guard not in some}
-    return ", ".join(dict.fromkeys(_where(g) if g.context.space in partly else g.context.space for g in some))
+    partly = {guard.context.space.name for guard in every if guard not in some}
+    return ", ".join(dict.fromkeys(_where(g) if g.context.space.name in partly else g.context.space.name for g in some))
 
 
 def _some_draw_is_admitted(guard: Guard) -> bool:
@@ -89,7 +90,7 @@ def _about_rule(guards: Sequence[Guard], index: int, name: str) -> Iterator[Lint
     if rule.origin != guards[0].set.path:
         return  # an imported rule is linted with its own file; what makes it redundant here is meant to
     applying = [guard for guard in guards if guard.encoding.roots[index] is not None]
-    spaces = ", ".join(dict.fromkeys(guard.context.space for guard in guards))
+    spaces = ", ".join(dict.fromkeys(guard.context.space.name for guard in guards))
     if not applying:
         yield LintFinding(kind="never-applies", rule=name, message=f"it applies to nothing in {spaces}")
         return

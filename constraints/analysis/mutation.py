@@ -9,7 +9,7 @@ from typing import Any
 from constraints.language.rules import Rule
 from constraints.language.sentences import number
 from constraints.language.syntax import Constant, Extreme, FanExtreme, Linear, MeasureComparison, Motif, Ops, scale_of
-from selfnas.spaces.space import operations_of
+from selfnas.spaces.named import space_named
 
 __all__ = ["mutants"]
 
@@ -24,7 +24,7 @@ def mutants(rule: Rule, spaces: tuple[str, ...]) -> Iterator[tuple[Rule, str]]:
     dropped = dataclasses.replace(rule, condition=Constant(not rule.forbids))
     yield dropped, "dropped"
     yield dataclasses.replace(rule, forbids=not rule.forbids), "inverted"
-    operations = tuple(dict.fromkeys(name for space in spaces for name in operations_of(space)))
+    operations = tuple(dict.fromkeys(name for space in spaces for name in space_named(space).operations))
     seen = {rule.condition}
     for condition, change in _changed(rule.condition, operations):
         if condition not in seen:

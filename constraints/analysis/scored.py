@@ -10,7 +10,8 @@ from pathlib import Path
 
 from selfnas.errors import ArchitectureError, InputError, Problem, cause, suggestion
 from selfnas.spaces.architecture import Architecture, Macro
-from selfnas.spaces.space import parse_architecture, space_named
+from selfnas.spaces.named import parse_architecture
+from selfnas.spaces.space import Space
 
 __all__ = ["read_library", "read_scores"]
 
@@ -35,7 +36,7 @@ def read_library(path: Path) -> list[Architecture]:
     return found
 
 
-def read_scores(path: Path, column: str, cells: str, space: str) -> dict[str, float]:
+def read_scores(path: Path, column: str, cells: str, space: Space) -> dict[str, float]:
     """Scores by cell text, from a CSV file, gzipped or not; rows without a number are left out."""
     try:
         raw = b"" if path.suffix == ".gz" else path.read_bytes()
@@ -55,13 +56,13 @@ def read_scores(path: Path, column: str, cells: str, space: str) -> dict[str, fl
     for name in (column, cells):
         if name not in known:
             raise InputError([Problem(f"no column {name!r}{suggestion(name, known or ['none'])}", str(path), 1)])
-    here, macro = space_named(space), Macro()
+    macro = Macro()
     scores: dict[str, float] = {}
     for number, row in enumerate(rows, start=2):
         try:
             score = float(row[column] or "nan")
             if score == score:
-                architecture = here.parse_cells(row[cells] or "", macro=macro)
+                architecture = space.parse_cells(row[cells] or "", macro=macro)
                 scores[str(architecture).partition(":")[2]] = score
         except ValueError as error:
             raise InputError([Problem(str(error), str(path), number)]) from error

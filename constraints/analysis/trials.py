@@ -18,7 +18,9 @@ from constraints.engines.vectorised import evaluate
 from constraints.language.rules import ConstraintSet, Context, Example, PolicyChange, Rule
 from constraints.loading.tightening import reference_contexts
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.space import Vector, space_named
+from selfnas.spaces.named import space_named
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import Vector
 
 __all__ = ["Mutant", "Trial", "try_examples"]
 
@@ -130,7 +132,7 @@ def _different(set_: ConstraintSet, rule: Rule) -> Iterator[tuple[Rule, str]]:
         yield from candidates
         return
     different = [False] * len(candidates)
-    for space in set_.spaces:
+    for space in map(space_named, set_.spaces):
         for context in reference_contexts(space):
             waiting = [index for index, known in enumerate(different) if not known]
             if not waiting:
@@ -145,6 +147,5 @@ def _different(set_: ConstraintSet, rule: Rule) -> Iterator[tuple[Rule, str]]:
     yield from (candidate for candidate, known in zip(candidates, different, strict=True) if known)
 
 
-def _looked_at(space: str) -> Vector:
-    here = space_named(space)
+def _looked_at(here: Space) -> Vector:
     return here.enumerate() if here.count() <= 100_000 else here.draw(np.random.default_rng(0), _DRAWS)

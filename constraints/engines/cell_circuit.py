@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from constraints.engines.circuit import FALSE, TRUE, Circuit, NodeId
 from constraints.language.syntax import EdgeFilter, End, Ops
 from selfnas.spaces.composed import is_composed, written_out
-from selfnas.spaces.space import CellTemplate
+from selfnas.spaces.template import CellTemplate
 
 __all__ = ["CellCircuit"]
 
@@ -35,14 +35,14 @@ class CellCircuit:
 
     def __init__(self, circuit: Circuit, template: CellTemplate, first_slot: int) -> None:
         self.circuit, self.template = circuit, template
-        self.operations = tuple(name for name in template.operations if not is_composed(name))
+        self.operations = tuple(name for name in template.names if not is_composed(name))
         self.place, self.nodes = _places(template)
         self.index: dict[Slot, int] = {}
         self._carriers: dict[Slot, dict[int, set[int]]] = {}  # slot values that lay an operation there
         self._costed: dict[Slot, Slot] = {}
         found, inner = {}, _inner(template)
         for position, (source, target) in enumerate(template.slots):
-            for value, name in enumerate(template.operations, start=1):
+            for value, name in enumerate(template.names, start=1):
                 graph = written_out(name)
                 first = self.place[target] - inner * (target - source)
                 where = [self.place[source], *range(first, first + graph.nodes - 2), self.place[target]]
@@ -140,7 +140,7 @@ class CellCircuit:
 
 def _inner(template: CellTemplate) -> int:
     """Inner nodes that the largest operator of a template brings."""
-    return max((written_out(name).nodes - 2 for name in template.operations), default=0)
+    return max((written_out(name).nodes - 2 for name in template.names), default=0)
 
 
 def _places(template: CellTemplate) -> tuple[dict[int, int], int]:

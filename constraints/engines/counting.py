@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from constraints.engines.diagram import Diagram
 from selfnas.errors import SelfnasError
-from selfnas.spaces.space import Vector
+from selfnas.spaces.template import Vector
 
 __all__ = ["SlotTable"]
 

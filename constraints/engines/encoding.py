@@ -21,7 +21,7 @@ from constraints.language.syntax import Comparison, Condition, Linear
 from selfnas.errors import InputError
 from selfnas.networks.costs import cost_table
 from selfnas.networks.stack import stack
-from selfnas.spaces.space import Space, space_named
+from selfnas.spaces.space import Space
 
 __all__ = ["Encoding", "encode"]
 
@@ -47,7 +47,7 @@ def encode(rules: Sequence[Rule], context: Context) -> Encoding:
     Raises:
         InputError: a rule is too large to encode, by its id.
     """
-    space = space_named(context.space)
+    space = context.space
     circuit = Circuit([len(t.operations) + 1 for t in space.templates for _ in t.slots])
     firsts = [0, *itertools.accumulate(len(template.slots) for template in space.templates)]
     cells = [CellCircuit(circuit, template, first) for template, first in zip(space.templates, firsts, strict=False)]
@@ -61,7 +61,7 @@ def encode(rules: Sequence[Rule], context: Context) -> Encoding:
             roots.append(known[meaning])
         except InputError as error:
             raise InputError(f"rule {rule.id!r} cannot be encoded for {context.space}: {error}") from error
-    return Encoding(space=space, circuit=circuit, roots=tuple(roots))
+    return Encoding(space=context.space, circuit=circuit, roots=tuple(roots))
 
 
 def _root(rule: Rule, context: Context, cells: Sequence[CellCircuit]) -> NodeId | None:
@@ -88,7 +88,7 @@ def _network(condition: Condition, context: Context, cells: Sequence[CellCircuit
         return _sum(circuit, condition, [_network_terms(quantity, context, cells) for _, quantity in condition.terms])
     if not isinstance(condition, syntax.Extreme):
         raise AssertionError(f"{condition!r} is not a condition on a network")
-    plan = stack(space_named(context.space), context.macro, context.shape)
+    plan = stack(context.space, context.macro, context.shape)
 
     def at_least(pixels: int) -> NodeId:
         return field_at_least(cells, plan, pixels)

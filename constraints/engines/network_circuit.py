@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from constraints.engines.cell_circuit import CellCircuit
 from constraints.engines.circuit import FALSE, TRUE, NodeId
 from selfnas.errors import InputError
-from selfnas.networks.costs import reach
 from selfnas.networks.stack import Stack
 
 __all__ = ["field_at_least"]
@@ -88,11 +87,12 @@ def _longest(plan: Stack, through: dict[_Port, NDArray[np.int64]]) -> NDArray[np
     return longest[len(plan.blocks) - 1]
 
 
-def _step(cell: CellCircuit, slot: tuple[int, int], operation: str, stride: int) -> int:
+def _step(cell: CellCircuit, slot: tuple[int, int], name: str, stride: int) -> int:
     """Reach that one edge adds, in pixels at the cell's own input resolution."""
+    operation = cell.template.operations[cell.operations.index(name)]
     if slot[0] in cell.inputs:
-        return reach(operation, stride=stride)
-    return reach(operation) * stride  # inner nodes of a reducing cell lie twice as far apart
+        return operation.reach(stride=stride)
+    return operation.reach() * stride  # inner nodes of a reducing cell lie twice as far apart
 
 
 def _totals(cell: CellCircuit, port: int, stride: int) -> list[int]:

@@ -6,7 +6,6 @@ nor `dd`, and prefers the obvious to the fast: it is what the others are checked
 
 from __future__ import annotations
 
-import functools
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -43,10 +42,9 @@ from constraints.language.syntax import (
     Quantity,
     Total,
 )
-from selfnas.networks.costs import cost_table, reach
+from selfnas.networks.costs import cost_table
 from selfnas.networks.stack import stack
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import space_named
 
 __all__ = ["VERSION", "Referee", "judge_policy"]
 
@@ -72,9 +70,10 @@ class Referee:
 
     def __init__(self, rules: Sequence[Rule], context: Context) -> None:
         self.rules = tuple(rules)
-        self.templates = space_named(context.space).templates
+        self.templates = context.space.templates
+        self.operations = context.space.operations
         self.table = cost_table(context.space, context.macro, context.shape)
-        self.plan = stack(space_named(context.space), context.macro, context.shape)
+        self.plan = stack(context.space, context.macro, context.shape)
         network_facts = context.network_facts()
         self.applicable = [
             [index for index, t in enumerate(self.templates) if _holds(rule.when, {**network_facts, "cell": t.name})]
@@ -150,14 +149,10 @@ class Referee:
         for path in view.between(range(self.templates[template].inputs), self.templates[template].outputs):
             if path.operations:
                 # Only the first edge leaves an input, so only it works before the block's stride.
-                reached = _reach(path.operations[0], stride) + stride * sum(_reach(op, 1) for op in path.operations[1:])
+                first, *others = (self.operations[name] for name in path.operations)
+                reached = first.reach(stride=stride) + stride * sum(other.reach() for other in others)
                 reaches[path.nodes[0]] = max(reached, reaches.get(path.nodes[0], 0))
         return reaches
-
-
-@functools.cache
-def _reach(operation: str, stride: int) -> int:
-    return reach(operation, stride=stride)
 
 
 def judge_policy(rules: Sequence[Rule], old: Mapping[str, int], new: Mapping[str, int]) -> list[bool]:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from constraints.engines.bounded import bounded
 from constraints.engines.circuit import AtMost, Choice, NodeId
 from constraints.engines.encoding import Encoding
-from selfnas.spaces.space import Vector
+from selfnas.spaces.template import Vector
 
 __all__ = ["Solver", "version"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constraints.engines.circuit import FALSE, TRUE, AtMost, Choice, Circuit, NodeId
-from selfnas.spaces.space import Vector
+from selfnas.spaces.template import Vector
 
 __all__ = ["evaluate"]
 

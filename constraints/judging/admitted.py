@@ -18,7 +18,7 @@ from constraints.engines.diagram import MAX_NODES, Diagram, Overgrown
 from constraints.engines.encoding import Encoding
 from constraints.engines.vectorised import evaluate
 from selfnas.errors import SelfnasError
-from selfnas.spaces.space import Vector
+from selfnas.spaces.template import Vector
 
 __all__ = ["Admitted", "Count"]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from constraints.engines.solver import Solver
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Space, Vector
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import Vector
 
 __all__ = ["Blame", "Explanation", "blamed_slots", "describe_slot"]
 
@@ -71,14 +72,14 @@ def describe_slot(space: Space, vector: Vector, slot: int) -> str:
     """One edge as people read it.
 
     Example:
-        >>> from selfnas.spaces.space import SPACES
+        >>> from selfnas.spaces.named import SPACES
         >>> import numpy as np
         >>> describe_slot(SPACES["nb201"], np.array([3, 0, 0, 0, 0, 0], dtype=np.int8), 0)
         'cell: conv3x3 0->1'
     """
     template_index, source, target = space.slots[slot]
     template, value = space.templates[template_index], int(vector[slot])
-    what = template.operations[value - 1] if value else "no operation"
+    what = template.names[value - 1] if value else "no operation"
     return f"{template.name}: {what} {source}->{target}"
 
 

@@ -25,7 +25,8 @@ from constraints.language.examples import format_shape
 from constraints.language.rules import ConstraintSet, Context, Rule
 from selfnas.errors import ArchitectureError, InputError
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import Vector, base_name, space_named
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import Vector
 
 __all__ = ["Guard"]
 
@@ -37,7 +38,7 @@ class Guard:
 
     Args:
         set_: the set; its rules of scope `policy` play no part here (`decide_policy` does those).
-        space: name of the space; the set must be for it, or for the one that it is derived from.
+        space: the set must be for it, or for the one that it is derived from.
         macro: how cells are stacked.
         shape: the task's shape.
         rlimit: Z3 steps one query may take.
@@ -51,17 +52,18 @@ class Guard:
         self,
         set_: ConstraintSet,
         *,
-        space: str,
+        space: Space,
         macro: Macro,
         shape: TaskShape,
         rlimit: int = DEFAULT_RLIMIT,
         max_nodes: int = MAX_NODES,
     ) -> None:
-        space_named(space)
-        if base_name(space) not in set_.spaces:
-            raise InputError(f"constraint set {set_.name!r} is for {', '.join(set_.spaces)}, not for space {space!r}")
+        if space.base not in set_.spaces:
+            raise InputError(
+                f"constraint set {set_.name!r} is for {', '.join(set_.spaces)}, not for space {space.name!r}"
+            )
         self.set, self.context = set_, Context(space=space, macro=macro, shape=shape)
-        self.space = space_named(space)
+        self.space = space
         self.rules: tuple[Rule, ...] = set_.of_scope("cell", "network")
         self.digest = self.context.digest(set_.digest)
         self._rlimit, self._max_nodes = rlimit, max_nodes

@@ -16,7 +16,6 @@ from constraints.engines.circuit import AtMost, Choice, NodeId
 from constraints.engines.encoding import Encoding, encode
 from constraints.language.rules import ConstraintSet, Context, Rule
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import space_named
 
 __all__ = ["Proof", "prove", "to_smtlib"]
 
@@ -135,4 +134,4 @@ def _decode(model: Any, encoding: Encoding, context: Context, z3: Any) -> Archit
         next((value for value in range(width) if f"s{slot}_{value}" in true), 0)
         for slot, width in enumerate(encoding.circuit.widths)
     ]
-    return space_named(context.space).decode(np.array(values, dtype=np.int8), macro=context.macro)
+    return context.space.decode(np.array(values, dtype=np.int8), macro=context.macro)

@@ -13,7 +13,8 @@ from constraints.language.examples import parse_shape
 from constraints.language.rules import ConstraintSet, Context
 from selfnas.errors import ArchitectureError
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import base_name, parse_architecture
+from selfnas.spaces.named import parse_architecture
+from selfnas.spaces.space import Space
 
 __all__ = ["refused_by", "verify_certificate"]
 
@@ -42,8 +43,8 @@ def refused_by(architecture: Architecture, set_: ConstraintSet, *, shape: TaskSh
 
     A set that is not for the architecture's space gives one sentence that says so.
     """
-    if base_name(architecture.space) not in set_.spaces:
-        return (f"set {set_.name!r} is not for space {architecture.space!r}",)
+    if architecture.space.base not in set_.spaces:
+        return (f"set {set_.name!r} is not for space {architecture.space.name!r}",)
     referee, _ = _prepared(_ByIdentity(set_), architecture.space, architecture.macro, shape)
     verdicts = zip(referee.rules, referee.verdicts(architecture), strict=True)
     return tuple(rule.id for rule, verdict in verdicts if verdict is False)
@@ -55,8 +56,8 @@ def _architecture(certificate: Certificate, set_: ConstraintSet) -> list[str]:
     try:
         architecture = parse_architecture(certificate.subject)
         shape = parse_shape(certificate.shape)
-        if base_name(architecture.space) not in set_.spaces:
-            return [f"set {set_.name!r} is not for space {architecture.space!r}"]
+        if architecture.space.base not in set_.spaces:
+            return [f"set {set_.name!r} is not for space {architecture.space.name!r}"]
         referee, digest = _prepared(_ByIdentity(set_), architecture.space, architecture.macro, shape)
     except ArchitectureError as error:
         return [str(error)]
@@ -120,6 +121,6 @@ class _ByIdentity:
 
 
 @functools.lru_cache(maxsize=64)
-def _prepared(key: _ByIdentity, space: str, macro: Macro, shape: TaskShape) -> tuple[Referee, str]:
+def _prepared(key: _ByIdentity, space: Space, macro: Macro, shape: TaskShape) -> tuple[Referee, str]:
     context = Context(space=space, macro=macro, shape=shape)
     return Referee(key.set.of_scope("cell", "network"), context), context.digest(key.set.digest)

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from constraints.language.parser import Fault, parse
 from constraints.language.syntax import Comparison, compare
 from selfnas.errors import suggestion
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import spaces_by_name
 
 __all__ = ["Facts", "When", "WhenNode", "WhenNumber", "WhenText", "applies", "read_when"]
 
@@ -101,7 +101,8 @@ def _read(tree: Any, faults: list[Fault]) -> When:
             digits = "0"
         return WhenNumber(fact, str(parts[1]), int(digits))  # type: ignore[arg-type]
     words = parts[2:] if kind == "when_word" else parts[1:]
-    known = sorted(SPACES) if fact == "space" else sorted({t.name for s in SPACES.values() for t in s.templates})
+    spaces = spaces_by_name()
+    known = sorted(spaces) if fact == "space" else sorted({t.name for s in spaces.values() for t in s.templates})
     for word in words:
         if str(word) not in known:
             faults.append(Fault(int(word.start_pos), f"unknown {fact} {str(word)!r}{suggestion(str(word), known)}"))

@@ -13,7 +13,7 @@ from constraints.language.rules import Example, PolicyChange
 from selfnas.documents import StrictModel
 from selfnas.errors import ArchitectureError, suggestion
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import base_name, parse_architecture, space_named
+from selfnas.spaces.named import parse_architecture, space_named
 
 __all__ = ["ExampleModel", "format_shape", "parse_macro", "parse_shape", "read_example"]
 
@@ -108,8 +108,8 @@ def _architecture(text: str, spaces: tuple[str, ...]) -> Architecture:
     """A full architecture text, or cells alone of the first space they fit."""
     if "/" in text:
         architecture = parse_architecture(text)
-        if base_name(architecture.space) not in spaces:
-            raise ArchitectureError(f"space {architecture.space!r} is not one of the set's: {', '.join(spaces)}")
+        if architecture.space.base not in spaces:
+            raise ArchitectureError(f"space {architecture.space.name!r} is not one of the set's: {', '.join(spaces)}")
         return architecture
     fault: ArchitectureError | None = None
     for name in spaces:

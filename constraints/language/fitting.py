@@ -5,27 +5,28 @@ A rule that named a missing node would mean something different in every engine,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from constraints.language.applicability import Facts, When, applies
 from constraints.language.lexicon import Scope
 from constraints.language.parser import Fault
 from constraints.language.syntax import Condition, End, Measure, Total, walk
-from selfnas.spaces.space import CellTemplate, space_named
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import CellTemplate
 
 __all__ = ["misfits"]
 
 
-def misfits(condition: Condition, scope: Scope, when: When | None, spaces: tuple[str, ...]) -> list[Fault]:
+def misfits(condition: Condition, scope: Scope, when: When | None, spaces: Iterable[Space]) -> list[Fault]:
     """Everything in a condition that some cell it applies to does not have, each once."""
     if scope == "policy":
         return []
     found: dict[Fault, None] = {}
     for space in spaces:
-        for template in space_named(space).templates:
-            facts: Facts = {"space": space, "cell": template.name} if scope == "cell" else {"space": space}
+        for template in space.templates:
+            facts: Facts = {"space": space.name, "cell": template.name} if scope == "cell" else {"space": space.name}
             if applies(when, facts) is not False:
-                found.update(dict.fromkeys(_misfits(condition, space, template)))
+                found.update(dict.fromkeys(_misfits(condition, space.name, template)))
     return list(found)
 
 
@@ -40,6 +41,6 @@ def _misfits(condition: Condition, space: str, template: CellTemplate) -> Iterat
             )
         if isinstance(part, (Measure, Total)) and part.name:
             known = {operation for operation, _ in part.table}
-            missing = [operation for operation in template.operations if operation not in known]
+            missing = [operation for operation in template.names if operation not in known]
             if missing:
                 yield Fault(part.at, f"table {part.name!r} has no entry for {', '.join(missing)} of space {space}")

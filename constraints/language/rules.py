@@ -19,7 +19,9 @@ from constraints.language.lexicon import Scope, Table
 from constraints.language.syntax import Condition, canonical
 from selfnas.networks.costs import cost_table
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import base_name, space_named
+from selfnas.spaces.composed import is_composed
+from selfnas.spaces.operations import OPERATIONS
+from selfnas.spaces.space import Space
 
 __all__ = ["LANGUAGE", "ConstraintSet", "Context", "Example", "PolicyChange", "Rule"]
 
@@ -127,7 +129,7 @@ class ConstraintSet:
 class Context:
     """What a set is compiled for: a space, how its cells are stacked, and the task's shape."""
 
-    space: str
+    space: Space
     macro: Macro
     shape: TaskShape
 
@@ -138,7 +140,7 @@ class Context:
     def network_facts(self) -> dict[str, str | int]:
         """What `when` may ask about the network as a whole."""
         return {
-            "space": base_name(self.space),
+            "space": self.space.base,
             "dimensions": self.shape.dimensions,
             "task_channels": self.shape.channels,
             "classes": self.shape.classes,
@@ -158,11 +160,16 @@ def _context_text(context: Context) -> str:
     costs = [[*key, spent.params, spent.macs, spent.activation_bytes] for key, spent in sorted(table.slots.items())]
     fixed = [table.fixed.params, table.fixed.macs, table.fixed.activation_bytes]
     templates = [
-        [t.name, t.inputs, t.nodes, t.outputs, t.operations, t.in_degree, t.reduces]
-        for t in space_named(context.space).templates
+        [t.name, t.inputs, t.nodes, t.outputs, t.names, t.in_degree, t.reduces] for t in context.space.templates
     ]
     shape = [context.shape.channels, context.shape.size, context.shape.classes]
-    return json.dumps([context.space, templates, str(context.macro), shape, fixed, costs], separators=(",", ":"))
+    known = [context.space.name, templates, str(context.macro), shape, fixed, costs]
+    foreign = [
+        one for one in context.space.operations.values() if one.name not in OPERATIONS and not is_composed(one.name)
+    ]
+    if foreign:  # what rules ask of operations that are not our own, beside their costs
+        known.append([[one.name, one.reach(), one.reach(stride=2)] for one in foreign])
+    return json.dumps(known, separators=(",", ":"))
 
 
 def _digest(record: Mapping[str, object]) -> str:

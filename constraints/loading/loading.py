@@ -25,7 +25,7 @@ from constraints.loading.setfile import Entry, Gathered, RuleModel, Source, Tigh
 from constraints.loading.tightening import loosening
 from selfnas.errors import InputError, Problem, suggestion
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import SPACES, base_name, operations_of
+from selfnas.spaces.named import space_named, spaces_by_name
 
 __all__ = ["load_set", "parse_set"]
 
@@ -110,6 +110,7 @@ class _Loader:
         self.gathered, self.problems = gathered, gathered.problems
         self.ids = {entry.model.id for entry in gathered.entries}.union(*(source.lost for source in gathered.sources))
         self.model = gathered.source.document.value
+        self.known = spaces_by_name()
 
     def load(self) -> ConstraintSet:
         for source in self.gathered.sources:
@@ -118,7 +119,9 @@ class _Loader:
                 self.problems.append(source.problem(("language",), message))
         spaces = tuple(name for position, name in enumerate(self.model.spaces) if self.knows_space(name, position))
         misspelt = len(spaces) < len(self.model.spaces)  # its operations may be meant: no more noise than the cause
-        operations = frozenset().union(*(operations_of(name) for name in tuple(SPACES) if misspelt or name in spaces))
+        operations = frozenset().union(
+            *(space.operations for name, space in self.known.items() if misspelt or name in spaces)
+        )
         words = self.vocabulary(operations)
         statements = [list(self.statements(entry, words)) for entry in self.gathered.entries]
         wholes = [functools.reduce(_both, parts) for parts in statements]
@@ -146,16 +149,16 @@ class _Loader:
         )
 
     def knows_space(self, name: str, position: int) -> bool:
-        if name in SPACES and name not in self.model.spaces[:position]:
+        if name in self.known and name not in self.model.spaces[:position]:
             return True
-        what = f"space {name!r} is listed twice" if name in SPACES else f"unknown space {name!r}"
-        fault = Fault(0, what + ("" if name in SPACES else suggestion(name, sorted(SPACES))))
+        what = f"space {name!r} is listed twice" if name in self.known else f"unknown space {name!r}"
+        fault = Fault(0, what + ("" if name in self.known else suggestion(name, sorted(self.known))))
         self.problems.append(self.gathered.source.fault(("spaces", position), fault))
         return False
 
     def vocabulary(self, operations: frozenset[str]) -> Vocabulary:
         """The words of all files; one that means two things is a problem."""
-        everywhere = frozenset().union(*(operations_of(name) for name in SPACES))
+        everywhere = frozenset().union(*(space.operations for space in self.known.values()))
         opsets: dict[str, frozenset[str]] = {}
         tables: dict[str, Table] = {}
         for source in self.gathered.sources:
@@ -248,7 +251,7 @@ class _Loader:
         when = self.when(entry)
         if not self.problems:
             for part in statements:
-                faults = misfits(part.condition, model.scope, when, spaces)
+                faults = misfits(part.condition, model.scope, when, map(space_named, spaces))
                 self.problems += [part.source.fault(part.place, fault) for fault in faults]
         if not self.problems and (fault := excess(whole.text)):  # the set's text could not be read again
             self.problems.append(whole.source.problem(whole.place, f"with this, {fault.message}"))
@@ -306,11 +309,11 @@ class _Loader:
         for side, items in (("admit", model.examples.admit), ("reject", model.examples.reject)):
             for position, item in enumerate(items):
                 here = (*place, "examples", side, position)
-                spelt = set(source.document.value.spaces) <= set(SPACES)  # else any known space may be meant
-                theirs = tuple(source.document.value.spaces if spelt else SPACES)
+                spelt = set(source.document.value.spaces) <= set(self.known)  # else any known space may be meant
+                theirs = tuple(source.document.value.spaces if spelt else self.known)
                 read = read_example(item, model.id, side == "admit", scopes, theirs)
                 if isinstance(read, str):
                     self.problems.append(source.problem(here, read))
-                elif not isinstance(read.subject, Architecture) or base_name(read.subject.space) in spaces:
+                elif not isinstance(read.subject, Architecture) or read.subject.space.base in spaces:
                     at = source.problem(here, "")
                     yield dataclasses.replace(read, line=at.line, column=at.column)

@@ -14,7 +14,8 @@ from constraints.language.lexicon import Scope
 from constraints.language.rules import Context, Rule
 from constraints.language.syntax import Condition, Extreme, Linear, Node, PolicyField, walk
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import space_named
+from selfnas.spaces.named import space_named
+from selfnas.spaces.space import Space
 
 __all__ = ["REFERENCE_MACROS", "loosening", "reference_contexts"]
 
@@ -26,7 +27,7 @@ REFERENCE_MACROS = (Macro(channels=8, depth=1, resolution=16), Macro())
 _SHAPES = (TaskShape(channels=1, size=(8, 8), classes=10), TaskShape(channels=3, size=(32, 32), classes=10))
 
 
-def reference_contexts(space: str) -> list[Context]:
+def reference_contexts(space: Space) -> list[Context]:
     """The contexts that stand for a space when none is given."""
     return [
         Context(space=space, macro=macro, shape=shape) for macro, shape in zip(REFERENCE_MACROS, _SHAPES, strict=True)
@@ -47,14 +48,14 @@ def loosening(old: Statement, new: Statement, scope: Scope, when: When | None, s
         for name, (condition, forbids) in (("old", old), ("new", new))
     ]
     for space in spaces:
-        for context in reference_contexts(space):
+        for context in reference_contexts(space_named(space)):
             encoding = encode(rules, context)
             if encoding.roots[0] is None:
                 continue
             solver = Solver(encoding)
             answer, witness = solver.ask(passing=[1], failing=[0])
             if answer == "sat" and witness is not None:
-                return str(space_named(space).decode(witness, macro=context.macro))
+                return str(context.space.decode(witness, macro=context.macro))
     return ""
 
 

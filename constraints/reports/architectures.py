@@ -11,7 +11,6 @@ import numpy as np
 from constraints.judging.guard import Guard
 from constraints.language.rules import ConstraintSet, Context
 from constraints.reports.report import Report, count_record, guard_in, judged, say_count
-from selfnas.spaces.space import space_named
 
 __all__ = ["report_check", "report_count", "report_repair", "report_sample"]
 
@@ -59,12 +58,16 @@ def report_count(set_: ConstraintSet, contexts: Sequence[Context]) -> Report:
     """How many are admitted, per space."""
     lines, record = [], {}
     for context in contexts:
-        guard, total = guard_in(set_, context), space_named(context.space).count()
+        guard, total = guard_in(set_, context), context.space.count()
         count = guard.count()
         idle = [rule.id for rule, root in zip(guard.rules, guard.encoding.roots, strict=True) if root is None]
         said = ": no rule applies here" if len(idle) == len(guard.rules) else _clash(guard)
-        lines.append(f"{context.space:15} {say_count(count)} of {total:,} ({count.value / total:.2%}){said}")
-        record[context.space] = count_record(count) | {"of": total, "clash": list(guard.clash()), "not_applying": idle}
+        lines.append(f"{context.space.name:15} {say_count(count)} of {total:,} ({count.value / total:.2%}){said}")
+        record[context.space.name] = count_record(count) | {
+            "of": total,
+            "clash": list(guard.clash()),
+            "not_applying": idle,
+        }
     return Report(text="\n".join(lines), record=record)
 
 

@@ -16,12 +16,12 @@ from constraints.language.resolve import read_condition
 from constraints.language.rules import ConstraintSet, Context, Rule
 from constraints.reports.report import Report
 from selfnas.errors import InputError, cause
-from selfnas.spaces.space import operations_of
+from selfnas.spaces.space import Space
 
 __all__ = ["read_claim", "report_proofs"]
 
 
-def read_claim(set_: ConstraintSet, text: str, space: str) -> Rule:
+def read_claim(set_: ConstraintSet, text: str, space: Space) -> Rule:
     """An expression as a rule, about each cell or, where it needs that, about the whole network.
 
     Raises:
@@ -29,10 +29,11 @@ def read_claim(set_: ConstraintSet, text: str, space: str) -> Rule:
 
     Example:
         >>> from constraints import load_set
-        >>> read_claim(load_set("baseline"), "params <= 9000", "nb201").scope
+        >>> from selfnas.spaces.named import space_named
+        >>> read_claim(load_set("baseline"), "params <= 9000", space_named("nb201")).scope
         'network'
     """
-    operations = frozenset(operations_of(space))
+    operations = frozenset(space.operations)
     words = Vocabulary(
         operations=operations,
         opsets={name: members & operations for name, members in set_.opsets.items()},
@@ -71,7 +72,7 @@ def report_proofs(set_: ConstraintSet, text: str, contexts: Sequence[Context], *
         against = proof.counterexample
         records.append(
             {
-                "space": context.space,
+                "space": context.space.name,
                 "answer": proof.answer,
                 "solver": proof.solver,
                 "counterexample": None if against is None else str(against),

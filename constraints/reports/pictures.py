@@ -7,7 +7,6 @@ from pathlib import Path
 
 from selfnas.figures import write_figure
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import space_named
 
 __all__ = ["draw_blame"]
 
@@ -19,7 +18,7 @@ def draw_blame(architecture: Architecture, blamed: Sequence[str], path: Path) ->
     from matplotlib.figure import Figure
     from matplotlib.patches import FancyArrowPatch
 
-    templates = space_named(architecture.space).templates
+    templates = architecture.space.templates
     figure = Figure(figsize=(8, 2.8 * len(templates)))
     rows = figure.subplots(len(templates), 1, squeeze=False)
     for template, cell, axes in zip(templates, architecture.cells, rows[:, 0], strict=True):

@@ -12,7 +12,7 @@ from constraints.language.examples import parse_macro, parse_shape
 from constraints.language.rules import ConstraintSet, Context
 from selfnas.errors import ArchitectureError, InputError, suggestion
 from selfnas.spaces.architecture import Architecture, Macro
-from selfnas.spaces.space import parse_architecture, space_named
+from selfnas.spaces.named import parse_architecture, space_named
 
 __all__ = ["Report", "chosen_contexts", "count_record", "guard_in", "judged", "say_count"]
 
@@ -49,7 +49,7 @@ def chosen_contexts(
         raise InputError(f"set {set_.name!r} is not for space {space!r}{suggestion(space, shared)}")
     try:
         return [
-            Context(space=name, macro=parse_macro(macro), shape=parse_shape(shape))
+            Context(space=space_named(name), macro=parse_macro(macro), shape=parse_shape(shape))
             for name in ([space] if space else shared)
         ]
     except ArchitectureError as error:

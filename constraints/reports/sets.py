@@ -20,7 +20,6 @@ from constraints.reports.report import Report, count_record, guard_in, say_count
 from selfnas.documents import StrictModel, read_document
 from selfnas.errors import InputError, Problem, cause, suggestion
 from selfnas.spaces.architecture import Architecture, TaskShape
-from selfnas.spaces.space import base_name
 
 __all__ = [
     "report_difference",
@@ -158,7 +157,7 @@ def report_impact(
         lines.append(f"{context.space} at {context.macro}: turned away by this rule alone")
         stops = sole_stops(guard)
         lines += [f"  {say_count(stop.alone):>26}  {stop.rule}" for stop in stops]
-        record[context.space] = {stop.rule: count_record(stop.alone) for stop in stops}
+        record[context.space.name] = {stop.rule: count_record(stop.alone) for stop in stops}
     if library is not None or remembered is not None:
         known = [(architecture, contexts[0].shape) for architecture in read_library(library)] if library else []
         known += remembered or ()
@@ -229,7 +228,7 @@ def report_format(files: Sequence[Path], *, check_only: bool) -> Report:
 
 
 def _revoked(set_: ConstraintSet, architecture: Architecture, shape: TaskShape) -> tuple[Revoked, ...]:
-    if base_name(architecture.space) not in set_.spaces:
+    if architecture.space.base not in set_.spaces:
         return (Revoked(architecture=str(architecture), verdict="space not in the set", rules=()),)
     guard = guard_in(set_, Context(space=architecture.space, macro=architecture.macro, shape=shape))
     return revoked(guard, [architecture])
@@ -274,7 +273,7 @@ def _side(what: str, count: Count, samples: Sequence[Architecture], stopped: Seq
 
 def _side_record(space: SpaceDifference) -> dict[str, object]:
     return {
-        "space": space.context.space,
+        "space": space.context.space.name,
         "macro": str(space.context.macro),
         "shape": format_shape(space.context.shape),
         "relation": space.relation,

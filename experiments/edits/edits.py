@@ -16,7 +16,8 @@ from constraints.analysis.difference import compare_sets
 from constraints.engines.referee import Referee
 from constraints.loading.tightening import reference_contexts
 from experiments.harness import run
-from selfnas.spaces.space import Vector, space_named
+from selfnas.spaces.named import space_named
+from selfnas.spaces.template import Vector
 
 EDITS = {
     "tighter budget": [("params <= 60 @kparam", "params <= 40 @kparam"), ("params <= 1 @M", "params <= 0.6 @M")],
@@ -42,7 +43,7 @@ class Judge:
     """The referee over fixed cells; rules that several sets share are judged once."""
 
     def __init__(self, context: Context, vectors: Vector) -> None:
-        space = space_named(context.space)
+        space = context.space
         self.context = context
         self.cells = [space.decode(row, macro=context.macro) for row in vectors]
         self.known: dict[str, NDArray[np.bool_]] = {}
@@ -69,11 +70,11 @@ def edits(
 ) -> None:
     """What `diff` says of five edits, beside brute force; exit 1 if a count differs."""
     old = load_set("baseline")
-    contexts = [context for name in spaces or ("nb201", "darts") for context in reference_contexts(name)]
+    contexts = [context for name in spaces or ("nb201", "darts") for context in reference_contexts(space_named(name))]
     wrong = 0
     for context in contexts:
-        space = space_named(context.space)
-        whole = context.space == "nb201"
+        space = context.space
+        whole = space.name == "nb201"
         judge = Judge(context, space.enumerate() if whole else space.draw(np.random.default_rng(seed), draws))
         was = judge.admits(old)
         for name, changes in EDITS.items():

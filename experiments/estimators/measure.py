@@ -25,7 +25,7 @@ from selfnas.models.ranking import ProxyTrials, combined
 from selfnas.networks.network import build_network
 from selfnas.search.domain import SpaceDomain
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import parse_architecture, space_named
+from selfnas.spaces.named import parse_architecture, space_named
 from selfnas.strategies.guided import DIFFERENTIABLE, GUIDED
 from selfnas.strategies.one_shot import OneShotPlan, evolve_paths, score_paths, train_paths
 from selfnas.training.differentiable import SupernetPlan, discretise, search_supernet

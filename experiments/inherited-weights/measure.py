@@ -20,6 +20,7 @@ from experiments.harness import Rows, interval, measure_grid, print_table, run
 from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
+from selfnas.spaces.named import SPACES
 
 MACRO, EPOCHS, EXAMPLES = Macro(channels=4, depth=1, resolution=8), 8, 2000
 
@@ -42,7 +43,7 @@ PAIRS = {  # what was learned before, and what is to be learned: all of them pai
 def admitted(seed: int) -> Architecture:
     """One random cell that the baseline admits."""
     shape = TaskShape(channels=1, size=(28, 28), classes=10)
-    guard = Guard(load_set("baseline"), space="nb201", macro=MACRO, shape=shape)
+    guard = Guard(load_set("baseline"), space=SPACES["nb201"], macro=MACRO, shape=shape)
     (vector,) = guard.draw(generator(seed, "inherited weights"), 1)
     return guard.space.decode(vector, macro=MACRO)
 

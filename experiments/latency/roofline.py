@@ -21,7 +21,8 @@ from selfnas.devices.roofline import estimate
 from selfnas.errors import InputError
 from selfnas.networks.costs import costs
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import Space, Vector
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import Vector
 from selfnas.tables.tabular import read_benchmark
 
 # Shipped device: the column of its kind in the NAS-Bench-201 table (HELP, Lee et al. 2021).

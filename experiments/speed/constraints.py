@@ -28,6 +28,7 @@ from constraints.loading.setfile import shipped_sets
 from experiments.harness import print_table, run
 from selfnas.errors import SelfnasError
 from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.named import space_named
 
 _CELL = """\
 set: one-cell
@@ -94,7 +95,7 @@ def measure(*, quick: bool = False) -> list[Row]:
 
 
 def _guard(set_: ConstraintSet, space: str) -> Guard:
-    return Guard(set_, space=space, macro=_MACRO, shape=_SHAPE)
+    return Guard(set_, space=space_named(space), macro=_MACRO, shape=_SHAPE)
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -162,7 +163,7 @@ def _prefilter(set_: ConstraintSet, count: int) -> Row:
 def _analysis(set_: ConstraintSet, spaces: tuple[str, ...]) -> list[Row]:
     rows = []
     for space in spaces:
-        context = Context(space=space, macro=_MACRO, shape=_SHAPE)
+        context = Context(space=space_named(space), macro=_MACRO, shape=_SHAPE)
         edits = [("one cell", _one_cell(), 1.0)] if space == "darts" else []
         for name, old, limit in (*edits, ("whole", set_, None)):
             new = dataclasses.replace(old, rules=tuple(map(_deeper, old.rules)))

@@ -30,7 +30,7 @@ from selfnas.search.history import Trial
 from selfnas.search.subcells import contains, effective, implant
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Architecture, Macro
-from selfnas.spaces.space import Vector
+from selfnas.spaces.template import Vector
 from selfnas.strategies import RegularisedEvolution
 from selfnas.strategies.mining import MinedSubCell, mine, percentile_ranks
 from selfnas.strategies.transfer import PastTask

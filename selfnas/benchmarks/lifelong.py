@@ -23,7 +23,7 @@ from selfnas.search import small_space
 from selfnas.search.history import Trial
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Vector
+from selfnas.spaces.template import Vector
 from selfnas.strategies import LocalSearch, RegularisedEvolution, Strategy
 from selfnas.strategies.transfer import PastTask, Transfer
 from selfnas.tables.tabular import TabularBenchmark

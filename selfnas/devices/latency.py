@@ -20,13 +20,12 @@ from torch import Tensor, nn
 
 from selfnas import seeding
 from selfnas.devices.devices import Latencies
-from selfnas.devices.work import Part, parts
+from selfnas.devices.work import Part, operation_part, parts
 from selfnas.errors import InputError
 from selfnas.networks.network import Network, build_network
-from selfnas.networks.operations import operation
 from selfnas.networks.stack import Stack, stack
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import Space, space_named
+from selfnas.spaces.space import Space
 
 __all__ = ["Check", "Measured", "Setting", "check", "fit", "measure", "time_networks"]
 
@@ -126,7 +125,7 @@ def time_networks(
         InputError: the table has none of these networks' parts.
     """
     one = architectures[0]
-    now = {part.key: action for part, action in _actions(space_named(one.space), one.macro, shape)}
+    now = {part.key: action for part, action in _actions(one.space, one.macro, shape)}
     known = [key for key in now if latencies.parts.get(key, 0.0) > 0]
     if not known:
         raise InputError("the device has no latencies of these networks' parts")
@@ -238,11 +237,9 @@ def _actions(space: Space, macro: Macro, shape: TaskShape) -> list[tuple[Part, A
         for source, _ in template.slots:
             stride = block.stride if source < template.inputs else 1
             size = block.size_in if source < template.inputs else block.size_out
-            for name in template.operations:
-                part = Part(
-                    kind=name, channels_in=block.channels, channels_out=block.channels, size=size, stride=stride
-                )
-                module = operation(name, block.channels, stride=stride, dimensions=shape.dimensions).eval()
+            for operation in template.operations:
+                part = operation_part(operation, block.channels, size=size, stride=stride)
+                module = operation.build(block.channels, stride=stride, dimensions=shape.dimensions).eval()
                 found.setdefault(part, _call(module, torch.randn(1, block.channels, *size)))
     return list(found.items())
 

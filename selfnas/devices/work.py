@@ -11,31 +11,17 @@ from __future__ import annotations
 import functools
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from selfnas.networks.costs import operation_costs
-from selfnas.networks.stack import Block, Stack, halved, stack
+from selfnas.networks.stack import Block, Stack, stack
 from selfnas.spaces.architecture import Architecture, TaskShape
 from selfnas.spaces.cell import Cell
-from selfnas.spaces.space import space_named
+from selfnas.spaces.operation import Kernel, Operation, convolution, halved, pooling
 
-__all__ = ["Kernel", "Part", "parts", "peak_memory_bytes", "traffic_bytes"]
+__all__ = ["Part", "operation_part", "parts", "peak_memory_bytes", "traffic_bytes"]
 
 _FLOAT_BYTES = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kernel:
-    """One fused kernel on one example.
-
-    Attributes:
-        macs: multiply-accumulates.
-        traffic_bytes: read and written, weights included.
-    """
-
-    macs: int
-    traffic_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +34,7 @@ class Part:
         channels_out: width of what it writes; classes for the head, all outputs together for `join`.
         size: spatial size of what it reads.
         stride: 2 where it halves that size (a stem may halve it twice: 4).
+        operation: the record, where it is an operation.
     """
 
     kind: str
@@ -55,6 +42,7 @@ class Part:
     channels_out: int
     size: tuple[int, ...]
     stride: int = 1
+    operation: Operation | None = field(default=None, hash=False)  # `kind` tells them apart well enough
 
     @property
     def key(self) -> str:
@@ -74,14 +62,20 @@ class Part:
 
 def parts(architecture: Architecture, shape: TaskShape) -> Counter[Part]:
     """The parts of the network that is built, and how often each is in it."""
-    space = space_named(architecture.space)
-    plan = stack(space, architecture.macro, shape)
+    plan = stack(architecture.space, architecture.macro, shape)
     found = Counter([_stem(plan), _head(plan)])
     for block in plan.blocks:
         sizes = [plan.blocks[source].size_out if source >= 0 else plan.stem_size for source in block.inputs]
         cell = None if block.template is None else architecture.flat[block.template]
-        found.update(_block_parts(block, cell, sizes))
+        found.update(_block_parts(block, cell, sizes, architecture.space.operations))
     return found
+
+
+def operation_part(operation: Operation, channels: int, *, size: tuple[int, ...], stride: int = 1) -> Part:
+    """The part that an operation is on an input of `channels` and spatial `size`."""
+    return Part(
+        kind=operation.name, channels_in=channels, channels_out=channels, size=size, stride=stride, operation=operation
+    )
 
 
 def traffic_bytes(architecture: Architecture, shape: TaskShape) -> int:
@@ -97,7 +91,7 @@ def peak_memory_bytes(architecture: Architecture, shape: TaskShape) -> int:
     A value lives until its last reader is done; an operation's input and output are alive together; a sum is made in
     place. A skip counts like an operation with an output of its own. Weights are not counted.
     """
-    plan = stack(space_named(architecture.space), architecture.macro, shape)
+    plan = stack(architecture.space, architecture.macro, shape)
     values = [plan.stem_channels * math.prod(plan.stem_size)]
     peak = shape.channels * math.prod(shape.size) + values[0]
     last = {source: index for index, block in enumerate(plan.blocks) for source in block.inputs}
@@ -132,7 +126,9 @@ def _block_peak(block: Block, cell: Cell | None, inputs: int) -> int:
     return max(peak, held(alive) + (out if len(cell.outputs) > 1 or not live else 0))
 
 
-def _block_parts(block: Block, cell: Cell | None, sizes: Sequence[tuple[int, ...]]) -> Iterator[Part]:
+def _block_parts(
+    block: Block, cell: Cell | None, sizes: Sequence[tuple[int, ...]], operations: Mapping[str, Operation]
+) -> Iterator[Part]:
     if cell is None:
         yield Part(
             kind="reduction",
@@ -148,21 +144,13 @@ def _block_parts(block: Block, cell: Cell | None, sizes: Sequence[tuple[int, ...
     reached: set[int] = set()
     for edge in cell.live_edges():
         from_input = edge.source < cell.inputs
-        yield _even(
-            edge.operation,
-            block.channels,
-            size=block.size_in if from_input else block.size_out,
-            stride=block.stride if from_input else 1,
-        )
+        size, stride = (block.size_in, block.stride) if from_input else (block.size_out, 1)
+        yield operation_part(operations[edge.operation], block.channels, size=size, stride=stride)
         if edge.target in reached:
-            yield _even("sum", block.channels, size=block.size_out)
+            yield Part(kind="sum", channels_in=block.channels, channels_out=block.channels, size=block.size_out)
         reached.add(edge.target)
     if len(cell.outputs) > 1:
         yield Part(kind="join", channels_in=block.channels, channels_out=block.channels_out, size=block.size_out)
-
-
-def _even(kind: str, channels: int, *, size: tuple[int, ...], stride: int = 1) -> Part:
-    return Part(kind=kind, channels_in=channels, channels_out=channels, size=size, stride=stride)
 
 
 def _stem(plan: Stack) -> Part:
@@ -182,52 +170,29 @@ def _head(plan: Stack) -> Part:
 
 @functools.lru_cache(maxsize=4096)
 def _kernels(part: Part) -> tuple[Kernel, ...]:
+    if part.operation is not None:
+        kernels = part.operation.kernels(part.channels_in, size=part.size, stride=part.stride)
+        return tuple(kernel for kernel in kernels if kernel.traffic_bytes)
     before, after = math.prod(part.size), math.prod(halved(part.size, part.stride))
     one, two = part.channels_in, part.channels_out
     dimensions = len(part.size)
     if part.kind == "sum":
-        return (Kernel(macs=0, traffic_bytes=_FLOAT_BYTES * 3 * one * before),)
+        return (Kernel(traffic_bytes=_FLOAT_BYTES * 3 * one * before),)
     if part.kind == "join":
-        return (Kernel(macs=0, traffic_bytes=_FLOAT_BYTES * 2 * two * before),)
+        return (Kernel(traffic_bytes=_FLOAT_BYTES * 2 * two * before),)
     if part.kind == "head":
         return (Kernel(macs=one * two, traffic_bytes=_FLOAT_BYTES * (one * before + one * two + two)),)
     if part.kind == "stem":
         kernel = 3 if part.stride <= 2 else 5
-        return (_convolution(one, two, kernel**dimensions, before, after),)
+        return (convolution(one, two, kernel**dimensions, before=before, after=after),)
     if part.kind == "prepare":
-        return (_convolution(one, two, 1, before, after),)
+        return (convolution(one, two, 1, before=before, after=after),)
     if part.kind == "reduction":
         return (
-            _convolution(one, two, 3**dimensions, before, after),
-            _convolution(two, two, 3**dimensions, after, after),
-            Kernel(macs=0, traffic_bytes=_FLOAT_BYTES * one * (before + after)),
-            _convolution(one, two, 1, after, after),
-            Kernel(macs=0, traffic_bytes=_FLOAT_BYTES * 3 * two * after),
+            convolution(one, two, 3**dimensions, before=before, after=after),
+            convolution(two, two, 3**dimensions, before=after, after=after),
+            pooling(one, before=before, after=after),
+            convolution(one, two, 1, before=after, after=after),
+            Kernel(traffic_bytes=_FLOAT_BYTES * 3 * two * after),
         )
-    return _operation(part, before, after)
-
-
-def _operation(part: Part, before: int, after: int) -> tuple[Kernel, ...]:
-    width = part.channels_in
-    if part.kind == "skip" and part.stride == 1:
-        return ()
-    if part.kind in ("avg3", "max3"):
-        return (Kernel(macs=0, traffic_bytes=_FLOAT_BYTES * width * (before + after)),)
-    if part.kind in ("skip", "conv1x1", "conv3x3"):
-        kernel = 3 ** len(part.size) if part.kind == "conv3x3" else 1
-        return (_convolution(width, width, kernel, before, after),)
-    spent = operation_costs(part.kind, width, size=part.size, stride=part.stride)
-    halves = 2 if part.kind.startswith("sep") else 1  # a separable operation is done twice, the second time at stride 1
-    depthwise = (spent.macs // after // halves - width * width) * after
-    weights = depthwise // after
-    kernels = []
-    for half in range(halves):
-        source = before if half == 0 else after
-        kernels.append(Kernel(macs=depthwise, traffic_bytes=_FLOAT_BYTES * (width * (source + after) + weights)))
-        kernels.append(_convolution(width, width, 1, after, after))
-    return tuple(kernels)
-
-
-def _convolution(one: int, two: int, taps: int, before: int, after: int) -> Kernel:
-    weights = one * two * taps
-    return Kernel(macs=weights * after, traffic_bytes=_FLOAT_BYTES * (one * before + two * after + weights + 2 * two))
+    raise AssertionError(f"no part is of kind {part.kind!r}")

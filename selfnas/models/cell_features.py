@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from selfnas.networks.costs import operation_costs
 from selfnas.search.small_space import every_vector, is_small, place
 from selfnas.seeding import generator
-from selfnas.spaces.space import CellTemplate, Space, Vector
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import CellTemplate, Vector
 
 __all__ = ["cell_features", "live_operations", "path_traits"]
 
@@ -45,7 +46,7 @@ def live_operations(space: Space, vectors: Vector) -> Matrix:
     for template, part in zip(space.templates, space.split(vectors), strict=True):
         kinds = np.arange(1, len(template.operations) + 1)
         marks = np.equal(_live(template, part)[:, :, None], kinds).astype(np.float64)
-        columns.append(marks.reshape(len(part), -1))
+        columns.append(marks.reshape(len(part), marks.shape[1] * marks.shape[2]))
     return np.concatenate(columns, axis=1)
 
 
@@ -57,7 +58,7 @@ def path_traits(space: Space, vectors: Vector) -> Matrix:
     paths of skips alone, live edges of each kind, and the logarithm of one plus the live weights.
 
     Example:
-        >>> from selfnas.spaces.space import SPACES
+        >>> from selfnas.spaces.named import SPACES
         >>> cell = np.array([[3, 0, 0, 1, 3, 0]], dtype=np.int8)  # conv3x3 then conv3x3, beside a skip
         >>> traits = path_traits(SPACES["nb201"], cell)
         >>> traits[0, :3]  # longest, shortest and mean path
@@ -103,7 +104,7 @@ def _weights(template: CellTemplate) -> Matrix:
 def _measures(template: CellTemplate) -> list[Matrix]:
     """What is summed along paths, each as `(1 + operations,)` numbers by kind: length, weighted, no skip, each kind."""
     kinds = len(template.operations)
-    no_skip = [0.0, *(float(operation != "skip") for operation in template.operations)]
+    no_skip = [0.0, *(float(not operation.identity) for operation in template.operations)]
     return [
         np.array([0.0] + [1.0] * kinds),
         (_weights(template) > 0).astype(np.float64),

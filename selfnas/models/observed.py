@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from selfnas.search.domain import Domain, encoded, neighbours
 from selfnas.search.history import Trial
 from selfnas.search.small_space import every_vector, place
-from selfnas.spaces.space import Vector
+from selfnas.spaces.template import Vector
 
 __all__ = ["TOP", "Observed", "promising", "remembered"]
 

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from selfnas.errors import ArchitectureError
-from selfnas.networks.stack import Block, Stack, halved, stack
+from selfnas.networks.stack import Block, Stack, stack
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.composed import is_composed, written_out
-from selfnas.spaces.space import Space, space_named
+from selfnas.spaces.operation import Kernel, Operation, convolution
+from selfnas.spaces.space import Space
 
-__all__ = ["QUANTITIES", "CostTable", "Costs", "cost_table", "costs", "operation_costs", "reach"]
+__all__ = ["QUANTITIES", "CostTable", "Costs", "cost_table", "costs", "operation_costs"]
 
 QUANTITIES = ("params", "macs", "activation_bytes")
 
@@ -57,7 +56,7 @@ class CostTable:
         slots: by (template index, source, target, operation), summed over the stack.
     """
 
-    space: str
+    space: Space
     macro: Macro
     shape: TaskShape
     fixed: Costs
@@ -76,7 +75,7 @@ def costs(architecture: Architecture, shape: TaskShape) -> Costs:
     """What the network of an architecture costs on tasks of a shape.
 
     Example:
-        >>> from selfnas.spaces.space import parse_architecture
+        >>> from selfnas.spaces.named import parse_architecture
         >>> a = parse_architecture("nb201/c16n5r32:|conv3x3~0|+|none~0|none~1|+|none~0|conv3x3~1|none~2|")
         >>> costs(a, TaskShape(channels=3, size=(32, 32), classes=10)).params
         559386
@@ -85,106 +84,51 @@ def costs(architecture: Architecture, shape: TaskShape) -> Costs:
 
 
 @functools.lru_cache(maxsize=256)
-def cost_table(space: str, macro: Macro, shape: TaskShape) -> CostTable:
+def cost_table(space: Space, macro: Macro, shape: TaskShape) -> CostTable:
     """The cost table of a space under macro settings for a task shape."""
-    here = space_named(space)
-    plan = stack(here, macro, shape)
-    fixed = _stem(plan) + _head(plan, here)
+    plan = stack(space, macro, shape)
+    fixed = _stem(plan) + _head(plan)
     slots: dict[tuple[int, int, int, str], Costs] = {}
     for block in plan.blocks:
         if block.template is None:
             fixed += _reduction(block)
             continue
-        template = here.templates[block.template]
+        template = space.templates[block.template]
         fixed += _preprocessing(block, template.inputs)
         for source, target in template.slots:
             stride = block.stride if source < template.inputs else 1
             size = block.size_in if source < template.inputs else block.size_out
             for operation in template.operations:
-                key = (block.template, source, target, operation)
+                key = (block.template, source, target, operation.name)
                 spent = operation_costs(operation, block.channels, size=size, stride=stride)
                 slots[key] = slots.get(key, Costs()) + spent
     return CostTable(space=space, macro=macro, shape=shape, fixed=fixed, slots=MappingProxyType(slots))
 
 
-def operation_costs(operation: str, channels: int, *, size: tuple[int, ...], stride: int = 1) -> Costs:
-    """One operation that keeps `channels` channels, reading an input of spatial `size`; a composed one in all.
-
-    Raises:
-        ArchitectureError: an operation that no formula is known for.
-    """
-    out = halved(size, stride)
-    if is_composed(operation):
-        total = Costs()
-        for source, _, step in written_out(operation).edges:
-            if source:
-                total += operation_costs(step, channels, size=out)
-            else:
-                total += operation_costs(step, channels, size=size, stride=stride)
-        return total
-    memory = _FLOAT_BYTES * channels * math.prod(out)
-    if operation in ("avg3", "max3"):
-        return Costs(activation_bytes=memory)
-    if operation == "skip":
-        return Costs(activation_bytes=memory) if stride == 1 else _convolution(channels, channels, 1, out)
-    kind, kernel = _kernel(operation)
-    if kind == "conv":
-        return _convolution(channels, channels, kernel, out)
-    once = _separable(channels, kernel, out)
-    return once if kind == "dil" else once + once
+def operation_costs(operation: Operation, channels: int, *, size: tuple[int, ...], stride: int = 1) -> Costs:
+    """One operation that keeps `channels` channels, reading an input of spatial `size`; a composed one in all."""
+    return _total(operation.kernels(channels, size=size, stride=stride))
 
 
-def reach(operation: str, *, stride: int = 1) -> int:
-    """How far one operation looks beyond a point: receptive field minus one, in pixels of its input.
-
-    Example:
-        >>> reach("conv3x3"), reach("dil5x5"), reach("sep3x3"), reach("sep3x3", stride=2), reach("skip")
-        (2, 8, 4, 6, 0)
-    """
-    if operation == "skip":
-        return 0
-    if operation in ("avg3", "max3"):
-        return 2
-    kind, kernel = _kernel(operation)
-    if kind == "sep":
-        return (kernel - 1) * (1 + stride)
-    return (kernel - 1) * (2 if kind == "dil" else 1)
+def _total(kernels: Sequence[Kernel]) -> Costs:
+    return Costs(
+        params=sum(kernel.params for kernel in kernels),
+        macs=sum(kernel.macs for kernel in kernels),
+        activation_bytes=sum(kernel.activation_bytes for kernel in kernels),
+    )
 
 
-def _kernel(operation: str) -> tuple[str, int]:
-    kind, digits = operation[:-3], operation[-3:]
-    if kind not in ("conv", "sep", "dil") or digits not in ("1x1", "3x3", "5x5"):
-        raise ArchitectureError(f"no cost formula for operation {operation!r}")
-    return kind, int(digits[0])
-
-
-def _convolution(channels_in: int, channels_out: int, kernel: int, out: tuple[int, ...]) -> Costs:
+def _convolution(channels_in: int, channels_out: int, side: int, out: tuple[int, ...]) -> Costs:
     """Convolution without bias, then batch norm with scale and shift."""
-    weights = kernel ** len(out) * channels_in * channels_out
     positions = math.prod(out)
-    return Costs(
-        params=weights + 2 * channels_out,
-        macs=weights * positions,
-        activation_bytes=_FLOAT_BYTES * channels_out * positions,
-    )
-
-
-def _separable(channels: int, kernel: int, out: tuple[int, ...]) -> Costs:
-    """Depthwise, then pointwise convolution, then batch norm."""
-    weights = kernel ** len(out) * channels + channels * channels
-    positions = math.prod(out)
-    return Costs(
-        params=weights + 2 * channels,
-        macs=weights * positions,
-        activation_bytes=2 * _FLOAT_BYTES * channels * positions,
-    )
+    return _total([convolution(channels_in, channels_out, side ** len(out), before=positions, after=positions)])
 
 
 def _stem(plan: Stack) -> Costs:
     return _convolution(plan.shape.channels, plan.stem_channels, plan.stem_kernel, plan.stem_size)
 
 
-def _head(plan: Stack, space: Space) -> Costs:
+def _head(plan: Stack) -> Costs:
     """Batch norm, pooling over space, linear layer with bias."""
     last = plan.blocks[-1].channels_out
     classes = plan.shape.classes

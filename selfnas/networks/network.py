@@ -5,16 +5,18 @@ Only live edges are built, so that a network's cost is its effective graph's. Sh
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from selfnas import seeding
 from selfnas.errors import ArchitectureError, ShapeError
-from selfnas.networks.operations import average_pool, batch_norm, convolution, operation
+from selfnas.networks.operations import average_pool, batch_norm, convolution
 from selfnas.networks.stack import Block, stack
 from selfnas.spaces.architecture import Architecture, TaskShape
 from selfnas.spaces.cell import Cell, Edge
-from selfnas.spaces.space import space_named
+from selfnas.spaces.operation import Operation
 
 __all__ = ["Network", "build_network", "parameter_count"]
 
@@ -25,9 +27,8 @@ def build_network(architecture: Architecture, shape: TaskShape, *, seed: int) ->
     Raises:
         ArchitectureError: the architecture is not of its space.
     """
-    space = space_named(architecture.space)
-    if not space.contains(architecture):
-        raise ArchitectureError(f"{architecture!r} is not of space {space.name}")
+    if not architecture.space.contains(architecture):
+        raise ArchitectureError(f"{architecture!r} is not of space {architecture.space.name}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeding.derive(seed, "weights"))
         return Network(architecture, shape)
@@ -46,8 +47,8 @@ class Network(nn.Module):
 
     def __init__(self, architecture: Architecture, shape: TaskShape) -> None:
         super().__init__()
-        space = space_named(architecture.space)
-        plan = stack(space, architecture.macro, shape)
+        plan = stack(architecture.space, architecture.macro, shape)
+        operations = architecture.space.operations
         self.shape = shape
         dimensions = shape.dimensions
         self.stem = nn.Sequential(
@@ -61,9 +62,9 @@ class Network(nn.Module):
             if block.template is None:
                 blocks.append(_Reduction(block, dimensions))
             elif len(block.inputs) == 1:
-                blocks.append(_OneInputCell(architecture.flat[block.template], block, dimensions))
+                blocks.append(_OneInputCell(architecture.flat[block.template], block, dimensions, operations))
             else:
-                blocks.append(_TwoInputCell(architecture.flat[block.template], block, dimensions))
+                blocks.append(_TwoInputCell(architecture.flat[block.template], block, dimensions, operations))
         self.blocks = nn.ModuleList(blocks)
         self._sources = tuple(block.inputs for block in plan.blocks)
         last = plan.blocks[-1].channels_out
@@ -94,7 +95,7 @@ class Network(nn.Module):
 class _CellGraph(nn.Module):
     """The live edges of a cell as modules; nodes sum what runs into them."""
 
-    def __init__(self, cell: Cell, block: Block, dimensions: int) -> None:
+    def __init__(self, cell: Cell, block: Block, dimensions: int, operations: Mapping[str, Operation]) -> None:
         super().__init__()
         self.cell = cell
         self.size_out = block.size_out
@@ -102,8 +103,7 @@ class _CellGraph(nn.Module):
         self.live = cell.live_edges()
         self.edges = nn.ModuleDict(
             {
-                _key(edge): operation(
-                    edge.operation,
+                _key(edge): operations[edge.operation].build(
                     block.channels,
                     stride=block.stride if edge.source < cell.inputs else 1,
                     dimensions=dimensions,
@@ -128,9 +128,9 @@ def _key(edge: Edge) -> str:
 
 
 class _OneInputCell(nn.Module):
-    def __init__(self, cell: Cell, block: Block, dimensions: int) -> None:
+    def __init__(self, cell: Cell, block: Block, dimensions: int, operations: Mapping[str, Operation]) -> None:
         super().__init__()
-        self.graph = _CellGraph(cell, block, dimensions)
+        self.graph = _CellGraph(cell, block, dimensions, operations)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.graph(x)
@@ -138,7 +138,7 @@ class _OneInputCell(nn.Module):
 
 
 class _TwoInputCell(nn.Module):
-    def __init__(self, cell: Cell, block: Block, dimensions: int) -> None:
+    def __init__(self, cell: Cell, block: Block, dimensions: int, operations: Mapping[str, Operation]) -> None:
         super().__init__()
         self.prepare = nn.ModuleList(
             nn.Sequential(
@@ -148,7 +148,7 @@ class _TwoInputCell(nn.Module):
             )
             for width, stride in zip(block.channels_in, block.strides, strict=True)
         )
-        self.graph = _CellGraph(cell, block, dimensions)
+        self.graph = _CellGraph(cell, block, dimensions, operations)
 
     def forward(self, older: Tensor, newer: Tensor) -> Tensor:
         out: Tensor = self.graph(self.prepare[0](older), self.prepare[1](newer))

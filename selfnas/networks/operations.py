@@ -1,32 +1,32 @@
-"""The operations an edge can carry, as modules written once over the number of spatial dimensions.
+"""Our own operations as modules, written once over the number of spatial dimensions.
 
-`costs.py` has the formula of each; a test builds every operation and compares. To add one: a constructor here, a
-formula there, and its name in a space's template.
+The records in `selfnas.spaces.operations` name them; `selfnas.testing.check_operation` holds the two together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 from torch import Tensor, nn
 
-__all__ = ["OPERATIONS", "average_pool", "batch_norm", "convolution", "operation"]
+from selfnas.spaces.operation import Builder
 
-# (channels, stride, spatial dimensions) -> module from (b, channels, *size) to (b, channels, *halved(size, stride))
-Constructor = Callable[[int, int, int], nn.Module]
+__all__ = [
+    "average_pool",
+    "avg3",
+    "batch_norm",
+    "conv1x1",
+    "conv3x3",
+    "convolution",
+    "dil3x3",
+    "dil5x5",
+    "max3",
+    "sep3x3",
+    "sep5x5",
+    "skip",
+]
 
 _CONVOLUTION = {1: nn.Conv1d, 2: nn.Conv2d}
 _NORM = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
 _MAX = {1: nn.MaxPool1d, 2: nn.MaxPool2d}
-
-
-def operation(name: str, channels: int, *, stride: int, dimensions: int) -> nn.Module:
-    """A fresh module for an operation, initialised from torch's global generator.
-
-    Raises:
-        KeyError: unknown operation (spaces only contain known ones).
-    """
-    return OPERATIONS[name](channels, stride, dimensions)
 
 
 def convolution(
@@ -67,12 +67,12 @@ class _Skip(nn.Module):
         return x
 
 
-def _skip(channels: int, stride: int, dimensions: int) -> nn.Module:
-    # DARTS halves a skip by two shifted 1x1 convolutions; a single one has the same parameters and fits any size.
-    return _Skip() if stride == 1 else _conv(1)(channels, stride, dimensions)
+def skip(channels: int, stride: int, dimensions: int) -> nn.Module:
+    """The input as it is; at a stride a 1x1 convolution."""
+    return _Skip() if stride == 1 else conv1x1(channels, stride, dimensions)
 
 
-def _conv(kernel: int) -> Constructor:
+def _conv(kernel: int) -> Builder:
     def build(channels: int, stride: int, dimensions: int) -> nn.Module:
         return nn.Sequential(
             nn.ReLU(),
@@ -94,7 +94,7 @@ def _separable(kernel: int, *, dilation: int, stride: int, channels: int, dimens
     ]
 
 
-def _sep(kernel: int) -> Constructor:
+def _sep(kernel: int) -> Builder:
     def build(channels: int, stride: int, dimensions: int) -> nn.Module:
         first = _separable(kernel, dilation=1, stride=stride, channels=channels, dimensions=dimensions)
         second = _separable(kernel, dilation=1, stride=1, channels=channels, dimensions=dimensions)
@@ -103,29 +103,23 @@ def _sep(kernel: int) -> Constructor:
     return build
 
 
-def _dil(kernel: int) -> Constructor:
+def _dil(kernel: int) -> Builder:
     def build(channels: int, stride: int, dimensions: int) -> nn.Module:
         return nn.Sequential(*_separable(kernel, dilation=2, stride=stride, channels=channels, dimensions=dimensions))
 
     return build
 
 
-def _average(channels: int, stride: int, dimensions: int) -> nn.Module:
+def avg3(channels: int, stride: int, dimensions: int) -> nn.Module:
+    """Mean of three pixels in each dimension."""
     return average_pool(3, stride=stride, dimensions=dimensions)
 
 
-def _maximum(channels: int, stride: int, dimensions: int) -> nn.Module:
+def max3(channels: int, stride: int, dimensions: int) -> nn.Module:
+    """Maximum of three pixels in each dimension."""
     return _MAX[dimensions](3, stride=stride, padding=1)
 
 
-OPERATIONS: Mapping[str, Constructor] = {
-    "skip": _skip,
-    "conv1x1": _conv(1),
-    "conv3x3": _conv(3),
-    "avg3": _average,
-    "max3": _maximum,
-    "sep3x3": _sep(3),
-    "sep5x5": _sep(5),
-    "dil3x3": _dil(3),
-    "dil5x5": _dil(5),
-}
+conv1x1, conv3x3 = _conv(1), _conv(3)
+sep3x3, sep5x5 = _sep(3), _sep(5)
+dil3x3, dil5x5 = _dil(3), _dil(5)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from selfnas.networks.costs import costs
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 
 __all__ = ["RESIDUAL_CELL", "residual_network"]
 

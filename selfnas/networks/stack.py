@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.operation import halved
 from selfnas.spaces.space import Space
 
 __all__ = ["Block", "Stack", "stack"]
@@ -77,16 +78,6 @@ def stack(space: Space, macro: Macro, shape: TaskShape) -> Stack:
         stem_size=size,
         blocks=tuple(blocks),
     )
-
-
-def halved(size: tuple[int, ...], stride: int) -> tuple[int, ...]:
-    """Spatial size after an operation of that stride with 'same' padding.
-
-    Example:
-        >>> halved((7, 8), 2)
-        (4, 4)
-    """
-    return tuple(-(-side // stride) for side in size)
 
 
 def _one_input_blocks(macro: Macro, width: int, size: tuple[int, ...]) -> list[Block]:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture, Macro
-from selfnas.spaces.space import Space, Vector
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import Vector
 
 __all__ = [
     "Domain",
@@ -92,7 +93,7 @@ class SpaceDomain:
 
 def encoded(history: Sequence[Trial], domain: Domain) -> tuple[list[Trial], Vector]:
     """The trials whose architectures are of the domain's space, and their `(n, slots)` vectors."""
-    kept = [trial for trial in history if trial.architecture.space == domain.space.name]
+    kept = [trial for trial in history if trial.architecture.space == domain.space]
     codes = b"".join(trial.code for trial in kept)
     return kept, np.frombuffer(codes, dtype=np.int8).reshape(len(kept), len(domain.space.slots))
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import space_named
 
 __all__ = ["Trial", "best_trial"]
 
@@ -36,7 +35,7 @@ class Trial:
     code: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        vector = space_named(self.architecture.space).encode(self.architecture)
+        vector = self.architecture.space.encode(self.architecture)
         object.__setattr__(self, "code", vector.tobytes())
         if not self.digest:
             object.__setattr__(self, "digest", self.architecture.digest)

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from selfnas.errors import ArchitectureError
 from selfnas.search.domain import Domain
 from selfnas.spaces.cell import Cell, Edge
-from selfnas.spaces.space import CellTemplate, Space, Vector, space_named
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import CellTemplate, Vector
 
 __all__ = ["SIZES", "SubCell", "contains", "effective", "implant", "parts", "picture_cell"]
 
@@ -36,7 +37,7 @@ class SubCell:
     """A labelled connected graph, in canonical form.
 
     Attributes:
-        space: name of the space it belongs to.
+        space: the one it belongs to.
         template: which of the space's cells it is a part of.
         text: edges `source-operation>target`, sorted; nodes are `in0`, …, `out`, and `a`, `b`, … for inner ones.
 
@@ -44,16 +45,16 @@ class SubCell:
         ArchitectureError: the text is not the canonical form of a sub-cell of that space.
     """
 
-    space: str
+    space: Space
     template: int
     text: str
 
     def __post_init__(self) -> None:
-        templates = space_named(self.space).templates
+        templates = self.space.templates
         if not 0 <= self.template < len(templates):
             raise ArchitectureError(f"space {self.space} has {len(templates)} cells, not a number {self.template}")
         edges = self.edges
-        known = templates[self.template].operations
+        known = templates[self.template].names
         for _, operation, _ in edges:
             if operation not in known:
                 raise ArchitectureError(f"sub-cell {self.text!r}: {operation!r} is not an operation of {self.space}")
@@ -73,11 +74,11 @@ class SubCell:
     @property
     def digest(self) -> str:
         """SHA-256 over space, cell and text, in hexadecimal."""
-        return hashlib.sha256(f"{self.space}\x1f{self.template}\x1f{self.text}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.space.name}\x1f{self.template}\x1f{self.text}".encode()).hexdigest()
 
     def placements(self) -> NDArray[np.int64]:
         """`(p, edges)` every way to lay it into the space's vector, as slot numbers of its edges in order."""
-        space = space_named(self.space)
+        space = self.space
         start = sum(len(template.slots) for template in space.templates[: self.template])
         template = space.templates[self.template]
         slots = {slot: start + position for position, slot in enumerate(template.slots)}
@@ -93,8 +94,8 @@ class SubCell:
 
     def values(self) -> Vector:
         """`(edges,)` what each of its edges is in a slot vector."""
-        operations = space_named(self.space).templates[self.template].operations
-        return np.array([operations.index(operation) + 1 for _, operation, _ in self.edges], dtype=np.int8)
+        names = self.space.templates[self.template].names
+        return np.array([names.index(operation) + 1 for _, operation, _ in self.edges], dtype=np.int8)
 
 
 def parts(space: Space, vector: Vector) -> set[SubCell]:
@@ -107,14 +108,14 @@ def parts(space: Space, vector: Vector) -> set[SubCell]:
         ]
         for size in SIZES:
             for chosen in itertools.combinations(edges, size):
-                sub_cell = _of_edges(space.name, index, chosen)
+                sub_cell = _of_edges(space, index, chosen)
                 if sub_cell is not None:
                     found.add(sub_cell)
     return found
 
 
 @lru_cache(maxsize=16_384)
-def _of_edges(space: str, template: int, edges: tuple[tuple[str, str, str], ...]) -> SubCell | None:
+def _of_edges(space: Space, template: int, edges: tuple[tuple[str, str, str], ...]) -> SubCell | None:
     """The sub-cell of some edges; None where they are not connected. Cached: cells share most of their parts."""
     return SubCell(space, template, _canonical(edges)) if _connected(edges) else None
 
@@ -167,13 +168,13 @@ def implant(domain: Domain, vector: Vector, sub_cell: SubCell, rng: np.random.Ge
 
 def picture_cell(sub_cell: SubCell) -> Cell:
     """The sub-cell alone, laid into a cell of its template as early as it goes, for drawing."""
-    space = space_named(sub_cell.space)
+    space = sub_cell.space
     template = space.templates[sub_cell.template]
     vector = np.zeros(len(space.slots), dtype=np.int8)
     vector[sub_cell.placements()[0]] = sub_cell.values()
     part = space.split(vector[None])[sub_cell.template][0]
     edges = tuple(
-        Edge(target=t, source=s, operation=template.operations[value - 1])
+        Edge(target=t, source=s, operation=template.names[value - 1])
         for (s, t), value in zip(template.slots, part.tolist(), strict=True)
         if value
     )

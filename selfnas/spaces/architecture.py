@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from selfnas.errors import ArchitectureError
 from selfnas.spaces.canonical import digest_of
 from selfnas.spaces.cell import Cell
 from selfnas.spaces.composed import write_out
+
+if TYPE_CHECKING:
+    from selfnas.spaces.space import Space
 
 __all__ = ["Architecture", "Macro", "TaskShape"]
 
@@ -67,14 +71,14 @@ class Architecture:
     """Cells of one space with macro settings.
 
     Attributes:
-        space: name of the space it is written in, read by `selfnas.spaces.space.space_named`.
+        space: the one it is written in.
         cells: one per cell template of the space, in its order.
         macro: how the cells are stacked.
 
-    `str()` is the one-line form `space/macro:cell[;cell]`, read back by `selfnas.spaces.space.parse_architecture`.
+    `str()` is the one-line form `space/macro:cell[;cell]`, read back by `selfnas.spaces.named.parse_architecture`.
     """
 
-    space: str
+    space: Space = field(hash=False)  # cells and macro settings tell architectures apart well enough
     cells: tuple[Cell, ...]
     macro: Macro
 
@@ -93,33 +97,13 @@ class Architecture:
         return _digest(self)
 
     def __str__(self) -> str:
-        from selfnas.spaces.space import space_named
-
-        return space_named(self.space).format(self)
+        return self.space.format(self)
 
     def to_json(self) -> str:
         """A JSON object with the keys `architecture` and `digest`."""
         return json.dumps({"architecture": str(self), "digest": self.digest}, sort_keys=True)
 
-    @staticmethod
-    def from_json(text: str) -> Architecture:
-        """Read what `to_json` wrote.
-
-        Raises:
-            ArchitectureError: not such an object, or the digest is not the architecture's.
-        """
-        from selfnas.spaces.space import parse_architecture
-
-        try:
-            record = json.loads(text)
-            architecture, digest = parse_architecture(record["architecture"]), record["digest"]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ArchitectureError(f"not an architecture in JSON: {text[:80]!r}") from error
-        if architecture.digest != digest:
-            raise ArchitectureError(f"digest {digest!r} is not that of {architecture}")
-        return architecture
-
 
 @functools.lru_cache(maxsize=65536)
 def _digest(architecture: Architecture) -> str:
-    return digest_of(architecture.flat, str(architecture.macro))
+    return digest_of(architecture.flat, str(architecture.macro), identities=architecture.space.identities)

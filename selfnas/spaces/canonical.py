@@ -15,23 +15,27 @@ from collections import Counter
 from collections.abc import Sequence
 
 from selfnas.spaces.cell import Cell
+from selfnas.spaces.operations import OPERATIONS
 
 __all__ = ["canonical_form", "digest_of"]
 
 _Triple = tuple[int, int, str]  # source, target, operation
 
 
+_OWN = frozenset(operation.name for operation in OPERATIONS.values() if operation.identity)
+
+
 @functools.lru_cache(maxsize=65536)
-def canonical_form(cell: Cell) -> str:
+def canonical_form(cell: Cell, identities: frozenset[str] = _OWN) -> str:
     """Text that is equal exactly for cells with isomorphic effective graphs.
 
     Inputs keep their numbers (they differ in meaning); inner nodes are renumbered; outputs form a set, since the order
-    in a concatenation is undone by the weights that follow.
+    in a concatenation is undone by the weights that follow. `identities` are the operations that hand on their input.
     """
     edges: list[_Triple] = [(edge.source, edge.target, edge.operation) for edge in cell.live_edges()]
     outputs = set(cell.outputs)
     if len(outputs) == 1:
-        edges, output = _merge_skips(edges, next(iter(outputs)), cell.inputs)
+        edges, output = _merge_skips(edges, next(iter(outputs)), cell.inputs, identities)
         outputs = {output}
     used = {node for source, target, _ in edges for node in (source, target)}
     inner = sorted(node for node in used if node >= cell.inputs)
@@ -39,18 +43,20 @@ def canonical_form(cell: Cell) -> str:
     return json.dumps({"inputs": cell.inputs, "graph": best}, separators=(",", ":"))
 
 
-def digest_of(cells: Sequence[Cell], macro: str) -> str:
+def digest_of(cells: Sequence[Cell], macro: str, *, identities: frozenset[str] = _OWN) -> str:
     """SHA-256 over the canonical forms of the cells, in order, and the macro settings' text."""
-    text = json.dumps([macro, *map(canonical_form, cells)], separators=(",", ":"))
+    text = json.dumps([macro, *(canonical_form(cell, identities) for cell in cells)], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _merge_skips(edges: list[_Triple], output: int, inputs: int) -> tuple[list[_Triple], int]:
+def _merge_skips(
+    edges: list[_Triple], output: int, inputs: int, identities: frozenset[str]
+) -> tuple[list[_Triple], int]:
     """Contract every skip that is a node's only input, or that is the only use of an inner node (sums associate)."""
     while True:
         into, out_of = Counter(t for _, t, _ in edges), Counter(s for s, _, _ in edges)
         only_uses = {node for node, uses in out_of.items() if uses == 1 and node >= inputs and node != output}
-        skips = [at for at, (s, t, op) in enumerate(edges) if op == "skip" and (into[t] == 1 or s in only_uses)]
+        skips = [at for at, (s, t, op) in enumerate(edges) if op in identities and (into[t] == 1 or s in only_uses)]
         if not skips:
             return edges, output
         source, target, _ = edges.pop(skips[0])

@@ -1,7 +1,7 @@
 """A cell: a topologically ordered directed acyclic graph whose edges carry operations.
 
-Absent edges and `none` are the same thing: a cell stores only edges that do something. Spaces (`space.py`) say which
-cells exist; `canonical.py` says when two cells are one network.
+Absent edges and `none` are the same thing: a cell stores only edges that do something. Templates (`template.py`) say
+which cells exist; `canonical.py` says when two cells are one network.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from selfnas.errors import ArchitectureError
 
-__all__ = ["Cell", "Edge"]
+__all__ = ["NONE", "Cell", "Edge"]
+
+NONE = "none"  # how an absent edge is spelled
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,7 +56,7 @@ class Cell:
                 )
             if edge.target < self.inputs:
                 raise ArchitectureError(f"edge {edge.source}->{edge.target} runs into input node {edge.target}")
-            if edge.operation == "none":
+            if edge.operation == NONE:
                 raise ArchitectureError(f"edge {edge.source}->{edge.target} is 'none': leave it out")
         if list(self.edges) != sorted(set(self.edges)):
             raise ArchitectureError("edges must be sorted by (target, source, operation), each once")

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from selfnas.errors import ArchitectureError
 from selfnas.spaces.cell import Cell, Edge
+from selfnas.spaces.operation import Kernel, Operation, halved
 
-__all__ = ["WrittenOut", "is_composed", "write_out", "written_out"]
+__all__ = ["Composed", "WrittenOut", "compose", "is_composed", "write_out", "written_out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,52 @@ class WrittenOut:
 
     nodes: int
     edges: tuple[tuple[int, int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """The formulas of a composed operator.
+
+    Attributes:
+        steps: (source, target, operation) of each of its edges, as `WrittenOut` has them.
+    """
+
+    steps: tuple[tuple[int, int, Operation], ...]
+
+    def kernels(self, channels: int, size: tuple[int, ...], stride: int) -> tuple[Kernel, ...]:
+        """Those of all its operations; the ones at the source work at the stride, later ones on what is left."""
+        out = halved(size, stride)
+        each = (
+            step.kernels(channels, size=out) if source else step.kernels(channels, size=size, stride=stride)
+            for source, _, step in self.steps
+        )
+        return tuple(itertools.chain.from_iterable(each))
+
+    def reach(self, stride: int) -> int:
+        """Along its farthest path."""
+        farthest: dict[int, int] = {0: 0}
+        for source, target, step in self.steps:
+            far = farthest[source] + (stride * step.reach() if source else step.reach(stride=stride))
+            farthest[target] = max(far, farthest.get(target, far))
+        return farthest[max(farthest)]
+
+
+def compose(name: str, known: Mapping[str, Operation]) -> Operation:
+    """The record of a composed operator; it has no builder, since cells are written out before they are built.
+
+    Raises:
+        ArchitectureError: the name does not spell one, or with an operation that is not known.
+
+    Example:
+        >>> from selfnas.spaces.operations import OPERATIONS
+        >>> compose("conv3x3>avg3&skip", OPERATIONS).reach(stride=2)
+        6
+    """
+    graph = written_out(name)
+    if not is_composed(name) or not all(step in known for _, _, step in graph.edges):
+        raise ArchitectureError(f"{name!r} is not composed of operations at hand, which are {', '.join(known)}")
+    steps = tuple((source, target, known[step]) for source, target, step in graph.edges)
+    return Operation(name=name, form=Composed(steps), builder="")
 
 
 def is_composed(operation: str) -> bool:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from selfnas.search.domain import Domain, Proposals, crossover, encoded, mutate
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Vector
+from selfnas.spaces.template import Vector
 
 __all__ = ["OPERATORS", "AdaptiveEvolution", "operator_shares", "operators_dealt"]
 

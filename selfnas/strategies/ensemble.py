@@ -23,7 +23,7 @@ from selfnas.models.observed import Observed
 from selfnas.search.domain import Domain, Proposals
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Vector
+from selfnas.spaces.template import Vector
 
 __all__ = ["Ensemble"]
 

@@ -17,7 +17,7 @@ from selfnas.search.history import Trial
 from selfnas.search.strategy import Strategy
 from selfnas.search.subcells import SubCell, implant
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Vector, base_name
+from selfnas.spaces.template import Vector
 
 __all__ = ["RegularisedEvolution", "furnished"]
 
@@ -92,8 +92,11 @@ class RegularisedEvolution:
                         batch.offer(child[None])
 
     def _usable(self, domain: Domain) -> tuple[SubCell, ...]:
-        here = base_name(domain.space.name)
-        return tuple(block for block in self.blocks if block.space == here) if self.implant_percent else ()
+        return (
+            tuple(block for block in self.blocks if block.space.name == domain.space.base)
+            if self.implant_percent
+            else ()
+        )
 
     def _implanted(self, vector: Vector, domain: Domain, rng: np.random.Generator) -> Vector | None:
         blocks = self._usable(domain)

@@ -15,7 +15,7 @@ import numpy as np
 from selfnas.search.domain import Domain, Proposals, encoded, neighbours
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Vector
+from selfnas.spaces.template import Vector
 
 __all__ = ["LocalSearch"]
 

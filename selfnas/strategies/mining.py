@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.search.subcells import SubCell, contains, effective, parts
-from selfnas.spaces.space import Vector
+from selfnas.spaces.template import Vector
 from selfnas.strategies.transfer import PastTask
 
 __all__ = ["MinedSubCell", "mine", "rank_gain"]

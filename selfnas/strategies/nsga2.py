@@ -17,7 +17,7 @@ from selfnas.errors import ShapeError
 from selfnas.search.domain import Domain, Proposals, crossover, encoded, mutate
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Vector
+from selfnas.spaces.template import Vector
 
 __all__ = ["Nsga2", "front_numbers"]
 

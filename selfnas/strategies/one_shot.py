@@ -26,7 +26,8 @@ from selfnas.errors import InputError
 from selfnas.search.domain import Domain
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Space, Vector
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import Vector
 from selfnas.strategies.evolution import RegularisedEvolution
 from selfnas.training.supernet import Supernet
 from selfnas.training.training import Examples

@@ -18,7 +18,8 @@ from selfnas.search.domain import Domain, TellsApart
 from selfnas.search.history import Trial
 from selfnas.search.strategy import Strategy
 from selfnas.spaces.architecture import Architecture, Macro
-from selfnas.spaces.space import Space, Vector
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import Vector
 
 __all__ = ["Progressive", "level_of", "levels", "narrowed"]
 

@@ -19,7 +19,7 @@ from selfnas.search.domain import Domain, Proposals
 from selfnas.search.history import Trial
 from selfnas.search.small_space import is_small
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Vector
+from selfnas.spaces.template import Vector
 
 __all__ = ["Surrogate"]
 

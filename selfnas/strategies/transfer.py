@@ -27,7 +27,8 @@ from selfnas.search.history import Trial
 from selfnas.search.small_space import every_vector, is_small, place
 from selfnas.search.strategy import Strategy
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Space, Vector, space_named
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import Vector
 from selfnas.strategies.surrogate import Surrogate
 
 __all__ = ["PastTask", "Transfer", "agreed", "experienced"]
@@ -58,7 +59,7 @@ class PastTask:
     @property
     def space(self) -> Space:
         """The space searched then."""
-        return space_named(self.trials[0].architecture.space)
+        return self.trials[0].architecture.space
 
     @cached_property
     def _kept(self) -> tuple[Vector, Matrix]:
@@ -121,7 +122,7 @@ class Transfer:
         warm: Sequence[Architecture] = (),
     ) -> tuple[Architecture, ...]:
         """Warm ones, then what past tasks agree on, then what each would choose, then expected improvement."""
-        past = tuple(task for task in self.past if len(task.trials) > 1 and task.space.name == domain.space.name)
+        past = tuple(task for task in self.past if len(task.trials) > 1 and task.space == domain.space)
         if not past:
             return Surrogate(pool=self.pool, memory=self.memory)(history, domain, count, rng, warm=warm)
         batch = Proposals(history, domain, count, warm=warm)

@@ -20,7 +20,9 @@ from selfnas.data.datasets import read_arrays
 from selfnas.errors import ArchitectureError, InputError, cause, suggestion
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import SPACES, Space, Vector
+from selfnas.spaces.named import SPACES
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import Vector
 from selfnas.training.evaluation import Evaluation, OnDone, Request, unheard
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from torch.nn import functional
 
 from selfnas import seeding
 from selfnas.errors import InputError
-from selfnas.spaces.space import CellTemplate, Space, Vector
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import CellTemplate, Vector
 from selfnas.training.supernet import Supernet
 from selfnas.training.training import Examples
 
@@ -87,8 +88,7 @@ def skips(space: Space, vector: Vector) -> tuple[int, ...]:
     """Number of skips in each cell of a `(slots,)` vector."""
     parts = space.split(vector[None])
     return tuple(
-        int((part[0] == template.operations.index("skip") + 1).sum())
-        for template, part in zip(space.templates, parts, strict=True)
+        int(np.isin(part[0], template.identities).sum()) for template, part in zip(space.templates, parts, strict=True)
     )
 
 
@@ -102,10 +102,10 @@ def discretise(space: Space, logits: Logits, *, restrict: bool = False) -> Vecto
     for template, own in zip(space.templates, logits, strict=True):
         scores = np.array(own, dtype=np.float64)
         row = _strongest(template, scores)
-        skip = template.operations.index("skip") + 1
-        while restrict and int((row == skip).sum()) > most_skips(template):
-            slots = np.flatnonzero(row == skip)
-            scores[slots[scores[slots, skip].argmin()], skip] = -np.inf
+        while restrict and int(np.isin(row, template.identities).sum()) > most_skips(template):
+            slots = np.flatnonzero(np.isin(row, template.identities))
+            weakest = slots[scores[slots, row[slots]].argmin()]
+            scores[weakest, row[weakest]] = -np.inf
             row = _strongest(template, scores)
         rows.append(row)
     return np.concatenate(rows)

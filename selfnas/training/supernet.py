@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from selfnas import seeding
 from selfnas.networks.network import Network, build_network
-from selfnas.networks.operations import operation
 from selfnas.networks.stack import Block, stack
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import CellTemplate, Space, Vector
+from selfnas.spaces.space import Space
+from selfnas.spaces.template import CellTemplate, Vector
 
 __all__ = ["Supernet", "build_supernet"]
 
@@ -77,13 +77,10 @@ class _MixedGraph(nn.Module):
         self.computed: list[list[bool]] = []
         self.edges = nn.ModuleList(
             nn.ModuleList(
-                operation(
-                    name,
-                    block.channels,
-                    stride=block.stride if source < template.inputs else 1,
-                    dimensions=dimensions,
+                operation.build(
+                    block.channels, stride=block.stride if source < template.inputs else 1, dimensions=dimensions
                 )
-                for name in template.operations
+                for operation in template.operations
             )
             for source, _ in template.slots
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,10 @@ from agent.workers.timing import WorkTime
 from agent.workers.trained import Examination, Examiner, SupernetTrainer, TrainedEvaluator
 from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.spaces.architecture import Architecture, Macro
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from selfnas.tables.tabular import TabularEvaluator, synthetic_benchmark
+from selfnas.testing import check_evaluator
+from selfnas.testing.promises import ConformanceError
 from selfnas.training.evaluation import Evaluation, Evaluator, Fidelity, OnDone, ProxyScorer, Request, unheard
 from selfnas.training.proxies import PROXIES
 
@@ -43,7 +46,7 @@ class MadeUp:
         return [self._score(request) for request in requests]
 
     def _score(self, request: Request) -> Evaluation:
-        if request.architecture.space != "nb201":
+        if request.architecture.space.name != "nb201":
             return Evaluation(score=None, reason="of another space")
         return Evaluation(score=_number(f"{request.architecture} {request.fidelity.name} {request.seed}"))
 
@@ -107,42 +110,62 @@ def requests(*architectures: Architecture, fidelity: Fidelity = LOW) -> list[Req
 
 
 @every_evaluator
-def test_answers_keep_the_order_and_hang_on_the_request_alone(evaluator: Evaluator) -> None:
-    """Asked together, in another order or one by one, the same requests get the same answers."""
-    first, second = asked = requests(*GOOD)
-    together = list(evaluator.evaluate(asked))
-    assert [answer.reason for answer in together] == ["", ""]
-    assert together[0] != together[1]
-    assert list(evaluator.evaluate([second, first])) == together[::-1]
-    assert [one for request in asked for one in evaluator.evaluate([request])] == together
+def test_every_evaluator_keeps_its_promises(evaluator: Evaluator) -> None:
+    """Order, repetition, failures and curves, for architectures that it can score and one that it cannot."""
+    check_evaluator(evaluator, [GOOD[0], FOREIGN, GOOD[1]], fidelity=LOW)
 
 
 @every_evaluator
-def test_a_failure_is_an_answer_of_its_own(evaluator: Evaluator) -> None:
-    """It has a reason and no score, stands in its place, and spoils no other answer."""
+def test_a_failure_spoils_no_other_answer(evaluator: Evaluator) -> None:
+    """It has a reason and no score, and stands in its place."""
     good, failed, last = evaluator.evaluate(requests(GOOD[0], FOREIGN, GOOD[1]))
     assert (failed.score, bool(failed.reason)) == (None, True)
     assert good.score is not None
     assert last.score is not None
 
 
-@every_evaluator
-def test_each_answer_is_told_once(evaluator: Evaluator) -> None:
-    """`on_done` is called as often as there are requests, failures included; none is none."""
-    told: list[int] = []
-    evaluator.evaluate(requests(*GOOD, FOREIGN), on_done=lambda: told.append(1))
-    assert len(told) == 3
-    assert list(evaluator.evaluate([], on_done=lambda: told.append(1))) == []
-    assert len(told) == 3
+class Broken(MadeUp):
+    """Breaks one promise."""
+
+    def __init__(self, how: str) -> None:
+        self.how, self.calls = how, 0
+
+    def evaluate(self, requests: Sequence[Request], *, on_done: OnDone = unheard) -> list[Evaluation]:
+        """Answers that count calls, move a global generator, are not finite, out of order, too few or not told."""
+        self.calls += 1
+        answers = super().evaluate(requests, on_done=unheard if self.how == "silent" else on_done)
+        match self.how:
+            case "counting":
+                return [Evaluation(score=float(self.calls)) for _ in answers]
+            case "drawing":
+                np.random.random()  # noqa: NPY002 - the breach
+            case "dividing":
+                return [Evaluation(score=0.5, metrics={"ratio": math.inf}) for _ in answers]
+            case "sorting":
+                return sorted(answers, key=lambda one: one.score or 0.0)
+            case "losing":
+                return answers[1:]
+            case "boasting":
+                return [Evaluation(score=0.9, curve=(0.5,)) for _ in answers]
+        return answers
 
 
-@every_evaluator
-def test_curves_are_as_long_as_training(evaluator: Evaluator) -> None:
-    """An evaluator that knows curves gives one accuracy an epoch, and none above the score."""
-    (answer,) = evaluator.evaluate(requests(GOOD[1], fidelity=Fidelity(name="rung1", epochs=2, fraction=0.5)))
-    assert len(answer.curve) in (0, 2)
-    assert answer.score is not None
-    assert max(answer.curve, default=answer.score) == pytest.approx(answer.score)
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("counting", "equal requests"),
+        ("drawing", "generator"),
+        ("dividing", "not finite"),
+        ("sorting", "equal requests"),
+        ("losing", "3 requests got 2 answers"),
+        ("silent", "told 0 times"),
+        ("boasting", "not the best of its curve"),
+    ],
+)
+def test_a_broken_evaluator_is_found_out(how: str, message: str) -> None:
+    """Whatever promise it breaks."""
+    with pytest.raises(ConformanceError, match=message):
+        check_evaluator(Broken(how), [GOOD[0], FOREIGN, GOOD[1]], fidelity=LOW)
 
 
 @every_evaluator

@@ -10,7 +10,7 @@ from constraints import Context, Rule
 from constraints.language.lexicon import Table, Vocabulary
 from constraints.language.resolve import read_condition
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import operations_of
+from selfnas.spaces.named import space_named
 
 _POOL = {"avg3", "max3"}
 
@@ -108,7 +108,7 @@ def vocabulary() -> Callable[[str], Vocabulary]:
 
     def of(space: str) -> Vocabulary:
         # The operations of nb201 are words everywhere, so that one list of rules serves all spaces.
-        known = frozenset({*operations_of(space), *operations_of("nb201")})
+        known = frozenset({*space_named(space).operations, *space_named("nb201").operations})
         free = frozenset(_POOL | {"skip"}) & known
         effort = {op: 0 if op == "skip" else 1 if op in _POOL else 2 if op.endswith("1x1") else 3 for op in known}
         return Vocabulary(
@@ -148,10 +148,10 @@ def contexts() -> Callable[[str], list[Context]]:
     def of(space: str) -> list[Context]:
         small, large = Macro(channels=8, depth=1, resolution=16), Macro()
         return [
-            Context(space=space, macro=small, shape=TaskShape(channels=1, size=(8, 8), classes=10)),
-            Context(space=space, macro=small, shape=TaskShape(channels=12, size=(29,), classes=9)),
-            Context(space=space, macro=small, shape=TaskShape(channels=1, size=(200,), classes=2)),
-            Context(space=space, macro=large, shape=TaskShape(channels=3, size=(32, 32), classes=10)),
+            Context(space=space_named(space), macro=small, shape=TaskShape(channels=1, size=(8, 8), classes=10)),
+            Context(space=space_named(space), macro=small, shape=TaskShape(channels=12, size=(29,), classes=9)),
+            Context(space=space_named(space), macro=small, shape=TaskShape(channels=1, size=(200,), classes=2)),
+            Context(space=space_named(space), macro=large, shape=TaskShape(channels=3, size=(32, 32), classes=10)),
         ]
 
     return of

@@ -15,7 +15,7 @@ from constraints.commands import app
 from selfnas.errors import InputError
 from selfnas.networks.costs import costs
 from selfnas.spaces.architecture import Architecture, TaskShape
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 GOOD = "nb201/c8n1r16:|conv3x3~0|+|none~0|none~1|+|skip~0|conv3x3~1|none~2|"
 BAD = "nb201/c8n1r16:|conv3x3~0|+|none~0|none~1|+|none~0|conv3x3~1|none~2|"

@@ -12,7 +12,7 @@ from experiments.harness import Rows
 from experiments.ranker.measure import read_scores
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from selfnas.training.proxies import PROXIES
 
 STREAM = (

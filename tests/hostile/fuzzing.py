@@ -37,7 +37,7 @@ from constraints import load_set
 from selfnas.data.datasets import read_arrays, read_npz
 from selfnas.devices.devices import load_device
 from selfnas.errors import SelfnasError
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 __all__ = ["FORMATS", "Outcome", "fuzz"]
 

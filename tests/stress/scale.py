@@ -56,7 +56,7 @@ from agent.workers.pool import Workers
 from selfnas.data.probes import FEATURES, TaskDescription
 from selfnas.figures import picture_file, write_figure
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 
 __all__ = ["Recalled", "Size", "Step", "begin", "draw_scale", "fill", "live_stream", "measure_recall", "measure_sizes"]
 

@@ -12,7 +12,7 @@ from agent.state.state import LifeState
 from agent.verify.reviews import ReviewChecker
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 
 ARCHITECTURES = [
     SPACES["nb201"].decode(np.array([3, 3, index, 2, 3, 3], dtype=np.int8), macro=Macro(8, 1, 16)) for index in range(3)

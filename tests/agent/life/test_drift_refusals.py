@@ -24,7 +24,7 @@ from constraints import load_set
 from selfnas.data.batches import load_batches, write_examples
 from selfnas.networks.network import build_network
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from tests.agent.conftest import inside
 from tests.agent.made_up import made_up
 from tests.agent.tabular_lives import ledger_of

@@ -15,7 +15,7 @@ from agent.verify.verification import verify
 from constraints import Guard, load_set
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES, space_named
 from selfnas.tables.tabular import synthetic_benchmark
 from tests.agent.conftest import Run
 
@@ -78,7 +78,12 @@ def test_a_wrong_table_is_named_with_its_place(tmp_path: Path, selfnas: Run, tas
 def test_a_sweep_over_the_space_is_not_tallied(name: str) -> None:
     """What a strategy looked at counts; the whole space, enumerated when it is exhausted, does not."""
     space, macro = SPACES[name], Macro()
-    guard = Guard(load_set("baseline"), space=name, macro=macro, shape=TaskShape(channels=3, size=(32, 32), classes=10))
+    guard = Guard(
+        load_set("baseline"),
+        space=space_named(name),
+        macro=macro,
+        shape=TaskShape(channels=3, size=(32, 32), classes=10),
+    )
     domain = GuardedDomain(guard, space=space, macro=macro)
     everything = space.enumerate()
     assert domain.admits(everything).sum() == guard.count().high
@@ -91,7 +96,10 @@ def test_spellings_are_told_apart_on_tables() -> None:
     """Two spellings of one network have two identities."""
     macro = Macro()
     guard = Guard(
-        load_set("baseline"), space="nb201", macro=macro, shape=TaskShape(channels=3, size=(32, 32), classes=10)
+        load_set("baseline"),
+        space=space_named("nb201"),
+        macro=macro,
+        shape=TaskShape(channels=3, size=(32, 32), classes=10),
     )
     table = synthetic_benchmark()
     rows = table.space.enumerate()

@@ -26,7 +26,7 @@ from agent.workers.jobs import FullAnswer, LowAnswer
 from constraints import Certificate
 from selfnas.errors import InputError
 from selfnas.search.subcells import SubCell
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import SPACES, parse_architecture
 from tests.agent.life.test_life import rebuild
 from tests.agent.tabular_lives import ledger_of
 
@@ -133,7 +133,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_what_leads_from_one_node_to_one_other_is_an_operator(text: str, operator: str | None) -> None:
     """Chains of two and three, a chain with an edge beside it; no skip within a chain, no second source or target."""
-    assert operator_of(SubCell("nb201", 0, text)) == operator
+    assert operator_of(SubCell(SPACES["nb201"], 0, text)) == operator
 
 
 def test_an_operator_is_judged_recorded_used_and_verified(home: Path) -> None:

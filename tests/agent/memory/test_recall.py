@@ -11,7 +11,7 @@ from agent.stream.policy import SearchPolicy
 from selfnas.data.probes import FEATURES, TaskDescription, distance
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import SPACES, parse_architecture
+from selfnas.spaces.named import SPACES, parse_architecture
 from selfnas.strategies.transfer import PastTask
 
 MACRO = Macro(8, 1, 16)

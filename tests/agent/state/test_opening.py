@@ -17,7 +17,7 @@ from agent.state.opening import recollect
 from agent.state.state import LifeState, TaskState, replay
 from agent.verify.snapshot import check_snapshot
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 
 CELLS = [
     SPACES["nb201"].decode(np.array([3, 3, index % 5, 1 + index // 5, 3, 3], dtype=np.int8), macro=Macro(8, 1, 16))

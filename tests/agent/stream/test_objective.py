@@ -21,7 +21,7 @@ from selfnas.errors import InputError
 from selfnas.networks.costs import costs
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 STREAM = """\
 stream: t

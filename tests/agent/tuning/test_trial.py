@@ -25,7 +25,7 @@ from constraints import load_set
 from selfnas.search.domain import SpaceDomain
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from selfnas.strategies.transfer import PastTask
 from tests.agent.tuning.test_decision import GOOD, OLD
 

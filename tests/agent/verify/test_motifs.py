@@ -20,7 +20,7 @@ from agent.verify.revocations import RevocationChecker
 from audits import Finding, load_suite, uncovered
 from constraints import load_set
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 
 SHAPE = TaskShape(channels=1, size=(8, 8), classes=10)
 NB201 = SPACES["nb201"]

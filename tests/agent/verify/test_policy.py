@@ -16,7 +16,7 @@ from agent.verify.policy import PolicyChecker
 from constraints import load_set, policy_digest
 from selfnas.search.domain import SpaceDomain
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from tests.agent.tuning.test_decision import GOOD, NONE, OLD
 from tests.agent.tuning.test_trial import STREAM, event, feed, scored, tried
 

@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-import copy
-import math
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from audits import AUDITS, AuditData, Finding, Suite, judge, run_suite
-from audits.contract.examinee import Examinee, evaluation_mode
+from audits.contract.audit import Measurement
+from audits.contract.examinee import Examinee
+from audits.testing import BROKEN, Broken, check_audit
 from audits.verdicts.suite import SuiteEntry
 from audits.verdicts.verdict import UNTESTED
-
-
-class Broken(nn.Module):
-    """Gives what a test asks for instead of logits."""
-
-    def __init__(self, answer: object) -> None:
-        super().__init__()
-        self.answer = answer
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The answer for each input, or the exception."""
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        if isinstance(self.answer, float):
-            return torch.full((len(x), 4), self.answer) + 0 * x.flatten(1).sum(1, keepdim=True)
-        return x.flatten(1)[:, :3]
-
-
-BROKEN = {
-    "nan": Broken(math.nan),
-    "infinite": Broken(math.inf),
-    "raising": Broken(RuntimeError("no kernel image\nis available | <b>")),
-    "wrong shape": Broken("three logits"),
-}
+from selfnas.testing.promises import ConformanceError
 
 
 @pytest.fixture(params=sorted(AUDITS))
@@ -53,26 +32,52 @@ def findings_of(entry: SuiteEntry, network: nn.Module, data: AuditData, seed: in
 
 
 def test_registry_names_audits_by_their_own_name() -> None:
-    """The table's key is the audit's name, and each audit says what it catches, misses, costs and comes from."""
-    for name, audit in AUDITS.items():
-        assert audit.name == name
-        assert all((audit.catches, audit.misses, audit.source, audit.cost))
-        assert all(statistic.meaning for statistic in audit.statistics)
-        assert not (audit.validates and audit.validates == audit.relies_on)
+    """The table's key is the audit's name."""
+    assert {name: audit.name for name, audit in AUDITS.items()} == {name: name for name in AUDITS}
 
 
-def test_measures_every_statistic_of_every_subject_once(entry: SuiteEntry, healthy: nn.Module, data: AuditData) -> None:
-    """One measurement a statistic and subject, with its estimate inside its interval."""
-    audit = AUDITS[entry.audit]
-    with evaluation_mode(healthy):
-        measured = audit.measure(Examinee(healthy, data, seed=0), dict(entry.settings))
-    subjects = audit.subjects(data)
-    expected = sorted((subject, statistic.name) for subject in subjects for statistic in audit.statistics)
-    assert sorted((each.subject, each.statistic) for each in measured) == expected
-    for each in measured:
-        assert each.estimate is not None
-        assert each.low <= each.estimate <= each.high
-        assert each.n > 0
+def test_every_audit_keeps_the_promises_of_audits(entry: SuiteEntry, healthy: nn.Module, data: AuditData) -> None:
+    """With the settings of the shipped suite."""
+    check_audit(AUDITS[entry.audit], healthy, data, settings=dict(entry.settings))
+
+
+def _skill(examinee: Examinee, settings: Mapping[str, float]) -> list[Measurement]:
+    return [*AUDITS["skill"].measure(examinee, settings)]
+
+
+def _drawn(examinee: Examinee, settings: Mapping[str, float]) -> list[Measurement]:
+    return [replace(each, n=each.n + int(torch.randint(1_000_000, ()))) for each in _skill(examinee, settings)]
+
+
+def _sure(examinee: Examinee, settings: Mapping[str, float]) -> list[Measurement]:
+    return [Measurement(statistic=one.name, estimate=0.5, low=0.4, high=0.6, n=9) for one in AUDITS["skill"].statistics]
+
+
+def _altering(examinee: Examinee, settings: Mapping[str, float]) -> list[Measurement]:
+    found = _skill(examinee, settings)
+    for parameter in examinee.network.parameters():
+        parameter.data.mul_(1.5)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"catches": ""}, "says what it catches"),
+        ({"measure": lambda examinee, settings: []}, "each statistic of each subject once"),
+        ({"measure": _drawn}, "equal seeds"),
+        ({"measure": _sure}, "show nothing, yet"),
+        ({"measure": _altering}, "come back as they were"),
+    ],
+)
+def test_an_audit_that_breaks_a_promise_is_found_out(
+    changes: dict[str, object], message: str, healthy: nn.Module, data: AuditData, suite: Suite
+) -> None:
+    """Each promise by a planted breach."""
+    entry = suite.entry("skill")
+    assert entry is not None
+    with pytest.raises(ConformanceError, match=message):
+        check_audit(replace(AUDITS["skill"], **changes), healthy, data, settings=dict(entry.settings))
 
 
 def test_sound_network_is_not_accused(entry: SuiteEntry, healthy: nn.Module, data: AuditData) -> None:
@@ -90,24 +95,10 @@ def test_same_seed_same_findings(entry: SuiteEntry, healthy: nn.Module, data: Au
     assert [Finding.from_record(finding.to_record()) for finding in first] == list(first)
 
 
-def test_network_comes_back_untouched(entry: SuiteEntry, healthy: nn.Module, data: AuditData) -> None:
-    """Weights, buffers, modes, gradient flags and the global random state are as they were."""
-    network = copy.deepcopy(healthy).train()
-    next(network.parameters()).requires_grad_(False)
-    state = {name: value.clone() for name, value in network.state_dict().items()}
-    flags = [parameter.requires_grad for parameter in network.parameters()]
-    random = torch.get_rng_state()
-    findings_of(entry, network, data)
-    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
-    assert [parameter.requires_grad for parameter in network.parameters()] == flags
-    assert all(module.training for module in network.modules())
-    assert torch.equal(torch.get_rng_state(), random)
-
-
 @pytest.mark.parametrize("kind", sorted(BROKEN))
 def test_broken_network_yields_void(entry: SuiteEntry, kind: str, data: AuditData) -> None:
     """Outputs that are not finite, raise or have the wrong shape show nothing, and say why."""
-    findings = findings_of(entry, BROKEN[kind], data)
+    findings = findings_of(entry, Broken(BROKEN[kind], classes=data.classes), data)
     measured = [finding for finding in findings if finding.statistic != UNTESTED]
     assert measured
     assert {finding.decision for finding in measured} == {"void"}
@@ -119,5 +110,5 @@ def test_broken_network_yields_void(entry: SuiteEntry, kind: str, data: AuditDat
 
 def test_constant_network_is_survived(entry: SuiteEntry, data: AuditData) -> None:
     """A network that says the same to everything gives findings, never an exception."""
-    for finding in findings_of(entry, Broken(0.0), data):
+    for finding in findings_of(entry, Broken(0.0, classes=data.classes), data):
         assert finding.decision in ("pass", "fail", "inconclusive", "void")

@@ -28,7 +28,7 @@ from audits.methods.bounds import Bounds, UnboundedOperationError, logit_bounds
 from audits.methods.untrained import untrained
 from selfnas.networks.network import build_network
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture
 
 CELL = "nb201/c4n1r16:|conv3x3~0|+|conv1x1~0|skip~1|+|avg3~0|none~1|conv3x3~2|"
 

@@ -16,14 +16,14 @@ from constraints.language.sentences import say
 from constraints.loading.formatting import format_expression, format_set
 from constraints.loading.setfile import gather
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import space_named
+from selfnas.spaces.named import space_named
 
 SMALL = Context(
-    space="nb201",
+    space=space_named("nb201"),
     macro=Macro(channels=8, depth=1, resolution=16),
     shape=TaskShape(channels=1, size=(8, 8), classes=10),
 )
-LARGE = Context(space="nb201", macro=Macro(), shape=TaskShape(channels=3, size=(32, 32), classes=10))
+LARGE = Context(space=space_named("nb201"), macro=Macro(), shape=TaskShape(channels=3, size=(32, 32), classes=10))
 
 
 def _edited(tmp_path: Path, *edits: tuple[str, str]) -> ConstraintSet:
@@ -173,7 +173,7 @@ def test_policy_rules_are_compared_over_all_numbers(tmp_path: Path) -> None:
 
 def test_what_only_one_rule_stops_is_counted(tmp_path: Path) -> None:
     """Counts of sole stops equal brute force over nb201, and samples break that rule alone."""
-    guard = Guard(load_set("baseline"), space="nb201", macro=SMALL.macro, shape=SMALL.shape)
+    guard = Guard(load_set("baseline"), space=space_named("nb201"), macro=SMALL.macro, shape=SMALL.shape)
     everything = guard.space.enumerate()
     broken = guard.violations(everything)
     alone = broken.sum(axis=1) == 1
@@ -186,7 +186,7 @@ def test_what_only_one_rule_stops_is_counted(tmp_path: Path) -> None:
 
 def test_a_library_and_a_table_are_priced() -> None:
     """What a set revokes of a library, and what it costs in the best score of a table."""
-    guard = Guard(load_set("baseline"), space="nb201", macro=SMALL.macro, shape=SMALL.shape)
+    guard = Guard(load_set("baseline"), space=space_named("nb201"), macro=SMALL.macro, shape=SMALL.shape)
     vectors = space_named("nb201").draw(np.random.default_rng(0), 30)
     library = [guard.space.decode(row, macro=SMALL.macro) for row in vectors]
     out = revoked(guard, library)

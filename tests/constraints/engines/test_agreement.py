@@ -19,14 +19,15 @@ from constraints.engines.referee import Referee
 from constraints.engines.solver import Solver
 from constraints.engines.vectorised import evaluate
 from selfnas.errors import InputError
-from selfnas.spaces.space import Vector, space_named
+from selfnas.spaces.named import space_named
+from selfnas.spaces.template import Vector
 
 Rules = Callable[..., list[Rule]]
 Contexts = Callable[[str], list[Context]]
 
 
 def _referee(rules: list[Rule], context: Context, vectors: Vector) -> np.ndarray:
-    space, judge = space_named(context.space), Referee(rules, context)
+    space, judge = context.space, Referee(rules, context)
     return np.array([judge.verdicts(space.decode(row, macro=context.macro)) for row in vectors])
 
 

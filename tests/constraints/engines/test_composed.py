@@ -22,7 +22,7 @@ from constraints.engines.vectorised import evaluate
 from constraints.language.lexicon import Vocabulary
 from selfnas.errors import ArchitectureError
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import parse_architecture, space_named
+from selfnas.spaces.named import parse_architecture, space_named
 from tests.constraints.engines.test_random_rules import _ANY_RULE, _RELAXED, _SHAPES, _rule
 
 SPACE = "nb201{conv3x3>avg3,conv1x1>conv3x3&skip,avg3>conv1x1>skip}"  # each form an operator has
@@ -50,7 +50,7 @@ OPERATIONS = ("skip", "conv1x1", "conv3x3", "avg3")
 def test_every_construct_has_one_answer_in_all_engines(construct_rules: Callable[..., list[Rule]]) -> None:
     """Sixty random cells with operators of all forms: NumPy, Z3 and the referee agree on each construct."""
     rules, space = construct_rules("nb201", steps=1), space_named(SPACE)
-    context = Context(space=SPACE, macro=MACRO, shape=SHAPE)
+    context = Context(space=space_named(SPACE), macro=MACRO, shape=SHAPE)
     encoding, referee = encode(rules, context), Referee(rules, context)
     solver = Solver(encoding)
     vectors = space.draw(np.random.default_rng(0), 60)
@@ -68,7 +68,7 @@ def test_engines_agree_on_random_rules(
     vocabulary: Callable[[str], Vocabulary], kind: tuple[str, str], forbids: bool, shape: TaskShape, seed: int
 ) -> None:
     """A random rule on random cells with operators: NumPy and referee on 20, Z3 on two."""
-    space, context = space_named(SPACE), Context(space=SPACE, macro=MACRO, shape=shape)
+    space, context = space_named(SPACE), Context(space=space_named(SPACE), macro=MACRO, shape=shape)
     rule = _rule(kind, vocabulary("nb201"), forbids)
     encoding, referee = encode([rule], context), Referee([rule], context)
     (root,) = encoding.roots
@@ -85,7 +85,7 @@ def test_engines_agree_on_random_rules(
 def test_the_diagram_counts_what_numpy_finds() -> None:
     """Of the 46,656 cells with one operator, `baseline` admits as many by diagram as by evaluation of each."""
     space = space_named("nb201{conv3x3>avg3}")
-    guard = Guard(load_set("baseline"), space=space.name, macro=MACRO, shape=SHAPE)
+    guard = Guard(load_set("baseline"), space=space, macro=MACRO, shape=SHAPE)
     diagram = Diagram(guard.encoding.circuit, space)
     for root in guard.encoding.roots:
         if root is not None:
@@ -97,10 +97,10 @@ def test_the_diagram_counts_what_numpy_finds() -> None:
 def test_an_operator_is_judged_as_the_plain_cell_that_it_is() -> None:
     """Two operations in a chain, alone or beside a third: operator and plain spelling pass and fail the same rules."""
     rules, letters = load_set("baseline"), set()
-    plain = Guard(rules, space="nb201", macro=MACRO, shape=SHAPE)
+    plain = Guard(rules, space=space_named("nb201"), macro=MACRO, shape=SHAPE)
     for first, second, beside in itertools.product(OPERATIONS, OPERATIONS, ("", "skip", "conv3x3")):
         operator = f"{first}>{second}" + (f"&{beside}" if beside else "")
-        guard = Guard(rules, space=f"nb201{{{operator}}}", macro=MACRO, shape=SHAPE)
+        guard = Guard(rules, space=space_named(f"nb201{{{operator}}}"), macro=MACRO, shape=SHAPE)
         head = f"{guard.space.name}/{MACRO}:"
         one = parse_architecture(f"{head}|none~0|+|none~0|none~1|+|{operator}~0|none~1|none~2|")
         other = parse_architecture(
@@ -117,7 +117,7 @@ def test_an_operator_is_judged_as_the_plain_cell_that_it_is() -> None:
 def test_a_certificate_for_another_operator_does_not_hold() -> None:
     """What was certified of one operator says nothing of another, nor of a space with one more."""
     rules = load_set("baseline")
-    guard = Guard(rules, space="nb201{conv3x3>conv1x1}", macro=MACRO, shape=SHAPE)
+    guard = Guard(rules, space=space_named("nb201{conv3x3>conv1x1}"), macro=MACRO, shape=SHAPE)
     text = "nb201{conv3x3>conv1x1}/c8n1r16:|none~0|+|none~0|none~1|+|conv3x3>conv1x1~0|none~1|none~2|"
     certificate = guard.decide(parse_architecture(text)).certificate
     for new in ("conv3x3>skip", "conv1x1>conv3x3"):
@@ -136,4 +136,4 @@ def test_a_rule_may_have_examples_with_operators(tmp_path: Path) -> None:
 def test_a_space_of_fixed_fan_in_takes_no_operators() -> None:
     """In darts no operator can stand alone, so there is nothing that could be judged."""
     with pytest.raises(ArchitectureError, match="takes no composed operators"):
-        Guard(load_set("baseline"), space="darts{sep3x3>dil3x3}", macro=MACRO, shape=SHAPE)
+        Guard(load_set("baseline"), space=space_named("darts{sep3x3>dil3x3}"), macro=MACRO, shape=SHAPE)

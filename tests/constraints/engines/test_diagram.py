@@ -12,14 +12,14 @@ from constraints.engines.circuit import Circuit
 from constraints.engines.counting import SlotTable
 from constraints.engines.diagram import Diagram, _Nodes
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES, space_named
 
 SMALL = Macro(channels=8, depth=1, resolution=16)
 SHAPE = TaskShape(channels=1, size=(8, 8), classes=10)
 
 
 def _guard(space: str) -> Guard:
-    return Guard(load_set("baseline"), space=space, macro=SMALL, shape=SHAPE)
+    return Guard(load_set("baseline"), space=space_named(space), macro=SMALL, shape=SHAPE)
 
 
 def test_a_space_of_narrow_slots_first_changes_no_count() -> None:

@@ -21,7 +21,8 @@ import constraints.engines.diagram
 from constraints import Context, Rule
 from constraints.engines.encoding import encode
 from constraints.engines.vectorised import evaluate
-from selfnas.spaces.space import Vector, space_named
+from selfnas.spaces.named import space_named
+from selfnas.spaces.template import Vector
 
 pytestmark = pytest.mark.slow
 

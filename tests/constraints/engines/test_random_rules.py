@@ -19,7 +19,7 @@ from constraints.language.lexicon import Vocabulary
 from constraints.language.resolve import read_condition
 from constraints.loading.formatting import format_expression
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import space_named
+from selfnas.spaces.named import space_named
 
 _OPS = st.sampled_from(["skip", "conv1x1", "conv3x3", "avg3"])
 _SETS = st.one_of(
@@ -191,7 +191,7 @@ def test_engines_agree_on_random_rules_on_nb201(
 ) -> None:
     """A random rule: NumPy and referee on 40 random cells, Z3 on three, the diagram's count on all of nb201."""
     space = space_named("nb201")
-    context = Context(space="nb201", macro=Macro(channels=8, depth=1, resolution=16), shape=shape)
+    context = Context(space=space_named("nb201"), macro=Macro(channels=8, depth=1, resolution=16), shape=shape)
     rule = _rule(kind, vocabulary("nb201"), forbids)
     encoding = encode([rule], context)
     (root,) = encoding.roots
@@ -217,7 +217,7 @@ def test_engines_agree_on_random_rules_on_darts(
 ) -> None:
     """The same on darts, by NumPy, referee and Z3."""
     space = space_named("darts")
-    context = Context(space="darts", macro=Macro(channels=8, depth=1, resolution=16), shape=shape)
+    context = Context(space=space_named("darts"), macro=Macro(channels=8, depth=1, resolution=16), shape=shape)
     rule = _rule(kind, vocabulary("darts"), forbids)
     encoding = encode([rule], context)
     (root,) = encoding.roots

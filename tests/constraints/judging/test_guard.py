@@ -18,7 +18,7 @@ from constraints.language.lexicon import Vocabulary
 from constraints.language.resolve import read_condition
 from selfnas.errors import InputError, SelfnasError
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import SPACES, operations_of, parse_architecture, space_named
+from selfnas.spaces.named import SPACES, parse_architecture, space_named
 
 SMALL = Macro(channels=8, depth=1, resolution=16)
 DIGITS = TaskShape(channels=1, size=(8, 8), classes=10)
@@ -36,7 +36,7 @@ def _baseline() -> ConstraintSet:
 
 
 def _guard(space: str = "nb201", **options: int) -> Guard:
-    return Guard(_baseline(), space=space, macro=SMALL, shape=DIGITS, **options)
+    return Guard(_baseline(), space=space_named(space), macro=SMALL, shape=DIGITS, **options)
 
 
 @functools.cache
@@ -46,7 +46,7 @@ def _shared(space: str) -> Guard:
 
 
 def _set(*texts: str, space: str = "nb201") -> ConstraintSet:
-    words = Vocabulary(operations=frozenset(operations_of(space)), opsets={}, tables={})
+    words = Vocabulary(operations=frozenset(space_named(space).operations), opsets={}, tables={})
     rules = []
     for index, text in enumerate(texts):
         condition, faults = read_condition(text, "cell", words)
@@ -73,7 +73,9 @@ def nb201() -> Guard:
 )
 def test_golden_counts_of_the_baseline(space: str, shape: TaskShape, admitted: int) -> None:
     """How much the shipped baseline admits only changes on purpose."""
-    guard = _shared(space) if shape == DIGITS else Guard(_baseline(), space=space, macro=SMALL, shape=shape)
+    guard = (
+        _shared(space) if shape == DIGITS else Guard(_baseline(), space=space_named(space), macro=SMALL, shape=shape)
+    )
     count = guard.count()
     assert (count.value, count.exact) == (admitted, True)
 
@@ -83,7 +85,7 @@ def test_baseline_admits_a_healthy_share_everywhere(space: str) -> None:
     """At every setting that tasks use, the baseline admits at least a quarter of the space."""
     for macro, shapes in ((SMALL, SHAPES), (Macro(), [TaskShape(channels=3, size=(32, 32), classes=10)])):
         for shape in shapes:
-            guard = Guard(_baseline(), space=space, macro=macro, shape=shape)
+            guard = Guard(_baseline(), space=space_named(space), macro=macro, shape=shape)
             assert guard.admits(guard.space.draw(np.random.default_rng(6), 4000)).mean() > 0.25
 
 
@@ -93,7 +95,7 @@ def test_each_baseline_rule_turns_something_away() -> None:
     large = TaskShape(channels=3, size=(32, 32), classes=10)
     for space in SPACES:
         for macro, shape in ((SMALL, DIGITS), (Macro(), large)):
-            guard = Guard(_baseline(), space=space, macro=macro, shape=shape)
+            guard = Guard(_baseline(), space=space_named(space), macro=macro, shape=shape)
             fired = guard.violations(space_named(space).draw(np.random.default_rng(0), 5000)).any(axis=0)
             stopped |= {rule.id for rule, hit in zip(guard.rules, fired, strict=True) if hit}
     assert stopped == {rule.id for rule in _baseline().rules}
@@ -231,7 +233,9 @@ def test_a_foreign_architecture_is_undecided(nb201: Guard) -> None:
 
 def test_verdicts_belong_to_spellings_not_to_networks() -> None:
     """Two spellings of one network may differ: rules that name nodes see the numbering."""
-    guard = Guard(_set("exists path(input, output) avoiding node(2)"), space="nb201", macro=SMALL, shape=DIGITS)
+    guard = Guard(
+        _set("exists path(input, output) avoiding node(2)"), space=space_named("nb201"), macro=SMALL, shape=DIGITS
+    )
     one, two = (
         parse_architecture(f"nb201/c8n1r16:{cell}")
         for cell in (
@@ -246,7 +250,7 @@ def test_verdicts_belong_to_spellings_not_to_networks() -> None:
 def test_a_clash_is_named_by_a_minimal_set_of_rules() -> None:
     """Of five rules, exactly the two that cannot both hold are named."""
     set_ = _set("depth <= 3", "depth >= 3", "count(edge()) <= 2", "edge(op: skip)", "depth >= 1")
-    guard = Guard(set_, space="nb201", macro=SMALL, shape=DIGITS)
+    guard = Guard(set_, space=space_named("nb201"), macro=SMALL, shape=DIGITS)
     assert guard.count().value == 0
     assert guard.clash() == ("r1", "r2")
     with pytest.raises(SelfnasError, match="admit nothing"):
@@ -307,7 +311,7 @@ def test_digest_covers_meaning_and_context_only() -> None:
     assert reworded.digest == base.digest
     dropped = dataclasses.replace(base, rules=base.rules[1:])
     digests = {
-        Guard(set_, space=space, macro=macro, shape=shape).digest
+        Guard(set_, space=space_named(space), macro=macro, shape=shape).digest
         for set_ in (base, dropped)
         for space in SPACES
         for macro in (SMALL, Macro())
@@ -326,7 +330,7 @@ def test_the_same_decision_gives_the_same_bytes() -> None:
 def test_a_set_is_only_for_its_spaces() -> None:
     """Compiling for a space the set does not name is an error that says which it names."""
     with pytest.raises(InputError, match="'test' is for nb201, not for space 'darts'"):
-        Guard(_set("true"), space="darts", macro=SMALL, shape=DIGITS)
+        Guard(_set("true"), space=space_named("darts"), macro=SMALL, shape=DIGITS)
 
 
 def test_certificates_are_verified_without_any_solver(nb201: Guard) -> None:

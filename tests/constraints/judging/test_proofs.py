@@ -17,6 +17,7 @@ from constraints.language.resolve import read_condition
 from constraints.reports.claims import read_claim
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.named import space_named
 
 CLAIMS = [
     ("nb201", "exists path(input, output)", "cell", True),
@@ -33,7 +34,7 @@ CLAIMS = [
 
 def _context(space: str) -> Context:
     return Context(
-        space=space,
+        space=space_named(space),
         macro=Macro(channels=8, depth=1, resolution=16),
         shape=TaskShape(channels=1, size=(8, 8), classes=10),
     )
@@ -65,7 +66,7 @@ def test_a_claim_about_all_admitted_is_decided(
     proof = prove(load_set("baseline"), claim, context)
     assert proof.answer == ("holds" if holds else "fails")
     if proof.counterexample is not None:
-        guard = Guard(load_set("baseline"), space=space, macro=context.macro, shape=context.shape)
+        guard = Guard(load_set("baseline"), space=space_named(space), macro=context.macro, shape=context.shape)
         assert guard.decide(proof.counterexample).verdict == "admit"
         assert guard.referee.__class__([claim], context).verdicts(proof.counterexample) == [False]
 

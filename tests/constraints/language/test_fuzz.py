@@ -24,6 +24,7 @@ from constraints.loading.formatting import format_expression
 from constraints.loading.setfile import gather
 from selfnas.errors import InputError, Problem
 from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.named import space_named
 
 _WORDS = Vocabulary(
     operations=frozenset({"skip", "conv1x1", "conv3x3", "avg3"}),
@@ -141,6 +142,6 @@ def test_a_rule_with_too_many_states_is_refused_when_it_is_encoded(monkeypatch: 
     condition, faults = read_condition("max over path(input, output) of sum(cost) == 7", "cell", _WORDS)
     assert not faults
     rule = Rule(id="huge", scope="cell", condition=condition, text="", why="", message="")
-    context = Context(space="nb201", macro=Macro(), shape=TaskShape(channels=1, size=(8, 8), classes=2))
+    context = Context(space=space_named("nb201"), macro=Macro(), shape=TaskShape(channels=1, size=(8, 8), classes=2))
     with pytest.raises(InputError, match="'huge' cannot be encoded for nb201: a path condition has more than 5 states"):
         encode([rule], context)

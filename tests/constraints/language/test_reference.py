@@ -19,13 +19,13 @@ from constraints.language.rules import ConstraintSet
 from constraints.loading.formatting import format_set
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import operations_of, space_named
+from selfnas.spaces.named import space_named
 
 _PAGE = Path(__file__).parents[3] / "docs" / "reference" / "constraints.md"
 _TEXT = _PAGE.read_text(encoding="utf-8")
 _BLOCKS = re.findall(r"```constraint (cell|network|policy)\n(.+?)\n((?:(?:passes|fails): .+\n)+)```", _TEXT)
 _WORDS = Vocabulary(
-    operations=frozenset(operations_of("nb201")),
+    operations=frozenset(space_named("nb201").operations),
     opsets={"plain": frozenset({"skip", "conv1x1", "avg3"}), "learned": frozenset({"conv1x1", "conv3x3"})},
     tables={
         "stretch": Table(entries={"skip": 1, "avg3": 1, "conv1x1": 2, "conv3x3": 3}),
@@ -34,7 +34,7 @@ _WORDS = Vocabulary(
 )
 _ALL = space_named("nb201").enumerate()
 _CONTEXT = Context(
-    space="nb201",
+    space=space_named("nb201"),
     macro=Macro(channels=8, depth=1, resolution=16),
     shape=TaskShape(channels=1, size=(8, 8), classes=10),
 )
@@ -59,7 +59,7 @@ def test_every_example_says_what_it_claims(scope: str, text: str, claims: str) -
     assert not faults
     rule = Rule(id="r", scope=scope, condition=condition, text=text, why="", message="")  # type: ignore[arg-type]
     set_ = ConstraintSet(name="page", spaces=("nb201",), rules=(rule,))
-    guard = Guard(set_, space="nb201", macro=_CONTEXT.macro, shape=_CONTEXT.shape)
+    guard = Guard(set_, space=space_named("nb201"), macro=_CONTEXT.macro, shape=_CONTEXT.shape)
     for claim in claims.splitlines():
         expected, _, subject = claim.partition(": ")
         passes = expected == "passes"

@@ -14,7 +14,7 @@ import pytest
 from selfnas.benchmarks.benchmarking import CHECKPOINTS, _figures, compare_strategies, search_table
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from selfnas.strategies import make_strategy
 from selfnas.tables.tabular import read_benchmark, synthetic_benchmark
 

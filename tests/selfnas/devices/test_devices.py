@@ -14,7 +14,7 @@ from selfnas.devices.roofline import COSTS, cost, estimate
 from selfnas.devices.work import parts
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.space import parse_architecture
+from selfnas.spaces.named import parse_architecture, space_named
 
 SHAPE = TaskShape(channels=3, size=(32, 32), classes=10)
 HEAVY = parse_architecture("nb201/c16n5r32:|conv3x3~0|+|none~0|conv3x3~1|+|skip~0|none~1|conv3x3~2|")
@@ -110,7 +110,7 @@ def test_a_latency_rule_is_never_laxer_than_the_prediction(space: str, tmp_path:
     times = np.array([estimate(architecture, shape, device).latency_us for architecture in drawn])
     limit = float(np.median(times))
     (tmp_path / "fast.yaml").write_text(latency_set(device, setting, at_most_us=limit))
-    guard = Guard(load_set(str(tmp_path / "fast.yaml")), space=space, macro=macro, shape=shape)
+    guard = Guard(load_set(str(tmp_path / "fast.yaml")), space=space_named(space), macro=macro, shape=shape)
     kept_out = guard.violations(np.stack([here.encode(one) for one in drawn])).any(axis=1)
     assert kept_out[times > limit].all()
     one_sum = 3 * (device.overhead_us.value + 2)

@@ -16,7 +16,7 @@ from selfnas.devices.latency import _actions, check, fit, measure
 from selfnas.devices.roofline import estimate
 from selfnas.devices.work import parts
 from selfnas.errors import InputError
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 
 
 class _Clock(TorchDispatchMode):

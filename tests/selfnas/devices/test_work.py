@@ -5,11 +5,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from selfnas.devices.work import Part, parts, peak_memory_bytes, traffic_bytes
+from selfnas.devices.work import operation_part, parts, peak_memory_bytes, traffic_bytes
 from selfnas.networks.costs import costs
 from selfnas.networks.network import build_network
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import SPACES, parse_architecture
+from selfnas.spaces.named import SPACES, parse_architecture
+from selfnas.spaces.operations import OPERATIONS
 
 SHAPES = (
     (Macro(channels=4, depth=2, resolution=8), TaskShape(channels=3, size=(17, 12), classes=5)),
@@ -88,7 +89,7 @@ def test_what_a_built_network_runs_is_among_its_parts() -> None:
 
 def test_a_skip_moves_nothing_and_keys_tell_parts_apart() -> None:
     """Unless it halves the size, when it is a convolution."""
-    plain, halving = (Part(kind="skip", channels_in=4, channels_out=4, size=(8, 8), stride=s) for s in (1, 2))
+    plain, halving = (operation_part(OPERATIONS["skip"], 4, size=(8, 8), stride=stride) for stride in (1, 2))
     assert plain.kernels == ()
     assert [kernel.macs for kernel in halving.kernels] == [4 * 4 * 16]
     assert plain.key != halving.key

@@ -7,7 +7,7 @@ from agent.memory.proxy import learned_scores
 from agent.state.state import LifeState, RunState, TaskState
 from selfnas.errors import ShapeError
 from selfnas.models.ranking import ProxyTrials, combined
-from selfnas.spaces.space import SPACES, parse_architecture
+from selfnas.spaces.named import SPACES, parse_architecture
 from selfnas.training.proxies import PROXIES
 
 

@@ -5,13 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from selfnas.errors import ArchitectureError, ShapeError
-from selfnas.networks.costs import costs, operation_costs, reach
+from selfnas.errors import ShapeError
+from selfnas.networks.costs import costs
 from selfnas.networks.network import build_network, parameter_count
-from selfnas.networks.operations import operation
 from selfnas.networks.reference import residual_network
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import SPACES, operations_of
+from selfnas.spaces.named import SPACES
 
 SHAPES = [
     TaskShape(channels=1, size=(8, 8), classes=10),
@@ -75,37 +74,6 @@ def test_a_dead_operation_costs_nothing() -> None:
         for op in ("conv3x3", "none")
     )
     assert costs(dead, CIFAR) == costs(plain, CIFAR)
-
-
-@pytest.mark.parametrize("name", sorted({op for space in SPACES for op in operations_of(space)}))
-@pytest.mark.parametrize("dimensions", [1, 2])
-@pytest.mark.parametrize("stride", [1, 2])
-def test_reach_is_how_far_a_gradient_spreads(name: str, dimensions: int, stride: int) -> None:
-    """The receptive field by formula is the extent of inputs that one output depends on."""
-    side = 31
-    module = operation(name, 2, stride=stride, dimensions=dimensions).double().eval()
-    for parameter in module.parameters():
-        nn.init.ones_(parameter)
-    x = torch.rand(1, 2, *[side] * dimensions, dtype=torch.float64, requires_grad=True)
-    out = module(x)
-    centre = (0, 0, *[out.shape[-1] // 2] * dimensions)
-    if name == "max3":  # the maximum depends on one input at a time: probe each
-        extent = 0
-        for position in range(side):
-            probe = torch.zeros_like(x)
-            probe[(0, 0, *[position] * dimensions)] = 1.0
-            extent += bool(module(probe)[centre] > 0)
-    else:
-        (gradient,) = torch.autograd.grad(out[centre], x)
-        touched = gradient.abs().sum(dim=(0, 1)).nonzero()[:, 0]
-        extent = int(touched.max() - touched.min()) + 1
-    assert extent == reach(name, stride=stride) + 1
-
-
-def test_an_operation_without_a_formula_is_refused() -> None:
-    """An unknown operation has no cost."""
-    with pytest.raises(ArchitectureError, match="no cost formula"):
-        operation_costs("conv7x7", 8, size=(8, 8))
 
 
 @pytest.mark.parametrize("params", [5_000, 43_000, 559_386])

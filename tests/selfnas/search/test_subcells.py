@@ -14,14 +14,14 @@ from selfnas.search.subcells import SIZES, SubCell, contains, effective, implant
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.cell import Cell
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from selfnas.strategies import RegularisedEvolution
 from selfnas.strategies.evolution import furnished
 from selfnas.strategies.mining import mine, percentile_ranks, rank_gain
 from selfnas.strategies.transfer import PastTask
 
 NB201 = SPACES["nb201"]
-PLANTED = SubCell("nb201", 0, "a-conv3x3>out in0-conv1x1>a")
+PLANTED = SubCell(SPACES["nb201"], 0, "a-conv3x3>out in0-conv1x1>a")
 
 
 def graph_of(cell: Cell) -> "nx.DiGraph[int]":
@@ -103,9 +103,9 @@ def test_a_sub_cell_is_read_only_in_canonical_form() -> None:
     """Other names of inner nodes, parts that do not hang together and unknown operations are refused."""
     for text in ("b-conv3x3>out in0-conv1x1>b", "in0-conv3x3>a b-skip>out", "in0-conv9x9>a a-skip>out", "x", ""):
         with pytest.raises(ArchitectureError):
-            SubCell("nb201", 0, text)
+            SubCell(SPACES["nb201"], 0, text)
     with pytest.raises(ArchitectureError, match="1 cells, not a number 3"):
-        SubCell("nb201", 3, PLANTED.text)
+        SubCell(SPACES["nb201"], 3, PLANTED.text)
 
 
 @pytest.mark.parametrize("name", sorted(SPACES))

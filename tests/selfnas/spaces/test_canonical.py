@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from selfnas.networks.network import build_network
 from selfnas.spaces.architecture import Macro, TaskShape
 from selfnas.spaces.cell import Cell, Edge
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 
 MACRO = Macro(channels=4, depth=1, resolution=16)
 SHAPE = TaskShape(channels=1, size=(8, 8), classes=3)

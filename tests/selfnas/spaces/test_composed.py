@@ -13,7 +13,7 @@ from selfnas.networks.network import build_network, parameter_count
 from selfnas.spaces.architecture import Macro, TaskShape
 from selfnas.spaces.cell import Cell, Edge
 from selfnas.spaces.composed import write_out, written_out
-from selfnas.spaces.space import parse_architecture, respelled, space_named
+from selfnas.spaces.named import parse_architecture, respelled, space_named
 
 SPACE = "nb201{conv3x3>avg3,conv1x1>conv3x3&skip,avg3>conv1x1>conv3x3}"
 MACRO, SHAPE = Macro(channels=4, depth=1, resolution=8), TaskShape(channels=1, size=(8, 8), classes=3)

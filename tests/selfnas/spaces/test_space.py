@@ -4,42 +4,21 @@ import contextlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from selfnas.errors import ArchitectureError
-from selfnas.spaces.architecture import Architecture, Macro
-from selfnas.spaces.space import SPACES, parse_architecture, space_named
+from selfnas.spaces.architecture import Macro
+from selfnas.spaces.named import SPACES, architecture_from_json, parse_architecture
 
-NAMES = sorted(SPACES)
 MACRO = Macro(channels=8, depth=1, resolution=16)
 
 
-@st.composite
-def architectures(draw: st.DrawFn) -> Architecture:
-    """Any architecture of any space."""
-    space = SPACES[draw(st.sampled_from(NAMES))]
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    return space.decode(space.draw(rng, 1)[0], macro=MACRO)
-
-
-@given(architectures())
-@settings(deadline=None)
-def test_every_form_of_an_architecture_reads_back(architecture: Architecture) -> None:
-    """Text, JSON and vector each return the same architecture."""
-    space = space_named(architecture.space)
-    assert parse_architecture(str(architecture)) == architecture
-    assert Architecture.from_json(architecture.to_json()) == architecture
-    assert space.decode(space.encode(architecture), macro=MACRO) == architecture
-    assert space.contains(architecture)
-
-
 @pytest.mark.parametrize(("name", "count"), [("nb201", 15_625), ("transnas-micro", 4_096)])
-def test_enumeration_is_complete_and_without_repeats(name: str, count: int) -> None:
-    """The vectors enumerated are exactly as many distinct ones as the space counts."""
-    vectors = SPACES[name].enumerate()
-    assert len(np.unique(vectors, axis=0)) == len(vectors) == SPACES[name].count() == count
+def test_counts_are_the_published_ones(name: str, count: int) -> None:
+    """Of the spaces that tables are of; that an enumeration gives as many is in `check_space`."""
+    assert SPACES[name].count() == count
 
 
 def test_darts_count_is_the_published_one() -> None:
@@ -54,13 +33,6 @@ def test_a_space_too_large_is_not_enumerated() -> None:
         SPACES["darts"].enumerate()
 
 
-def test_draws_are_uniform() -> None:
-    """A chi-square test over all 4,096 transnas-micro cells does not reject uniformity."""
-    vectors = SPACES["transnas-micro"].draw(np.random.default_rng(0), 200_000)
-    index = vectors.astype(int) @ 4 ** np.arange(6)
-    assert chisquare(np.bincount(index, minlength=4096)).pvalue > 0.001
-
-
 def test_darts_draws_choose_source_pairs_uniformly() -> None:
     """Each of the ten source pairs of the last node is equally likely."""
     template = SPACES["darts"].templates[0]
@@ -68,18 +40,6 @@ def test_darts_draws_choose_source_pairs_uniformly() -> None:
     pairs = np.unique(last, axis=0, return_counts=True)[1]
     assert len(pairs) == 10
     assert chisquare(pairs).pvalue > 0.001
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_neighbours_are_the_cells_one_edit_away(name: str) -> None:
-    """Neighbours are distinct members of the space, exclude the cell itself, and the relation is symmetric."""
-    space = SPACES[name]
-    vector = space.draw(np.random.default_rng(1), 1)[0]
-    near = space.neighbours(vector)
-    assert space.fits(near).all()
-    assert len(np.unique(near, axis=0)) == len(near)
-    assert not (near == vector).all(axis=1).any()
-    assert all((space.neighbours(other) == vector).all(axis=1).any() for other in near)
 
 
 def test_nb201_has_24_neighbours() -> None:
@@ -125,7 +85,7 @@ def test_json_with_a_foreign_digest_is_refused() -> None:
     text = SPACES["nb201"].decode(np.ones(6, dtype=np.int8), macro=MACRO).to_json()
     digest = SPACES["nb201"].decode(np.ones(6, dtype=np.int8), macro=MACRO).digest
     with pytest.raises(ArchitectureError, match="digest"):
-        Architecture.from_json(text.replace(digest, "0" * 64))
+        architecture_from_json(text.replace(digest, "0" * 64))
 
 
 @given(st.text(max_size=80))

@@ -6,7 +6,7 @@ import pytest
 from selfnas.search.domain import SpaceDomain
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from selfnas.strategies.local_search import LocalSearch
 from selfnas.tables.tabular import SpelledDomain
 

@@ -8,7 +8,7 @@ import torch
 
 from selfnas.search.domain import SpaceDomain
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from selfnas.strategies.one_shot import OneShotPlan, evolve_paths, fair_paths, score_paths, train_paths
 from selfnas.training.supernet import build_supernet
 from selfnas.training.training import Examples

@@ -6,7 +6,8 @@ import pytest
 from selfnas.search.domain import SpaceDomain
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import SPACES, Vector
+from selfnas.spaces.named import SPACES
+from selfnas.spaces.template import Vector
 from selfnas.strategies import make_strategy
 from selfnas.strategies.progressive import Progressive, level_of, levels, narrowed
 from selfnas.tables.tabular import SpelledDomain

@@ -7,7 +7,7 @@ import numpy as np
 from selfnas.search.domain import SpaceDomain
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from selfnas.strategies.reinforce import Reinforce
 
 DOMAIN = SpaceDomain(SPACES["nb201"], Macro())

@@ -12,7 +12,8 @@ from selfnas.models.gaussian_process import GaussianProcess, expected_improvemen
 from selfnas.networks.costs import operation_costs
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.cell import Cell
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
+from selfnas.spaces.operations import OPERATIONS
 
 
 def walked_paths(cell: Cell) -> list[list[str]]:
@@ -33,7 +34,9 @@ def walked_paths(cell: Cell) -> list[list[str]]:
 
 def slow_traits(cell: Cell, operations: tuple[str, ...]) -> list[float]:
     """The traits of one cell as their definition reads, from the graph."""
-    weights = {operation: float(operation_costs(operation, 16, size=(8, 8)).params) for operation in operations}
+    weights = {
+        operation: float(operation_costs(OPERATIONS[operation], 16, size=(8, 8)).params) for operation in operations
+    }
     lightest = min(count for count in weights.values() if count)
     paths = walked_paths(cell)
     counted: list[set[str]] = [set(operations), {o for o in operations if weights[o]}, {*operations} - {"skip"}]
@@ -55,7 +58,7 @@ def test_traits_equal_a_walk_over_the_graph(space: str) -> None:
     for vector, traits in zip(vectors, path_traits(here, vectors), strict=True):
         cells = here.decode(vector, macro=Macro()).cells
         parts = zip(cells, here.templates, strict=True)
-        slow = [trait for cell, template in parts for trait in slow_traits(cell, template.operations)]
+        slow = [trait for cell, template in parts for trait in slow_traits(cell, template.names)]
         assert traits.tolist() == pytest.approx(slow)
 
 

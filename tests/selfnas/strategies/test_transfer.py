@@ -13,7 +13,7 @@ from selfnas.benchmarks.lifelong import METHODS, LifelongRow, live_orders, summa
 from selfnas.search.domain import SpaceDomain
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from selfnas.strategies import make_strategy
 from selfnas.strategies.transfer import PastTask, Transfer, experienced
 from selfnas.tables.tabular import SpelledDomain, TabularBenchmark, synthetic_benchmark

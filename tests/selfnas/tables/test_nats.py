@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from selfnas.errors import InputError
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from selfnas.tables.nats import COLUMNS, convert_nats
 from selfnas.tables.plain_pickle import read_plain
 from selfnas.tables.tabular import read_benchmark

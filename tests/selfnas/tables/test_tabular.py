@@ -12,7 +12,7 @@ import pytest
 
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from selfnas.tables.tabular import TabularBenchmark, TabularEvaluator, read_benchmark, synthetic_benchmark
 from selfnas.training.evaluation import Fidelity, Request
 

@@ -8,7 +8,7 @@ from agent.stream.fidelities import HalvingSection, RungSection, ranked_by_rung
 from selfnas.networks.network import build_network
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES
 from selfnas.training.early_stopping import FEWEST, least_accuracies
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.training import Examples, TrainingPlan, train

@@ -17,7 +17,7 @@ from selfnas.errors import InputError
 from selfnas.networks.costs import costs
 from selfnas.networks.network import Network, build_network
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import SPACES, parse_architecture
+from selfnas.spaces.named import SPACES, parse_architecture
 from selfnas.training.proxies import PROXIES, proxy_scores
 
 CELLS = {

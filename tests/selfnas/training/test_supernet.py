@@ -14,7 +14,7 @@ from constraints import Guard, load_set
 from selfnas.search.domain import SpaceDomain
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import SPACES
+from selfnas.spaces.named import SPACES, space_named
 from selfnas.strategies.guided import Guided
 from selfnas.training.differentiable import Method, SupernetPlan, discretise, most_skips, search_supernet, skips
 from selfnas.training.supernet import Supernet, build_supernet
@@ -83,7 +83,7 @@ class _Rewarding(nn.Module):
 def test_a_search_stops_when_skips_take_over(operation: str, collapses: bool, seed: int) -> None:
     """Where skips alone help, the search ends in the first epoch after its grace; where another does, it goes on."""
     template = SPACES["nb201"].templates[0]
-    kind = next(i for i, name in enumerate(template.operations, start=1) if name.startswith(operation))
+    kind = next(i for i, name in enumerate(template.names, start=1) if name.startswith(operation))
     y = (np.arange(64) % 3).astype(np.int64)
     data = Examples.of(np.eye(3, dtype=np.float32)[y][:, :, None, None], y)
     plan = SupernetPlan(epochs=8, batch_size=16, grace=0.5)
@@ -97,7 +97,10 @@ def test_a_refused_cell_gives_way_to_the_nearest_admitted() -> None:
     """Logits that point at a forbidden cell propose, first, an admitted one as few edits away as any."""
     space, macro = SPACES["nb201"], Macro()
     guard = Guard(
-        load_set("baseline"), space="nb201", macro=macro, shape=TaskShape(channels=3, size=(32, 32), classes=10)
+        load_set("baseline"),
+        space=space_named("nb201"),
+        macro=macro,
+        shape=TaskShape(channels=3, size=(32, 32), classes=10),
     )
     domain = GuardedDomain(guard, space=space, macro=macro)
     logits = [np.zeros((6, 5))]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from selfnas.networks.network import build_network
 from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import SPACES, parse_architecture
+from selfnas.spaces.named import SPACES, parse_architecture
 from selfnas.training.evaluation import Evaluation, Fidelity
 from selfnas.training.inheritance import inherit
 from selfnas.training.training import Examples, TrainingPlan, accuracy, predict, train
