@@ -26,6 +26,7 @@ def test_script_explains_itself(
 ) -> None:
     """`python -m SCRIPT --help` ends well, and every option and argument of it is read as the command line would."""
     monkeypatch.setattr(sys, "argv", [script, "--help"])
+    monkeypatch.delitem(sys.modules, script, raising=False)  # another test may have imported it
     with pytest.raises(SystemExit) as ended:
         runpy.run_module(script, run_name="__main__", alter_sys=True)
     assert ended.value.code == 0

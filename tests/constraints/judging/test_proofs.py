@@ -112,7 +112,7 @@ def test_a_claim_about_numbers_beyond_32_bits_is_not_proved_by_a_solver_that_cut
         "tables: {t: {skip: 1, avg3: 3, conv1x1: 900000001, conv3x3: 1000000000}}\n"
         "rules: [{id: a, scope: cell, require: 7 * total(t) <= 10000000000, why: x, message: x}]\n"
     )
-    proof = prove(set_, read_claim(set_, "total(t) <= 1000000003", "nb201"), _context("nb201"))
+    proof = prove(set_, read_claim(set_, "total(t) <= 1000000003", space_named("nb201")), _context("nb201"))
     assert (proof.answer, proof.solver) == ("fails", "default")
 
 
