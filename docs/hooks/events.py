@@ -1,93 +1,108 @@
-"""The ledger's events, kind by kind: from their models where there are some, else from the table of what each must say.
-
-Sentences about kinds and fields are in `events.yaml`; a model's docstring and field descriptions go before them.
-"""
+"""The ledger's events, kind by kind, from their models: docstrings say what a kind and each of its fields mean."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
-from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
-from ruamel.yaml import YAML
+from griffe import Docstring, DocstringSectionAttributes
+from msgspec import Struct, UnsetType, structs
 from sources import EVENTS, load
 
-__all__ = ["events", "undescribed_events", "unknown_events"]
+__all__ = ["events", "undescribed_events"]
 
-_WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false", dict: "mapping", list: "list"}
+_WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false", dict: "object", Any: "anything"}
 
 
 def events() -> str:
-    """Markdown: a section for each kind of event."""
-    parts = []
-    for kind, shape in _kinds().items():
-        parts.append(f"### `{kind}`")
-        parts.append(_kind_words(kind, shape))
-        rows = [f"| `{name}` | {value} | {words} |" for name, value, words in _fields(kind, shape)]
-        if rows:
-            parts.append("\n".join(["| field | value | what it is |", "|---|---|---|", *rows]))
-    return "\n\n".join(parts)
+    """Markdown: a section for each kind of event, then one for each part that several of them have."""
+    kinds = _kinds()
+    parts = [_section(f"`{kind}`", model) for kind, model in kinds.items()]
+    shared = dict.fromkeys(part for model in kinds.values() for part in _parts(model))
+    return "\n\n".join([*parts, "## Parts of events", *(_section(part.__name__, part) for part in shared)])
 
 
 def undescribed_events() -> list[str]:
-    """Kinds and fields about which nothing is said."""
-    missing = [kind for kind, shape in _kinds().items() if not _kind_words(kind, shape)]
-    return missing + [
-        f"{kind}: {name}" for kind, shape in _kinds().items() for name, _, words in _fields(kind, shape) if not words
-    ]
-
-
-def unknown_events() -> list[str]:
-    """What `events.yaml` speaks of and no event has."""
+    """Kinds, parts and fields about which nothing is said."""
     kinds = _kinds()
-    fields = {name for kind, shape in kinds.items() for name, _, _ in _fields(kind, shape)}
-    own = {f"{kind}.{name}" for kind, shape in kinds.items() for name, _, _ in _fields(kind, shape)}
-    written = _written()
-    return [kind for kind in written["kinds"] if kind not in kinds] + [
-        name for name in written["fields"] if name not in fields | own
+    models = {**kinds, **{part.__name__: part for model in kinds.values() for part in _parts(model)}}
+    return [name for name, model in models.items() if not _sentence(model)] + [
+        f"{name}: {field.name}"
+        for name, model in models.items()
+        for field in structs.fields(model)
+        if not _attributes(model).get(field.name)
     ]
 
 
-def _kinds() -> Mapping[str, object]:
+def _kinds() -> Mapping[str, type[Struct]]:
     kinds = load(EVENTS)
     if not isinstance(kinds, Mapping):
         raise TypeError(f"{EVENTS} is no mapping")
     return kinds
 
 
-def _kind_words(kind: str, shape: object) -> str:
-    if isinstance(shape, type) and issubclass(shape, BaseModel) and shape.__doc__:
-        return " ".join(shape.__doc__.split("\n\n")[0].split())
-    return str(_written()["kinds"].get(kind, ""))
+def _section(title: str, model: type[Struct]) -> str:
+    said = _attributes(model)
+    rows = [
+        f"| `{field.name}` | {_value(field.type)}{_optional(field)} | {said.get(field.name, '')} |"
+        for field in sorted(structs.fields(model), key=lambda field: field.name)
+    ]
+    table = ["| field | value | what it is |", "|---|---|---|", *rows] if rows else []
+    return "\n\n".join(filter(None, [f"### {title}", _sentence(model), "\n".join(table)]))
 
 
-def _fields(kind: str, shape: object) -> Iterator[tuple[str, str, str]]:
-    """Name, value and sentence of each field."""
-    said = _written()["fields"]
-    if isinstance(shape, type) and issubclass(shape, BaseModel):
-        for name, field in shape.model_fields.items():
-            words = field.description or said.get(f"{kind}.{name}") or said.get(name, "")
-            yield field.alias or name, _value(field.annotation), words
-    elif isinstance(shape, Mapping):
-        for name, value in shape.items():
-            yield name, _value(value), str(said.get(f"{kind}.{name}") or said.get(name, ""))
+def _optional(field: structs.FieldInfo) -> str:
+    return "" if field.required else ", may be left out"
 
 
-def _value(shape: object) -> str:
-    if isinstance(shape, tuple):
-        words = [_value(each) for each in shape if each is not type(None)]
-        words = ["number"] if words == ["whole number", "number"] else words
-        return " or ".join([*words, *(["nothing"] if type(None) in shape else [])])
-    if isinstance(shape, list):
-        return f"list of {_value(shape[0])}s"
-    if isinstance(shape, Mapping):
-        return "mapping with " + ", ".join(f"`{name}`" for name in shape)
-    return _WORDS.get(shape, str(shape)) if isinstance(shape, type) else str(shape)
+def _parts(model: type[Struct]) -> Iterator[type[Struct]]:
+    """Models that its fields hold, and theirs."""
+    for field in structs.fields(model):
+        for part in _structs(field.type):
+            yield part
+            yield from _parts(part)
 
 
-@cache
-def _written() -> dict[str, dict[str, str]]:
-    text = (Path(__file__).parent / "events.yaml").read_text(encoding="utf-8")
-    found: dict[str, dict[str, str]] = YAML(typ="safe", pure=True).load(text)
+def _structs(kind: Any) -> Iterator[type[Struct]]:
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        yield kind
+    for inner in get_args(kind):
+        yield from _structs(inner)
+
+
+def _sentence(model: type[Struct]) -> str:
+    return " ".join((model.__doc__ or "").split("\n\n")[0].split())
+
+
+def _attributes(model: type[Struct]) -> dict[str, str]:
+    """What a model's docstring, and those of the models that it extends, say of its fields."""
+    found: dict[str, str] = {}
+    for one in reversed(model.__mro__):
+        if issubclass(one, Struct) and one.__doc__:
+            for section in Docstring(one.__doc__).parse("google", warnings=False):
+                if isinstance(section, DocstringSectionAttributes):
+                    found |= {said.name: " ".join(said.description.split()) for said in section.value}
     return found
+
+
+def _value(kind: Any) -> str:
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _value(inner[0])
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in inner)
+    if origin in (Union, UnionType):
+        words = dict.fromkeys(_value(each) for each in inner if each not in (NoneType, UnsetType))
+        if {"whole number", "number"} <= words.keys():
+            del words["whole number"]
+        return " or ".join([*words, *(["nothing"] if NoneType in inner else [])])
+    if origin is list:
+        return f"list of {_value(inner[0])}"
+    if origin is tuple:
+        return "list of " + " and ".join(map(_value, inner))
+    if origin is dict:
+        return "object" if inner[1] is Any else f"object of {_value(inner[1])}"
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return f"[{kind.__name__}](#{kind.__name__.lower()})"
+    return _WORDS.get(kind, str(kind))

@@ -20,8 +20,8 @@ MODELS = {
 # The command line.
 COMMANDS = "agent.cli:app"
 
-# What an event of each kind holds: a mapping from kind to a shape (`agent.ledger.events.Shape`) or to a pydantic model.
-EVENTS = "agent.ledger.events:FACTS"
+# What an event of each kind holds: a mapping from kind to model.
+EVENTS = "agent.ledger.events:KINDS"
 
 # The Python reference: title, what it is for, modules.
 PYTHON = (
@@ -38,7 +38,7 @@ PYTHON = (
     (
         "Architectures and spaces",
         "Cells, how they are stacked, and the spaces that a search can look through.",
-        ("selfnas.spaces.architecture", "selfnas.spaces.space"),
+        ("selfnas.spaces.architecture", "selfnas.spaces.operation", "selfnas.spaces.space", "selfnas.spaces.named"),
     ),
     (
         "Tasks",
@@ -58,7 +58,7 @@ PYTHON = (
     (
         "The ledger",
         "Reading and verifying a life from Python.",
-        ("agent.ledger.store",),
+        ("agent.ledger.events", "agent.ledger.store"),
     ),
 )
 
