@@ -103,7 +103,6 @@ class Woken(Struct, frozen=True, kw_only=True):
 
 def test_events_are_described_by_their_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """Docstring, types, what may be left out, and parts with a section of their own; what lacks words is found."""
-
     monkeypatch.setattr("events._kinds", lambda: {"woken": Woken})
     text = events()
     assert "### `woken`\n\nSomebody woke." in text
