@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from selfnas.plugins import in_force
+
 __all__ = ["app"]
 
 app = typer.Typer(
@@ -25,7 +27,9 @@ def list_audits(suite: _Suite = "baseline") -> None:
     from audits.calibrating.listing import listing
     from audits.verdicts.suite import load_suite
 
-    print(listing(load_suite(suite)))
+    loaded = load_suite(suite)
+    with in_force(*loaded.plugins):
+        print(listing(loaded))
 
 
 @app.command()
@@ -58,15 +62,16 @@ def calibrate(
 
     torch.set_num_threads(1)
     loaded = load_suite(suite)
-    calibration = run(
-        loaded,
-        task_specs(tasks.split(",")),
-        choose_seeds=range(1, choose + 1),
-        report_seeds=range(choose + 1, choose + report + 1),
-        base=Path(),
-        records=records,
-        progress=lambda line: print(line, file=sys.stderr, flush=True),
-    )
+    with in_force(*loaded.plugins):
+        calibration = run(
+            loaded,
+            task_specs(tasks.split(",")),
+            choose_seeds=range(1, choose + 1),
+            report_seeds=range(choose + 1, choose + report + 1),
+            base=Path(),
+            records=records,
+            progress=lambda line: print(line, file=sys.stderr, flush=True),
+        )
     path = output or calibration_file(loaded)
     write_calibration(calibration, path)
     print(matrix_table(calibration))
@@ -122,15 +127,17 @@ def run(
         lives = context.find_root().obj  # this package knows no homes
         text, admitted = lives.audit(home, network, task=task, suite=suite, base=base, output=output)
     elif data is not None:
-        text, admitted = audit_file(
-            load_exported(Path(network)),
-            data,
-            load_suite(suite or "baseline"),
-            title=Path(network).name,
-            task=task or data.stem,
-            seed=seed,
-            standardise=standardise,
-            output=output,
-        )
+        loaded = load_suite(suite or "baseline")
+        with in_force(*loaded.plugins):
+            text, admitted = audit_file(
+                load_exported(Path(network)),
+                data,
+                loaded,
+                title=Path(network).name,
+                task=task or data.stem,
+                seed=seed,
+                standardise=standardise,
+                output=output,
+            )
     print(text)
     raise typer.Exit(0 if admitted else 1)

@@ -5,12 +5,15 @@ Every command takes `--json`. Exit codes: 0 done, 1 a check failed, 2 misuse or 
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from selfnas.figures import picture_file
+from selfnas.plugins import in_force
 
 if TYPE_CHECKING:
     from constraints.language.rules import ConstraintSet, Context
@@ -51,7 +54,8 @@ def check(
     """Verdict per rule on one architecture; blamed edges and nearest admitted architectures if it is turned away."""
     from constraints.reports.architectures import report_check
 
-    _finish(report_check(_load(set_), architecture, space=space, shape=shape, picture=picture), json)
+    with _loaded(set_) as loaded:
+        _finish(report_check(loaded, architecture, space=space, shape=shape, picture=picture), json)
 
 
 @app.command("test")
@@ -63,7 +67,8 @@ def try_out(
     """Judge the set's examples: the rules expected to fire fire, each is exercised, no mutant goes unnoticed."""
     from constraints.reports.sets import report_trial
 
-    _finish(report_trial(_load(set_), mutate=mutate), json)
+    with _loaded(set_) as loaded:
+        _finish(report_trial(loaded, mutate=mutate), json)
 
 
 @app.command()
@@ -71,8 +76,8 @@ def lint(set_: _Set, space: _Space = "", macro: _Macro = "", shape: _Shape = _SH
     """What is suspicious: rules that do nothing, say nothing new, cannot be met or clash; words nobody uses."""
     from constraints.reports.sets import report_lint
 
-    loaded = _load(set_)
-    _finish(report_lint(loaded, _contexts(loaded, space, macro, shape) if macro or space else []), json)
+    with _loaded(set_) as loaded:
+        _finish(report_lint(loaded, _contexts(loaded, space, macro, shape) if macro or space else []), json)
 
 
 @app.command()
@@ -91,10 +96,10 @@ def diff(
     """What replacing one set by another lets in and keeps out, counted exactly, with witnesses."""
     from constraints.reports.sets import report_difference
 
-    before, after = _load(old), _load(new)
-    contexts = _contexts(before, space, macro, shape, also=after)
-    report = report_difference(before, after, contexts, samples=samples, seed=seed, fail_on=fail_on, allow=allow)
-    _finish(report, json)
+    with _loaded(old) as before, _loaded(new) as after:
+        contexts = _contexts(before, space, macro, shape, also=after)
+        report = report_difference(before, after, contexts, samples=samples, seed=seed, fail_on=fail_on, allow=allow)
+        _finish(report, json)
 
 
 @app.command()
@@ -114,13 +119,13 @@ def impact(
     """What each rule alone turns away, what of a library would be revoked, what the set costs on a table."""
     from constraints.reports.sets import report_impact
 
-    loaded = _load(set_)
-    contexts = _contexts(loaded, space, macro, shape)
-    remembered = context.find_root().obj(home) if home is not None else None  # this package knows no homes
-    report = report_impact(
-        loaded, contexts, library=library, table=table, column=column, cells=cells, remembered=remembered
-    )
-    _finish(report, json)
+    with _loaded(set_) as loaded:
+        contexts = _contexts(loaded, space, macro, shape)
+        remembered = context.find_root().obj(home) if home is not None else None  # this package knows no homes
+        report = report_impact(
+            loaded, contexts, library=library, table=table, column=column, cells=cells, remembered=remembered
+        )
+        _finish(report, json)
 
 
 @app.command()
@@ -128,8 +133,8 @@ def count(set_: _Set, space: _Space = "", macro: _Macro = _MACRO, shape: _Shape 
     """How many architectures are admitted, as spelled: exact, or an estimate with its interval."""
     from constraints.reports.architectures import report_count
 
-    loaded = _load(set_)
-    _finish(report_count(loaded, _contexts(loaded, space, macro, shape)), json)
+    with _loaded(set_) as loaded:
+        _finish(report_count(loaded, _contexts(loaded, space, macro, shape)), json)
 
 
 @app.command()
@@ -145,8 +150,8 @@ def prove(
     """Does everything that is admitted satisfy a claim? Proved, or refuted by an example; exit 1 unless it holds."""
     from constraints.reports.claims import report_proofs
 
-    loaded = _load(set_)
-    _finish(report_proofs(loaded, claim, _contexts(loaded, space, macro, shape), smtlib=smtlib), json)
+    with _loaded(set_) as loaded:
+        _finish(report_proofs(loaded, claim, _contexts(loaded, space, macro, shape), smtlib=smtlib), json)
 
 
 @app.command()
@@ -162,8 +167,8 @@ def sample(
     """Admitted architectures, independent and exactly uniform."""
     from constraints.reports.architectures import report_sample
 
-    loaded = _load(set_)
-    _finish(report_sample(loaded, _contexts(loaded, space, macro, shape)[:1], number=number, seed=seed), json)
+    with _loaded(set_) as loaded:
+        _finish(report_sample(loaded, _contexts(loaded, space, macro, shape)[:1], number=number, seed=seed), json)
 
 
 @app.command()
@@ -178,7 +183,8 @@ def repair(
     """The admitted architectures nearest to one that is turned away."""
     from constraints.reports.architectures import report_repair
 
-    _finish(report_repair(_load(set_), architecture, space=space, shape=shape, number=number), json)
+    with _loaded(set_) as loaded:
+        _finish(report_repair(loaded, architecture, space=space, shape=shape, number=number), json)
 
 
 @app.command()
@@ -190,7 +196,8 @@ def explain(
     """A rule in a sentence, its formula, why it is there, its examples."""
     from constraints.reports.sets import report_explanation
 
-    _finish(report_explanation(_load(set_), rule), json)
+    with _loaded(set_) as loaded:
+        _finish(report_explanation(loaded, rule), json)
 
 
 @app.command()
@@ -207,10 +214,14 @@ def fmt(
     _finish(report_format(files, check_only=check_only), json)
 
 
-def _load(name: str) -> ConstraintSet:
+@contextlib.contextmanager
+def _loaded(name: str) -> Iterator[ConstraintSet]:
+    """A set, with the plug-ins that it names in force."""
     from constraints.loading.loading import load_set
 
-    return load_set(name)
+    loaded = load_set(name)
+    with in_force(*loaded.plugins):
+        yield loaded
 
 
 def _contexts(

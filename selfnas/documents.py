@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -22,6 +22,7 @@ from selfnas.errors import InputError, Problem, cause, suggestion
 
 __all__ = [
     "Document",
+    "PluginName",
     "StrictModel",
     "checked_text",
     "load_yaml",
@@ -37,6 +38,7 @@ _MAX_DEPTH = 32
 # and ends of lines are no harm. Source of the second kind: Boucher, Anderson 2023 (USENIX Security), "Trojan Source".
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
+PluginName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$")]
 Place = tuple[str | int, ...]
 Model = TypeVar("Model", bound="StrictModel")
 # By kind of error as Pydantic names it.

@@ -53,6 +53,7 @@ __all__ = [
     "OperatorRefused",
     "OperatorRevoked",
     "OperatorUndecided",
+    "PluginRecord",
     "PolicyAdopted",
     "PolicyDecided",
     "PolicyKept",
@@ -138,6 +139,22 @@ class PolicySet(_Part, frozen=True, kw_only=True):
     digest: str
 
 
+class PluginRecord(_Part, frozen=True, kw_only=True):
+    """A plug-in whose parts a run could use.
+
+    Attributes:
+        name: of the distribution.
+        version: of the distribution.
+        sha256: over its files and its entry points.
+        parts: `group:name` of every part that it declares.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    parts: list[str]
+
+
 class _Budget(Struct, frozen=True, kw_only=True):
     """The ceiling of a task; other keys are left alone.
 
@@ -189,6 +206,7 @@ class StreamRecord(Struct, frozen=True, kw_only=True):
         objective: section `objective`; None where accuracy alone counts.
         operators: most composed operators in force; None composes none.
         inherit: `motif` where full training may start from a motif's weights.
+        plugins: names of plug-ins whose parts the stream uses.
     """
 
     stream: str
@@ -204,6 +222,7 @@ class StreamRecord(Struct, frozen=True, kw_only=True):
     objective: Settings | None = None
     operators: Integer | None = None
     inherit: str | None = None
+    plugins: list[str] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.policy.get("strategy"), str):
@@ -472,6 +491,7 @@ class RunStarted(Facts, frozen=True, kw_only=True):
         policy_set: rules for changes of the search policy, where the stream tunes it.
         device: the device whose costs the objective counts, where it counts any.
         device_digest: SHA-256 of it.
+        plugins: whose parts stream, constraint sets and audit suite could use, by name; not given where they name none.
     """
 
     kind: ClassVar[str] = "run.started"
@@ -485,6 +505,7 @@ class RunStarted(Facts, frozen=True, kw_only=True):
     policy_set: PolicySet | UnsetType = UNSET
     device: Settings | UnsetType = UNSET
     device_digest: str | UnsetType = UNSET
+    plugins: list[PluginRecord] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         try:

@@ -24,6 +24,7 @@ from selfnas import seeding
 from selfnas.data.probes import TaskDescription
 from selfnas.data.tasks import TaskSpec
 from selfnas.devices.devices import Device
+from selfnas.plugins import Identity, Plugin
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 from selfnas.spaces.named import space_named
 from selfnas.spaces.space import Space
@@ -58,6 +59,8 @@ class Prepared:
         base: where relative paths start, see `stream_folder`.
         envelope: what changes of the search policy must pass; None where the stream does not tune.
         device: whose latencies and energies the objective counts; None where it counts none.
+        plugins: that stream, sets and suite name, with the parts that each can use; they must be in force while it is
+            lived.
     """
 
     stream: Stream
@@ -67,6 +70,12 @@ class Prepared:
     envelope: ConstraintSet | None
     device: Device | None
     tasks: tuple[PreparedTask, ...]
+    plugins: tuple[Plugin, ...] = ()
+
+    @property
+    def identities(self) -> tuple[Identity, ...]:
+        """Of its plug-ins, each once, by name."""
+        return tuple(sorted({plugin.identity for plugin in self.plugins}, key=lambda one: one.name))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

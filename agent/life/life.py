@@ -20,6 +20,7 @@ from agent.life.observer import Observer
 from agent.life.task import live_task
 from agent.memory.recall import past_tasks
 from agent.state.opening import recollect
+from agent.state.plugins import changed, recorded
 from agent.state.state import RunState
 from agent.tuning.decision import tune
 from agent.tuning.rehearsal import Rehearsal
@@ -28,7 +29,7 @@ from agent.workers.pool import Workers
 from agent.workers.timing import WorkTime
 from agent.workers.trained import TrainedEvaluator
 from constraints import ConstraintSet, policy_digest
-from selfnas import seeding
+from selfnas import plugins, seeding
 from selfnas.errors import InputError
 from selfnas.spaces.named import space_named
 from selfnas.training.evaluation import Evaluator
@@ -60,7 +61,8 @@ class Life:
     ) -> None:
         self.ledger, self.prepared, self.workers = ledger, prepared, workers
         self.home, self.device, self.observer = home, device, observer
-        self.state = recollect(ledger, home.snapshot)
+        with plugins.in_force(*prepared.plugins):
+            self.state = recollect(ledger, home.snapshot)
         self.work = WorkTime()
 
     def append(self, entries: Sequence[Facts]) -> tuple[Event[Facts], ...]:
@@ -78,7 +80,8 @@ class Life:
             InputError: the unfinished run is of another stream.
         """
         try:
-            return self._run()
+            with plugins.in_force(*self.prepared.plugins):
+                return self._run()
         except BaseException:
             self.state.close()  # another life may be begun in this process
             raise
@@ -119,6 +122,7 @@ class Life:
             suite=self.prepared.suite.text,
             weights=self.home.weights,
             pictures=self.home.pictures(context.run.number, own.spec.name),
+            plugins=self.prepared.identities,
         )
 
     def _tune(self, run: RunState, index: int) -> list[PolicyDecided]:
@@ -149,6 +153,8 @@ class Life:
         if run is None:
             self._check_set(accept_set)
             return
+        if how := changed(run.started, self.prepared.identities):
+            raise _cut_off(run, f" and {how}", "what was installed when it began")
         for what, now in _identity(self.prepared).items():
             if getattr(run.started, what) != now:
                 name = what.removesuffix("_digest").replace("_", " ")
@@ -180,9 +186,9 @@ class Life:
 
     def _begin(self) -> RunState:
         prepared, state = self.prepared, self.state
-        changed = bool(state.runs) and state.runs[-1].started.constraint_set_digest != prepared.set_.digest
+        edited = bool(state.runs) and state.runs[-1].started.constraint_set_digest != prepared.set_.digest
         suspended = [motif for motif, _ in state.quarantined.values()]
-        again = recheck(state.library, suspended, prepared.set_, previous=self._head()) if changed else ()
+        again = recheck(state.library, suspended, prepared.set_, previous=self._head()) if edited else ()
         device = prepared.device
         started = RunStarted(
             run=len(state.runs) + 1,
@@ -191,6 +197,7 @@ class Life:
             audit_suite=NamedText(name=prepared.suite.name, text=prepared.suite.text),
             policy_set=_policy_set(prepared.envelope),
             device=UNSET if device is None else device.model_dump(mode="json", exclude_none=True),
+            plugins=recorded(prepared.identities),
             **_identity(prepared),
         )
         self.append([started, *again])

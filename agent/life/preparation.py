@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from agent.life.context import Prepared, PreparedTask
-from agent.stream.file import Stream, StreamFile
+from agent.stream.file import Stream, StreamFile, load_plugins
 from agent.stream.shipped import stream_folder
 from audits import AuditData, Suite, load_suite, unproven_gates
 from audits.contract.plants import unplanted, with_plants
 from constraints import ConstraintSet, Guard, load_set
+from selfnas import plugins
 from selfnas.data.probes import describe
 from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.devices.devices import Device, load_device
@@ -66,6 +67,19 @@ def prepare(
     Raises:
         InputError: every problem found in the constraint set, the suite and the tasks, each with its place.
     """
+    loaded = load_plugins(document)
+    with plugins.in_force(*loaded):
+        found = _prepare(document, on_task, lived, recorded)
+    files = [*found.set_.plugins, *found.suite.plugins, *(found.envelope.plugins if found.envelope else ())]
+    return replace(found, plugins=(*loaded, *files))
+
+
+def _prepare(
+    document: StreamFile,
+    on_task: Callable[[str], None],
+    lived: Collection[str],
+    recorded: tuple[ConstraintSet, Suite] | None,
+) -> Prepared:
     stream, base, problems = document.value, stream_folder(Path(document.path)), _Problems(document)
     set_ = recorded[0] if recorded else _set(problems, stream, base)
     suite = _suite(problems, stream, base, lived, recorded=recorded[1] if recorded else None)

@@ -3,7 +3,8 @@
 A finalist that was recalled starts from the weights with which that very architecture was admitted before, as far as
 names and shapes agree; the rest, such as the head for other classes, is fresh. It may not where those weights could
 have seen examples that this task validates, audits or tests on: allowed are other packaged sources, the same source cut
-into the same splits, and the very same task. Files of one's own cannot be told apart so, and count only as the last.
+into the same splits, and the very same task. Files of one's own, and sources of plug-ins, cannot be told apart so, and
+count only as the last.
 The same holds of every task whose weights those weights were begun with.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 from agent.ledger.events import UNSET, Inherited, LedgerError, TaskRecord
 from agent.state.library import Motif
 from agent.state.state import LifeState, TaskState
+from selfnas.data.datasets import PACKAGED
 from selfnas.errors import InputError
 
 __all__ = ["inherited_record", "keeps_splits_apart", "shared_numbers", "source_of"]
@@ -73,7 +75,7 @@ def keeps_splits_apart(then: TaskRecord, now: TaskRecord) -> bool:
         >>> keeps_splits_apart(*digits)
         False
     """
-    if "npz" in (then.source, now.source):
+    if not {then.source, now.source} <= PACKAGED.keys():
         return False
     return then.source != now.source or (then.limit, then.split_seed) == (now.limit, now.split_seed)
 

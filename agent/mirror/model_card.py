@@ -32,7 +32,7 @@ def data_source(run: RunState, task: TaskState) -> str:
 def _lines(
     run: RunState, task: TaskState, finalist: Finalist, findings: Sequence[Finding], suite: Suite
 ) -> Iterator[str]:
-    from audits import AUDITS
+    from audits.catalogue.registry import audit_named
     from audits.verdicts.verdict import UNTESTED
 
     stream, shape, trained = run.started.record, task.shape, finalist.trained
@@ -64,7 +64,7 @@ def _lines(
             yield f"- audit {plain(finding.label)}: {finding.decision}, {limits} against {finding.threshold:g}"
     yield "\n### What the audits cannot see\n"
     for name in dict.fromkeys(finding.audit for finding in findings if finding.role == "gate"):
-        yield f"- {name}: {AUDITS[name].misses}"
+        yield f"- {name}: {audit_named(name).misses}"
     yield "\n### Where it comes from\n"
     yield f"- architecture digest `{finalist.digest}`"
     yield f"- weights SHA-256 `{trained.weights_sha256}`"

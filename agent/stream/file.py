@@ -8,25 +8,31 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, WithJsonSchema
 
 from agent.stream.fidelities import HalvingSection
 from agent.stream.objective import ObjectiveSection
-from agent.stream.policy import SearchPolicy
+from agent.stream.policy import OWN_PROXIES, SearchPolicy
 from agent.stream.shipped import stream_path
+from selfnas import plugins
+from selfnas.data.datasets import source_names
 from selfnas.data.tasks import TaskSpec
+from selfnas.devices.roofline import cost_names
 from selfnas.digests import canonical_json
-from selfnas.documents import Document, StrictModel, read_document
-from selfnas.errors import InputError, suggestion
+from selfnas.documents import Document, PluginName, StrictModel, read_document
+from selfnas.errors import InputError, Problem, suggestion
+from selfnas.plugins import Plugin
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.named import MOST_COMPOSED, spaces_by_name
 from selfnas.training.evaluation import Fidelity
 
-__all__ = ["Stream", "StreamFile", "read_stream"]
+__all__ = ["STREAM_GROUPS", "Stream", "StreamFile", "load_plugins", "read_stream"]
 
-Rehearsable = Literal[
-    "transfer", "surrogate", "ensemble", "regularised_evolution", "local_search", "adaptive_evolution", "random"
-]
+# Strategies of our own that rehearsals can try.
+_REHEARSED = ("transfer", "surrogate", "regularised_evolution", "local_search", "adaptive_evolution", "random")
+# What such a file can use of a plug-in.
+STREAM_GROUPS = ("operations", "spaces", "strategies", "sources", "proxies", "objectives")
+Rehearsable = Annotated[str, WithJsonSchema({"anyOf": [{"enum": [*_REHEARSED]}, {"type": "string"}]})]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
 
@@ -87,8 +93,9 @@ class TuningSection(StrictModel):
         control: whether, under a policy that was adopted, one contest of each task is lent to the policy that it
             replaced, so that real scores can start a trial to roll it back.
         envelope: constraint set whose rules of scope `policy` every change must pass: a shipped name or a file.
-        strategies: what may be proposed, besides the strategy in force; of equals in rehearsal the first is preferred.
-            After one task `transfer` has no past to rehearse with and equals `surrogate`, but it gains on later tasks.
+        strategies: what may be proposed, besides the strategy in force, also of plug-ins; of equals in rehearsal the
+            first is preferred. After one task `transfer` has no past to rehearse with and equals `surrogate`, but it
+            gains on later tasks.
     """
 
     proposals: int = Field(default=16, ge=1, le=10_000)
@@ -96,10 +103,7 @@ class TuningSection(StrictModel):
     confirm: int = Field(default=2, ge=0, le=10_000)
     control: bool = True
     envelope: str = "policy"
-    strategies: list[Rehearsable] = Field(
-        default=["transfer", "surrogate", "regularised_evolution", "local_search", "adaptive_evolution", "random"],
-        min_length=1,
-    )
+    strategies: list[Rehearsable] = Field(default=[*_REHEARSED], min_length=1)
 
 
 class SupernetSection(StrictModel):
@@ -119,6 +123,7 @@ class Stream(StrictModel):
 
     stream: Name
     format: Literal[1]
+    plugins: list[PluginName] | None = Field(default=None, min_length=1, max_length=32)
     seed: int = Field(default=0, ge=0, lt=2**62)
     space: str = "nb201"
     operators: int | None = Field(default=None, ge=1, le=MOST_COMPOSED)  # most composed of mined sub-cells, in force
@@ -145,6 +150,7 @@ class Stream(StrictModel):
 
 
 StreamFile = Document[Stream]
+Place = tuple[str | int, ...]
 
 
 def read_stream(path: Path, *, overrides: Sequence[str] = ()) -> StreamFile:
@@ -158,45 +164,84 @@ def read_stream(path: Path, *, overrides: Sequence[str] = ()) -> StreamFile:
         InputError: with every problem found and its place.
     """
     document = read_document(stream_path(path), Stream, overrides=overrides)
+    with plugins.in_force(*load_plugins(document)):
+        if problems := [*_unknown(document), *_misfits(document)]:
+            raise InputError(problems)
+    return document
+
+
+def load_plugins(document: StreamFile) -> tuple[Plugin, ...]:
+    """The plug-ins that a stream names, with what a stream can use of them.
+
+    Raises:
+        InputError: one cannot be used; with every problem found and its place.
+    """
+    return plugins.load(
+        document.value.plugins or (),
+        STREAM_GROUPS,
+        user="stream",
+        problem=lambda index, message: document.problem(("plugins", index), message),
+    )
+
+
+def _unknown(document: StreamFile) -> Iterator[Problem]:
+    """Names of parts that there are not, of our own or of the plug-ins in force."""
     # Imports that take seconds wait until the file says what it should.
-    from selfnas.strategies import STRATEGIES
     from selfnas.strategies.guided import GUIDED
+    from selfnas.strategies.table import strategy_names
 
     stream = document.value
-    problems = []
-    spaces = spaces_by_name()
-    if stream.space not in spaces:
-        message = f"unknown space {stream.space!r}{suggestion(stream.space, sorted(spaces))}"
-        problems.append(document.problem(("space",), message))
-    strategy = stream.policy.strategy
-    composed = _operator_problems(stream, guided=strategy in GUIDED)
-    problems += [document.problem(("operators",), message) for message in composed]
-    if strategy not in STRATEGIES and strategy not in GUIDED:
-        message = f"unknown strategy {strategy!r}{suggestion(strategy, sorted([*STRATEGIES, *GUIDED]))}"
-        problems.append(document.problem(("policy", "strategy"), message))
+    tuning, objective = stream.tuning, stream.objective
+    known: list[tuple[str, Sequence[str], list[tuple[Place, str]]]] = [
+        ("unknown space", sorted(spaces_by_name()), [(("space",), stream.space)]),
+        ("unknown strategy", sorted([*strategy_names(), *GUIDED]), [(("policy", "strategy"), stream.policy.strategy)]),
+        ("proxy: unknown", (*OWN_PROXIES, *plugins.names("proxies")), [(("policy", "proxy"), stream.policy.proxy)]),
+    ]
+    if tuning is not None:
+        listed: list[tuple[Place, str]] = [
+            (("tuning", "strategies", index), name) for index, name in enumerate(tuning.strategies)
+        ]
+        known.append(("strategies: unknown", (*_REHEARSED, *plugins.names("strategies")), listed))
+    if objective is not None:
+        listed = [(("objective", "minimise", index), name) for index, name in enumerate(objective.minimise)]
+        listed += [(("objective", "weights", name), name) for name in objective.weights]
+        listed += [(("objective", "limits", name), name) for name in objective.limits]
+        known.append(("unknown cost", cost_names(), listed))
+    listed = [(("tasks", index, "source"), task.source) for index, task in enumerate(stream.tasks)]
+    known.append(("source: unknown", source_names(), listed))
+    for what, names, told in known:
+        for place, name in told:
+            if name not in names:
+                yield document.problem(place, f"{what} {name!r}{suggestion(name, names)}")
+
+
+def _misfits(document: StreamFile) -> Iterator[Problem]:
+    """Sections that cannot go together."""
+    from selfnas.strategies.guided import GUIDED
+
+    stream, strategy = document.value, document.value.policy.strategy
+    guided = strategy in GUIDED
+    yield from (document.problem(("operators",), message) for message in _operator_problems(stream, guided=guided))
     tables = [task.name for task in stream.tasks if task.source == "table"]
-    if strategy in GUIDED and tables:
+    if guided and tables:
         message = f"strategy {strategy!r} trains a supernet on examples, which task {tables[0]!r}, a table, has none of"
-        problems.append(document.problem(("policy", "strategy"), message))
+        yield document.problem(("policy", "strategy"), message)
     if stream.halving is not None and tables:
         message = f"halving trains on several rungs, which task {tables[0]!r}, a table, does not have"
-        problems.append(document.problem(("halving",), message))
-    if strategy in GUIDED and stream.tuning is not None:
+        yield document.problem(("halving",), message)
+    if guided and stream.tuning is not None:
         message = f"a policy with strategy {strategy!r} cannot be rehearsed, for a supernet needs the task's examples"
-        problems.append(document.problem(("tuning",), message))
+        yield document.problem(("tuning",), message)
     if stream.policy.finalists_per_task > stream.budget.full_trainings:
         message = (
             f"finalists_per_task {stream.policy.finalists_per_task} is above the budget's full_trainings "
             f"{stream.budget.full_trainings}"
         )
-        problems.append(document.problem(("policy", "finalists_per_task"), message))
+        yield document.problem(("policy", "finalists_per_task"), message)
     counts = Counter(task.name for task in stream.tasks)
     for index, task in enumerate(stream.tasks):
         if counts[task.name] > 1 and task.name in {other.name for other in stream.tasks[:index]}:
-            problems.append(document.problem(("tasks", index, "name"), f"task name {task.name!r} is used twice"))
-    if problems:
-        raise InputError(problems)
-    return document
+            yield document.problem(("tasks", index, "name"), f"task name {task.name!r} is used twice")
 
 
 def _operator_problems(stream: Stream, *, guided: bool) -> Iterator[str]:

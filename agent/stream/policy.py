@@ -6,13 +6,15 @@ ledger. Rates are whole per cent so that rules of scope `policy` can be checked 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 
 from selfnas.documents import StrictModel
 
-__all__ = ["SearchPolicy"]
+__all__ = ["OWN_PROXIES", "SearchPolicy"]
+
+OWN_PROXIES = ("synflow", "naswot", "grad_norm", "params", "macs", "learned")
 
 Percent = Annotated[int, Field(ge=0, le=100)]
 
@@ -21,14 +23,15 @@ class SearchPolicy(StrictModel):
     """One way of searching.
 
     Attributes:
-        strategy: name of a strategy (`selfnas.strategies`).
+        strategy: name of a strategy (`selfnas.strategies`), or of one of a plug-in.
         population: how many of the latest trials regularised evolution keeps; 20 does best at 100 evaluations.
         sample: how many of them compete to be a parent.
         crossover_percent: how often a child has two parents.
         implant_percent: how often evolution lays a mined sub-cell into a child instead of an edit.
         batch: candidates trained between two looks at the results.
         oversample: candidates certified and scored by proxy for each one trained; 1 switches the proxy off.
-        proxy: the score without training that picks among them; `learned` combines all of them by what trials showed.
+        proxy: the score without training that picks among them, our own or of a plug-in; `learned` combines all of our
+            own by what trials showed.
         recall: how many remembered architectures start the search on a task.
         recall_trust_percent: how alike a past task must be, at least, for its winners to be recalled.
         progressive: trials in a row without improvement before one operation more is let into the space, which then
@@ -43,7 +46,9 @@ class SearchPolicy(StrictModel):
     implant_percent: Percent = 0
     batch: int = Field(default=4, ge=1, le=1000)
     oversample: int = Field(default=2, ge=1, le=100)
-    proxy: Literal["synflow", "naswot", "grad_norm", "params", "macs", "learned"] = "naswot"
+    proxy: Annotated[str, WithJsonSchema({"anyOf": [{"enum": [*OWN_PROXIES]}, {"type": "string"}]})] = (
+        "naswot"  # `read_stream` says what is unknown, as for strategies
+    )
     recall: int = Field(default=3, ge=0, le=1000)
     recall_trust_percent: Percent = 30
     progressive: int = Field(default=0, ge=0, le=1_000_000)

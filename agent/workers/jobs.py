@@ -26,6 +26,8 @@ __all__ = [
     "Job",
     "LowAnswer",
     "LowJob",
+    "NeededPlugin",
+    "PluginChangedError",
     "ProxyAnswer",
     "ProxyJob",
     "SupernetAnswer",
@@ -38,6 +40,24 @@ class DataChangedError(SelfnasError, RuntimeError):
     """A task's data are not those that the ledger names: no answer about them would be one about the task."""
 
 
+class PluginChangedError(SelfnasError, RuntimeError):
+    """A worker does not find a plug-in as the life has it: no answer made with it would be one of this life."""
+
+
+class NeededPlugin(StrictModel):
+    """A plug-in that must be in a worker as it is in the life.
+
+    Attributes:
+        name: of the distribution.
+        sha256: of its content.
+        used: whether the stream names it, so that its parts are loaded; else a set or suite does, and loads its own.
+    """
+
+    name: str
+    sha256: str
+    used: bool
+
+
 class _OnTask(StrictModel):
     """What every job has.
 
@@ -47,6 +67,7 @@ class _OnTask(StrictModel):
         base: directory that the task's relative path starts from.
         device: a torch device.
         seed: decides everything random in the job.
+        plugins: that the life has in force.
     """
 
     task: TaskSpec
@@ -54,6 +75,7 @@ class _OnTask(StrictModel):
     base: str
     device: str
     seed: int
+    plugins: list[NeededPlugin] = Field(default_factory=list)
 
 
 class _OfArchitecture(_OnTask):

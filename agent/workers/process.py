@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.ledger.home import AGAIN, EXAMPLE, StorageError, is_storage_fault
+from agent.stream.file import STREAM_GROUPS
 from agent.workers.jobs import (
     ANSWERS,
     Answer,
@@ -26,6 +27,7 @@ from agent.workers.jobs import (
     Job,
     LowAnswer,
     LowJob,
+    PluginChangedError,
     ProxyAnswer,
     ProxyJob,
     SupernetAnswer,
@@ -33,6 +35,8 @@ from agent.workers.jobs import (
     job_from_json,
 )
 from agent.workers.lifetime import follow_parent
+from selfnas.errors import InputError
+from selfnas.plugins import Plugin, identify, in_force, load
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -77,6 +81,7 @@ def run_job(text: str) -> str:
     Raises:
         StorageError: the disk is full or fails, which is no answer about an architecture.
         DataChangedError: the task's data are not those that the job names; nor is that.
+        PluginChangedError: nor that a plug-in is not here, or has other content than the job names.
     """
     if not text:
         return ""
@@ -86,8 +91,9 @@ def run_job(text: str) -> str:
         "supernet": _supernet, "inherit": _inherit, "proxy": _proxy, "low": _low, "full": _full,
     }  # fmt: skip
     try:
-        answer = doing[job.kind](job)
-    except DataChangedError:
+        with in_force(*_plugins(job)):
+            answer = doing[job.kind](job)
+    except (DataChangedError, PluginChangedError):
         raise
     except Exception as error:
         if is_storage_fault(error):
@@ -95,6 +101,21 @@ def run_job(text: str) -> str:
         logging.getLogger(__name__).warning("job failed", exc_info=True)
         answer = ANSWERS[job.kind](reason=f"{type(error).__name__}: {error}"[:500])
     return str(answer.model_copy(update={"seconds": time.perf_counter() - begun}).model_dump_json())
+
+
+def _plugins(job: Job) -> tuple[Plugin, ...]:
+    """What the life has in force, held to its content, each loaded from this process's own installation."""
+    try:
+        for needed in job.plugins:
+            found = identify(needed.name)
+            if found.sha256 != needed.sha256:
+                raise PluginChangedError(
+                    f"a worker finds plug-in {found}, the life began with SHA-256 {needed.sha256[:12]}…: install that "
+                    "again, then the same command goes on from the last whole step"
+                )
+        return load([needed.name for needed in job.plugins if needed.used], STREAM_GROUPS, user="stream")
+    except InputError as error:
+        raise PluginChangedError(f"a worker cannot load what the life has in force: {error}") from error
 
 
 def _task(job: Job) -> Task:
@@ -176,7 +197,7 @@ def _proxy(job: ProxyJob) -> ProxyAnswer:
     from selfnas import seeding
     from selfnas.networks.network import build_network
     from selfnas.spaces.named import parse_architecture
-    from selfnas.training.proxies import PROXIES, proxy_scores
+    from selfnas.training.proxies import PROXIES, proxy_named, proxy_scores
 
     task = _task(job)
     network = build_network(parse_architecture(job.architecture), task.shape, seed=job.seed).to(job.device)
@@ -187,7 +208,7 @@ def _proxy(job: ProxyJob) -> ProxyAnswer:
         found = proxy_scores(network, x, y, tuple(PROXIES))
         finite = {name: value if math.isfinite(value) else None for name, value in found.items()}
         return ProxyAnswer(score=None, proxies=finite)
-    score = float(PROXIES[job.proxy](network, x, y))
+    score = float(proxy_named(job.proxy)(network, x, y))
     return ProxyAnswer(score=score if math.isfinite(score) else None)
 
 
@@ -268,7 +289,8 @@ def _audit(job: FullJob, network: Network, task: Task) -> tuple[list[dict[str, s
     data = replace(data, **tensors)
     try:
         suite = audits.parse_suite(str(job.suite), name="suite")
-        findings = audits.run_suite(network, data, suite, seed=job.audit_seed)
+        with in_force(*suite.plugins):
+            findings = audits.run_suite(network, data, suite, seed=job.audit_seed)
         if job.pictures:
             _draw(network, data, Path(job.pictures), seed=job.audit_seed)
     except Exception as error:

@@ -16,6 +16,7 @@ from agent.workers.jobs import FullAnswer, InheritAnswer, LowAnswer, ProxyAnswer
 from agent.workers.pool import WorkerDied, Workers
 from agent.workers.timing import WorkTime
 from selfnas.data.tasks import TaskSpec
+from selfnas.plugins import Identity
 from selfnas.spaces.architecture import Architecture
 from selfnas.strategies.guided import DIFFERENTIABLE
 from selfnas.training.evaluation import Evaluation, OnDone, ProxyScores, Request, unheard
@@ -78,6 +79,7 @@ class TrainedEvaluator:
         suite: text of the audit suite.
         weights: directory that keeps the weights of audited networks.
         pictures: directory for pictures of what audits saw.
+        plugins: in force in this life, which workers must find with the same content.
     """
 
     workers: Workers
@@ -90,6 +92,7 @@ class TrainedEvaluator:
     suite: str
     weights: Path
     pictures: Path
+    plugins: tuple[Identity, ...] = ()
 
     def evaluate(self, requests: Sequence[Request], *, on_done: OnDone = unheard) -> list[Evaluation]:
         """Best validation accuracies after training at each request's fidelity, with the curves."""
@@ -139,7 +142,12 @@ class TrainedEvaluator:
     def _on_task(self, seed: int) -> dict[str, Any]:
         """What every job says first."""
         base, digest = str(self.base), self.task_digest
-        return {"task": self.task, "task_digest": digest, "base": base, "device": self.device, "seed": seed}
+        needed = [
+            jobs.NeededPlugin(name=one.name, sha256=one.sha256, used=one.name in (self.stream.plugins or ()))
+            for one in self.plugins
+        ]
+        job = {"task": self.task, "task_digest": digest, "base": base, "device": self.device, "seed": seed}
+        return {**job, "plugins": needed}
 
     def _on_space(self, seed: int) -> dict[str, Any]:
         return {**self._on_task(seed), "space": self.stream.space, "macro": self.stream.macro}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from audits.calibrating.matrix import ROWS_BESIDE_AUDITS
 from audits.calibrating.proof import Calibration, calibration_of, unproven_gates
-from audits.catalogue.registry import AUDITS
+from audits.catalogue.registry import audit_named
 from audits.verdicts.suite import Suite
 
 __all__ = ["listing", "matrix_table"]
@@ -28,7 +28,7 @@ def _listing(suite: Suite, calibration: Calibration | None) -> Iterator[str]:
     yield "| audit | role | passes when | caught, of planted defects | can catch | cannot catch | cost |"
     yield "|---|---|---|---|---|---|---|"
     for entry in suite.entries:
-        audit = AUDITS[entry.audit]
+        audit = audit_named(entry.audit)
         limits = ", ".join(
             f"{each.name} {'≥' if each.bound == 'floor' else '≤'} {entry.threshold(each.name):g}"
             for each in audit.statistics

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from audits.catalogue.registry import AUDITS
+from audits.catalogue.registry import audit_named, audit_names, find_audit
 from audits.contract.finding import Bound, Finding, decide
 from audits.methods import intervals
 from audits.verdicts.suite import Suite
@@ -161,7 +161,7 @@ def directions(observations: Sequence[Observation]) -> tuple[Direction, ...]:
 def separations(observations: Sequence[Observation]) -> tuple[Separation, ...]:
     """For every audit that aims at controls, each of its statistics' best thresholds on these observations."""
     result = []
-    for audit in AUDITS.values():
+    for audit in map(audit_named, audit_names()):
         for statistic in audit.statistics:
             good = list(_limits(observations, (HEALTHY,), audit.name, statistic.name))
             bad = list(_limits(observations, audit.aims, audit.name, statistic.name))
@@ -227,7 +227,7 @@ def _redecided(finding: Finding, suite: Suite) -> Finding:
 
 
 def _bound(finding: Finding) -> Bound | None:
-    audit = AUDITS.get(finding.audit)
+    audit = find_audit(finding.audit)
     statistic = audit.statistic(finding.statistic) if audit else None
     return statistic.bound if statistic else None
 

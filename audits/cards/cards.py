@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from audits.catalogue.registry import AUDITS
+from audits.catalogue.registry import find_audit
 from audits.contract.finding import Finding
 from audits.verdicts.verdict import UNTESTED, AuditVerdict
 
@@ -92,7 +92,7 @@ def _section(findings: Sequence[Finding], calibration: Calibration | None, figur
         yield _row(finding)
     yield ""
     for name in dict.fromkeys(finding.audit for finding in findings):
-        audit = AUDITS.get(name)
+        audit = find_audit(name)
         if audit is not None:
             proof = f" Of planted defects it caught: {calibration.row(name)}." if calibration else ""
             limits = f"can catch {audit.catches}. It cannot catch {audit.misses}."
@@ -104,7 +104,7 @@ def _section(findings: Sequence[Finding], calibration: Calibration | None, figur
 
 
 def _row(finding: Finding) -> str:
-    audit = AUDITS.get(finding.audit)
+    audit = find_audit(finding.audit)
     statistic = audit.statistic(finding.statistic) if audit else None
     sign = "≥" if statistic and statistic.bound == "floor" else "≤"
     estimate = "–" if finding.estimate is None else f"{finding.estimate:.3f}"

@@ -1,4 +1,7 @@
-"""Every audit by the name that suites use; to add one, write its module and name it here."""
+"""Every audit by the name that suites use; to add one, write its module and name it here.
+
+Those of plug-ins are found beside them while a suite that names the plug-in is in use.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,10 @@ from audits.catalogue import (
     trigger,
 )
 from audits.contract.audit import Audit
+from selfnas import plugins
+from selfnas.plugins import Door
 
-__all__ = ["AUDITS"]
+__all__ = ["AUDITS", "DOOR", "audit_named", "audit_names", "find_audit"]
 
 AUDITS: dict[str, Audit] = {
     "skill": skill.AUDIT,
@@ -38,3 +43,40 @@ AUDITS: dict[str, Audit] = {
     "certified": certified.AUDIT,
     "stability": stability.AUDIT,
 }
+
+
+def find_audit(name: str) -> Audit | None:
+    """One of our own audits, or of a plug-in in force; None where there is none of that name.
+
+    Raises:
+        MissingPluginError: it is of a plug-in that is not here.
+    """
+    return AUDITS.get(name) or plugins.find("audits", name)
+
+
+def audit_named(name: str) -> Audit:
+    """The same.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    found = find_audit(name)
+    if found is None:
+        raise KeyError(name)
+    return found
+
+
+def audit_names() -> tuple[str, ...]:
+    """Our own audits, and those of plug-ins in force."""
+    return (*AUDITS, *plugins.names("audits"))
+
+
+def _accept(name: str, part: object, origin: str) -> object:
+    if not isinstance(part, Audit):
+        raise ValueError(f"it is of type {type(part).__name__}")
+    if part.name != name:
+        raise ValueError(f"it calls itself {part.name!r}")
+    return part
+
+
+DOOR = Door(wanted="an Audit (audits.contract.audit) of that name", own=AUDITS, accept=_accept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from audits.catalogue.registry import AUDITS
+from audits.catalogue.registry import audit_named
 from audits.contract.finding import Finding
 from audits.verdicts.suite import Suite
 from audits.verdicts.verdict import UNTESTED
@@ -27,7 +27,7 @@ def uncovered(findings: Sequence[Finding], suite: Suite, *, task: str, nuisances
         "trigger": {one.name for each in plants for one in each.triggers},
     }
     for entry in suite.entries:
-        kind = AUDITS[entry.audit].about
+        kind = audit_named(entry.audit).about
         if not kind:
             continue
         own = [finding for finding in findings if finding.audit == entry.audit]

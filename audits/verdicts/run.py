@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from audits.catalogue.registry import AUDITS
+from audits.catalogue.registry import audit_named
 from audits.contract.audit import Audit, Measurement
 from audits.contract.data import AuditData
 from audits.contract.examinee import Examinee, evaluation_mode
@@ -48,7 +48,7 @@ def run_suite(network: nn.Module, data: AuditData, suite: Suite, *, seed: int) -
 
 
 def _findings(examinee: Examinee, entry: SuiteEntry) -> Iterator[Finding]:
-    audit = AUDITS[entry.audit]
+    audit = audit_named(entry.audit)
     subjects = audit.subjects(examinee.data)
     failure = ""
     measured: dict[tuple[str, str], Measurement] = {}

@@ -12,12 +12,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from audits.catalogue.registry import AUDITS
+from audits.catalogue.registry import audit_named, audit_names, find_audit
 from audits.contract.audit import Audit
 from audits.contract.finding import Role
 from audits.contract.plants import Plants, PlantSpec
-from selfnas.documents import Document, StrictModel, checked_text, parse_document, read_document
+from selfnas import plugins
+from selfnas.documents import Document, PluginName, StrictModel, checked_text, parse_document, read_document
 from selfnas.errors import InputError, Problem, suggestion
+from selfnas.plugins import Plugin
 
 __all__ = ["Suite", "SuiteEntry", "load_suite", "parse_suite", "shipped_suites"]
 
@@ -47,6 +49,7 @@ class Suite:
         approval: whether a person must approve a network before its motifs are reused.
         entries: in the file's order, one per audit.
         plants: nuisances and triggers of its own, by task.
+        plugins: whose audits it uses; they must be in force while it is.
         file: where it was read from; beside it lies its calibration. Empty when it was read from a text.
         text: what was read, for the ledger.
     """
@@ -55,13 +58,17 @@ class Suite:
     approval: Literal["none", "before-reuse"]
     entries: tuple[SuiteEntry, ...]
     plants: tuple[Plants, ...] = ()
+    plugins: tuple[Plugin, ...] = ()
     file: str = field(default="", compare=False)
     text: str = field(default="", compare=False, repr=False)
 
     @property
     def digest(self) -> str:
-        """SHA-256 in hexadecimal of what the suite means: order, spelling of numbers and name do not enter."""
-        meaning = {
+        """SHA-256 in hexadecimal of what the suite means: order, spelling of numbers and name do not enter.
+
+        Of a plug-in's audits the content of the plug-in enters, for it decides what they measure.
+        """
+        meaning: dict[str, object] = {
             "approval": self.approval,
             "audits": {
                 entry.audit: {
@@ -73,6 +80,8 @@ class Suite:
             },
             "plants": {plants.task: plants.meaning() for plants in self.plants},
         }
+        if self.plugins:
+            meaning["plugins"] = sorted(plugin.identity.origin for plugin in self.plugins)
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
 
     def entry(self, audit: str) -> SuiteEntry | None:
@@ -96,6 +105,7 @@ class _File(StrictModel):
     suite: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
     language: Literal[1]
     description: str = ""
+    plugins: list[PluginName] = Field(default_factory=list, max_length=32)
     approval: Literal["none", "before-reuse"] = "none"
     audits: list[_Entry]
     plants: list[PlantSpec] = Field(default_factory=list)
@@ -136,9 +146,15 @@ def shipped_suites() -> list[str]:
 
 def _suite(document: Document[_File], *, file: str) -> Suite:
     """What a document says; raises what is wrong with it beyond its form."""
-    problems = list(_problems(document))
-    if problems:
-        raise InputError(problems)
+    loaded = plugins.load(
+        document.value.plugins,
+        ("audits",),
+        user="suite",
+        problem=lambda index, message: document.problem(("plugins", index), message),
+    )
+    with plugins.in_force(*loaded):
+        if problems := list(_problems(document)):
+            raise InputError(problems)
     return Suite(
         name=document.value.suite,
         approval=document.value.approval,
@@ -155,6 +171,7 @@ def _suite(document: Document[_File], *, file: str) -> Suite:
             spec.plants(document.problem(("plants", index, "task"), ""))
             for index, spec in enumerate(document.value.plants)
         ),
+        plugins=loaded,
         file=file,
         text=document.text,
     )
@@ -164,10 +181,10 @@ def _problems(document: Document[_File]) -> Iterator[Problem]:
     seen: set[str] = set()
     for index, entry in enumerate(document.value.audits):
         place = ("audits", index)
-        audit = AUDITS.get(entry.audit)
+        audit = find_audit(entry.audit)
         if audit is None:
             yield document.problem(
-                (*place, "audit"), f"unknown audit {entry.audit!r}{suggestion(entry.audit, list(AUDITS))}"
+                (*place, "audit"), f"unknown audit {entry.audit!r}{suggestion(entry.audit, audit_names())}"
             )
             continue
         if entry.audit in seen:
@@ -179,11 +196,11 @@ def _problems(document: Document[_File]) -> Iterator[Problem]:
             )
         yield from _number_problems(document, (*place, "thresholds"), entry.thresholds, _limits(audit), "threshold")
         yield from _number_problems(document, (*place, "settings"), entry.settings, _ranges(audit), "setting")
-    tested = {AUDITS[name].validates for name in seen}
+    tested = {audit_named(name).validates for name in seen}
     for index, entry in enumerate(document.value.audits):
-        relies_on = AUDITS[entry.audit].relies_on if entry.audit in seen else ""
+        relies_on = audit_named(entry.audit).relies_on if entry.audit in seen else ""
         if relies_on and relies_on not in tested and entry.role == "gate":
-            tests = [audit.name for audit in AUDITS.values() if audit.validates == relies_on]
+            tests = [name for name in audit_names() if audit_named(name).validates == relies_on]
             yield document.problem(
                 ("audits", index, "audit"),
                 f"audit {entry.audit!r} relies on {relies_on}, which no audit here tests: add {' or '.join(tests)}",

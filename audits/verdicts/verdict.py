@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from audits.catalogue.registry import AUDITS
+from audits.catalogue.registry import audit_named, find_audit
 from audits.contract.finding import Bound, Decision, Finding, decide
 from audits.verdicts.suite import Suite, SuiteEntry
 
@@ -72,7 +72,7 @@ def judge(findings: Sequence[Finding], suite: Suite) -> AuditVerdict:
 def settle(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Void every finding that rests on an attribution method whose validity audits did not all pass."""
     invalid = {
-        AUDITS[finding.audit].validates
+        audit_named(finding.audit).validates
         for finding in findings
         if finding.role == "validity" and finding.decision != "pass"
     }
@@ -80,7 +80,7 @@ def settle(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         replace(finding, decision="void", note=f"{_VOIDED}; {finding.note.removeprefix(f'{_VOIDED}; ')}")
         if finding.statistic != UNTESTED
         and finding.role != "validity"
-        and AUDITS[finding.audit].relies_on in invalid - {""}
+        and audit_named(finding.audit).relies_on in invalid - {""}
         and finding.decision != "void"
         else finding
         for finding in findings
@@ -115,7 +115,7 @@ def absent(findings: Sequence[Finding], suite: Suite, *, advisory: bool = False)
     for entry in suite.entries:
         if (entry.role == "advisory") != advisory:
             continue
-        audit = AUDITS[entry.audit]
+        audit = audit_named(entry.audit)
         own = [finding for finding in findings if finding.audit == entry.audit]
         counts = [finding.n for finding in own if finding.statistic == UNTESTED]
         if audit.about and not counts:
@@ -143,7 +143,7 @@ def _decision(finding: Finding) -> Decision:
 
 
 def _bound(finding: Finding) -> Bound | None:
-    audit = AUDITS.get(finding.audit)
+    audit = find_audit(finding.audit)
     if audit is None:
         return None
     if finding.statistic == UNTESTED:

@@ -7,7 +7,7 @@ own.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from constraints.engines.cell_circuit import CellCircuit
@@ -19,7 +19,7 @@ from constraints.language.applicability import applies
 from constraints.language.rules import Context, Rule
 from constraints.language.syntax import Comparison, Condition, Linear
 from selfnas.errors import InputError
-from selfnas.networks.costs import cost_table
+from selfnas.networks.costs import Spot, cost_table, quantity_table
 from selfnas.networks.stack import stack
 from selfnas.spaces.space import Space
 
@@ -106,17 +106,25 @@ def _network_terms(
     quantity: syntax.Quantity, context: Context, cells: Sequence[CellCircuit]
 ) -> tuple[list[tuple[NodeId, int]], int]:
     """A quantity over all cells of the network as terms and a constant."""
+    if isinstance(quantity, syntax.PluginCost):
+        amounts = quantity_table(quantity.quantity, context.space, context.macro, context.shape)
+        return _weighed(amounts, cells), 0
     if not isinstance(quantity, syntax.Cost):
         return [term for cell in cells for term in _cell_terms(quantity, cell)], 0
     table = cost_table(context.space, context.macro, context.shape)
+    amounts = {spot: int(getattr(spent, quantity.name)) for spot, spent in table.slots.items()}
+    return _weighed(amounts, cells), int(getattr(table.fixed, quantity.name))
+
+
+def _weighed(amounts: Mapping[Spot, int], cells: Sequence[CellCircuit]) -> list[tuple[NodeId, int]]:
+    """What live edges amount to, as terms."""
     terms = []
     for index, cell in enumerate(cells):
-        weights: dict[tuple[int, int], dict[str, int]] = {}
-        for slot in cell.index:
-            spent = {name: table.slots[index, *cell.costed(slot), name] for name in cell.operations}
-            weights[slot] = {name: int(getattr(costs, quantity.name)) for name, costs in spent.items()}
+        weights = {
+            slot: {name: amounts[index, *cell.costed(slot), name] for name in cell.operations} for slot in cell.index
+        }
         terms += cell.weighted(weights)
-    return terms, int(getattr(table.fixed, quantity.name))
+    return terms
 
 
 def _cell(condition: Condition, cell: CellCircuit) -> NodeId:

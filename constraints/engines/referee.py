@@ -38,11 +38,12 @@ from constraints.language.syntax import (
     PathCondition,
     PathNode,
     Paths,
+    PluginCost,
     PolicyField,
     Quantity,
     Total,
 )
-from selfnas.networks.costs import cost_table
+from selfnas.networks.costs import Spot, cost_table, quantity_table
 from selfnas.networks.stack import stack
 from selfnas.spaces.architecture import Architecture
 
@@ -69,7 +70,7 @@ class Referee:
     """
 
     def __init__(self, rules: Sequence[Rule], context: Context) -> None:
-        self.rules = tuple(rules)
+        self.rules, self.context = tuple(rules), context
         self.templates = context.space.templates
         self.operations = context.space.operations
         self.table = cost_table(context.space, context.macro, context.shape)
@@ -110,6 +111,13 @@ class Referee:
         return _COMPARE[condition.comparison](field, condition.limit)
 
     def _quantity(self, quantity: Quantity, views: Sequence[GraphView]) -> int:
+        if isinstance(quantity, PluginCost):
+            amounts = self._amounts(quantity)
+            return sum(
+                amounts[index, edge.source, edge.target, edge.operation]
+                for index, view in enumerate(views)
+                for edge in view.live_edges
+            )
         if not isinstance(quantity, Cost):
             return sum(_cell_quantity(quantity, view) for view in views)
         total = int(getattr(self.table.fixed, quantity.name))
@@ -118,6 +126,9 @@ class Referee:
                 spent = self.table.slots[index, edge.source, edge.target, edge.operation]
                 total += int(getattr(spent, quantity.name))
         return total
+
+    def _amounts(self, quantity: PluginCost) -> Mapping[Spot, int]:
+        return quantity_table(quantity.quantity, self.context.space, self.context.macro, self.context.shape)
 
     def _field(self, views: Sequence[GraphView]) -> int | None:
         """The receptive field in pixels of the task's input; None when no path runs through the network."""

@@ -15,6 +15,7 @@ from constraints.language.parser import Fault
 from constraints.language.syntax import Comparison, End, Ops
 from constraints.language.units import UNITS, whole_limit
 from selfnas.errors import suggestion
+from selfnas.networks.costs import Quantity
 
 __all__ = ["Lexicon", "Part", "Scope", "Table", "Vocabulary", "start_of"]
 
@@ -56,6 +57,7 @@ class Vocabulary:
     operations: frozenset[str]
     opsets: Mapping[str, frozenset[str]]
     tables: Mapping[str, Table]
+    quantities: Mapping[str, Quantity] = field(default_factory=dict)  # of plug-ins
 
 
 def start_of(part: Part) -> int:
@@ -123,6 +125,14 @@ class Lexicon:
             return name, (), 1
         table = self.words.tables[name]
         return name, tuple(sorted(table.entries.items())), table.scale
+
+    def quantity(self, token: Part) -> Quantity | None:
+        """A quantity of a plug-in that the set names."""
+        known = self.words.quantities
+        if str(token) not in known:
+            near = suggestion(str(token), sorted(known)) if known else "; the set names no plug-in that declares any"
+            self.fault(token, f"unknown quantity {str(token)!r}{near}")
+        return known.get(str(token))
 
     def table_unit(self, name: str) -> str:
         """The unit of a table; empty when it has none or is unknown."""

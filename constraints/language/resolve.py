@@ -12,13 +12,13 @@ from constraints.language import syntax
 from constraints.language.lexicon import Lexicon, Part, Scope, Vocabulary
 from constraints.language.parser import Fault, parse
 from constraints.language.syntax import Condition, End, Measure, Ops, PathCondition
+from selfnas.networks.costs import QUANTITIES
 
 __all__ = ["read_condition"]
 
 ItemT = TypeVar("ItemT")
 
 _MAX_MOTIF_NODES = 6  # the matcher tries every placement of the nodes
-_COST_UNITS = {"params": "param", "macs": "mac", "activation_bytes": "byte"}
 _OPERATORS = {"negation": "not", "not": "not", "disjunction": "or", "conjunction": "and", "implication": "implies"}
 _FIELD_FORM = "a receptive field is measured by 'max over path(input, output) of receptive_field'"
 
@@ -199,7 +199,10 @@ class _Reader:
         """The unit of the first quantity in a sum."""
         for part in tree.iter_subtrees_topdown():
             if str(part.data) == "cost":
-                return _COST_UNITS[str(part.children[0])]
+                return QUANTITIES[str(part.children[0])].unit
+            if str(part.data) == "plugin_cost":
+                found = self.lexicon.words.quantities.get(str(part.children[0]))
+                return found.unit if found else ""
             if str(part.data) == "total":
                 return self.lexicon.table_unit(str(part.children[0]))
         return ""
@@ -209,6 +212,10 @@ class _Reader:
         if kind == "cost":
             self.lexicon.needs("network", str(first), first)
             return syntax.Cost(str(first))
+        if kind == "plugin_cost":
+            self.lexicon.needs("network", f"cost({first})", first)
+            found = self.lexicon.quantity(first)
+            return syntax.Cost("params") if found is None else syntax.PluginCost(found.name, found.origin, found)
         if kind == "policy_field":
             self.lexicon.needs("policy", "old.* and new.*", first)
             side, _, name = str(first).partition(".")

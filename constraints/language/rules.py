@@ -17,7 +17,8 @@ from typing import Literal
 from constraints.language.applicability import When
 from constraints.language.lexicon import Scope, Table
 from constraints.language.syntax import Condition, canonical
-from selfnas.networks.costs import cost_table
+from selfnas.networks.costs import Quantity, cost_table
+from selfnas.plugins import Plugin
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 from selfnas.spaces.composed import is_composed
 from selfnas.spaces.operations import OPERATIONS
@@ -103,6 +104,7 @@ class ConstraintSet:
         rules: in the order of the file, imported ones first.
         opsets: named sets of operations.
         tables: named numbers by operation.
+        plugins: whose spaces and quantities it uses; in force while its text, or texts of its spaces, are read.
         path: of the file it was read from, or the name its text was given; empty when there is neither.
         text: a file that reads as this set wherever it is put.
     """
@@ -112,6 +114,7 @@ class ConstraintSet:
     rules: tuple[Rule, ...]
     opsets: Mapping[str, frozenset[str]] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
+    plugins: tuple[Plugin, ...] = ()
     path: str = ""
     text: str = ""
 
@@ -119,6 +122,12 @@ class ConstraintSet:
     def digest(self) -> str:
         """SHA-256 over the rules' meaning, in hexadecimal; independent of space, macro settings and task."""
         return _digest({"language": LANGUAGE, "rules": [rule.meaning for rule in self.rules]})
+
+    @property
+    def quantities(self) -> Mapping[str, Quantity]:
+        """Of its plug-ins, by name."""
+        found = [plugin.parts.get("quantities", {}) for plugin in self.plugins]
+        return {name: part for parts in found for name, part in parts.items() if isinstance(part, Quantity)}
 
     def of_scope(self, *scopes: Literal["cell", "network", "policy"]) -> tuple[Rule, ...]:
         """The rules of some scopes, in order."""
@@ -150,7 +159,7 @@ class Context:
         }
 
     def digest(self, set_digest: str) -> str:
-        """SHA-256 over a set's digest, the space, the macro settings, the shape and the cost tables."""
+        """SHA-256 over a set's digest, space and plug-ins, macro settings, shape and cost tables."""
         return _digest({"set": set_digest, "context": _context_text(self)})
 
 
@@ -169,6 +178,8 @@ def _context_text(context: Context) -> str:
     ]
     if foreign:  # what rules ask of operations that are not our own, beside their costs
         known.append([[one.name, one.reach(), one.reach(stride=2)] for one in foreign])
+    if context.space.origin:  # what its operations compute besides
+        known.append(context.space.origin)
     return json.dumps(known, separators=(",", ":"))
 
 

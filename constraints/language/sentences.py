@@ -139,6 +139,8 @@ def _linear(condition: syntax.Linear) -> str:
     for weight, quantity in condition.terms:
         if isinstance(quantity, syntax.Cost):
             name = _COSTS[quantity.name]
+        elif isinstance(quantity, syntax.PluginCost):
+            name = f"the network's {quantity.name} (of plug-in {quantity.origin.partition(' ')[0]})"
         elif isinstance(quantity, syntax.Count):
             name = f"the number of present {_edge(quantity.edges).replace('edge', 'edges', 1)}"
         elif isinstance(quantity, syntax.Total):

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from selfnas.networks import costs
+
 __all__ = [
     "Chain",
     "Comparison",
@@ -38,6 +40,7 @@ __all__ = [
     "Ops",
     "PathCondition",
     "Paths",
+    "PluginCost",
     "PolicyField",
     "Quantity",
     "Total",
@@ -235,6 +238,20 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class PluginCost:
+    """A quantity of a plug-in, of the whole network.
+
+    Attributes:
+        origin: the plug-in with its digest, so that a set is another where the plug-in is.
+        quantity: its formula.
+    """
+
+    name: str
+    origin: str
+    quantity: costs.Quantity = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """How many present edges pass a filter."""
 
@@ -267,7 +284,7 @@ class PolicyField:
     name: str
 
 
-Quantity: TypeAlias = Cost | Count | Total | Fan | PolicyField
+Quantity: TypeAlias = Cost | PluginCost | Count | Total | Fan | PolicyField
 
 
 @dataclass(frozen=True, slots=True)

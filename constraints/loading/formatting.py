@@ -20,7 +20,7 @@ _TOKEN = re.compile(r"[\w.]+|->|<=|>=|==|!=|\S")
 _NAME = re.compile(r"[\w.]+(?:-\w+)*|<=|>=|==|!=|\S")  # in `when`, names of spaces hold dashes
 _TIGHT_BEFORE = {")", ",", ":", "}"}
 _TIGHT_AFTER = {"(", "@", "{"}
-_CALLS = {"path", "edge", "node", "count", "sum", "product", "total", "fan_in", "fan_out"}
+_CALLS = {"path", "edge", "node", "count", "sum", "product", "total", "cost", "fan_in", "fan_out"}
 
 
 def format_set(text: str, *, name: str = "") -> str:

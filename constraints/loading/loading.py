@@ -23,7 +23,9 @@ from constraints.language.rules import LANGUAGE, ConstraintSet, Example, Rule
 from constraints.language.syntax import Condition, Node
 from constraints.loading.setfile import Entry, Gathered, RuleModel, Source, TightenModel, flattened, gather, gather_text
 from constraints.loading.tightening import loosening
+from selfnas import plugins
 from selfnas.errors import InputError, Problem, suggestion
+from selfnas.plugins import Plugin
 from selfnas.spaces.architecture import Architecture
 from selfnas.spaces.named import space_named, spaces_by_name
 
@@ -103,6 +105,31 @@ def _merged(entry: Entry, whole: _Statement) -> RuleModel:
     return model
 
 
+# What a set can use of a plug-in.
+_GROUPS = ("operations", "spaces", "quantities")
+
+
+def _plugins(gathered: Gathered) -> tuple[Plugin, ...]:
+    """Those that any of the files names, each once.
+
+    Raises:
+        InputError: one cannot be used; with every problem found, in whichever file.
+    """
+    named: dict[str, tuple[Source, int]] = {}
+    for source in gathered.sources:
+        for position, name in enumerate(source.document.value.plugins):
+            if source.document.value.plugins.index(name) < position:
+                raise InputError([source.problem(("plugins", position), f"plug-in {name!r} is named twice")])
+            named.setdefault(name, (source, position))
+    places = list(named.values())
+
+    def problem(index: int, message: str) -> Problem:
+        source, position = places[index]
+        return source.problem(("plugins", position), message)
+
+    return plugins.load(tuple(named), _GROUPS, user="constraint set", problem=problem)
+
+
 class _Loader:
     """Turns gathered files into a set, collecting problems on the way."""
 
@@ -110,9 +137,15 @@ class _Loader:
         self.gathered, self.problems = gathered, gathered.problems
         self.ids = {entry.model.id for entry in gathered.entries}.union(*(source.lost for source in gathered.sources))
         self.model = gathered.source.document.value
-        self.known = spaces_by_name()
+        self.plugins = _plugins(gathered)
+        with plugins.in_force(*self.plugins):
+            self.known = spaces_by_name()
 
     def load(self) -> ConstraintSet:
+        with plugins.in_force(*self.plugins):
+            return self._load()
+
+    def _load(self) -> ConstraintSet:
         for source in self.gathered.sources:
             if source.document.value.language != LANGUAGE:
                 message = f"language {source.document.value.language} is not known; this version reads {LANGUAGE}"
@@ -144,6 +177,7 @@ class _Loader:
             rules=rules,
             opsets=words.opsets,
             tables=words.tables,
+            plugins=self.plugins,
             path=self.gathered.source.document.path,
             text=self.gathered.source.text if own else flattened(self.gathered, models, operations),
         )
@@ -176,7 +210,8 @@ class _Loader:
                 self.problems.append(
                     source.problem(("tables", name), f"{name!r} is also the name of a set of operations")
                 )
-        return Vocabulary(operations=operations, opsets=opsets, tables=tables)
+        quantities = {name: plugins.find("quantities", name) for name in plugins.names("quantities")}
+        return Vocabulary(operations=operations, opsets=opsets, tables=tables, quantities=quantities)
 
     def opsets(self, source: Source, operations: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
         for name, members in source.document.value.opsets.items():

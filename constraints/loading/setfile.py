@@ -18,7 +18,15 @@ from ruamel.yaml import YAML
 from constraints.language.examples import ExampleModel
 from constraints.language.parser import Fault
 from constraints.language.positions import place_in_value
-from selfnas.documents import Document, StrictModel, checked_text, parse_document, read_text, salvage_document
+from selfnas.documents import (
+    Document,
+    PluginName,
+    StrictModel,
+    checked_text,
+    parse_document,
+    read_text,
+    salvage_document,
+)
 from selfnas.errors import InputError, Problem, suggestion
 
 __all__ = [
@@ -93,6 +101,7 @@ class SetModel(StrictModel):
     set: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
     language: int
     imports: Annotated[list[str], Field(alias="import", default_factory=list, max_length=_MAX_IMPORTS)]
+    plugins: Annotated[list[PluginName], Field(default_factory=list, max_length=32)]
     spaces: Annotated[list[str], Field(min_length=1)]
     opsets: Annotated[dict[_Name, list[str]], Field(default_factory=dict)]
     tables: Annotated[dict[_Name, dict[str, int | float | str]], Field(default_factory=dict)]
@@ -306,8 +315,11 @@ def flattened(gathered: Gathered, rules: Sequence[RuleModel], operations: frozen
         operations: of the set's spaces; imported files may be for more spaces and name more.
     """
     model = gathered.source.document.value
-    record: dict[str, object] = {"set": model.set, "language": model.language, "spaces": list(model.spaces)}
     models = [source.document.value for source in gathered.sources]
+    record: dict[str, object] = {"set": model.set, "language": model.language}
+    if plugins := list(dict.fromkeys(name for one in models for name in one.plugins)):
+        record["plugins"] = plugins
+    record["spaces"] = list(model.spaces)
     opsets = {
         name: [member for member in members if member in operations]
         for model in models

@@ -38,6 +38,7 @@ def read_claim(set_: ConstraintSet, text: str, space: Space) -> Rule:
         operations=operations,
         opsets={name: members & operations for name, members in set_.opsets.items()},
         tables=set_.tables,
+        quantities=set_.quantities,
     )
     readings = []
     for scope in ("cell", "network"):

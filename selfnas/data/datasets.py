@@ -23,9 +23,21 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from selfnas.errors import InputError, ShapeError, cause
+from selfnas import plugins
+from selfnas.errors import InputError, ShapeError, cause, suggestion
+from selfnas.plugins import Door
 
-__all__ = ["PACKAGED", "Kind", "RawData", "Split", "read_arrays", "read_npz", "read_packaged"]
+__all__ = [
+    "DOOR",
+    "PACKAGED",
+    "Kind",
+    "RawData",
+    "Split",
+    "read_arrays",
+    "read_npz",
+    "read_packaged",
+    "source_names",
+]
 
 Kind = Literal["image", "series"]
 Floats = NDArray[np.float32]
@@ -87,12 +99,45 @@ class RawData:
 
 
 def read_packaged(source: str) -> RawData:
-    """One of the sources in `PACKAGED`.
+    """One of the sources in `PACKAGED`, or of a plug-in in force.
 
     Raises:
-        InputError: the package that carries it is not installed.
+        InputError: there is none of that name, the package that carries it is not installed, or what a plug-in reads
+            are no examples.
     """
-    return PACKAGED[source]()
+    if source in PACKAGED:
+        return PACKAGED[source]()
+    reader = plugins.find("sources", source)
+    if reader is None:
+        raise InputError(f"unknown source {source!r}{suggestion(source, source_names())}")
+    try:
+        raw = reader()
+    except Exception as error:  # code of others may raise anything
+        raise InputError(f"source {source!r} cannot be read: {type(error).__name__}: {error}") from error
+    return _judged(source, raw)
+
+
+def source_names() -> tuple[str, ...]:
+    """Every source that a task may name: packaged ones, those of plug-ins in force, `npz` and `table`."""
+    return (*PACKAGED, *plugins.names("sources"), *_FILES)
+
+
+def _judged(source: str, raw: object) -> RawData:
+    """Examples of a plug-in's source, held to what is held of a file."""
+    if not isinstance(raw, RawData):
+        raise InputError(f"source {source!r} gives {type(raw).__name__}, not RawData")
+    for key, (x, y) in {"x": (raw.x, raw.y), **({"x_test": raw.test} if raw.test else {})}.items():
+        if x.ndim != (4 if raw.kind == "image" else 3) or min(x.shape[1:]) < 1 or min(x.shape[2:]) < _MIN_SIDE:
+            raise InputError(
+                f"source {source!r}: {key} has shape {x.shape}, {raw.kind} data are (n, channels, *size) with sides of "
+                f"at least {_MIN_SIDE}"
+            )
+        if x.dtype.kind not in "buif":
+            raise InputError(f"source {source!r}: {key} holds {x.dtype}: need integers or floats")
+        _check_pair(x, y, key)
+        if y.dtype != np.int64 or (len(y) and not 0 <= int(y.min()) <= int(y.max()) < len(raw.labels)):
+            raise InputError(f"source {source!r}: labels are int64 in 0..{len(raw.labels) - 1}, one for each class")
+    return raw
 
 
 def read_npz(path: Path, *, kind: Kind | None = None) -> RawData:
@@ -315,3 +360,19 @@ def _mnist1d() -> RawData:
 
 
 PACKAGED = {"digits": _digits, "mnist5k": _mnist5k, "mnist1d": _mnist1d}
+
+
+def _accept(name: str, part: object, origin: str) -> object:
+    """A reader; it is not called before a task names it."""
+    if not callable(part):
+        raise ValueError(f"it is of type {type(part).__name__}")
+    return part
+
+
+_FILES = ("npz", "table")  # sources whose examples or scores are in a file that the task names
+DOOR = Door(
+    wanted="a function without arguments that gives RawData (selfnas.data.datasets)",
+    own=PACKAGED,
+    accept=_accept,
+    reserved=frozenset(_FILES),
+)

@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
-from selfnas.data.datasets import Floats, Kind, Labels, RawData, Split, read_npz, read_packaged
+from selfnas.data.datasets import PACKAGED, Floats, Kind, Labels, RawData, Split, read_npz, read_packaged
 from selfnas.data.transforms import Nuisance, NuisanceSpec, Seed, Splits, TransformSpec, transform
 from selfnas.documents import StrictModel
 from selfnas.errors import InputError, Problem, ShapeError
@@ -98,7 +98,8 @@ class TaskSpec(StrictModel):
 
     Attributes:
         name: letters, digits, - and _; begins with a letter or digit.
-        source: `digits`, `mnist5k` (images), `mnist1d` (series), `npz`, or `table` (a benchmark that is looked up).
+        source: `digits`, `mnist5k` (images), `mnist1d` (series), `npz`, `table` (a benchmark that is looked up), or a
+            source of a plug-in.
         path: the `.npz` file or the table, relative to the stream file; for the sources `npz` and `table` only. A
             table without a path is the made-up one of `selfnas.tables.tabular.synthetic_benchmark`.
         dataset: which task of the table; for the source `table` only.
@@ -112,7 +113,9 @@ class TaskSpec(StrictModel):
     """
 
     name: str
-    source: Literal["digits", "mnist5k", "mnist1d", "npz", "table"]
+    source: Annotated[
+        str, WithJsonSchema({"anyOf": [{"enum": [*PACKAGED, "npz", "table"]}, {"type": "string"}]})
+    ]  # `load_task` says what is unknown
     path: str | None = None
     dataset: str | None = None
     succeeds: str | None = None

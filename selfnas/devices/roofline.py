@@ -12,15 +12,19 @@ resistance and capacitance, of which ours is the single-node case.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from selfnas import plugins
 from selfnas.devices.devices import Device
 from selfnas.devices.work import parts, peak_memory_bytes, traffic_bytes
-from selfnas.errors import InputError
+from selfnas.errors import InputError, suggestion
 from selfnas.networks.costs import costs
+from selfnas.plugins import Door
 from selfnas.spaces.architecture import Architecture, TaskShape
 
-__all__ = ["COSTS", "DEVICE_COSTS", "Estimate", "cost", "estimate"]
+__all__ = ["COSTS", "DEVICE_COSTS", "DOOR", "CostFormula", "Estimate", "cost", "cost_names", "estimate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,22 +99,65 @@ def _with_heat(latency_us: float, dynamic_uj: float, device: Device) -> Estimate
     )
 
 
+# (architecture, task shape, device or None) -> what one example costs
+CostFormula = Callable[[Architecture, TaskShape, Device | None], float]
+
+
+def _counted(name: str) -> CostFormula:
+    return lambda architecture, shape, device: float(getattr(costs(architecture, shape), name))
+
+
+def _estimated(name: str) -> CostFormula:
+    def formula(architecture: Architecture, shape: TaskShape, device: Device | None) -> float:
+        if device is None:
+            raise InputError(f"cost {name!r} needs a device")
+        return float(getattr(estimate(architecture, shape, device), name))
+
+    return formula
+
+
 DEVICE_COSTS = ("latency_us", "sustained_latency_us", "energy_uj")
-COSTS = ("params", "macs", "activation_bytes", "peak_memory_bytes", "traffic_bytes", *DEVICE_COSTS)
+COSTS: Mapping[str, CostFormula] = MappingProxyType(
+    {
+        **{name: _counted(name) for name in ("params", "macs", "activation_bytes")},
+        "peak_memory_bytes": lambda architecture, shape, device: float(peak_memory_bytes(architecture, shape)),
+        "traffic_bytes": lambda architecture, shape, device: float(traffic_bytes(architecture, shape)),
+        **{name: _estimated(name) for name in DEVICE_COSTS},
+    }
+)
 
 
 def cost(name: str, architecture: Architecture, shape: TaskShape, device: Device | None) -> float:
-    """One of `COSTS`.
+    """One of `COSTS`, or of a plug-in in force.
 
     Raises:
-        InputError: a device's cost without a device, or without the latency of some part.
+        InputError: an unknown cost, a device's cost without a device or without the latency of some part, or a
+            plug-in's formula that gives no finite number of at least 0.
     """
-    if name in ("params", "macs", "activation_bytes"):
-        return float(getattr(costs(architecture, shape), name))
-    if name == "peak_memory_bytes":
-        return float(peak_memory_bytes(architecture, shape))
-    if name == "traffic_bytes":
-        return float(traffic_bytes(architecture, shape))
-    if device is None:
-        raise InputError(f"cost {name!r} needs a device")
-    return float(getattr(estimate(architecture, shape, device), name))
+    if name in COSTS:
+        return COSTS[name](architecture, shape, device)
+    formula: CostFormula | None = plugins.find("objectives", name)
+    if formula is None:
+        raise InputError(f"unknown cost {name!r}{suggestion(name, cost_names())}")
+    value = float(formula(architecture, shape, device))
+    if not (math.isfinite(value) and value >= 0):
+        raise InputError(f"cost {name!r} of {architecture} is {value}: need a finite number of at least 0")
+    return value
+
+
+def cost_names() -> tuple[str, ...]:
+    """Our own costs, and those of plug-ins in force."""
+    return (*COSTS, *plugins.names("objectives"))
+
+
+def _accept(name: str, part: object, origin: str) -> object:
+    if not callable(part):
+        raise ValueError(f"it is of type {type(part).__name__}")
+    return part
+
+
+DOOR = Door(
+    wanted="a function (architecture, shape, device) -> float, as selfnas.devices.roofline.CostFormula",
+    own=COSTS,
+    accept=_accept,
+)

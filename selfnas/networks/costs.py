@@ -9,20 +9,54 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from selfnas.errors import InputError
 from selfnas.networks.stack import Block, Stack, stack
+from selfnas.plugins import Door
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 from selfnas.spaces.operation import Kernel, Operation, convolution
 from selfnas.spaces.space import Space
 
-__all__ = ["QUANTITIES", "CostTable", "Costs", "cost_table", "costs", "operation_costs"]
-
-QUANTITIES = ("params", "macs", "activation_bytes")
+__all__ = [
+    "DOOR",
+    "QUANTITIES",
+    "CostTable",
+    "Costs",
+    "Quantity",
+    "Spot",
+    "cost_table",
+    "costs",
+    "operation_costs",
+    "quantity_table",
+]
 
 _FLOAT_BYTES = 4
+_MOST = 10**12  # of a quantity for one operation at one place; sums over a network stay exact in 64 bits
+
+Spot = tuple[int, int, int, str]  # template index, source, target, operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """A whole number that rules of scope `network` may limit: a formula summed over the live operations of a network.
+
+    Attributes:
+        name: as rules call it: lower-case letters, digits and `_`.
+        unit: what a limit may name after `@`; empty where it has none.
+        formula: `(operation, channels, size, stride)` to a whole number of at least 0, of one operation at one place,
+            reading an input of spatial `size`. Made of the operation's kernels it is right for composed operators too.
+        origin: the plug-in that it comes from, with its digest; empty for our own.
+
+    Stem, reduction blocks and head count nothing, but of our own three, whose share in them `CostTable.fixed` has.
+    """
+
+    name: str
+    unit: str = ""
+    formula: Callable[[Operation, int, tuple[int, ...], int], int] = field(hash=False)
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +94,7 @@ class CostTable:
     macro: Macro
     shape: TaskShape
     fixed: Costs
-    slots: Mapping[tuple[int, int, int, str], Costs]
+    slots: Mapping[Spot, Costs]
 
     def of(self, architecture: Architecture) -> Costs:
         """The cost of one architecture: `fixed` plus its live edges."""
@@ -88,21 +122,46 @@ def cost_table(space: Space, macro: Macro, shape: TaskShape) -> CostTable:
     """The cost table of a space under macro settings for a task shape."""
     plan = stack(space, macro, shape)
     fixed = _stem(plan) + _head(plan)
-    slots: dict[tuple[int, int, int, str], Costs] = {}
+    slots: dict[Spot, Costs] = {}
     for block in plan.blocks:
         if block.template is None:
             fixed += _reduction(block)
+        else:
+            fixed += _preprocessing(block, space.templates[block.template].inputs)
+    for spot, operation, channels, size, stride in _placed(plan, space):
+        slots[spot] = slots.get(spot, Costs()) + operation_costs(operation, channels, size=size, stride=stride)
+    return CostTable(space=space, macro=macro, shape=shape, fixed=fixed, slots=MappingProxyType(slots))
+
+
+@functools.lru_cache(maxsize=64)
+def quantity_table(quantity: Quantity, space: Space, macro: Macro, shape: TaskShape) -> Mapping[Spot, int]:
+    """A quantity of each operation on each edge, summed over the stack.
+
+    Raises:
+        InputError: its formula gives something else than a whole number of at least 0.
+    """
+    table: dict[Spot, int] = {}
+    for spot, operation, channels, size, stride in _placed(stack(space, macro, shape), space):
+        value = quantity.formula(operation, channels, size, stride)
+        if not isinstance(value, int) or not 0 <= value <= _MOST:
+            raise InputError(
+                f"quantity {quantity.name!r} gives {value!r} for {operation.name}: need a whole number in 0..{_MOST:,}"
+            )
+        table[spot] = table.get(spot, 0) + int(value)
+    return MappingProxyType(table)
+
+
+def _placed(plan: Stack, space: Space) -> Iterator[tuple[Spot, Operation, int, tuple[int, ...], int]]:
+    """Every operation at every place of the stack: spot, operation, channels, spatial size of its input, stride."""
+    for block in plan.blocks:
+        if block.template is None:
             continue
         template = space.templates[block.template]
-        fixed += _preprocessing(block, template.inputs)
         for source, target in template.slots:
             stride = block.stride if source < template.inputs else 1
             size = block.size_in if source < template.inputs else block.size_out
             for operation in template.operations:
-                key = (block.template, source, target, operation.name)
-                spent = operation_costs(operation, block.channels, size=size, stride=stride)
-                slots[key] = slots.get(key, Costs()) + spent
-    return CostTable(space=space, macro=macro, shape=shape, fixed=fixed, slots=MappingProxyType(slots))
+                yield (block.template, source, target, operation.name), operation, block.channels, size, stride
 
 
 def operation_costs(operation: Operation, channels: int, *, size: tuple[int, ...], stride: int = 1) -> Costs:
@@ -158,3 +217,26 @@ def _preprocessing(block: Block, inputs: int) -> Costs:
     for width in block.channels_in:
         total += _convolution(width, block.channels, 1, block.size_in)
     return total
+
+
+def _own(name: str, unit: str) -> Quantity:
+    def formula(operation: Operation, channels: int, size: tuple[int, ...], stride: int) -> int:
+        return int(getattr(operation_costs(operation, channels, size=size, stride=stride), name))
+
+    return Quantity(name=name, unit=unit, formula=formula)
+
+
+def _accept(name: str, part: object, origin: str) -> object:
+    if not isinstance(part, Quantity):
+        raise ValueError(f"it is of type {type(part).__name__}")
+    if part.name != name or not name.replace("_", "").isalnum() or name.lower() != name:
+        raise ValueError(f"it calls itself {part.name!r}; a name is lower-case letters, digits and '_'")
+    if not callable(part.formula) or not (part.unit == "" or part.unit.isalpha()):
+        raise ValueError("its formula must be callable, and its unit letters")
+    return replace(part, origin=origin)
+
+
+QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
+    {one.name: one for one in (_own("params", "param"), _own("macs", "mac"), _own("activation_bytes", "byte"))}
+)
+DOOR = Door(wanted="a Quantity (selfnas.networks.costs) of that name", own=QUANTITIES, accept=_accept)

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from selfnas import plugins
 from selfnas.errors import ArchitectureError, suggestion
+from selfnas.plugins import Door
 from selfnas.spaces.architecture import Architecture, Macro
 from selfnas.spaces.composed import compose, is_composed
 from selfnas.spaces.operation import Operation
@@ -20,7 +22,9 @@ from selfnas.spaces.template import CellTemplate
 
 __all__ = [
     "MOST_COMPOSED",
+    "OPERATION_DOOR",
     "SPACES",
+    "SPACE_DOOR",
     "architecture_from_json",
     "base_name",
     "composed_space",
@@ -70,6 +74,37 @@ SPACES: Mapping[str, Space] = MappingProxyType(
 _added: Mapping[str, Space] = {}  # beside them, as long as `in_force` holds
 
 
+def _accept_operation(name: str, part: object, origin: str) -> object:
+    if not isinstance(part, Operation):
+        raise ValueError(f"it is of type {type(part).__name__}")
+    if part.name != name:
+        raise ValueError(f"it calls itself {part.name!r}")
+    CellTemplate(name="cell", inputs=1, nodes=2, outputs=(1,), operations=(part,))  # takes no name or alias of ours
+    return part
+
+
+def _accept_space(name: str, part: object, origin: str) -> object:
+    """A space of our own operations and of those that plug-ins declare, so that no name stands for two."""
+    if not isinstance(part, Space):
+        raise ValueError(f"it is of type {type(part).__name__}")
+    if part.name != name:
+        raise ValueError(f"it calls itself {part.name!r}")
+    origins = {origin}
+    for operation in part.operations.values():
+        if OPERATIONS.get(operation.name) == operation:
+            continue
+        if plugins.find("operations", operation.name) != operation:
+            raise ValueError(f"no plug-in at hand declares its operation {operation.name!r} in selfnas.operations")
+        origins.add(plugins.origin_of("operations", operation.name))
+    return replace(part, origin="; ".join(sorted(origins))) if origin else part
+
+
+OPERATION_DOOR = Door(
+    wanted="an Operation (selfnas.spaces.operation) of that name", own=OPERATIONS, accept=_accept_operation
+)
+SPACE_DOOR = Door(wanted="a Space (selfnas.spaces.space) of that name", own=SPACES, accept=_accept_space)
+
+
 @contextlib.contextmanager
 def in_force(*spaces: Space) -> Iterator[None]:
     """Let texts name these spaces too, in this process, until the block ends; a run opens it once for what it names.
@@ -95,7 +130,7 @@ def in_force(*spaces: Space) -> Iterator[None]:
 
 def spaces_by_name() -> Mapping[str, Space]:
     """Our own spaces, and those in force beside them."""
-    return {**SPACES, **_added}
+    return {**SPACES, **{name: plugins.find("spaces", name) for name in plugins.names("spaces")}, **_added}
 
 
 def space_named(name: str) -> Space:
@@ -108,16 +143,20 @@ def space_named(name: str) -> Space:
         >>> space_named("nb201{conv3x3>avg3}").count()
         46656
     """
-    known = SPACES.get(name) or _added.get(name)
+    known = _known(name)
     if known is not None:
         return known
     base, brace, operators = name.partition("{")
-    space = SPACES.get(base) or _added.get(base)
+    space = _known(base)
     if space is None:
         raise ArchitectureError(f"unknown space {name!r}{suggestion(name, sorted(spaces_by_name()))}")
     if not brace or not operators.endswith("}"):
         raise ArchitectureError(f"a space with composed operators reads 'nb201{{a>b,a>b&c}}', not {name[:60]!r}")
     return composed_space(space, tuple(operators[:-1].split(",")))
+
+
+def _known(name: str) -> Space | None:
+    return SPACES.get(name) or _added.get(name) or plugins.find("spaces", name)
 
 
 def operation_named(name: str) -> Operation:
@@ -131,11 +170,12 @@ def operation_named(name: str) -> Operation:
         2
     """
     known = dict(OPERATIONS)
-    for space in _added.values():
+    for space in spaces_by_name().values():
         known.update(space.operations)
+    known |= {one: plugins.find("operations", one) for one in plugins.names("operations")}
     if is_composed(name):
         return compose(name, known)
-    if name not in known:
+    if name not in known and plugins.find("operations", name) is None:
         raise ArchitectureError(f"unknown operation {name!r}{suggestion(name, sorted(known))}")
     return known[name]
 
@@ -161,7 +201,7 @@ def composed_space(base: Space, operators: tuple[str, ...]) -> Space:
         known = dict(zip(template.names, template.operations, strict=True))
         made = (compose(operator, known) for operator in operators)
         templates.append(replace(template, operations=(*template.operations, *made)))
-    return Space(name=f"{base.name}{{{','.join(operators)}}}", templates=tuple(templates))
+    return Space(name=f"{base.name}{{{','.join(operators)}}}", templates=tuple(templates), origin=base.origin)
 
 
 def respelled(architecture: Architecture, space: Space) -> Architecture | None:

@@ -32,6 +32,8 @@ class Space:
     Attributes:
         name: letters, digits, `-` and `_`; a derived space spells out its composed operators.
         templates: the kinds of cells.
+        origin: the plug-ins that it and its operations come from, with their digests; empty for none. It enters the
+            digest of every guard for this space.
 
     Raises:
         ArchitectureError: a name that does not read so, no templates, or two operations of one name.
@@ -39,6 +41,7 @@ class Space:
 
     name: str
     templates: tuple[CellTemplate, ...] = field(hash=False, repr=False)
+    origin: str = field(default="", hash=False, repr=False)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

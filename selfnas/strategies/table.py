@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from selfnas import plugins
 from selfnas.errors import InputError, suggestion
+from selfnas.plugins import Door
 from selfnas.search.strategy import Strategy
 from selfnas.strategies.adaptive_evolution import AdaptiveEvolution
-from selfnas.strategies.ensemble import Ensemble
 from selfnas.strategies.evolution import RegularisedEvolution
 from selfnas.strategies.local_search import LocalSearch
 from selfnas.strategies.nsga2 import Nsga2
@@ -18,7 +19,7 @@ from selfnas.strategies.reinforce import Reinforce
 from selfnas.strategies.surrogate import Surrogate
 from selfnas.strategies.transfer import Transfer
 
-__all__ = ["STRATEGIES", "make_strategy", "settings_of"]
+__all__ = ["DOOR", "STRATEGIES", "make_strategy", "settings_of", "strategy_names"]
 
 # To add a strategy: a frozen dataclass with defaults that is callable as `Strategy`, and its line here.
 STRATEGIES: Mapping[str, Callable[..., Strategy]] = MappingProxyType(
@@ -30,10 +31,14 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = MappingProxyType(
         "nsga2": Nsga2,
         "reinforce": Reinforce,
         "surrogate": Surrogate,
-        "ensemble": Ensemble,
         "transfer": Transfer,
     }
 )
+
+
+def strategy_names() -> tuple[str, ...]:
+    """Our own strategies, and those of plug-ins in force."""
+    return (*STRATEGIES, *plugins.names("strategies"))
 
 
 def make_strategy(name: str, settings: Mapping[str, int | float] = MappingProxyType({})) -> Strategy:
@@ -48,22 +53,49 @@ def make_strategy(name: str, settings: Mapping[str, int | float] = MappingProxyT
         >>> make_strategy("local_search", {"starts": 3, "population": 30})
         LocalSearch(starts=3)
     """
-    if name not in STRATEGIES:
-        raise InputError(f"unknown strategy {name!r}{suggestion(name, sorted(STRATEGIES))}")
-    every = sorted({setting for other in STRATEGIES for setting in settings_of(other)})
+    constructor = _constructor(name)
+    every = sorted({setting for other in strategy_names() for setting in settings_of(other)})
     for setting in settings:
         if setting not in every:
             raise InputError(f"no strategy has the setting {setting!r}{suggestion(setting, every)}")
     own = settings_of(name)
     try:
-        return STRATEGIES[name](**{key: value for key, value in settings.items() if key in own})
+        return constructor(**{key: value for key, value in settings.items() if key in own})
     except ValueError as error:
         raise InputError(f"strategy {name}: {error}") from error
 
 
 def settings_of(name: str) -> dict[str, object]:
     """The settings of a strategy with their defaults."""
-    constructor = STRATEGIES[name]
+    constructor = _constructor(name)
     if not dataclasses.is_dataclass(constructor):
         return {}
     return {field.name: field.default for field in dataclasses.fields(constructor) if field.init}
+
+
+def _constructor(name: str) -> Callable[..., Strategy]:
+    found: Callable[..., Strategy] | None = STRATEGIES.get(name) or plugins.find("strategies", name)
+    if found is None:
+        raise InputError(f"unknown strategy {name!r}{suggestion(name, sorted(strategy_names()))}")
+    return found
+
+
+def _accept(name: str, part: object, origin: str) -> object:
+    """What makes a strategy by its defaults alone; nothing is proposed yet."""
+    if not callable(part):
+        raise ValueError(f"it is of type {type(part).__name__}")
+    try:
+        made = part()
+    except Exception as error:  # code of others may raise anything
+        raise ValueError(f"called without settings, it raises {type(error).__name__}: {error}") from error
+    if not callable(made):
+        raise ValueError(f"called without settings, it gives no strategy but {type(made).__name__}")
+    return part
+
+
+DOOR = Door(
+    wanted="what makes a Strategy (selfnas.search.strategy), such as a frozen dataclass with defaults",
+    own=STRATEGIES,
+    accept=_accept,
+    reserved=frozenset({"darts", "darts_second_order", "gdas", "one_shot"}),  # `guided.GUIDED`, which needs PyTorch
+)

@@ -20,10 +20,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from selfnas import plugins
 from selfnas.errors import InputError, suggestion
 from selfnas.networks.network import parameter_count
+from selfnas.plugins import Door
 
-__all__ = ["PROXIES", "Proxy", "proxy_scores"]
+__all__ = ["DOOR", "PROXIES", "Proxy", "proxy_named", "proxy_scores"]
 
 Proxy = Callable[[nn.Module, Tensor, Tensor], float]
 
@@ -285,3 +287,29 @@ def _one(name: str, network: nn.Module, x: Tensor, y: Tensor) -> float:
 
 
 PROXIES: Mapping[str, Proxy] = {name: functools.partial(_one, name) for name in _ALL}
+
+
+def proxy_named(name: str) -> Proxy:
+    """One of our own proxies, or of a plug-in in force.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    found: Proxy | None = PROXIES.get(name) or plugins.find("proxies", name)
+    if found is None:
+        raise InputError(f"unknown proxy {name!r}{suggestion(name, (*PROXIES, *plugins.names('proxies')))}")
+    return found
+
+
+def _accept(name: str, part: object, origin: str) -> object:
+    if not callable(part):
+        raise ValueError(f"it is of type {type(part).__name__}")
+    return part
+
+
+DOOR = Door(
+    wanted="a function (network, x, y) -> float, as selfnas.training.proxies.Proxy",
+    own=PROXIES,
+    accept=_accept,
+    reserved=frozenset({"learned"}),
+)

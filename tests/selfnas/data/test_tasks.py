@@ -163,7 +163,6 @@ def test_problems_are_reported_at_their_place() -> None:
         ({"name": "a", "source": "npz"}, "source npz needs a path"),
         ({"name": "a", "source": "digits", "path": "x.npz"}, "go with source npz"),
         ({"name": "a", "source": "npz", "path": "a\0b"}, "name of an .npz file"),
-        ({"name": "a", "source": "cifar10"}, "'digits', 'mnist5k', 'mnist1d', 'npz' or 'table'"),
         ({"name": "a", "source": "digits", "limit": 0}, "greater than or equal to 8"),
     ],
 )
@@ -171,6 +170,12 @@ def test_malformed_specs_are_refused(keys: dict[str, object], message: str) -> N
     """Impossible values never become a spec."""
     with pytest.raises(ValidationError, match=message):
         TaskSpec.model_validate(keys)
+
+
+def test_an_unknown_source_is_refused_with_what_is_known() -> None:
+    """It may be of a plug-in, so that it is looked up when a task is loaded."""
+    with pytest.raises(InputError, match="unknown source 'cifar10'; known: digits, mnist5k, mnist1d, npz, table"):
+        load(source="cifar10")
 
 
 def test_limit_too_small_for_the_classes() -> None:

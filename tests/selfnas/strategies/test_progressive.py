@@ -38,7 +38,7 @@ def test_a_front_that_grows_is_an_improvement() -> None:
     assert level_of(_trials([0.5, 0.4, 0.3, 0.2]), SPACE, patience=2) == 1
 
 
-@pytest.mark.parametrize("name", ["random", "surrogate", "regularised_evolution", "ensemble"])
+@pytest.mark.parametrize("name", ["random", "surrogate", "regularised_evolution"])
 def test_any_strategy_starts_with_few_operations_and_ends_with_all(name: str) -> None:
     """Until the score stalls only the first two operations are proposed; then one more, then all; none twice."""
     strategy = Progressive(strategy=make_strategy(name), patience=6)
