@@ -32,30 +32,32 @@ def audit_recorded(
     """
     with open_life(home) as ledger:
         state = replay(ledger)
-    run, held, finalist = find_finalist(state, digest, task=task)
-    done = reaudit(Home(home), run, held, finalist, base=base, suite=load_suite(suite) if suite else None)
-    if done.changed is None:
-        against = "another suite was recorded"
-    else:
-        against = f"{len(done.changed)} of {len(done.findings)} differ" if done.changed else "the same to the last bit"
-    facts = {
-        "architecture": finalist.architecture,
-        "weights": finalist.trained.weights_sha256,
-        "task": f"{held.name}, run {run.number}",
-        "suite": f"{done.suite.name}, digest {done.suite.digest[:16]}",
-        "recorded": f"{finalist.outcome}, stands {finalist.standing}",
-        "findings against the ledger": against,
-    }
-    text = card(
-        done.findings,
-        done.verdict,
-        title=f"{held.name}: {finalist.digest[:12]}",
-        facts=facts,
-        calibration=calibration_of(done.suite),
-    )
-    if output is not None:
-        try:
-            output.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{output}: cannot be written: {cause(error)}") from error
-    return text, done.verdict.decision == "admit"
+        run, held, finalist = find_finalist(state, digest, task=task)
+        done = reaudit(Home(home), run, held, finalist, base=base, suite=load_suite(suite) if suite else None)
+        if done.changed is None:
+            against = "another suite was recorded"
+        else:
+            against = (
+                f"{len(done.changed)} of {len(done.findings)} differ" if done.changed else "the same to the last bit"
+            )
+        facts = {
+            "architecture": finalist.architecture,
+            "weights": finalist.trained.weights_sha256,
+            "task": f"{held.name}, run {run.number}",
+            "suite": f"{done.suite.name}, digest {done.suite.digest[:16]}",
+            "recorded": f"{finalist.outcome}, stands {finalist.standing}",
+            "findings against the ledger": against,
+        }
+        text = card(
+            done.findings,
+            done.verdict,
+            title=f"{held.name}: {finalist.digest[:12]}",
+            facts=facts,
+            calibration=calibration_of(done.suite),
+        )
+        if output is not None:
+            try:
+                output.write_text(text, encoding="utf-8")
+            except OSError as error:
+                raise InputError(f"{output}: cannot be written: {cause(error)}") from error
+        return text, done.verdict.decision == "admit"

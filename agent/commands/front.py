@@ -40,36 +40,38 @@ def show_front(home: Path, *, task: str, cost: str, time: bool, plot: Path | Non
     """
     with open_life(home) as ledger:
         state = replay(ledger)
-    names = [found.name for run in state.runs for found in run.tasks]
-    found = next((t for run in reversed(state.runs) for t in run.tasks if t.name == task), None)
-    if found is None:
-        raise InputError(f"unknown task {task!r}{suggestion(task, names)}")
-    known = sorted(found.evaluations[0].recorded_costs) if found.evaluations else []
-    chosen = cost or (known[0] if known else "")
-    if chosen not in known:
-        raise InputError(f"task {task!r} records no cost {chosen!r}; it records {', '.join(known) or 'none'}")
-    rows = [row for row, trial in enumerate(found.trials) if not trial.failed]
-    if not rows:
-        raise InputError(f"nothing was scored on task {task!r}")
-    scores = np.array([found.evaluations[row].score for row in rows])
-    costs = np.array([found.evaluations[row].recorded_costs[chosen] for row in rows])
-    front = front_numbers(np.stack([scores, -costs], axis=1)) == 0
-    device = next(run.started.device for run in state.runs if any(task is found for task in run.tasks))
-    latencies = None
-    if time:
-        latencies = Device.model_validate(device).latencies if isinstance(device, dict) else None
-        if latencies is None:
-            raise InputError("--time compares with measured parts: the run's device has no latency table")
-    _print(found, rows, scores, costs, front, cost=chosen, latencies=latencies)
-    if plot:
-        from matplotlib.figure import Figure
+        names = [found.name for run in state.runs for found in run.tasks]
+        found = next((t for run in reversed(state.runs) for t in run.tasks if t.name == task), None)
+        if found is None:
+            raise InputError(f"unknown task {task!r}{suggestion(task, names)}")
+        known = sorted(found.evaluations[0].recorded_costs) if found.evaluations else []
+        chosen = cost or (known[0] if known else "")
+        if chosen not in known:
+            raise InputError(f"task {task!r} records no cost {chosen!r}; it records {', '.join(known) or 'none'}")
+        rows = [row for row, trial in enumerate(found.trials) if not trial.failed]
+        if not rows:
+            raise InputError(f"nothing was scored on task {task!r}")
+        scores = np.array([found.evaluations[row].score for row in rows])
+        costs = np.array([found.evaluations[row].recorded_costs[chosen] for row in rows])
+        front = front_numbers(np.stack([scores, -costs], axis=1)) == 0
+        device = next(run.started.device for run in state.runs if any(task is found for task in run.tasks))
+        latencies = None
+        if time:
+            latencies = Device.model_validate(device).latencies if isinstance(device, dict) else None
+            if latencies is None:
+                raise InputError("--time compares with measured parts: the run's device has no latency table")
+        _print(found, rows, scores, costs, front, cost=chosen, latencies=latencies)
+        if plot:
+            from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(6, 4))
-        finalists = {finalist.digest for finalist in found.finalists}
-        final = np.array([found.trials[row].digest in finalists for row in rows])
-        draw_front(figure.subplots(), scores, costs, front, final, cost=chosen, title=f"{task}: {len(rows)} candidates")
-        write_figure(figure, plot, bbox="tight")
-        Console().print(f"plot: {plot}")
+            figure = Figure(figsize=(6, 4))
+            finalists = {finalist.digest for finalist in found.finalists}
+            final = np.array([found.trials[row].digest in finalists for row in rows])
+            draw_front(
+                figure.subplots(), scores, costs, front, final, cost=chosen, title=f"{task}: {len(rows)} candidates"
+            )
+            write_figure(figure, plot, bbox="tight")
+            Console().print(f"plot: {plot}")
 
 
 def draw_front(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,20 +17,37 @@ from agent.gate.superseded import admitted_otherwise, suite_sentence
 from agent.ledger.home import Home
 from agent.ledger.store import Ledger
 from agent.mirror.keys import task_key, task_keys
+from agent.state.plugins import of_life
 from agent.state.state import replay
+from selfnas.plugins import Identity
 
-__all__ = ["Depth", "mirror_life", "open_life", "show_status", "show_verification"]
+__all__ = ["Depth", "mirror_life", "open_life", "show_status", "show_verification", "without"]
 
 _NAMED = 20  # motifs of another suite that `status` lists
 
 
-def open_life(home: Path) -> Ledger:
-    """The ledger of a home, for reading.
+@contextmanager
+def open_life(home: Path, *, quiet: bool = False) -> Iterator[Ledger]:
+    """The ledger of a home, for reading, with the plug-ins of the life in force as far as they are at hand.
+
+    Args:
+        home: directory of the life.
+        quiet: whether nothing is said of those that are not.
 
     Raises:
         InputError: there is no life in this home.
     """
-    return Ledger(Home(home).ledger, clock=time.time, read_only=True)
+    with Ledger(Home(home).ledger, clock=time.time, read_only=True) as ledger, of_life(ledger) as missing:
+        for one in () if quiet else missing:
+            Console(stderr=True).print(escape(without(one)), style="yellow", highlight=False)
+        yield ledger
+
+
+def without(plugin: Identity) -> str:
+    """What it means that a plug-in of a life is not here."""
+    return (
+        f"plug-in {plugin} of this life is not installed, or with other content: what is made of its parts is not shown"
+    )
 
 
 def show_status(home: Path) -> None:
@@ -75,7 +94,7 @@ def show_verification(home: Path, *, key: Path | None = None, mlflow: bool = Fal
     from agent.verify.verification import verify
 
     console = Console()
-    with open_life(home) as ledger, console.status("verifying") as status:
+    with open_life(home, quiet=True) as ledger, console.status("verifying") as status:
         result = verify(ledger, Home(home))
         state = replay(ledger) if mlflow or depth is not None else None
         if state is not None and mlflow:

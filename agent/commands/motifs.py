@@ -19,9 +19,11 @@ from agent.ledger.store import Ledger
 from agent.memory.operators import find_operator, operator_revocation
 from agent.memory.subcells import find_sub_cell, mined_in_force, revocation, sentence
 from agent.report.subcell_uses import uses_of
+from agent.state.plugins import of_life
 from agent.state.state import LifeState, Motif, TaskState, replay
 from audits import Finding
 from selfnas.errors import InputError, cause
+from selfnas.plugins import MissingPluginError
 from selfnas.search.subcells import picture_cell
 from selfnas.spaces.architecture import Architecture, TaskShape
 from selfnas.spaces.named import parse_architecture
@@ -56,7 +58,7 @@ def remembered(home: Path) -> list[tuple[Architecture, TaskShape]]:
     """The library, each architecture with the shape of the task it won on; the quarantined are left out."""
     with open_life(home) as ledger:
         library = replay(ledger).library
-    return [(parse_architecture(motif.architecture), motif.shape) for motif in library]
+        return [(parse_architecture(motif.architecture), motif.shape) for motif in library]
 
 
 def show_motif(home: Path, digest: str, *, optional: bool = False) -> None:
@@ -71,26 +73,26 @@ def show_motif(home: Path, digest: str, *, optional: bool = False) -> None:
     console = Console()
     with open_life(home) as ledger:
         state = replay(ledger)
-    if optional and not any(motif.digest.startswith(digest) for motif in state.library):
-        return
-    for motif in _find(state, digest):
-        task = _task_of(state, motif)
-        console.print(f"[bold]{motif.digest}[/]\n{escape(motif.architecture)}")
-        console.print(f"admitted on task {escape(motif.task)} in run {motif.run}, event {motif.seq}")
-        console.print(
-            f"validation {100 * motif.validation:.1f} %, test {100 * motif.test:.1f} %, {motif.params:,} parameters"
-        )
-        console.print(f"weights: {Home(home).weights / (motif.weights_sha256 + '.safetensors')}", soft_wrap=True)
-        console.print(f"pictures: {Home(home).pictures(motif.run, motif.task) / motif.digest[:12]}", soft_wrap=True)
-        audited = task.finalist(motif.digest).audited
-        table = Table(title="audits", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        for name in ("finding", "estimate [95 %]", "n", "limit", "decision", "role"):
-            table.add_column(name, overflow="fold")
-        for finding in findings_of(audited) if audited else ():
-            table.add_row(escape(finding.label), _interval(finding), str(finding.n), f"{finding.threshold:g}",
-                          finding.decision, finding.role)  # fmt: skip
-        console.print(table)
-        console.print(f"certificate: {escape(task.certificates[motif.architecture])}", soft_wrap=True)
+        if optional and not any(motif.digest.startswith(digest) for motif in state.library):
+            return
+        for motif in _find(state, digest):
+            task = _task_of(state, motif)
+            console.print(f"[bold]{motif.digest}[/]\n{escape(motif.architecture)}")
+            console.print(f"admitted on task {escape(motif.task)} in run {motif.run}, event {motif.seq}")
+            console.print(
+                f"validation {100 * motif.validation:.1f} %, test {100 * motif.test:.1f} %, {motif.params:,} parameters"
+            )
+            console.print(f"weights: {Home(home).weights / (motif.weights_sha256 + '.safetensors')}", soft_wrap=True)
+            console.print(f"pictures: {Home(home).pictures(motif.run, motif.task) / motif.digest[:12]}", soft_wrap=True)
+            audited = task.finalist(motif.digest).audited
+            table = Table(title="audits", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+            for name in ("finding", "estimate [95 %]", "n", "limit", "decision", "role"):
+                table.add_column(name, overflow="fold")
+            for finding in findings_of(audited) if audited else ():
+                table.add_row(escape(finding.label), _interval(finding), str(finding.n), f"{finding.threshold:g}",
+                              finding.decision, finding.role)  # fmt: skip
+            console.print(table)
+            console.print(f"certificate: {escape(task.certificates[motif.architecture])}", soft_wrap=True)
 
 
 def export(home: Path, digest: str, output: Path) -> None:
@@ -105,19 +107,19 @@ def export(home: Path, digest: str, output: Path) -> None:
 
     with open_life(home) as ledger:
         state = replay(ledger)
-    motif = _find(state, digest)[-1]
-    task = _task_of(state, motif)
-    shape = task.shape
-    network = restore_network(task, motif.architecture, Home(home).weights_file(motif.weights_sha256))
-    example = torch.zeros((2, shape.channels, *shape.size))
-    program = torch.export.export(network, (example,), dynamic_shapes={"x": {0: torch.export.Dim("batch")}})
-    try:
-        with output.open("wb") as file:
-            torch.export.save(program, file)
-    except OSError as error:
-        raise InputError(f"{output}: cannot be written: {cause(error)}") from error
-    sizes = ", ".join(map(str, ("b", shape.channels, *shape.size)))
-    print(f"{output}: ({sizes}) float32 -> (b, {shape.classes}) logits; torch.export.load reads it")
+        motif = _find(state, digest)[-1]
+        task = _task_of(state, motif)
+        shape = task.shape
+        network = restore_network(task, motif.architecture, Home(home).weights_file(motif.weights_sha256))
+        example = torch.zeros((2, shape.channels, *shape.size))
+        program = torch.export.export(network, (example,), dynamic_shapes={"x": {0: torch.export.Dim("batch")}})
+        try:
+            with output.open("wb") as file:
+                torch.export.save(program, file)
+        except OSError as error:
+            raise InputError(f"{output}: cannot be written: {cause(error)}") from error
+        sizes = ", ".join(map(str, ("b", shape.channels, *shape.size)))
+        print(f"{output}: ({sizes}) float32 -> (b, {shape.classes}) logits; torch.export.load reads it")
 
 
 def list_sub_cells(home: Path) -> None:
@@ -125,24 +127,27 @@ def list_sub_cells(home: Path) -> None:
     console = Console()
     with open_life(home) as ledger:
         state = replay(ledger)
-    for space, tabular in state.mined:
-        mined = mined_in_force(state, space=space, tabular=tabular)
-        if mined:
-            source = "tables" if tabular else "trained networks"
-            console.print(f"sub-cells mined from winners of space {escape(space)} ({source}):")
-        for one in mined:
-            console.print(f"[bold]{one.sub_cell.digest[:12]}[/]  {escape(sentence(one))}", soft_wrap=True)
-            console.print(f"  {escape(one.sub_cell.text)}", soft_wrap=True, highlight=False)
-    for decided in state.operators:
-        told = f"{decided.kind.removeprefix('operator.')} after {decided.task}, run {decided.run}"
-        if isinstance(decided, OperatorRefused):
-            told += f" by {', '.join(decided.failed)}"
-        name = f"{decided.space}: {decided.operator}"
-        console.print(f"[bold]{decided.digest[:12]}[/]  operator {escape(told)}", soft_wrap=True)
-        console.print(f"  {escape(name)}", soft_wrap=True, highlight=False)
-    for digest, revoked in state.revoked.items():
-        text = f"[red]{digest[:12]}[/]  revoked by {escape(revoked.author)}: {escape(revoked.reason)}"
-        console.print(text, soft_wrap=True)
+        for space, tabular in state.mined:
+            try:
+                mined = mined_in_force(state, space=space, tabular=tabular)
+            except MissingPluginError:
+                continue  # said when the life was opened
+            if mined:
+                source = "tables" if tabular else "trained networks"
+                console.print(f"sub-cells mined from winners of space {escape(space)} ({source}):")
+            for one in mined:
+                console.print(f"[bold]{one.sub_cell.digest[:12]}[/]  {escape(sentence(one))}", soft_wrap=True)
+                console.print(f"  {escape(one.sub_cell.text)}", soft_wrap=True, highlight=False)
+        for decided in state.operators:
+            told = f"{decided.kind.removeprefix('operator.')} after {decided.task}, run {decided.run}"
+            if isinstance(decided, OperatorRefused):
+                told += f" by {', '.join(decided.failed)}"
+            name = f"{decided.space}: {decided.operator}"
+            console.print(f"[bold]{decided.digest[:12]}[/]  operator {escape(told)}", soft_wrap=True)
+            console.print(f"  {escape(name)}", soft_wrap=True, highlight=False)
+        for digest, revoked in state.revoked.items():
+            text = f"[red]{digest[:12]}[/]  revoked by {escape(revoked.author)}: {escape(revoked.reason)}"
+            console.print(text, soft_wrap=True)
 
 
 def show_sub_cell(home: Path, digest: str) -> bool:
@@ -156,24 +161,24 @@ def show_sub_cell(home: Path, digest: str) -> bool:
     console = Console()
     with open_life(home) as ledger:
         state = replay(ledger)
-    found = find_sub_cell(state, digest)
-    if found is None:
-        return False
-    one, tabular = found
-    console.print(f"[bold]{one.sub_cell.digest}[/]\nmined sub-cell of space {escape(one.sub_cell.space.name)}")
-    console.print(escape(one.sub_cell.text), highlight=False, soft_wrap=True)
-    console.print(escape(sentence(one)), soft_wrap=True)
-    console.print(f"winners of: {escape(', '.join(one.tasks))}", soft_wrap=True)
-    for use in uses_of(state, one.sub_cell, tabular=tabular):
-        console.print(escape(str(use)), soft_wrap=True)
-    path = Home(home).report / "subcells" / f"{one.sub_cell.digest[:12]}.png"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(cells_picture(one.sub_cell.digest[:12], [("", picture_cell(one.sub_cell))], part=True))
-        console.print(f"picture: {path}", soft_wrap=True)
-    except OSError as error:
-        console.print(escape(f"no picture: {path} cannot be written: {cause(error)}"), soft_wrap=True)
-    return True
+        found = find_sub_cell(state, digest)
+        if found is None:
+            return False
+        one, tabular = found
+        console.print(f"[bold]{one.sub_cell.digest}[/]\nmined sub-cell of space {escape(one.sub_cell.space.name)}")
+        console.print(escape(one.sub_cell.text), highlight=False, soft_wrap=True)
+        console.print(escape(sentence(one)), soft_wrap=True)
+        console.print(f"winners of: {escape(', '.join(one.tasks))}", soft_wrap=True)
+        for use in uses_of(state, one.sub_cell, tabular=tabular):
+            console.print(escape(str(use)), soft_wrap=True)
+        path = Home(home).report / "subcells" / f"{one.sub_cell.digest[:12]}.png"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(cells_picture(one.sub_cell.digest[:12], [("", picture_cell(one.sub_cell))], part=True))
+            console.print(f"picture: {path}", soft_wrap=True)
+        except OSError as error:
+            console.print(escape(f"no picture: {path} cannot be written: {cause(error)}"), soft_wrap=True)
+        return True
 
 
 def revoke(home: Path, digest: str, *, author: str, reason: str) -> None:
@@ -182,8 +187,9 @@ def revoke(home: Path, digest: str, *, author: str, reason: str) -> None:
     Raises:
         InputError: no life, no such sub-cell or operator, or another agent holds the home.
     """
-    open_life(home).__exit__(None, None, None)  # a home without a life is refused, not made
-    with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger:
+    with open_life(home, quiet=True):
+        pass  # a home without a life is refused, not made
+    with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger, of_life(ledger):
         state, author = replay(ledger), author or getpass.getuser()
         if find_operator(state, digest) and find_sub_cell(state, digest):
             raise InputError(f"an operator and a sub-cell begin with {digest!r}: say more of the digest")

@@ -29,7 +29,7 @@ def write_report(home: Path, *, output: Path | None, cold: Path | None, mirror: 
 
     begun = time.perf_counter()
     path = output or Home(home).report / "index.html"
-    with open_life(home):
+    with open_life(home, quiet=True):
         pass  # a home without a life is told so before anything is made
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -88,10 +88,12 @@ def _decide(
     from agent.gate.review import review
     from agent.ledger.home import hold
     from agent.ledger.store import Ledger
+    from agent.state.plugins import of_life
     from agent.state.state import replay
 
-    open_life(home).__exit__(None, None, None)  # a home without a life is refused, not made
-    with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger:
+    with open_life(home, quiet=True):
+        pass  # a home without a life is refused, not made
+    with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger, of_life(ledger):
         said = review(replay(ledger), digest, decision, author=author or getpass.getuser(), reason=reason, task=task)
         weights = held.weights_file(said.weights_sha256)
         if said.standing == "admitted":

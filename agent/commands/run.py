@@ -22,6 +22,7 @@ from agent.state.state import LifeState, RunState, TaskState
 from agent.stream.file import read_stream
 from agent.workers import interrupt
 from agent.workers.pool import Workers
+from selfnas.plugins import in_force
 
 if TYPE_CHECKING:
     from audits import Suite
@@ -65,6 +66,7 @@ def live(
             prepared = prepare(document, on_task=on_task)
             chosen = chosen_device(device)
         with (
+            in_force(*prepared.plugins),
             hold(home) as held,
             Ledger(held.ledger, clock=time.time) as ledger,
             _AfterTask(held, ledger, prepared.suite, mirror=mirror) as after,

@@ -18,6 +18,7 @@ from agent.ledger.store import Ledger
 from agent.life.drift import Watcher
 from agent.life.observer import Unobserved
 from agent.life.successor import Outcome
+from agent.state.plugins import of_life
 from agent.workers import interrupt
 from agent.workers.pool import Workers
 
@@ -42,9 +43,15 @@ def watch_task(
     """
     console = Console()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    open_life(home).__exit__(None, None, None)  # a home without a life is refused, not made
+    with open_life(home, quiet=True):
+        pass  # a home without a life is refused, not made
     searched = False
-    with interrupt.listening(), hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger:
+    with (
+        interrupt.listening(),
+        hold(home) as held,
+        Ledger(held.ledger, clock=time.time) as ledger,
+        of_life(ledger),
+    ):
         watcher = Watcher(ledger, held, task, base=base, least=least)
         chosen = chosen_device(device)
 

@@ -9,6 +9,7 @@ from agent.ledger.events import Certified, MotifQuarantined, MotifRestored, Moti
 from agent.state.state import Motif
 from constraints import ConstraintSet, Guard
 from selfnas.errors import InputError
+from selfnas.plugins import MissingPluginError
 from selfnas.spaces.architecture import Macro, TaskShape
 from selfnas.spaces.named import parse_architecture
 from selfnas.spaces.space import Space
@@ -27,18 +28,18 @@ def recheck(
     guards: dict[tuple[Space, Macro, TaskShape], Guard] = {}
     inside = {motif.seq for motif in library}
     for motif in sorted([*library, *quarantined], key=lambda motif: motif.seq):
-        architecture = parse_architecture(motif.architecture)
-        key = (architecture.space, architecture.macro, motif.shape)
         certificate: str | None = None
         failed, messages, admitted = [], [], False
         try:
+            architecture = parse_architecture(motif.architecture)
+            key = (architecture.space, architecture.macro, motif.shape)
             if key not in guards:
                 guards[key] = Guard(set_, space=key[0], macro=key[1], shape=key[2])
             decision = decide(guards[key], architecture, previous=previous)
             certificate, admitted = decision.certificate, isinstance(decision, Certified)
             if isinstance(decision, Rejected | Quarantined):
                 failed, messages = decision.failed, decision.messages
-        except InputError as error:  # the set is not for this space
+        except (InputError, MissingPluginError) as error:  # the set is not for this space
             messages = [str(error)]
         if admitted and motif.seq not in inside:
             yield MotifRestored(

@@ -20,7 +20,7 @@ from agent.life.observer import Observer
 from agent.life.task import live_task
 from agent.memory.recall import past_tasks
 from agent.state.opening import recollect
-from agent.state.plugins import changed, recorded
+from agent.state.plugins import changed, recorded, unused
 from agent.state.state import RunState
 from agent.tuning.decision import tune
 from agent.tuning.rehearsal import Rehearsal
@@ -63,6 +63,7 @@ class Life:
         self.home, self.device, self.observer = home, device, observer
         with plugins.in_force(*prepared.plugins):
             self.state = recollect(ledger, home.snapshot)
+        self._unused = unused([run.started for run in self.state.runs], prepared.identities)
         self.work = WorkTime()
 
     def append(self, entries: Sequence[Facts]) -> tuple[Event[Facts], ...]:
@@ -80,7 +81,7 @@ class Life:
             InputError: the unfinished run is of another stream.
         """
         try:
-            with plugins.in_force(*self.prepared.plugins):
+            with plugins.in_force(*self.prepared.plugins, missing=self._unused):
                 return self._run()
         except BaseException:
             self.state.close()  # another life may be begun in this process

@@ -145,6 +145,8 @@ def past_tasks(
     for run, task in state.latest(tabular=tabular):
         if before is not None and (run.number, task.index) >= (len(state.runs), before.index):
             continue
+        if not task.is_readable:
+            continue
         usable = (trial for trial in task.trials if not trial.failed and trial.fidelity in _COMPARABLE)
         trials = tuple(spelled for trial in usable if (spelled := _spelled(trial, here)) is not None)
         if len(trials) > 1:

@@ -95,7 +95,9 @@ def _gather(ledger: Ledger, cold: Ledger | None) -> Evidence:
     several = len(life.state.runs) > 1
     known: dict[str, list[bytes]] = {}
     found: list[TaskEvidence] = []
-    for (run, task), clock in zip(_tasks(life.state), life.clocks, strict=True):
+    for (run, task), clock in zip(_every(life.state), life.clocks, strict=True):
+        if not task.is_readable:
+            continue
         memory = not life.cold[run.number, task.index]
         reference = references.get(task.started.task_digest) if memory else None
         label = f"{task.name} ({run.number})" if several else task.name
@@ -183,4 +185,9 @@ def _implants(stream: StreamRecord, state: LifeState) -> bool:
 
 
 def _tasks(state: LifeState) -> list[tuple[RunState, TaskState]]:
+    """Those that can be shown: not the ones in a space of a plug-in that is not here."""
+    return [(run, task) for run, task in _every(state) if task.is_readable]
+
+
+def _every(state: LifeState) -> list[tuple[RunState, TaskState]]:
     return [(run, task) for run in state.runs for task in run.tasks]

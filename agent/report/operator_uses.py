@@ -52,6 +52,8 @@ def operator_records(state: LifeState) -> Iterator[OperatorRecord]:
 def _uses(state: LifeState, space: str, operator: str) -> Iterator[Use]:
     for run in state.runs:
         for task in run.tasks:
+            if not task.is_readable:
+                continue
             ranked = sorted(task.trials, key=lambda trial: -trial.value)
             places = [
                 place for place, trial in enumerate(ranked, start=1) if _carries(trial.architecture, space, operator)

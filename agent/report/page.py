@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from agent.memory.subcells import mined_in_force, sentence
@@ -16,9 +17,11 @@ from agent.report.figures import Evidence, figures, rejections
 from agent.report.operator_uses import operator_records
 from agent.report.subcell_uses import uses_of
 from agent.report.task_figures import TaskEvidence
-from agent.state.state import Motif
+from agent.state.state import LifeState, Motif
+from selfnas.plugins import MissingPluginError
 from selfnas.search.subcells import picture_cell
 from selfnas.spaces.named import parse_architecture
+from selfnas.strategies.mining import MinedSubCell
 
 __all__ = ["DEFINITIONS", "render"]
 
@@ -185,7 +188,9 @@ def _motifs(evidence: Evidence) -> list[dict[str, str]]:
     uses = _uses(evidence)
     distinct: dict[str, Motif] = {}
     for motif in evidence.state.library:
-        distinct.setdefault(_cells(motif.architecture), motif)
+        with suppress(MissingPluginError):  # a space that is not here cannot be drawn
+            parse_architecture(motif.architecture)
+            distinct.setdefault(_cells(motif.architecture), motif)
     chosen = sorted(distinct.items(), key=lambda pair: (-len(uses.get(pair[0], [])), -pair[1].seq))[:_MOTIFS]
     shown = []
     for cells, motif in chosen:
@@ -220,8 +225,16 @@ def _sub_cells(evidence: Evidence) -> list[dict[str, str]]:
             "picture": _encoded(report_pictures.cells_picture("", [("", picture_cell(one.sub_cell))], part=True)),
         }
         for space, tabular in state.mined
-        for one in mined_in_force(state, space=space, tabular=tabular)
+        for one in _mined(state, space, tabular=tabular)
     ]
+
+
+def _mined(state: LifeState, space: str, *, tabular: bool) -> tuple[MinedSubCell, ...]:
+    """Those in force; none of a space that is not here."""
+    try:
+        return mined_in_force(state, space=space, tabular=tabular)
+    except MissingPluginError:
+        return ()
 
 
 def _operator_table(evidence: Evidence) -> _Table:

@@ -41,6 +41,8 @@ def uses_of(state: LifeState, sub_cell: SubCell, *, tabular: bool) -> Iterator[U
     space = sub_cell.space
     for run in state.runs:
         for task in run.tasks:
+            if not task.is_readable:
+                continue
             trials = [trial for trial in task.trials if trial.architecture.space == space]
             if not trials or task.tabular != tabular:
                 continue

@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import UnsetType
 
-from agent.ledger.events import UNSET, PluginRecord, RunStarted
+from agent.ledger.events import UNSET, LedgerError, PluginRecord, RunStarted
 from agent.ledger.store import Ledger
-from agent.stream.file import STREAM_GROUPS
 from selfnas import plugins
 from selfnas.errors import InputError
 from selfnas.plugins import Identity
 
-__all__ = ["changed", "of_life", "of_run", "recorded"]
+__all__ = ["changed", "of_life", "of_runs", "recorded", "unused"]
 
 
 def recorded(identities: Sequence[Identity]) -> list[PluginRecord] | UnsetType:
@@ -42,49 +41,49 @@ def changed(started: RunStarted, now: Sequence[Identity]) -> str:
 
 
 @contextlib.contextmanager
-def of_run(started: RunStarted) -> Iterator[tuple[Identity, ...]]:
-    """Have what a run's stream used in force, as far as it is installed as it was then; gives those that are not.
+def of_runs(*runs: RunStarted) -> Iterator[tuple[Identity, ...]]:
+    """Have what some runs used in force, as far as it is installed as it was then; gives those that are not.
 
-    To look for a part of those raises `MissingPluginError`.
+    To look for a part of those raises `MissingPluginError`. Of a plug-in that changed, what the latest run used counts.
+
+    Args:
+        runs: in their order.
 
     Raises:
         InputError: one that is installed as it was cannot be loaded.
     """
-    with _in_force(_identities(started), started.record.plugins or ()) as missing:
+    known = _used(*runs)
+    missing = tuple(one for one in known if _installed(one.name) != one)
+    here = [one.name for one in known if one not in missing]
+    with plugins.in_force(*plugins.load(here, plugins.groups(), user="life"), missing=missing):
         yield missing
 
 
 @contextlib.contextmanager
 def of_life(ledger: Ledger) -> Iterator[tuple[Identity, ...]]:
-    """The same for all runs of a life; of a plug-in that changed between them, what the latest run used."""
-    latest: dict[str, Identity] = {}
-    named: dict[str, None] = {}
-    for started in _runs(ledger):
-        latest |= {one.name: one for one in _identities(started)}
-        named |= dict.fromkeys(started.record.plugins or ())
-    with _in_force(tuple(latest.values()), tuple(named)) as missing:
+    """The same for all runs of a life."""
+    with of_runs(*reversed([*_runs(ledger)])) as missing:
         yield missing
 
 
+def unused(runs: Sequence[RunStarted], now: Sequence[Identity]) -> tuple[Identity, ...]:
+    """What earlier runs used and the present one does not."""
+    here = {one.name for one in now}
+    return tuple(one for one in _used(*runs) if one.name not in here)
+
+
+def _used(*runs: RunStarted) -> tuple[Identity, ...]:
+    latest = {one.name: one for started in runs for one in _identities(started)}
+    return tuple(latest[name] for name in sorted(latest))
+
+
 def _runs(ledger: Ledger) -> Iterator[RunStarted]:
-    """The starts of all runs, the latest first while they are looked up, then in order."""
-    found: list[RunStarted] = []
+    """The starts of all runs, the latest first; none from one on that cannot be read, for others say so."""
     seq = ledger.head()[0]
-    while (event := ledger.latest_before(seq, RunStarted)) is not None:
-        assert isinstance(event.facts, RunStarted)  # noqa: S101 - it was asked for
-        found.append(event.facts)
-        seq = event.seq
-    yield from reversed(found)
-
-
-@contextlib.contextmanager
-def _in_force(known: Sequence[Identity], named: Sequence[str]) -> Iterator[tuple[Identity, ...]]:
-    missing = tuple(one for one in known if _installed(one.name) != one)
-    absent = {one.name for one in missing}
-    with plugins.in_force(missing=missing):
-        loaded = plugins.load([name for name in named if name not in absent], STREAM_GROUPS, user="stream")
-        with plugins.in_force(*loaded):
-            yield missing
+    with contextlib.suppress(LedgerError):
+        while (event := ledger.latest_before(seq, RunStarted)) is not None and isinstance(event.facts, RunStarted):
+            yield event.facts
+            seq = event.seq
 
 
 def _installed(name: str) -> Identity | None:

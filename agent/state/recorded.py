@@ -12,6 +12,7 @@ from agent.state.state import RunState, TaskState
 from agent.stream.file import Stream
 from audits import Suite, parse_suite
 from constraints import ConstraintSet, parse_set
+from selfnas import plugins
 from selfnas.data.tasks import TaskSpec
 
 __all__ = ["recorded_set", "recorded_spec", "recorded_stream", "recorded_suite", "suite_of"]
@@ -19,23 +20,33 @@ __all__ = ["recorded_set", "recorded_spec", "recorded_stream", "recorded_suite",
 _NAME = "recorded.yaml"  # in messages
 
 
-@lru_cache(maxsize=64)
 def recorded_set(text: str) -> ConstraintSet:
     """A constraint set from its recorded text.
 
     Raises:
         InputError: the text is not a set that this release reads.
+        MissingPluginError: it uses a plug-in that is not here as it was.
     """
-    return parse_set(text, name=_NAME)
+    return _set(text, plugins.state())
 
 
 @lru_cache(maxsize=64)
+def _set(text: str, plugins_in_force: tuple[object, ...]) -> ConstraintSet:
+    return parse_set(text, name=_NAME)
+
+
 def recorded_suite(text: str) -> Suite:
     """An audit suite from its recorded text.
 
     Raises:
         InputError: the text is not a suite that this release reads.
+        MissingPluginError: it uses a plug-in that is not here as it was.
     """
+    return _suite(text, plugins.state())
+
+
+@lru_cache(maxsize=64)
+def _suite(text: str, plugins_in_force: tuple[object, ...]) -> Suite:
     return parse_suite(text, name=_NAME)
 
 

@@ -28,6 +28,7 @@ from agent.ledger.events import (
     Trained,
 )
 from selfnas.digests import canonical_json
+from selfnas.plugins import MissingPluginError
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import TaskShape
 from selfnas.spaces.named import parse_architecture
@@ -103,6 +104,14 @@ class TaskState:
                 raise LedgerError(f"{place} cannot be read: {error}") from error
             self._trials.append(trial)
         return self._trials
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether its architectures can be read: not where they are in a space of a plug-in that is not here."""
+        try:
+            return self.trials is not None
+        except MissingPluginError:
+            return False
 
     @property
     def description(self) -> str:

@@ -9,12 +9,14 @@ from agent.gate.admission import findings_of
 from agent.gate.review import finalists
 from agent.ledger.home import Home
 from agent.state.networks import restore_network
+from agent.state.plugins import of_runs
 from agent.state.recorded import recorded_spec, suite_of
 from agent.state.state import Finalist, LifeState, RunState, TaskState
 from audits import AuditData, AuditVerdict, Finding, Suite, judge, run_suite
 from selfnas import seeding
 from selfnas.data.tasks import load_task
 from selfnas.errors import InputError
+from selfnas.plugins import in_force
 
 __all__ = ["Reaudit", "find_finalist", "reaudit"]
 
@@ -71,6 +73,13 @@ def reaudit(
     Raises:
         InputError: weights or data are missing, or the data are not those that the network was trained on.
     """
+    with of_runs(run.started), in_force(*(suite.plugins if suite else ())):
+        return _reaudit(home, run, task, finalist, base, suite)
+
+
+def _reaudit(
+    home: Home, run: RunState, task: TaskState, finalist: Finalist, base: Path, suite: Suite | None
+) -> Reaudit:
     loaded = load_task(recorded_spec(run, task), base=base)
     if loaded.digest != task.started.task_digest:
         raise InputError(f"task {task.name!r}: its data are not those that the ledger records")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeAlias
 
@@ -31,6 +32,7 @@ from agent.ledger.events import (
 )
 from agent.ledger.home import Home
 from agent.ledger.store import Ledger
+from agent.state.plugins import of_runs
 from agent.state.recorded import recorded_set
 from agent.state.state import Finalist, LifeState, RunState, TaskState
 from agent.verify.reaudit import reaudit
@@ -59,32 +61,41 @@ def solve_again(ledger: Ledger, *, progress: Callable[[int], None] = lambda coun
         How many were asked, and a problem for each whose answer is another now.
     """
     checked, problems = Counter[str](), list[str]()
-    solver = _Again()
-    for event in ledger.events(unreadable=True):
-        named = f"event {event.seq} ({event.kind})"
-        try:
-            match event.facts:
-                case RunStarted() as started:
-                    solver.begin(started)
-                case TaskStarted() as started:
-                    checked["spaces counted again"] += 1
-                    problems += [f"{named}: {problem}" for problem in solver.recount(started)]
-                case (Gated() | MotifRevised() | PolicyDecided() | OperatorDecided()) as judged if judged.certificate:
-                    checked["certificates solved again"] += 1
-                    progress(checked.total())
-                    certificate = Certificate.from_json(judged.certificate)
-                    problems += [f"{named}: {problem}" for problem in solver.differences(certificate)]
-                case Unreadable() as other:
-                    problems.append(f"{named} cannot be solved again: {other.fault}")
-        except (SelfnasError, LookupError, TypeError, ValueError, ArithmeticError) as error:
-            problems.append(f"{named} cannot be solved again: {type(error).__name__}: {error}")
+    with ExitStack() as plugins:
+        solver = _Again(plugins)
+        for event in ledger.events(unreadable=True):
+            named = f"event {event.seq} ({event.kind})"
+            try:
+                match event.facts:
+                    case RunStarted() as started:
+                        solver.begin(started)
+                    case TaskStarted() as started:
+                        checked["spaces counted again"] += 1
+                        problems += [f"{named}: {problem}" for problem in solver.recount(started)]
+                    case (Gated() | MotifRevised() | PolicyDecided() | OperatorDecided()) as judged if (
+                        judged.certificate
+                    ):
+                        checked["certificates solved again"] += 1
+                        progress(checked.total())
+                        certificate = Certificate.from_json(judged.certificate)
+                        problems += [f"{named}: {problem}" for problem in solver.differences(certificate)]
+                    case Unreadable() as other:
+                        problems.append(f"{named} cannot be solved again: {other.fault}")
+            except (SelfnasError, LookupError, TypeError, ValueError, ArithmeticError) as error:
+                problems.append(f"{named} cannot be solved again: {type(error).__name__}: {error}")
     return Verification(checked=checked, problems=problems)
 
 
 class _Again:
-    """The guards of the run at hand."""
+    """The guards of the run at hand.
 
-    def __init__(self) -> None:
+    Args:
+        plugins: holds those of the run in force.
+    """
+
+    def __init__(self, plugins: ExitStack) -> None:
+        self._plugins = plugins
+        self._runs: list[RunStarted] = []
         self._set: ConstraintSet | None = None
         self._policy: ConstraintSet | None = None
         self._stream: StreamRecord | None = None
@@ -93,6 +104,9 @@ class _Again:
     def begin(self, started: RunStarted) -> None:
         """A run starts under its own set."""
         self._set = self._policy = None
+        self._plugins.close()
+        self._runs.append(started)
+        self._plugins.enter_context(of_runs(*self._runs))
         self._guards, self._stream = {}, started.record
         self._set = recorded_set(started.constraint_set.text)
         if started.policy_set is not UNSET:

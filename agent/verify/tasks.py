@@ -43,6 +43,7 @@ from selfnas.data.tasks import TaskSpec
 from selfnas.errors import InputError
 from selfnas.networks.costs import costs
 from selfnas.networks.reference import residual_network
+from selfnas.plugins import MissingPluginError
 from selfnas.spaces.architecture import TaskShape
 from selfnas.spaces.named import parse_architecture, space_named
 
@@ -75,6 +76,7 @@ class TaskChecker:
         self.trained: dict[str, Trained] = {}
         self._set: ConstraintSet | None = None
         self._suite: Suite | None = None
+        self._lacking: MissingPluginError | None = None  # why set or suite cannot be read
         self._stream: StreamRecord | None = None
         self._specs: list[Settings] = []  # the stream's tasks, whole
         self._started: TaskStarted | None = None
@@ -90,9 +92,19 @@ class TaskChecker:
         self._recalled: set[str] = set()  # digests
         self._evaluated = 0
 
-    def run_begins(self, started: RunStarted, set_: ConstraintSet | None, suite: Suite | None) -> None:
-        """A run under a constraint set and an audit suite, each None where what was recorded cannot be used."""
-        self.run, self._set, self._suite = self.run + 1, set_, suite
+    def run_begins(
+        self,
+        started: RunStarted,
+        set_: ConstraintSet | None,
+        suite: Suite | None,
+        *,
+        lacking: MissingPluginError | None = None,
+    ) -> None:
+        """A run under a constraint set and an audit suite, each None where what was recorded cannot be used.
+
+        Where that is for want of a plug-in, `lacking` is raised again for what needed them.
+        """
+        self.run, self._set, self._suite, self._lacking = self.run + 1, set_, suite, lacking
         self._stream, self._specs = started.record, started.stream["tasks"]
 
     def certificate(self, architecture: str) -> str:
@@ -165,10 +177,10 @@ class TaskChecker:
         if self.tabular:
             names = {recalled.architecture for recalled in started.recalled}
             yield from (f"recalled {name}, which no table gave" for name in sorted(names - self._tabulated))
+        shape = self._shapes[self.run, self.name] = started.shape.task_shape
         for recalled in started.recalled:
             if parse_architecture(recalled.architecture).digest != recalled.digest:
                 yield f"recalled {recalled.architecture} under another digest"
-        shape = self._shapes[self.run, self.name] = started.shape.task_shape
         if self._set is not None and self._stream is not None:
             # Which space it is, the composed operators say.
             space = self._stream.space if started.space is UNSET else started.space
@@ -186,7 +198,12 @@ class TaskChecker:
     def _gated(self, gated: Gated) -> Iterator[str]:
         self._checked["certificates"] += 1
         certificate = Certificate.from_json(gated.certificate)
+        again = gated.architecture in self._certified
+        if isinstance(gated, Certified):
+            self._certified[gated.architecture] = gated.certificate, certificate.digest
         if self._set is None:
+            if self._lacking:
+                raise self._lacking
             yield "there is no usable constraint set to check the certificate against"
             return
         if certificate.verdict != gated.verdict:
@@ -202,9 +219,8 @@ class TaskChecker:
             yield "its digest is not the certificate's"
         match gated:
             case Certified():
-                if gated.architecture in self._certified:
+                if again:
                     yield "certified a second time on this task"
-                self._certified[gated.architecture] = gated.certificate, certificate.digest
             case Rejected() | Quarantined():
                 shape = self.shape(self.run, self.name)
                 if shape is None:
@@ -266,6 +282,9 @@ class TaskChecker:
         if trained.architecture != audited.architecture:
             yield "what was audited is not what was trained"
         if self._suite is None:
+            if self._lacking:
+                self._verdicts[digest] = audited.decision  # taken as recorded
+                raise self._lacking
             yield "there is no usable audit suite to check the findings against"
             return
         findings = findings_of(audited)

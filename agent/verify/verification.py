@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import TypeVar
 
 from agent.ledger.events import (
+    UNSET,
     Admitted,
     Evaluated,
     Event,
@@ -40,6 +43,7 @@ from agent.ledger.events import (
 from agent.ledger.home import Home
 from agent.ledger.store import GENESIS, Ledger
 from agent.memory.subcells import check_mining, mining_due
+from agent.state.plugins import of_runs
 from agent.state.recorded import recorded_set, recorded_suite
 from agent.state.state import LifeState
 from agent.verify.completeness import CompletenessChecker
@@ -55,7 +59,8 @@ from agent.verify.snapshot import check_snapshot
 from agent.verify.tasks import TaskChecker
 from agent.verify.weights import InheritanceChecker
 from selfnas.digests import canonical_json
-from selfnas.errors import SelfnasError
+from selfnas.errors import InputError, SelfnasError
+from selfnas.plugins import MissingPluginError
 
 __all__ = ["Verification", "verify"]
 
@@ -87,8 +92,9 @@ def verify(ledger: Ledger, home: Home) -> Verification:
     result = Verification()
     result.problems += ledger.broken_links()
     checker = _Checker(home, result.checked)
-    for event in ledger.events(unreadable=True):
-        result.problems += checker.check(event)
+    with checker:
+        for event in ledger.events(unreadable=True):
+            result.problems += checker.check(event)
     result.problems += checker.ends()
     result.notes += checker.notes()
     result.problems += check_snapshot(ledger, home.snapshot)
@@ -112,23 +118,60 @@ class _Checker:
         self._watches = WatchChecker(self._motifs)
         self._revocations = RevocationChecker()
         self._composing = ComposingChecker(self._hashes)
+        self._plugins = ExitStack()  # those of the runs so far
+        self._runs: list[RunStarted] = []
+        self._unchecked: dict[str, list[str]] = {}  # events that nothing can be said of, by why
         self._due = False  # whether a list of sub-cells must come next
         self._state: LifeState | None = LifeState()  # None once an event could not have happened
 
+    def __enter__(self) -> _Checker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._plugins.close()
+
     def check(self, event: Event[Facts]) -> Iterator[str]:
-        """Problems of one event, each a sentence that names it."""
+        """Problems of one event, each a sentence that names it; what lacks a plug-in is told at the end."""
         named = f"event {event.seq} ({event.kind})"
         self._checked["events"] += 1
+        if isinstance(event.facts, RunStarted):
+            yield from (f"{named}: {problem}" for problem in self._bring(event.facts))
         yield from self._motifs.overdue(event.facts)
         due, self._due = self._due, False
         if due and not isinstance(event.facts, SubcellsMined):
             yield f"{named}: what winners share was to be mined before it, and was not"
         try:
-            yield from (f"{named}: {problem}" for problem in self._problems(event))
+            for part in self._problems(event):
+                try:
+                    yield from (f"{named}: {problem}" for problem in part)
+                except MissingPluginError as error:
+                    self._lacks(error, named)
+        except MissingPluginError as error:
+            self._lacks(error, named)
         except _UNUSABLE as error:
             yield f"{named} cannot be checked: {type(error).__name__}: {error}"
         yield from self._follow(event)
         self._hashes.add(event.hash)
+
+    def _lacks(self, error: MissingPluginError, named: str) -> None:
+        known = self._unchecked.setdefault(str(error), [])
+        if named not in known[-1:]:
+            known.append(named)
+
+    def _bring(self, started: RunStarted) -> Iterator[str]:
+        """Have the plug-ins of the run in force, and those of earlier runs whose place it does not take."""
+        self._plugins.close()
+        self._runs.append(started)
+        named, told = started.record.plugins or [], [] if started.plugins is UNSET else started.plugins
+        for name in named:
+            if name not in {one.name for one in told}:
+                yield f"its stream uses plug-in {name}, of which it records no content"
+        try:
+            self._plugins.enter_context(of_runs(*self._runs))
+        except InputError as error:
+            yield f"a plug-in that it was lived with cannot be loaded: {error}"
 
     def _follow(self, event: Event[Facts]) -> Iterator[str]:
         """Every other command folds its state from these events; after the first that does not fit none is tried."""
@@ -137,6 +180,8 @@ class _Checker:
             if self._state is not None:
                 self._state.apply(event)
                 self._due = isinstance(event.facts, TaskFinished) and mining_due(self._state)
+        except MissingPluginError as error:  # only what is mined of trials needs their architectures
+            self._lacks(error, f"event {event.seq} ({event.kind})")
         except _UNUSABLE as error:
             fault = error if isinstance(error, LedgerError) else misplaced(event, error)
             known, self._state = self._state, None
@@ -149,27 +194,31 @@ class _Checker:
         if self._due:
             yield "what winners share was to be mined after the last event, and was not"
         yield from self._motifs.overdue()
+        for why, events in self._unchecked.items():
+            rest = f" and {len(events) - 1} more" if len(events) > 1 else ""
+            yield f"{events[0]}{rest}: {why}"
 
     def notes(self) -> Iterator[str]:
         """What should be known though it holds."""
         return self._motifs.otherwise_admitted()
 
-    def _problems(self, event: Event[Facts]) -> Iterator[str]:
-        yield from self._order.check(event.facts)
-        yield from self._tasks.check(event.facts)
-        yield from self._complete.check(event.facts)
+    def _problems(self, event: Event[Facts]) -> Iterator[Iterable[str]]:
+        """What each checker says of an event, apart, so that one that lacks a plug-in stops no other."""
+        yield self._order.check(event.facts)
+        yield self._tasks.check(event.facts)
+        yield self._complete.check(event.facts)
         match event.facts:
             case RunStarted() as started:
                 yield from self._begin_run(started)
             case TaskStarted() as started:
                 yield from self._begin_task(started)
             case Evaluated() as evaluated:
-                yield from self._costs.evaluated(evaluated)
-                yield from self._policies.evaluated(evaluated)
+                yield self._costs.evaluated(evaluated)
+                yield self._policies.evaluated(evaluated)
             case Filtered():
                 self._policies.round_ends()
             case Trained() as trained:
-                yield from self._inheritance.trained(trained)
+                yield self._inheritance.trained(trained)
                 self._reviews.trained(trained, certificate=self._tasks.certificate(trained.architecture))
             case Admitted() as admitted:
                 self._reviews.decided(admitted)
@@ -178,60 +227,61 @@ class _Checker:
             case Refused() as refused:
                 self._reviews.decided(refused)
             case Reviewed() as review:
-                yield from self._reviewed(event.seq, review)
+                yield self._reviewed(event.seq, review)
             case MotifRevised() as revised:
                 self._checked["motifs judged again"] += 1
-                yield from self._motifs.judged_again(revised)
+                yield self._motifs.judged_again(revised)
             case WatchEvent() as watched:
                 self._checked["watched batches"] += isinstance(watched, WatchBatch)
-                yield from self._watches.check(
+                yield self._watches.check(
                     watched, admitted=self._tasks.admitted, run=self._tasks.run, task=self._tasks.name
                 )
             case SubcellsMined() as mined:
                 self._checked["lists of sub-cells"] += 1
                 self._revocations.listed(mined)
                 if self._state is not None:
-                    yield from check_mining(self._state, mined)
+                    yield check_mining(self._state, mined)
             case OperatorDecided() as composed:
                 self._checked["composed operators"] += 1
                 self._revocations.listed(composed)
                 if self._state is not None:
-                    yield from self._composing.decided(self._state, composed)
+                    yield self._composing.decided(self._state, composed)
             case SubcellRevoked() | OperatorRevoked() as revoked:
                 self._checked["revocations"] += 1
-                yield from self._revocations.revoked(revoked)
+                yield self._revocations.revoked(revoked)
             case PolicyDecided() as decided:
                 self._checked["policy decisions"] += 1
-                yield from self._policies.decided(decided)
+                yield self._policies.decided(decided)
 
-    def _begin_run(self, started: RunStarted) -> Iterator[str]:
+    def _begin_run(self, started: RunStarted) -> Iterator[Iterable[str]]:
         """What a run records of stream, set and suite must have the recorded digests."""
         if hashlib.sha256(canonical_json(started.stream).encode()).hexdigest() != started.stream_digest:
-            yield "the recorded stream does not have the recorded digest"
-        set_, fault = _usable(recorded_set, started.constraint_set)
-        if fault or (set_ is not None and set_.digest != started.constraint_set_digest):
-            yield fault or "the recorded constraint set does not have the recorded digest"
-        suite, fault = _usable(recorded_suite, started.audit_suite)
-        if fault or (suite is not None and suite.digest != started.audit_suite_digest):
-            yield fault or "the recorded audit suite does not have the recorded digest"
-        self._tasks.run_begins(started, set_, suite)
+            yield ["the recorded stream does not have the recorded digest"]
+        set_, fault, lacking = _usable(recorded_set, started.constraint_set)
+        if set_ is None or set_.digest != started.constraint_set_digest:
+            yield [fault or "the recorded constraint set does not have the recorded digest"]
+        suite, fault, also = _usable(recorded_suite, started.audit_suite)
+        lacking = lacking or also
+        if suite is None or suite.digest != started.audit_suite_digest:
+            yield [fault or "the recorded audit suite does not have the recorded digest"]
+        self._tasks.run_begins(started, set_, suite, lacking=lacking)
         self._complete.run_begins(started)
         self._motifs.run_begins(started, set_)
         self._composing.run_begins(set_)
         self._inheritance.run_begins(started)
         self._reviews.run_begins(started, approval=suite.approval if suite else "before-reuse")
-        yield from self._costs.run_begins(started)
-        yield from self._policies.run_begins(started)
+        yield self._costs.run_begins(started)
+        yield self._policies.run_begins(started)
 
-    def _begin_task(self, started: TaskStarted) -> Iterator[str]:
+    def _begin_task(self, started: TaskStarted) -> Iterator[Iterable[str]]:
         self._costs.task_begins(started)
         self._policies.task_begins()
         self._inheritance.task_begins(started)
         if not self._tasks.tabular:
-            yield from self._reviews.task_begins(started)
-            yield from self._motifs.task_begins(started)
+            yield self._reviews.task_begins(started)
+            yield self._motifs.task_begins(started)
             if self._state is not None:
-                yield from self._composing.task_begins(self._state, started)
+                yield self._composing.task_begins(self._state, started)
 
     def _reviewed(self, seq: int, review: Reviewed) -> Iterator[str]:
         self._checked["reviews"] += 1
@@ -252,9 +302,13 @@ class _Checker:
             self._motifs.let_in(seq, facts, shape, run=run, task=task, trained=trained)
 
 
-def _usable(read: Callable[[str], Recorded], section: NamedText) -> tuple[Recorded | None, str]:
-    """What a run recorded of a file; None and why where it cannot be used."""
+def _usable(
+    read: Callable[[str], Recorded], section: NamedText
+) -> tuple[Recorded | None, str, MissingPluginError | None]:
+    """What a run recorded of a file; None and why where it cannot be used, and the plug-in that it lacks."""
     try:
-        return read(section.text), ""
+        return read(section.text), "", None
+    except MissingPluginError as error:
+        return None, f"{section.name!r} is {error}", error
     except _UNUSABLE as error:
-        return None, f"{section.name!r} cannot be used: {error}"
+        return None, f"{section.name!r} cannot be used: {error}", None

@@ -112,8 +112,8 @@ def _network_terms(
     if not isinstance(quantity, syntax.Cost):
         return [term for cell in cells for term in _cell_terms(quantity, cell)], 0
     table = cost_table(context.space, context.macro, context.shape)
-    amounts = {spot: int(getattr(spent, quantity.name)) for spot, spent in table.slots.items()}
-    return _weighed(amounts, cells), int(getattr(table.fixed, quantity.name))
+    terms = _weighed({spot: int(getattr(costs, quantity.name)) for spot, costs in table.slots.items()}, cells)
+    return terms, int(getattr(table.fixed, quantity.name))
 
 
 def _weighed(amounts: Mapping[Spot, int], cells: Sequence[CellCircuit]) -> list[tuple[NodeId, int]]:

@@ -18,12 +18,20 @@ from constraints.language.resolve import read_condition
 from constraints.language.rules import ConstraintSet
 from constraints.loading.formatting import format_set
 from selfnas.errors import InputError
+from selfnas.networks.costs import Quantity
 from selfnas.spaces.architecture import Macro, TaskShape
 from selfnas.spaces.named import space_named
+from selfnas.spaces.operation import Operation
 
 _PAGE = Path(__file__).parents[3] / "docs" / "reference" / "constraints.md"
 _TEXT = _PAGE.read_text(encoding="utf-8")
 _BLOCKS = re.findall(r"```constraint (cell|network|policy)\n(.+?)\n((?:(?:passes|fails): .+\n)+)```", _TEXT)
+
+
+def _weights(operation: Operation, channels: int, size: tuple[int, ...], stride: int) -> int:
+    return sum(kernel.params for kernel in operation.kernels(channels, size=size, stride=stride))
+
+
 _WORDS = Vocabulary(
     operations=frozenset(space_named("nb201").operations),
     opsets={"plain": frozenset({"skip", "conv1x1", "avg3"}), "learned": frozenset({"conv1x1", "conv3x3"})},
@@ -31,6 +39,7 @@ _WORDS = Vocabulary(
         "stretch": Table(entries={"skip": 1, "avg3": 1, "conv1x1": 2, "conv3x3": 3}),
         "time": Table(entries={"skip": 0, "avg3": 1, "conv1x1": 2, "conv3x3": 5}, unit="us"),
     },
+    quantities={"weights": Quantity(name="weights", unit="param", formula=_weights, origin="parts 1.0 0a")},
 )
 _ALL = space_named("nb201").enumerate()
 _CONTEXT = Context(
