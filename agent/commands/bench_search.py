@@ -36,7 +36,6 @@ COMPARED = (
     "progressive:regularised_evolution",
     "reinforce",
     "surrogate",
-    "ensemble",
     "nsga2",
 )
 _SLICE = 4  # seeds of one strategy on one task that a worker searches before it reports

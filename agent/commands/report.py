@@ -41,7 +41,7 @@ def write_report(home: Path, *, output: Path | None, cold: Path | None, mirror: 
         else:
             with open_life(cold) as other:
                 evidence = gather(ledger, cold=other)
-    page = render(evidence)
+        page = render(evidence)
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:

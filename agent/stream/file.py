@@ -188,7 +188,7 @@ def _unknown(document: StreamFile) -> Iterator[Problem]:
     """Names of parts that there are not, of our own or of the plug-ins in force."""
     # Imports that take seconds wait until the file says what it should.
     from selfnas.strategies.guided import GUIDED
-    from selfnas.strategies.table import strategy_names
+    from selfnas.strategies.table import strategy_names, unknown_strategy
 
     stream = document.value
     tuning, objective = stream.tuning, stream.objective
@@ -212,7 +212,9 @@ def _unknown(document: StreamFile) -> Iterator[Problem]:
     for what, names, told in known:
         for place, name in told:
             if name not in names:
-                yield document.problem(place, f"{what} {name!r}{suggestion(name, names)}")
+                strategy = what == "unknown strategy"
+                message = unknown_strategy(name, names) if strategy else f"{what} {name!r}{suggestion(name, names)}"
+                yield document.problem(place, message)
 
 
 def _misfits(document: StreamFile) -> Iterator[Problem]:

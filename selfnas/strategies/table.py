@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from selfnas import plugins
@@ -19,7 +19,10 @@ from selfnas.strategies.reinforce import Reinforce
 from selfnas.strategies.surrogate import Surrogate
 from selfnas.strategies.transfer import Transfer
 
-__all__ = ["DOOR", "STRATEGIES", "make_strategy", "settings_of", "strategy_names"]
+__all__ = ["DOOR", "STRATEGIES", "make_strategy", "settings_of", "strategy_names", "unknown_strategy"]
+
+# Strategies of ours once, which lives of then may name.
+_MOVED = {"ensemble": "selfnas-ensemble now, see experiments/ensemble-plugin"}
 
 # To add a strategy: a frozen dataclass with defaults that is callable as `Strategy`, and its line here.
 STRATEGIES: Mapping[str, Callable[..., Strategy]] = MappingProxyType(
@@ -39,6 +42,18 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = MappingProxyType(
 def strategy_names() -> tuple[str, ...]:
     """Our own strategies, and those of plug-ins in force."""
     return (*STRATEGIES, *plugins.names("strategies"))
+
+
+def unknown_strategy(name: str, known: Sequence[str]) -> str:
+    """That there is none of that name, and what would be right.
+
+    Example:
+        >>> unknown_strategy("ensemble", ["random"])
+        "unknown strategy 'ensemble': it is a part of plug-in selfnas-ensemble now, see experiments/ensemble-plugin"
+    """
+    if name in _MOVED:
+        return f"unknown strategy {name!r}: it is a part of plug-in {_MOVED[name]}"
+    return f"unknown strategy {name!r}{suggestion(name, known)}"
 
 
 def make_strategy(name: str, settings: Mapping[str, int | float] = MappingProxyType({})) -> Strategy:
@@ -76,7 +91,7 @@ def settings_of(name: str) -> dict[str, object]:
 def _constructor(name: str) -> Callable[..., Strategy]:
     found: Callable[..., Strategy] | None = STRATEGIES.get(name) or plugins.find("strategies", name)
     if found is None:
-        raise InputError(f"unknown strategy {name!r}{suggestion(name, sorted(strategy_names()))}")
+        raise InputError(unknown_strategy(name, sorted(strategy_names())))
     return found
 
 

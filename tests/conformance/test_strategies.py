@@ -19,7 +19,7 @@ from selfnas.testing import check_strategy
 from selfnas.testing.promises import ConformanceError
 from selfnas.testing.strategies import MACRO, search
 
-SMALL = {"population": 6, "sample": 3, "crossover_percent": 50, "starts": 2, "trees": 6}
+SMALL = {"population": 6, "sample": 3, "crossover_percent": 50, "starts": 2}
 
 
 def make(name: str, space: str = "nb201") -> Strategy:
