@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -60,7 +60,7 @@ from agent.verify.tasks import TaskChecker
 from agent.verify.weights import InheritanceChecker
 from selfnas.digests import canonical_json
 from selfnas.errors import InputError, SelfnasError
-from selfnas.plugins import MissingPluginError
+from selfnas.plugins import MissingPluginError, Plugin
 
 __all__ = ["Verification", "verify"]
 
@@ -264,6 +264,7 @@ class _Checker:
         lacking = lacking or also
         if suite is None or suite.digest != started.audit_suite_digest:
             yield [fault or "the recorded audit suite does not have the recorded digest"]
+        yield _unrecorded(started, [*(set_.plugins if set_ else ()), *(suite.plugins if suite else ())])
         self._tasks.run_begins(started, set_, suite, lacking=lacking)
         self._complete.run_begins(started)
         self._motifs.run_begins(started, set_)
@@ -300,6 +301,14 @@ class _Checker:
         shape = self._tasks.shape(run, task)
         if shape is not None:
             self._motifs.let_in(seq, facts, shape, run=run, task=task, trained=trained)
+
+
+def _unrecorded(started: RunStarted, used: Sequence[Plugin]) -> Iterator[str]:
+    """What set or suite use is of a plug-in whose content the run records."""
+    known = set() if started.plugins is UNSET else {(one.name, one.sha256) for one in started.plugins}
+    for plugin in used:
+        if (plugin.identity.name, plugin.identity.sha256) not in known:
+            yield f"its set or suite uses plug-in {plugin.identity}, which it does not record"
 
 
 def _usable(
