@@ -1,0 +1,50 @@
+"""What was recalled in a space with composed operators is the network that was admitted in another space."""
+
+from dataclasses import replace
+
+import pytest
+
+from agent.ledger.events import Admitted, Recalled, RunStarted, TaskStarted, Trained
+from agent.verify.reviews import ReviewChecker
+from selfnas.spaces.architecture import Architecture, Macro
+from selfnas.spaces.space import parse_architecture, respelled, space_named
+from tests.agent.made_up_verify import made_up
+
+PLAIN = parse_architecture("nb201/c8n1r16:|conv3x3~0|+|none~0|none~1|+|skip~0|none~1|none~2|")
+CARRYING = parse_architecture("nb201{avg3>avg3}/c8n1r16:|avg3>avg3~0|+|none~0|none~1|+|skip~0|none~1|none~2|")
+FURTHER = "nb201{conv3x3>conv1x1,avg3>avg3}"
+
+
+def moved(architecture: Architecture, space: str) -> Architecture:
+    """As recall spells it in a space, under the macro settings of a later run."""
+    found = respelled(replace(architecture, macro=Macro(16, 2, 32)), space_named(space))
+    assert found is not None
+    return found
+
+
+def recalled(architecture: Architecture) -> TaskStarted:
+    """The beginning of a task that recalls it from the first."""
+    one = made_up(Recalled, architecture=str(architecture), digest=architecture.digest, from_task="first", from_run=1)
+    return made_up(TaskStarted, task="second", recalled=[one])
+
+
+@pytest.mark.parametrize(
+    ("admitted", "space"), [(PLAIN, "nb201"), (PLAIN, "nb201{avg3>avg3}"), (PLAIN, FURTHER), (CARRYING, FURTHER)]
+)
+def test_a_network_recalled_in_another_space_stands_as_it_was_admitted(admitted: Architecture, space: str) -> None:
+    """Once it is let in, in whatever space it is spelled; before that, and for another network, it is named."""
+    checker = ReviewChecker()
+    checker.run_begins(made_up(RunStarted), approval="none")
+    list(checker.task_begins(made_up(TaskStarted, task="first")))
+    own = {"architecture": str(admitted), "digest": admitted.digest}
+    checker.trained(made_up(Trained, **own), certificate="{}")
+    here = moved(admitted, space)
+    refused = [f"recalled {here.digest[:12]}, which does not stand admitted"]
+    assert list(checker.task_begins(recalled(here))) == refused
+    list(checker.task_begins(made_up(TaskStarted, task="first")))
+    checker.decided(made_up(Admitted, **own))
+    assert list(checker.task_begins(recalled(here))) == []
+    other = moved(CARRYING if admitted == PLAIN else PLAIN, FURTHER)
+    assert list(checker.task_begins(recalled(other))) == [
+        f"recalled {other.digest[:12]}, which does not stand admitted"
+    ]
