@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from agent.ledger.events import Admitted, Recalled, RunStarted, TaskStarted, Trained
+from agent.ledger.events import Admitted, MotifQuarantined, Recalled, RunStarted, TaskStarted, Trained
+from agent.verify.motifs import MotifChecker
 from agent.verify.reviews import ReviewChecker
-from selfnas.spaces.architecture import Architecture, Macro
+from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 from selfnas.spaces.space import parse_architecture, respelled, space_named
 from tests.agent.made_up_verify import made_up
 
@@ -28,9 +29,12 @@ def recalled(architecture: Architecture) -> TaskStarted:
     return made_up(TaskStarted, task="second", recalled=[one])
 
 
-@pytest.mark.parametrize(
+SPELLINGS = pytest.mark.parametrize(
     ("admitted", "space"), [(PLAIN, "nb201"), (PLAIN, "nb201{avg3>avg3}"), (PLAIN, FURTHER), (CARRYING, FURTHER)]
 )
+
+
+@SPELLINGS
 def test_a_network_recalled_in_another_space_stands_as_it_was_admitted(admitted: Architecture, space: str) -> None:
     """Once it is let in, in whatever space it is spelled; before that, and for another network, it is named."""
     checker = ReviewChecker()
@@ -48,3 +52,15 @@ def test_a_network_recalled_in_another_space_stands_as_it_was_admitted(admitted:
     assert list(checker.task_begins(recalled(other))) == [
         f"recalled {other.digest[:12]}, which does not stand admitted"
     ]
+
+
+@SPELLINGS
+def test_a_quarantined_motif_is_named_in_whatever_space_it_is_recalled(admitted: Architecture, space: str) -> None:
+    """As long as it was in force it could be recalled."""
+    checker, here = MotifChecker({""}), moved(admitted, space)
+    own = {"architecture": str(admitted), "digest": admitted.digest}
+    shape = TaskShape(channels=1, size=(8, 8), classes=10)
+    checker.let_in(10, made_up(Admitted, **own), shape, run=1, task="first", trained=None)
+    assert list(checker.task_begins(recalled(here))) == []
+    assert list(checker.judged_again(made_up(MotifQuarantined, admitted_seq=10, certificate=None, **own))) == []
+    assert list(checker.task_begins(recalled(here))) == [f"recalled {here.digest[:12]}, which is quarantined"]
