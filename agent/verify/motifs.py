@@ -18,7 +18,7 @@ from agent.ledger.events import (
 )
 from constraints import Certificate, ConstraintSet, Context, refused_by, verify_certificate
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.named import parse_architecture
+from selfnas.spaces.named import parse_architecture, respelled, space_named
 
 __all__ = ["KnownMotif", "MotifChecker"]
 
@@ -132,10 +132,11 @@ class MotifChecker:
         """Nothing may be recalled that is quarantined."""
         for one in started.recalled:
             recalled = parse_architecture(one.architecture)
+            space = space_named(recalled.space)
             known = [
                 motif
                 for motif in self._at(one.from_run, one.from_task)
-                if replace(parse_architecture(motif.architecture), macro=recalled.macro) == recalled
+                if respelled(replace(parse_architecture(motif.architecture), macro=recalled.macro), space) == recalled
             ]
             if any(motif.forbidden for motif in known) and not any(motif.in_force for motif in known):
                 yield f"recalled {recalled.digest[:12]}, which is quarantined"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from agent.ledger.events import Admitted, Refused, Reviewed, RunStarted, TaskStarted, Trained
-from selfnas.spaces.named import parse_architecture
+from selfnas.spaces.named import parse_architecture, respelled, space_named
 
 __all__ = ["ReviewChecker"]
 
@@ -38,11 +38,13 @@ class ReviewChecker:
         self._task = started.task
         for one in started.recalled:
             recalled = parse_architecture(one.architecture)
+            space = space_named(recalled.space)
             cases = [
                 case
                 for key, case in self._cases.items()
                 if key[:2] == (one.from_run, one.from_task)
-                and replace(parse_architecture(case.trained.architecture), macro=recalled.macro) == recalled
+                and respelled(replace(parse_architecture(case.trained.architecture), macro=recalled.macro), space)
+                == recalled
             ]
             if not any(case.standing == "admitted" for case in cases):
                 yield f"recalled {recalled.digest[:12]}, which does not stand admitted"
