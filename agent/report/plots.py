@@ -11,6 +11,7 @@ from matplotlib.patches import FancyArrowPatch
 from numpy.typing import NDArray
 
 from selfnas.spaces.cell import Cell
+from selfnas.spaces.composed import is_composed
 
 __all__ = ["draw_cell", "draw_regret", "draw_search_curve"]
 
@@ -26,6 +27,9 @@ _COLOURS = {
     "dil3x3": "#009E73",
     "dil5x5": "#004D40",
 }
+# For composed operators, and whatever else the table does not name: hues that it leaves, most of them of Tol (2021).
+# There are as many as a cell has edges, so that no two operations of one cell look alike.
+_FURTHER = ("#332288", "#999933", "#661100", "#7A3E9D", "#000000", "#44AA99", "#DDCC77", "#6699CC")
 
 
 _LINES = ("#999999", "#56B4E9", "#E69F00", "#CC79A7", "#0072B2", "#009E73", "#D55E00", "#000000", "#8C6D31", "#7A3E9D")
@@ -35,12 +39,13 @@ _SPACING = 1.8  # between nodes, in the axes' units
 def draw_cell(axes: Axes, cell: Cell, *, title: str, part: bool = False) -> Axes:
     """A cell's nodes from left to right, its live edges as labelled arcs, dead ones dotted; in a part all are live."""
     live = set(cell.edges if part else cell.live_edges())
+    colours = _colours(cell)
     for edge in cell.edges:
         start, end = _SPACING * edge.source, _SPACING * edge.target
         span = edge.target - edge.source
         # Long edges arc alternately above and below, so that labels do not meet.
         bend = 0.0 if span == 1 else (-0.38 if (edge.source + edge.target) % 2 else 0.38)
-        colour = _COLOURS[edge.operation]
+        colour = colours[edge.operation]
         axes.add_patch(
             FancyArrowPatch(
                 (start, 0),
@@ -58,11 +63,12 @@ def draw_cell(axes: Axes, cell: Cell, *, title: str, part: bool = False) -> Axes
         axes.text(
             (start + end) / 2,
             -bend * (end - start) / 2,  # the middle of a quadratic Bezier curve, in equal units
-            edge.operation,
+            edge.operation.replace(">", ">\n").replace("&", "\n&"),  # between two nodes is no room for one long line
             ha="center",
             va="center",
-            fontsize=9,
+            fontsize=6.5 if is_composed(edge.operation) else 9,
             color="black",
+            parse_math=False,
             bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": colour, "linewidth": 1.2},
         )
     for node in range(cell.nodes):
@@ -80,6 +86,13 @@ def draw_cell(axes: Axes, cell: Cell, *, title: str, part: bool = False) -> Axes
     axes.set_title(title, fontsize=10)
     axes.axis("off")
     return axes
+
+
+def _colours(cell: Cell) -> dict[str, str]:
+    """A colour for each operation of a cell."""
+    further = itertools.cycle(_FURTHER)
+    operations = sorted({edge.operation for edge in cell.edges})
+    return {name: _COLOURS.get(name) or next(further) for name in operations}
 
 
 def draw_search_curve(
