@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.ledger.store import Ledger, LedgerError
+from agent.ledger.events import LedgerError
+from agent.ledger.store import Ledger
 from agent.state.opening import recollect
 from agent.state.state import replay
 from agent.verify.snapshot import check_snapshot
@@ -96,9 +97,9 @@ def test_what_an_attempt_did_not_settle_is_folded_in_anew(lived: Path, tmp_path:
         events = list(whole.events())
     last = max(event.seq for event in events if event.kind == "task.finished")
     with Ledger(tmp_path / "ledger.db", clock=lambda: 1.0) as ledger:
-        ledger.append([(event.kind, event.payload) for event in events[: last - 5]])
+        ledger.append([event.facts for event in events[: last - 5]])
         state = recollect(ledger, tmp_path / "snapshot.db")
-        for event in ledger.append([(event.kind, event.payload) for event in events[last - 5 : last]]):
+        for event in ledger.append([event.facts for event in events[last - 5 : last]]):
             state.apply(event)
         state.close()
         with sqlite3.connect(tmp_path / "snapshot.db") as db:
