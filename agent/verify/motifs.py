@@ -132,7 +132,7 @@ class MotifChecker:
         """Nothing may be recalled that is quarantined."""
         for one in started.recalled:
             recalled = parse_architecture(one.architecture)
-            space = space_named(recalled.space)
+            space = recalled.space
             known = [
                 motif
                 for motif in self._at(one.from_run, one.from_task)

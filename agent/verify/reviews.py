@@ -38,7 +38,7 @@ class ReviewChecker:
         self._task = started.task
         for one in started.recalled:
             recalled = parse_architecture(one.architecture)
-            space = space_named(recalled.space)
+            space = recalled.space
             cases = [
                 case
                 for key, case in self._cases.items()
