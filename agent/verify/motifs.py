@@ -18,7 +18,7 @@ from agent.ledger.events import (
 )
 from constraints import Certificate, ConstraintSet, Context, refused_by, verify_certificate
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.named import parse_architecture, respelled, space_named
+from selfnas.spaces.named import parse_architecture, respelled
 
 __all__ = ["KnownMotif", "MotifChecker"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from agent.ledger.events import Admitted, Refused, Reviewed, RunStarted, TaskStarted, Trained
-from selfnas.spaces.named import parse_architecture, respelled, space_named
+from selfnas.spaces.named import parse_architecture, respelled
 
 __all__ = ["ReviewChecker"]
 

@@ -39,7 +39,7 @@ def test_every_operation_is_drawn_in_a_colour_of_its_own_under_its_name(cell: Ce
 @pytest.mark.parametrize("space", SPACES)
 def test_the_operations_of_a_space_differ_in_colour(space: str) -> None:
     """Each looks the same in every picture, and like no other of its space."""
-    operations = sorted({name for template in SPACES[space].templates for name in template.operations})
+    operations = sorted({name for template in SPACES[space].templates for name in template.names})
     drawn = []
     for names in (operations, operations[::-1]):
         cell = Cell(inputs=1, nodes=len(names) + 1, outputs=(1,), edges=tuple(map(_edge, enumerate(names, start=1))))
