@@ -15,6 +15,7 @@ from constraints import ConstraintSet, Context, Rule, load_set
 from constraints.analysis.difference import compare_sets
 from constraints.engines.referee import Referee
 from constraints.loading.tightening import reference_contexts
+from selfnas.spaces.named import space_named
 from selfnas.spaces.template import Vector
 
 EDITS = {
@@ -69,11 +70,12 @@ def main() -> None:
     parser.add_argument("--space", choices=("nb201", "darts"), action="append")
     chosen = parser.parse_args()
     old = load_set("baseline")
-    contexts = [context for name in chosen.space or ("nb201", "darts") for context in reference_contexts(name)]
+    spaces = map(space_named, chosen.space or ("nb201", "darts"))
+    contexts = [context for space in spaces for context in reference_contexts(space)]
     wrong = 0
     for context in contexts:
         space = context.space
-        whole = context.space == "nb201"
+        whole = context.space.name == "nb201"
         judge = Judge(
             context, space.enumerate() if whole else space.draw(np.random.default_rng(chosen.seed), chosen.draws)
         )
