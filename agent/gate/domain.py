@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constraints import Guard
-from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Macro, Space
 from selfnas.spaces.template import Vector
 from selfnas.tables.tabular import TabularBenchmark
 

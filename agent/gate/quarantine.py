@@ -9,9 +9,8 @@ from agent.ledger.events import Certified, MotifQuarantined, MotifRestored, Moti
 from agent.state.state import Motif
 from constraints import ConstraintSet, Guard
 from selfnas.errors import InputError
-from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.architecture import Macro, Space, TaskShape
 from selfnas.spaces.named import parse_architecture
-from selfnas.spaces.space import Space
 
 __all__ = ["recheck"]
 

@@ -28,10 +28,9 @@ from agent.ledger.events import (
 from agent.state.state import LifeState, RunState, TaskState
 from selfnas.errors import InputError
 from selfnas.search.subcells import SubCell
-from selfnas.spaces.architecture import Architecture, Macro, TaskShape
+from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 from selfnas.spaces.cell import Cell, Edge
 from selfnas.spaces.named import composed_space, space_named
-from selfnas.spaces.space import Space
 from selfnas.strategies.mining import MinedSubCell
 
 if TYPE_CHECKING:

@@ -14,9 +14,8 @@ from agent.state.state import LifeState, TaskState
 from agent.stream.policy import SearchPolicy
 from selfnas.data.probes import TaskDescription, distance
 from selfnas.search.history import Trial
-from selfnas.spaces.architecture import Architecture, Macro
+from selfnas.spaces.architecture import Architecture, Macro, Space
 from selfnas.spaces.named import base_name, parse_architecture, respelled, space_named
-from selfnas.spaces.space import Space
 from selfnas.strategies.transfer import PastTask, agreed
 
 __all__ = ["Recollection", "past_tasks", "recall", "soonest"]

@@ -9,9 +9,8 @@ import zlib
 from pathlib import Path
 
 from selfnas.errors import ArchitectureError, InputError, Problem, cause, suggestion
-from selfnas.spaces.architecture import Architecture, Macro
+from selfnas.spaces.architecture import Architecture, Macro, Space
 from selfnas.spaces.named import parse_architecture
-from selfnas.spaces.space import Space
 
 __all__ = ["read_library", "read_scores"]
 

@@ -17,9 +17,8 @@ from constraints.engines.referee import Referee, judge_policy
 from constraints.engines.vectorised import evaluate
 from constraints.language.rules import ConstraintSet, Context, Example, PolicyChange, Rule
 from constraints.loading.tightening import reference_contexts
-from selfnas.spaces.architecture import TaskShape
+from selfnas.spaces.architecture import Space, TaskShape
 from selfnas.spaces.named import space_named
-from selfnas.spaces.space import Space
 from selfnas.spaces.template import Vector
 
 __all__ = ["Mutant", "Trial", "try_examples"]

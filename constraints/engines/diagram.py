@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from constraints.engines.circuit import AtMost, Choice, Circuit, Gate, NodeId
 from selfnas.errors import InputError
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Space
 
 __all__ = ["MAX_NODES", "Diagram", "Overgrown", "version"]
 

@@ -21,7 +21,7 @@ from constraints.language.syntax import Comparison, Condition, Linear
 from selfnas.errors import InputError
 from selfnas.networks.costs import cost_table
 from selfnas.networks.stack import stack
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Space
 
 __all__ = ["Encoding", "encode"]
 

@@ -24,8 +24,7 @@ from constraints.judging.explanation import Blame, Explanation, blamed_slots, de
 from constraints.language.examples import format_shape
 from constraints.language.rules import ConstraintSet, Context, Rule
 from selfnas.errors import ArchitectureError, InputError
-from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 from selfnas.spaces.template import Vector
 
 __all__ = ["Guard"]

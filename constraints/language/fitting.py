@@ -11,7 +11,7 @@ from constraints.language.applicability import Facts, When, applies
 from constraints.language.lexicon import Scope
 from constraints.language.parser import Fault
 from constraints.language.syntax import Condition, End, Measure, Total, walk
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Space
 from selfnas.spaces.template import CellTemplate
 
 __all__ = ["misfits"]

@@ -18,10 +18,9 @@ from constraints.language.applicability import When
 from constraints.language.lexicon import Scope, Table
 from constraints.language.syntax import Condition, canonical
 from selfnas.networks.costs import cost_table
-from selfnas.spaces.architecture import Architecture, Macro, TaskShape
+from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 from selfnas.spaces.composed import is_composed
 from selfnas.spaces.operations import OPERATIONS
-from selfnas.spaces.space import Space
 
 __all__ = ["LANGUAGE", "ConstraintSet", "Context", "Example", "PolicyChange", "Rule"]
 

@@ -13,9 +13,8 @@ from constraints.language.applicability import When
 from constraints.language.lexicon import Scope
 from constraints.language.rules import Context, Rule
 from constraints.language.syntax import Condition, Extreme, Linear, Node, PolicyField, walk
-from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.architecture import Macro, Space, TaskShape
 from selfnas.spaces.named import space_named
-from selfnas.spaces.space import Space
 
 __all__ = ["REFERENCE_MACROS", "loosening", "reference_contexts"]
 

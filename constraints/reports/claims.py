@@ -16,7 +16,7 @@ from constraints.language.resolve import read_condition
 from constraints.language.rules import ConstraintSet, Context, Rule
 from constraints.reports.report import Report
 from selfnas.errors import InputError, cause
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Space
 
 __all__ = ["read_claim", "report_proofs"]
 

@@ -38,7 +38,7 @@ PYTHON = (
     (
         "Architectures and spaces",
         "Cells, how they are stacked, and the spaces that a search can look through.",
-        ("selfnas.spaces.architecture", "selfnas.spaces.operation", "selfnas.spaces.space", "selfnas.spaces.named"),
+        ("selfnas.spaces.architecture", "selfnas.spaces.operation", "selfnas.spaces.named"),
     ),
     (
         "Tasks",

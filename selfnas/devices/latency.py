@@ -24,8 +24,7 @@ from selfnas.devices.work import Part, operation_part, parts
 from selfnas.errors import InputError
 from selfnas.networks.network import Network, build_network
 from selfnas.networks.stack import Stack, stack
-from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 
 __all__ = ["Check", "Measured", "Setting", "check", "fit", "measure", "time_networks"]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from selfnas.networks.costs import operation_costs
 from selfnas.search.small_space import every_vector, is_small, place
 from selfnas.seeding import generator
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Space
 from selfnas.spaces.template import CellTemplate, Vector
 
 __all__ = ["cell_features", "live_operations", "path_traits"]

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from selfnas.networks.stack import Block, Stack, stack
-from selfnas.spaces.architecture import Architecture, Macro, TaskShape
+from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 from selfnas.spaces.operation import Kernel, Operation, convolution
-from selfnas.spaces.space import Space
 
 __all__ = ["QUANTITIES", "CostTable", "Costs", "cost_table", "costs", "operation_costs"]
 

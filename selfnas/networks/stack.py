@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.architecture import Macro, Space, TaskShape
 from selfnas.spaces.operation import halved
-from selfnas.spaces.space import Space
 
 __all__ = ["Block", "Stack", "stack"]
 

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.search.history import Trial
-from selfnas.spaces.architecture import Architecture, Macro
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Architecture, Macro, Space
 from selfnas.spaces.template import Vector
 
 __all__ = [

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Space
 from selfnas.spaces.template import Vector
 
 __all__ = ["every_vector", "is_small", "place"]

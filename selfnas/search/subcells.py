@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from selfnas.errors import ArchitectureError
 from selfnas.search.domain import Domain
+from selfnas.spaces.architecture import Space
 from selfnas.spaces.cell import Cell, Edge
-from selfnas.spaces.space import Space
 from selfnas.spaces.template import CellTemplate, Vector
 
 __all__ = ["SIZES", "SubCell", "contains", "effective", "implant", "parts", "picture_cell"]

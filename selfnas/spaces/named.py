@@ -11,11 +11,10 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from selfnas.errors import ArchitectureError, suggestion
-from selfnas.spaces.architecture import Architecture, Macro
+from selfnas.spaces.architecture import Architecture, Macro, Space, base_name
 from selfnas.spaces.composed import compose, is_composed
 from selfnas.spaces.operation import Operation
 from selfnas.spaces.operations import OPERATIONS
-from selfnas.spaces.space import Space, base_name
 from selfnas.spaces.template import CellTemplate
 
 __all__ = [

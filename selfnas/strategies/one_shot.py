@@ -25,8 +25,7 @@ from selfnas import seeding
 from selfnas.errors import InputError
 from selfnas.search.domain import Domain
 from selfnas.search.history import Trial
-from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Architecture, Space
 from selfnas.spaces.template import Vector
 from selfnas.strategies.evolution import RegularisedEvolution
 from selfnas.training.supernet import Supernet

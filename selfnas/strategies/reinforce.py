@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from selfnas.search.domain import Domain, Proposals, encoded, neighbours
 from selfnas.search.history import Trial
-from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Architecture, Space
 from selfnas.spaces.template import Vector
 
 if TYPE_CHECKING:

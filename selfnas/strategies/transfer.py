@@ -26,8 +26,7 @@ from selfnas.search.domain import Domain, Proposals, neighbours
 from selfnas.search.history import Trial
 from selfnas.search.small_space import every_vector, is_small, place
 from selfnas.search.strategy import Strategy
-from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Architecture, Space
 from selfnas.spaces.template import Vector
 from selfnas.strategies.surrogate import Surrogate
 

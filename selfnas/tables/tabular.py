@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from selfnas.data.datasets import read_arrays
 from selfnas.errors import ArchitectureError, InputError, cause, suggestion
 from selfnas.seeding import generator
-from selfnas.spaces.architecture import Macro
+from selfnas.spaces.architecture import Macro, Space
 from selfnas.spaces.named import SPACES
-from selfnas.spaces.space import Space
 from selfnas.spaces.template import Vector
 from selfnas.training.evaluation import Evaluation, OnDone, Request, unheard
 

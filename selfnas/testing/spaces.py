@@ -9,11 +9,10 @@ from dataclasses import replace
 import numpy as np
 from scipy.stats import chisquare
 
-from selfnas.spaces.architecture import Architecture, Macro
+from selfnas.spaces.architecture import Architecture, Macro, Space
 from selfnas.spaces.canonical import digest_of
 from selfnas.spaces.cell import Cell, Edge
 from selfnas.spaces.named import architecture_from_json, in_force, parse_architecture, spaces_by_name
-from selfnas.spaces.space import Space
 from selfnas.spaces.template import CellTemplate, Vector
 from selfnas.testing.promises import promise
 

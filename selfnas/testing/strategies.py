@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from selfnas.search.domain import Domain, SpaceDomain
 from selfnas.search.history import Trial
 from selfnas.search.strategy import Strategy
-from selfnas.spaces.architecture import Architecture, Macro
+from selfnas.spaces.architecture import Architecture, Macro, Space
 from selfnas.spaces.named import SPACES
-from selfnas.spaces.space import Space
 from selfnas.spaces.template import Vector
 from selfnas.testing.promises import promise
 

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from selfnas import seeding
 from selfnas.errors import InputError
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Space
 from selfnas.spaces.template import CellTemplate, Vector
 from selfnas.training.supernet import Supernet
 from selfnas.training.training import Examples
