@@ -8,7 +8,7 @@ import pytest
 from agent.cli import main
 from agent.ledger.events import RunFinished, RunStarted
 from agent.ledger.store import Ledger
-from tests.agent.made_up_state import blank
+from tests.agent.made_up import blank
 
 
 @pytest.fixture(scope="module")

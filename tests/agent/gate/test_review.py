@@ -25,12 +25,8 @@ from agent.state.state import LifeState
 from agent.verify.reviews import ReviewChecker
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import Macro
-<<<<<<< HEAD
 from selfnas.spaces.named import SPACES
-=======
-from selfnas.spaces.named import SPACES
-from tests.agent.made_up_state import blank, told
->>>>>>> h-tests2
+from tests.agent.made_up import as_event, blank
 
 ARCHITECTURES = [
     SPACES["nb201"].decode(np.array([3, 3, index, 2, 3, 3], dtype=np.int8), macro=Macro(8, 1, 16)) for index in range(3)
@@ -66,7 +62,7 @@ class Story:
 
     def add(self, facts: Facts) -> None:
         """One more event, as it is."""
-        event = told(len(self.events), facts)
+        event = as_event(facts, len(self.events))
         self.events.append(event)
         self.state.apply(event)
 
@@ -168,7 +164,7 @@ def test_forged_decisions_are_found(change: dict[str, str], message: str) -> Non
     story = Story()
     story.decide(BAD, "overrule")
     last = story.events[-1]
-    story.events[-1] = told(last.seq, structs.replace(last.facts, **change))
+    story.events[-1] = as_event(seq=last.seq, facts=structs.replace(last.facts, **change))
     assert any(message in problem for problem in story.problems())
 
 

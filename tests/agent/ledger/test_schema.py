@@ -10,7 +10,7 @@ from agent.ledger.snapshot import Snapshot
 from agent.ledger.store import GENESIS, Ledger, event_hash
 from agent.verify.snapshot import check_snapshot
 from selfnas.errors import InputError
-from tests.agent.made_up_state import put_in
+from tests.agent.made_up import put_in
 
 _FIELDS = "seq, 'a' AS kind, '{}' AS payload, '' AS previous, '' AS hash"
 ENDLESS = f"WITH RECURSIVE n(seq) AS (SELECT 0 UNION ALL SELECT seq + 1 FROM n) SELECT {_FIELDS} FROM n"  # noqa: S608

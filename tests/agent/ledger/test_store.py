@@ -11,7 +11,7 @@ from agent.ledger.events import Evaluated, Filtered, LedgerError, RunFinished, T
 from agent.ledger.store import GENESIS, Ledger, event_hash
 from selfnas.digests import canonical_json
 from selfnas.errors import InputError
-from tests.agent.made_up_state import blank
+from tests.agent.made_up import blank
 
 
 @pytest.fixture

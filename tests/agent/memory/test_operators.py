@@ -39,7 +39,7 @@ from selfnas.errors import InputError
 from selfnas.search.subcells import SubCell
 from selfnas.spaces.named import SPACES, parse_architecture
 from tests.agent.life.test_life import rebuild
-from tests.agent.made_up_verify import made_up
+from tests.agent.made_up import made_up
 from tests.agent.tabular_lives import ledger_of
 
 STREAM = """\

@@ -32,7 +32,7 @@ from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.errors import InputError
 from tests.agent.conftest import inside
 from tests.agent.life.test_life import rebuild
-from tests.agent.made_up_verify import changed, made_up
+from tests.agent.made_up import changed, made_up
 
 STREAM = """\
 stream: inheriting

@@ -13,7 +13,7 @@ from agent.report.summary import Accuracy
 from agent.report.transfer import Transfer
 from agent.state.state import RunState, TaskState
 from audits import Finding, card, card_page, judge, load_suite
-from tests.agent.made_up_state import blank
+from tests.agent.made_up import blank
 
 NASTY = "<script>x</script> ![i](http://e/p.png) | [l](http://e) `c`\n# *h*"
 

@@ -14,7 +14,7 @@ from agent.ledger.store import Ledger
 from agent.report.figures import Evidence, figures, gather
 from agent.report.page import render
 from selfnas.errors import InputError
-from tests.agent.made_up_state import put_in
+from tests.agent.made_up import put_in
 from tests.agent.tabular_lives import cold_life, ledger_of, warm_life
 
 

@@ -15,7 +15,7 @@ from agent.state.state import TaskState
 from agent.state.task import Finalist
 from selfnas.spaces.cell import Cell, Edge
 from selfnas.spaces.named import SPACES, parse_architecture
-from tests.agent.made_up_state import blank
+from tests.agent.made_up import blank
 
 COMPOSED = parse_architecture(
     "nb201{avg3>avg3,conv3x3>conv1x1&skip,skip>conv3x3>conv3x3}/c8n1r16:"

@@ -28,7 +28,7 @@ from agent.ledger.events import (
 )
 from agent.ledger.store import Ledger
 from tests.agent.conftest import inside
-from tests.agent.made_up_state import blank, payload_of
+from tests.agent.made_up import blank, payload_of
 from tests.agent.tabular_lives import live
 from tests.stress.forgeries import rewrite
 from tests.stress.forgery_edits import Edit, Events

@@ -37,7 +37,7 @@ from agent.state.state import LifeState, TaskState, replay
 from agent.verify.snapshot import check_snapshot
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.named import SPACES
-from tests.agent.made_up_state import blank
+from tests.agent.made_up import blank
 
 CELLS = [
     SPACES["nb201"].decode(np.array([3, 3, index % 5, 1 + index // 5, 3, 3], dtype=np.int8), macro=Macro(8, 1, 16))

@@ -43,7 +43,7 @@ from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.named import SPACES
 from selfnas.strategies.transfer import PastTask
-from tests.agent.made_up_verify import changed, event, made_up, retold
+from tests.agent.made_up import as_event, changed, made_up, retold
 from tests.agent.tuning.test_decision import GOOD, OLD
 
 STREAM = Stream.model_validate(
@@ -118,9 +118,9 @@ def tried(state: LifeState, *, won: int, lost: int, task: str) -> list[Evaluated
         for contest in range(won + lost)
         for by in (PRESENT, PROPOSED)
     ]
-    state.apply(event(made_up(TaskStarted, task=task)))
+    state.apply(as_event(made_up(TaskStarted, task=task)))
     for one in found:
-        state.apply(event(one))
+        state.apply(as_event(one))
     return found
 
 
@@ -171,7 +171,7 @@ def test_a_trial_goes_on_until_it_is_won_or_its_tasks_are_used_up(
     tried(state, won=0, lost=0, task="a")
     decided: list[PolicyDecided] = [proposed(rolls_back=back)]
     for task, (won, lost), end in zip("bc", contests, ends, strict=False):
-        state.apply(event(decided[0]))
+        state.apply(as_event(decided[0]))
         assert list(checker.decided(decided[0])) == []
         assert policy_in_force(state, STREAM) == OLD
         assert policy_on_trial(state, STREAM) == SearchPolicy.model_validate(decided[0].new)
@@ -186,7 +186,7 @@ def test_a_trial_goes_on_until_it_is_won_or_its_tasks_are_used_up(
         assert any("not what the decision says" in problem for problem in checker.decided(forged))
     else:
         assert any("does not speak for it" in problem for problem in checker.decided(forged))
-    state.apply(event(decided[0]))
+    state.apply(as_event(decided[0]))
     assert policy_on_trial(state, STREAM) is None
     assert policy_in_force(state, STREAM).strategy == ("surrogate" if won else "random")
 
@@ -202,7 +202,7 @@ def test_rehearsals_that_nothing_wins_change_nothing() -> None:
     tuning = STREAM.model_copy(update={"tuning": TuningSection(proposals=3, rehearsals=2)})
     decided = tune(state, state.runs[0], tuning, load_set("policy"), flat, previous="")
     assert [(type(one), one.reason) for one in decided] == [(PolicyKept, "no proposal did better")]
-    state.apply(event(decided[0]))
+    state.apply(as_event(decided[0]))
     assert policy_in_force(state, STREAM) == OLD
 
 
@@ -243,12 +243,12 @@ def test_a_policy_that_stops_paying_is_tried_against_the_one_it_replaced(
     [adopted] = tune(state, state.runs[0], STREAM, envelope, unused, previous="")
     assert isinstance(adopted, PolicyAdopted)
     assert list(checker.decided(adopted)) == []
-    state.apply(event(adopted))
+    state.apply(as_event(adopted))
     assert policy_replaced(state, STREAM) == OLD
     for task, won in (("c", True), ("d", second)):
-        state.apply(event(made_up(TaskStarted, task=task)))
+        state.apply(as_event(made_up(TaskStarted, task=task)))
         for one in control(task, won=won):
-            state.apply(event(one))
+            state.apply(as_event(one))
         feed(checker, control(task, won=won))
     [found] = tune(state, state.runs[0], STREAM, envelope, unused, previous="")
     assert type(found) is ends
@@ -258,7 +258,7 @@ def test_a_policy_that_stops_paying_is_tried_against_the_one_it_replaced(
         assert list(checker.decided(changed(found, controls=Wins(won=3, lost=0)))) == [
             "the controls recorded 2 won and 0 lost, not what the proposal says"
         ]
-        state.apply(event(found))
+        state.apply(as_event(found))
         assert policy_on_trial(state, STREAM) == OLD
         assert policy_replaced(state, STREAM) == OLD  # no round is lent to it twice: the trial has precedence
     else:
@@ -273,12 +273,12 @@ def test_a_policy_that_stops_paying_is_tried_against_the_one_it_replaced(
 
 def lived(state: LifeState, checker: PolicyChecker, proposal: PolicyProposed, *, tried_task: str) -> list[Evaluated]:
     """The proposal is recorded and wins its trial on one more task."""
-    state.apply(event(proposal))
+    state.apply(as_event(proposal))
     assert list(checker.decided(proposal)) == []
     return tried(state, won=8, lost=0, task=tried_task)
 
 
-def told(**tuning: int) -> PolicyChecker:
+def checker_with(**tuning: int) -> PolicyChecker:
     """A checker in a run of the stream with other settings of tuning."""
     checker = PolicyChecker({""})
     stream = STREAM.model_copy(update={"tuning": TuningSection(**{"confirm": 0, **tuning})})
@@ -299,21 +299,21 @@ def test_evidence_and_certificate_of_a_change_are_worked_out_again() -> None:
         return list(checker.decided(changed(adopted, **change)))
 
     recorded = adopted.evidence
-    assert problems(told()) == []
-    assert problems(told(), evidence=replace(recorded, p=1e-9, mean=3.0)) == [
+    assert problems(checker_with()) == []
+    assert problems(checker_with(), evidence=replace(recorded, p=1e-9, mean=3.0)) == [
         f"its evidence says mean 3, its paired worths give {GOOD.mean:g}",
         f"its evidence says p 1e-09, its paired worths give {GOOD.p:g}",
     ]
-    assert problems(told(), evidence=replace(recorded, new=recorded.old))[-1] == (
+    assert problems(checker_with(), evidence=replace(recorded, new=recorded.old))[-1] == (
         "a policy was changed though the evidence does not speak for it"
     )
     bare = Evidence(count=recorded.count, mean=recorded.mean, p=recorded.p)
-    assert "holds no paired worths" in problems(told(), evidence=bare)[0]
-    assert problems(told(rehearsals=25)) == ["it was rehearsed 24 times, the stream says 25"]
+    assert "holds no paired worths" in problems(checker_with(), evidence=bare)[0]
+    assert problems(checker_with(rehearsals=25)) == ["it was rehearsed 24 times, the stream says 25"]
     elsewhere = json.loads(adopted.certificate) | {"previous": "f" * 64}
-    assert problems(told(), certificate=json.dumps(elsewhere)) == [
+    assert problems(checker_with(), certificate=json.dumps(elsewhere)) == [
         "the certificate does not name an earlier event of this life"
     ]
-    generous = told()
+    generous = checker_with()
     generous._most = 1
     assert problems(generous) == ["the policy has 2 finalists a task, beyond the budget of 1"]

@@ -38,7 +38,7 @@ from audits import Finding, load_suite, uncovered
 from constraints import load_set
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 from selfnas.spaces.named import SPACES
-from tests.agent.made_up_verify import changed, event, made_up
+from tests.agent.made_up import as_event, changed, made_up
 
 SHAPE = TaskShape(channels=1, size=(8, 8), classes=10)
 NB201 = SPACES["nb201"]
@@ -239,7 +239,7 @@ def test_audits_that_broke_off_are_named_and_are_no_failure() -> None:
             made_up(Refused, **common),
         ]
     ):
-        state.apply(event(facts, number))
+        state.apply(as_event(facts, number))
     result = audit_again(Home(Path("nowhere")), state, count=3, seed=0, base=Path())
     assert (result.problems, result.checked) == ([], {})
     [note] = result.notes
@@ -262,10 +262,10 @@ def test_motifs_of_another_suite_are_named(checker: MotifChecker) -> None:
         made_up(RunFinished, tasks=1),
     ]
     for number, facts in enumerate(lived):
-        state.apply(event(facts, number))
+        state.apply(as_event(facts, number))
     assert suite_sentence(state, "home") == ""
     assert "than 'stricter'" in suite_sentence(state, "home", name="stricter", digest="t")
-    state.apply(event(made_up(RunStarted, audit_suite_digest="t", audit_suite={"name": "stricter", "text": ""}), 5))
+    state.apply(as_event(made_up(RunStarted, audit_suite_digest="t", audit_suite={"name": "stricter", "text": ""}), 5))
     assert [motif.digest for motif in admitted_otherwise(state)] == [OPEN.digest]
     assert "selfnas audits run DIGEST --home home" in suite_sentence(state, "home")
 

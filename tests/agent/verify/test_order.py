@@ -15,7 +15,7 @@ from agent.state.state import replay
 from agent.verify.order import OrderChecker
 from agent.verify.verification import verify
 from tests.agent.life.test_life import rebuild
-from tests.agent.made_up_verify import changed
+from tests.agent.made_up import changed
 from tests.agent.tabular_lives import ledger_of, warm_life
 
 Forgery = Callable[[list[Event[Facts]]], list[Event[Facts]]]

@@ -26,7 +26,7 @@ from constraints import load_set
 from selfnas.search.domain import SpaceDomain
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.named import SPACES
-from tests.agent.made_up_verify import changed, event, retold
+from tests.agent.made_up import as_event, changed, retold
 from tests.agent.tuning.test_decision import GOOD, NONE, OLD
 from tests.agent.tuning.test_trial import STREAM, feed, life, run_over, scored, tried
 
@@ -176,7 +176,7 @@ def test_a_trial_that_the_present_budget_forbids_is_not_adopted_however_it_ends(
     tried(state, won=0, lost=0, task="a")
     made = checker(STREAM)
     assert list(made.decided(proposed)) == []
-    state.apply(event(proposed))
+    state.apply(as_event(proposed))
     feed(made, tried(state, won=8, lost=0, task="b"))
     lean = STREAM.model_copy(update={"budget": STREAM.budget.model_copy(update={"full_trainings": 1})})
     (kept,) = tune(state, state.runs[0], lean, envelope, unused, previous="")

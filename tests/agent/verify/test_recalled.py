@@ -9,7 +9,7 @@ from agent.verify.motifs import MotifChecker
 from agent.verify.reviews import ReviewChecker
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 from selfnas.spaces.named import parse_architecture, respelled, space_named
-from tests.agent.made_up_verify import made_up
+from tests.agent.made_up import made_up
 
 PLAIN = parse_architecture("nb201/c8n1r16:|conv3x3~0|+|none~0|none~1|+|skip~0|none~1|none~2|")
 CARRYING = parse_architecture("nb201{avg3>avg3}/c8n1r16:|avg3>avg3~0|+|none~0|none~1|+|skip~0|none~1|none~2|")
