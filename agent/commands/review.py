@@ -86,6 +86,7 @@ def _decide(
 ) -> None:
     from agent.commands.inspect import mirror_life, open_life
     from agent.gate.review import review
+    from agent.ledger.events import Standing
     from agent.ledger.home import hold
     from agent.ledger.store import Ledger
     from agent.state.state import replay
@@ -94,7 +95,7 @@ def _decide(
     with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger:
         said = review(replay(ledger), digest, decision, author=author or getpass.getuser(), reason=reason, task=task)
         weights = held.weights_file(said.weights_sha256)
-        if said.standing == "admitted":
+        if said.standing == Standing.ADMITTED:
             _check_weights(weights)
         event = ledger.append([said])[0]
     print(f"event {event.seq}: {said.digest[:12]} now stands {said.standing}, by {said.author}")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
-from agent.ledger.events import Reviewed
+from agent.ledger.events import Reviewed, Standing
 from agent.state.state import Finalist, LifeState, RunState, TaskState
 from selfnas.errors import InputError
 
@@ -65,13 +65,15 @@ def review(
         raise InputError("a decision needs an --author")
     if decision == "overrule" and not reason:
         raise InputError("an overrule needs a --reason")
-    if decision == "approve" and finalist.standing != "admitted":
+    if decision == "approve" and finalist.standing != Standing.ADMITTED:
         raise InputError(f"{finalist.digest[:12]} stands refused: only `overrule` with a reason can let it in")
     where = (run.number, held.name, finalist.digest)
     if decision == "approve" and state.library.seq_at(where) is None:
         raise InputError(f"{finalist.digest[:12]} is quarantined by the constraint set in force: it cannot be approved")
-    standing = "refused" if decision == "overrule" and finalist.standing == "admitted" else "admitted"
-    if standing == "admitted":
+    standing = (
+        Standing.REFUSED if decision == "overrule" and finalist.standing == Standing.ADMITTED else Standing.ADMITTED
+    )
+    if standing == Standing.ADMITTED:
         _check_admissible(state, run, held, finalist)
     return Reviewed(
         run=run.number,
@@ -93,7 +95,7 @@ def _check_admissible(state: LifeState, run: RunState, task: TaskState, finalist
     if not finalist.trained.weights_sha256 or finalist.trained.reason:
         raise InputError(f"{name} was not trained to the end: there is nothing to admit")
     in_force = state.runs[-1].started.constraint_set_digest
-    if finalist.standing == "refused" and run.started.constraint_set_digest != in_force:
+    if finalist.standing == Standing.REFUSED and run.started.constraint_set_digest != in_force:
         raise InputError(f"{name} was certified under another constraint set than the one in force: search it again")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import msgspec
@@ -70,6 +71,7 @@ __all__ = [
     "RunStarted",
     "Settings",
     "Shape",
+    "Standing",
     "StreamRecord",
     "SubcellRevoked",
     "SubcellsMined",
@@ -1198,6 +1200,13 @@ class WatchEnded(WatchEvent, frozen=True, kw_only=True):
     evaluations_to_best: Integer
 
 
+class Standing(StrEnum):
+    """How a finalist stands: by gate and audits, then by what people decided."""
+
+    ADMITTED = "admitted"
+    REFUSED = "refused"
+
+
 class Reviewed(Facts, frozen=True, kw_only=True):
     """A person approved a finalist, or reversed what stood.
 
@@ -1220,7 +1229,7 @@ class Reviewed(Facts, frozen=True, kw_only=True):
     digest: str
     weights_sha256: str
     decision: str
-    standing: str
+    standing: Standing
     author: str
     reason: str
 

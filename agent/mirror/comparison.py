@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from agent.ledger.events import Standing
 from agent.ledger.home import Home
 from agent.mirror.artifacts import Exhibit, write_finalist_files, write_task_files
 from agent.mirror.policy_records import policy_record
@@ -117,7 +118,7 @@ def _expected(
                     record = replace(record, tags={**record.tags, **rules})
                 if motif in restored:
                     record = replace(record, tags={**record.tags, "quarantined": "no"})
-                let_in = any(review.facts.standing == "admitted" for review in finalist.reviews)
+                let_in = any(review.facts.standing == Standing.ADMITTED for review in finalist.reviews)
                 yield (
                     (key, finalist.digest),
                     _Expected(

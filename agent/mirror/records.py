@@ -97,7 +97,7 @@ def finalist_record(task: TaskState, finalist: Finalist, *, key: str) -> Record:
         "task_key": key,
         "kind": "finalist",
         "task": task.name,
-        "verdict": finalist.standing,
+        "verdict": str(finalist.standing or ""),
         "review": "awaiting",
         "audit_decision": audited.decision if audited else "undecided",
         "failed_rules": "none",

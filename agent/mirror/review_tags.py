@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from agent.gate.review import moment
-from agent.ledger.events import MotifQuarantined
+from agent.ledger.events import MotifQuarantined, Standing
 from agent.state.state import Finalist, LifeState, RunState, TaskState
 
 __all__ = [
@@ -85,7 +85,7 @@ def cut(text: str) -> str:
 
 def alias_of(finalist: Finalist) -> str:
     """What a registered network is called: `admitted`, or `overruled` where a person let it in against the audits."""
-    return "admitted" if finalist.outcome == "admitted" else "overruled"
+    return str(finalist.outcome) if finalist.outcome == Standing.ADMITTED else "overruled"
 
 
 def write_standing(
@@ -133,7 +133,7 @@ def reviewed_finalist(task: TaskState, finalist: Finalist, *, times: Mapping[int
     last = finalist.reviews[-1].facts
     done = "approved" if last.decision == "approve" else "overruled"
     tags = {
-        "verdict": finalist.standing,
+        "verdict": str(finalist.standing or ""),
         "review": done,
         "reviewer": last.author,
         "review_reason": last.reason or "none",
@@ -154,7 +154,7 @@ def plain(text: object) -> str:
 
 def reviewed_task(run: RunState, task: TaskState) -> tuple[dict[str, str], str]:
     """Tags and name of the run of a task about whose finalists people decided."""
-    standing = [finalist for finalist in task.finalists if finalist.standing == "admitted"]
+    standing = [finalist for finalist in task.finalists if finalist.standing == Standing.ADMITTED]
     best = max(standing, key=lambda finalist: finalist.trained.validation, default=None)
     tags = {
         "verdict": "admitted" if standing else "nothing admitted",
@@ -180,20 +180,22 @@ def _finalist(
     register: Register,
 ) -> None:
     tags, name = reviewed_finalist(task, finalist, times=times)
-    let_in = finalist.outcome == "refused" and any(review.facts.standing == "admitted" for review in finalist.reviews)
+    let_in = finalist.outcome == Standing.REFUSED and any(
+        review.facts.standing == Standing.ADMITTED for review in finalist.reviews
+    )
     for found in _found(client, f"tags.task_key = '{key}' and tags.digest = '{finalist.digest}'"):
         _update(client, found, tags, name)
         query = f"run_id = '{found.info.run_id}'"
         if let_in and not client.search_model_versions(query):
             register(found.info.run_id, run, task, finalist)
         for made in client.search_model_versions(query):
-            _version(client, made, alias=alias_of(finalist), standing=finalist.standing)
+            _version(client, made, alias=alias_of(finalist), standing=str(finalist.standing or ""))
 
 
 def _version(client: Any, made: Any, *, alias: str, standing: str) -> None:
     """A revoked network loses its alias; one that was restored gets it back."""
     aliases = client.get_registered_model(made.name).aliases
-    if standing == "refused":
+    if standing == Standing.REFUSED:
         if str(aliases.get(alias)) == str(made.version):
             client.delete_registered_model_alias(made.name, alias)
         client.set_model_version_tag(made.name, made.version, "revoked", "yes")

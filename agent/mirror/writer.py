@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from agent.ledger.events import Standing
 from agent.ledger.home import Home
 from agent.mirror.artifacts import Exhibit, example_of, write_finalist_files, write_task_files
 from agent.mirror.comparison import check_mirror
@@ -252,7 +253,7 @@ class Mirror:
         with tempfile.TemporaryDirectory() as scratch:
             write_finalist_files(context, finalist, recorded_audit(finalist), Path(scratch))
             self._client.log_artifacts(run_id, scratch)
-        if finalist.outcome == "admitted" and finalist is task.admitted()[0]:
+        if finalist.outcome == Standing.ADMITTED and finalist is task.admitted()[0]:
             self._register(run_id, context, finalist)
         self._client.set_terminated(run_id)
 

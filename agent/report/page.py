@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.ledger.events import Standing
 from agent.memory.subcells import mined_in_force, sentence
 from agent.report import page_pictures as report_pictures
 from agent.report.figures import Evidence, figures, rejections
@@ -298,11 +299,11 @@ def _refusal_table(evidence: Evidence) -> _Table:
                 (
                     label,
                     finalist.digest[:12],
-                    finalist.standing,
+                    str(finalist.standing or ""),
                     "; ".join(finalist.audited.reasons),
                 )
                 for finalist in task.finalists
-                if finalist.outcome == "refused" and finalist.audited
+                if finalist.outcome == Standing.REFUSED and finalist.audited
             ]
     return _Table(("task", "finalist", "stands", "reasons"), tuple(rows))
 

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
-from agent.ledger.events import LedgerError, Tested
+from agent.ledger.events import LedgerError, Standing, Tested
 from agent.state.state import TaskState
 
 __all__ = ["Accuracy", "TaskSummary", "summarise"]
@@ -106,7 +106,7 @@ def summarise(task: TaskState) -> TaskSummary:
     compared = task.compared if task.compared and task.compared.validation is not None else None
     by_audit: Counter[str] = Counter()
     for finalist in task.finalists:
-        if finalist.outcome == "refused" and finalist.audited:
+        if finalist.outcome == Standing.REFUSED and finalist.audited:
             by_audit.update(finalist.audited.failed or [finalist.audited.decision])
     by_rule = Counter(task.filtered)
     recalled = task.started.recalled

@@ -27,6 +27,7 @@ from agent.ledger.events import (
     Reviewed,
     RunFinished,
     RunStarted,
+    Standing,
     SubcellRevoked,
     SubcellsMined,
     TaskFinished,
@@ -122,7 +123,7 @@ class LifeState:
         """
         assert self.archive is not None  # noqa: S101 - without one nothing else than the events was asked
         event = self.archive.ledger.event(seq)
-        if isinstance(event.facts, Reviewed) and event.facts.standing == "admitted":
+        if isinstance(event.facts, Reviewed) and event.facts.standing == Standing.ADMITTED:
             found = self._let_in(event.facts, seq)
         else:
             started = self.archive.ledger.latest_before(seq, TaskStarted)
@@ -144,7 +145,7 @@ class LifeState:
         """
         assert self.archive is not None  # noqa: S101 - it holds the snapshot
         reviews = self._reviews_of(motif)
-        stands = not reviews or reviews[-1].facts.standing == "admitted"
+        stands = not reviews or reviews[-1].facts.standing == Standing.ADMITTED
         cause: Exception | None = None
         try:
             if motif.seq not in self.quarantined and stands and self.motif_at(motif.seq) == motif:
@@ -264,7 +265,7 @@ class LifeState:
 
     def _review(self, event: Event[Reviewed], review: Reviewed) -> None:
         run, seq = self._run_of(review), self.library.seq_at(review.where)
-        if review.standing == "refused":
+        if review.standing == Standing.REFUSED:
             if seq is not None:
                 self.library.remove(seq)
             self._forget_quarantined(review)
@@ -280,7 +281,7 @@ class LifeState:
         run = self._run_of(review)
         task = run.tasks.named(review.task)
         finalist = task.finalist(review.digest)
-        made_of = "approved" if finalist.outcome == "admitted" else "overruled"
+        made_of = "approved" if finalist.outcome == Standing.ADMITTED else "overruled"
         return _motif(finalist.trained, task, run, seq, review=made_of)
 
     def _run_of(self, review: Reviewed) -> RunState:
@@ -290,7 +291,7 @@ class LifeState:
 
     def _forget_quarantined(self, review: Reviewed) -> None:
         """What a person revoked will not be restored."""
-        if review.standing == "refused":
+        if review.standing == Standing.REFUSED:
             self.quarantined = {seq: kept for seq, kept in self.quarantined.items() if kept[0].where != review.where}
 
     def _reviews_of(self, motif: Motif) -> list[Event[Reviewed]]:

@@ -21,6 +21,7 @@ from agent.ledger.events import (
     Refused,
     Rejected,
     Reviewed,
+    Standing,
     SupernetTrained,
     Tabulated,
     TaskFinished,
@@ -41,7 +42,7 @@ class Finalist:
 
     trained: Trained
     audited: Audited | None = None
-    outcome: str = ""  # `admitted` or `refused`, by constraint gate and audits
+    outcome: Standing | None = None  # by constraint gate and audits
     reviews: list[Event[Reviewed]] = field(default_factory=list)  # what people decided, oldest first
 
     @property
@@ -55,8 +56,8 @@ class Finalist:
         return self.trained.architecture
 
     @property
-    def standing(self) -> str:
-        """`admitted` or `refused`, after what people decided."""
+    def standing(self) -> Standing | None:
+        """After what people decided; None as long as it is not decided about."""
         return self.reviews[-1].facts.standing if self.reviews else self.outcome
 
 
@@ -139,7 +140,7 @@ class TaskState:
 
     def admitted(self) -> list[Finalist]:
         """Finalists that the gate let in and no person has revoked, best validation accuracy first."""
-        inside = [finalist for finalist in self.finalists if finalist.outcome == finalist.standing == "admitted"]
+        inside = [finalist for finalist in self.finalists if finalist.outcome == finalist.standing == Standing.ADMITTED]
         return sorted(inside, key=lambda finalist: -finalist.trained.validation)
 
     def apply(self, facts: Facts) -> None:
@@ -161,8 +162,10 @@ class TaskState:
                 self.finalists.append(Finalist(trained=facts))
             case Audited():
                 self.finalist(facts.digest).audited = facts
-            case Admitted() | Refused():
-                self.finalist(facts.digest).outcome = facts.kind
+            case Admitted():
+                self.finalist(facts.digest).outcome = Standing.ADMITTED
+            case Refused():
+                self.finalist(facts.digest).outcome = Standing.REFUSED
             case Tabulated():
                 self.tabulated.append(facts)
             case Compared():

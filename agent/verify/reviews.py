@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from agent.ledger.events import Admitted, Refused, Reviewed, RunStarted, TaskStarted, Trained
+from agent.ledger.events import Admitted, Refused, Reviewed, RunStarted, Standing, TaskStarted, Trained
 from selfnas.spaces.named import parse_architecture, respelled
 
 __all__ = ["ReviewChecker"]
@@ -46,7 +46,7 @@ class ReviewChecker:
                 and respelled(replace(parse_architecture(case.trained.architecture), macro=recalled.macro), space)
                 == recalled
             ]
-            if not any(case.standing == "admitted" for case in cases):
+            if not any(case.standing == Standing.ADMITTED for case in cases):
                 yield f"recalled {recalled.digest[:12]}, which does not stand admitted"
             elif self._approval == "before-reuse" and not any(case.approved for case in cases):
                 yield f"recalled {recalled.digest[:12]} without the approval that the suite asks for"
@@ -59,7 +59,7 @@ class ReviewChecker:
         """What gate and audits decided about it."""
         case = self._cases.get((self._run, self._task, facts.digest))
         if case is not None:
-            case.standing = "admitted" if isinstance(facts, Admitted) else "refused"
+            case.standing = Standing.ADMITTED if isinstance(facts, Admitted) else Standing.REFUSED
 
     def reviewed(self, review: Reviewed) -> Iterator[str]:
         """What a person decided: problems in sentences."""
@@ -67,9 +67,9 @@ class ReviewChecker:
         if case is None or not case.standing:
             yield "decides about a finalist that this life does not have"
             return
-        flipped = "refused" if case.standing == "admitted" else "admitted"
-        expected = {"approve": "admitted", "overrule": flipped}.get(review.decision)
-        if review.standing != expected or (review.decision == "approve" and case.standing != "admitted"):
+        flipped = Standing.REFUSED if case.standing == Standing.ADMITTED else Standing.ADMITTED
+        expected = {"approve": Standing.ADMITTED, "overrule": flipped}.get(review.decision)
+        if review.standing != expected or (review.decision == "approve" and case.standing != Standing.ADMITTED):
             yield f"{review.decision} of what stood {case.standing} cannot give {review.standing}"
         if not review.author.strip():
             yield "a decision without an author"
@@ -78,10 +78,10 @@ class ReviewChecker:
         trained = case.trained
         if (trained.architecture, trained.weights_sha256) != (review.architecture, review.weights_sha256):
             yield "what was decided about is not what was trained"
-        if review.standing == "admitted":
+        if review.standing == Standing.ADMITTED:
             if not case.certificate:
                 yield "let in without a certificate issued on its task"
-            if case.standing == "refused" and case.constraint_set != self._set:
+            if case.standing == Standing.REFUSED and case.constraint_set != self._set:
                 yield "let in under another constraint set than it was certified under"
         case.standing = review.standing
-        case.approved = case.standing == "admitted"
+        case.approved = case.standing == Standing.ADMITTED

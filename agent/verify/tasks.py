@@ -27,6 +27,7 @@ from agent.ledger.events import (
     Reviewed,
     RunStarted,
     Settings,
+    Standing,
     StreamRecord,
     SupernetTrained,
     Tabulated,
@@ -106,7 +107,7 @@ class TaskChecker:
     def reviewed(self, review: Reviewed) -> None:
         """A person decided about a finalist; what they revoke is no winner."""
         if (review.run, review.task) == (self.run, self.name) and review.digest in self._standing:
-            self._standing[review.digest] = review.standing == "admitted"
+            self._standing[review.digest] = review.standing == Standing.ADMITTED
 
     @property
     def admitted(self) -> set[str]:

@@ -27,6 +27,7 @@ from agent.ledger.events import (
     Refused,
     Reviewed,
     RunStarted,
+    Standing,
     SubcellRevoked,
     SubcellsMined,
     TaskFinished,
@@ -237,11 +238,11 @@ class _Checker:
         self._checked["reviews"] += 1
         yield from self._reviews.reviewed(review)
         self._tasks.reviewed(review)
-        if review.standing == "refused":
+        if review.standing == Standing.REFUSED:
             self._motifs.revoked(review)
         else:
             yield from self._tasks.weights(review)
-        if review.decision == "overrule" and review.standing == "admitted":
+        if review.decision == "overrule" and review.standing == Standing.ADMITTED:
             self._let_in(seq, review, review.run, review.task, None)
 
     def _let_in(self, seq: int, facts: Admitted | Reviewed, run: int, task: str, trained: Trained | None) -> None:
