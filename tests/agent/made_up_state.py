@@ -36,7 +36,7 @@ def blank_stream(**settings: Any) -> dict[str, Any]:
     return {**msgspec.to_builtins(lacking), "policy": {"strategy": "random"}, **settings}
 
 
-def told(seq: int, facts: Kind) -> Event[Kind]:
+def as_event(seq: int, facts: Kind) -> Event[Kind]:
     """An event that stands in no chain."""
     return Event(seq, facts.kind, facts, "", "")
 

@@ -26,7 +26,7 @@ from agent.verify.reviews import ReviewChecker
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.space import SPACES
-from tests.agent.made_up_state import blank, told
+from tests.agent.made_up_state import as_event, blank
 
 ARCHITECTURES = [
     SPACES["nb201"].decode(np.array([3, 3, index, 2, 3, 3], dtype=np.int8), macro=Macro(8, 1, 16)) for index in range(3)
@@ -62,7 +62,7 @@ class Story:
 
     def add(self, facts: Facts) -> None:
         """One more event, as it is."""
-        event = told(len(self.events), facts)
+        event = as_event(len(self.events), facts)
         self.events.append(event)
         self.state.apply(event)
 
@@ -164,7 +164,7 @@ def test_forged_decisions_are_found(change: dict[str, str], message: str) -> Non
     story = Story()
     story.decide(BAD, "overrule")
     last = story.events[-1]
-    story.events[-1] = told(last.seq, structs.replace(last.facts, **change))
+    story.events[-1] = as_event(last.seq, structs.replace(last.facts, **change))
     assert any(message in problem for problem in story.problems())
 
 

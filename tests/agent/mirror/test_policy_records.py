@@ -19,7 +19,7 @@ from agent.ledger.events import (
 from agent.ledger.home import Home
 from agent.state.state import LifeState
 from agent.stream.policy import SearchPolicy
-from tests.agent.made_up_state import blank, blank_stream, told
+from tests.agent.made_up_state import as_event, blank, blank_stream
 
 OLD = SearchPolicy(strategy="random").model_dump(mode="json")
 
@@ -27,7 +27,7 @@ OLD = SearchPolicy(strategy="random").model_dump(mode="json")
 def decision(seq: int, kind: type[PolicyDecided], *, after: int, **more: Any) -> Event[PolicyDecided]:
     """An event of run 1 about turning to the surrogate."""
     new = {**OLD, "strategy": "surrogate"}
-    return told(seq, blank(kind, run=1, after_task=after, base=OLD, old=OLD, new=new, **more))
+    return as_event(seq, blank(kind, run=1, after_task=after, base=OLD, old=OLD, new=new, **more))
 
 
 @pytest.mark.slow
@@ -38,8 +38,8 @@ def test_each_decision_is_one_record_however_often_it_is_mirrored(tmp_path: Path
     started = blank(RunStarted, stream=blank_stream(stream="tuned", policy=OLD))
     state = LifeState()
     for event in (
-        told(0, started),
-        told(1, blank(TaskStarted, run=1, task="one", task_digest="d")),
+        as_event(0, started),
+        as_event(1, blank(TaskStarted, run=1, task="one", task_digest="d")),
         decision(2, PolicyRefused, after=1, failed=["small-steps"], reason="too far"),
         decision(3, PolicyProposed, after=1, evidence=Evidence(count=8, mean=0.5, p=0.01)),
         decision(4, PolicyAdopted, after=1, confirmation=Confirmation(won=9, lost=1, wealth=33.0, tasks=1)),
