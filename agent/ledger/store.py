@@ -266,7 +266,7 @@ class Ledger:
                     yield f"event {seq} ({kind}) is not in canonical form"
                 expected, previous = seq + 1, digest
             yield from self._index_faults()
-        except (sqlite3.Error, UnicodeDecodeError) as error:
+        except (sqlite3.Error, UnicodeDecodeError, RecursionError) as error:
             yield f"event {expected} or what follows it cannot be read: {error}"
 
     def _index_faults(self) -> Iterator[str]:

@@ -32,6 +32,7 @@ __all__ = [
 # Puts a finalist into the model registry, given the MLflow run that shows it.
 Register = Callable[[str, RunState, TaskState, Finalist], None]
 
+_QUARANTINED = "quarantined"  # name of a tag
 _TAG_LIMIT = 5000  # MLflow cuts longer tags with only a warning
 _NOTE = """\
 ### {stream}: one agent's life through a stream of tasks
@@ -214,8 +215,8 @@ def _task(client: Any, key: str, run: RunState, task: TaskState) -> None:
 
 def _quarantine(client: Any, key: str, digest: str, quarantined: str) -> None:
     for run in _found(client, f"tags.task_key = '{key}' and tags.digest = '{digest}'"):
-        if run.data.tags.get("quarantined", "no") != quarantined:
-            client.set_tag(run.info.run_id, "quarantined", quarantined)
+        if run.data.tags.get(_QUARANTINED, "no") != quarantined:
+            client.set_tag(run.info.run_id, _QUARANTINED, quarantined)
             if quarantined != "no":
                 client.set_tag(run.info.run_id, "failed_rules", quarantined)
 

@@ -76,7 +76,8 @@ class Archive:
             events = list(self.ledger.events(since=first, until=last, checked=True))
             starts = [event.facts for event in events if isinstance(event.facts, TaskStarted)]
             if (
-                len(events) != last - first + 1
+                not events
+                or len(events) != last - first + 1
                 or starts != [events[0].facts]
                 or starts[0].task != name
                 or not isinstance(events[-1].facts, TaskFinished)

@@ -294,7 +294,7 @@ class TaskChecker:
         yield "its task is not of the run's stream"
 
     def _looked_up(self, tabulated: Tabulated) -> Iterator[str]:
-        self._checked["tabulated"] += 1
+        self._checked[Tabulated.kind] += 1
         yield from self._candidate(tabulated)
         self._tabulated.add(tabulated.architecture)
         if not self.tabular:

@@ -1,16 +1,17 @@
 """Databases that are not what we make are refused before they are read: tables, views and triggers of others."""
 
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
 
-from agent.ledger.events import LedgerError, RunFinished
+from agent.ledger.events import LedgerError, PolicyKept, RunFinished
 from agent.ledger.snapshot import Snapshot
 from agent.ledger.store import GENESIS, Ledger, event_hash
 from agent.verify.snapshot import check_snapshot
 from selfnas.errors import InputError
-from tests.agent.made_up import put_in
+from tests.agent.made_up import blank, put_in
 
 _FIELDS = "seq, 'a' AS kind, '{}' AS payload, '' AS previous, '' AS hash"
 ENDLESS = f"WITH RECURSIVE n(seq) AS (SELECT 0 UNION ALL SELECT seq + 1 FROM n) SELECT {_FIELDS} FROM n"  # noqa: S608
@@ -85,6 +86,19 @@ def test_an_event_that_is_not_one_is_named(name: str, tmp_path: Path) -> None:
         with pytest.raises(LedgerError, match=rf"event 0 \({kind}\) is no event of ours: .*{message}"):
             list(ledger.events(checked=True))
         assert not list(ledger.broken_links())
+
+
+def test_nesting_that_can_be_read_and_hardly_written_is_a_problem_not_a_crash(tmp_path: Path) -> None:
+    """Up to the deepest JSON that can be read: it is written again to check its form, which takes more of the stack."""
+    deepest = sys.getrecursionlimit()
+    whole, found = blank(PolicyKept, base={"a": "here"}).to_json(), set()
+    with opened(tmp_path / "ledger.db") as ledger:
+        ledger._db.executescript("PRAGMA synchronous = OFF; DROP TRIGGER events_stay")
+        for depth in range(deepest - 150, deepest):
+            put_in(ledger, "policy.kept", whole.replace('"here"', "[" * depth + "]" * depth))
+            found |= set(ledger.broken_links())
+            ledger._db.execute("DELETE FROM events")
+    assert all("event 0 or what follows it cannot be read: maximum recursion" in problem for problem in found)
 
 
 def test_rows_out_of_order_end_the_reading(tmp_path: Path) -> None:
