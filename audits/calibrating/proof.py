@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from audits.calibrating.matrix import HEALTHY, Direction, Separation, Tally, as_record
 from audits.verdicts.suite import SHIPPED, Suite
 from selfnas.errors import InputError, Problem, cause
@@ -89,18 +91,7 @@ def calibration_of(suite: Suite) -> Calibration | None:
 
 def write_calibration(calibration: Calibration, path: Path) -> None:
     """As JSON; replaces what was there in one step."""
-    record = {
-        "format": _FORMAT,
-        "suite": calibration.suite,
-        "digest": calibration.digest,
-        "tasks": list(calibration.tasks),
-        "choose_seeds": list(calibration.choose_seeds),
-        "report_seeds": list(calibration.report_seeds),
-        "matrix": as_record(calibration.matrix),
-        "directions": [asdict(direction) for direction in calibration.directions],
-        "separations": [asdict(separation) for separation in calibration.separations],
-        "skipped": list(calibration.skipped),
-    }
+    record = {"format": _FORMAT, **asdict(calibration), "matrix": as_record(calibration.matrix)}
     temporary = path.with_name(path.name + ".part")
     temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     temporary.replace(path)
@@ -116,20 +107,11 @@ def read_calibration(path: Path) -> Calibration:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if record["format"] != _FORMAT:
             raise InputError([Problem(f"calibration format {record['format']!r}, need {_FORMAT}", str(path))])
-        return Calibration(
-            suite=record["suite"],
-            digest=record["digest"],
-            tasks=tuple(record["tasks"]),
-            choose_seeds=tuple(record["choose_seeds"]),
-            report_seeds=tuple(record["report_seeds"]),
-            matrix={
-                row: {control: Tally(caught=int(cell[0]), n=int(cell[1])) for control, cell in cells.items()}
-                for row, cells in record["matrix"].items()
-            },
-            directions=tuple(Direction(**direction) for direction in record["directions"]),
-            separations=tuple(Separation(**separation) for separation in record["separations"]),
-            skipped=tuple(record["skipped"]),
-        )
+        matrix = {
+            row: {control: {"caught": cell[0], "n": cell[1]} for control, cell in cells.items()}
+            for row, cells in record["matrix"].items()
+        }
+        return msgspec.convert(record | {"matrix": matrix}, Calibration)
     except OSError as error:
         raise InputError([Problem(f"no calibration: {cause(error)}", str(path))]) from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:

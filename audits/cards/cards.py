@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from audits.catalogue.registry import AUDITS
 from audits.contract.finding import Finding
-from audits.verdicts.verdict import UNTESTED, AuditVerdict
+from audits.verdicts.verdict import UNTESTED, AuditVerdict, bound_of
 
 if TYPE_CHECKING:
     from audits.calibrating.proof import Calibration
@@ -104,9 +104,7 @@ def _section(findings: Sequence[Finding], calibration: Calibration | None, figur
 
 
 def _row(finding: Finding) -> str:
-    audit = AUDITS.get(finding.audit)
-    statistic = audit.statistic(finding.statistic) if audit else None
-    sign = "≥" if statistic and statistic.bound == "floor" else "≤"
+    sign = "≥" if bound_of(finding) == "floor" else "≤"
     estimate = "–" if finding.estimate is None else f"{finding.estimate:.3f}"
     interval = "–" if finding.low is None or finding.high is None else f"{finding.low:.3f} … {finding.high:.3f}"
     if finding.statistic == UNTESTED:

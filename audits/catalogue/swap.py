@@ -69,14 +69,10 @@ def _measurements(name: str, followed: Tensor, flipped: Tensor) -> list[Measurem
     for statistic, outcomes in (("follow", followed), ("flip", flipped)):
         best = outcomes.max(0).values
         count, n = int((best == 1).sum()), int((best >= 0).sum())
-        low, high = intervals.binomial(count, n)
         note = f"{count} of {n} predictions {notes[statistic]}, {len(outcomes)} donors each"
         if n < len(best):
             note += f"; for {len(best) - n} inputs no donor's region was of use (the region was the same)"
-        estimate = count / n if n else None
-        result.append(
-            Measurement(subject=name, statistic=statistic, estimate=estimate, low=low, high=high, n=n, note=note)
-        )
+        result.append(intervals.measured_share(statistic, count, n, subject=name, note=note))
     return result
 
 

@@ -10,7 +10,7 @@ from audits.catalogue.registry import AUDITS
 from audits.contract.finding import Bound, Decision, Finding, decide
 from audits.verdicts.suite import Suite, SuiteEntry
 
-__all__ = ["UNTESTED", "AuditVerdict", "absent", "judge", "settle"]
+__all__ = ["UNTESTED", "AuditVerdict", "absent", "bound_of", "judge", "settle"]
 
 UNTESTED: Final = "untested"  # subjects that went untested, with n the number of subjects; may only be 0
 _VOIDED: Final = "voided: the attribution method did not prove valid on this network"
@@ -94,7 +94,7 @@ def _foreign(findings: Sequence[Finding], suite: Suite) -> Iterator[str]:
         if finding.label in seen:
             yield f"{finding.label} is recorded twice"
         seen.add(finding.label)
-        if entry is None or _bound(finding) is None:
+        if entry is None or bound_of(finding) is None:
             yield f"{finding.label} is not of suite {suite.name}"
         elif finding.role != entry.role:
             yield f"{finding.label} is recorded as {finding.role}, the suite says {entry.role}"
@@ -136,13 +136,14 @@ def _altered(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _decision(finding: Finding) -> Decision:
-    bound = _bound(finding)
+    bound = bound_of(finding)
     if bound is None:
         return "void"
     return decide(bound, finding.estimate, finding.low, finding.high, finding.threshold)
 
 
-def _bound(finding: Finding) -> Bound | None:
+def bound_of(finding: Finding) -> Bound | None:
+    """Which side of its threshold a finding must lie on; None where it is of no known statistic."""
     audit = AUDITS.get(finding.audit)
     if audit is None:
         return None
@@ -159,7 +160,7 @@ def _threshold(finding: Finding, entry: SuiteEntry) -> float | None:
 def _reason(finding: Finding) -> str:
     if finding.estimate is None or finding.low is None or finding.high is None:
         return f"{finding.label} is {finding.decision}: {finding.note or 'no estimate'}"
-    side = "at least" if _bound(finding) == "floor" else "at most"
+    side = "at least" if bound_of(finding) == "floor" else "at most"
     return (
         f"{finding.label} is {finding.decision}: {finding.estimate:.3f} [{finding.low:.3f}, {finding.high:.3f}], "
         f"need {side} {finding.threshold:g} (n = {finding.n})"
