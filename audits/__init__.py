@@ -12,12 +12,11 @@ if TYPE_CHECKING:
     from audits.cards.figures import attribution_figure, confusion_figure
     from audits.cards.page import card_page
     from audits.catalogue.registry import AUDITS
-    from audits.contract.data import AuditData, NuisanceRegion, Trigger
+    from audits.contract.data import AuditData, Trigger
     from audits.contract.finding import Finding, Role
-    from audits.verdicts.coverage import uncovered
     from audits.verdicts.run import run_suite
     from audits.verdicts.suite import Suite, load_suite, parse_suite
-    from audits.verdicts.verdict import AuditVerdict, absent, judge
+    from audits.verdicts.verdict import AuditVerdict, absent, judge, uncovered
 
 __all__ = [
     "AUDITS",
@@ -25,7 +24,6 @@ __all__ = [
     "AuditVerdict",
     "Calibration",
     "Finding",
-    "NuisanceRegion",
     "Role",
     "Suite",
     "Trigger",
@@ -50,7 +48,6 @@ _HOME = {
     "AuditVerdict": "verdicts.verdict",
     "Calibration": "calibrating.proof",
     "Finding": "contract.finding",
-    "NuisanceRegion": "contract.data",
     "Role": "contract.finding",
     "Suite": "verdicts.suite",
     "Trigger": "contract.data",
@@ -65,7 +62,7 @@ _HOME = {
     "parse_suite": "verdicts.suite",
     "read_calibration": "calibrating.proof",
     "run_suite": "verdicts.run",
-    "uncovered": "verdicts.coverage",
+    "uncovered": "verdicts.verdict",
     "unproven_gates": "calibrating.proof",
 }
 

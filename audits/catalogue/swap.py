@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
-from audits.contract.data import NuisanceRegion, region_slices
+from audits.contract.data import region_slices
 from audits.contract.examinee import Examinee
 from audits.methods import intervals
+from selfnas.data.tasks import Nuisance
 
 __all__ = ["AUDIT", "draw_donors", "measure", "swapped"]
 
@@ -55,7 +56,7 @@ def draw_donors(labels: Tensor, pool: Tensor, count: int, generator: torch.Gener
     return torch.where(best.values < 0, -1, best.indices)
 
 
-def swapped(x: Tensor, donors: Tensor, nuisance: NuisanceRegion) -> Tensor:
+def swapped(x: Tensor, donors: Tensor, nuisance: Nuisance) -> Tensor:
     """`(b, channels, *size)` inputs whose nuisance region is the donors'."""
     result = x.clone()
     where = region_slices(nuisance.region)

@@ -1,8 +1,11 @@
-"""From findings to the verdict: the one place that says admit, reject or undecided, from stored records alone."""
+"""From findings to the verdict: the one place that says admit, reject or undecided, from stored records alone.
+
+Whether findings speak of all that a task and its suite name is told from names alone too, without data.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -10,7 +13,7 @@ from audits.catalogue.registry import AUDITS
 from audits.contract.finding import Bound, Decision, Finding, decide
 from audits.verdicts.suite import Suite, SuiteEntry
 
-__all__ = ["UNTESTED", "AuditVerdict", "absent", "bound_of", "judge", "settle"]
+__all__ = ["UNTESTED", "AuditVerdict", "absent", "bound_of", "judge", "settle", "uncovered"]
 
 UNTESTED: Final = "untested"  # subjects that went untested, with n the number of subjects; may only be 0
 _VOIDED: Final = "voided: the attribution method did not prove valid on this network"
@@ -128,6 +131,33 @@ def absent(findings: Sequence[Finding], suite: Suite, *, advisory: bool = False)
                 yield f"{entry.audit}.{statistic.name} is recorded for {found} of {expected}"
 
 
+def uncovered(findings: Sequence[Finding], suite: Suite, *, task: str, nuisances: Collection[str]) -> Iterator[str]:
+    """A sentence for each audit whose findings are about others than it had to test.
+
+    Args:
+        findings: of one network.
+        suite: that was run.
+        task: as the suite calls it (`selfnas.data.tasks.Task.known_as`).
+        nuisances: names of those that the task itself has.
+    """
+    plants = [plants for plants in suite.plants if task and plants.task == task]
+    named = {
+        "nuisance": {*nuisances, *(one.name for each in plants for one in each.nuisances)},
+        "trigger": {one.name for each in plants for one in each.triggers},
+    }
+    for entry in suite.entries:
+        kind = AUDITS[entry.audit].about
+        if not kind:
+            continue
+        own = [finding for finding in findings if finding.audit == entry.audit]
+        tested = {finding.subject for finding in own if finding.statistic != UNTESTED}
+        if tested != named[kind]:
+            yield f"{entry.audit} is about {_list(tested)}, the task and its suite name {_list(named[kind])}"
+        for finding in own:
+            if finding.statistic == UNTESTED and finding.n != len(named[kind]):
+                yield f"{finding.label} counts {finding.n}, the task and its suite name {len(named[kind])}"
+
+
 def _altered(findings: Sequence[Finding]) -> Iterator[str]:
     again = settle([replace(finding, decision=_decision(finding)) for finding in findings])
     for finding, expected in zip(findings, again, strict=True):
@@ -165,3 +195,7 @@ def _reason(finding: Finding) -> str:
         f"{finding.label} is {finding.decision}: {finding.estimate:.3f} [{finding.low:.3f}, {finding.high:.3f}], "
         f"need {side} {finding.threshold:g} (n = {finding.n})"
     )
+
+
+def _list(names: Collection[str]) -> str:
+    return ", ".join(sorted(names)) or "nothing"
