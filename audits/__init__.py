@@ -42,29 +42,19 @@ __all__ = [
     "unproven_gates",
 ]
 
-_HOME = {
-    "AUDITS": "catalogue.registry",
-    "AuditData": "contract.data",
-    "AuditVerdict": "verdicts.verdict",
-    "Calibration": "calibrating.proof",
-    "Finding": "contract.finding",
-    "Role": "contract.finding",
-    "Suite": "verdicts.suite",
-    "Trigger": "contract.data",
-    "absent": "verdicts.verdict",
-    "attribution_figure": "cards.figures",
-    "calibration_of": "calibrating.proof",
-    "card": "cards.cards",
-    "card_page": "cards.page",
-    "confusion_figure": "cards.figures",
-    "judge": "verdicts.verdict",
-    "load_suite": "verdicts.suite",
-    "parse_suite": "verdicts.suite",
-    "read_calibration": "calibrating.proof",
-    "run_suite": "verdicts.run",
-    "uncovered": "verdicts.verdict",
-    "unproven_gates": "calibrating.proof",
+_NAMES = {
+    "calibrating.proof": ("Calibration", "calibration_of", "read_calibration", "unproven_gates"),
+    "cards.cards": ("card",),
+    "cards.figures": ("attribution_figure", "confusion_figure"),
+    "cards.page": ("card_page",),
+    "catalogue.registry": ("AUDITS",),
+    "contract.data": ("AuditData", "Trigger"),
+    "contract.finding": ("Finding", "Role"),
+    "verdicts.run": ("run_suite",),
+    "verdicts.suite": ("Suite", "load_suite", "parse_suite"),
+    "verdicts.verdict": ("AuditVerdict", "absent", "judge", "uncovered"),
 }
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
