@@ -30,7 +30,7 @@ def _listing(suite: Suite, calibration: Calibration | None) -> Iterator[str]:
     for entry in suite.entries:
         audit = AUDITS[entry.audit]
         limits = ", ".join(
-            f"{each.name} {'≥' if each.bound == 'floor' else '≤'} {entry.threshold(each.name):g}"
+            f"{each.name} {'≥' if each.bound == 'floor' else '≤'} {entry.thresholds[each.name]:g}"
             for each in audit.statistics
         )
         caught = calibration.row(entry.audit) if calibration else "not calibrated"

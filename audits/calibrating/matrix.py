@@ -219,7 +219,7 @@ def _redecided(finding: Finding, suite: Suite) -> Finding:
         return finding
     if finding.statistic == UNTESTED:
         return replace(finding, role=entry.role)
-    threshold = entry.threshold(finding.statistic)
+    threshold = entry.thresholds.get(finding.statistic)
     if bound is None or threshold is None:
         return finding
     decision = decide(bound, finding.estimate, finding.low, finding.high, threshold)

@@ -84,9 +84,7 @@ def _findings(examinee: Examinee, entry: SuiteEntry) -> Iterator[Finding]:
 
 
 def _finding(entry: SuiteEntry, subject: str, statistic: Statistic, found: Measurement | None, failure: str) -> Finding:
-    threshold = entry.threshold(statistic.name)
-    if threshold is None:
-        raise KeyError(f"suite has no threshold for {entry.audit}.{statistic.name}")
+    threshold = entry.thresholds[statistic.name]
     estimate, low, high = (found.estimate, found.low, found.high) if found else (None, None, None)
     note = found.note if found else failure or "not measured"
     if not all(number is None or math.isfinite(number) for number in (estimate, low, high)):

@@ -184,7 +184,7 @@ def bound_of(finding: Finding) -> Bound | None:
 
 
 def _threshold(finding: Finding, entry: SuiteEntry) -> float | None:
-    return 0.0 if finding.statistic == UNTESTED else entry.threshold(finding.statistic)
+    return 0.0 if finding.statistic == UNTESTED else entry.thresholds.get(finding.statistic)
 
 
 def _reason(finding: Finding) -> str:
