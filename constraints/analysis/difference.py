@@ -91,7 +91,7 @@ def compare_sets(
 
 
 def _compare(old: ConstraintSet, new: ConstraintSet, context: Context, samples: int, seed: int) -> SpaceDifference:
-    before, after = (Guard(set_, space=context.space, macro=context.macro, shape=context.shape) for set_ in (old, new))
+    before, after = (Guard.of(set_, context) for set_ in (old, new))
     sides = _exact(before, after, samples, seed)
     if sides is None:
         sides = [_estimated(here, there, samples, seed) for here, there in ((after, before), (before, after))]
@@ -136,7 +136,7 @@ def _exact(before: Guard, after: Guard, samples: int, seed: int) -> list[tuple[C
                 changed = diagram.conjoin([changed, *map(diagram.function, here & there)])
             table = SlotTable(diagram, changed)
             drawn = table.draw(np.random.default_rng(seed), samples) if table.count else _no_rows(before)
-            sides.append((Count(value=table.count, low=table.count, high=table.count, exact=True), drawn))
+            sides.append((Count.known(table.count), drawn))
     except Overgrown:
         return None
     return sides

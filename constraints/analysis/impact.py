@@ -65,13 +65,12 @@ def _sole(guard: Guard, index: int, samples: int, seed: int) -> RuleImpact:
     rng = np.random.default_rng(seed)
     try:
         diagram = guard.admitted.diagram
-        others = [root for other, root in enumerate(guard.encoding.roots) if other != index and root is not None]
-        own = guard.encoding.roots[index]
-        stopped = diagram.domain & ~diagram.function(0 if own is None else own)
-        for other in others:
-            stopped = diagram.conjoin((stopped, diagram.function(other)))
+        stopped = diagram.domain & ~diagram.function(guard.encoding.roots[index] or 0)
+        for other, root in enumerate(guard.encoding.roots):
+            if other != index and root is not None:
+                stopped = diagram.conjoin((stopped, diagram.function(root)))
         table = SlotTable(diagram, stopped)
-        count = Count(value=table.count, low=table.count, high=table.count, exact=True)
+        count = Count.known(table.count)
         rows = table.draw(rng, min(samples, table.count)) if table.count else ()
     except Overgrown:
         vectors = guard.space.draw(rng, _DRAWS)

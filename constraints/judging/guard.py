@@ -70,6 +70,11 @@ class Guard:
         # and dead edges, so two spellings of one network may get different verdicts.
         self._letters: dict[str, str] = {}
 
+    @staticmethod
+    def of(set_: ConstraintSet, context: Context) -> Guard:
+        """A set compiled for a context, with the usual limits."""
+        return Guard(set_, space=context.space, macro=context.macro, shape=context.shape)
+
     @functools.cached_property
     def encoding(self) -> Encoding:
         """The rules as circuits."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from constraints.judging.guard import Guard
 from constraints.language.rules import ConstraintSet, Context
-from constraints.reports.report import Report, count_record, guard_in, judged, say_count
+from constraints.reports.report import Report, judged, say_count
 
 __all__ = ["report_check", "report_count", "report_repair", "report_sample"]
 
@@ -25,7 +26,7 @@ def report_check(set_: ConstraintSet, text: str, *, space: str, shape: str, pict
         "architecture": str(architecture),
         "verdict": decision.verdict,
         "rules": dict(decision.rules),
-        "messages": list(decision.messages),
+        "messages": decision.messages,
         "quarantined": decision.quarantined,
         "certificate": json.loads(decision.certificate.to_json()),
     }
@@ -41,9 +42,7 @@ def report_check(set_: ConstraintSet, text: str, *, space: str, shape: str, pict
             f"nearest admitted, {explanation.distance} changed edge(s):",
             *map("    {}".format, explanation.nearest),
         ]
-        record["reasons"] = [
-            {"rule": r.rule, "message": r.message, "edges": list(r.edges)} for r in explanation.reasons
-        ]
+        record["reasons"] = [asdict(reason) for reason in explanation.reasons]
         record["nearest"] = [str(near) for near in explanation.nearest]
         record["distance"] = explanation.distance
     if picture is not None:
@@ -58,23 +57,19 @@ def report_count(set_: ConstraintSet, contexts: Sequence[Context]) -> Report:
     """How many are admitted, per space."""
     lines, record = [], {}
     for context in contexts:
-        guard, total = guard_in(set_, context), context.space.count()
+        guard, total = Guard.of(set_, context), context.space.count()
         count = guard.count()
         idle = [rule.id for rule, root in zip(guard.rules, guard.encoding.roots, strict=True) if root is None]
         said = ": no rule applies here" if len(idle) == len(guard.rules) else _clash(guard)
         lines.append(f"{context.space.name:15} {say_count(count)} of {total:,} ({count.value / total:.2%}){said}")
-        record[context.space.name] = count_record(count) | {
-            "of": total,
-            "clash": list(guard.clash()),
-            "not_applying": idle,
-        }
+        record[context.space.name] = asdict(count) | {"of": total, "clash": list(guard.clash()), "not_applying": idle}
     return Report(text="\n".join(lines), record=record)
 
 
 def report_sample(set_: ConstraintSet, contexts: Sequence[Context], *, number: int, seed: int) -> Report:
     """Uniform draws."""
     (context,) = contexts
-    guard = guard_in(set_, context)
+    guard = Guard.of(set_, context)
     if not guard.count().high:
         text = f"nothing to draw in {context.space}{_clash(guard)}"
         return Report(text=text, record={"architectures": [], "seed": seed, "clash": list(guard.clash())}, failed=True)
