@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from constraints.engines.bounded import bounded
 from constraints.engines.referee import VERSION, judge_policy
+from constraints.engines.solver import bounded, version
 from constraints.judging.certificate import Certificate, verdict_of
 from constraints.judging.decision import Decision, decision_from, join
 from constraints.language.rules import LANGUAGE, ConstraintSet, Rule
@@ -26,8 +26,6 @@ def decide_policy(
 
     A field that a rule names and a policy lacks leaves that rule, and so the change, undecided.
     """
-    from constraints.engines.solver import version
-
     rules = set_.of_scope("policy")
     fields = policy_fields(rules)
     named = {

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from constraints.engines.bounded import bounded
+from constraints.engines.encoding import encode
+from constraints.engines.solver import Solver, bounded
 from constraints.language.applicability import When
 from constraints.language.lexicon import Scope
 from constraints.language.rules import Context, Rule
@@ -39,9 +40,6 @@ def loosening(old: Statement, new: Statement, scope: Scope, when: When | None, s
         return ""
     if scope == "policy":
         return _policy_loosening(old, new)
-    from constraints.engines.encoding import encode
-    from constraints.engines.solver import Solver
-
     rules = [
         Rule(id=name, scope=scope, when=when, condition=condition, forbids=forbids, text="", why="", message="")
         for name, (condition, forbids) in (("old", old), ("new", new))

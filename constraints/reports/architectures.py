@@ -12,8 +12,12 @@ import numpy as np
 from constraints.judging.guard import Guard
 from constraints.language.rules import ConstraintSet, Context
 from constraints.reports.report import Report, judged, say_count
+from selfnas.figures import write_figure
+from selfnas.spaces.architecture import Architecture
 
 __all__ = ["report_check", "report_count", "report_repair", "report_sample"]
+
+_BLAMED, _CALM = "#c0392b", "#34495e"
 
 
 def report_check(set_: ConstraintSet, text: str, *, space: str, shape: str, picture: Path | None) -> Report:
@@ -46,9 +50,7 @@ def report_check(set_: ConstraintSet, text: str, *, space: str, shape: str, pict
         record["nearest"] = [str(near) for near in explanation.nearest]
         record["distance"] = explanation.distance
     if picture is not None:
-        from constraints.reports.pictures import draw_blame
-
-        draw_blame(architecture, blamed, picture)
+        _draw_blame(architecture, blamed, picture)
         lines.append(f"drawn in {picture}")
     return Report(text="\n".join(lines), record=record, failed=decision.verdict != "admit")
 
@@ -94,3 +96,48 @@ def report_repair(set_: ConstraintSet, text: str, *, space: str, shape: str, num
         lines = ["no admitted architecture is known"]
     record = {"distance": explanation.distance, "nearest": [str(near) for near in explanation.nearest]}
     return Report(text="\n".join(lines), record=record, failed=not explanation.nearest)
+
+
+def _draw_blame(architecture: Architecture, blamed: Sequence[str], path: Path) -> None:
+    """Write a PNG of every cell; blamed edges, present or missing, in red (missing ones dotted)."""
+    from matplotlib.figure import Figure
+    from matplotlib.patches import FancyArrowPatch
+
+    templates = architecture.space.templates
+    figure = Figure(figsize=(8, 2.8 * len(templates)))
+    rows = figure.subplots(len(templates), 1, squeeze=False)
+    for template, cell, axes in zip(templates, architecture.cells, rows[:, 0], strict=True):
+        present = {(edge.source, edge.target): edge.operation for edge in cell.edges}
+        red = {_ends(text) for text in blamed if text.startswith(f"{template.name}:")}
+        for slot in template.slots:
+            if slot not in present and slot not in red:
+                continue
+            colour = _BLAMED if slot in red else _CALM
+            bend = 0.0 if slot[1] - slot[0] == 1 else -0.28 * (1 if (slot[0] + slot[1]) % 2 else -1)
+            arrow = FancyArrowPatch(
+                (slot[0], 0),
+                (slot[1], 0),
+                connectionstyle=f"arc3,rad={bend}",
+                arrowstyle="-|>",
+                mutation_scale=12,
+                shrinkA=12,
+                shrinkB=12,
+                color=colour,
+                linestyle="-" if slot in present else ":",
+            )
+            axes.add_patch(arrow)
+            middle = (slot[0] + slot[1]) / 2
+            height = -bend * (slot[1] - slot[0]) / 2 + (0.06 if bend <= 0 else -0.14)
+            axes.text(middle, height, present.get(slot, "missing"), ha="center", fontsize=8, color=colour)
+        for node in range(template.nodes):
+            face = "#d6eaf8" if node < template.inputs else "#d5f5e3" if node in template.outputs else "white"
+            axes.scatter([node], [0], s=420, color=face, edgecolors=_CALM, zorder=3)
+            axes.text(node, 0, str(node), ha="center", va="center", zorder=4, fontsize=9)
+        axes.set(xlim=(-0.5, template.nodes - 0.5), ylim=(-1.1, 1.1), title=template.name)
+        axes.axis("off")
+    write_figure(figure, path, bbox="tight")
+
+
+def _ends(text: str) -> tuple[int, int]:
+    source, _, target = text.rsplit(" ", 1)[1].partition("->")
+    return int(source), int(target)

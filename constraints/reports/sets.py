@@ -7,9 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from constraints.analysis.difference import SpaceDifference, allowance_covers, compare_sets
-from constraints.analysis.impact import Revoked, price_on_table, revoked, sole_stops
+from constraints.analysis.impact import Revoked, price_on_table, read_library, read_scores, revoked, sole_stops
 from constraints.analysis.lint import lint_set
-from constraints.analysis.scored import read_library, read_scores
 from constraints.analysis.trials import try_examples
 from constraints.judging.admitted import Count
 from constraints.judging.guard import Guard

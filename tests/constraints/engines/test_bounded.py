@@ -13,7 +13,7 @@ import pytest
 import z3
 
 from agent.workers import interrupt
-from constraints.engines.bounded import bounded
+from constraints.engines.solver import bounded
 
 _PIGEONS = 10  # more than holes; no solver sees that at once
 
