@@ -81,13 +81,10 @@ def compare_sets(
         AssertionError: the referee contradicts a witness: an engine is wrong, nothing here can be trusted.
     """
     spaces = tuple(_compare(old, new, context, samples, seed) for context in contexts)
-    let_in = policy_counterexample(new, old)
-    kept_out = policy_counterexample(old, new)
-    return Difference(
-        spaces=spaces,
-        policy=_relation(bool(let_in), bool(kept_out)),
-        policy_witness=let_in or kept_out,
-    )
+    before, after = old.of_scope("policy"), new.of_scope("policy")
+    let_in, kept_out = policy_counterexample(after, before), policy_counterexample(before, after)
+    relation = _relation(bool(let_in), bool(kept_out))
+    return Difference(spaces=spaces, policy=relation, policy_witness=let_in or kept_out)
 
 
 def _compare(old: ConstraintSet, new: ConstraintSet, context: Context, samples: int, seed: int) -> SpaceDifference:

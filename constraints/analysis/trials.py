@@ -15,19 +15,9 @@ import numpy as np
 from constraints.engines.encoding import encode
 from constraints.engines.referee import Referee, judge_policy
 from constraints.engines.vectorised import evaluate
+from constraints.language import syntax
 from constraints.language.rules import ConstraintSet, Context, Example, PolicyChange, Rule
 from constraints.language.sentences import number
-from constraints.language.syntax import (
-    Comparison,
-    Constant,
-    Extreme,
-    FanExtreme,
-    Linear,
-    MeasureComparison,
-    Motif,
-    Ops,
-    scale_of,
-)
 from constraints.loading.tightening import reference_contexts
 from selfnas.spaces.architecture import Space, TaskShape
 from selfnas.spaces.named import space_named
@@ -37,7 +27,7 @@ __all__ = ["Mutant", "Trial", "try_examples"]
 
 _ANY_SHAPE = TaskShape(channels=3, size=(32, 32), classes=10)  # for examples that judge rules of scope cell only
 _DRAWS = 20_000  # from spaces too large to enumerate, to tell a mutant from its rule
-_FLIPPED: dict[Comparison, Comparison] = {"<=": ">=", ">=": "<=", "<": ">", ">": "<", "==": "!=", "!=": "=="}
+_FLIPPED = {"<=": ">=", ">=": "<=", "<": ">", ">": "<", "==": "!=", "!=": "=="}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +158,7 @@ def _mutants(rule: Rule, spaces: tuple[str, ...]) -> Iterator[tuple[Rule, str]]:
 
     Dropped, inverted, a comparison flipped, a limit off by one, an operation swapped or left out, an arrow left out.
     """
-    dropped = replace(rule, condition=Constant(not rule.forbids))
+    dropped = replace(rule, condition=syntax.Constant(not rule.forbids))
     yield dropped, "dropped"
     yield replace(rule, forbids=not rule.forbids), "inverted"
     operations = tuple(dict.fromkeys(name for space in spaces for name in space_named(space).operations))
@@ -188,20 +178,20 @@ def _changed(tree: Any, operations: tuple[str, ...]) -> Iterator[tuple[Any, str]
         return
     if not is_dataclass(tree) or isinstance(tree, type):
         return
-    if isinstance(tree, Ops):
+    if isinstance(tree, syntax.Ops):
         if tree.names is not None:
             yield from _other_operations(tree, operations)
         return
-    if isinstance(tree, (Extreme, FanExtreme, Linear, MeasureComparison)):
-        flipped = _FLIPPED[tree.comparison]
+    if isinstance(tree, (syntax.Extreme, syntax.FanExtreme, syntax.Linear, syntax.MeasureComparison)):
+        flipped: Any = _FLIPPED[tree.comparison]
         yield replace(tree, comparison=flipped), f"{tree.comparison} became {flipped}"
         for step in (-1, 1):
-            old, new = (number(limit, scale_of(tree)) for limit in (tree.limit, tree.limit + step))
+            old, new = (number(limit, syntax.scale_of(tree)) for limit in (tree.limit, tree.limit + step))
             yield replace(tree, limit=tree.limit + step), f"limit {old} became {new}"
-    if isinstance(tree, Motif):
-        for index in range(len(tree.edges)):
-            if len(tree.edges) > 1:
-                yield Motif((*tree.edges[:index], *tree.edges[index + 1 :])), f"arrow {index + 1} of the motif left out"
+    if isinstance(tree, syntax.Motif):
+        for index in range(len(tree.edges) if len(tree.edges) > 1 else 0):
+            rest = (*tree.edges[:index], *tree.edges[index + 1 :])
+            yield syntax.Motif(rest), f"arrow {index + 1} of the motif left out"
     for part in fields(tree):
         value = getattr(tree, part.name)
         if part.compare and (isinstance(value, tuple) or is_dataclass(value)):
@@ -209,14 +199,14 @@ def _changed(tree: Any, operations: tuple[str, ...]) -> Iterator[tuple[Any, str]
                 yield replace(tree, **{part.name: changed}), change
 
 
-def _other_operations(ops: Ops, operations: tuple[str, ...]) -> Iterator[tuple[Ops, str]]:
+def _other_operations(ops: syntax.Ops, operations: tuple[str, ...]) -> Iterator[tuple[syntax.Ops, str]]:
     names = ops.names or frozenset()
     outside = [operation for operation in operations if operation not in names]
     for position, operation in enumerate(operations):
         if operation not in names:
             continue
         if len(names) > 1:
-            yield Ops(names - {operation}), f"{operation} left out"
+            yield syntax.Ops(names - {operation}), f"{operation} left out"
         if outside:
             other = outside[position % len(outside)]
-            yield Ops(names - {operation} | {other}), f"{operation} swapped for {other}"
+            yield syntax.Ops(names - {operation} | {other}), f"{operation} swapped for {other}"
