@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from constraints.analysis.difference import SpaceDifference, allowance_covers, compare_sets
+from constraints.analysis.difference import Side, SpaceDifference, allowance_covers, compare_sets
 from constraints.analysis.impact import Revoked, price_on_table, read_library, read_scores, revoked, sole_stops
 from constraints.analysis.lint import lint_set
 from constraints.analysis.trials import try_examples
-from constraints.judging.admitted import Count
 from constraints.judging.guard import Guard
 from constraints.language.examples import format_shape
 from constraints.language.rules import ConstraintSet, Context, PolicyChange, Rule
@@ -97,8 +96,7 @@ def report_difference(
         lines.append(
             f"{space.context.space} at {space.context.macro} on {format_shape(space.context.shape)}: {space.relation}"
         )
-        lines += _side("lets in", space.gained, space.gained_samples, space.gained_past)
-        lines += _side("keeps out", space.lost, space.lost_samples, space.lost_to)
+        lines += [*_side("lets in", "until now", space.gained), *_side("keeps out", "now", space.lost)]
     effect = "keeps out" if difference.policy == "stricter" else "lets in"
     witness = f": {effect}, e.g., {difference.policy_witness}" if difference.policy_witness else ""
     lines.append(f"changes of policy: {difference.policy}{witness}")
@@ -234,13 +232,12 @@ def _changed_rules(old: ConstraintSet, new: ConstraintSet) -> list[str]:
     return lines
 
 
-def _side(what: str, count: Count, samples: Sequence[Architecture], stopped: Sequence[tuple[str, ...]]) -> list[str]:
-    if not count.high:
+def _side(what: str, when: str, side: Side) -> list[str]:
+    if not side.count.high:
         return []
-    when = "until now" if what == "lets in" else "now"
-    pairs = zip(samples, stopped, strict=True)
+    pairs = zip(side.samples, side.stopped_by, strict=True)
     examples = [f"    e.g. {sample}, stopped {when} by {', '.join(rules)}" for sample, rules in pairs]
-    return [f"  {what} {say_count(count)}", *examples]
+    return [f"  {what} {say_count(side.count)}", *examples]
 
 
 def _side_record(space: SpaceDifference) -> dict[str, object]:
@@ -249,10 +246,10 @@ def _side_record(space: SpaceDifference) -> dict[str, object]:
         "macro": str(space.context.macro),
         "shape": format_shape(space.context.shape),
         "relation": space.relation,
-        "gained": asdict(space.gained),
-        "lost": asdict(space.lost),
-        "gained_samples": [str(sample) for sample in space.gained_samples],
-        "gained_past": space.gained_past,
-        "lost_samples": [str(sample) for sample in space.lost_samples],
-        "lost_to": space.lost_to,
+        "gained": asdict(space.gained.count),
+        "gained_samples": [str(sample) for sample in space.gained.samples],
+        "gained_past": space.gained.stopped_by,
+        "lost": asdict(space.lost.count),
+        "lost_samples": [str(sample) for sample in space.lost.samples],
+        "lost_to": space.lost.stopped_by,
     }
