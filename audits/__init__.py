@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from audits.calibrating.proof import Calibration, calibration_of, read_calibration, unproven_gates
-    from audits.cards.cards import card
+    from audits.cards.cards import card, card_page
     from audits.cards.figures import attribution_figure, confusion_figure
-    from audits.cards.page import card_page
     from audits.catalogue.registry import AUDITS
     from audits.contract.data import AuditData, Trigger
     from audits.contract.finding import Finding, Role
@@ -44,9 +43,8 @@ __all__ = [
 
 _NAMES = {
     "calibrating.proof": ("Calibration", "calibration_of", "read_calibration", "unproven_gates"),
-    "cards.cards": ("card",),
+    "cards.cards": ("card", "card_page"),
     "cards.figures": ("attribution_figure", "confusion_figure"),
-    "cards.page": ("card_page",),
     "catalogue.registry": ("AUDITS",),
     "contract.data": ("AuditData", "Trigger"),
     "contract.finding": ("Finding", "Role"),

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from constraints.analysis.lint import LintFinding, lint_set
     from constraints.analysis.trials import Trial, try_examples
     from constraints.judging.admitted import Count
-    from constraints.judging.certificate import Certificate
-    from constraints.judging.decision import Decision
+    from constraints.judging.certificate import Certificate, Decision
     from constraints.judging.explanation import Blame, Explanation
     from constraints.judging.guard import Guard
     from constraints.judging.policy import decide_policy, policy_digest
@@ -58,8 +57,7 @@ _NAMES = {
     "analysis.lint": ("LintFinding", "lint_set"),
     "analysis.trials": ("Trial", "try_examples"),
     "judging.admitted": ("Count",),
-    "judging.certificate": ("Certificate",),
-    "judging.decision": ("Decision",),
+    "judging.certificate": ("Certificate", "Decision"),
     "judging.explanation": ("Blame", "Explanation"),
     "judging.guard": ("Guard",),
     "judging.policy": ("decide_policy", "policy_digest"),

@@ -18,8 +18,7 @@ from constraints.engines.referee import VERSION, Referee
 from constraints.engines.solver import DEFAULT_RLIMIT, Solver, version
 from constraints.engines.vectorised import evaluate
 from constraints.judging.admitted import Admitted, Count
-from constraints.judging.certificate import Certificate, verdict_of
-from constraints.judging.decision import Decision, decision_from, join
+from constraints.judging.certificate import Certificate, Decision, decision_from, join, verdict_of
 from constraints.judging.explanation import Blame, Explanation, blamed_slots, describe_slots
 from constraints.language.examples import format_shape
 from constraints.language.rules import ConstraintSet, Context, Rule

@@ -10,8 +10,7 @@ from typing import Any
 
 from constraints.engines.referee import VERSION, judge_policy
 from constraints.engines.solver import bounded, version
-from constraints.judging.certificate import Certificate, verdict_of
-from constraints.judging.decision import Decision, decision_from, join
+from constraints.judging.certificate import Certificate, Decision, decision_from, join, verdict_of
 from constraints.language.rules import LANGUAGE, ConstraintSet, Rule
 from constraints.language.syntax import COMPARE, Condition, Constant, Linear, Node, PolicyField, walk
 from selfnas.errors import InputError
