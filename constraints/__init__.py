@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from constraints.analysis.lint import LintFinding, lint_set
     from constraints.analysis.trials import Trial, try_examples
     from constraints.judging.admitted import Count
-    from constraints.judging.certificate import Certificate
-    from constraints.judging.decision import Decision
+    from constraints.judging.certificate import Certificate, Decision
     from constraints.judging.explanation import Blame, Explanation
     from constraints.judging.guard import Guard
     from constraints.judging.policy import decide_policy, policy_digest
@@ -52,35 +51,22 @@ __all__ = [
     "verify_certificate",
 ]
 
-_HOME = {
-    "Blame": "judging.explanation",
-    "Certificate": "judging.certificate",
-    "ConstraintSet": "language.rules",
-    "Context": "language.rules",
-    "Count": "judging.admitted",
-    "Decision": "judging.decision",
-    "Difference": "analysis.difference",
-    "Example": "language.rules",
-    "Explanation": "judging.explanation",
-    "Guard": "judging.guard",
-    "LintFinding": "analysis.lint",
-    "PolicyChange": "language.rules",
-    "Rule": "language.rules",
-    "Trial": "analysis.trials",
-    "compare_sets": "analysis.difference",
-    "decide_policy": "judging.policy",
-    "policy_digest": "judging.policy",
-    "lint_set": "analysis.lint",
-    "load_set": "loading.loading",
-    "parse_set": "loading.loading",
-    "price_on_table": "analysis.impact",
-    "refused_by": "judging.verification",
-    "revoked": "analysis.impact",
-    "shipped_sets": "loading.setfile",
-    "sole_stops": "analysis.impact",
-    "try_examples": "analysis.trials",
-    "verify_certificate": "judging.verification",
+_NAMES = {
+    "analysis.difference": ("Difference", "compare_sets"),
+    "analysis.impact": ("price_on_table", "revoked", "sole_stops"),
+    "analysis.lint": ("LintFinding", "lint_set"),
+    "analysis.trials": ("Trial", "try_examples"),
+    "judging.admitted": ("Count",),
+    "judging.certificate": ("Certificate", "Decision"),
+    "judging.explanation": ("Blame", "Explanation"),
+    "judging.guard": ("Guard",),
+    "judging.policy": ("decide_policy", "policy_digest"),
+    "judging.verification": ("refused_by", "verify_certificate"),
+    "language.rules": ("ConstraintSet", "Context", "Example", "PolicyChange", "Rule"),
+    "loading.loading": ("load_set", "parse_set"),
+    "loading.setfile": ("shipped_sets",),
 }
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:

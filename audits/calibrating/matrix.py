@@ -10,7 +10,7 @@ from audits.catalogue.registry import AUDITS
 from audits.contract.finding import Bound, Finding, decide
 from audits.methods import intervals
 from audits.verdicts.suite import Suite
-from audits.verdicts.verdict import UNTESTED, judge, settle
+from audits.verdicts.verdict import UNTESTED, bound_of, judge, settle
 
 __all__ = [
     "BATTERY",
@@ -144,7 +144,7 @@ def directions(observations: Sequence[Observation]) -> tuple[Direction, ...]:
         values = {finding.label: finding for finding in twin.findings}
         for finding in observation.findings:
             other = values.get(finding.label)
-            bound = _bound(finding)
+            bound = bound_of(finding) if finding.statistic != UNTESTED else None
             if other is None or bound is None or finding.estimate is None or other.estimate is None:
                 continue
             sign = 1.0 if bound == "floor" else -1.0
@@ -214,22 +214,16 @@ def _is_caught(row: str, findings: Sequence[Finding], suite: Suite) -> bool:
 
 
 def _redecided(finding: Finding, suite: Suite) -> Finding:
-    entry, bound = suite.entry(finding.audit), _bound(finding)
+    entry, bound = suite.entry(finding.audit), bound_of(finding)
     if entry is None:
         return finding
     if finding.statistic == UNTESTED:
         return replace(finding, role=entry.role)
-    threshold = entry.threshold(finding.statistic)
+    threshold = entry.thresholds.get(finding.statistic)
     if bound is None or threshold is None:
         return finding
     decision = decide(bound, finding.estimate, finding.low, finding.high, threshold)
     return replace(finding, threshold=threshold, role=entry.role, decision=decision)
-
-
-def _bound(finding: Finding) -> Bound | None:
-    audit = AUDITS.get(finding.audit)
-    statistic = audit.statistic(finding.statistic) if audit else None
-    return statistic.bound if statistic else None
 
 
 def as_record(matrix: Mapping[str, Mapping[str, Tally]]) -> dict[str, dict[str, list[float]]]:

@@ -18,11 +18,26 @@ from constraints.language.rules import ConstraintSet, Context
 from selfnas.spaces.architecture import Architecture
 from selfnas.spaces.template import Vector
 
-__all__ = ["Difference", "Relation", "SpaceDifference", "allowance_covers", "compare_sets"]
+__all__ = ["Difference", "Relation", "Side", "SpaceDifference", "allowance_covers", "compare_sets"]
 
 Relation = Literal["equivalent", "stricter", "looser", "incomparable"]
 
 _DRAWS = 200_000  # from each side where a diagram does not fit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """What one set admits and the other does not.
+
+    Attributes:
+        count: how many architectures.
+        samples: drawn uniformly from them; the first is the witness.
+        stopped_by: ids of the other set's rules that stop each of the samples, by the referee.
+    """
+
+    count: Count
+    samples: tuple[Architecture, ...]
+    stopped_by: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,23 +46,18 @@ class SpaceDifference:
 
     Attributes:
         context: where they are compared.
-        relation: of the new set to the old; `equivalent` is proved only where the counts are exact.
         gained: architectures only the new set admits.
         lost: architectures only the old set admits.
-        gained_samples: drawn uniformly from the gained; the first is the witness.
-        gained_past: ids of the old set's rules that stopped each of them, by the referee.
-        lost_samples: drawn uniformly from the lost.
-        lost_to: ids of the new set's rules that stop each of them, by the referee.
     """
 
     context: Context
-    relation: Relation
-    gained: Count
-    lost: Count
-    gained_samples: tuple[Architecture, ...]
-    gained_past: tuple[tuple[str, ...], ...]
-    lost_samples: tuple[Architecture, ...]
-    lost_to: tuple[tuple[str, ...], ...]
+    gained: Side
+    lost: Side
+
+    @property
+    def relation(self) -> Relation:
+        """Of the new set to the old; `equivalent` is proved only where the counts are exact."""
+        return _relation(self.gained.count.value > 0, self.lost.count.value > 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,33 +91,22 @@ def compare_sets(
         AssertionError: the referee contradicts a witness: an engine is wrong, nothing here can be trusted.
     """
     spaces = tuple(_compare(old, new, context, samples, seed) for context in contexts)
-    let_in = policy_counterexample(new, old)
-    kept_out = policy_counterexample(old, new)
-    return Difference(
-        spaces=spaces,
-        policy=_relation(bool(let_in), bool(kept_out)),
-        policy_witness=let_in or kept_out,
-    )
+    before, after = old.of_scope("policy"), new.of_scope("policy")
+    let_in, kept_out = policy_counterexample(after, before), policy_counterexample(before, after)
+    relation = _relation(bool(let_in), bool(kept_out))
+    return Difference(spaces=spaces, policy=relation, policy_witness=let_in or kept_out)
 
 
 def _compare(old: ConstraintSet, new: ConstraintSet, context: Context, samples: int, seed: int) -> SpaceDifference:
-    before, after = (Guard(set_, space=context.space, macro=context.macro, shape=context.shape) for set_ in (old, new))
-    sides = _exact(before, after, samples, seed)
-    if sides is None:
-        sides = [_estimated(here, there, samples, seed) for here, there in ((after, before), (before, after))]
-    (gained, let_in), (lost, kept_out) = sides
-    past, to = _stopping(let_in, passes=after, fails=before), _stopping(kept_out, passes=before, fails=after)
-    space = context.space
-    return SpaceDifference(
-        context=context,
-        relation=_relation(gained.value > 0, lost.value > 0),
-        gained=gained,
-        lost=lost,
-        gained_samples=tuple(space.decode(row, macro=context.macro) for row in let_in),
-        gained_past=past,
-        lost_samples=tuple(space.decode(row, macro=context.macro) for row in kept_out),
-        lost_to=to,
-    )
+    before, after = (Guard.of(set_, context) for set_ in (old, new))
+    exact = _exact(before, after, samples, seed)
+    sides = []
+    for index, (passes, fails) in enumerate(((after, before), (before, after))):
+        count, rows = exact[index] if exact else _estimated(passes, fails, samples, seed)
+        drawn = tuple(context.space.decode(row, macro=context.macro) for row in rows)
+        stopped_by = tuple(_stopping(architecture, passes=passes, fails=fails) for architecture in drawn)
+        sides.append(Side(count=count, samples=drawn, stopped_by=stopped_by))
+    return SpaceDifference(context=context, gained=sides[0], lost=sides[1])
 
 
 def _relation(gains: bool, loses: bool) -> Relation:
@@ -136,7 +135,7 @@ def _exact(before: Guard, after: Guard, samples: int, seed: int) -> list[tuple[C
                 changed = diagram.conjoin([changed, *map(diagram.function, here & there)])
             table = SlotTable(diagram, changed)
             drawn = table.draw(np.random.default_rng(seed), samples) if table.count else _no_rows(before)
-            sides.append((Count(value=table.count, low=table.count, high=table.count, exact=True), drawn))
+            sides.append((Count.known(table.count), drawn))
     except Overgrown:
         return None
     return sides
@@ -164,28 +163,25 @@ def _no_rows(guard: Guard) -> Vector:
     return np.empty((0, len(guard.space.slots)), dtype=np.int8)
 
 
-def _stopping(rows: Vector, *, passes: Guard, fails: Guard) -> tuple[tuple[str, ...], ...]:
-    """Which rules of one set stop each row that the other admits, as the referee sees it."""
-    found = []
-    for row in rows:
-        architecture = passes.space.decode(row, macro=passes.context.macro)
-        stops = zip(fails.rules, fails.referee.verdicts(architecture), strict=True)
-        found.append(tuple(rule.id for rule, verdict in stops if verdict is False))
-        if False in passes.referee.verdicts(architecture) or not found[-1]:
-            raise AssertionError(f"the referee contradicts the witness {architecture}: an engine is wrong")
-    return tuple(found)
+def _stopping(architecture: Architecture, *, passes: Guard, fails: Guard) -> tuple[str, ...]:
+    """Which rules of one set stop what the other admits, as the referee sees it."""
+    verdicts = zip(fails.rules, fails.referee.verdicts(architecture), strict=True)
+    stops = tuple(rule.id for rule, verdict in verdicts if verdict is False)
+    if False in passes.referee.verdicts(architecture) or not stops:
+        raise AssertionError(f"the referee contradicts the witness {architecture}: an engine is wrong")
+    return stops
 
 
 def allowance_covers(difference: Difference, allowed: Sequence[tuple[str, str, int]]) -> list[str]:
     """What a looser set lets in beyond an allowance of (space, witness, count) entries; empty when all is allowed."""
     problems = []
     for space in difference.spaces:
-        if space.gained.value == 0:
+        if space.gained.count.value == 0:
             continue
         entries = [entry for entry in allowed if entry[0] == space.context.space.name]
-        witnesses = {str(sample) for sample in space.gained_samples}
-        if not any(count >= space.gained.high for _, _, count in entries):
-            problems.append(f"{space.context.space}: lets in {space.gained.value:,}, more than is allowed")
+        witnesses = {str(sample) for sample in space.gained.samples}
+        if not any(count >= space.gained.count.high for _, _, count in entries):
+            problems.append(f"{space.context.space}: lets in {space.gained.count.value:,}, more than is allowed")
         elif not any(witness in witnesses for _, witness, _ in entries):
             problems.append(
                 f"{space.context.space}: the allowance names no witness of this edit; one is {min(witnesses)}"

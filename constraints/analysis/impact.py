@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -11,12 +16,23 @@ from constraints.engines.counting import SlotTable
 from constraints.engines.diagram import Overgrown
 from constraints.judging.admitted import Count
 from constraints.judging.guard import Guard
-from selfnas.errors import InputError
-from selfnas.spaces.architecture import Architecture
+from selfnas.errors import ArchitectureError, InputError, Problem, cause, suggestion
+from selfnas.spaces.architecture import Architecture, Macro, Space
+from selfnas.spaces.named import parse_architecture
 
-__all__ = ["Price", "Revoked", "RuleImpact", "price_on_table", "revoked", "sole_stops"]
+__all__ = [
+    "Price",
+    "Revoked",
+    "RuleImpact",
+    "price_on_table",
+    "read_library",
+    "read_scores",
+    "revoked",
+    "sole_stops",
+]
 
 _DRAWS = 200_000
+_MAX_BYTES = 100_000_000  # of a table, unpacked; those that are published take a few megabytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +81,12 @@ def _sole(guard: Guard, index: int, samples: int, seed: int) -> RuleImpact:
     rng = np.random.default_rng(seed)
     try:
         diagram = guard.admitted.diagram
-        others = [root for other, root in enumerate(guard.encoding.roots) if other != index and root is not None]
-        own = guard.encoding.roots[index]
-        stopped = diagram.domain & ~diagram.function(0 if own is None else own)
-        for other in others:
-            stopped = diagram.conjoin((stopped, diagram.function(other)))
+        stopped = diagram.domain & ~diagram.function(guard.encoding.roots[index] or 0)
+        for other, root in enumerate(guard.encoding.roots):
+            if other != index and root is not None:
+                stopped = diagram.conjoin((stopped, diagram.function(root)))
         table = SlotTable(diagram, stopped)
-        count = Count(value=table.count, low=table.count, high=table.count, exact=True)
+        count = Count.known(table.count)
         rows = table.draw(rng, min(samples, table.count)) if table.count else ()
     except Overgrown:
         vectors = guard.space.draw(rng, _DRAWS)
@@ -117,3 +132,54 @@ def price_on_table(guard: Guard, scores: Mapping[str, float]) -> tuple[Price, ..
         )
         for name, stopped in columns
     )
+
+
+def read_library(path: Path) -> list[Architecture]:
+    """Architectures from a text file, one a line; raises `InputError` with every line that is none."""
+    found, problems = [], []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError([Problem(f"cannot be read: {cause(error)}", str(path))]) from error
+    for number, line in enumerate(lines, start=1):
+        try:
+            if line.strip():
+                found.append(parse_architecture(line.strip()))
+        except ArchitectureError as error:
+            problems.append(Problem(str(error), str(path), number))
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def read_scores(path: Path, column: str, cells: str, space: Space) -> dict[str, float]:
+    """Scores by cell text, from a CSV file, gzipped or not; rows without a number are left out."""
+    try:
+        raw = b"" if path.suffix == ".gz" else path.read_bytes()
+        if path.suffix == ".gz":
+            with gzip.open(path) as file:
+                raw = file.read(_MAX_BYTES + 1)
+        if len(raw) > _MAX_BYTES:
+            raise InputError([Problem(f"larger than {_MAX_BYTES:,} bytes", str(path))])
+        text = raw.decode("utf-8")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise InputError([Problem(f"cannot be read: {cause(error)}", str(path))]) from error
+    reader = csv.DictReader(io.StringIO(text))
+    try:
+        known, rows = list(reader.fieldnames or []), list(reader)
+    except csv.Error as error:
+        raise InputError([Problem(f"not a table of commas and lines: {error}", str(path), reader.line_num)]) from error
+    for name in (column, cells):
+        if name not in known:
+            raise InputError([Problem(f"no column {name!r}{suggestion(name, known or ['none'])}", str(path), 1)])
+    macro = Macro()
+    scores: dict[str, float] = {}
+    for number, row in enumerate(rows, start=2):
+        try:
+            score = float(row[column] or "nan")
+            if score == score:
+                architecture = space.parse_cells(row[cells] or "", macro=macro)
+                scores[str(architecture).partition(":")[2]] = score
+        except ValueError as error:
+            raise InputError([Problem(str(error), str(path), number)]) from error
+    return scores

@@ -47,7 +47,7 @@ class LintFinding:
 def lint_set(set_: ConstraintSet, *, contexts: Sequence[Context] = ()) -> tuple[LintFinding, ...]:
     """Everything suspicious, over the contexts given or, without any, over the reference contexts of each space."""
     chosen = list(contexts) or [context for space in set_.spaces for context in reference_contexts(space_named(space))]
-    guards = [Guard(set_, space=c.space, macro=c.macro, shape=c.shape) for c in chosen]
+    guards = [Guard.of(set_, context) for context in chosen]
     found = [*_unused(set_)]
     clashes: dict[tuple[str, ...], list[Guard]] = {}
     for guard in guards:

@@ -44,6 +44,11 @@ class Count:
     high: int
     exact: bool
 
+    @staticmethod
+    def known(value: int) -> Count:
+        """A count that is no estimate."""
+        return Count(value=value, low=value, high=value, exact=True)
+
 
 class Admitted:
     """Members of the admitted part.
@@ -91,7 +96,7 @@ class Admitted:
         """How many members there are."""
         table, left = self._parts
         if not left or not table.count:
-            return Count(value=table.count, low=table.count, high=table.count, exact=True)
+            return Count.known(table.count)
         draws = table.draw(np.random.default_rng(0), _ESTIMATE_DRAWS)  # a fixed seed: the same estimate every time
         hits = int(evaluate(self.encoding.circuit, left, draws).all(axis=1).sum())
         low, high = _wilson(hits, _ESTIMATE_DRAWS)

@@ -18,8 +18,7 @@ from constraints.engines.referee import VERSION, Referee
 from constraints.engines.solver import DEFAULT_RLIMIT, Solver, version
 from constraints.engines.vectorised import evaluate
 from constraints.judging.admitted import Admitted, Count
-from constraints.judging.certificate import Certificate, verdict_of
-from constraints.judging.decision import Decision, decision_from, join
+from constraints.judging.certificate import Certificate, Decision, decision_from, join, verdict_of
 from constraints.judging.explanation import Blame, Explanation, blamed_slots, describe_slots
 from constraints.language.examples import format_shape
 from constraints.language.rules import ConstraintSet, Context, Rule
@@ -69,6 +68,11 @@ class Guard:
         # By exact spelling, not by digest: rules such as `avoiding node(2)` or `every edge() is live` see node numbers
         # and dead edges, so two spellings of one network may get different verdicts.
         self._letters: dict[str, str] = {}
+
+    @staticmethod
+    def of(set_: ConstraintSet, context: Context) -> Guard:
+        """A set compiled for a context, with the usual limits."""
+        return Guard(set_, space=context.space, macro=context.macro, shape=context.shape)
 
     @functools.cached_property
     def encoding(self) -> Encoding:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from constraints.engines.bounded import bounded
 from constraints.engines.circuit import AtMost, Choice, NodeId
 from constraints.engines.encoding import Encoding, encode
+from constraints.engines.solver import bounded
 from constraints.language.rules import ConstraintSet, Context, Rule
 from selfnas.spaces.architecture import Architecture
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 __all__ = [
+    "COMPARE",
     "Chain",
     "Comparison",
     "Condition",
@@ -50,6 +52,15 @@ __all__ = [
 Comparison: TypeAlias = Literal["<=", "<", ">=", ">", "==", "!="]
 Side: TypeAlias = Literal["max", "min"]
 Direction: TypeAlias = Literal["fan_in", "fan_out"]
+
+COMPARE: Mapping[Comparison, Callable[[Any, Any], Any]] = {
+    "<=": operator.le,
+    "<": operator.lt,
+    ">=": operator.ge,
+    ">": operator.gt,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,15 +302,7 @@ def compare(left: int, comparison: Comparison, right: int) -> bool:
         >>> compare(3, "<=", 4), compare(3, "!=", 3)
         (True, False)
     """
-    if comparison == "<=":
-        return left <= right
-    if comparison == "<":
-        return left < right
-    if comparison == ">=":
-        return left >= right
-    if comparison == ">":
-        return left > right
-    return (left == right) == (comparison == "==")
+    return bool(COMPARE[comparison](left, right))
 
 
 def scale_of(condition: Linear | Extreme | FanExtreme | MeasureComparison) -> int:

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from constraints.language.applicability import When, read_when
+from constraints.language.applicability import When, misfits, read_when
 from constraints.language.examples import read_example
-from constraints.language.fitting import misfits
 from constraints.language.lexicon import Scope, Table, Vocabulary
 from constraints.language.parser import Fault, excess
 from constraints.language.resolve import read_condition

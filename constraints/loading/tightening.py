@@ -6,13 +6,13 @@ believes to have changed a limit that the old one still holds.
 
 from __future__ import annotations
 
-from typing import Any
-
-from constraints.engines.bounded import bounded
+from constraints.engines.encoding import encode
+from constraints.engines.solver import Solver
+from constraints.judging.policy import policy_counterexample
 from constraints.language.applicability import When
 from constraints.language.lexicon import Scope
 from constraints.language.rules import Context, Rule
-from constraints.language.syntax import Condition, Extreme, Linear, Node, PolicyField, walk
+from constraints.language.syntax import Condition, Extreme, Linear
 from selfnas.spaces.architecture import Macro, Space, TaskShape
 from selfnas.spaces.named import space_named
 
@@ -37,15 +37,12 @@ def loosening(old: Statement, new: Statement, scope: Scope, when: When | None, s
     """Something that `new` admits and `old` forbids where a rule applies; empty when there is none or none is found."""
     if _limits_tighten(old, new):
         return ""
-    if scope == "policy":
-        return _policy_loosening(old, new)
-    from constraints.engines.encoding import encode
-    from constraints.engines.solver import Solver
-
     rules = [
         Rule(id=name, scope=scope, when=when, condition=condition, forbids=forbids, text="", why="", message="")
         for name, (condition, forbids) in (("old", old), ("new", new))
     ]
+    if scope == "policy":
+        return policy_counterexample(rules[1:], rules[:1])
     for space in spaces:
         for context in reference_contexts(space_named(space)):
             encoding = encode(rules, context)
@@ -74,20 +71,3 @@ def _limits_tighten(old: Statement, new: Statement) -> bool:
     if before.comparison in ("<=", "<"):  # type: ignore[union-attr]
         return after.limit <= before.limit  # type: ignore[union-attr]
     return before.comparison in (">=", ">") and after.limit >= before.limit  # type: ignore[union-attr]
-
-
-def _policy_loosening(old: Statement, new: Statement) -> str:
-    import z3
-
-    from constraints.judging.policy import translate
-
-    context = z3.Context()
-    fields = sorted({(p.side, p.name) for p in walk((old[0], new[0])) if isinstance(p, PolicyField)})
-    variables: dict[tuple[str, str], Any] = {(s, name): z3.Int(f"{s}.{name}", context) for s, name in fields}
-    solver = bounded(z3.SimpleSolver(ctx=context), rlimit=5_000_000)
-    terms = [translate(z3, context, Node("not", (c,)) if forbids else c, variables) for c, forbids in (old, new)]
-    solver.add(z3.Not(terms[0]), terms[1])
-    if solver.check() != z3.sat:
-        return ""
-    model = solver.model()
-    return ", ".join(f"{side}.{name} = {model.eval(v, model_completion=True)}" for (side, name), v in variables.items())

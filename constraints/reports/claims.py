@@ -9,8 +9,8 @@ from constraints.engines.encoding import encode
 from constraints.engines.referee import Referee
 from constraints.judging.proofs import Proof, prove, to_smtlib
 from constraints.judging.verification import refused_by
+from constraints.language.applicability import misfits
 from constraints.language.examples import format_shape
-from constraints.language.fitting import misfits
 from constraints.language.lexicon import Vocabulary
 from constraints.language.resolve import read_condition
 from constraints.language.rules import ConstraintSet, Context, Rule

@@ -139,12 +139,12 @@ def test_an_edit_is_counted_exactly(
     before, after = (Guard(s, space=context.space, macro=context.macro, shape=context.shape) for s in (old, new))
     everything = before.space.enumerate()
     was, is_ = before.admits(everything), after.admits(everything)
-    assert (found.gained.value, found.lost.value) == ((is_ & ~was).sum(), (was & ~is_).sum())
-    assert found.gained.exact
+    assert (found.gained.count.value, found.lost.count.value) == ((is_ & ~was).sum(), (was & ~is_).sum())
+    assert found.gained.count.exact
     assert found.relation == difference.relation == relation
-    for sample in found.gained_samples:
+    for sample in found.gained.samples:
         assert (before.decide(sample).verdict, after.decide(sample).verdict) == ("reject", "admit")
-    for sample in found.lost_samples:
+    for sample in found.lost.samples:
         assert (before.decide(sample).verdict, after.decide(sample).verdict) == ("admit", "reject")
 
 
@@ -154,7 +154,7 @@ def test_an_allowance_names_count_and_witness(tmp_path: Path) -> None:
     new = _edited(tmp_path, ('"motif {a -> b: skip, b -> c: skip, a -> c: skip}"', '"false"'))
     difference = compare_sets(old, new, [SMALL])
     (found,) = difference.spaces
-    witness, count = str(found.gained_samples[0]), found.gained.value
+    witness, count = str(found.gained.samples[0]), found.gained.count.value
     assert "lets in" in allowance_covers(difference, [])[0]
     assert "lets in" in allowance_covers(difference, [("nb201", witness, count - 1)])[0]
     assert "names no witness" in allowance_covers(difference, [("nb201", "other", count)])[0]

@@ -218,7 +218,7 @@ BUGS = [
     (
         "'every' forgets one negation",
         "path_circuit",
-        'exists_path(cell, paths, PathNode("not", (where,)))',
+        'exists_path(cell, paths, syntax.PathNode("not", (where,)))',
         "exists_path(cell, paths, where)",
     ),
     (
