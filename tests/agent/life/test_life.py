@@ -217,8 +217,8 @@ FORGERIES = {
     "WHERE kind = 'admitted'": "what was admitted is not what was trained",
     "UPDATE events SET kind = 'rejected' WHERE kind = 'certified'": "(rejected) is no event of ours: Object missing",
     """UPDATE events SET kind = 'quarantined', payload = json_object('architecture', payload ->> 'architecture',
-    'certificate', payload ->> 'certificate', 'digest', payload ->> 'digest', 'failed', json('[]'), 'messages', json('[]'))
-    WHERE kind = 'certified'""": "the certificate says admit",
+    'certificate', payload ->> 'certificate', 'digest', payload ->> 'digest', 'failed', json('[]'),
+    'messages', json('[]')) WHERE kind = 'certified'""": "the certificate says admit",
     "UPDATE events SET payload = json_set(payload, '$.winner', 'x') WHERE kind = 'task.finished'": "winner x, but",
     "UPDATE events SET payload = replace(payload, 'skip-free', 'skip-less')": "",
     "DELETE FROM events WHERE kind = 'audited'": "admitted without audits that admit it",
