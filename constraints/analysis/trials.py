@@ -19,9 +19,8 @@ from constraints.language import syntax
 from constraints.language.rules import ConstraintSet, Context, Example, PolicyChange, Rule
 from constraints.language.sentences import number
 from constraints.loading.tightening import reference_contexts
-from selfnas.spaces.architecture import Space, TaskShape
+from selfnas.spaces.architecture import TaskShape
 from selfnas.spaces.named import space_named
-from selfnas.spaces.template import Vector
 
 __all__ = ["Mutant", "Trial", "try_examples"]
 
@@ -139,7 +138,8 @@ def _different(set_: ConstraintSet, rule: Rule) -> Iterator[tuple[Rule, str]]:
             waiting = [index for index, known in enumerate(different) if not known]
             if not waiting:
                 break
-            vectors = _looked_at(space)
+            whole = space.count() <= 100_000
+            vectors = space.enumerate() if whole else space.draw(np.random.default_rng(0), _DRAWS)
             encoding = encode([rule, *(candidates[index][0] for index in waiting)], context)
             if encoding.roots[0] is None:
                 continue
@@ -147,10 +147,6 @@ def _different(set_: ConstraintSet, rule: Rule) -> Iterator[tuple[Rule, str]]:
             for position, index in enumerate(waiting, start=1):
                 different[index] = bool((columns[:, position] != columns[:, 0]).any())
     yield from (candidate for candidate, known in zip(candidates, different, strict=True) if known)
-
-
-def _looked_at(here: Space) -> Vector:
-    return here.enumerate() if here.count() <= 100_000 else here.draw(np.random.default_rng(0), _DRAWS)
 
 
 def _mutants(rule: Rule, spaces: tuple[str, ...]) -> Iterator[tuple[Rule, str]]:
