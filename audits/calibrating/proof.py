@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from audits.calibrating.matrix import HEALTHY, ROWS_BESIDE_AUDITS, Direction, Separation, Tally, as_record
+from audits.calibrating.matrix import HEALTHY, ROWS_BESIDE_AUDITS, Direction, Separation, Tally
 from audits.catalogue.registry import AUDITS
 from audits.verdicts.suite import SHIPPED, Suite
 from selfnas.errors import InputError, Problem, cause
@@ -97,7 +97,11 @@ def calibration_of(suite: Suite) -> Calibration | None:
 
 def write_calibration(calibration: Calibration, path: Path) -> None:
     """As JSON; replaces what was there in one step."""
-    record = {"format": _FORMAT, **asdict(calibration), "matrix": as_record(calibration.matrix)}
+    matrix = {
+        row: {control: [tally.caught, tally.n, *tally.interval] for control, tally in cells.items()}
+        for row, cells in calibration.matrix.items()
+    }
+    record = {"format": _FORMAT, **asdict(calibration), "matrix": matrix}
     temporary = path.with_name(path.name + ".part")
     temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     temporary.replace(path)

@@ -137,17 +137,13 @@ class Entry:
 
 @dataclass(slots=True)
 class Gathered:
-    """A set's own file and everything it imports, imported rules first; each file once.
-
-    Attributes:
-        height: files on the longest way down, this one not counted.
-    """
+    """A set's own file and everything it imports, imported rules first; each file once."""
 
     source: Source
     entries: list[Entry]
     sources: list[Source]
     problems: list[Problem]
-    height: int = 0
+    height: int = 0  # files on the longest way down, this one not counted
 
     def copied(self) -> Gathered:
         """The same, to be tightened by another file."""
