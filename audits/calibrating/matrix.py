@@ -42,21 +42,13 @@ ROWS_BESIDE_AUDITS = ("gates reject", "gates keep out", "usual battery rejects",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """The findings on one specimen.
+    """The findings on one specimen."""
 
-    Attributes:
-        task: its name.
-        control: a name in `audits.calibrating.controls.CONTROLS`.
-        seed: of the specimen.
-        held_out: whether it is reported on; thresholds are chosen on the others.
-        findings: of the whole suite.
-    """
-
-    task: str
-    control: str
-    seed: int
-    held_out: bool
-    findings: tuple[Finding, ...]
+    task: str  # its name
+    control: str  # a name in `audits.calibrating.controls.CONTROLS`
+    seed: int  # of the specimen
+    held_out: bool  # whether it is reported on; thresholds are chosen on the others
+    findings: tuple[Finding, ...]  # of the whole suite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,38 +66,23 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Direction:
-    """A statistic by which a bad control looks better than healthy networks.
+    """A statistic by which a bad control looks better than healthy networks."""
 
-    Attributes:
-        statistic: `audit.statistic`.
-        control: which one.
-        better: pairs of one task and seed in which the control looked better than the healthy network.
-        n: pairs.
-    """
-
-    statistic: str
-    control: str
-    better: int
-    n: int
+    statistic: str  # `audit.statistic`
+    control: str  # which one
+    better: int  # pairs of one task and seed in which the control looked better than the healthy network
+    n: int  # pairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Separation:
-    """How well a statistic tells an audit's controls from healthy networks on the seeds for choosing.
+    """How well a statistic tells an audit's controls from healthy networks on the seeds for choosing."""
 
-    Attributes:
-        statistic: `audit.statistic`.
-        healthy: the limit of a healthy network nearest to the controls.
-        controls: the limit of a control nearest to the healthy networks.
-        threshold: half-way between them, or where errors are fewest if they overlap.
-        errors: specimens on the wrong side of it, or astride.
-    """
-
-    statistic: str
-    healthy: float
-    controls: float
-    threshold: float
-    errors: int
+    statistic: str  # `audit.statistic`
+    healthy: float  # the limit of a healthy network nearest to the controls
+    controls: float  # the limit of a control nearest to the healthy networks
+    threshold: float  # half-way between them, or where errors are fewest if they overlap
+    errors: int  # specimens on the wrong side of it, or astride
 
 
 def redecided(findings: Sequence[Finding], suite: Suite) -> tuple[Finding, ...]:

@@ -19,17 +19,11 @@ _VALUES = 2_000_000  # input values per forward pass; bounds memory
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tiles:
-    """A partition of the input into tiles.
+    """A partition of the input into tiles."""
 
-    Attributes:
-        index: `(*size)` int64, the tile of each position, numbered from 0 without gaps.
-        count: number of tiles.
-        marked: `(count,)` bool, whether a tile lies in the marked region; tiles are cut at its border.
-    """
-
-    index: Tensor
-    count: int
-    marked: Tensor
+    index: Tensor  # `(*size)` int64, the tile of each position, numbered from 0 without gaps
+    count: int  # number of tiles
+    marked: Tensor  # `(count,)` bool, whether a tile lies in the marked region; tiles are cut at its border
 
 
 def tile(size: tuple[int, ...], *, region: tuple[tuple[int, int], ...] = ()) -> Tiles:

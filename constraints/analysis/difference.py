@@ -27,32 +27,20 @@ _DRAWS = 200_000  # from each side where a diagram does not fit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """What one set admits and the other does not.
-
-    Attributes:
-        count: how many architectures.
-        samples: drawn uniformly from them; the first is the witness.
-        stopped_by: ids of the other set's rules that stop each of the samples, by the referee.
-    """
+    """What one set admits and the other does not."""
 
     count: Count
-    samples: tuple[Architecture, ...]
-    stopped_by: tuple[tuple[str, ...], ...]
+    samples: tuple[Architecture, ...]  # drawn uniformly; the first is the witness
+    stopped_by: tuple[tuple[str, ...], ...]  # rules of the other set that stop each sample, by the referee
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceDifference:
-    """Two sets in one context.
+    """Two sets in one context."""
 
-    Attributes:
-        context: where they are compared.
-        gained: architectures only the new set admits.
-        lost: architectures only the old set admits.
-    """
-
-    context: Context
-    gained: Side
-    lost: Side
+    context: Context  # where they are compared
+    gained: Side  # architectures only the new set admits
+    lost: Side  # architectures only the old set admits
 
     @property
     def relation(self) -> Relation:

@@ -55,19 +55,12 @@ class Revoked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """What a rule costs on a table of scored architectures (higher is better).
+    """What a rule costs on a table of scored architectures (higher is better)."""
 
-    Attributes:
-        rule: the rule, or empty for the whole set.
-        admitted: how many of the table's architectures pass.
-        best: the best score of all.
-        best_admitted: the best score of those; None when there are none.
-    """
-
-    rule: str
-    admitted: int
-    best: float
-    best_admitted: float | None
+    rule: str  # the rule, or empty for the whole set
+    admitted: int  # how many of the table's architectures pass
+    best: float  # the best score of all
+    best_admitted: float | None  # the best score of those; None when there are none
 
 
 def sole_stops(guard: Guard, *, samples: int = 3, seed: int = 0) -> tuple[RuleImpact, ...]:

@@ -19,17 +19,11 @@ __all__ = ["Report", "chosen_contexts", "judged", "say_count"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What one command found.
+    """What one command found."""
 
-    Attributes:
-        text: for people.
-        record: for machines.
-        failed: whether a check failed, hence exit code 1.
-    """
-
-    text: str
-    record: Mapping[str, object]
-    failed: bool = False
+    text: str  # for people
+    record: Mapping[str, object]  # for machines
+    failed: bool = False  # whether a check failed, hence exit code 1
 
     def to_json(self) -> str:
         """The record as one JSON document."""
