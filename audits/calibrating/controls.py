@@ -55,16 +55,10 @@ class Specimen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """One kind of network.
+    """One kind of network."""
 
-    Attributes:
-        name: as audits aim at it and matrices list it.
-        defect: what is wrong with it, a line.
-        make: a specimen from a workbench.
-    """
-
-    name: str
-    defect: str
+    name: str  # as audits aim at it and matrices list it
+    defect: str  # what is wrong with it, a line
     make: Callable[[_Workbench], Specimen]
 
 
