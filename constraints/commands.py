@@ -14,6 +14,7 @@ from selfnas.figures import picture_file
 
 if TYPE_CHECKING:
     from constraints.language.rules import ConstraintSet, Context
+    from constraints.reports.report import Report
 
 __all__ = ["app"]
 
@@ -221,10 +222,7 @@ def _contexts(
     return chosen_contexts(set_, space=space, macro=macro or _MACRO, shape=shape, also=also)
 
 
-def _finish(report: object, json: bool) -> None:
-    from constraints.reports.report import Report
-
-    assert isinstance(report, Report)  # noqa: S101
+def _finish(report: Report, json: bool) -> None:
     typer.echo(report.to_json() if json else report.text)
     if report.failed:
         raise typer.Exit(1)

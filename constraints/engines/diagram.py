@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import functools
+import operator
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -161,9 +162,7 @@ class Diagram:
         items = [self._functions[item] for item in definition.items]
         if definition.operator == "not":
             return ~items[0]
-        if definition.operator == "and":
-            return functools.reduce(lambda left, right: left & right, items)
-        return functools.reduce(lambda left, right: left | right, items)
+        return functools.reduce(operator.and_ if definition.operator == "and" else operator.or_, items)
 
     def _at_most(self, definition: AtMost) -> Any:
         """Dynamic programming over groups of exclusive terms on the slack that is left.

@@ -232,7 +232,7 @@ def _on_path(where: syntax.PathCondition, path: Path) -> bool:
 
 def _measure(measure: syntax.Measure, path: Path) -> int:
     if measure.kind == "length":
-        return path.length
+        return len(path.operations)
     if measure.kind == "count":
         return sum(measure.ops.names is None or operation in measure.ops.names for operation in path.operations)
     entries = dict(measure.table)
