@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from constraints.analysis.impact import price_on_table, revoked, sole_stops
     from constraints.analysis.lint import LintFinding, lint_set
     from constraints.analysis.trials import Trial, try_examples
-    from constraints.judging.admitted import Count
+    from constraints.judging.admitted import CountInterval
     from constraints.judging.certificate import Certificate, Decision
     from constraints.judging.explanation import Blame, Explanation
     from constraints.judging.guard import Guard
@@ -26,7 +26,7 @@ __all__ = [
     "Certificate",
     "ConstraintSet",
     "Context",
-    "Count",
+    "CountInterval",
     "Decision",
     "Difference",
     "Example",
@@ -56,7 +56,7 @@ _NAMES = {
     "analysis.impact": ("price_on_table", "revoked", "sole_stops"),
     "analysis.lint": ("LintFinding", "lint_set"),
     "analysis.trials": ("Trial", "try_examples"),
-    "judging.admitted": ("Count",),
+    "judging.admitted": ("CountInterval",),
     "judging.certificate": ("Certificate", "Decision"),
     "judging.explanation": ("Blame", "Explanation"),
     "judging.guard": ("Guard",),

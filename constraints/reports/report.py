@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from constraints.judging.admitted import Count
+from constraints.judging.admitted import CountInterval
 from constraints.judging.guard import Guard
 from constraints.language.examples import parse_macro, parse_shape
 from constraints.language.rules import ConstraintSet, Context
@@ -68,6 +68,6 @@ def judged(set_: ConstraintSet, text: str, space: str, shape: str) -> tuple[Arch
     return architecture, Guard.of(set_, context)
 
 
-def say_count(count: Count) -> str:
+def say_count(count: CountInterval) -> str:
     """A count as people read it."""
     return f"{count.value:,}" if count.exact else f"about {count.value:,} ({count.low:,} to {count.high:,}, estimate)"
