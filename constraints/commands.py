@@ -62,9 +62,9 @@ def try_out(
     json: _Json = False,
 ) -> None:
     """Judge the set's examples: the rules expected to fire fire, each is exercised, no mutant goes unnoticed."""
-    from constraints.reports.sets import report_trial
+    from constraints.reports.sets import report_examples
 
-    _finish(report_trial(_load(set_), mutate=mutate), json)
+    _finish(report_examples(_load(set_), mutate=mutate), json)
 
 
 @app.command()

@@ -22,7 +22,7 @@ from constraints.loading.tightening import reference_contexts
 from selfnas.spaces.architecture import TaskShape
 from selfnas.spaces.named import space_named
 
-__all__ = ["Mutant", "Trial", "try_examples"]
+__all__ = ["ExamplesOutcome", "Mutant", "try_examples"]
 
 _ANY_SHAPE = TaskShape(channels=3, size=(32, 32), classes=10)  # for examples that judge rules of scope cell only
 _DRAWS = 20_000  # from spaces too large to enumerate, to tell a mutant from its rule
@@ -38,7 +38,7 @@ class Mutant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class ExamplesOutcome:
     """How a set did.
 
     Attributes:
@@ -64,7 +64,7 @@ class Trial:
         return self.killed / total if total else 1.0
 
 
-def try_examples(set_: ConstraintSet, *, mutate: bool = True) -> Trial:
+def try_examples(set_: ConstraintSet, *, mutate: bool = True) -> ExamplesOutcome:
     """Judge every example of the set's own file; imported rules are tested with theirs."""
     own = [rule for rule in set_.rules if rule.origin == set_.path]
     examples = [example for rule in own for example in rule.examples]
@@ -81,7 +81,7 @@ def try_examples(set_: ConstraintSet, *, mutate: bool = True) -> Trial:
                     killed += 1
                 else:
                     survivors.append(Mutant(rule=rule.id, change=change))
-    return Trial(
+    return ExamplesOutcome(
         examples=len(examples),
         failures=tuple(failures),
         never_passed=tuple(rule.id for rule in own if rule.id not in passed),
