@@ -53,11 +53,9 @@ def check_audit(
     """What an audit says of itself, its measurements on a sound network, and that it shows nothing of a broken one.
 
     Args:
-        audit: any.
         network: trained well on the data.
         data: of a small task; it should name a nuisance and a trigger, so that audits about them have a subject.
         settings: what a suite would give it.
-        seed: of its draws.
 
     Raises:
         ConformanceError: a promise that it breaks.

@@ -70,9 +70,7 @@ def make_specimen(control: Control, spec: TaskSpec, *, seed: int, base: Path) ->
     to tell its own defect from all others.
 
     Args:
-        control: which kind.
-        spec: the task; its split, the weights, the order of training and the pattern follow the seed.
-        seed: equal seeds give equal specimens.
+        seed: of the split, the weights, the order of training and the pattern; equal seeds give equal specimens.
         base: the directory that a relative path in the spec starts from.
 
     Raises:

@@ -63,8 +63,6 @@ def card(
     """A card in Markdown; `card_page` makes HTML of it.
 
     Args:
-        findings: as `run_suite` returned them.
-        verdict: as `judge` returned it.
         title: what was audited.
         facts: shown in a table below the verdict: task, seed, digest and the like.
         calibration: of the suite; adds to each audit what it caught of planted defects.

@@ -39,7 +39,6 @@ def integrated_gradients(
     """Attribution of each input's target logit, and the difference of logits it should add up to.
 
     Args:
-        examinee: the network.
         x: `(b, channels, *size)` float32.
         targets: `(b,)` int64.
         steps: Gauss-Legendre points on the path from the baseline.
@@ -94,11 +93,9 @@ def ablation_effects(
     """`(b, tiles)` float64: how much the target's logit falls when a tile shows the mean training input.
 
     Args:
-        examinee: gives the data and the device.
-        network: the network itself or an untrained copy of it.
+        network: that of the examinee itself or an untrained copy of it.
         x: `(b, channels, *size)`.
         targets: `(b,)` classes.
-        tiles: the partition.
         logits: `(b, classes)` of the network on `x`, where they are known already.
 
     Source: Zeiler and Fergus 2014 (ECCV).

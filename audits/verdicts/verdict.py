@@ -111,8 +111,6 @@ def absent(findings: Sequence[Finding], suite: Suite, *, advisory: bool = False)
     Every statistic must be there for as many subjects as were counted.
 
     Args:
-        findings: of one network.
-        suite: that asks.
         advisory: look at advisory audits, whose lack changes no verdict; else at gates and validity audits.
     """
     for entry in suite.entries:
@@ -135,8 +133,6 @@ def uncovered(findings: Sequence[Finding], suite: Suite, *, task: str, nuisances
     """A sentence for each audit whose findings are about others than it had to test.
 
     Args:
-        findings: of one network.
-        suite: that was run.
         task: as the suite calls it (`selfnas.data.tasks.Task.known_as`).
         nuisances: names of those that the task itself has.
     """

@@ -63,13 +63,7 @@ def _manager() -> Any:
 
 
 class Diagram:
-    """Functions of one circuit.
-
-    Args:
-        circuit: the nodes.
-        space: says which slot vectors exist.
-        max_nodes: size at which a function is given up.
-    """
+    """Functions of one circuit over the slot vectors of a space, given up at a size of `max_nodes`."""
 
     def __init__(self, circuit: Circuit, space: Space, *, max_nodes: int = MAX_NODES) -> None:
         self.circuit, self.space, self.max_nodes = circuit, space, max_nodes

@@ -34,12 +34,7 @@ _COMPARE: Mapping[str, Callable[[int, int], bool]] = {
 
 
 class Referee:
-    """Judges architectures of one context.
-
-    Args:
-        rules: of scope cell and network.
-        context: space, macro settings and task shape.
-    """
+    """Judges architectures of one context by rules of scope cell and network."""
 
     def __init__(self, rules: Sequence[Rule], context: Context) -> None:
         self.rules = tuple(rules)

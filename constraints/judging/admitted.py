@@ -51,12 +51,7 @@ class CountInterval:
 
 
 class Admitted:
-    """Members of the admitted part.
-
-    Args:
-        encoding: the rules.
-        max_nodes: size at which a diagram is given up.
-    """
+    """Members of the admitted part; a diagram is given up at a size of `max_nodes`."""
 
     def __init__(self, encoding: Encoding, *, max_nodes: int = MAX_NODES) -> None:
         self.encoding = encoding

@@ -47,11 +47,7 @@ def load_set(path_or_name: str | Path) -> ConstraintSet:
 
 
 def parse_set(text: str, *, name: str = "text") -> ConstraintSet:
-    """Read a constraint set from the text of its file; it may import shipped sets, but no file.
-
-    Args:
-        text: YAML.
-        name: stands for the file in messages.
+    """Read a constraint set from YAML text; it may import shipped sets, but no file. `name` stands for it in messages.
 
     Raises:
         InputError: as `load_set`.

@@ -127,12 +127,9 @@ def report_impact(
     """Sole stops, revoked motifs, price on a table.
 
     Args:
-        set_: the set in question.
         contexts: where its rules are weighed; the shape of the first stands for the tasks of the library file.
         library: text file of architectures.
-        table: CSV of scored cells.
-        column: of the scores.
-        cells: column of the cells.
+        table: CSV of scored cells, with a `column` of scores and one of `cells`.
         remembered: an agent's library, each architecture with the shape of the task it won on.
     """
     lines: list[str] = []
