@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from constraints.analysis.difference import Difference, compare_sets
+    from constraints.analysis.example_tests import ExamplesOutcome, try_examples
     from constraints.analysis.impact import price_on_table, revoked, sole_stops
     from constraints.analysis.lint import LintFinding, lint_set
-    from constraints.analysis.trials import Trial, try_examples
-    from constraints.judging.admitted import Count
+    from constraints.judging.admitted import CountInterval
     from constraints.judging.certificate import Certificate, Decision
     from constraints.judging.explanation import Blame, Explanation
     from constraints.judging.guard import Guard
@@ -26,16 +26,16 @@ __all__ = [
     "Certificate",
     "ConstraintSet",
     "Context",
-    "Count",
+    "CountInterval",
     "Decision",
     "Difference",
     "Example",
+    "ExamplesOutcome",
     "Explanation",
     "Guard",
     "LintFinding",
     "PolicyChange",
     "Rule",
-    "Trial",
     "compare_sets",
     "decide_policy",
     "lint_set",
@@ -55,8 +55,8 @@ _NAMES = {
     "analysis.difference": ("Difference", "compare_sets"),
     "analysis.impact": ("price_on_table", "revoked", "sole_stops"),
     "analysis.lint": ("LintFinding", "lint_set"),
-    "analysis.trials": ("Trial", "try_examples"),
-    "judging.admitted": ("Count",),
+    "analysis.example_tests": ("ExamplesOutcome", "try_examples"),
+    "judging.admitted": ("CountInterval",),
     "judging.certificate": ("Certificate", "Decision"),
     "judging.explanation": ("Blame", "Explanation"),
     "judging.guard": ("Guard",),

@@ -14,6 +14,7 @@ from selfnas.figures import picture_file
 
 if TYPE_CHECKING:
     from constraints.language.rules import ConstraintSet, Context
+    from constraints.reports.report import Report
 
 __all__ = ["app"]
 
@@ -61,9 +62,9 @@ def try_out(
     json: _Json = False,
 ) -> None:
     """Judge the set's examples: the rules expected to fire fire, each is exercised, no mutant goes unnoticed."""
-    from constraints.reports.sets import report_trial
+    from constraints.reports.sets import report_examples
 
-    _finish(report_trial(_load(set_), mutate=mutate), json)
+    _finish(report_examples(_load(set_), mutate=mutate), json)
 
 
 @app.command()
@@ -221,10 +222,7 @@ def _contexts(
     return chosen_contexts(set_, space=space, macro=macro or _MACRO, shape=shape, also=also)
 
 
-def _finish(report: object, json: bool) -> None:
-    from constraints.reports.report import Report
-
-    assert isinstance(report, Report)  # noqa: S101
+def _finish(report: Report, json: bool) -> None:
     typer.echo(report.to_json() if json else report.text)
     if report.failed:
         raise typer.Exit(1)

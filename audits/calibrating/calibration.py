@@ -68,15 +68,12 @@ def calibrate(
     """Make every control on every task with every seed, audit all, and count.
 
     Args:
-        suite: whose audits are calibrated.
-        tasks: what to train on.
         choose_seeds: for choosing thresholds; nothing of them enters the matrix.
         report_seeds: for the matrix; disjoint from the others.
         base: the directory that relative paths in tasks start from.
         controls: which to make; all of `audits.calibrating.controls.CONTROLS` if empty.
         records: a file of findings, one specimen a line: those in it are not made again, new ones are appended.
             Thresholds may differ from when it was written; what is measured and how may not.
-        progress: told what is being done.
 
     Raises:
         InputError: seeds overlap, or the records are of other settings.

@@ -55,16 +55,10 @@ class Specimen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """One kind of network.
+    """One kind of network."""
 
-    Attributes:
-        name: as audits aim at it and matrices list it.
-        defect: what is wrong with it, a line.
-        make: a specimen from a workbench.
-    """
-
-    name: str
-    defect: str
+    name: str  # as audits aim at it and matrices list it
+    defect: str  # what is wrong with it, a line
     make: Callable[[_Workbench], Specimen]
 
 
@@ -76,9 +70,7 @@ def make_specimen(control: Control, spec: TaskSpec, *, seed: int, base: Path) ->
     to tell its own defect from all others.
 
     Args:
-        control: which kind.
-        spec: the task; its split, the weights, the order of training and the pattern follow the seed.
-        seed: equal seeds give equal specimens.
+        seed: of the split, the weights, the order of training and the pattern; equal seeds give equal specimens.
         base: the directory that a relative path in the spec starts from.
 
     Raises:

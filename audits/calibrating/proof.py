@@ -6,14 +6,14 @@ Both are written as Markdown tables, for the terminal and the documentation.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from audits.calibrating.matrix import HEALTHY, ROWS_BESIDE_AUDITS, Direction, Separation, Tally, as_record
+from audits.calibrating.matrix import HEALTHY, ROWS_BESIDE_AUDITS, Direction, Separation, Tally
 from audits.catalogue.registry import AUDITS
 from audits.verdicts.suite import SHIPPED, Suite
 from selfnas.errors import InputError, Problem, cause
@@ -97,7 +97,11 @@ def calibration_of(suite: Suite) -> Calibration | None:
 
 def write_calibration(calibration: Calibration, path: Path) -> None:
     """As JSON; replaces what was there in one step."""
-    record = {"format": _FORMAT, **asdict(calibration), "matrix": as_record(calibration.matrix)}
+    matrix = {
+        row: {control: [tally.caught, tally.n, *tally.interval] for control, tally in cells.items()}
+        for row, cells in calibration.matrix.items()
+    }
+    record = {"format": _FORMAT, **asdict(calibration), "matrix": matrix}
     temporary = path.with_name(path.name + ".part")
     temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     temporary.replace(path)
@@ -146,19 +150,13 @@ def unproven_gates(suite: Suite) -> tuple[str, ...]:
 
 def listing(suite: Suite) -> str:
     """A suite's audits, with what they caught if the suite was calibrated."""
-    return "\n".join(_listing(suite, calibration_of(suite)))
-
-
-def matrix_table(calibration: Calibration) -> str:
-    """The kill matrix with exact 95 % intervals, directions to beware of, and thresholds chosen on other seeds."""
-    return "\n".join(_matrix(calibration))
-
-
-def _listing(suite: Suite, calibration: Calibration | None) -> Iterator[str]:
-    yield f"suite {suite.name}, digest {suite.digest[:16]}, approval: {suite.approval}"
-    yield ""
-    yield "| audit | role | passes when | caught, of planted defects | can catch | cannot catch | cost |"
-    yield "|---|---|---|---|---|---|---|"
+    calibration = calibration_of(suite)
+    lines = [
+        f"suite {suite.name}, digest {suite.digest[:16]}, approval: {suite.approval}",
+        "",
+        "| audit | role | passes when | caught, of planted defects | can catch | cannot catch | cost |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for entry in suite.entries:
         audit = AUDITS[entry.audit]
         limits = ", ".join(
@@ -166,54 +164,45 @@ def _listing(suite: Suite, calibration: Calibration | None) -> Iterator[str]:
             for each in audit.statistics
         )
         caught = calibration.row(entry.audit) if calibration else "not calibrated"
-        yield f"| {audit.name} | {entry.role} | {limits} | {caught} | {audit.catches} | {audit.misses} | {audit.cost} |"
+        cells = (audit.name, entry.role, limits, caught, audit.catches, audit.misses, audit.cost)
+        lines.append(f"| {' | '.join(cells)} |")
     problems = unproven_gates(suite)
-    if problems:
-        yield ""
-        yield from problems
+    return "\n".join([*lines, "", *problems] if problems else lines)
 
 
-def _matrix(calibration: Calibration) -> Iterator[str]:
-    rows = {row: cells for row, cells in calibration.matrix.items()}
-    controls = list(next(iter(rows.values()), {}))
-    yield f"suite {calibration.suite}, digest {calibration.digest[:16]}; tasks {', '.join(calibration.tasks)}"
-    yield (
-        f"thresholds chosen on seeds {_listed(calibration.choose_seeds)}, counted on seeds "
-        f"{_listed(calibration.report_seeds)}; caught of n [exact 95 % interval, %]"
-    )
-    yield ""
-    yield "| | " + " | ".join(controls) + " |"
-    yield "|---" * (len(controls) + 1) + "|"
-    for row, cells in rows.items():
+def matrix_table(calibration: Calibration) -> str:
+    """The kill matrix with exact 95 % intervals, directions to beware of, and thresholds chosen on other seeds."""
+    controls = list(next(iter(calibration.matrix.values()), {}))
+    chosen, counted = (", ".join(map(str, seeds)) for seeds in (calibration.choose_seeds, calibration.report_seeds))
+    lines = [
+        f"suite {calibration.suite}, digest {calibration.digest[:16]}; tasks {', '.join(calibration.tasks)}",
+        f"thresholds chosen on seeds {chosen}, counted on seeds {counted}; caught of n [exact 95 % interval, %]",
+        "",
+        f"| | {' | '.join(controls)} |",
+        "|---" * (len(controls) + 1) + "|",
+    ]
+    for row, cells in calibration.matrix.items():
         name = f"**{row}**" if row in ROWS_BESIDE_AUDITS else row
-        yield (
-            f"| {name} | "
-            + " | ".join(
-                _cell(cells[control].caught, cells[control].n, cells[control].interval) for control in controls
-            )
-            + " |"
-        )
-    yield ""
-    yield "Never an objective, because a bad control looks better than its healthy twin (pairs of one task and seed):"
-    yield ""
-    for direction in calibration.directions:
-        yield f"- {direction.statistic} prefers {direction.control} ({direction.better} of {direction.n})"
-    yield ""
-    yield "| statistic | healthy end at | its controls begin at | best threshold | errors |"
-    yield "|---|---|---|---|---|"
-    for each in calibration.separations:
-        yield f"| {each.statistic} | {each.healthy:.3f} | {each.controls:.3f} | {each.threshold:.3f} | {each.errors} |"
+        lines.append(f"| {name} | {' | '.join(_cell(cells[control]) for control in controls)} |")
+    lines += [
+        "",
+        "Never an objective, because a bad control looks better than its healthy twin (pairs of one task and seed):",
+        "",
+        *(f"- {each.statistic} prefers {each.control} ({each.better} of {each.n})" for each in calibration.directions),
+        "",
+        "| statistic | healthy end at | its controls begin at | best threshold | errors |",
+        "|---|---|---|---|---|",
+    ]
+    for one in calibration.separations:
+        limits = f"{one.healthy:.3f} | {one.controls:.3f} | {one.threshold:.3f}"
+        lines.append(f"| {one.statistic} | {limits} | {one.errors} |")
     if calibration.skipped:
-        yield ""
-        yield from (f"- not made: {line}" for line in calibration.skipped)
+        lines += ["", *(f"- not made: {line}" for line in calibration.skipped)]
+    return "\n".join(lines)
 
 
-def _cell(caught: int, n: int, interval: tuple[float, float]) -> str:
-    if n == 0:
+def _cell(tally: Tally) -> str:
+    if tally.n == 0:
         return "–"
-    low, high = (round(100 * limit) for limit in interval)
-    return f"{caught}/{n} [{low}, {high}]"
-
-
-def _listed(seeds: tuple[int, ...]) -> str:
-    return ", ".join(map(str, seeds))
+    low, high = (round(100 * limit) for limit in tally.interval)
+    return f"{tally.caught}/{tally.n} [{low}, {high}]"

@@ -63,51 +63,28 @@ def card(
     """A card in Markdown; `card_page` makes HTML of it.
 
     Args:
-        findings: as `run_suite` returned them.
-        verdict: as `judge` returned it.
         title: what was audited.
         facts: shown in a table below the verdict: task, seed, digest and the like.
         calibration: of the suite; adds to each audit what it caught of planted defects.
         figures: file names of `attributions` and `confusion`, as far as they exist; shown below their audits.
     """
-    return "\n".join(_lines(findings, verdict, title, facts, calibration, dict(figures or {}))) + "\n"
-
-
-def _lines(
-    findings: Sequence[Finding],
-    verdict: AuditVerdict,
-    title: str,
-    facts: Mapping[str, str],
-    calibration: Calibration | None,
-    figures: dict[str, str],
-) -> Iterator[str]:
-    yield f"# {_text(title)}"
-    yield ""
-    yield f"**Verdict: {verdict.decision}** — {_VERDICTS[verdict.decision]}."
-    yield ""
-    for reason in verdict.reasons:
-        yield f"- {_text(reason)}"
+    lines = [f"# {_text(title)}", "", f"**Verdict: {verdict.decision}** — {_VERDICTS[verdict.decision]}.", ""]
     if verdict.reasons:
-        yield ""
+        lines += [*(f"- {_text(reason)}" for reason in verdict.reasons), ""]
     if facts:
-        yield "| | |"
-        yield "|---|---|"
-        for name, value in facts.items():
-            yield f"| {_text(name)} | {_text(value)} |"
-        yield ""
+        lines += ["| | |", "|---|---|", *(f"| {_text(name)} | {_text(value)} |" for name, value in facts.items()), ""]
+    unshown = dict(figures or {})
     for role, heading in _ROLES.items():
         own = [finding for finding in findings if finding.role == role]
         if own:
-            yield f"## {heading}"
-            yield ""
-            yield from _section(own, calibration, figures)
+            lines += [f"## {heading}", "", *_section(own, calibration, unshown)]
+    return "\n".join(lines) + "\n"
 
 
 def _section(findings: Sequence[Finding], calibration: Calibration | None, figures: dict[str, str]) -> Iterator[str]:
     yield "| finding | decision | estimate | 95 % interval | need | n | note |"
     yield "|---|---|---|---|---|---|---|"
-    for finding in findings:
-        yield _row(finding)
+    yield from map(_row, findings)
     yield ""
     for name in dict.fromkeys(finding.audit for finding in findings):
         audit = AUDITS.get(name)

@@ -10,8 +10,7 @@ from torch import Tensor
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
 from audits.methods import intervals
-from audits.methods.ablation import Tiles, ablation_effects, tile
-from audits.methods.attribution import baseline
+from audits.methods.attribution import Tiles, ablation_effects, baseline, tile
 
 __all__ = ["AUDIT", "curve_areas", "measure"]
 

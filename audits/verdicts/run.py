@@ -31,8 +31,6 @@ def run_suite(network: nn.Module, data: AuditData, suite: Suite, *, seed: int) -
 
     Args:
         network: `(b, channels, *size)` float32 to `(b, classes)` logits, on any device.
-        data: the task's splits.
-        suite: what to measure and against which thresholds.
         seed: every draw derives from it.
 
     Returns:

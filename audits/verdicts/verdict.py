@@ -111,8 +111,6 @@ def absent(findings: Sequence[Finding], suite: Suite, *, advisory: bool = False)
     Every statistic must be there for as many subjects as were counted.
 
     Args:
-        findings: of one network.
-        suite: that asks.
         advisory: look at advisory audits, whose lack changes no verdict; else at gates and validity audits.
     """
     for entry in suite.entries:
@@ -135,8 +133,6 @@ def uncovered(findings: Sequence[Finding], suite: Suite, *, task: str, nuisances
     """A sentence for each audit whose findings are about others than it had to test.
 
     Args:
-        findings: of one network.
-        suite: that was run.
         task: as the suite calls it (`selfnas.data.tasks.Task.known_as`).
         nuisances: names of those that the task itself has.
     """
@@ -159,17 +155,14 @@ def uncovered(findings: Sequence[Finding], suite: Suite, *, task: str, nuisances
 
 
 def _altered(findings: Sequence[Finding]) -> Iterator[str]:
-    again = settle([replace(finding, decision=_decision(finding)) for finding in findings])
-    for finding, expected in zip(findings, again, strict=True):
+    again = []
+    for each in findings:
+        bound = bound_of(each)
+        decision = "void" if bound is None else decide(bound, each.estimate, each.low, each.high, each.threshold)
+        again.append(replace(each, decision=decision))
+    for finding, expected in zip(findings, settle(again), strict=True):
         if finding.decision != expected.decision:
             yield f"{finding.label} is recorded as {finding.decision}, its numbers say {expected.decision}"
-
-
-def _decision(finding: Finding) -> Decision:
-    bound = bound_of(finding)
-    if bound is None:
-        return "void"
-    return decide(bound, finding.estimate, finding.low, finding.high, finding.threshold)
 
 
 def bound_of(finding: Finding) -> Bound | None:

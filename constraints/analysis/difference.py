@@ -11,7 +11,7 @@ import numpy as np
 from constraints.engines.counting import SlotTable
 from constraints.engines.diagram import Diagram, Overgrown
 from constraints.engines.encoding import encode
-from constraints.judging.admitted import Count
+from constraints.judging.admitted import CountInterval
 from constraints.judging.guard import Guard
 from constraints.judging.policy import policy_counterexample
 from constraints.language.rules import ConstraintSet, Context
@@ -27,32 +27,20 @@ _DRAWS = 200_000  # from each side where a diagram does not fit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """What one set admits and the other does not.
+    """What one set admits and the other does not."""
 
-    Attributes:
-        count: how many architectures.
-        samples: drawn uniformly from them; the first is the witness.
-        stopped_by: ids of the other set's rules that stop each of the samples, by the referee.
-    """
-
-    count: Count
-    samples: tuple[Architecture, ...]
-    stopped_by: tuple[tuple[str, ...], ...]
+    count: CountInterval
+    samples: tuple[Architecture, ...]  # drawn uniformly; the first is the witness
+    stopped_by: tuple[tuple[str, ...], ...]  # rules of the other set that stop each sample, by the referee
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceDifference:
-    """Two sets in one context.
+    """Two sets in one context."""
 
-    Attributes:
-        context: where they are compared.
-        gained: architectures only the new set admits.
-        lost: architectures only the old set admits.
-    """
-
-    context: Context
-    gained: Side
-    lost: Side
+    context: Context  # where they are compared
+    gained: Side  # architectures only the new set admits
+    lost: Side  # architectures only the old set admits
 
     @property
     def relation(self) -> Relation:
@@ -115,7 +103,7 @@ def _relation(gains: bool, loses: bool) -> Relation:
     return "stricter" if loses else "equivalent"
 
 
-def _exact(before: Guard, after: Guard, samples: int, seed: int) -> list[tuple[Count, Vector]] | None:
+def _exact(before: Guard, after: Guard, samples: int, seed: int) -> list[tuple[CountInterval, Vector]] | None:
     """Gained and lost by one diagram of both sets; None where it does not fit.
 
     Rules that both sets hold are conjoined last and once: what an edit changes is mostly small.
@@ -135,13 +123,13 @@ def _exact(before: Guard, after: Guard, samples: int, seed: int) -> list[tuple[C
                 changed = diagram.conjoin([changed, *map(diagram.function, here & there)])
             table = SlotTable(diagram, changed)
             drawn = table.draw(np.random.default_rng(seed), samples) if table.count else _no_rows(before)
-            sides.append((Count.known(table.count), drawn))
+            sides.append((CountInterval.known(table.count), drawn))
     except Overgrown:
         return None
     return sides
 
 
-def _estimated(here: Guard, there: Guard, samples: int, seed: int) -> tuple[Count, Vector]:
+def _estimated(here: Guard, there: Guard, samples: int, seed: int) -> tuple[CountInterval, Vector]:
     """From uniform draws of one side, the share that the other side turns away."""
     total = here.count()
     if not total.high:
@@ -150,7 +138,7 @@ def _estimated(here: Guard, there: Guard, samples: int, seed: int) -> tuple[Coun
     away = drawn[~there.admits(drawn)]
     share = len(away) / _DRAWS
     margin = 3.29 * (share * (1 - share) / _DRAWS) ** 0.5 + 11 / _DRAWS  # 99.9 %; the rule of three where share is 0
-    count = Count(
+    count = CountInterval(
         value=round(total.value * share),
         low=max(0, int(total.low * (share - margin))),
         high=int(total.high * (share + margin)) + 1,

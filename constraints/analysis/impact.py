@@ -14,7 +14,7 @@ import numpy as np
 
 from constraints.engines.counting import SlotTable
 from constraints.engines.diagram import Overgrown
-from constraints.judging.admitted import Count
+from constraints.judging.admitted import CountInterval
 from constraints.judging.guard import Guard
 from selfnas.errors import ArchitectureError, InputError, Problem, cause, suggestion
 from selfnas.spaces.architecture import Architecture, Macro, Space
@@ -40,7 +40,7 @@ class RuleImpact:
     """What one rule turns away that no other rule would, with examples drawn uniformly from it."""
 
     rule: str
-    alone: Count
+    alone: CountInterval
     samples: tuple[Architecture, ...]
 
 
@@ -55,19 +55,12 @@ class Revoked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """What a rule costs on a table of scored architectures (higher is better).
+    """What a rule costs on a table of scored architectures (higher is better)."""
 
-    Attributes:
-        rule: the rule, or empty for the whole set.
-        admitted: how many of the table's architectures pass.
-        best: the best score of all.
-        best_admitted: the best score of those; None when there are none.
-    """
-
-    rule: str
-    admitted: int
-    best: float
-    best_admitted: float | None
+    rule: str  # the rule, or empty for the whole set
+    admitted: int  # how many of the table's architectures pass
+    best: float  # the best score of all
+    best_admitted: float | None  # the best score of those; None when there are none
 
 
 def sole_stops(guard: Guard, *, samples: int = 3, seed: int = 0) -> tuple[RuleImpact, ...]:
@@ -86,7 +79,7 @@ def _sole(guard: Guard, index: int, samples: int, seed: int) -> RuleImpact:
             if other != index and root is not None:
                 stopped = diagram.conjoin((stopped, diagram.function(root)))
         table = SlotTable(diagram, stopped)
-        count = Count.known(table.count)
+        count = CountInterval.known(table.count)
         rows = table.draw(rng, min(samples, table.count)) if table.count else ()
     except Overgrown:
         vectors = guard.space.draw(rng, _DRAWS)
@@ -95,7 +88,7 @@ def _sole(guard: Guard, index: int, samples: int, seed: int) -> RuleImpact:
         share, total = len(rows) / _DRAWS, guard.space.count()
         margin = 3.29 * (share * (1 - share) / _DRAWS) ** 0.5 + 11 / _DRAWS
         low, high = int(max(0.0, share - margin) * total), int(min(1.0, share + margin) * total)
-        count, rows = Count(value=round(share * total), low=low, high=high, exact=False), rows[:samples]
+        count, rows = CountInterval(value=round(share * total), low=low, high=high, exact=False), rows[:samples]
     architectures = tuple(guard.space.decode(row, macro=guard.context.macro) for row in rows)
     return RuleImpact(rule=guard.rules[index].id, alone=count, samples=architectures)
 

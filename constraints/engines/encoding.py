@@ -28,17 +28,11 @@ __all__ = ["Encoding", "encode"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoding:
-    """The rules of one set, encoded for one context.
-
-    Attributes:
-        space: the space.
-        circuit: holds every node.
-        roots: for each rule the node that is true where it passes; None where the rule applies to nothing here.
-    """
+    """The rules of one set, encoded for one context: for each the root node that is true where the rule passes."""
 
     space: Space
     circuit: Circuit
-    roots: tuple[NodeId | None, ...]
+    roots: tuple[NodeId | None, ...]  # None where the rule applies to nothing here
 
 
 def encode(rules: Sequence[Rule], context: Context) -> Encoding:

@@ -34,12 +34,7 @@ _COMPARE: Mapping[str, Callable[[int, int], bool]] = {
 
 
 class Referee:
-    """Judges architectures of one context.
-
-    Args:
-        rules: of scope cell and network.
-        context: space, macro settings and task shape.
-    """
+    """Judges architectures of one context by rules of scope cell and network."""
 
     def __init__(self, rules: Sequence[Rule], context: Context) -> None:
         self.rules = tuple(rules)
@@ -232,7 +227,7 @@ def _on_path(where: syntax.PathCondition, path: Path) -> bool:
 
 def _measure(measure: syntax.Measure, path: Path) -> int:
     if measure.kind == "length":
-        return path.length
+        return len(path.operations)
     if measure.kind == "count":
         return sum(measure.ops.names is None or operation in measure.ops.names for operation in path.operations)
     entries = dict(measure.table)

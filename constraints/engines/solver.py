@@ -42,12 +42,7 @@ def bounded(solver: SolverT, *, rlimit: int) -> SolverT:
 
 
 class Solver:
-    """One encoding, asserted once.
-
-    Args:
-        encoding: rules and space.
-        rlimit: Z3 steps one query may take.
-    """
+    """One encoding, asserted once; a query may take `rlimit` of Z3's steps."""
 
     def __init__(self, encoding: Encoding, *, rlimit: int = DEFAULT_RLIMIT) -> None:
         import z3

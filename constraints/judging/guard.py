@@ -17,7 +17,7 @@ from constraints.engines.encoding import Encoding, encode
 from constraints.engines.referee import VERSION, Referee
 from constraints.engines.solver import DEFAULT_RLIMIT, Solver, version
 from constraints.engines.vectorised import evaluate
-from constraints.judging.admitted import Admitted, Count
+from constraints.judging.admitted import Admitted, CountInterval
 from constraints.judging.certificate import Certificate, Decision, decision_from, join, verdict_of
 from constraints.judging.explanation import Blame, Explanation, blamed_slots, describe_slots
 from constraints.language.examples import format_shape
@@ -94,7 +94,7 @@ class Guard:
         """The admitted part of the space."""
         return Admitted(self.encoding, max_nodes=self._max_nodes)
 
-    def count(self) -> Count:
+    def count(self) -> CountInterval:
         """How many architectures are admitted, as spelled."""
         return self.admitted.count
 

@@ -42,15 +42,11 @@ _UNITS: dict[str, tuple[str, int]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Whole numbers by operation, and the unit that limits on it may name.
-
-    Attributes:
-        scale: what the numbers of the file were multiplied by to be whole.
-    """
+    """Whole numbers by operation, and the unit that limits on it may name."""
 
     entries: Mapping[str, int]
     unit: str = ""
-    scale: int = 1
+    scale: int = 1  # what the numbers of the file were multiplied by to be whole
 
     @classmethod
     def of(cls, numbers: Mapping[str, Fraction], *, unit: str = "") -> Table:

@@ -72,15 +72,11 @@ class Ops:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Where a path starts or stops: any input node, any output node, or one node by number.
-
-    Attributes:
-        at: offset in the expression, for messages only.
-    """
+    """Where a path starts or stops: any input node, any output node, or one node by number."""
 
     kind: Literal["input", "output", "node"]
     number: int = -1
-    at: int = field(default=0, compare=False)
+    at: int = field(default=0, compare=False)  # offset in the expression, for messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +91,14 @@ class EdgeFilter:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A number that a path has: its length, the edges with some operations, a table's sum or product, its reach.
-
-    Attributes:
-        scale: what entries and limits were multiplied by to be whole.
-    """
+    """A number that a path has: its length, the edges with some operations, a table's sum or product, its reach."""
 
     kind: Literal["length", "count", "sum", "product", "receptive_field"]
     ops: Ops = Ops()
     name: str = field(default="", compare=False)
     table: tuple[tuple[str, int], ...] = ()
     at: int = field(default=0, compare=False)
-    scale: int = field(default=1, compare=False)
+    scale: int = field(default=1, compare=False)  # what entries and limits were multiplied by to be whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,12 +214,10 @@ class EveryEdge:
 class Motif:
     """A labelled pattern whose nodes map to distinct nodes; other edges may be there too.
 
-    Attributes:
-        edges: source variable, target variable, operations. The variables `input` and `output` stand for nodes of
-            that kind.
+    The variables `input` and `output` stand for nodes of that kind.
     """
 
-    edges: tuple[tuple[str, str, Ops], ...]
+    edges: tuple[tuple[str, str, Ops], ...]  # source variable, target variable, operations
 
 
 @dataclass(frozen=True, slots=True)

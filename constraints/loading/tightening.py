@@ -6,6 +6,8 @@ believes to have changed a limit that the old one still holds.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from constraints.engines.encoding import encode
 from constraints.engines.solver import Solver
 from constraints.judging.policy import policy_counterexample
@@ -16,21 +18,21 @@ from constraints.language.syntax import Condition, Extreme, Linear
 from selfnas.spaces.architecture import Macro, Space, TaskShape
 from selfnas.spaces.named import space_named
 
-__all__ = ["REFERENCE_MACROS", "loosening", "reference_contexts"]
+__all__ = ["loosening", "reference_contexts"]
 
 Statement = tuple[Condition, bool]  # a condition, and whether it is forbidden
 
 # Settings at which analyses look at a space when no others are asked for: the small ones of the quick start, and those
 # of NAS-Bench-201 on images of CIFAR's size.
-REFERENCE_MACROS = (Macro(channels=8, depth=1, resolution=16), Macro())
-_SHAPES = (TaskShape(channels=1, size=(8, 8), classes=10), TaskShape(channels=3, size=(32, 32), classes=10))
+_REFERENCE = (
+    (Macro(channels=8, depth=1, resolution=16), TaskShape(channels=1, size=(8, 8), classes=10)),
+    (Macro(), TaskShape(channels=3, size=(32, 32), classes=10)),
+)
 
 
 def reference_contexts(space: Space) -> list[Context]:
     """The contexts that stand for a space when none is given."""
-    return [
-        Context(space=space, macro=macro, shape=shape) for macro, shape in zip(REFERENCE_MACROS, _SHAPES, strict=True)
-    ]
+    return [Context(space=space, macro=macro, shape=shape) for macro, shape in _REFERENCE]
 
 
 def loosening(old: Statement, new: Statement, scope: Scope, when: When | None, spaces: tuple[str, ...]) -> str:
@@ -58,16 +60,10 @@ def loosening(old: Statement, new: Statement, scope: Scope, when: When | None, s
 def _limits_tighten(old: Statement, new: Statement) -> bool:
     """The same quantity with a limit on the same side, not looser: no search needed."""
     (before, forbade), (after, forbids) = old, new
-    if forbade or forbids:
+    if forbade or forbids or not isinstance(before, Linear | Extreme) or not isinstance(after, Linear | Extreme):
         return False
-    same = (isinstance(before, Linear) and isinstance(after, Linear) and before.terms == after.terms) or (
-        isinstance(before, Extreme)
-        and isinstance(after, Extreme)
-        and (before.side, before.paths, before.where, before.measure)
-        == (after.side, after.paths, after.where, after.measure)
-    )
-    if not same or before.comparison != after.comparison:  # type: ignore[union-attr]
+    if replace(after, limit=before.limit) != before:
         return False
-    if before.comparison in ("<=", "<"):  # type: ignore[union-attr]
-        return after.limit <= before.limit  # type: ignore[union-attr]
-    return before.comparison in (">=", ">") and after.limit >= before.limit  # type: ignore[union-attr]
+    if before.comparison in ("<=", "<"):
+        return after.limit <= before.limit
+    return before.comparison in (">=", ">") and after.limit >= before.limit

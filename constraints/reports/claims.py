@@ -54,9 +54,6 @@ def report_proofs(set_: ConstraintSet, text: str, contexts: Sequence[Context], *
     """Whether everything that a set admits satisfies a claim, in each context.
 
     Args:
-        set_: whose admitted architectures are spoken of.
-        text: the claim.
-        contexts: spaces with macro settings and task shape.
         smtlib: where to write the first context's problem for another solver: unsatisfiable where the claim holds.
 
     Raises:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from constraints.judging.admitted import Count
+from constraints.judging.admitted import CountInterval
 from constraints.judging.guard import Guard
 from constraints.language.examples import parse_macro, parse_shape
 from constraints.language.rules import ConstraintSet, Context
@@ -19,17 +19,11 @@ __all__ = ["Report", "chosen_contexts", "judged", "say_count"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What one command found.
+    """What one command found."""
 
-    Attributes:
-        text: for people.
-        record: for machines.
-        failed: whether a check failed, hence exit code 1.
-    """
-
-    text: str
-    record: Mapping[str, object]
-    failed: bool = False
+    text: str  # for people
+    record: Mapping[str, object]  # for machines
+    failed: bool = False  # whether a check failed, hence exit code 1
 
     def to_json(self) -> str:
         """The record as one JSON document."""
@@ -74,6 +68,6 @@ def judged(set_: ConstraintSet, text: str, space: str, shape: str) -> tuple[Arch
     return architecture, Guard.of(set_, context)
 
 
-def say_count(count: Count) -> str:
+def say_count(count: CountInterval) -> str:
     """A count as people read it."""
     return f"{count.value:,}" if count.exact else f"about {count.value:,} ({count.low:,} to {count.high:,}, estimate)"

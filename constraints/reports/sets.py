@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from constraints.analysis.difference import Side, SpaceDifference, allowance_covers, compare_sets
+from constraints.analysis.example_tests import try_examples
 from constraints.analysis.impact import Revoked, price_on_table, read_library, read_scores, revoked, sole_stops
 from constraints.analysis.lint import lint_set
-from constraints.analysis.trials import try_examples
 from constraints.judging.guard import Guard
 from constraints.language.examples import format_shape
 from constraints.language.rules import ConstraintSet, Context, PolicyChange, Rule
@@ -22,11 +22,11 @@ from selfnas.spaces.architecture import Architecture, TaskShape
 
 __all__ = [
     "report_difference",
+    "report_examples",
     "report_explanation",
     "report_format",
     "report_impact",
     "report_lint",
-    "report_trial",
 ]
 
 
@@ -44,20 +44,20 @@ class AllowanceModel(StrictModel):
     allow: list[AllowanceEntry]
 
 
-def report_trial(set_: ConstraintSet, *, mutate: bool) -> Report:
+def report_examples(set_: ConstraintSet, *, mutate: bool) -> Report:
     """Examples, coverage, mutation score."""
-    trial = try_examples(set_, mutate=mutate)
-    lines = [f"{trial.examples} examples, {len(trial.failures)} failed", *map("  {}".format, trial.failures)]
-    lines += [f"  no example passes rule {rule}" for rule in trial.never_passed]
-    lines += [f"  no example makes rule {rule} fire" for rule in trial.never_fired]
-    if not trial.never_passed and not trial.never_fired:
+    outcome = try_examples(set_, mutate=mutate)
+    lines = [f"{outcome.examples} examples, {len(outcome.failures)} failed", *map("  {}".format, outcome.failures)]
+    lines += [f"  no example passes rule {rule}" for rule in outcome.never_passed]
+    lines += [f"  no example makes rule {rule} fire" for rule in outcome.never_fired]
+    if not outcome.never_passed and not outcome.never_fired:
         lines.append("every rule passes and fires in some example")
     if mutate:
-        total = trial.killed + len(trial.survivors)
-        lines.append(f"mutation score {trial.score:.2f}: {trial.killed} of {total} mutants noticed")
-        lines += [f"  unnoticed: {mutant.rule}, {mutant.change}" for mutant in trial.survivors]
-    failed = bool(trial.failures or trial.never_passed or trial.never_fired)
-    return Report(text="\n".join(lines), record=asdict(trial) | {"score": trial.score}, failed=failed)
+        total = outcome.killed + len(outcome.survivors)
+        lines.append(f"mutation score {outcome.score:.2f}: {outcome.killed} of {total} mutants noticed")
+        lines += [f"  unnoticed: {mutant.rule}, {mutant.change}" for mutant in outcome.survivors]
+    failed = bool(outcome.failures or outcome.never_passed or outcome.never_fired)
+    return Report(text="\n".join(lines), record=asdict(outcome) | {"score": outcome.score}, failed=failed)
 
 
 def report_lint(set_: ConstraintSet, contexts: Sequence[Context]) -> Report:
@@ -127,12 +127,9 @@ def report_impact(
     """Sole stops, revoked motifs, price on a table.
 
     Args:
-        set_: the set in question.
         contexts: where its rules are weighed; the shape of the first stands for the tasks of the library file.
         library: text file of architectures.
-        table: CSV of scored cells.
-        column: of the scores.
-        cells: column of the cells.
+        table: CSV of scored cells, with a `column` of scores and one of `cells`.
         remembered: an agent's library, each architecture with the shape of the task it won on.
     """
     lines: list[str] = []

@@ -19,11 +19,10 @@ from constraints.language import syntax
 from constraints.language.rules import ConstraintSet, Context, Example, PolicyChange, Rule
 from constraints.language.sentences import number
 from constraints.loading.tightening import reference_contexts
-from selfnas.spaces.architecture import Space, TaskShape
+from selfnas.spaces.architecture import TaskShape
 from selfnas.spaces.named import space_named
-from selfnas.spaces.template import Vector
 
-__all__ = ["Mutant", "Trial", "try_examples"]
+__all__ = ["ExamplesOutcome", "Mutant", "try_examples"]
 
 _ANY_SHAPE = TaskShape(channels=3, size=(32, 32), classes=10)  # for examples that judge rules of scope cell only
 _DRAWS = 20_000  # from spaces too large to enumerate, to tell a mutant from its rule
@@ -39,7 +38,7 @@ class Mutant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class ExamplesOutcome:
     """How a set did.
 
     Attributes:
@@ -65,7 +64,7 @@ class Trial:
         return self.killed / total if total else 1.0
 
 
-def try_examples(set_: ConstraintSet, *, mutate: bool = True) -> Trial:
+def try_examples(set_: ConstraintSet, *, mutate: bool = True) -> ExamplesOutcome:
     """Judge every example of the set's own file; imported rules are tested with theirs."""
     own = [rule for rule in set_.rules if rule.origin == set_.path]
     examples = [example for rule in own for example in rule.examples]
@@ -82,7 +81,7 @@ def try_examples(set_: ConstraintSet, *, mutate: bool = True) -> Trial:
                     killed += 1
                 else:
                     survivors.append(Mutant(rule=rule.id, change=change))
-    return Trial(
+    return ExamplesOutcome(
         examples=len(examples),
         failures=tuple(failures),
         never_passed=tuple(rule.id for rule in own if rule.id not in passed),
@@ -139,7 +138,8 @@ def _different(set_: ConstraintSet, rule: Rule) -> Iterator[tuple[Rule, str]]:
             waiting = [index for index, known in enumerate(different) if not known]
             if not waiting:
                 break
-            vectors = _looked_at(space)
+            whole = space.count() <= 100_000
+            vectors = space.enumerate() if whole else space.draw(np.random.default_rng(0), _DRAWS)
             encoding = encode([rule, *(candidates[index][0] for index in waiting)], context)
             if encoding.roots[0] is None:
                 continue
@@ -147,10 +147,6 @@ def _different(set_: ConstraintSet, rule: Rule) -> Iterator[tuple[Rule, str]]:
             for position, index in enumerate(waiting, start=1):
                 different[index] = bool((columns[:, position] != columns[:, 0]).any())
     yield from (candidate for candidate, known in zip(candidates, different, strict=True) if known)
-
-
-def _looked_at(here: Space) -> Vector:
-    return here.enumerate() if here.count() <= 100_000 else here.draw(np.random.default_rng(0), _DRAWS)
 
 
 def _mutants(rule: Rule, spaces: tuple[str, ...]) -> Iterator[tuple[Rule, str]]:
