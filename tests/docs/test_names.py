@@ -17,6 +17,8 @@ _PACKAGES = ("selfnas", "constraints", "audits", "agent")
 _TOP = (*_PACKAGES, "experiments", "tests", "docs")
 _PATH = re.compile(rf"(?<![\w./~-])(?:{'|'.join(_TOP)})/[\w./-]*\w/?")
 _FILE = re.compile(r"(?<![\w./*-])[\w-]+\.(?:py|md|toml|lark|lock)\b")
+_YAML = re.compile(r"(?<![\w./*-])[\w-]+\.yaml\b")
+_OURS = ("ARCHITECTURE.md", "CONTRIBUTING.md")  # on other pages a YAML file may be the reader's own
 _MODULE = re.compile(rf"(?<![\w./<-])(?:{'|'.join(_TOP)})(?:\.[\w-]+)+")
 _FILES = {path.name for path in _ROOT.iterdir()} | {path.name for top in _TOP for path in (_ROOT / top).rglob("*.*")}
 _WRITTEN = {  # by commands, for people
@@ -33,6 +35,7 @@ def test_files_and_modules_on_pages_are_there(name: str) -> None:
     code = "\n".join(_code((_ROOT / name).read_text(encoding="utf-8")))
     missing = [path for path in _PATH.findall(code) if not (_ROOT / path).exists()]
     missing += [file for file in _FILE.findall(code) if file not in _FILES]
+    missing += [file for file in _YAML.findall(code) if name in _OURS and file not in _FILES]
     missing += [module for module in _MODULE.findall(code) if not _is_there(module)]
     assert [each for each in missing if each not in _WRITTEN] == []
 
