@@ -128,7 +128,7 @@ def mirror(
     home: _Home = _DEFAULT_HOME,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Delete this life's records there first.")] = False,
 ) -> None:
-    """Write to MLflow what it lacks of a life; the mirror can always be made again."""
+    """Write to MLflow what it lacks of a life; the mirror can always be rebuilt."""
     from agent.commands.inspect import mirror_life
 
     raise typer.Exit(0 if mirror_life(home, rebuild=rebuild) else 1)

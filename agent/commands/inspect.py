@@ -115,7 +115,7 @@ def show_verification(home: Path, *, key: Path | None = None, mlflow: bool = Fal
 
 
 def mirror_life(home: Path, *, rebuild: bool = False) -> bool:
-    """Write every finished task that MLflow lacks, or all of them anew; True when all are there."""
+    """Write every finished task that MLflow lacks, or rewrite all of them; True when all are there."""
     from agent.mirror.writer import Mirror, tracking_uri
     from agent.state.recorded import suite_of
 

@@ -30,7 +30,7 @@ def write_report(home: Path, *, output: Path | None, cold: Path | None, mirror: 
     begun = time.perf_counter()
     path = output or Home(home).report / "index.html"
     with open_life(home):
-        pass  # a home without a life is told so before anything is made
+        pass  # a home without a life is reported before anything is made
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -133,7 +133,7 @@ class _AfterTask:
 
         try:
             draw_task(task, self._home.pictures(run.number, task.name))
-        except OSError as error:  # pictures can be made again; a life goes on without them
+        except OSError as error:  # pictures can be redrawn; a life goes on without them
             logging.getLogger(__name__).warning("pictures of task %s cannot be written: %s", task.name, error)
         if not self._wanted:
             return True

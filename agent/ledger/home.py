@@ -48,7 +48,7 @@ class Home:
 
     @property
     def snapshot(self) -> Path:
-        """What a long life opens from; can be made again."""
+        """What a long life opens from; can be rebuilt."""
         return self.root / "snapshot.db"
 
     @property
@@ -73,7 +73,7 @@ class Home:
 
     @property
     def report(self) -> Path:
-        """Pictures and pages for people; can be made again."""
+        """Pictures and pages for people; can be redrawn."""
         return self.root / "report"
 
     def pictures(self, run: int, task: str) -> Path:

@@ -1,7 +1,7 @@
 """One agent's life: run after run over streams, each task by the same few steps, every step one transaction.
 
 Each step is a function of the state that the ledger gives, so that a life cut off anywhere goes on to the same future.
-Nothing here prints, draws or tracks: an `Observer` is told what happened.
+Nothing here prints, draws or tracks: an `Observer` receives what happened.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Life:
         workers: who trains.
         home: where weights and pictures go.
         device: torch device that trainings run on.
-        observer: is told of progress.
+        observer: receives the progress.
     """
 
     def __init__(

@@ -39,7 +39,7 @@ def live_task(
         context: what steps read.
         evaluator: made for the task.
         append: writes the events of one step, and folds them into the state that `context` reads.
-        observer: is told of progress.
+        observer: receives the progress.
     """
     turns, budget = Turns(context), context.stream.budget
 

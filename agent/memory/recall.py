@@ -20,7 +20,7 @@ from selfnas.strategies.transfer import PastTask, agreed
 
 __all__ = ["Recollection", "past_tasks", "recall", "soonest"]
 
-_COMPARABLE = ("low", "rung0")  # scores of dearer rungs mean something else
+_COMPARABLE = ("low", "rung0")  # scores of higher rungs mean something else
 _TASKS = 30  # the latest so many tasks are modelled, which bounds the cost of a proposal
 
 Item = TypeVar("Item")

@@ -1,6 +1,6 @@
 """Sub-cells that an agent has mined from its winners: recorded, in force, revoked, re-checked.
 
-After each task the whole list is mined anew from the latest tasks of the space; it is an event where it differs from
+After each task the whole list is mined again from the latest tasks of the space; it is an event where it differs from
 the list known before. Search uses the list in force without what a person revoked. A recorded sub-cell that cannot be
 read, or whose digest is not its own, is passed over: a damaged entry costs a building block and nothing else.
 """

@@ -26,7 +26,7 @@ __all__ = ["check_mirror"]
 
 _TEXTS = ("certificate.json", "audit-card.md", "rejections.md")
 _NOTE = "mlflow.note.content"
-_LIFE = "-life"  # ends the key of the report's run, which is made anew with each report
+_LIFE = "-life"  # ends the key of the report's run, which is rewritten with each report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

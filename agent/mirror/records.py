@@ -1,4 +1,4 @@
-"""What the MLflow runs of a life hold, worked out from its state: the mirror writes it, verification compares it.
+"""What the MLflow runs of a life hold, derived from its state: the mirror writes it, verification compares it.
 
 Nothing here knows MLflow.
 """

@@ -1,4 +1,4 @@
-"""The MLflow mirror: what reviewers look at. Written from the ledger's state, so that it can be lost and made again.
+"""The MLflow mirror: what reviewers look at. Written from the ledger's state, so that it can be lost and rebuilt.
 
 An experiment per stream; a run per task; under it a run per finalist with its verdict as tags, certificate and card as
 artifacts, the task's data as a data set; each winner, and what a person let in, in the model registry with a card. One
@@ -103,12 +103,12 @@ class Mirror:
                 warnings.simplefilter("ignore")
                 self._write(context)
         except Exception as error:  # noqa: BLE001 - a mirror that is down or broken must not stop a life
-            _log.warning("MLflow mirror of task %s failed (made again by `selfnas mirror`): %s", task.name, error)
+            _log.warning("MLflow mirror of task %s failed (rewritten by `selfnas mirror`): %s", task.name, error)
             return False
         return True
 
     def forget(self, keys: Iterable[str]) -> bool:
-        """Delete the runs and model versions of these tasks, so that they can be written anew."""
+        """Delete the runs and model versions of these tasks, so that they can be rewritten."""
         try:
             experiments = [str(found.experiment_id) for found in self._client.search_experiments()]
             for key in keys:
@@ -141,7 +141,7 @@ class Mirror:
                 write_standing(self._client, state, keys=keys, times=times, register=register)
                 write_policy(self._client, state, keys=keys)
         except Exception as error:  # noqa: BLE001 - a mirror that is down or broken must not stop a life
-            _log.warning("MLflow tags of decisions and quarantine failed (made again by `selfnas mirror`): %s", error)
+            _log.warning("MLflow tags of decisions and quarantine failed (rewritten by `selfnas mirror`): %s", error)
             return False
         return True
 
@@ -157,7 +157,7 @@ class Mirror:
     def write_evidence(self, evidence: Evidence, page: str) -> bool:
         """One run for the whole life: the named figures, those of each task as steps, and the report page.
 
-        Written anew each time; what stood there of this life before is deleted.
+        Rewritten each time; what stood there of this life before is deleted.
         """
         try:
             with warnings.catch_warnings():

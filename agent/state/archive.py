@@ -84,7 +84,7 @@ class Archive:
             ):
                 raise LedgerError(
                     f"{self.snapshot.path}: events {first} to {last} are not task {name!r} of run {run}: remove this "
-                    "file, it is made again from the ledger"
+                    "file, it is rebuilt from the ledger"
                 )
             task = TaskState(index=place, name=name, first=first, started=starts[0])
             for event in events[1:]:
@@ -107,7 +107,7 @@ class Archive:
         return [name for at, name in self._reviews if at == run]
 
     def review(self, event: Event[Reviewed]) -> None:
-        """A person decided about a finalist: a finished task is read anew when it is asked for again."""
+        """A person decided about a finalist: a finished task is read again at its next use."""
         run, name = event.facts.run, event.facts.task
         self._reviews.setdefault((run, name), []).append(event)
         place = self.place(run, name)

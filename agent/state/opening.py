@@ -37,7 +37,7 @@ def recollect(ledger: Ledger, snapshot: Path | None = None, *, until: int | None
     known, digest = rows.upto()
     state = _opened(ledger, rows, known) if _is_between_tasks(ledger, known, digest) else None
     if state is None:
-        _log.warning("%s: made again, for it does not fit this ledger", snapshot)
+        _log.warning("%s: rebuilt, for it does not fit this ledger", snapshot)
         rows.clear()
         known, state = 0, _empty(ledger, rows)
     if snapshot is not None:

@@ -154,7 +154,7 @@ class LifeState:
             cause = error
         raise LedgerError(
             f"{self.archive.snapshot.path}: what it says of motif {motif.digest[:12]} (event {motif.seq}) is not what "
-            "the ledger says: remove this file, it is made again from the ledger"
+            "the ledger says: remove this file, it is rebuilt from the ledger"
         ) from cause
 
     def close(self) -> None:

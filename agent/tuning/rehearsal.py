@@ -35,7 +35,7 @@ _FEWEST = 8  # trials that a task needs to be a world
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Paired differences of worth, new minus old; made by `of`, so that what is recorded can be worked out again.
+    """Paired differences of worth, new minus old; made by `of`, so that what is recorded can be recomputed.
 
     Attributes:
         count: pairs.

@@ -194,7 +194,7 @@ class PolicyChecker:
         if guard != policy_digest(self._envelope) or finalists > self._most:
             follows = PolicyKept  # rules or budget that did not judge it are in force now
         if isinstance(decided, _CHANGES) and follows not in _CHANGES:
-            yield "a policy was changed though its trial does not speak for it"
+            yield "a policy was changed though its trial does not support it"
         elif type(decided) is not follows:
             yield f"its trial leads to {follows.kind}"
 
@@ -207,7 +207,7 @@ class PolicyChecker:
         if (controls.won, controls.lost) != (told.won, told.lost):
             yield f"the controls recorded {controls.won} won and {controls.lost} lost, not what the proposal says"
         if not doubts(controls) or not proposed.rolls_back or proposed.new != replaced:
-            yield "a policy was tried without rehearsal though controls do not speak for it"
+            yield "a policy was tried without rehearsal though controls do not support it"
 
     # --- rules and evidence ---
 
@@ -245,7 +245,7 @@ class PolicyChecker:
         assert self._tuning is not None  # noqa: S101 - the caller looked
         if decided.evidence is not None:
             if not (yield from self._rehearsed(decided.evidence)):
-                yield "a policy was changed though the evidence does not speak for it"
+                yield "a policy was changed though the evidence does not support it"
         elif not self._tuning.confirm or decided.controls is UNSET:
             yield "a policy was changed without certificate or evidence"
 
@@ -293,4 +293,4 @@ class PolicyChecker:
             return
         yield from self._admitted(kept)
         if (yield from self._rehearsed(kept.evidence)):
-            yield "a policy was kept out though the evidence speaks for it"
+            yield "a policy was kept out though the evidence supports it"

@@ -400,4 +400,4 @@ def _unheard(audited: Audited, trained: Trained) -> Iterator[str]:
         else reason.startswith(_BROKEN) or reason == _EDITED
     )  # fmt: skip
     if not fits:
-        yield f"nothing that is recorded bears out its reason: {reason}"
+        yield f"nothing that is recorded supports its reason: {reason}"

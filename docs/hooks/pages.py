@@ -22,7 +22,7 @@ from sources import MODELS, PYTHON
 __all__ = ["on_files", "on_page_markdown", "python_reference"]
 
 _ROOT = Path(__file__).parents[2]
-_FROM_ROOT = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+_FROM_ROOT = ("ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 _KEYS = re.compile(r"<!-- keys: (\w+)(?: (only|without) ([\w.]+))? -->")
 
 _FENCE = re.compile(r"^```(?:constraint \w+|refused|when)$", re.MULTILINE)  # for tests; no language of a highlighter's

@@ -28,7 +28,7 @@ def measure_mirror(home: Path, *, count: int) -> tuple[float, float, bool]:
     """Seconds of wall clock and of processor to mirror a task of `count` finalists into a new store; whether all were.
 
     Args:
-        home: a life; its finalists, with their pictures, are repeated under made-up digests.
+        home: a life; its finalists, with their pictures, are repeated under synthetic digests.
         count: finalists.
 
     Raises:

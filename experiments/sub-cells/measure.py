@@ -196,7 +196,7 @@ def motifs(
     for name, values in pairs.items():
         without, with_them = np.array(values, dtype=np.float64).T
         shown.append((name, told(without), told(with_them), told(with_them - without)))
-    made_up = " (made up by this project, says nothing about real networks)" if benchmark.synthetic else ""
+    made_up = " (a synthetic table, which says nothing about real networks)" if benchmark.synthetic else ""
     print_table(
         ("figure", "evolution", "with sub-cells", "difference"),
         shown,

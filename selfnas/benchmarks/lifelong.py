@@ -167,7 +167,7 @@ def worst_task(
 
 
 def informed_search(benchmark: TabularBenchmark, task: str, *, column: str = "test") -> tuple[int, tuple[float, ...]]:
-    """What a model achieves that was told the score of every *other* cell of the very task, by leaving one out.
+    """What a model achieves that was given the score of every *other* cell of the very task, by leaving one out.
 
     It tries cells in the order of its predictions. No memory of other tasks can say as much, so this is about how far
     the models of this project could get. Evaluations to the top, and regret after 10, 20, 50 and 100.

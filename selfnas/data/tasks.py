@@ -100,7 +100,7 @@ class TaskSpec(StrictModel):
         name: letters, digits, - and _; begins with a letter or digit.
         source: `digits`, `mnist5k` (images), `mnist1d` (series), `npz`, or `table` (a benchmark that is looked up).
         path: the `.npz` file or the table, relative to the stream file; for the sources `npz` and `table` only. A
-            table without a path is the made-up one of `selfnas.tables.tabular.synthetic_benchmark`.
+            table without a path is the synthetic one of `selfnas.tables.tabular.synthetic_benchmark`.
         dataset: which task of the table; for the source `table` only.
         succeeds: an earlier task that this one carries on; what a suite plants for that one it plants here.
         kind: `image` or `series`, where the shape of the arrays does not tell.
@@ -329,7 +329,7 @@ def _standardise(data: Splits) -> Splits:
     """Mean 0 and standard deviation 1 in every channel of train; the other splits by the same numbers."""
     x = data.parts["train"].x
     axes = (0, *range(2, x.ndim))
-    # Accumulated in float64, so that the float32 results do not hang on the order of summation.
+    # Accumulated in float64, so that the float32 results do not depend on the order of summation.
     mean = x.mean(axis=axes, keepdims=True, dtype=np.float64)
     spread = x.std(axis=axes, keepdims=True, dtype=np.float64)
     spread[spread < 1e-12] = 1.0

@@ -31,7 +31,7 @@ __all__ = ["Check", "Measured", "Setting", "check", "fit", "measure", "time_netw
 Setting = tuple[Space, Macro, TaskShape]
 Action = Callable[[], object]
 
-_UNDISTURBED = 0.1  # the share of looks that count as undisturbed; unlike a minimum it does not hang on their number
+_UNDISTURBED = 0.1  # the share of looks that count as undisturbed; unlike a minimum it does not depend on their number
 _PAUSE_SECONDS = 0.06  # between rounds of a few networks: looks of one second are all disturbed, or none is
 _SLICE_SECONDS = 2e-4  # each look at a part lasts at least about so long
 

@@ -1,4 +1,4 @@
-"""A learned combination of proxies: which of them foretell scores is read off the trials there are.
+"""A learned combination of proxies: which of them predict scores is learned from the trials so far.
 
 Scores and proxies of a task become normal scores of their ranks, so units, outliers and infinities do not matter. A
 ridge regression joins them; what it is drawn towards is the regression over earlier tasks, and that in turn is drawn

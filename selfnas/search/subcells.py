@@ -212,7 +212,7 @@ def _name(template: CellTemplate, node: int) -> str:
 
 
 def _connected(edges: Sequence[tuple[str, str, str]]) -> bool:
-    """Whether edges hang together; in few lines, since loading networkx takes longer than all that lists sub-cells."""
+    """Whether edges are connected; in few lines, since loading networkx takes longer than all that lists sub-cells."""
     reached = {edges[0][0]}
     for _ in edges:
         reached.update(node for source, _, target in edges if {source, target} & reached for node in (source, target))

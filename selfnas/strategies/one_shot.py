@@ -138,7 +138,7 @@ def evolve_paths(
 def score_paths(supernet: Supernet, vectors: Vector, data: Examples) -> NDArray[np.float64]:
     """`(n,)` accuracy in [0, 1] of each row of `(n, slots)` with the supernet's weights.
 
-    A path's score hangs on nothing but the weights and the data, so it is the same in any order and company.
+    A path's score depends on nothing but the weights and the data, so it is the same in any order and company.
     """
     supernet.train()  # batch statistics
     parts = torch.arange(len(data)).tensor_split(max(1, math.ceil(len(data) / _BATCH)))

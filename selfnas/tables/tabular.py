@@ -94,7 +94,7 @@ class TabularBenchmark:
 
     @property
     def synthetic(self) -> bool:
-        """Whether the table was made up."""
+        """Whether the table is synthetic."""
         return self.name.startswith("synthetic")
 
     @property
@@ -191,7 +191,7 @@ def table_digest(evaluator: TabularEvaluator) -> str:
 
 @functools.lru_cache(maxsize=2)
 def benchmark_of(path: Path | None, *, tasks: tuple[str, ...] = ("a", "b", "c")) -> TabularBenchmark:
-    """The table of a file, read once; the made-up one, of these tasks, where there is no file.
+    """The table of a file, read once; the synthetic one, of these tasks, where there is no file.
 
     Raises:
         InputError: as `read_benchmark`.
@@ -326,9 +326,9 @@ def _rows(space: Space, vectors: Vector) -> NDArray[np.int64]:
 
 
 def synthetic_benchmark(*, tasks: Sequence[str] = ("a", "b", "c"), seed: int = 0) -> TabularBenchmark:
-    """A made-up table over the `nb201` space: tasks that agree in part, dead edges without effect, some noise.
+    """A synthetic table over the `nb201` space: tasks that agree in part, dead edges without effect, some noise.
 
-    It has low-fidelity columns and a made-up latency. Good for trying strategies and for tests; it says nothing about
+    It has low-fidelity columns and a synthetic latency. Good for trying strategies and for tests; it says nothing about
     real networks, and its name says so. Tasks whose name begins with `checkered` are of another kind: one cell in five
     is good, and no two good ones are one edit apart, so that searching near the best finds nothing.
     """

@@ -93,7 +93,7 @@ def _resumes(strategy: Strategy, space: Space) -> None:
     resumed = search(copy.deepcopy(strategy), domain, rounds=4, history=half)
     promise(
         [trial.digest for trial in resumed] == [trial.digest for trial in whole],
-        "a strategy that is cut off and made anew goes on as if it had not been: all it knows is the history",
+        "a strategy that is cut off and created again goes on as if it had not been: all it knows is the history",
     )
 
 

@@ -185,7 +185,7 @@ def test_a_trial_goes_on_until_it_is_won_or_its_tasks_are_used_up(
     if won:
         assert any("not what the decision says" in problem for problem in checker.decided(forged))
     else:
-        assert any("does not speak for it" in problem for problem in checker.decided(forged))
+        assert any("does not support it" in problem for problem in checker.decided(forged))
     state.apply(as_event(decided[0]))
     assert policy_on_trial(state, STREAM) is None
     assert policy_in_force(state, STREAM).strategy == ("surrogate" if won else "random")
@@ -268,7 +268,7 @@ def test_a_policy_that_stops_paying_is_tried_against_the_one_it_replaced(
         )  # fmt: skip
         assert isinstance(forged, PolicyProposed)
         problems = list(checker.decided(changed(forged, rolls_back=True, new=old, controls=Wins(won=1, lost=1))))
-        assert problems == ["a policy was tried without rehearsal though controls do not speak for it"]
+        assert problems == ["a policy was tried without rehearsal though controls do not support it"]
 
 
 def lived(state: LifeState, checker: PolicyChecker, proposal: PolicyProposed, *, tried_task: str) -> list[Evaluated]:
@@ -305,7 +305,7 @@ def test_evidence_and_certificate_of_a_change_are_worked_out_again() -> None:
         f"its evidence says p 1e-09, its paired worths give {GOOD.p:g}",
     ]
     assert problems(checker_with(), evidence=replace(recorded, new=recorded.old))[-1] == (
-        "a policy was changed though the evidence does not speak for it"
+        "a policy was changed though the evidence does not support it"
     )
     bare = Evidence(count=recorded.count, mean=recorded.mean, p=recorded.p)
     assert "holds no paired worths" in problems(checker_with(), evidence=bare)[0]

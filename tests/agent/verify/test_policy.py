@@ -92,7 +92,7 @@ def test_a_policy_is_not_kept_out_against_the_evidence() -> None:
     kept = decision(AT_ONCE, {"strategy": "surrogate"}, evidence=NONE)
     assert isinstance(kept, PolicyKept)
     assert list(checker(AT_ONCE).decided(changed(kept, evidence=asdict(GOOD)))) == [
-        "a policy was kept out though the evidence speaks for it"
+        "a policy was kept out though the evidence supports it"
     ]
     assert list(checker(AT_ONCE).decided(changed(kept, evidence=None))) == ["a policy was kept out without evidence"]
 
@@ -183,7 +183,7 @@ def test_a_trial_that_the_present_budget_forbids_is_not_adopted_however_it_ends(
     assert isinstance(kept, PolicyKept)
     assert kept.reason == "other rules or another budget are in force than judged it"
     assert not list(made.run_begins(run_over(lean, envelope)))
-    assert "a policy was changed though its trial does not speak for it" in list(
+    assert "a policy was changed though its trial does not support it" in list(
         made.decided(retold(kept, PolicyAdopted))
     )
     (again,) = tune(state, state.runs[0], STREAM, envelope, unused, previous="")
