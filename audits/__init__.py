@@ -3,8 +3,9 @@
 Names load on first use, so that `import audits` (and with it the command line's help) stays quick.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from selfnas.lazy import loading
 
 if TYPE_CHECKING:
     from audits.calibrating.proof import Calibration, calibration_of, read_calibration, unproven_gates
@@ -44,33 +45,19 @@ __all__ = [
     "unproven_gates",
 ]
 
-_HOME = {
-    "AUDITS": "catalogue.registry",
-    "AuditData": "contract.data",
-    "AuditVerdict": "verdicts.verdict",
-    "Calibration": "calibrating.proof",
-    "Finding": "contract.finding",
-    "NuisanceRegion": "contract.data",
-    "Role": "contract.finding",
-    "Suite": "verdicts.suite",
-    "Trigger": "contract.data",
-    "absent": "verdicts.verdict",
-    "attribution_figure": "cards.figures",
-    "calibration_of": "calibrating.proof",
-    "card": "cards.cards",
-    "card_page": "cards.page",
-    "confusion_figure": "cards.figures",
-    "judge": "verdicts.verdict",
-    "load_suite": "verdicts.suite",
-    "parse_suite": "verdicts.suite",
-    "read_calibration": "calibrating.proof",
-    "run_suite": "verdicts.run",
-    "uncovered": "verdicts.coverage",
-    "unproven_gates": "calibrating.proof",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'audits' has no attribute {name!r}")
-    return getattr(import_module(f"audits.{_HOME[name]}"), name)
+__getattr__, __dir__ = loading(
+    __name__,
+    {
+        "calibrating.proof": ("Calibration", "calibration_of", "read_calibration", "unproven_gates"),
+        "cards.cards": ("card",),
+        "cards.figures": ("attribution_figure", "confusion_figure"),
+        "cards.page": ("card_page",),
+        "catalogue.registry": ("AUDITS",),
+        "contract.data": ("AuditData", "NuisanceRegion", "Trigger"),
+        "contract.finding": ("Finding", "Role"),
+        "verdicts.coverage": ("uncovered",),
+        "verdicts.run": ("run_suite",),
+        "verdicts.suite": ("Suite", "load_suite", "parse_suite"),
+        "verdicts.verdict": ("AuditVerdict", "absent", "judge"),
+    },
+)
