@@ -136,8 +136,10 @@ class Stream:
                 (folder / _reference(self.constraints)).write_text(self.constraints.text, encoding="utf-8")
             if not isinstance(self.audits, str | Path):
                 _write_suite(self.audits, folder / _reference(self.audits))
+            writer = YAML(typ="safe", pure=True)
+            writer.sort_base_mapping_type_on_output = False
             with path.open("w", encoding="utf-8") as file:
-                YAML(typ="safe", pure=True).dump(self._stated(), file)
+                writer.dump(self._stated(), file)
         except OSError as error:
             raise InputError(f"{folder}: a stream cannot be written here: {cause(error)}") from error
         return path
