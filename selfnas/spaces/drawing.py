@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_cell", "picture"]
 
 _SPACING = 1.8  # between nodes, in the axes' units
+_INCHES = 1.45  # of a picture's width for each node: an arrow is seen beside its label
 
 
 def draw_cell(
@@ -93,10 +94,11 @@ def picture(
     operations: Mapping[str, Operation] = MappingProxyType({}),
     dpi: int = 75,
 ) -> bytes:
-    """Cells below one another, each with its title, as the bytes of a PNG file; the options are those of `draw_cell`."""
+    """Cells below one another, each with its title, as the bytes of a PNG file; options are those of `draw_cell`."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.2, 2.4 * len(cells)))
+    nodes = max(cell.nodes for _, cell in cells)
+    figure = Figure(figsize=(_INCHES * nodes, _INCHES * nodes / 2.2 * len(cells)))
     for axes, (title, cell) in zip(figure.subplots(len(cells), squeeze=False)[:, 0], cells, strict=True):
         draw_cell(axes, cell, title=title, part=part, operations=operations)
     return png(figure, dpi=dpi)
