@@ -137,7 +137,7 @@ class Stream:
             if not isinstance(self.audits, str | Path):
                 _write_suite(self.audits, folder / _reference(self.audits))
             writer = YAML(typ="safe", pure=True)
-            writer.sort_base_mapping_type_on_output = False
+            writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # it is typed by its default
             with path.open("w", encoding="utf-8") as file:
                 writer.dump(self._stated(), file)
         except OSError as error:

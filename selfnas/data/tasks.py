@@ -191,8 +191,8 @@ class TaskSpec(StrictModel):
     limit: Annotated[int, Field(ge=8, le=10**9)] | None = None
     resize: Annotated[int, Field(ge=4, le=4096)] | None = None
     split_seed: Seed = 0
-    transforms: Annotated[list[TransformSpec], Field(default_factory=list, max_length=16)]
-    nuisances: Annotated[list[NuisanceSpec], Field(default_factory=list, max_length=16)]
+    transforms: list[TransformSpec] = Field(default_factory=list, max_length=16)
+    nuisances: list[NuisanceSpec] = Field(default_factory=list, max_length=16)
 
     @property
     def nuisance_names(self) -> tuple[str, ...]:

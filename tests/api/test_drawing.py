@@ -57,6 +57,6 @@ def test_a_space_of_somebody_else_needs_no_registration() -> None:
     """Its architectures know their own operations."""
     own = SPACES["nb201"]
     [template] = own.templates
-    renamed = tuple(replace(one, name=f"my{one.name}") for one in template.operations)
+    renamed = tuple(replace(one, name=f"my{one.name}", aliases=()) for one in template.operations)
     space = Space(name="mine", templates=(replace(template, operations=renamed),))
     assert drawn(space)._repr_png_().startswith(_PNG)

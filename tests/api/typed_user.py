@@ -15,7 +15,7 @@ import constraints
 import selfnas
 from agent import BudgetSection, FidelitySection, Life, SearchPolicy, Stream, Verification, open_life, run
 from audits import AuditData, AuditVerdict, Finding, Suite, judge, load_suite, run_suite
-from constraints import ConstraintSet, Decision, Guard, compare_sets, lint_set, load_set, parse_set
+from constraints import ConstraintSet, Context, Decision, Difference, Guard, compare_sets, lint_set, load_set, parse_set
 from selfnas import (
     SPACES,
     STRATEGIES,
@@ -84,7 +84,8 @@ def judge_one(text: str) -> None:
     assert_type(make_strategy("transfer"), Strategy)
     assert_type(sorted(STRATEGIES), list[str])
     assert_type(read_benchmark(Path("table.csv")), TabularBenchmark)
-    compare_sets(load_set("baseline"), load_set("edge-device"))
+    context = Context(space=space, macro=Macro(8, 1, 16), shape=task.shape)
+    assert_type(compare_sets(load_set("baseline"), load_set("edge-device"), [context]), Difference)
     lint_set(load_set("baseline"))
 
 
