@@ -3,8 +3,9 @@
 Names load on first use, so that `import audits` (and with it the command line's help) stays quick.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from selfnas.lazy import loading
 
 if TYPE_CHECKING:
     from audits.calibrating.proof import Calibration, calibration_of, read_calibration, unproven_gates
@@ -41,21 +42,17 @@ __all__ = [
     "unproven_gates",
 ]
 
-_NAMES = {
-    "calibrating.proof": ("Calibration", "calibration_of", "read_calibration", "unproven_gates"),
-    "cards.cards": ("card", "card_page"),
-    "cards.figures": ("attribution_figure", "confusion_figure"),
-    "catalogue.registry": ("AUDITS",),
-    "contract.data": ("AuditData", "Trigger"),
-    "contract.finding": ("Finding", "Role"),
-    "verdicts.run": ("run_suite",),
-    "verdicts.suite": ("Suite", "load_suite", "parse_suite"),
-    "verdicts.verdict": ("AuditVerdict", "absent", "judge", "uncovered"),
-}
-_HOME = {name: module for module, names in _NAMES.items() for name in names}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'audits' has no attribute {name!r}")
-    return getattr(import_module(f"audits.{_HOME[name]}"), name)
+__getattr__, __dir__ = loading(
+    __name__,
+    {
+        "calibrating.proof": ("Calibration", "calibration_of", "read_calibration", "unproven_gates"),
+        "cards.cards": ("card", "card_page"),
+        "cards.figures": ("attribution_figure", "confusion_figure"),
+        "catalogue.registry": ("AUDITS",),
+        "contract.data": ("AuditData", "Trigger"),
+        "contract.finding": ("Finding", "Role"),
+        "verdicts.run": ("run_suite",),
+        "verdicts.suite": ("Suite", "load_suite", "parse_suite"),
+        "verdicts.verdict": ("AuditVerdict", "absent", "judge", "uncovered"),
+    },
+)

@@ -3,8 +3,9 @@
 Names load on first use, so that `import constraints` (and with it the command line's help) stays quick.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from selfnas.lazy import loading
 
 if TYPE_CHECKING:
     from constraints.analysis.difference import Difference, compare_sets
@@ -51,25 +52,21 @@ __all__ = [
     "verify_certificate",
 ]
 
-_NAMES = {
-    "analysis.difference": ("Difference", "compare_sets"),
-    "analysis.impact": ("price_on_table", "revoked", "sole_stops"),
-    "analysis.lint": ("LintFinding", "lint_set"),
-    "analysis.example_tests": ("ExamplesOutcome", "try_examples"),
-    "judging.admitted": ("CountInterval",),
-    "judging.certificate": ("Certificate", "Decision"),
-    "judging.explanation": ("Blame", "Explanation"),
-    "judging.guard": ("Guard",),
-    "judging.policy": ("decide_policy", "policy_digest"),
-    "judging.verification": ("refused_by", "verify_certificate"),
-    "language.rules": ("ConstraintSet", "Context", "Example", "PolicyChange", "Rule"),
-    "loading.loading": ("load_set", "parse_set"),
-    "loading.setfile": ("shipped_sets",),
-}
-_HOME = {name: module for module, names in _NAMES.items() for name in names}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'constraints' has no attribute {name!r}")
-    return getattr(import_module(f"constraints.{_HOME[name]}"), name)
+__getattr__, __dir__ = loading(
+    __name__,
+    {
+        "analysis.difference": ("Difference", "compare_sets"),
+        "analysis.impact": ("price_on_table", "revoked", "sole_stops"),
+        "analysis.lint": ("LintFinding", "lint_set"),
+        "analysis.example_tests": ("ExamplesOutcome", "try_examples"),
+        "judging.admitted": ("CountInterval",),
+        "judging.certificate": ("Certificate", "Decision"),
+        "judging.explanation": ("Blame", "Explanation"),
+        "judging.guard": ("Guard",),
+        "judging.policy": ("decide_policy", "policy_digest"),
+        "judging.verification": ("refused_by", "verify_certificate"),
+        "language.rules": ("ConstraintSet", "Context", "Example", "PolicyChange", "Rule"),
+        "loading.loading": ("load_set", "parse_set"),
+        "loading.setfile": ("shipped_sets",),
+    },
+)

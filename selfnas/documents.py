@@ -23,6 +23,7 @@ from selfnas.errors import InputError, Problem, cause, suggestion
 __all__ = [
     "Document",
     "StrictModel",
+    "check_model",
     "checked_text",
     "load_yaml",
     "parse_document",
@@ -163,6 +164,19 @@ def parse_document(text: str, model: type[Model], *, name: str = "", overrides: 
                 for problem, place in _explain(error, model, name, places)
             ]
         ) from error
+
+
+def check_model(values: Mapping[str, object], model: type[Model]) -> Model:
+    """A model of values that a program gives.
+
+    Raises:
+        InputError: every value that cannot be used.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        problems = [Problem(problem.message) for problem, _ in _explain(error, model, "", {})]
+        raise InputError(problems) from error
 
 
 def salvage_document(

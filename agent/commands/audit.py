@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.commands.inspect import open_life
 from agent.ledger.home import Home
+from agent.ledger.store import reading
 from agent.state.state import replay
 from agent.verify.reaudit import find_finalist, reaudit
 from audits import calibration_of, card, load_suite
@@ -30,7 +30,7 @@ def audit_recorded(
     Raises:
         InputError: no such life, finalist, suite, weights or data.
     """
-    with open_life(home) as ledger:
+    with reading(home) as ledger:
         state = replay(ledger)
     run, held, finalist = find_finalist(state, digest, task=task)
     done = reaudit(Home(home), run, held, finalist, base=base, suite=load_suite(suite) if suite else None)

@@ -27,12 +27,12 @@ def list_finalists(home: _Home = _DEFAULT_HOME, task: _Task = None) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from agent.commands.inspect import open_life
     from agent.gate.review import finalists, moment
+    from agent.ledger.store import reading
     from agent.state.state import replay
 
     console = Console()
-    with open_life(home) as ledger:
+    with reading(home) as ledger:
         state, times = replay(ledger), ledger.times()
     for run, held, finalist in finalists(state):
         if task in (None, held.name):
@@ -84,14 +84,14 @@ def _decide(
     task: str | None,
     mirror: bool,
 ) -> None:
-    from agent.commands.inspect import mirror_life, open_life
+    from agent.commands.inspect import mirror_life
     from agent.gate.review import review
     from agent.ledger.events import Standing
     from agent.ledger.home import hold
-    from agent.ledger.store import Ledger
+    from agent.ledger.store import Ledger, reading
     from agent.state.state import replay
 
-    open_life(home).__exit__(None, None, None)  # a home without a life is refused, not made
+    reading(home).__exit__(None, None, None)  # a home without a life is refused, not made
     with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger:
         said = review(replay(ledger), digest, decision, author=author or getpass.getuser(), reason=reason, task=task)
         weights = held.weights_file(said.weights_sha256)

@@ -72,6 +72,11 @@ class Home:
         return self.root / "head.signature.json"
 
     @property
+    def stream(self) -> Path:
+        """Stream files that a Python program had written, with the data and rules that they name."""
+        return self.root / "stream"
+
+    @property
     def report(self) -> Path:
         """Pictures and pages for people; can be redrawn."""
         return self.root / "report"

@@ -7,6 +7,7 @@ Nothing here prints, draws or tracks: an `Observer` receives what happened.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from msgspec import UnsetType
 
@@ -77,21 +78,17 @@ class Life:
         Raises:
             InputError: the unfinished run is of another stream.
         """
-        try:
-            return self._run()
-        except BaseException:
-            self.state.close()  # another life may be begun in this process
-            raise
-
-    def _run(self) -> RunState:
-        run = self.state.open_run or self._begin()
-        for index in range(len(self.prepared.tasks)):
-            if index >= len(run.tasks) or run.tasks[index].finished is None:
-                context = self.context(run, index)
-                live_task(context, self._evaluator(context), append=self.append, observer=self.observer)
-            if self.prepared.envelope is not None and run.tuned <= index:
-                self.append(self._tune(run, index))
-        self.append([RunFinished(tasks=len(run.tasks))])
+        with ExitStack() as unfinished:
+            unfinished.callback(self.state.close)  # another life may be begun in this process
+            run = self.state.open_run or self._begin()
+            for index in range(len(self.prepared.tasks)):
+                if index >= len(run.tasks) or run.tasks[index].finished is None:
+                    context = self.context(run, index)
+                    live_task(context, self._evaluator(context), append=self.append, observer=self.observer)
+                if self.prepared.envelope is not None and run.tuned <= index:
+                    self.append(self._tune(run, index))
+            self.append([RunFinished(tasks=len(run.tasks))])
+            unfinished.pop_all()
         return run
 
     def context(self, run: RunState, index: int) -> TaskContext:

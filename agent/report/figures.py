@@ -8,7 +8,8 @@ same life.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import fmean, median
 
@@ -74,45 +75,49 @@ def gather(ledger: Ledger, *, cold: Ledger | None = None) -> Evidence:
     Raises:
         LedgerError: an event is not as this release writes it, or the file is damaged.
     """
+    with _readable():
+        life = _read(ledger)
+        references: dict[str, Curve] = {}
+        # The life given for comparison has precedence.
+        for source in (life, *([_read(cold)] if cold is not None else [])):
+            seen: set[str] = set()
+            for run, task in _tasks(source.state):
+                digest = task.started.task_digest
+                if source.cold[run.number, task.index] and task.trials and digest not in seen:
+                    seen.add(digest)
+                    references[digest] = reached(task.trials)
+        several = len(life.state.runs) > 1
+        known: dict[str, list[bytes]] = {}
+        found: list[TaskEvidence] = []
+        for (run, task), clock in zip(_tasks(life.state), life.clocks, strict=True):
+            memory = not life.cold[run.number, task.index]
+            reference = references.get(task.started.task_digest) if memory else None
+            label = f"{task.name} ({run.number})" if several else task.name
+            found.append(
+                task_evidence(run, task, label, reference, memory=memory, clock=clock, times=life.times, known=known)
+            )
+        events, head = ledger.head()
+        return Evidence(
+            state=life.state,
+            events=events,
+            genesis=ledger.hash_before(1) or "",
+            head=head,
+            tasks=tuple(found),
+            transfers=tuple(transfers(_tasks(life.state))),
+            policy=tuple(decision(event.facts) for event in life.state.policy_decisions),
+            drifts=tuple(drifts(life.state, life.times)),
+        )
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """What goes wrong within it is told of the ledger."""
     try:
-        return _gather(ledger, cold)
+        yield
     except LedgerError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, SelfnasError) as error:
         raise LedgerError(f"not a life that this release can read: {type(error).__name__}: {error}") from error
-
-
-def _gather(ledger: Ledger, cold: Ledger | None) -> Evidence:
-    life = _read(ledger)
-    references: dict[str, Curve] = {}
-    for source in (life, *([_read(cold)] if cold is not None else [])):  # the life given for comparison has precedence
-        seen: set[str] = set()
-        for run, task in _tasks(source.state):
-            digest = task.started.task_digest
-            if source.cold[run.number, task.index] and task.trials and digest not in seen:
-                seen.add(digest)
-                references[digest] = reached(task.trials)
-    several = len(life.state.runs) > 1
-    known: dict[str, list[bytes]] = {}
-    found: list[TaskEvidence] = []
-    for (run, task), clock in zip(_tasks(life.state), life.clocks, strict=True):
-        memory = not life.cold[run.number, task.index]
-        reference = references.get(task.started.task_digest) if memory else None
-        label = f"{task.name} ({run.number})" if several else task.name
-        found.append(
-            task_evidence(run, task, label, reference, memory=memory, clock=clock, times=life.times, known=known)
-        )
-    events, head = ledger.head()
-    return Evidence(
-        state=life.state,
-        events=events,
-        genesis=ledger.hash_before(1) or "",
-        head=head,
-        tasks=tuple(found),
-        transfers=tuple(transfers(_tasks(life.state))),
-        policy=tuple(decision(event.facts) for event in life.state.policy_decisions),
-        drifts=tuple(drifts(life.state, life.times)),
-    )
 
 
 def figures(evidence: Evidence) -> dict[str, float]:

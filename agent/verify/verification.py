@@ -125,7 +125,8 @@ class _Checker:
         if due and not isinstance(event.facts, SubcellsMined):
             yield f"{named}: what winners share was to be mined before it, and was not"
         try:
-            yield from (f"{named}: {problem}" for problem in self._problems(event))
+            for problem in self._problems(event):
+                yield f"{named}: {problem}"
         except _UNUSABLE as error:
             yield f"{named} cannot be checked: {type(error).__name__}: {error}"
         yield from self._follow(event)

@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 from msgspec import structs
 
-from agent.commands.inspect import open_life
 from agent.gate.review import finalists
 from agent.ledger.home import Home
+from agent.ledger.store import reading
 from agent.mirror.writer import Mirror
 from agent.state.recorded import suite_of
 from agent.state.state import Finalist, RunState, TaskState, replay
@@ -34,7 +34,7 @@ def measure_mirror(home: Path, *, count: int) -> tuple[float, float, bool]:
     Raises:
         InputError: there is no life, or it has no finalist.
     """
-    with open_life(home) as ledger:
+    with reading(home) as ledger:
         state = replay(ledger)
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)

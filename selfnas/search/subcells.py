@@ -76,6 +76,12 @@ class SubCell:
         """SHA-256 over space, cell and text, in hexadecimal."""
         return hashlib.sha256(f"{self.space.name}\x1f{self.template}\x1f{self.text}".encode()).hexdigest()
 
+    def _repr_png_(self) -> bytes:
+        """Itself, for notebooks."""
+        from selfnas.spaces.drawing import picture
+
+        return picture([(self.digest[:12], picture_cell(self))], part=True, operations=self.space.operations, dpi=110)
+
     def placements(self) -> NDArray[np.int64]:
         """`(p, edges)` every way to lay it into the space's vector, as slot numbers of its edges in order."""
         space = self.space

@@ -111,6 +111,15 @@ class Architecture:
     def __str__(self) -> str:
         return self.space.format(self)
 
+    def _repr_png_(self) -> bytes:
+        """Its cells, for notebooks."""
+        from selfnas.spaces.drawing import picture
+
+        templates = self.space.templates
+        titles = [f"{template.name} of {self.digest[:12]}" for template in templates]
+        cells = list(zip(titles, self.cells, strict=True))
+        return picture(cells, operations=self.space.operations, dpi=110)
+
     def to_json(self) -> str:
         """A JSON object with the keys `architecture` and `digest`."""
         return json.dumps({"architecture": str(self), "digest": self.digest}, sort_keys=True)

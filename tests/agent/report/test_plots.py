@@ -9,11 +9,11 @@ from matplotlib.patches import FancyArrowPatch
 
 from agent.ledger.events import TaskStarted, Trained
 from agent.report.page_pictures import cells_picture
-from agent.report.plots import draw_cell
 from agent.report.task_pictures import draw_task
 from agent.state.state import TaskState
 from agent.state.task import Finalist
 from selfnas.spaces.cell import Cell, Edge
+from selfnas.spaces.drawing import draw_cell
 from selfnas.spaces.named import SPACES, parse_architecture
 from tests.agent.made_up import blank
 
