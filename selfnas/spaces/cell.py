@@ -61,12 +61,6 @@ class Cell:
         if list(self.edges) != sorted(set(self.edges)):
             raise ArchitectureError("edges must be sorted by (target, source, operation), each once")
 
-    def _repr_png_(self) -> bytes:
-        """Itself, for notebooks."""
-        from selfnas.spaces.drawing import picture
-
-        return picture([("", self)], dpi=110)
-
     def live_edges(self) -> tuple[Edge, ...]:
         """Edges on some path from an input to an output: those that can influence what the cell returns."""
         reached = set(range(self.inputs))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from selfnas.figures import png
 from selfnas.spaces.cell import Cell
-from selfnas.spaces.composed import is_composed
 from selfnas.spaces.operation import Operation
 from selfnas.spaces.operations import OPERATIONS
 
@@ -72,7 +71,7 @@ def draw_cell(
             edge.operation.replace(">", ">\n").replace("&", "\n&"),  # between two nodes is no room for one long line
             ha="center",
             va="center",
-            fontsize=6.5 if is_composed(edge.operation) else 9,
+            fontsize=6.5 if ">" in edge.operation else 9,
             color="black",
             parse_math=False,
             bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": colour, "linewidth": 1.2},

@@ -10,7 +10,7 @@ import pytest
 
 from selfnas import SPACES, Architecture, Macro, Space
 from selfnas.search.subcells import parts
-from selfnas.spaces.drawing import draw_cell
+from selfnas.spaces.drawing import draw_cell, picture
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -25,7 +25,7 @@ def test_architectures_and_their_cells_are_pictures(name: str) -> None:
     """PNG, the same bytes each time; two cells take more room than one; no global state of matplotlib is touched."""
     before = dict(mpl.rcParams)
     architecture = drawn(SPACES[name])
-    whole, cell = architecture._repr_png_(), architecture.cells[0]._repr_png_()
+    whole, cell = architecture._repr_png_(), picture([("normal", architecture.cells[0])], dpi=110)
     assert whole.startswith(_PNG)
     assert cell.startswith(_PNG)
     assert whole == architecture._repr_png_()

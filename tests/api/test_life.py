@@ -13,7 +13,6 @@ import torch
 from agent import Life, open_life
 from agent.api import frames
 from selfnas import InputError
-from selfnas.strategies.random_search import random_search  # noqa: F401 - loads what the life imports, once
 
 
 @pytest.fixture
