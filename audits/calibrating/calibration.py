@@ -7,6 +7,7 @@ training.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import logging
 import re
@@ -85,30 +86,21 @@ def calibrate(
         raise InputError("seeds for choosing thresholds and for reporting must not overlap")
     known = _read_records(records, suite) if records else {}
     observations, skipped = [], []
-    for seed in (*choose_seeds, *report_seeds):
-        for spec in tasks:
-            for control in [CONTROLS[name] for name in controls or CONTROLS]:
-                key = (spec.name, control.name, seed)
-                if key not in known:
-                    progress(f"{control.name} on {spec.name}, seed {seed}")
-                    try:
-                        specimen = make_specimen(control, spec, seed=seed, base=base)
-                        known[key] = run_suite(specimen.network, specimen.data, suite, seed=seed)
-                    except ControlError as error:
-                        _log.warning("%s", error)
-                        skipped.append(str(error))
-                        continue
-                    if records:
-                        _append_record(records, key, known[key])
-                observations.append(
-                    Observation(
-                        task=spec.name,
-                        control=control.name,
-                        seed=seed,
-                        held_out=seed in report_seeds,
-                        findings=redecided(known[key], suite),
-                    )
-                )
+    for seed, spec, name in itertools.product((*choose_seeds, *report_seeds), tasks, controls or CONTROLS):
+        key = (spec.name, name, seed)
+        if key not in known:
+            progress(f"{name} on {spec.name}, seed {seed}")
+            try:
+                specimen = make_specimen(CONTROLS[name], spec, seed=seed, base=base)
+                known[key] = run_suite(specimen.network, specimen.data, suite, seed=seed)
+            except ControlError as error:
+                _log.warning("%s", error)
+                skipped.append(str(error))
+                continue
+            if records:
+                _append_record(records, key, known[key])
+        held_out, findings = seed in report_seeds, redecided(known[key], suite)
+        observations.append(Observation(task=spec.name, control=name, seed=seed, held_out=held_out, findings=findings))
     return Calibration(
         suite=suite.name,
         digest=suite.digest,

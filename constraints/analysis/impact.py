@@ -148,10 +148,8 @@ def read_library(path: Path) -> list[Architecture]:
 def read_scores(path: Path, column: str, cells: str, space: Space) -> dict[str, float]:
     """Scores by cell text, from a CSV file, gzipped or not; rows without a number are left out."""
     try:
-        raw = b"" if path.suffix == ".gz" else path.read_bytes()
-        if path.suffix == ".gz":
-            with gzip.open(path) as file:
-                raw = file.read(_MAX_BYTES + 1)
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            raw = file.read(_MAX_BYTES + 1)
         if len(raw) > _MAX_BYTES:
             raise InputError([Problem(f"larger than {_MAX_BYTES:,} bytes", str(path))])
         text = raw.decode("utf-8")
