@@ -16,7 +16,7 @@ from selfnas.spaces.architecture import Macro
 from selfnas.spaces.cell import Cell
 from selfnas.spaces.named import SPACES
 from selfnas.strategies import RegularisedEvolution
-from selfnas.strategies.evolution import furnished
+from selfnas.strategies.evolution import with_subcells
 from selfnas.strategies.mining import mine, percentile_ranks, rank_gain
 from selfnas.strategies.transfer import PastTask
 
@@ -179,9 +179,9 @@ def test_evolution_builds_with_sub_cells_only_when_told_to() -> None:
     """With a rate of 100 most first cells hold the sub-cell; with 0 the proposals are those of evolution without."""
     domain = SpaceDomain(NB201, Macro())
     plain = RegularisedEvolution(population=20, sample=5)
-    idle = furnished(plain, [PLANTED])
+    idle = with_subcells(plain, [PLANTED])
     assert idle([], domain, 10, generator(0, "e")) == plain([], domain, 10, generator(0, "e"))
-    eager = furnished(RegularisedEvolution(population=20, sample=5, implant_percent=100), [PLANTED])
+    eager = with_subcells(RegularisedEvolution(population=20, sample=5, implant_percent=100), [PLANTED])
     proposed = eager([], domain, 10, generator(0, "e"))
     held = contains(PLANTED, np.stack([NB201.encode(one) for one in proposed]))
     assert held.sum() >= 8
