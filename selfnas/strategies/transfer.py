@@ -30,7 +30,7 @@ from selfnas.spaces.architecture import Architecture, Space
 from selfnas.spaces.template import Vector
 from selfnas.strategies.surrogate import Surrogate
 
-__all__ = ["PastTask", "Transfer", "agreed", "experienced"]
+__all__ = ["PastTask", "Transfer", "agreed", "with_past_tasks"]
 
 Matrix = NDArray[np.float64]
 
@@ -157,7 +157,7 @@ class Transfer:
                     break
 
 
-def experienced(strategy: Strategy, past: Sequence[PastTask]) -> Strategy:
+def with_past_tasks(strategy: Strategy, past: Sequence[PastTask]) -> Strategy:
     """The strategy with earlier tasks to learn from, if it is one that can; otherwise as it is."""
     return replace(strategy, past=tuple(past)) if isinstance(strategy, Transfer) else strategy
 
