@@ -18,7 +18,7 @@ from selfnas.spaces.architecture import Architecture, Macro, Space
 from selfnas.spaces.named import base_name, parse_architecture, respelled, space_named
 from selfnas.strategies.transfer import PastTask, agreed
 
-__all__ = ["Recollection", "past_tasks", "recall", "soonest"]
+__all__ = ["Recollection", "order_by_expected_score", "past_tasks", "recall"]
 
 _COMPARABLE = ("low", "rung0")  # scores of dearer rungs mean something else
 _TASKS = 30  # the latest so many tasks are modelled, which bounds the cost of a proposal
@@ -89,7 +89,7 @@ def recall(
     return tuple(chosen.values())
 
 
-def soonest(
+def order_by_expected_score(
     recalled: Sequence[Recollection], past: Sequence[PastTask], *, task_digest: str, first: Motif | None = None
 ) -> tuple[Recollection, ...]:
     """The same, with winners of other tasks in the order of what all past tasks expect of them.
