@@ -65,7 +65,7 @@ class GaussianProcess:
         spread = np.sqrt(np.maximum(1.0 - (half**2).sum(axis=0), 1e-12))
         return cross @ self.weights, spread
 
-    def believe(self, point: Matrix, values: Matrix) -> tuple[GaussianProcess, Matrix]:
+    def fantasize(self, point: Matrix, values: Matrix) -> tuple[GaussianProcess, Matrix]:
         """The process as if `(f,)` had been observed at its mean, and the `(n,)` values with that mean at the end.
 
         For batches: what is already proposed no longer attracts.

@@ -82,5 +82,5 @@ class Surrogate:
                 left[index] = False
                 if batch.offer(candidates[index][None]):
                     if batch.missing > 0:
-                        model, scores = model.believe(asked[index], scores)
+                        model, scores = model.fantasize(asked[index], scores)
                     break
