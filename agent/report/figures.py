@@ -22,7 +22,7 @@ from agent.ledger.events import (
 )
 from agent.ledger.store import Ledger
 from agent.report.changes import DriftEvidence, PolicyDecision, decision, drifts
-from agent.report.task_figures import Clock, Curve, TaskEvidence, reached, task_evidence
+from agent.report.task_figures import Clock, Curve, TaskEvidence, incumbent_curve, task_evidence
 from agent.report.transfer import Transfer, transfers
 from agent.state.state import LifeState, RunState, TaskState
 from selfnas.errors import SelfnasError
@@ -91,7 +91,7 @@ def _gather(ledger: Ledger, cold: Ledger | None) -> Evidence:
             digest = task.started.task_digest
             if source.cold[run.number, task.index] and task.trials and digest not in seen:
                 seen.add(digest)
-                references[digest] = reached(task.trials)
+                references[digest] = incumbent_curve(task.trials)
     several = len(life.state.runs) > 1
     known: dict[str, list[bytes]] = {}
     found: list[TaskEvidence] = []

@@ -23,7 +23,7 @@ from agent.report.summary import TaskSummary, summarise
 from agent.state.state import RunState, TaskState
 from selfnas.search.history import Trial, best_trial
 
-__all__ = ["Clock", "Curve", "TaskEvidence", "reached", "task_evidence"]
+__all__ = ["Clock", "Curve", "TaskEvidence", "incumbent_curve", "task_evidence"]
 
 LEVEL = 0.99  # of the best score: the level that efficiency and latency are measured to
 
@@ -118,7 +118,7 @@ def task_evidence(
         known: encoded architectures evaluated before it, by space; its own are added.
     """
     trials = task.trials
-    curve, best = reached(trials), best_trial(trials)
+    curve, best = incumbent_curve(trials), best_trial(trials)
     to_level = _evaluations_to(curve, _level(best.value)) if best else None
     cold_level = _level(float(cold[-1])) if cold is not None and np.isfinite(cold[-1]) else None
     begun = times.get(clock.started)
@@ -166,11 +166,11 @@ def _novelty(best: Trial | None, known: Mapping[str, list[bytes]]) -> float | No
     return min(1.0, float(differing) / present)
 
 
-def reached(trials: Sequence[Trial]) -> Curve:
+def incumbent_curve(trials: Sequence[Trial]) -> Curve:
     """`(n,)` the best score so far after each trial; NaN before the first success.
 
     Example:
-        >>> reached([])
+        >>> incumbent_curve([])
         array([], dtype=float64)
     """
     values = np.array([np.nan if trial.failed else trial.value for trial in trials], dtype=np.float64)
