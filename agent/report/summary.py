@@ -39,8 +39,8 @@ class Accuracy:
         count, share, z = self.count, self.estimate, _QUANTILE
         scale = 2 * (count + z**2)
         centre = (2 * count * share + z**2) / scale
-        spread = z / scale * math.sqrt(4 * count * share * (1 - share) + z**2)
-        return (centre - spread if self.correct else 0.0), (centre + spread if self.correct < count else 1.0)
+        half = z / scale * math.sqrt(4 * count * share * (1 - share) + z**2)
+        return (centre - half if self.correct else 0.0), (centre + half if self.correct < count else 1.0)
 
     def __str__(self) -> str:
         low, high = self.interval

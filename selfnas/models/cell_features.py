@@ -119,18 +119,18 @@ def _kept_features(space: Space, places: float) -> Matrix:
 
 
 def _features(space: Space, vectors: Vector, places: float) -> Matrix:
-    middle, spread = _spread(space)
-    traits = (path_traits(space, vectors) - middle) / spread
+    middle, deviation = _moments(space)
+    traits = (path_traits(space, vectors) - middle) / deviation
     return np.concatenate([traits, places * live_operations(space, vectors)], axis=1)
 
 
 @functools.cache
-def _spread(space: Space) -> tuple[Matrix, Matrix]:
+def _moments(space: Space) -> tuple[Matrix, Matrix]:
     """`(traits,)` means and standard deviations over a space, or over a fixed sample of a large one."""
     rows = every_vector(space) if is_small(space) else space.draw(generator(0, "features", space.name), _SAMPLE)
     traits = path_traits(space, rows)
-    spread = traits.std(axis=0)
-    return traits.mean(axis=0), np.where(spread > 0, spread, 1.0)
+    deviation = traits.std(axis=0)
+    return traits.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
 
 
 @functools.cache

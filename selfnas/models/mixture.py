@@ -92,8 +92,8 @@ class Mixture:
         cross = self._cross(points, mix)
         own = rough + _OFFSET + variance / mix.shape[1] * (mix**2).sum(axis=1)
         half = halved(self.factor, cross.T)
-        spread = np.sqrt(np.maximum(own - (half**2).sum(axis=0), 1e-12))
-        return weight * mix.mean(axis=1) + cross @ self.solved, spread
+        deviation = np.sqrt(np.maximum(own - (half**2).sum(axis=0), 1e-12))
+        return weight * mix.mean(axis=1) + cross @ self.solved, deviation
 
     def _cross(self, points: Matrix, mix: Matrix) -> Matrix:
         """`(k, n)` covariances with what was observed."""

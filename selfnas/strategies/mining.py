@@ -107,7 +107,7 @@ def mine(past: Sequence[PastTask], *, revoked: frozenset[str] = frozenset()) -> 
 def rank_gain(held: Sequence[NDArray[np.bool_]], ranks: Sequence[Floats]) -> tuple[float, float, float] | None:
     """Pooled within-task difference of mean ranks, with and without, and its 95 % interval; None where nothing says.
 
-    Tasks are weighted by n1 n0 / (n1 + n0), which is best for equal spread.
+    Tasks are weighted by n1 n0 / (n1 + n0), which is best for equal variances.
 
     Args:
         held: per task `(n,)`.
@@ -119,8 +119,8 @@ def rank_gain(held: Sequence[NDArray[np.bool_]], ranks: Sequence[Floats]) -> tup
         if min(len(inside), len(outside)) < _LEAST_EACH:
             continue
         differences.append(float(inside.mean() - outside.mean()))
-        spread = max(float(values.var(ddof=1)), 1e-12)  # of all: a handful of trials with it may be alike by chance
-        variances.append(spread * (1 / len(inside) + 1 / len(outside)))
+        variance = max(float(values.var(ddof=1)), 1e-12)  # of all: a handful of trials with it may be alike by chance
+        variances.append(variance * (1 / len(inside) + 1 / len(outside)))
         weights.append(len(inside) * len(outside) / len(values))
     if not weights:
         return None

@@ -353,8 +353,8 @@ def synthetic_benchmark(*, tasks: Sequence[str] = ("a", "b", "c"), seed: int = 0
             good = codes.sum(axis=1) % 5 == 0
             quality = np.where(good, 3.0, -1.0) + 0.2 * quality
         validation, test, low = (
-            np.where(reached, 0.95 / (1 + np.exp(-quality / 2)) + spread * rng.normal(size=len(vectors)), 0.1)
-            for spread in (0.004, 0.004, 0.03)
+            np.where(reached, 0.95 / (1 + np.exp(-quality / 2)) + deviation * rng.normal(size=len(vectors)), 0.1)
+            for deviation in (0.004, 0.004, 0.03)
         )
         latency = 1.0 + (live * np.array([0.0, 0.1, 0.4, 1.5, 0.3])[vectors]).sum(axis=1)
         columns[task] = {"validation": validation, "test": test, "validation_low": low, "made_up_ms": latency}
