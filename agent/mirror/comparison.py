@@ -166,9 +166,9 @@ def _differences(client: Any, run: Any, expected: _Expected) -> Iterator[str]:
     yield from _compared("metric", run.data.metrics, last)
     curves = {name for name, _, step in record.metrics if step}
     for name in sorted(curves & run.data.metrics.keys()):
-        told = [(step, value) for metric, value, step in record.metrics if metric == name]
+        wanted = [(step, value) for metric, value, step in record.metrics if metric == name]
         kept = sorted((point.step, point.value) for point in client.get_metric_history(run.info.run_id, name))
-        if kept != told:
+        if kept != wanted:
             yield f"the curve {name} is not the ledger's"
     there = {item.path for item in client.list_artifacts(run.info.run_id)}
     for name, content in expected.files.items():
@@ -188,15 +188,15 @@ def _differences(client: Any, run: Any, expected: _Expected) -> Iterator[str]:
 
 
 def _compared(
-    kind: str, held: Mapping[str, Any], told: Mapping[str, Any], *, free: frozenset[str] = frozenset()
+    kind: str, held: Mapping[str, Any], wanted: Mapping[str, Any], *, free: frozenset[str] = frozenset()
 ) -> Iterator[str]:
-    for name in sorted((held.keys() | told.keys()) - free):
+    for name in sorted((held.keys() | wanted.keys()) - free):
         if name not in held:
             yield f"{kind} {name} is missing"
-        elif name not in told:
+        elif name not in wanted:
             yield f"{kind} {name} is not the ledger's"
-        elif held[name] != told[name]:
-            yield f"{kind} {name} is {held[name]!r}, the ledger says {told[name]!r}"
+        elif held[name] != wanted[name]:
+            yield f"{kind} {name} is {held[name]!r}, the ledger says {wanted[name]!r}"
 
 
 def _found(client: Any, query: str) -> list[Any]:

@@ -56,13 +56,13 @@ class DriftEvidence:
 
 def decision(decided: PolicyDecided) -> PolicyDecision:
     """A decision about the policy in words."""
-    told = (("", decided.evidence), ("controls ", decided.controls), ("trial ", decided.trial))
+    parts = (("", decided.evidence), ("controls ", decided.controls), ("trial ", decided.trial))
     return PolicyDecision(
         run=decided.run,
         after_task=decided.after_task,
         kind=decided.kind.removeprefix("policy."),
         change=changed(decided),
-        evidence="; ".join(title + _figures_told(found) for title, found in told if isinstance(found, Struct)),
+        evidence="; ".join(title + _figures(found) for title, found in parts if isinstance(found, Struct)),
         reason=decided.reason,
     )
 
@@ -73,7 +73,7 @@ def changed(decided: PolicyDecided) -> str:
     return ", ".join(f"{name} {old.get(name)} → {new[name]}" for name in new if new[name] != old.get(name))
 
 
-def _figures_told(found: Evidence | Wins | Confirmation) -> str:
+def _figures(found: Evidence | Wins | Confirmation) -> str:
     return ", ".join(
         f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in sorted(structs.asdict(found).items())

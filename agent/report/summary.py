@@ -127,7 +127,7 @@ def summarise(task: TaskState) -> TaskSummary:
         by_audit=dict(by_audit.most_common()),
         recalled=tuple(f"{one.from_task} (run {one.from_run})" for one in recalled),
         winner_was_recalled=bool(best) and any(best and one.digest == best.digest for one in recalled),
-        tabulated=max((told.validation for told in task.tabulated), default=None),
+        tabulated=max((found.validation for found in task.tabulated), default=None),
     )
 
 

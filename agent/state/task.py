@@ -90,14 +90,14 @@ class TaskState:
     @property
     def trials(self) -> list[Trial]:
         """The evaluations as strategies read them."""
-        for told in self.evaluations[len(self._trials) :]:
-            worth = told.worth
+        for evaluated in self.evaluations[len(self._trials) :]:
+            worth = evaluated.worth
             try:
                 trial = Trial(
-                    architecture=parse_architecture(told.architecture),
+                    architecture=parse_architecture(evaluated.architecture),
                     score=None if worth is None else float(worth),
-                    fidelity=told.fidelity,
-                    objectives=() if told.objectives is UNSET else tuple(map(float, told.objectives)),
+                    fidelity=evaluated.fidelity,
+                    objectives=() if evaluated.objectives is UNSET else tuple(map(float, evaluated.objectives)),
                 )
             except ValueError as error:
                 place = f"evaluation {len(self._trials) + 1} of task {self.name} (its events begin at {self.first})"
@@ -136,7 +136,7 @@ class TaskState:
     @property
     def accuracies(self) -> list[float | None]:
         """Of each trial its validation accuracy, whatever an objective makes of it; None where it failed."""
-        return [told.score for told in self.evaluations]
+        return [evaluated.score for evaluated in self.evaluations]
 
     def admitted(self) -> list[Finalist]:
         """Finalists that the gate let in and no person has revoked, best validation accuracy first."""

@@ -103,10 +103,10 @@ def policy_replaced(state: LifeState, stream: Stream) -> SearchPolicy | None:
 def latest_controls(evaluations: Iterable[Evaluated], *, number: int) -> Contests:
     """Of evaluations in order, the latest controls that were decided and could lead to the trial `number`."""
     tasks: dict[tuple[int, str], list[Evaluated]] = {}
-    for told in evaluations:
-        lent = lent_for(told, CONTROL)
+    for evaluated in evaluations:
+        lent = lent_for(evaluated, CONTROL)
         if lent is not None and lent.number == number:
-            tasks.setdefault((lent.run, told.task), []).append(told)
+            tasks.setdefault((lent.run, evaluated.task), []).append(evaluated)
     decided = [found for task in tasks.values() if (found := Contests.of(task, CONTROL)) != Contests()]
     latest = decided[-_CONTROLS:]
     return Contests(won=sum(one.won for one in latest), lost=sum(one.lost for one in latest))
@@ -262,7 +262,7 @@ def _judged(state: LifeState, stream: Stream, envelope: ConstraintSet, place: Pl
         for task in run.tasks[trial.after_task if run.number == trial.run else 0 :]
     ]  # what it was proposed after cannot have been lent to it
     lent = [[found for found in task.evaluations if lent_number(found) == number] for task in since]
-    contests = Contests.of(told for found in lent for told in found)
+    contests = Contests.of(evaluated for found in lent for evaluated in found)
     tried = sum(map(bool, lent))
     record: dict[str, Any] = {
         **msgspec.structs.asdict(trial),

@@ -80,8 +80,8 @@ class WatchChecker:
             yield f"it has {batch.examples} examples and errors of {len(batch.errors)}"
         look = self._looks[batch.task] = self._monitors[batch.task].update(wrong(batch.errors), batch.residuals)
         if (look.verdict, look.change) != (batch.verdict, batch.change):
-            told = f"{batch.verdict} (change at {batch.change})"
-            yield f"recorded as {told}, but its numbers say {look.verdict} (change at {look.change})"
+            recorded = f"{batch.verdict} (change at {batch.change})"
+            yield f"recorded as {recorded}, but its numbers say {look.verdict} (change at {look.change})"
 
     def _search(self, search: WatchSearch, *, run: int) -> Iterator[str]:
         known = self._looks.get(search.task)

@@ -120,9 +120,9 @@ class PolicyChecker:
     def evaluated(self, evaluated: Evaluated) -> Iterator[str]:
         """Remember what belongs to the trial that is on, and controls; each round must be lent in its turn."""
         purposes = {TRIAL: evaluated.trial, CONTROL: evaluated.control}
-        told = {purpose: lent for purpose, lent in purposes.items() if lent is not UNSET}
-        if told != self._turn():
-            yield f"its round was lent as {told or 'none'}, the seed's turns make it {self._turn() or 'none'}"
+        recorded = {purpose: lent for purpose, lent in purposes.items() if lent is not UNSET}
+        if recorded != self._turn():
+            yield f"its round was lent as {recorded or 'none'}, the seed's turns make it {self._turn() or 'none'}"
         if self._proposed is not None and lent_number(evaluated) == self._trials:
             self._lent.append(evaluated)
         elif evaluated.control is not UNSET:
@@ -170,7 +170,7 @@ class PolicyChecker:
 
     # --- trials ---
 
-    def _judged(self, decided: PolicyDecided, told: Confirmation) -> Iterator[str]:
+    def _judged(self, decided: PolicyDecided, recorded: Confirmation) -> Iterator[str]:
         """Play the contests again: a change needs a trial that speaks for it, a trial ends when it was tried enough."""
         assert self._tuning is not None  # noqa: S101 - the caller looked
         assert self._envelope is not None  # noqa: S101 - likewise
@@ -181,10 +181,10 @@ class PolicyChecker:
         if any(getattr(decided, name) != getattr(trial, name) for name in _REPEATED):
             yield "what was decided about is not what was put on trial"
         contests = Contests.of(self._lent)
-        if (contests.won, contests.lost) != (told.won, told.lost):
+        if (contests.won, contests.lost) != (recorded.won, recorded.lost):
             yield f"the trial recorded {contests.won} contests won and {contests.lost} lost, not what the decision says"
         tasks = len({(lent.trial.run, lent.task) for lent in self._lent if lent.trial is not UNSET})
-        if told.tasks != tasks or not math.isclose(told.wealth, contests.wealth, rel_tol=1e-6):
+        if recorded.tasks != tasks or not math.isclose(recorded.wealth, contests.wealth, rel_tol=1e-6):
             yield f"the trial came to a wealth of {contests.wealth:g} on {tasks} tasks, not what the decision says"
         follows: type[PolicyDecided] = PolicyTried if tasks < self._tuning.confirm else PolicyKept
         if contests.wealth >= 1 / ALPHA:
@@ -200,11 +200,11 @@ class PolicyChecker:
 
     def _missed(self, proposed: PolicyProposed, replaced: Settings | None) -> Iterator[str]:
         """A trial without rehearsals: is it of the policy that was replaced, and did that win the latest controls?"""
-        told = proposed.controls
-        if told is UNSET:
+        recorded = proposed.controls
+        if recorded is UNSET:
             return
         controls = latest_controls(self._controls, number=self._trials + 1)
-        if (controls.won, controls.lost) != (told.won, told.lost):
+        if (controls.won, controls.lost) != (recorded.won, recorded.lost):
             yield f"the controls recorded {controls.won} won and {controls.lost} lost, not what the proposal says"
         if not doubts(controls) or not proposed.rolls_back or proposed.new != replaced:
             yield "a policy was tried without rehearsal though controls do not speak for it"
@@ -263,9 +263,9 @@ class PolicyChecker:
         if again.count != self._tuning.rehearsals:
             yield f"it was rehearsed {again.count} times, the stream says {self._tuning.rehearsals}"
         for name in ("count", "mean", "p"):
-            told, found = float(getattr(evidence, name)), float(getattr(again, name))
-            if not math.isclose(told, found, rel_tol=1e-6, abs_tol=1e-12):
-                yield f"its evidence says {name} {told:g}, its paired worths give {found:g}"
+            recorded, found = float(getattr(evidence, name)), float(getattr(again, name))
+            if not math.isclose(recorded, found, rel_tol=1e-6, abs_tol=1e-12):
+                yield f"its evidence says {name} {recorded:g}, its paired worths give {found:g}"
         return again.p < ALPHA and again.mean > 0
 
     # --- what did not become a change ---

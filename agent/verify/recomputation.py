@@ -105,9 +105,9 @@ class _Again:
             return
         space = self._stream.space if started.space is UNSET else started.space
         context = Context(space=space_named(space), macro=self._stream.stacking, shape=started.shape.task_shape)
-        count, told = self._guard(self._set, context).count(), started.admitted_count
-        if told.exact != count.exact or (count.exact and {told.low, told.high} != {str(count.low)}):
-            yield f"it says that {told.low} to {told.high} architectures are admitted, counted are {count.low}"
+        count, recorded = self._guard(self._set, context).count(), started.admitted_count
+        if recorded.exact != count.exact or (count.exact and {recorded.low, recorded.high} != {str(count.low)}):
+            yield f"it says that {recorded.low} to {recorded.high} architectures are admitted, counted are {count.low}"
 
     def _guard(self, set_: ConstraintSet, context: Context) -> Guard:
         if context not in self._guards:

@@ -129,10 +129,10 @@ class Transfer:
             observed = Observed.of(history, domain)
             candidates = self._candidates(past, observed, domain, rng)
             if len(candidates):
-                told = _told(past, candidates)
-                self._open(batch, candidates, told, used=len(history))
+                expected = _expectations(past, candidates)
+                self._open(batch, candidates, expected, used=len(history))
                 if batch.missing > 0 and observed.teaches(least=2):
-                    _propose(batch, domain.space, past, observed.kept(self.memory), candidates, told, rng)
+                    _propose(batch, domain.space, past, observed.kept(self.memory), candidates, expected, rng)
         batch.fill(rng)
         return batch.chosen
 
@@ -146,9 +146,9 @@ class Transfer:
         near = [neighbours(domain, task.best[0]) for task in past]
         return observed.around(domain, rng, pool=self.pool, also=[won[domain.admits(won)], *near])
 
-    def _open(self, batch: Proposals, candidates: Vector, told: Matrix, *, used: int) -> None:
+    def _open(self, batch: Proposals, candidates: Vector, expected: Matrix, *, used: int) -> None:
         """The first proposals: what past tasks agree on, then what each of them would choose."""
-        views = [told.mean(axis=1), *told.T]
+        views = [expected.mean(axis=1), *expected.T]
         for turn in range(used, min(self.initial, len(views))):
             if batch.missing <= 0:
                 return
@@ -177,7 +177,7 @@ def _features(space: Space, vectors: Vector) -> Matrix:
     return cell_features(space, vectors, places=_PLACES)
 
 
-def _told(past: Sequence[PastTask], vectors: Vector) -> Matrix:
+def _expectations(past: Sequence[PastTask], vectors: Vector) -> Matrix:
     """`(n, tasks)` what each past task's model expects, in its own normal scores times the trust in it."""
     return np.stack([task.expects(vectors) for task in past], axis=1) * _trust(past)
 
@@ -195,24 +195,24 @@ def _propose(
     past: tuple[PastTask, ...],
     kept: Observed,
     candidates: Vector,
-    told: Matrix,
+    expected: Matrix,
     rng: np.random.Generator,
 ) -> None:
     """Fill the batch by expected improvement; after each proposal the model believes its own mean there."""
-    points, mix, scores = _features(space, kept.vectors), _told(past, kept.vectors), normal_scores(kept.values)
+    points, mix, scores = _features(space, kept.vectors), _expectations(past, kept.vectors), normal_scores(kept.values)
     model = Mixture.fit(points, mix, scores)
     asked = _features(space, candidates)
-    chosen = promising(model.mean(asked, told), rng)
-    candidates, told, asked = candidates[chosen], told[chosen], asked[chosen]
+    chosen = promising(model.mean(asked, expected), rng)
+    candidates, expected, asked = candidates[chosen], expected[chosen], asked[chosen]
     left = np.ones(len(candidates), dtype=bool)
     while batch.missing > 0 and left.any():
-        mean, deviation = model.predict(asked, told)
+        mean, deviation = model.predict(asked, expected)
         gain = np.where(left, expected_improvement(mean, deviation, float(scores.max())), -np.inf)
         for index in np.argsort(-gain, kind="stable")[: int(left.sum())]:
             left[index] = False
             if batch.offer(candidates[index][None]):
                 points = np.concatenate([points, asked[index][None]])
-                mix = np.concatenate([mix, told[index][None]])
+                mix = np.concatenate([mix, expected[index][None]])
                 scores = np.append(scores, mean[index])
                 if batch.missing > 0:
                     model = model.again(points, mix, scores)
