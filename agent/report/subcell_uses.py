@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agent.state.state import LifeState
-from selfnas.search.subcells import SubCell, contains, effective
+from selfnas.search.subcells import SubCell, contains
 
 __all__ = ["Use", "uses_of"]
 
@@ -45,7 +45,7 @@ def uses_of(state: LifeState, sub_cell: SubCell, *, tabular: bool) -> Iterator[U
             if not trials or task.tabular != tabular:
                 continue
             vectors = np.frombuffer(b"".join(trial.code for trial in trials), dtype=np.int8).reshape(len(trials), -1)
-            held = contains(sub_cell, effective(space, vectors))
+            held = contains(sub_cell, space.effective(vectors))
             order = np.argsort([-trial.value for trial in trials], kind="stable")
             places = np.flatnonzero(held[order])
             if len(places):

@@ -171,6 +171,18 @@ class Space:
         """Every slot of the whole vector as (template index, source, target)."""
         return tuple((index, s, t) for index, template in enumerate(self.templates) for s, t in template.slots)
 
+    @cached_property
+    def kinds(self) -> tuple[int, ...]:
+        """For each slot, how many values it can have: operations, and none."""
+        return tuple(len(template.operations) + 1 for template in self.templates for _ in template.slots)
+
+    def place(self, vectors: Vector) -> NDArray[np.int64]:
+        """`(n,)` where `(n, slots)` vectors stand in the lexicographic order of all, members of the space or not."""
+        places = np.zeros(len(vectors), dtype=np.int64)
+        for column, kinds in enumerate(self.kinds):
+            places = places * kinds + vectors[:, column]
+        return places
+
     def count(self) -> int:
         """Number of distinct spellings (dead edges and node numbering included).
 
@@ -200,6 +212,11 @@ class Space:
         parts = self.split(vectors)
         return np.asarray(np.all([t.fits(part) for t, part in zip(self.templates, parts, strict=True)], axis=0))
 
+    def effective(self, vectors: Vector) -> Vector:
+        """`(n, slots)` the same architectures without their dead edges."""
+        parts = self.split(vectors)
+        return np.concatenate([t.effective(part) for t, part in zip(self.templates, parts, strict=True)], axis=1)
+
     def neighbours(self, vector: Vector) -> Vector:
         """`(k, slots)` every architecture one edit away from a `(slots,)` vector, in a fixed order."""
         rows = []
@@ -221,8 +238,7 @@ class Space:
         """
         if self.count() > 1_000_000:
             raise ArchitectureError(f"space {self.name} has {self.count():,} architectures: too many to enumerate")
-        widths = [len(template.operations) + 1 for template in self.templates for _ in template.slots]
-        rows = np.array(list(itertools.product(*map(range, widths))), dtype=np.int8)
+        rows = np.array(list(itertools.product(*map(range, self.kinds))), dtype=np.int8)
         return rows[self.fits(rows)]
 
     def encode(self, architecture: Architecture) -> Vector:

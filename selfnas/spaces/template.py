@@ -144,6 +144,19 @@ class CellTemplate:
                         moved[slot], moved[other] = 0, old
                         yield moved
 
+    def effective(self, vectors: Vector) -> Vector:
+        """`(n, slots)` the same cells without their dead edges, which are on no path from an input to an output."""
+        shape = (len(vectors), self.nodes)
+        reached, useful = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+        reached[:, : self.inputs], useful[:, list(self.outputs)] = True, True
+        slots = list(enumerate(self.slots))
+        for column, (source, target) in slots:
+            reached[:, target] |= reached[:, source] & (vectors[:, column] > 0)
+        for column, (source, target) in reversed(slots):
+            useful[:, source] |= useful[:, target] & (vectors[:, column] > 0)
+        live = np.stack([reached[:, source] & useful[:, target] for source, target in self.slots], axis=1)
+        return np.where(live, vectors, np.int8(0))
+
     def cell(self, vector: Vector) -> Cell:
         """The cell that a `(slots,)` vector spells."""
         edges = tuple(

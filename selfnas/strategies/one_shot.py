@@ -55,7 +55,7 @@ class OneShotPlan:
 
 def fair_paths(space: Space, rng: np.random.Generator) -> Iterator[Vector]:
     """Endless `(slots,)` paths, as fair as the space allows (see above)."""
-    kinds = {len(template.operations) + 1 for template in space.templates}
+    kinds = set(space.kinds)
     strict = len(kinds) == 1 and all(template.in_degree is None for template in space.templates)
     while True:
         if not strict:

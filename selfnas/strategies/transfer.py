@@ -24,7 +24,7 @@ from selfnas.models.mixture import Mixture
 from selfnas.models.observed import TOP, Observed, promising, remembered
 from selfnas.search.domain import Domain, Proposals, neighbours
 from selfnas.search.history import Trial
-from selfnas.search.small_space import every_vector, is_small, place
+from selfnas.search.small_space import every_vector, is_small
 from selfnas.search.strategy import Strategy
 from selfnas.spaces.architecture import Architecture, Space
 from selfnas.spaces.template import Vector
@@ -77,7 +77,7 @@ class PastTask:
     def expects(self, vectors: Vector) -> Matrix:
         """`(n,)` what the model says of `(n, slots)` vectors of the task's space, in its own normal scores."""
         if is_small(self.space):
-            return self._everywhere[place(self.space, vectors)]
+            return self._everywhere[self.space.place(vectors)]
         return self.model.predict(_features(self.space, vectors))[0]
 
     @cached_property

@@ -10,7 +10,7 @@ from networkx.algorithms.isomorphism import DiGraphMatcher
 from selfnas.errors import ArchitectureError
 from selfnas.search.domain import SpaceDomain
 from selfnas.search.history import Trial
-from selfnas.search.subcells import SIZES, SubCell, contains, effective, implant, parts, picture_cell
+from selfnas.search.subcells import SIZES, SubCell, contains, implant, parts, picture_cell
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.cell import Cell
@@ -50,7 +50,7 @@ def test_parts_and_containment_agree_with_a_graph_matcher(name: str) -> None:
     """A cell contains each of its parts and no pattern that networkx does not find in it; dead edges do not count."""
     space, rng = SPACES[name], generator(0, "subcells", name)
     cells = space.draw(rng, 30)
-    live = effective(space, cells)
+    live = space.effective(cells)
     for vector, row in zip(cells, live, strict=True):
         architecture = space.decode(vector, macro=Macro())
         for template, cell, part in zip(space.templates, architecture.cells, space.split(row[None]), strict=True):
@@ -141,7 +141,7 @@ def past(seed: int, *, worth: float, trials: int = 60) -> PastTask:
     """Random cells whose score is noise, plus `worth` for those that contain the planted sub-cell."""
     rng = generator(seed, "past")
     cells = NB201.draw(rng, trials)
-    scores = rng.normal(size=trials) + worth * contains(PLANTED, effective(NB201, cells))
+    scores = rng.normal(size=trials) + worth * contains(PLANTED, NB201.effective(cells))
     return PastTask(
         name=f"task{seed}",
         trials=tuple(
