@@ -16,9 +16,8 @@ from typing import Any
 from agent.ledger.events import Standing
 from agent.ledger.home import Home
 from agent.mirror.artifacts import Exhibit, write_finalist_files, write_task_files
-from agent.mirror.policy_records import policy_record
-from agent.mirror.records import Record, finalist_record, recorded_audit, task_record
-from agent.mirror.review_tags import failed_rules, fit, reviewed_finalist, reviewed_task
+from agent.mirror.records import Record, finalist_record, policy_record, recorded_audit, task_record
+from agent.mirror.review_tags import failed_rules, fit, found_runs, reviewed_finalist, reviewed_task
 from agent.state.recorded import suite_of
 from agent.state.state import LifeState
 
@@ -66,7 +65,7 @@ def check_mirror(
     if not keys:
         return Counter(), []
     life = next(iter(keys.values())).split("-")[0]
-    found = {kind: _found(client, f"tags.{kind} LIKE '{life}-%'") for kind in ("key", "task_key")}
+    found = {kind: found_runs(client, f"tags.{kind} LIKE '{life}-%'") for kind in ("key", "task_key")}
     shown: dict[tuple[str, str], list[Any]] = {}
     for run in {run.info.run_id: run for runs in found.values() for run in runs}.values():
         tags = run.data.tags
@@ -136,11 +135,9 @@ def _policies(state: LifeState, keys: Mapping[tuple[int, str], str]) -> Iterator
     for event in state.policy_decisions:
         run = state.runs[event.facts.run - 1]
         task = run.tasks.names[event.facts.after_task - 1]
-        task_key = keys[run.number, task]
-        key = f"{task_key}-policy-{event.seq}"
-        record = policy_record(event, key=key, task_key=task_key, task=task)
+        record = policy_record(event, task_key=keys[run.number, task], task=task)
         what = f"decision about the policy (event {event.seq})"
-        yield (key, ""), _Expected(what=what, record=record, files={}, registered=False)
+        yield (record.tags["key"], ""), _Expected(what=what, record=record, files={}, registered=False)
 
 
 def _files(exhibit: Exhibit, finalist: Any) -> dict[str, bytes]:
@@ -197,15 +194,3 @@ def _compared(
             yield f"{kind} {name} is not the ledger's"
         elif held[name] != wanted[name]:
             yield f"{kind} {name} is {held[name]!r}, the ledger says {wanted[name]!r}"
-
-
-def _found(client: Any, query: str) -> list[Any]:
-    """Every run that matches, over all pages."""
-    experiments = [str(experiment.experiment_id) for experiment in client.search_experiments()]
-    runs: list[Any] = []
-    token: str | None = None
-    while token != "":
-        page = client.search_runs(experiments, query, max_results=1000, page_token=token)
-        runs += page
-        token = page.token or ""
-    return runs
