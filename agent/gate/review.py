@@ -25,11 +25,8 @@ Decision = Literal["approve", "overrule"]
 
 def finalists(state: LifeState) -> Iterator[tuple[RunState, TaskState, Finalist]]:
     """Every finalist about which the audits have decided, oldest first."""
-    for run in state.runs:
-        for task in run.tasks:
-            for finalist in task.finalists:
-                if finalist.outcome:
-                    yield run, task, finalist
+    for run, task in state.tasks():
+        yield from ((run, task, finalist) for finalist in task.finalists if finalist.outcome)
 
 
 def review(

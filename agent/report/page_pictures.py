@@ -11,9 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from agent.report.figures import Transfer
 from agent.report.plots import draw_cell
 from agent.report.task_figures import Curve, TaskEvidence
-from agent.report.transfer import Transfer
 from selfnas.spaces.cell import Cell
 
 __all__ = ["cells_picture", "cost_picture", "curves_picture", "matrix_picture", "png"]

@@ -101,6 +101,10 @@ class LifeState:
         """The run that was begun and not finished."""
         return self.runs[-1] if self.runs and not self.runs[-1].finished else None
 
+    def tasks(self) -> Iterator[tuple[RunState, TaskState]]:
+        """Every task with its run, the first first; each is read in turn."""
+        return ((run, task) for run in self.runs for task in run.tasks)
+
     def reviews(self) -> Iterator[int]:
         """Numbers of the events by which people decided about finalists."""
         for run in self.runs:
