@@ -35,12 +35,7 @@ def review(
     """The decision about the latest finalist whose digest begins so.
 
     Args:
-        state: of the life.
-        digest: its beginning.
         decision: `approve` what stands admitted, or `overrule` what stands.
-        author: who decides.
-        reason: why; an overrule needs one.
-        task: only finalists of this task.
 
     Raises:
         InputError: no such finalist, or several; no author or reason; or a decision that nobody can take: there is no

@@ -134,7 +134,6 @@ def composing_entries(
 
     Args:
         mined: the sub-cells in force after the task, the surest gain first.
-        set_: what the operator must pass.
         most: how many may be in force.
         previous: hash of an earlier event.
     """

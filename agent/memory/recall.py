@@ -31,8 +31,6 @@ class Recollection:
     """One remembered architecture, under the macro settings of the present run.
 
     Attributes:
-        architecture: what to try.
-        motif: where it comes from.
         likeness: of its task to the present one, in [0, 1]; 1 for the same task.
     """
 

@@ -33,7 +33,6 @@ class _Expected:
     """A run that has to be there.
 
     Attributes:
-        what: as people call it.
         record: what it holds, decisions of people included.
         files: texts among its artifacts.
         registered: whether the registry has to hold its network; None where it may or may not.
@@ -54,8 +53,6 @@ def check_mirror(
 
     Args:
         client: an `MlflowClient`; whatever it raises is the caller's.
-        home: of the life.
-        state: of the life.
         keys: the key of each task, by run number and task name.
         times: Unix seconds of each event.
 

@@ -27,10 +27,8 @@ class Record:
     """One MLflow run.
 
     Attributes:
-        name: of the run.
         tags: as written; MLflow keeps the first 5,000 characters of each.
         metrics: in the order in which they are written.
-        parameters: as text.
     """
 
     name: str
@@ -40,14 +38,7 @@ class Record:
 
 
 def task_record(run: RunState, task: TaskState, suite: Suite, *, key: str) -> Record:
-    """The run of a task, as audits and gate left it.
-
-    Args:
-        run: of the task.
-        task: finished.
-        suite: in force.
-        key: names this task of this life.
-    """
+    """The run of a task, as audits and gate left it."""
     stream, summary = run.started.stream, summarise(task)
     tags = {
         "kind": "task",

@@ -102,7 +102,6 @@ def write_standing(
 
     Args:
         client: an `MlflowClient`; whatever it raises is the caller's.
-        state: of the life.
         keys: the key of each task that was mirrored, by run number and task name.
         times: Unix seconds of each event.
         register: called for what people let in and the registry lacks.

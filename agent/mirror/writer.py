@@ -89,9 +89,6 @@ class Mirror:
 
         Args:
             home: where pictures and weights lie.
-            run: the run of the task.
-            task: finished.
-            suite: in force.
             key: names this task of this life, the same whenever it is mirrored.
         """
         # As audits and gate left it; `write_standing` adds what people decided, so that a rebuilt mirror is equal.
@@ -118,8 +115,6 @@ class Mirror:
         """Tag finalists with how they stand now: quarantined or not, and what people decided.
 
         Args:
-            home: where weights lie.
-            state: of the life.
             keys: the key of each task that was mirrored, by run number and task name.
             times: Unix seconds of each event.
         """

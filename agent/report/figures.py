@@ -53,14 +53,9 @@ class Evidence:
     """Everything that a report shows.
 
     Attributes:
-        state: the life as replayed.
-        events: how many there are.
         genesis: hash of the first; names the life.
         head: hash of the last.
         tasks: in the order lived.
-        transfers: what tasks gave to tasks.
-        policy: decisions about the search policy, in order.
-        drifts: confirmed on watched tasks and searched for.
     """
 
     state: LifeState

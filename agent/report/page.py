@@ -51,7 +51,6 @@ def render(evidence: Evidence, *, title: str = "") -> str:
     """The page.
 
     Args:
-        evidence: what to show.
         title: over the page; the streams' names when empty.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined

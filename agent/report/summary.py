@@ -52,18 +52,13 @@ class TaskSummary:
     """One task of a run.
 
     Attributes:
-        task: its name.
         evaluations: trainings at low fidelity.
         evaluations_to_best: how many of them it took to see the best low-fidelity score.
-        failed: how many of them failed.
         full_trainings: finalists trained fully and audited.
         admitted: how many of those the gate let in.
         validation: of the winner after full training, in [0, 1]; None when nothing was admitted.
-        test: of the winner.
-        params: of the winner.
         winner: one-line architecture.
         reference_test: of the hand-designed network of equal size.
-        reference_params: of it.
         by_rule: considered architectures that each rule kept out.
         by_audit: finalists that each audit (or another reason) kept out.
         recalled: `task (run)` of each remembered architecture tried.

@@ -35,10 +35,8 @@ class TaskEvidence:
     """One task of a life.
 
     Attributes:
-        run: number of its run.
         index: its place in the run, from 0.
         label: `name` or, when a life has several runs, `name (run)`.
-        summary: as everywhere.
         curve: `(n,)` best score so far after each evaluation; NaN while all failed.
         cold: the same without memory; None where no such task is known.
         with_memory: whether it could draw on earlier tasks.
@@ -108,9 +106,6 @@ def task_evidence(
     """The figures of one task.
 
     Args:
-        run: of the task.
-        task: finished or not.
-        label: how it is called.
         cold: `(n,)` the best so far of the same task without memory; None where there is none.
         memory: whether it could draw on earlier tasks.
         clock: its events.

@@ -44,11 +44,9 @@ class OperatorRecord:
     """One judgement of an operator.
 
     Attributes:
-        space: that it widens.
         operator: as it is spelled on an edge.
         after: task and run after which it was composed.
         outcome: `admitted`, `refused` or `undecided`; `revoked` where a person took it, or its sub-cell, out of use.
-        failed: rules that refused it.
         uses: tasks in which cells that carry it were evaluated; none of one that was not admitted.
     """
 

@@ -57,9 +57,7 @@ class RunState:
     Attributes:
         number: 1 for the first.
         started: what its first event says.
-        tasks: in order.
         tuned: tasks after which it was decided about the policy.
-        finished: whether it ended.
         first: number of the event that started it.
     """
 

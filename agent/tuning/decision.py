@@ -65,7 +65,6 @@ class Place:
     """After which task it is decided.
 
     Attributes:
-        run: number of the run.
         after_task: how many tasks of the run have ended.
     """
 
@@ -149,9 +148,6 @@ def judge_policy(
     Args:
         stream: its budget is a ceiling.
         envelope: the set whose policy rules judge.
-        old: the policy in force.
-        proposed: fields of the new one, whatever they are.
-        place: after which task.
         previous: hash of the event before.
         evidence: of the confirming rehearsals; without it nothing is adopted.
         rolls_back: whether the proposal is the policy that was in force before `old`.

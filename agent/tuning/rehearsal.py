@@ -38,8 +38,6 @@ class Comparison:
     """Paired differences of worth, new minus old; made by `of`, so that what is recorded can be worked out again.
 
     Attributes:
-        count: pairs.
-        mean: of the differences.
         p: one-sided p-value of the t-test that the mean is at most 0; 1 when nothing varies and nothing is gained.
         new: worth of the new policy in each search; None where it proposed nothing.
         old: of the old one, likewise.
@@ -83,8 +81,6 @@ class Rehearsal:
 
     Args:
         past: tasks to make worlds of; those with fewer than eight trials only teach.
-        domain: what may be proposed.
-        budget: evaluations of a search.
         seed: decides worlds and searches.
     """
 

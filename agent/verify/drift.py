@@ -30,10 +30,7 @@ class WatchChecker:
         """Problems of one event.
 
         Args:
-            facts: of the event.
             admitted: digests that the latest task's gate let in.
-            run: number of the latest run.
-            task: name of the latest task.
         """
         if not isinstance(facts, WatchStarted) and facts.task not in self._monitors:
             yield f"task {facts.task} is not watched"

@@ -52,7 +52,6 @@ def solve_again(ledger: Ledger, *, progress: Callable[[int], None] = lambda coun
     """Ask Z3 and the referee again about the subject of every certificate.
 
     Args:
-        ledger: of the life.
         progress: told the number of certificates after each.
 
     Returns:
@@ -153,9 +152,7 @@ def audit_again(
 
     Args:
         home: where the weights lie.
-        state: of the life.
         count: networks to draw, without replacement.
-        seed: of the draw.
         base: directory of the stream file, where relative paths of data start.
         progress: told the network at hand.
 

@@ -36,7 +36,6 @@ class SearchRow:
         to_top_error: standard error of that mean.
         cut_off: runs that had not found it when they were stopped.
         regret: by number of evaluations, mean regret in per cent of (best - median).
-        regret_error: standard errors.
         found_at: evaluations to the top of each seed, as in `to_top`.
         curves: of each seed, regret after 1, 2, ... evaluations, to the last checkpoint.
     """
@@ -68,14 +67,8 @@ def search_table(
     """The trials of one search, as they are found; ends only where the space does, so take as many as are wanted.
 
     Args:
-        benchmark: the table.
-        task: which of its tasks.
-        strategy: what proposes.
-        seed: decides the whole search.
         batch: proposals between two looks at the results.
-        column: what is maximised.
         domain: what may be proposed; every row of the table when None.
-        warm: what to try first.
     """
     where = domain or SpelledDomain(benchmark.space, Macro())
     values = benchmark.column(task, column)

@@ -83,7 +83,6 @@ class LifelongRow:
         order: number of the stream order, which is also its seed.
         place: of the task in the order, from 0.
         to_top: evaluations until the top half per cent, or the length of a search that did not find it.
-        found: whether it was found.
         regret: in per cent of (best - median) after 10, 20, 50 and 100 evaluations.
     """
 
@@ -108,12 +107,10 @@ def live_orders(
     """The rows of every task of streams in the given random orders.
 
     Args:
-        benchmark: the table.
         method: one of `METHODS`, or `WELL_READ`.
         orders: their numbers; each is the seed of an order and of the searches in it.
         remembered: evaluations of a task that later tasks know of.
         longest: evaluations after which a search that did not find the top is given up.
-        column: what is maximised.
     """
     for order in orders:
         tasks = [benchmark.tasks[i] for i in generator(order, "stream order").permutation(len(benchmark.tasks))]

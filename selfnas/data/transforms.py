@@ -29,7 +29,6 @@ class Nuisance:
     """A part of the input that should not decide the class.
 
     Attributes:
-        name: as a person calls it.
         region: (start, stop) for each spatial dimension, stop excluded.
     """
 
@@ -64,7 +63,6 @@ class Splits:
 
     Attributes:
         parts: `train`, `validation`, `audit`, `test`.
-        classes: number of classes.
         nuisances: regions named so far.
     """
 

@@ -26,7 +26,6 @@ class GaussianProcess:
 
     Attributes:
         points: `(n, f)` observed features.
-        scale: length scale.
         weights: `(n,)` inverse covariance times observed values.
         factor: `(n, n)` Cholesky factor of the covariance.
     """

@@ -37,7 +37,6 @@ class SubCell:
     """A labelled connected graph, in canonical form.
 
     Attributes:
-        space: the one it belongs to.
         template: which of the space's cells it is a part of.
         text: edges `source-operation>target`, sorted; nodes are `in0`, …, `out`, and `a`, `b`, … for inner ones.
 

@@ -83,9 +83,7 @@ class Architecture:
     """Cells of one space with macro settings.
 
     Attributes:
-        space: the one it is written in.
         cells: one per cell template of the space, in its order.
-        macro: how the cells are stacked.
 
     `str()` is the one-line form `space/macro:cell[;cell]`, read back by `selfnas.spaces.named.parse_architecture`.
     """
@@ -125,7 +123,6 @@ class Space:
 
     Attributes:
         name: letters, digits, `-` and `_`; a derived space spells out its composed operators.
-        templates: the kinds of cells.
 
     Raises:
         ArchitectureError: a name that does not read so, no templates, or two operations of one name.

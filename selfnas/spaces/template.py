@@ -34,9 +34,6 @@ class CellTemplate:
 
     Attributes:
         name: `cell`, or `normal` and `reduce`.
-        inputs: number of input nodes.
-        nodes: number of nodes in all.
-        outputs: nodes that leave the cell.
         operations: what an edge may carry, without `none`; the k-th has number k in vectors.
         in_degree: exactly so many edges run into each node that is not an input; None allows any number.
         reduces: whether edges from inputs halve the resolution.

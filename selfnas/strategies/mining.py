@@ -38,7 +38,6 @@ class MinedSubCell:
     """A frequent sub-cell whose gain is above 0 with its whole interval.
 
     Attributes:
-        sub_cell: what recurs.
         support: winners that contain it.
         winners: of all tasks.
         tasks: names of those whose winners contain it.

@@ -46,7 +46,6 @@ class PastTask:
     """What one earlier task taught.
 
     Attributes:
-        name: of the task.
         trials: scored on it, in order, at one fidelity; all of one space.
         likeness: of that task to the present one, in [0, 1], as its description tells; equal where none is known.
     """

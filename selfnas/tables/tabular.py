@@ -66,7 +66,6 @@ class TabularBenchmark:
 
     Attributes:
         name: which table; names beginning with `synthetic` are not measurements.
-        space: what is tabulated.
         columns: by task and column name, `(count,)` values in the order of `space.enumerate()`. Every task has
             `validation` and `test` (full training, higher is better); some have `validation_low` and `test_low` (12
             epochs), `params`, `macs`, and latencies and energies with the device and unit in their names.
@@ -123,8 +122,6 @@ class TabularEvaluator:
     """Looks scores up in this process; an `Evaluator` without proxies, networks or supernets.
 
     Attributes:
-        benchmark: the table.
-        task: one of its tasks.
         low: fidelities of this name read the 12-epoch column where there is one.
         score: the column searched at full fidelity, `validation` or (as the literature often does) `test`.
     """
