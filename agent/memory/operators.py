@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import constraints  # whose names load the engines on first use
 from agent.gate.admission import decide
-from agent.gate.review import typed_line
+from agent.gate.review import answered, only
 from agent.ledger.events import (
     OperatorAdmitted,
     OperatorDecided,
@@ -26,7 +26,6 @@ from agent.ledger.events import (
     Rejected,
 )
 from agent.state.state import LifeState, RunState, TaskState
-from selfnas.errors import InputError
 from selfnas.search.subcells import SubCell
 from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 from selfnas.spaces.cell import Cell, Edge
@@ -176,9 +175,7 @@ def find_operator(state: LifeState, digest: str) -> OperatorAdmitted | None:
         and one.digest.startswith(digest)
         and one.digest not in state.revoked
     }
-    if len(found) > 1:
-        raise InputError(f"several operators begin with {digest!r}: {', '.join(key[:16] for key in sorted(found))}")
-    return next(iter(found.values()), None)
+    return only(found, "operators", digest)
 
 
 def operator_revocation(state: LifeState, digest: str, *, author: str, reason: str) -> OperatorRevoked | None:
@@ -190,12 +187,8 @@ def operator_revocation(state: LifeState, digest: str, *, author: str, reason: s
     found = find_operator(state, digest)
     if found is None:
         return None
-    author, reason = typed_line(author, "--author"), typed_line(reason, "--reason")
-    if not author or not reason:
-        raise InputError("a revocation needs an --author and a --reason")
-    return OperatorRevoked(
-        digest=found.digest, space=found.space, operator=found.operator, author=author, reason=reason
-    )
+    answers = answered(author, reason)
+    return OperatorRevoked(digest=found.digest, space=found.space, operator=found.operator, **answers)
 
 
 def next_operator(

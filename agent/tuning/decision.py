@@ -74,13 +74,8 @@ class Place:
 
 def policy_in_force(state: LifeState, stream: Stream) -> SearchPolicy:
     """The stream's policy, or what this life made of that very policy since; without `tuning` always the stream's."""
-    if stream.tuning is None:
-        return stream.policy
-    base = stream.policy.model_dump(mode="json")
-    for change in reversed(state.policy_changes):
-        if change.base == base:
-            return SearchPolicy.model_validate(change.new)
-    return stream.policy
+    change = None if stream.tuning is None else _latest_change(state, stream)
+    return stream.policy if change is None else SearchPolicy.model_validate(change.new)
 
 
 def policy_on_trial(state: LifeState, stream: Stream) -> SearchPolicy | None:
@@ -118,12 +113,15 @@ def doubts(controls: Contests) -> bool:
 
 def _former(state: LifeState, stream: Stream, present: SearchPolicy) -> SearchPolicy | None:
     """The policy that the present one replaced, if it was adopted rather than given."""
+    change = _latest_change(state, stream)
+    former = None if change is None else SearchPolicy.model_validate(change.old)
+    return former if former != present else None
+
+
+def _latest_change(state: LifeState, stream: Stream) -> PolicyAdopted | PolicyRolledBack | None:
+    """What this life last made of that stream's very policy."""
     base = stream.policy.model_dump(mode="json")
-    for change in reversed(state.policy_changes):
-        if change.base == base:
-            former = SearchPolicy.model_validate(change.old)
-            return former if former != present else None
-    return None
+    return next((change for change in reversed(state.policy_changes) if change.base == base), None)
 
 
 def policy_numbers(policy: SearchPolicy) -> dict[str, int]:
