@@ -16,15 +16,7 @@ from typing import TYPE_CHECKING
 import constraints  # whose names load the engines on first use
 from agent.gate.admission import decide
 from agent.gate.review import answered, only
-from agent.ledger.events import (
-    OperatorAdmitted,
-    OperatorDecided,
-    OperatorRefused,
-    OperatorRevoked,
-    OperatorUndecided,
-    Quarantined,
-    Rejected,
-)
+from agent.ledger import events
 from agent.state.state import LifeState, RunState, TaskState
 from selfnas.search.subcells import SubCell
 from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
@@ -47,8 +39,8 @@ __all__ = [
     "space_in_force",
 ]
 
-_DECIDED: dict[str, type[OperatorDecided]] = {
-    one.verdict: one for one in (OperatorAdmitted, OperatorRefused, OperatorUndecided)
+_DECIDED: dict[str, type[events.OperatorDecided]] = {
+    one.verdict: one for one in (events.OperatorAdmitted, events.OperatorRefused, events.OperatorUndecided)
 }
 
 
@@ -104,7 +96,7 @@ def operators_in_force(state: LifeState, *, space: str, set_digest: str) -> tupl
     return tuple(
         one.operator
         for one in state.operators
-        if isinstance(one, OperatorAdmitted)
+        if isinstance(one, events.OperatorAdmitted)
         and (one.space, one.constraint_set_digest) == (space, set_digest)
         and one.digest not in state.revoked
         and one.sub_cell not in state.revoked
@@ -128,7 +120,7 @@ def composing_entries(
     shape: TaskShape,
     most: int,
     previous: str,
-) -> list[OperatorDecided]:
+) -> list[events.OperatorDecided]:
     """What composing after a task says: at most one decision about an operator.
 
     Args:
@@ -143,7 +135,7 @@ def composing_entries(
     here = composed_space(space_named(space), (operator,))
     cell = alone(here, operator, macro)
     judged = decide(constraints.Guard(set_, space=here, macro=macro, shape=shape), cell, previous=previous)
-    broken = judged if isinstance(judged, Rejected | Quarantined) else None
+    broken = judged if isinstance(judged, events.Rejected | events.Quarantined) else None
     return [
         _DECIDED[judged.verdict](
             run=run.number,
@@ -161,7 +153,7 @@ def composing_entries(
     ]
 
 
-def find_operator(state: LifeState, digest: str) -> OperatorAdmitted | None:
+def find_operator(state: LifeState, digest: str) -> events.OperatorAdmitted | None:
     """The admitted, unrevoked operator whose digest begins so; None where none does.
 
     Raises:
@@ -171,14 +163,14 @@ def find_operator(state: LifeState, digest: str) -> OperatorAdmitted | None:
         one.digest: one
         for one in state.operators
         if digest
-        and isinstance(one, OperatorAdmitted)
+        and isinstance(one, events.OperatorAdmitted)
         and one.digest.startswith(digest)
         and one.digest not in state.revoked
     }
     return only(found, "operators", digest)
 
 
-def operator_revocation(state: LifeState, digest: str, *, author: str, reason: str) -> OperatorRevoked | None:
+def operator_revocation(state: LifeState, digest: str, *, author: str, reason: str) -> events.OperatorRevoked | None:
     """The event that takes an operator out of use for good; None where no operator has such a digest.
 
     Raises:
@@ -188,7 +180,7 @@ def operator_revocation(state: LifeState, digest: str, *, author: str, reason: s
     if found is None:
         return None
     answers = answered(author, reason)
-    return OperatorRevoked(digest=found.digest, space=found.space, operator=found.operator, **answers)
+    return events.OperatorRevoked(digest=found.digest, space=found.space, operator=found.operator, **answers)
 
 
 def next_operator(
