@@ -79,7 +79,6 @@ class Document(Generic[Model]):
     """A checked file.
 
     Attributes:
-        value: the model.
         path: as the person named it.
         places: 1-based (line, column) of every key and item, by its path of keys and indexes.
         text: of the file, as it was when it was checked.
@@ -100,7 +99,6 @@ def read_document(path: Path, model: type[Model], *, overrides: Sequence[str] = 
 
     Args:
         path: as the person named it.
-        model: what the file must be.
         overrides: `key.key.0.key=value` as given on a command line; the value is YAML.
 
     Raises:
@@ -185,8 +183,6 @@ def salvage_document(
     """What is left of a file that `parse_document` refused, for finding more problems in it.
 
     Args:
-        text: YAML.
-        model: what the file should be.
         name: stands for the file in messages.
         key: of a list at the top.
         item: what its items should be; those that are not are left out.
@@ -249,7 +245,6 @@ def load_yaml(text: str, name: str, *, preserve_quotes: bool = False) -> object:
     makes no objects of Python's even for tagged nodes.
 
     Args:
-        text: what to load.
         name: stands for the file in messages.
         preserve_quotes: keep how strings were quoted, for writing them back.
 

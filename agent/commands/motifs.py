@@ -17,7 +17,7 @@ from agent.ledger.home import Home, hold
 from agent.ledger.store import Ledger, reading
 from agent.memory.operators import find_operator, operator_revocation
 from agent.memory.subcells import find_sub_cell, mined_in_force, revocation, sentence
-from agent.report.subcell_uses import uses_of
+from agent.report.uses import uses_of
 from agent.state.state import LifeState, Motif, TaskState, replay
 from audits import Finding
 from selfnas.errors import InputError, cause

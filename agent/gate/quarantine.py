@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from agent.gate.admission import decide
 from agent.ledger.events import Certified, MotifQuarantined, MotifRestored, MotifRevised, Quarantined, Rejected
@@ -39,21 +40,14 @@ def recheck(
                 failed, messages = decision.failed, decision.messages
         except InputError as error:  # the set is not for this space
             messages = [str(error)]
+        named: dict[str, Any] = {
+            "admitted_seq": motif.seq,
+            "task": motif.task,
+            "architecture": motif.architecture,
+            "digest": motif.digest,
+            "certificate": certificate,
+        }
         if admitted and motif.seq not in inside:
-            yield MotifRestored(
-                admitted_seq=motif.seq,
-                task=motif.task,
-                architecture=motif.architecture,
-                digest=motif.digest,
-                certificate=certificate,
-            )
+            yield MotifRestored(**named)
         elif not admitted and motif.seq in inside:
-            yield MotifQuarantined(
-                admitted_seq=motif.seq,
-                task=motif.task,
-                architecture=motif.architecture,
-                digest=motif.digest,
-                certificate=certificate,
-                failed=failed,
-                messages=messages,
-            )
+            yield MotifQuarantined(**named, failed=failed, messages=messages)

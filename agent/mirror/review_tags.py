@@ -22,6 +22,7 @@ __all__ = [
     "cut",
     "failed_rules",
     "fit",
+    "found_runs",
     "note",
     "plain",
     "reviewed_finalist",
@@ -101,7 +102,6 @@ def write_standing(
 
     Args:
         client: an `MlflowClient`; whatever it raises is the caller's.
-        state: of the life.
         keys: the key of each task that was mirrored, by run number and task name.
         times: Unix seconds of each event.
         register: called for what people let in and the registry lacks.
@@ -170,6 +170,18 @@ def failed_rules(quarantined: MotifQuarantined) -> str:
     return ", ".join(quarantined.failed) or "not decided"
 
 
+def found_runs(client: Any, query: str) -> list[Any]:
+    """Every run that matches, over all pages."""
+    experiments = [str(experiment.experiment_id) for experiment in client.search_experiments()]
+    runs: list[Any] = []
+    token: str | None = None
+    while token != "":
+        page = client.search_runs(experiments, query, max_results=1000, page_token=token)
+        runs += page
+        token = page.token or ""
+    return runs
+
+
 def _finalist(
     client: Any,
     key: str,
@@ -184,7 +196,7 @@ def _finalist(
     let_in = finalist.outcome == Standing.REFUSED and any(
         review.facts.standing == Standing.ADMITTED for review in finalist.reviews
     )
-    for found in _found(client, f"tags.task_key = '{key}' and tags.digest = '{finalist.digest}'"):
+    for found in found_runs(client, f"tags.task_key = '{key}' and tags.digest = '{finalist.digest}'"):
         _update(client, found, tags, name)
         query = f"run_id = '{found.info.run_id}'"
         if let_in and not client.search_model_versions(query):
@@ -209,12 +221,12 @@ def _version(client: Any, made: Any, *, alias: str, standing: str) -> None:
 def _task(client: Any, key: str, run: RunState, task: TaskState) -> None:
     """The row of a task says what stands, not what the audits alone had left."""
     tags, name = reviewed_task(run, task)
-    for found in _found(client, f"tags.key = '{key}'"):
+    for found in found_runs(client, f"tags.key = '{key}'"):
         _update(client, found, tags, name)
 
 
 def _quarantine(client: Any, key: str, digest: str, quarantined: str) -> None:
-    for run in _found(client, f"tags.task_key = '{key}' and tags.digest = '{digest}'"):
+    for run in found_runs(client, f"tags.task_key = '{key}' and tags.digest = '{digest}'"):
         if run.data.tags.get(_QUARANTINED, "no") != quarantined:
             client.set_tag(run.info.run_id, _QUARANTINED, quarantined)
             if quarantined != "no":
@@ -227,8 +239,3 @@ def _update(client: Any, run: Any, tags: Mapping[str, str], name: str) -> None:
             client.set_tag(run.info.run_id, tag, value)
     if run.info.run_name != name:
         client.update_run(run.info.run_id, name=name)
-
-
-def _found(client: Any, query: str) -> list[Any]:
-    experiments = [str(found.experiment_id) for found in client.search_experiments()]
-    return list(client.search_runs(experiments, query))

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from agent.report.figures import Transfer
 from agent.report.task_figures import Curve, TaskEvidence
-from agent.report.transfer import Transfer
 from selfnas.figures import png
 from selfnas.spaces.cell import Cell
 from selfnas.spaces.drawing import picture

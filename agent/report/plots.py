@@ -20,11 +20,9 @@ def draw_search_curve(
     """Score of each evaluation in order, and the best so far.
 
     Args:
-        axes: to draw on.
         scores: validation accuracy in [0, 1] at low fidelity; None where training failed.
         recalled: which came from the library.
         finalists: which were trained fully afterwards.
-        title: over the picture.
     """
     order = np.arange(1, len(scores) + 1)
     values = np.array([np.nan if score is None else 100 * score for score in scores])
@@ -52,9 +50,7 @@ def draw_regret(axes: Axes, curves: Mapping[str, NDArray[np.float64]], *, title:
     """Mean regret by number of evaluations, with 95 % intervals of the mean.
 
     Args:
-        axes: to draw on.
         curves: by strategy, `(seeds, evaluations)` regret in per cent.
-        title: over the picture.
     """
     for colour, (name, values) in zip(itertools.cycle(_LINES), curves.items()):
         order = np.arange(1, values.shape[1] + 1)

@@ -21,7 +21,6 @@ class Archive:
     """Reads finished tasks from an open ledger, and keeps the latest; a snapshot says where they lie.
 
     Attributes:
-        ledger: of the life.
         snapshot: numbers of the first and last event of every finished task, and its name.
     """
 
@@ -126,7 +125,6 @@ class Tasks(Sequence[TaskState]):
 
     Args:
         archive: where they are read from once finished; None keeps all of them here.
-        run: its number.
     """
 
     def __init__(self, archive: Archive | None = None, run: int = 0) -> None:
@@ -192,7 +190,6 @@ class Tasks(Sequence[TaskState]):
         """The open task ended with that event; with an archive it is let go.
 
         Args:
-            last: number of the event.
             whole: whether all of the task's events were folded in.
         """
         if self._archive is not None and self.here:

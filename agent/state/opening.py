@@ -25,7 +25,6 @@ def recollect(ledger: Ledger, snapshot: Path | None = None, *, until: int | None
     have the content that its hash was made of.
 
     Args:
-        ledger: of the life.
         snapshot: a file that no other life may use meanwhile; brought up to date, and kept so as the life goes on. None
             keeps everything in memory.
         until: number of the first event that is left out; none may belong to a task that is unfinished then.

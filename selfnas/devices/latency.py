@@ -58,7 +58,6 @@ class Measured:
     """What measuring a machine gave.
 
     Attributes:
-        latencies: the table.
         checks: one for each setting.
         predicted: of each setting's unseen networks, microseconds.
         measured: the same networks, timed.

@@ -60,11 +60,11 @@ def combined(
     """
     kinds = candidates.shape[1]
     weights: NDArray[np.float64] = np.full(kinds, 1 / kinds)
-    told = [task for task in past if len(task.scores) > 1]
-    if told:
+    taught = [task for task in past if len(task.scores) > 1]
+    if taught:
         weights = _ridge(
-            np.concatenate([_ranks(task.proxies) for task in told]),
-            np.concatenate([normal_scores(task.scores) for task in told]),
+            np.concatenate([_ranks(task.proxies) for task in taught]),
+            np.concatenate([normal_scores(task.scores) for task in taught]),
             weights,
         )
     features = _ranks(np.concatenate([own.proxies, candidates]))

@@ -47,8 +47,6 @@ class Stack:
 
     Attributes:
         stem_stride: stride of the stem convolution; its kernel is `stem_kernel`.
-        stem_channels: channels that leave the stem.
-        stem_size: spatial size that leaves the stem.
     """
 
     shape: TaskShape

@@ -158,10 +158,6 @@ class Proposals:
         """What the batch holds so far."""
         return tuple(self._chosen)
 
-    def is_new(self, vector: Vector) -> bool:
-        """Whether the architecture of a `(slots,)` vector was neither tried nor chosen."""
-        return self._identify(vector)[0] not in self._known
-
     def offer(self, vectors: Vector) -> int:
         """Take rows of `(n, slots)` in order while they are wanted, admitted and new; how many were taken."""
         taken = 0

@@ -24,7 +24,7 @@ from selfnas.spaces.architecture import Space
 from selfnas.spaces.cell import Cell, Edge
 from selfnas.spaces.template import CellTemplate, Vector
 
-__all__ = ["SIZES", "SubCell", "contains", "effective", "implant", "parts", "picture_cell"]
+__all__ = ["SIZES", "SubCell", "contains", "implant", "parts", "picture_cell"]
 
 SIZES = (2, 3)  # edges of a sub-cell: one edge is no structure, four are nearly a whole cell
 _INNER = "abcdefgh"
@@ -37,7 +37,6 @@ class SubCell:
     """A labelled connected graph, in canonical form.
 
     Attributes:
-        space: the one it belongs to.
         template: which of the space's cells it is a part of.
         text: edges `source-operation>target`, sorted; nodes are `in0`, …, `out`, and `a`, `b`, … for inner ones.
 
@@ -126,25 +125,8 @@ def _of_edges(space: Space, template: int, edges: tuple[tuple[str, str, str], ..
     return SubCell(space, template, _canonical(edges)) if _connected(edges) else None
 
 
-def effective(space: Space, vectors: Vector) -> Vector:
-    """`(n, slots)` the same cells without their dead edges."""
-    kept = []
-    for template, part in zip(space.templates, space.split(vectors), strict=True):
-        shape = (len(part), template.nodes)
-        reached, useful = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-        reached[:, : template.inputs], useful[:, list(template.outputs)] = True, True
-        slots = list(enumerate(template.slots))
-        for column, (source, target) in slots:
-            reached[:, target] |= reached[:, source] & (part[:, column] > 0)
-        for column, (source, target) in reversed(slots):
-            useful[:, source] |= useful[:, target] & (part[:, column] > 0)
-        live = np.stack([reached[:, source] & useful[:, target] for _, (source, target) in slots], axis=1)
-        kept.append(np.where(live, part, np.int8(0)))
-    return np.concatenate(kept, axis=1)
-
-
 def contains(sub_cell: SubCell, vectors: Vector) -> NDArray[np.bool_]:
-    """`(n,)` whether cells contain it, given their `effective` vectors."""
+    """`(n,)` whether cells contain it, given their vectors without dead edges."""
     held = np.zeros(len(vectors), dtype=bool)
     values = sub_cell.values()
     for slots in sub_cell.placements():

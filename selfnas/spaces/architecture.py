@@ -83,9 +83,7 @@ class Architecture:
     """Cells of one space with macro settings.
 
     Attributes:
-        space: the one it is written in.
         cells: one per cell template of the space, in its order.
-        macro: how the cells are stacked.
 
     `str()` is the one-line form `space/macro:cell[;cell]`, read back by `selfnas.spaces.named.parse_architecture`.
     """
@@ -134,7 +132,6 @@ class Space:
 
     Attributes:
         name: letters, digits, `-` and `_`; a derived space spells out its composed operators.
-        templates: the kinds of cells.
 
     Raises:
         ArchitectureError: a name that does not read so, no templates, or two operations of one name.
@@ -180,6 +177,18 @@ class Space:
         """Every slot of the whole vector as (template index, source, target)."""
         return tuple((index, s, t) for index, template in enumerate(self.templates) for s, t in template.slots)
 
+    @cached_property
+    def kinds(self) -> tuple[int, ...]:
+        """For each slot, how many values it can have: operations, and none."""
+        return tuple(len(template.operations) + 1 for template in self.templates for _ in template.slots)
+
+    def place(self, vectors: Vector) -> NDArray[np.int64]:
+        """`(n,)` where `(n, slots)` vectors stand in the lexicographic order of all, members of the space or not."""
+        places = np.zeros(len(vectors), dtype=np.int64)
+        for column, kinds in enumerate(self.kinds):
+            places = places * kinds + vectors[:, column]
+        return places
+
     def count(self) -> int:
         """Number of distinct spellings (dead edges and node numbering included).
 
@@ -209,6 +218,11 @@ class Space:
         parts = self.split(vectors)
         return np.asarray(np.all([t.fits(part) for t, part in zip(self.templates, parts, strict=True)], axis=0))
 
+    def effective(self, vectors: Vector) -> Vector:
+        """`(n, slots)` the same architectures without their dead edges."""
+        parts = self.split(vectors)
+        return np.concatenate([t.effective(part) for t, part in zip(self.templates, parts, strict=True)], axis=1)
+
     def neighbours(self, vector: Vector) -> Vector:
         """`(k, slots)` every architecture one edit away from a `(slots,)` vector, in a fixed order."""
         rows = []
@@ -230,8 +244,7 @@ class Space:
         """
         if self.count() > 1_000_000:
             raise ArchitectureError(f"space {self.name} has {self.count():,} architectures: too many to enumerate")
-        widths = [len(template.operations) + 1 for template in self.templates for _ in template.slots]
-        rows = np.array(list(itertools.product(*map(range, widths))), dtype=np.int8)
+        rows = np.array(list(itertools.product(*map(range, self.kinds))), dtype=np.int8)
         return rows[self.fits(rows)]
 
     def encode(self, architecture: Architecture) -> Vector:

@@ -64,7 +64,6 @@ class Operation:
 
     Attributes:
         name: how it is written: a lower-case letter, then lower-case letters and digits. Composed ones read `a>b&c`.
-        form: its formulas.
         builder: constructor of its module, or where that is (`package.module:name`), imported when it is first built.
         aliases: spellings of published benchmarks, read but never written.
         identity: whether at stride 1 it hands on its input as it is, so that the digest contracts it.

@@ -63,11 +63,7 @@ class SuccessiveHalving:
 
         Args:
             history: trials of all rungs; other fidelities only keep their architectures from being tried again.
-            domain: what may be proposed.
-            count: how many are wanted.
-            rng: the only source of randomness.
             strategy: proposes what is new, from the scores of the cheapest rung.
-            warm: architectures to try first.
         """
         promoted = self.promotions(history)[:count]
         fresh = strategy(self.comparable(history), domain, count - len(promoted), rng, warm=warm)

@@ -41,10 +41,8 @@ class OneShotPlan:
     """How a supernet is trained path by path.
 
     Attributes:
-        epochs: passes over the training data.
         batch_size: examples per step, of one path each.
         learning_rate: of SGD with momentum 0.9, falling to nothing along a cosine.
-        weight_decay: of the weights.
     """
 
     epochs: int = 60
@@ -55,7 +53,7 @@ class OneShotPlan:
 
 def fair_paths(space: Space, rng: np.random.Generator) -> Iterator[Vector]:
     """Endless `(slots,)` paths, as fair as the space allows (see above)."""
-    kinds = {len(template.operations) + 1 for template in space.templates}
+    kinds = set(space.kinds)
     strict = len(kinds) == 1 and all(template.in_degree is None for template in space.templates)
     while True:
         if not strict:
@@ -70,9 +68,7 @@ def train_paths(supernet: Supernet, data: Examples, plan: OneShotPlan, *, seed: 
     """Train in place; mean loss of each epoch.
 
     Args:
-        supernet: fresh.
         data: the training split; no later split is seen.
-        plan: how.
         seed: decides the order of examples and the paths.
 
     Raises:
@@ -118,7 +114,6 @@ def evolve_paths(
     Args:
         domain: what may be proposed, hence scored.
         score: a number for each of some architectures, such as `score_paths` gives.
-        seed: decides the search.
         evaluations: paths that are scored; fewer where the domain has no more.
         batch: paths between two looks at the scores.
     """

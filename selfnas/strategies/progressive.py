@@ -53,7 +53,6 @@ class Progressive:
     """A strategy in a space that widens; see `Strategy`.
 
     Attributes:
-        strategy: what proposes.
         patience: trials in a row without improvement before a level is left.
     """
 

@@ -21,9 +21,7 @@ def check_evaluator(
     """Answers depend on the request alone, each is reported once, a failure is an answer, and no global state is moved.
 
     Args:
-        evaluator: any.
         architectures: what it is asked for, each several times; one that it cannot score belongs among them.
-        fidelity: at which it is asked.
         seed: of the first request; every further one has the next.
 
     Raises:

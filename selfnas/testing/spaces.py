@@ -29,7 +29,6 @@ def check_space(space: Space, *, draws: int = 20, seed: int = 0) -> None:
     Args:
         space: any value; where no text names it yet, it is brought in force for the check.
         draws: architectures looked at one by one.
-        seed: decides them.
 
     Raises:
         ConformanceError: a promise that it breaks.

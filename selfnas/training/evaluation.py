@@ -46,7 +46,6 @@ class Request:
     """One architecture to be scored.
 
     Attributes:
-        fidelity: how thoroughly.
         seed: decides everything random about it.
         least: validation accuracy needed after each epoch, or training stops (`selfnas.training.early_stopping`);
             none never stops.

@@ -28,8 +28,8 @@ from agent.life.observer import Unobserved
 from agent.life.preparation import prepare
 from agent.memory.operators import operator_of, operators_in_force
 from agent.report.figures import gather
-from agent.report.operator_uses import OperatorRecord, operator_records
 from agent.report.page import render
+from agent.report.uses import OperatorRecord, operator_records
 from agent.state.state import LifeState, replay
 from agent.stream.file import read_stream
 from agent.verify.verification import verify

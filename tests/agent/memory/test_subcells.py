@@ -14,7 +14,7 @@ from agent.life.life import Life
 from agent.memory.subcells import blocks_in_force, find_sub_cell, mined_in_force
 from agent.report.figures import gather
 from agent.report.page import render
-from agent.report.subcell_uses import uses_of
+from agent.report.uses import uses_of
 from agent.state.state import LifeState, replay
 from agent.verify.verification import verify
 from selfnas.errors import InputError

@@ -8,9 +8,9 @@ import pytest
 from agent.ledger.events import LedgerError, Rejected, RunStarted, TaskStarted
 from agent.ledger.home import Home
 from agent.mirror.artifacts import Exhibit, write_task_files
+from agent.report.figures import Transfer
 from agent.report.page_pictures import matrix_picture
 from agent.report.summary import Accuracy
-from agent.report.transfer import Transfer
 from agent.state.state import RunState, TaskState
 from audits import Finding, card, card_page, judge, load_suite
 from tests.agent.made_up import blank

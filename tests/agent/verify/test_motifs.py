@@ -33,7 +33,7 @@ from agent.state.state import LifeState
 from agent.verify.drift import WatchChecker
 from agent.verify.motifs import MotifChecker
 from agent.verify.recomputation import audit_again
-from agent.verify.revocations import RevocationChecker
+from agent.verify.reviews import RevocationChecker
 from audits import Finding, load_suite, uncovered
 from constraints import load_set
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
