@@ -1,1 +1,72 @@
-"""The life of the agent: ledger, library, policy, gate, workers, tracking and the command line."""
+"""The life of the agent: ledger, library, policy, gate, workers, tracking, Python API and the command line.
+
+Names load on first use, so that `import agent` stays quick.
+"""
+
+from typing import TYPE_CHECKING
+
+from selfnas.lazy import loading
+
+if TYPE_CHECKING:
+    from agent.api.life import Life, open_life
+    from agent.api.running import Begun, RunObserver, run
+    from agent.api.streams import Stream
+    from agent.life.observer import Observer, Unobserved
+    from agent.stream.fidelities import HalvingSection
+    from agent.stream.file import (
+        BudgetSection,
+        FidelitySection,
+        MacroSection,
+        SupernetSection,
+        TrainingSection,
+        TuningSection,
+    )
+    from agent.stream.objective import ObjectiveSection
+    from agent.stream.policy import SearchPolicy
+    from agent.stream.shipped import shipped_streams
+    from agent.verify.verification import Verification
+
+__all__ = [
+    "Begun",
+    "BudgetSection",
+    "FidelitySection",
+    "HalvingSection",
+    "Life",
+    "MacroSection",
+    "ObjectiveSection",
+    "Observer",
+    "RunObserver",
+    "SearchPolicy",
+    "Stream",
+    "SupernetSection",
+    "TrainingSection",
+    "TuningSection",
+    "Unobserved",
+    "Verification",
+    "open_life",
+    "run",
+    "shipped_streams",
+]
+
+__getattr__, __dir__ = loading(
+    __name__,
+    {
+        "api.life": ("Life", "open_life"),
+        "api.running": ("Begun", "RunObserver", "run"),
+        "api.streams": ("Stream",),
+        "life.observer": ("Observer", "Unobserved"),
+        "stream.fidelities": ("HalvingSection",),
+        "stream.file": (
+            "BudgetSection",
+            "FidelitySection",
+            "MacroSection",
+            "SupernetSection",
+            "TrainingSection",
+            "TuningSection",
+        ),
+        "stream.objective": ("ObjectiveSection",),
+        "stream.policy": ("SearchPolicy",),
+        "stream.shipped": ("shipped_streams",),
+        "verify.verification": ("Verification",),
+    },
+)

@@ -64,8 +64,8 @@ def selfnas(
     """Options of the program itself; its commands follow."""
 
 
-@app.command()
-def run(
+@app.command("run")
+def run_stream(
     stream: Annotated[
         Path, typer.Argument(metavar="STREAM", help="The stream file to live through, or a shipped stream: quickstart.")
     ],
@@ -86,10 +86,23 @@ def run(
     mirror: Annotated[bool, typer.Option(help="Mirror finished tasks to MLflow.")] = True,
 ) -> None:
     """Live through a stream; a life that was cut off goes on where it stopped."""
-    from agent.commands.run import live
+    import logging
 
-    overrides = [*(settings or []), *([f"seed={seed}"] if seed is not None else [])]
-    live(stream, home=home, overrides=overrides, workers=workers, device=device, mirror=mirror, accept_set=accept_set)
+    from agent.api.running import run
+    from agent.commands.run import Terminal
+
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    with Terminal(home, mirror=mirror) as terminal:
+        run(
+            stream,
+            home,
+            seed=seed,
+            settings=settings or (),
+            workers=workers,
+            device=device,
+            accept_set=accept_set,
+            observer=terminal,
+        )
 
 
 @app.command()
@@ -117,10 +130,15 @@ def verify(
     ] = Path(),
 ) -> None:
     """Re-check the chain, every certificate, every audit verdict, every admission and its weights."""
-    from agent.commands.inspect import Depth, show_verification
+    from rich.console import Console
+
+    from agent.api.verifying import Depth, verified
+    from agent.commands.inspect import print_verification
 
     depth = Depth(sample=sample, seed=seed, base=base) if deep else None
-    raise typer.Exit(0 if show_verification(home, key=key, mlflow=mlflow, depth=depth) else 1)
+    with Console().status("verifying") as status:
+        result = verified(home, depth=depth, key=key, mlflow=mlflow, progress=status.update)
+    raise typer.Exit(0 if print_verification(result) else 1)
 
 
 @app.command()
@@ -128,7 +146,7 @@ def mirror(
     home: _Home = _DEFAULT_HOME,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Delete this life's records there first.")] = False,
 ) -> None:
-    """Write to MLflow what it lacks of a life; the mirror can always be made again."""
+    """Write to MLflow what it lacks of a life; the mirror can always be rebuilt."""
     from agent.commands.inspect import mirror_life
 
     raise typer.Exit(0 if mirror_life(home, rebuild=rebuild) else 1)

@@ -3,21 +3,20 @@
 Names load on first use, so that `import audits` (and with it the command line's help) stays quick.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from selfnas.lazy import loading
 
 if TYPE_CHECKING:
     from audits.calibrating.proof import Calibration, calibration_of, read_calibration, unproven_gates
-    from audits.cards.cards import card
+    from audits.cards.cards import card, card_page
     from audits.cards.figures import attribution_figure, confusion_figure
-    from audits.cards.page import card_page
     from audits.catalogue.registry import AUDITS
-    from audits.contract.data import AuditData, NuisanceRegion, Trigger
+    from audits.contract.data import AuditData, Trigger
     from audits.contract.finding import Finding, Role
-    from audits.verdicts.coverage import uncovered
     from audits.verdicts.run import run_suite
     from audits.verdicts.suite import Suite, load_suite, parse_suite
-    from audits.verdicts.verdict import AuditVerdict, absent, judge
+    from audits.verdicts.verdict import AuditVerdict, absent, judge, uncovered
 
 __all__ = [
     "AUDITS",
@@ -25,7 +24,6 @@ __all__ = [
     "AuditVerdict",
     "Calibration",
     "Finding",
-    "NuisanceRegion",
     "Role",
     "Suite",
     "Trigger",
@@ -44,33 +42,17 @@ __all__ = [
     "unproven_gates",
 ]
 
-_HOME = {
-    "AUDITS": "catalogue.registry",
-    "AuditData": "contract.data",
-    "AuditVerdict": "verdicts.verdict",
-    "Calibration": "calibrating.proof",
-    "Finding": "contract.finding",
-    "NuisanceRegion": "contract.data",
-    "Role": "contract.finding",
-    "Suite": "verdicts.suite",
-    "Trigger": "contract.data",
-    "absent": "verdicts.verdict",
-    "attribution_figure": "cards.figures",
-    "calibration_of": "calibrating.proof",
-    "card": "cards.cards",
-    "card_page": "cards.page",
-    "confusion_figure": "cards.figures",
-    "judge": "verdicts.verdict",
-    "load_suite": "verdicts.suite",
-    "parse_suite": "verdicts.suite",
-    "read_calibration": "calibrating.proof",
-    "run_suite": "verdicts.run",
-    "uncovered": "verdicts.coverage",
-    "unproven_gates": "calibrating.proof",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'audits' has no attribute {name!r}")
-    return getattr(import_module(f"audits.{_HOME[name]}"), name)
+__getattr__, __dir__ = loading(
+    __name__,
+    {
+        "calibrating.proof": ("Calibration", "calibration_of", "read_calibration", "unproven_gates"),
+        "cards.cards": ("card", "card_page"),
+        "cards.figures": ("attribution_figure", "confusion_figure"),
+        "catalogue.registry": ("AUDITS",),
+        "contract.data": ("AuditData", "Trigger"),
+        "contract.finding": ("Finding", "Role"),
+        "verdicts.run": ("run_suite",),
+        "verdicts.suite": ("Suite", "load_suite", "parse_suite"),
+        "verdicts.verdict": ("AuditVerdict", "absent", "judge", "uncovered"),
+    },
+)

@@ -24,7 +24,7 @@ _Suite = Annotated[str, typer.Option("--suite", help="Name of a shipped suite, o
 @app.command("list")
 def list_audits(suite: _Suite = "baseline") -> None:
     """Every audit of a suite: role, thresholds, cost, what it caught of the planted defects, what it misses."""
-    from audits.calibrating.listing import listing
+    from audits.calibrating.proof import listing
     from audits.verdicts.suite import load_suite
 
     loaded = load_suite(suite)
@@ -56,8 +56,7 @@ def calibrate(
 
     from audits.calibrating.calibration import calibrate as run
     from audits.calibrating.calibration import task_specs
-    from audits.calibrating.listing import matrix_table
-    from audits.calibrating.proof import calibration_file, write_calibration
+    from audits.calibrating.proof import calibration_file, matrix_table, write_calibration
     from audits.verdicts.suite import load_suite
 
     torch.set_num_threads(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -53,11 +53,9 @@ def check_audit(
     """What an audit says of itself, its measurements on a sound network, and that it shows nothing of a broken one.
 
     Args:
-        audit: any.
         network: trained well on the data.
         data: of a small task; it should name a nuisance and a trigger, so that audits about them have a subject.
         settings: what a suite would give it.
-        seed: of its draws.
 
     Raises:
         ConformanceError: a promise that it breaks.
@@ -65,52 +63,45 @@ def check_audit(
     told = (audit.catches, audit.misses, audit.source, audit.cost, *(one.meaning for one in audit.statistics))
     promise(all(told), f"{audit.name}: says what it catches, misses, costs, comes from, and what each statistic means")
     promise(not audit.validates or audit.validates != audit.relies_on, f"{audit.name}: relies on what it validates")
-    _check_measurements(audit, network, data, settings, seed)
-    _check_untouched(audit, network, data, settings, seed)
+
+    def measured(examined: nn.Module) -> Sequence[Measurement]:
+        with evaluation_mode(examined):
+            return list(audit.measure(Examinee(examined, data, seed=seed), dict(settings)))
+
+    _check_measurements(audit, measured(copy.deepcopy(network)), measured(copy.deepcopy(network)), data)
+    _check_untouched(audit, copy.deepcopy(network).train(), measured)
     for kind, answer in BROKEN.items():
         shown: Sequence[Measurement] = ()
         with contextlib.suppress(Exception):  # whatever it raises, a run turns it into void findings
-            shown = _measured(audit, Broken(answer, classes=data.classes), data, settings, seed)
-        finite = [each for each in shown if all(n is not None and math.isfinite(n) for n in _numbers(each))]
+            shown = measured(Broken(answer, classes=data.classes))
+        finite = [
+            each
+            for each in shown
+            if all(n is not None and math.isfinite(n) for n in (each.estimate, each.low, each.high))
+        ]
         promise(not finite, f"{audit.name}: outputs that are broken ({kind}) show nothing, yet it gives {finite[:1]}")
 
 
-def _measured(
-    audit: Audit, network: nn.Module, data: AuditData, settings: Mapping[str, float], seed: int
-) -> Sequence[Measurement]:
-    with evaluation_mode(network):
-        return list(audit.measure(Examinee(network, data, seed=seed), dict(settings)))
-
-
-def _numbers(measurement: Measurement) -> tuple[float | None, float, float]:
-    return measurement.estimate, measurement.low, measurement.high
-
-
 def _check_measurements(
-    audit: Audit, network: nn.Module, data: AuditData, settings: Mapping[str, float], seed: int
+    audit: Audit, first: Sequence[Measurement], second: Sequence[Measurement], data: AuditData
 ) -> None:
-    first, second = (_measured(audit, copy.deepcopy(network), data, settings, seed) for _ in range(2))
     promise(first == second, f"{audit.name}: equal seeds give equal measurements to the last bit")
     expected = sorted((subject, one.name) for subject in audit.subjects(data) for one in audit.statistics)
     given = sorted((each.subject, each.statistic) for each in first)
     promise(given == expected, f"{audit.name}: measures {given}, not each statistic of each subject once: {expected}")
     for each in first:
-        estimate, low, high = _numbers(each)
         promise(
-            estimate is not None and low <= estimate <= high and each.n > 0,
+            each.estimate is not None and each.low <= each.estimate <= each.high and each.n > 0,
             f"{audit.name}.{each.statistic}: needs an estimate in its interval and n > 0, not {each}",
         )
 
 
-def _check_untouched(
-    audit: Audit, network: nn.Module, data: AuditData, settings: Mapping[str, float], seed: int
-) -> None:
-    own = copy.deepcopy(network).train()
+def _check_untouched(audit: Audit, own: nn.Module, measured: Callable[[nn.Module], object]) -> None:
     next(own.parameters()).requires_grad_(False)
     state = {name: value.clone() for name, value in own.state_dict().items()}
     flags = [parameter.requires_grad for parameter in own.parameters()]
     random = torch.get_rng_state()
-    _measured(audit, own, data, settings, seed)
+    measured(own)
     promise(
         all(torch.equal(value, state[name]) for name, value in own.state_dict().items())
         and [parameter.requires_grad for parameter in own.parameters()] == flags

@@ -3,17 +3,17 @@
 Names load on first use, so that `import constraints` (and with it the command line's help) stays quick.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from selfnas.lazy import loading
 
 if TYPE_CHECKING:
     from constraints.analysis.difference import Difference, compare_sets
+    from constraints.analysis.example_tests import ExamplesOutcome, try_examples
     from constraints.analysis.impact import price_on_table, revoked, sole_stops
     from constraints.analysis.lint import LintFinding, lint_set
-    from constraints.analysis.trials import Trial, try_examples
-    from constraints.judging.admitted import Count
-    from constraints.judging.certificate import Certificate
-    from constraints.judging.decision import Decision
+    from constraints.judging.admitted import CountInterval
+    from constraints.judging.certificate import Certificate, Decision
     from constraints.judging.explanation import Blame, Explanation
     from constraints.judging.guard import Guard
     from constraints.judging.policy import decide_policy, policy_digest
@@ -27,16 +27,16 @@ __all__ = [
     "Certificate",
     "ConstraintSet",
     "Context",
-    "Count",
+    "CountInterval",
     "Decision",
     "Difference",
     "Example",
+    "ExamplesOutcome",
     "Explanation",
     "Guard",
     "LintFinding",
     "PolicyChange",
     "Rule",
-    "Trial",
     "compare_sets",
     "decide_policy",
     "lint_set",
@@ -52,38 +52,21 @@ __all__ = [
     "verify_certificate",
 ]
 
-_HOME = {
-    "Blame": "judging.explanation",
-    "Certificate": "judging.certificate",
-    "ConstraintSet": "language.rules",
-    "Context": "language.rules",
-    "Count": "judging.admitted",
-    "Decision": "judging.decision",
-    "Difference": "analysis.difference",
-    "Example": "language.rules",
-    "Explanation": "judging.explanation",
-    "Guard": "judging.guard",
-    "LintFinding": "analysis.lint",
-    "PolicyChange": "language.rules",
-    "Rule": "language.rules",
-    "Trial": "analysis.trials",
-    "compare_sets": "analysis.difference",
-    "decide_policy": "judging.policy",
-    "policy_digest": "judging.policy",
-    "lint_set": "analysis.lint",
-    "load_set": "loading.loading",
-    "parse_set": "loading.loading",
-    "price_on_table": "analysis.impact",
-    "refused_by": "judging.verification",
-    "revoked": "analysis.impact",
-    "shipped_sets": "loading.setfile",
-    "sole_stops": "analysis.impact",
-    "try_examples": "analysis.trials",
-    "verify_certificate": "judging.verification",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'constraints' has no attribute {name!r}")
-    return getattr(import_module(f"constraints.{_HOME[name]}"), name)
+__getattr__, __dir__ = loading(
+    __name__,
+    {
+        "analysis.difference": ("Difference", "compare_sets"),
+        "analysis.impact": ("price_on_table", "revoked", "sole_stops"),
+        "analysis.lint": ("LintFinding", "lint_set"),
+        "analysis.example_tests": ("ExamplesOutcome", "try_examples"),
+        "judging.admitted": ("CountInterval",),
+        "judging.certificate": ("Certificate", "Decision"),
+        "judging.explanation": ("Blame", "Explanation"),
+        "judging.guard": ("Guard",),
+        "judging.policy": ("decide_policy", "policy_digest"),
+        "judging.verification": ("refused_by", "verify_certificate"),
+        "language.rules": ("ConstraintSet", "Context", "Example", "PolicyChange", "Rule"),
+        "loading.loading": ("load_set", "parse_set"),
+        "loading.setfile": ("shipped_sets",),
+    },
+)

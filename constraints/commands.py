@@ -17,6 +17,7 @@ from selfnas.plugins import in_force
 
 if TYPE_CHECKING:
     from constraints.language.rules import ConstraintSet, Context
+    from constraints.reports.report import Report
 
 __all__ = ["app"]
 
@@ -65,10 +66,10 @@ def try_out(
     json: _Json = False,
 ) -> None:
     """Judge the set's examples: the rules expected to fire fire, each is exercised, no mutant goes unnoticed."""
-    from constraints.reports.sets import report_trial
+    from constraints.reports.sets import report_examples
 
     with _loaded(set_) as loaded:
-        _finish(report_trial(loaded, mutate=mutate), json)
+        _finish(report_examples(loaded, mutate=mutate), json)
 
 
 @app.command()
@@ -232,10 +233,7 @@ def _contexts(
     return chosen_contexts(set_, space=space, macro=macro or _MACRO, shape=shape, also=also)
 
 
-def _finish(report: object, json: bool) -> None:
-    from constraints.reports.report import Report
-
-    assert isinstance(report, Report)  # noqa: S101
+def _finish(report: Report, json: bool) -> None:
     typer.echo(report.to_json() if json else report.text)
     if report.failed:
         raise typer.Exit(1)

@@ -35,7 +35,7 @@ __all__ = [
 
 TableFile = Annotated[
     Path | None,
-    typer.Option("--table", help="A table of NAS-Bench-201 or TransNAS-Bench-101 micro; none: a made-up one."),
+    typer.Option("--table", help="A table of NAS-Bench-201 or TransNAS-Bench-101 micro; none: a synthetic one."),
 ]
 FirstOrder = Annotated[int, typer.Option("--first", min=0, help="Number of the first order; orders are seeds.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=256, help="Processes.")]

@@ -24,6 +24,7 @@ __all__ = [
     "Document",
     "PluginName",
     "StrictModel",
+    "check_model",
     "checked_text",
     "load_yaml",
     "parse_document",
@@ -80,7 +81,6 @@ class Document(Generic[Model]):
     """A checked file.
 
     Attributes:
-        value: the model.
         path: as the person named it.
         places: 1-based (line, column) of every key and item, by its path of keys and indexes.
         text: of the file, as it was when it was checked.
@@ -101,7 +101,6 @@ def read_document(path: Path, model: type[Model], *, overrides: Sequence[str] = 
 
     Args:
         path: as the person named it.
-        model: what the file must be.
         overrides: `key.key.0.key=value` as given on a command line; the value is YAML.
 
     Raises:
@@ -167,14 +166,25 @@ def parse_document(text: str, model: type[Model], *, name: str = "", overrides: 
         ) from error
 
 
+def check_model(values: Mapping[str, object], model: type[Model]) -> Model:
+    """A model of values that a program gives.
+
+    Raises:
+        InputError: every value that cannot be used.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        problems = [Problem(problem.message) for problem, _ in _explain(error, model, "", {})]
+        raise InputError(problems) from error
+
+
 def salvage_document(
     text: str, model: type[Model], *, name: str, key: str, item: type[StrictModel]
 ) -> tuple[Document[Model], tuple[int, ...], list[object]] | None:
     """What is left of a file that `parse_document` refused, for finding more problems in it.
 
     Args:
-        text: YAML.
-        model: what the file should be.
         name: stands for the file in messages.
         key: of a list at the top.
         item: what its items should be; those that are not are left out.
@@ -237,7 +247,6 @@ def load_yaml(text: str, name: str, *, preserve_quotes: bool = False) -> object:
     makes no objects of Python's even for tagged nodes.
 
     Args:
-        text: what to load.
         name: stands for the file in messages.
         preserve_quotes: keep how strings were quoted, for writing them back.
 

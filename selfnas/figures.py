@@ -1,7 +1,8 @@
-"""Figures as PNG files: where one may be written, said before anything is computed for it."""
+"""Figures as PNG: in memory, and as files; where one may be written is said before anything is computed for it."""
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +12,7 @@ from selfnas.errors import InputError, cause
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["picture_file", "write_figure"]
+__all__ = ["picture_file", "png", "write_figure"]
 
 
 def picture_file(path: Path | None) -> Path | None:
@@ -51,3 +52,13 @@ def write_figure(figure: Figure, path: Path, *, dpi: int = 110, bbox: Literal["t
         figure.savefig(path, dpi=dpi, bbox_inches=bbox)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {cause(error)}") from error
+
+
+def png(figure: Figure, *, dpi: int = 90, tight: bool = True) -> bytes:
+    """A figure as the bytes of a PNG file; `tight` crops it, which draws everything a second time."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=dpi, bbox_inches="tight" if tight else None, format="png")
+    return buffer.getvalue()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.commands.inspect import open_life
+from agent.commands.inspect import opened_life
 from agent.ledger.home import Home
 from agent.state.state import replay
 from agent.verify.reaudit import find_finalist, reaudit
@@ -30,7 +30,7 @@ def audit_recorded(
     Raises:
         InputError: no such life, finalist, suite, weights or data.
     """
-    with open_life(home) as ledger:
+    with opened_life(home) as ledger:
         state = replay(ledger)
         run, held, finalist = find_finalist(state, digest, task=task)
         done = reaudit(Home(home), run, held, finalist, base=base, suite=load_suite(suite) if suite else None)

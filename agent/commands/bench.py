@@ -16,13 +16,13 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def bench() -> None:
-    """Compare strategies on benchmark tables, your own or a made-up one."""
+    """Compare strategies on benchmark tables, your own or a synthetic one."""
 
 
 @app.command()
 def lifelong(
     table: Annotated[
-        Path | None, typer.Option(help="A table of NAS-Bench-201 or TransNAS-Bench-101 micro; none: a made-up one.")
+        Path | None, typer.Option(help="A table of NAS-Bench-201 or TransNAS-Bench-101 micro; none: a synthetic one.")
     ] = None,
     orders: Annotated[int, typer.Option(min=1, help="Random stream orders.")] = 40,
     first: Annotated[int, typer.Option(min=0, help="Number of the first order; orders are seeds.")] = 0,
@@ -32,7 +32,7 @@ def lifelong(
     rows: Annotated[
         Path | None, typer.Option(help="Finished orders as lines of JSON; what it holds is not measured again.")
     ] = None,
-    informed: Annotated[bool, typer.Option("--informed", help="Also a model told every other cell of a task.")] = False,
+    informed: Annotated[bool, typer.Option("--informed", help="Also a model given all other cells of a task.")] = False,
 ) -> None:
     """What memory of earlier tasks saves on later ones, against replay of past winners and against none."""
     from agent.commands.bench_lifelong import measure_lifelong
@@ -51,7 +51,7 @@ def lifelong(
 @app.command()
 def search(
     table: Annotated[
-        Path | None, typer.Option(help="A table of NAS-Bench-201 or TransNAS-Bench-101 micro; none: a made-up one.")
+        Path | None, typer.Option(help="A table of NAS-Bench-201 or TransNAS-Bench-101 micro; none: a synthetic one.")
     ] = None,
     seeds: Annotated[int, typer.Option(min=2, max=10_000, help="Searches of each strategy on each task.")] = 40,
     strategies: Annotated[list[str] | None, typer.Option("--strategy", help="Only this one; repeatable.")] = None,

@@ -41,7 +41,7 @@ rules:
 
 
 def latency_column(benchmark: TabularBenchmark) -> str:
-    """The latency that is searched for: the Raspberry Pi 4's where the table has it, else a made-up one, else empty."""
+    """The latency to search for: the Raspberry Pi 4's where the table has it, else a synthetic one, else empty."""
     known = benchmark.columns[benchmark.tasks[0]]
     return next((name for name in ("help_raspi4_ms", "made_up_ms") if name in known), "")
 

@@ -37,13 +37,13 @@ def measure_lifelong(
     """Measure and print; with `plot`, draw evaluations to the top by place in the stream.
 
     Args:
-        table: of a benchmark; a made-up one when None.
+        table: of a benchmark; a synthetic one when None.
         orders, first: how many stream orders, and the number of the first.
         methods: names in `METHODS`, or `WELL_READ`; all of the former when empty.
         workers: processes.
         plot: where to draw.
         rows_file: gets every finished order as a line of JSON at once; what it holds already is not measured again.
-        informed: whether to show what a model told every other cell of the same task would need.
+        informed: whether to show what a model given every other cell of the same task would need.
 
     Raises:
         InputError: the table or the rows cannot be read.
@@ -74,7 +74,7 @@ def _live(table: Path | None, cell: tuple[str, int]) -> list[LifelongRow]:
 def _print(
     console: Console, benchmark: TabularBenchmark, rows: dict[str, list[LifelongRow]], *, orders: int, informed: bool
 ) -> None:
-    made_up = " (made up by this project, says nothing about real networks)" if benchmark.synthetic else ""
+    made_up = " (a synthetic table, which says nothing about real networks)" if benchmark.synthetic else ""
     title = (
         f"{benchmark.name}{made_up}: tasks after the first of {orders} random orders; evaluations to the top "
         "0.5 %, then regret after so many in % of (best - median); mean±standard error over orders; lost: given up"
@@ -89,7 +89,7 @@ def _print(
     if informed:
         told = [informed_search(benchmark, task) for task in benchmark.tasks]
         means = np.mean([(to_top, *regret) for to_top, regret in told], axis=0)
-        shown.add_row("(told every other cell)", *(f"{mean:.1f}" for mean in means), "")
+        shown.add_row("(given every other cell)", *(f"{mean:.1f}" for mean in means), "")
     console.print(shown, _by_task(rows))
     for name in (name for name in rows if name not in _COLD):
         for cold in (cold for cold in _COLD if cold in rows):

@@ -82,7 +82,7 @@ def measure_search(
     """Measure and print; with `plot`, draw mean regret by number of evaluations.
 
     Args:
-        table: file of a benchmark; the made-up table when None.
+        table: file of a benchmark; the synthetic table when None.
         strategies: which of `COMPARED`; all when empty.
         seeds: searches of each strategy on each task.
         longest: evaluations after which a search that has not found the top is given up.
@@ -101,7 +101,7 @@ def measure_search(
     names = strategies or list(COMPARED)
     if quick:
         seeds, longest = min(seeds, _QUICK_SEEDS), min(longest, _QUICK_LONGEST)
-    made_up = " (made up by this project, says nothing about real networks)" if benchmark.synthetic else ""
+    made_up = " (a synthetic table, which says nothing about real networks)" if benchmark.synthetic else ""
     title = (
         f"{benchmark.name}{made_up}: mean of {len(benchmark.tasks)} task(s), batch {batch}, given up after {longest}"
     )

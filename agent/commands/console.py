@@ -62,6 +62,10 @@ class ConsoleObserver:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take the bars away."""
         self._progress.stop()
 
     def task_begins(self, task: TaskState, *, steps: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from agent.commands.inspect import open_life
+from agent.commands.inspect import opened_life
 from agent.state.state import TaskState, replay
 from selfnas.benchmarks.fronts import best_first
 from selfnas.devices.devices import Device, Latencies
@@ -38,7 +38,7 @@ def show_front(home: Path, *, task: str, cost: str, time: bool, plot: Path | Non
     Raises:
         InputError: no such life, task or cost, or nothing was scored.
     """
-    with open_life(home) as ledger:
+    with opened_life(home) as ledger:
         state = replay(ledger)
         names = [found.name for run in state.runs for found in run.tasks]
         found = next((t for run in reversed(state.runs) for t in run.tasks if t.name == task), None)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,30 +14,29 @@ from rich.markup import escape
 from agent.commands.console import guard_table, results_table
 from agent.gate.superseded import admitted_otherwise, suite_sentence
 from agent.ledger.home import Home
-from agent.ledger.store import Ledger
+from agent.ledger.store import Ledger, reading
 from agent.mirror.keys import task_key, task_keys
 from agent.state.plugins import of_life
 from agent.state.state import replay
 from selfnas.plugins import Identity
 
-__all__ = ["Depth", "mirror_life", "open_life", "show_status", "show_verification", "without"]
+if TYPE_CHECKING:
+    from agent.verify.verification import Verification
+
+__all__ = ["mirror_life", "opened_life", "print_verification", "show_status", "without"]
 
 _NAMED = 20  # motifs of another suite that `status` lists
 
 
 @contextmanager
-def open_life(home: Path, *, quiet: bool = False) -> Iterator[Ledger]:
-    """The ledger of a home, for reading, with the plug-ins of the life in force as far as they are at hand.
-
-    Args:
-        home: directory of the life.
-        quiet: whether nothing is said of those that are not.
+def opened_life(home: Path) -> Iterator[Ledger]:
+    """The ledger of a home, for reading, with the plug-ins of the life in force; says which are not here.
 
     Raises:
         InputError: there is no life in this home.
     """
-    with Ledger(Home(home).ledger, clock=time.time, read_only=True) as ledger, of_life(ledger) as missing:
-        for one in () if quiet else missing:
+    with reading(home) as ledger, of_life(ledger) as missing:
+        for one in missing:
             Console(stderr=True).print(escape(without(one)), style="yellow", highlight=False)
         yield ledger
 
@@ -53,7 +51,7 @@ def without(plugin: Identity) -> str:
 def show_status(home: Path) -> None:
     """Print the runs of a life and where the open one stands."""
     console = Console()
-    with open_life(home) as ledger:
+    with opened_life(home) as ledger:
         state = replay(ledger)
         events, head = ledger.head()
     console.print(f"{events} events, head {head[:16]}; {len(state.library)} admitted architecture(s)")
@@ -67,63 +65,9 @@ def show_status(home: Path) -> None:
             console.print(f"  {motif.digest[:12]}  {escape(motif.task)}, run {motif.run}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Depth:
-    """How far to compute again.
-
-    Attributes:
-        sample: networks to audit again.
-        seed: of their draw.
-        base: directory of the stream file, where relative paths of data start.
-    """
-
-    sample: int
-    seed: int
-    base: Path
-
-
-def show_verification(home: Path, *, key: Path | None = None, mlflow: bool = False, depth: Depth | None = None) -> bool:
-    """Print what was checked and what failed; True when everything holds.
-
-    Args:
-        home: directory of the life.
-        key: public key that the head of the chain must be signed with; None asks for no signature.
-        mlflow: compare the MLflow records too.
-        depth: what to compute again; None computes no solver's answer and no audit.
-    """
-    from agent.verify.verification import verify
-
+def print_verification(result: Verification) -> bool:
+    """Print what was checked and what failed; True when everything holds."""
     console = Console()
-    with open_life(home, quiet=True) as ledger, console.status("verifying") as status:
-        result = verify(ledger, Home(home))
-        state = replay(ledger) if mlflow or depth is not None else None
-        if state is not None and mlflow:
-            from agent.mirror.writer import Mirror, tracking_uri
-
-            status.update("comparing MLflow records")
-            keys = task_keys(ledger, state)
-            checked, problems = Mirror(tracking_uri()).check(Home(home), state, keys=keys, times=ledger.times())
-            result.checked += checked
-            result.problems += problems
-        if state is not None and depth is not None:
-            from agent.verify.recomputation import audit_again, solve_again
-
-            for further in (
-                solve_again(ledger, progress=lambda count: status.update(f"{count} certificates solved again")),
-                audit_again(
-                    Home(home), state, count=depth.sample, seed=depth.seed, base=depth.base,
-                    progress=lambda name: status.update(f"auditing {name}"),
-                ),
-            ):  # fmt: skip
-                result.checked += further.checked
-                result.problems += further.problems
-                result.notes += further.notes
-        if key is not None:
-            from agent.ledger.signature import check_signature
-
-            signed, problems = check_signature(ledger, Home(home), key)
-            result.checked["signed events"] = signed
-            result.problems += problems
     counts = ", ".join(f"{count} {name}" for name, count in result.checked.items())
     for note in result.notes:
         console.print(escape(note), style="yellow")
@@ -134,7 +78,7 @@ def show_verification(home: Path, *, key: Path | None = None, mlflow: bool = Fal
 
 
 def mirror_life(home: Path, *, rebuild: bool = False) -> bool:
-    """Write every finished task that MLflow lacks, or all of them anew; True when all are there."""
+    """Write every finished task that MLflow lacks, or rewrite all of them; True when all are there."""
     from agent.mirror.writer import Mirror, tracking_uri
     from agent.state.recorded import suite_of
 
@@ -142,7 +86,7 @@ def mirror_life(home: Path, *, rebuild: bool = False) -> bool:
     uri = tracking_uri()
     mirror = Mirror(uri)
     missing = 0
-    with open_life(home) as ledger:
+    with opened_life(home) as ledger:
         state = replay(ledger)
         if rebuild and not mirror.forget(task_keys(ledger, state).values()):
             console.print(f"MLflow records could not be deleted: {uri}")

@@ -28,9 +28,9 @@ def sign(
     home: Annotated[Path, typer.Option("--home", help="Directory of one agent's life.")] = Path(".selfnas"),
 ) -> None:
     """Sign the present head of the chain; `selfnas verify --key FILE.pub` checks it."""
-    from agent.commands.inspect import open_life
     from agent.ledger.home import Home
     from agent.ledger.signature import sign_head
+    from agent.ledger.store import reading
 
-    with open_life(home) as ledger:
+    with reading(home) as ledger:
         typer.echo(f"signed {sign_head(ledger, Home(home), key)} events")

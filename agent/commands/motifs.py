@@ -11,14 +11,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from agent.commands.inspect import open_life
+from agent.commands.inspect import opened_life
 from agent.gate.admission import findings_of
 from agent.ledger.events import OperatorRefused
 from agent.ledger.home import Home, hold
-from agent.ledger.store import Ledger
+from agent.ledger.store import Ledger, reading
 from agent.memory.operators import find_operator, operator_revocation
 from agent.memory.subcells import find_sub_cell, mined_in_force, revocation, sentence
-from agent.report.subcell_uses import uses_of
+from agent.report.uses import uses_of
 from agent.state.plugins import of_life
 from agent.state.state import LifeState, Motif, TaskState, replay
 from audits import Finding
@@ -34,7 +34,7 @@ __all__ = ["export", "list_sub_cells", "remembered", "revoke", "show_motif", "sh
 def show_motifs(home: Path, *, task: str | None) -> None:
     """Print the library, newest first."""
     console = Console()
-    with open_life(home) as ledger:
+    with opened_life(home) as ledger:
         state = replay(ledger)
     library = state.library
     for motif, reason in state.quarantined.values():
@@ -56,7 +56,7 @@ def show_motifs(home: Path, *, task: str | None) -> None:
 
 def remembered(home: Path) -> list[tuple[Architecture, TaskShape]]:
     """The library, each architecture with the shape of the task it won on; the quarantined are left out."""
-    with open_life(home) as ledger:
+    with opened_life(home) as ledger:
         library = replay(ledger).library
         return [(parse_architecture(motif.architecture), motif.shape) for motif in library]
 
@@ -71,7 +71,7 @@ def show_motif(home: Path, digest: str, *, optional: bool = False) -> None:
         InputError: no motif, or several, with such a digest.
     """
     console = Console()
-    with open_life(home) as ledger:
+    with opened_life(home) as ledger:
         state = replay(ledger)
         if optional and not any(motif.digest.startswith(digest) for motif in state.library):
             return
@@ -105,7 +105,7 @@ def export(home: Path, digest: str, output: Path) -> None:
 
     from agent.state.networks import restore_network
 
-    with open_life(home) as ledger:
+    with opened_life(home) as ledger:
         state = replay(ledger)
         motif = _find(state, digest)[-1]
         task = _task_of(state, motif)
@@ -125,7 +125,7 @@ def export(home: Path, digest: str, output: Path) -> None:
 def list_sub_cells(home: Path) -> None:
     """Print the sub-cells in force, the surest gain first, operators, and what was revoked; nothing where none is."""
     console = Console()
-    with open_life(home) as ledger:
+    with opened_life(home) as ledger:
         state = replay(ledger)
         for space, tabular in state.mined:
             try:
@@ -159,7 +159,7 @@ def show_sub_cell(home: Path, digest: str) -> bool:
     from agent.report.page_pictures import cells_picture
 
     console = Console()
-    with open_life(home) as ledger:
+    with opened_life(home) as ledger:
         state = replay(ledger)
         found = find_sub_cell(state, digest)
         if found is None:
@@ -187,8 +187,7 @@ def revoke(home: Path, digest: str, *, author: str, reason: str) -> None:
     Raises:
         InputError: no life, no such sub-cell or operator, or another agent holds the home.
     """
-    with open_life(home, quiet=True):
-        pass  # a home without a life is refused, not made
+    reading(home).__exit__(None, None, None)  # a home without a life is refused, not made
     with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger, of_life(ledger):
         state, author = replay(ledger), author or getpass.getuser()
         if find_operator(state, digest) and find_sub_cell(state, digest):

@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from agent.commands.inspect import open_life
-from agent.ledger.home import Home
-from selfnas.errors import InputError, cause
+from agent.api.reporting import write_page
 
 __all__ = ["write_report"]
 
@@ -24,38 +22,23 @@ def write_report(home: Path, *, output: Path | None, cold: Path | None, mirror: 
     Raises:
         InputError: no life, one that cannot be read, or a place that cannot be written.
     """
-    from agent.report.figures import figures, gather
-    from agent.report.page import render
+    from rich.console import Console
+    from rich.markup import escape
+
+    from agent.commands.inspect import without
+    from agent.report.figures import figures
 
     begun = time.perf_counter()
-    path = output or Home(home).report / "index.html"
-    with open_life(home, quiet=True):
-        pass  # a home without a life is told so before anything is made
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    with open_life(home) as ledger:
-        if cold is None:
-            evidence = gather(ledger)
-        else:
-            with open_life(cold) as other:
-                evidence = gather(ledger, cold=other)
-        page = render(evidence)
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    for name, value in figures(evidence).items():
+    done = write_page(home, output=output, cold=cold)
+    for one in done.lacking:
+        Console(stderr=True).print(escape(without(one)), style="yellow", highlight=False)
+    for name, value in figures(done.evidence).items():
         print(f"{name.replace('_', ' ')}: {value:.3g}")
-    print(f"{path}: {len(evidence.tasks)} task(s), {len(page):,} characters, {time.perf_counter() - begun:.1f} s")
+    tasks, seconds = len(done.evidence.tasks), time.perf_counter() - begun
+    print(f"{done.path}: {tasks} task(s), {len(done.page):,} characters, {seconds:.1f} s")
     if mirror:
         from agent.mirror.writer import Mirror, tracking_uri
 
         uri = tracking_uri()
-        written = Mirror(uri).write_evidence(evidence, page)
+        written = Mirror(uri).write_evidence(done.evidence, done.page)
         print(f"MLflow records: {uri}" if written else "the figures could not be written to MLflow")
-
-
-def _unwritable(path: Path, error: OSError) -> InputError:
-    return InputError(f"{path}: cannot be written: {cause(error)}")

@@ -27,12 +27,12 @@ def list_finalists(home: _Home = _DEFAULT_HOME, task: _Task = None) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from agent.commands.inspect import open_life
+    from agent.commands.inspect import opened_life
     from agent.gate.review import finalists, moment
     from agent.state.state import replay
 
     console = Console()
-    with open_life(home) as ledger:
+    with opened_life(home) as ledger:
         state, times = replay(ledger), ledger.times()
     for run, held, finalist in finalists(state):
         if task in (None, held.name):
@@ -84,19 +84,19 @@ def _decide(
     task: str | None,
     mirror: bool,
 ) -> None:
-    from agent.commands.inspect import mirror_life, open_life
+    from agent.commands.inspect import mirror_life
     from agent.gate.review import review
+    from agent.ledger.events import Standing
     from agent.ledger.home import hold
-    from agent.ledger.store import Ledger
+    from agent.ledger.store import Ledger, reading
     from agent.state.plugins import of_life
     from agent.state.state import replay
 
-    with open_life(home, quiet=True):
-        pass  # a home without a life is refused, not made
+    reading(home).__exit__(None, None, None)  # a home without a life is refused, not made
     with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger, of_life(ledger):
         said = review(replay(ledger), digest, decision, author=author or getpass.getuser(), reason=reason, task=task)
         weights = held.weights_file(said.weights_sha256)
-        if said.standing == "admitted":
+        if said.standing == Standing.ADMITTED:
             _check_weights(weights)
         event = ledger.append([said])[0]
     print(f"event {event.seq}: {said.digest[:12]} now stands {said.standing}, by {said.author}")

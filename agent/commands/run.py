@@ -1,12 +1,11 @@
-"""`selfnas run`: prepare, live, tell."""
+"""What a person sees of `selfnas run`, and what is written beside the life: pictures and MLflow records."""
 
 from __future__ import annotations
 
 import logging
-import os
 import time
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -15,94 +14,107 @@ from rich.console import Console
 
 from agent.commands.console import ConsoleObserver, guard_table, policy_sentence, results_table, where_next
 from agent.gate.superseded import suite_sentence
-from agent.ledger.home import Home, hold
+from agent.ledger.home import Home
 from agent.ledger.store import Ledger
 from agent.mirror.keys import task_key, task_keys
 from agent.state.state import LifeState, RunState, TaskState
-from agent.stream.file import read_stream
 from agent.workers import interrupt
-from agent.workers.pool import Workers
-from selfnas.plugins import in_force
 
 if TYPE_CHECKING:
+    from rich.status import Status
+
+    from agent.api.running import Begun
     from audits import Suite
 
 _PATIENCE = 2  # tasks in a row that MLflow would not take; then it is left alone for the rest of the run
 
-__all__ = ["chosen_device", "live"]
+__all__ = ["Terminal"]
 
 
-def live(
-    stream: Path,
-    *,
-    home: Path,
-    overrides: Sequence[str],
-    workers: int | None,
-    device: str,
-    mirror: bool,
-    accept_set: str,
-    method: str | None = None,
-) -> None:
-    """Live through a stream on a home, with progress on the terminal; `method` starts workers, see `Workers`.
+class Terminal:
+    """Tells a person about a run; an `agent.api.running.RunObserver`. Use as a context manager around the run.
 
-    Raises:
-        InputError: the stream, something it names, the home or the device cannot be used.
+    Args:
+        home: as the person named it.
+        mirror: whether finished tasks go to MLflow.
     """
-    console = Console()
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    document = read_stream(stream, overrides=overrides)
-    count = workers or len(os.sched_getaffinity(0))
-    with interrupt.listening(), Workers(count, method=method) as pool:
-        pool.warm_up()
-        from agent.life.life import Life
-        from agent.life.preparation import prepare
 
-        with console.status("checking the stream") as status:
+    def __init__(self, home: Path, *, mirror: bool) -> None:
+        self._home, self._mirror = home, mirror
+        self._console = Console()
+        self._left = ExitStack()  # what is to be stopped when the run is left, however that comes
+        self._status: Status | None = None
+        self._after: _AfterTask | None = None
+        self._progress: ConsoleObserver | None = None
+        self._began = 0.0
 
-            def on_task(name: str) -> None:
-                interrupt.check()
-                status.update(f"checking task {name}")
+    def __enter__(self) -> Terminal:
+        return self
 
-            prepared = prepare(document, on_task=on_task)
-            chosen = chosen_device(device)
-        with (
-            in_force(*prepared.plugins),
-            hold(home) as held,
-            Ledger(held.ledger, clock=time.time) as ledger,
-            _AfterTask(held, ledger, prepared.suite, mirror=mirror) as after,
-        ):
-            policy = prepared.stream.policy
-            observer = ConsoleObserver(
-                console,
-                names=[task.spec.name for task in prepared.tasks],
-                steps_per_task=prepared.stream.budget.evaluations + policy.finalists_per_task + 1,
-                after_task=after,
-            )
-            life = Life(ledger, prepared, pool, home=held, device=chosen, observer=observer)
-            life.check_resumable(accept_set=accept_set)
-            resumed, known = life.state.open_run, len(life.state.library)
-            if resumed:
-                console.print(f"going on with run {resumed.number}, cut off in task {len(resumed.tasks)}")
-            elif known:
-                console.print(f"this agent remembers {known} admitted architecture(s) of {len(life.state.runs)} run(s)")
-            suite = prepared.suite
-            if sentence := suite_sentence(life.state, str(home), name=suite.name, digest=suite.digest):
-                console.print(sentence, style="yellow", markup=False)
-            began = time.monotonic()
-            with observer:
-                finished = life.run()
-            lived = time.monotonic() - began
-            with console.status("writing pictures and MLflow records"):
-                after.wait(life.state)
-            if life.state.quarantined:
-                console.print(f"{len(life.state.quarantined)} motif(s) are quarantined by the constraint set in force")
-            for change in life.state.policy_changes:
-                if change.run == finished.number:
-                    console.print(policy_sentence(change))
-            console.print(results_table(finished), guard_table(finished))
-            console.print(life.work.sentence(lived, workers=count))
-            where_next(home, console=console)
-            after.tell(console)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._left.__exit__(kind, error, trace)
+
+    def checks(self, task: str) -> None:
+        """Show which task is checked."""
+        if self._status is None:
+            self._status = self._left.enter_context(self._console.status("checking the stream"))
+        self._status.update(f"checking task {task}")
+
+    def run_begins(self, begun: Begun) -> None:
+        """Say what the agent knows already, and begin with the bars."""
+        if self._status is not None:
+            self._status.stop()
+        state, prepared = begun.state, begun.prepared
+        if resumed := state.open_run:
+            self._console.print(f"going on with run {resumed.number}, cut off in task {len(resumed.tasks)}")
+        elif known := len(state.library):
+            told = f"this agent remembers {known} admitted architecture(s) of {len(state.runs)} run(s)"
+            self._console.print(told)
+        suite, policy = prepared.suite, prepared.stream.policy
+        if sentence := suite_sentence(state, str(self._home), name=suite.name, digest=suite.digest):
+            self._console.print(sentence, style="yellow", markup=False)
+        self._after = self._left.enter_context(_AfterTask(begun.home, begun.ledger, suite, mirror=self._mirror))
+        progress = ConsoleObserver(
+            self._console,
+            names=[task.spec.name for task in prepared.tasks],
+            steps_per_task=prepared.stream.budget.evaluations + policy.finalists_per_task + 1,
+            after_task=self._after,
+        )
+        self._began, self._progress = time.monotonic(), self._left.enter_context(progress)
+
+    def task_begins(self, task: TaskState, *, steps: int) -> None:
+        """Show its bar."""
+        if self._progress is not None:
+            self._progress.task_begins(task, steps=steps)
+
+    def advanced(self, task: TaskState, *, steps: int) -> None:
+        """Move the bars."""
+        if self._progress is not None:
+            self._progress.advanced(task, steps=steps)
+
+    def task_ends(self, run: RunState, task: TaskState) -> None:
+        """Print its line; pictures and MLflow records follow on a thread of their own."""
+        if self._progress is not None:
+            self._progress.task_ends(run, task)
+
+    def run_ends(self, begun: Begun, run: RunState) -> None:
+        """Print what was found, and where to look on."""
+        lived, console, state = time.monotonic() - self._began, self._console, begun.state
+        assert self._progress is not None and self._after is not None  # noqa: S101, PT018 - the run began
+        self._progress.stop()
+        with console.status("writing pictures and MLflow records"):
+            self._after.wait(state)
+        if state.quarantined:
+            console.print(f"{len(state.quarantined)} motif(s) are quarantined by the constraint set in force")
+        for change in state.policy_changes:
+            if change.run == run.number:
+                console.print(policy_sentence(change))
+        console.print(results_table(run), guard_table(run))
+        console.print(begun.work.sentence(lived, workers=begun.workers))
+        where_next(self._home, console=console)
+        self._after.tell(console)
 
 
 class _AfterTask:
@@ -135,7 +147,7 @@ class _AfterTask:
 
         try:
             draw_task(task, self._home.pictures(run.number, task.name))
-        except OSError as error:  # pictures can be made again; a life goes on without them
+        except OSError as error:  # pictures can be redrawn; a life goes on without them
             logging.getLogger(__name__).warning("pictures of task %s cannot be written: %s", task.name, error)
         if not self._wanted:
             return True
@@ -173,19 +185,3 @@ class _AfterTask:
             console.print(f"{missing} task(s) are not in MLflow yet; `selfnas mirror` writes them")
         elif self._uri:
             console.print(f"MLflow records: {self._uri}")
-
-
-def chosen_device(name: str) -> str:
-    """The torch device of a name; `auto` prefers CUDA. Raises `InputError` for one that cannot be used here."""
-    import torch
-
-    from selfnas.errors import InputError
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        first = str(error).splitlines()[0]
-        raise InputError(f"--device {name}: cannot be used here: {first}") from error
-    return name

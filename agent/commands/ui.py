@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from agent.commands.inspect import open_life
+from agent.ledger.store import reading
 from agent.mirror.writer import server_settings, tracking_uri
 from agent.state.state import replay
 
@@ -20,7 +20,7 @@ def serve(home: Path, *, host: str, port: int) -> NoReturn:
     Raises:
         InputError: there is no life in this home.
     """
-    with open_life(home) as ledger:
+    with reading(home) as ledger:
         streams = sorted({run.started.record.stream for run in replay(ledger).runs})
     print(f"experiments {', '.join(streams)} at http://{host}:{port} (Ctrl-C ends)", flush=True)
     command = server_command(tracking_uri(), host=host, port=port)

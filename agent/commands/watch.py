@@ -11,15 +11,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from agent.commands.inspect import mirror_life, open_life
-from agent.commands.run import chosen_device
+from agent.commands.inspect import mirror_life
 from agent.ledger.home import hold
-from agent.ledger.store import Ledger
+from agent.ledger.store import Ledger, reading
 from agent.life.drift import Watcher
 from agent.life.observer import Unobserved
 from agent.life.successor import Outcome
 from agent.state.plugins import of_life
 from agent.workers import interrupt
+from agent.workers.device import chosen_device
 from agent.workers.pool import Workers
 
 __all__ = ["watch_task"]
@@ -43,8 +43,7 @@ def watch_task(
     """
     console = Console()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    with open_life(home, quiet=True):
-        pass  # a home without a life is refused, not made
+    reading(home).__exit__(None, None, None)  # a home without a life is refused, not made
     searched = False
     with (
         interrupt.listening(),

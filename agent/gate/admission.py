@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,30 +13,10 @@ from selfnas.spaces.architecture import Architecture
 
 if TYPE_CHECKING:
     from agent.workers.jobs import FullAnswer
-    from audits import Finding, Suite
+    from audits import AuditVerdict, Finding, Suite
     from constraints import Guard
 
-__all__ = ["Admission", "admission", "decide", "findings_of", "recorded_findings"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
-    """What the audits let follow for one trained network.
-
-    Attributes:
-        decision: `admit`, `reject` or `undecided`; only the first lets it in.
-        failed: gate audits that failed.
-        reasons: one sentence each; empty when admitted.
-    """
-
-    decision: str
-    failed: tuple[str, ...]
-    reasons: tuple[str, ...]
-
-    @property
-    def admits(self) -> bool:
-        """Whether the network may enter the library."""
-        return self.decision == "admit"
+__all__ = ["admission", "decide", "findings_of", "recorded_findings"]
 
 
 def decide(guard: Guard, architecture: Architecture, *, previous: str) -> Gated:
@@ -76,19 +55,18 @@ def findings_of(audited: Audited) -> list[Finding]:
     return [audits.Finding.from_record(msgspec.to_builtins(record)) for record in audited.findings]
 
 
-def admission(answer: FullAnswer, suite: Suite) -> Admission:
+def admission(answer: FullAnswer, suite: Suite) -> AuditVerdict:
     """What the audits of a fully trained network let follow.
 
     Training that failed, audits that broke, another suite than the one in force, findings that are missing: each is a
     reason not to admit.
     """
-    if answer.score is None:
-        return Admission(decision="undecided", failed=(), reasons=(f"training failed: {answer.reason}",))
-    if answer.audit_error:
-        return Admission(decision="undecided", failed=(), reasons=(f"audits broke off: {answer.audit_error}",))
-    if answer.suite_digest != suite.digest:
-        return Admission(decision="undecided", failed=(), reasons=("the audit suite was edited during the run",))
-    if not answer.weights_sha256:
-        return Admission(decision="undecided", failed=(), reasons=("no weights were kept",))
-    verdict = audits.judge([audits.Finding.from_record(record) for record in answer.findings], suite)
-    return Admission(decision=verdict.decision, failed=verdict.failed, reasons=verdict.reasons)
+    for broken, reason in (
+        (answer.score is None, f"training failed: {answer.reason}"),
+        (answer.audit_error, f"audits broke off: {answer.audit_error}"),
+        (answer.suite_digest != suite.digest, "the audit suite was edited during the run"),
+        (not answer.weights_sha256, "no weights were kept"),
+    ):
+        if broken:
+            return audits.AuditVerdict(decision="undecided", reasons=(reason,))
+    return audits.judge([audits.Finding.from_record(record) for record in answer.findings], suite)

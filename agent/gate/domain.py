@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constraints import Guard
-from selfnas.spaces.architecture import Macro
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Macro, Space
 from selfnas.spaces.template import Vector
 from selfnas.tables.tabular import TabularBenchmark
 
@@ -69,7 +68,6 @@ class SpelledGuardedDomain(GuardedDomain):
     """The same, where every spelling is an architecture of its own, as in a table (see `selfnas.tables.tabular`).
 
     Args:
-        guard: what admits.
         benchmark: the table; its space is small enough to be looked through once.
         broken: `(count, rules)` `guard.violations` of `benchmark.space.enumerate()`.
         macro: of every proposal.

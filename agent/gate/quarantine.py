@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from agent.gate.admission import decide
 from agent.ledger.events import Certified, MotifQuarantined, MotifRestored, MotifRevised, Quarantined, Rejected
@@ -10,9 +11,8 @@ from agent.state.state import Motif
 from constraints import ConstraintSet, Guard
 from selfnas.errors import InputError
 from selfnas.plugins import MissingPluginError
-from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.architecture import Macro, Space, TaskShape
 from selfnas.spaces.named import parse_architecture
-from selfnas.spaces.space import Space
 
 __all__ = ["recheck"]
 
@@ -41,21 +41,14 @@ def recheck(
                 failed, messages = decision.failed, decision.messages
         except (InputError, MissingPluginError) as error:  # the set is not for this space
             messages = [str(error)]
+        named: dict[str, Any] = {
+            "admitted_seq": motif.seq,
+            "task": motif.task,
+            "architecture": motif.architecture,
+            "digest": motif.digest,
+            "certificate": certificate,
+        }
         if admitted and motif.seq not in inside:
-            yield MotifRestored(
-                admitted_seq=motif.seq,
-                task=motif.task,
-                architecture=motif.architecture,
-                digest=motif.digest,
-                certificate=certificate,
-            )
+            yield MotifRestored(**named)
         elif not admitted and motif.seq in inside:
-            yield MotifQuarantined(
-                admitted_seq=motif.seq,
-                task=motif.task,
-                architecture=motif.architecture,
-                digest=motif.digest,
-                certificate=certificate,
-                failed=failed,
-                messages=messages,
-            )
+            yield MotifQuarantined(**named, failed=failed, messages=messages)

@@ -10,26 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
-from agent.ledger.events import Reviewed
+from agent.ledger.events import Reviewed, Standing
 from agent.state.state import Finalist, LifeState, RunState, TaskState
 from selfnas.errors import InputError
 
-__all__ = ["finalists", "moment", "review", "typed_line"]
+__all__ = ["answered", "finalists", "moment", "only", "review"]
 
 _LONGEST = 2000  # characters of a reason; MLflow cuts longer tags at 5,000
 
 Decision = Literal["approve", "overrule"]
+Found = TypeVar("Found")
 
 
 def finalists(state: LifeState) -> Iterator[tuple[RunState, TaskState, Finalist]]:
     """Every finalist about which the audits have decided, oldest first."""
-    for run in state.runs:
-        for task in run.tasks:
-            for finalist in task.finalists:
-                if finalist.outcome:
-                    yield run, task, finalist
+    for run, task in state.tasks():
+        yield from ((run, task, finalist) for finalist in task.finalists if finalist.outcome)
 
 
 def review(
@@ -38,12 +36,7 @@ def review(
     """The decision about the latest finalist whose digest begins so.
 
     Args:
-        state: of the life.
-        digest: its beginning.
         decision: `approve` what stands admitted, or `overrule` what stands.
-        author: who decides.
-        reason: why; an overrule needs one.
-        task: only finalists of this task.
 
     Raises:
         InputError: no such finalist, or several; no author or reason; or a decision that nobody can take: there is no
@@ -65,13 +58,15 @@ def review(
         raise InputError("a decision needs an --author")
     if decision == "overrule" and not reason:
         raise InputError("an overrule needs a --reason")
-    if decision == "approve" and finalist.standing != "admitted":
+    if decision == "approve" and finalist.standing != Standing.ADMITTED:
         raise InputError(f"{finalist.digest[:12]} stands refused: only `overrule` with a reason can let it in")
     where = (run.number, held.name, finalist.digest)
     if decision == "approve" and state.library.seq_at(where) is None:
         raise InputError(f"{finalist.digest[:12]} is quarantined by the constraint set in force: it cannot be approved")
-    standing = "refused" if decision == "overrule" and finalist.standing == "admitted" else "admitted"
-    if standing == "admitted":
+    standing = (
+        Standing.REFUSED if decision == "overrule" and finalist.standing == Standing.ADMITTED else Standing.ADMITTED
+    )
+    if standing == Standing.ADMITTED:
         _check_admissible(state, run, held, finalist)
     return Reviewed(
         run=run.number,
@@ -93,8 +88,31 @@ def _check_admissible(state: LifeState, run: RunState, task: TaskState, finalist
     if not finalist.trained.weights_sha256 or finalist.trained.reason:
         raise InputError(f"{name} was not trained to the end: there is nothing to admit")
     in_force = state.runs[-1].started.constraint_set_digest
-    if finalist.standing == "refused" and run.started.constraint_set_digest != in_force:
+    if finalist.standing == Standing.REFUSED and run.started.constraint_set_digest != in_force:
         raise InputError(f"{name} was certified under another constraint set than the one in force: search it again")
+
+
+def answered(author: str, reason: str) -> dict[str, str]:
+    """Who answers for a revocation, and why, as its event keeps them.
+
+    Raises:
+        InputError: one of them is missing, too long, or with characters that cannot be shown.
+    """
+    answers = {"author": typed_line(author, "--author"), "reason": typed_line(reason, "--reason")}
+    if not all(answers.values()):
+        raise InputError("a revocation needs an --author and a --reason")
+    return answers
+
+
+def only(found: Mapping[str, Found], what: str, digest: str) -> Found | None:
+    """The only one of what was found by digest; None where nothing was.
+
+    Raises:
+        InputError: there are several.
+    """
+    if len(found) > 1:
+        raise InputError(f"several {what} begin with {digest!r}: {', '.join(key[:16] for key in sorted(found))}")
+    return next(iter(found.values()), None)
 
 
 def typed_line(text: str, option: str) -> str:

@@ -14,7 +14,6 @@ def admitted_otherwise(state: LifeState, *, suite: str = "") -> Iterator[Motif]:
     """Motifs of runs that were lived under another suite; none of a library that knows one suite is read.
 
     Args:
-        state: of the life.
         suite: digest of the suite in force; empty for that of the latest run.
     """
     digests = {run.number: run.started.audit_suite_digest for run in state.runs}
@@ -28,7 +27,6 @@ def suite_sentence(state: LifeState, home: str, *, name: str = "", digest: str =
     """What a person should know of them, and can do; empty where there are none.
 
     Args:
-        state: of the life.
         home: as the person named it.
         name: of the suite in force; empty for that of the latest run.
         digest: of that suite.

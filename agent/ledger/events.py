@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import msgspec
@@ -71,6 +72,7 @@ __all__ = [
     "RunStarted",
     "Settings",
     "Shape",
+    "Standing",
     "StreamRecord",
     "SubcellRevoked",
     "SubcellsMined",
@@ -117,7 +119,7 @@ class NamedText(_Part, frozen=True, kw_only=True):
     """A constraint set or audit suite, whole.
 
     Attributes:
-        name: its name.
+        name: name of the set or suite.
         text: the file's text.
     """
 
@@ -275,9 +277,9 @@ class Recalled(_Part, frozen=True, kw_only=True):
     Attributes:
         architecture: as text.
         digest: its SHA-256.
-        from_task: name of that task.
+        from_task: name of the earlier task.
         from_run: number of that task's run.
-        likeness: of the two tasks, in [0, 1]; not given for tables.
+        likeness: how alike the two tasks are, in [0, 1]; left out for tables.
     """
 
     architecture: str
@@ -291,9 +293,9 @@ class Count(_Part, frozen=True, kw_only=True):
     """How many architectures of the space the guard admits.
 
     Attributes:
-        low: lower bound, in decimal digits, since JSON numbers are too small.
-        high: upper bound.
-        exact: whether both are the count.
+        low: lower bound in decimal digits, as text, since it may be too large for a JSON number.
+        high: upper bound, likewise.
+        exact: whether both are the exact count.
     """
 
     low: str
@@ -318,9 +320,9 @@ class Lent(_Part, frozen=True, kw_only=True):
 
     Attributes:
         run: number of the run.
-        contest: of the task, from 0; two rounds each.
-        by: `present` or `proposed`, whose policy proposed the round.
-        number: of the trial, from 1.
+        contest: number of the contest on the task, from 0; a contest is two rounds.
+        by: `present` or `proposed`: which policy the round was searched by.
+        number: number of the trial, from 1.
     """
 
     run: Integer
@@ -335,8 +337,8 @@ class Inherited(_Part, frozen=True, kw_only=True):
     Attributes:
         run: number of the run in which they were trained.
         task: name of the task.
-        weights_sha256: of their file.
-        share: of the network's numbers that were taken over, in [0, 1]; None where training broke before.
+        weights_sha256: SHA-256 of their file.
+        share: share of the network's weights that were taken over, in [0, 1]; nothing where training failed earlier.
     """
 
     run: Integer
@@ -352,14 +354,14 @@ class FindingRecord(_Part, frozen=True, kw_only=True):
         audit: name of the audit.
         subject: what it looked at, such as a nuisance region.
         statistic: what was measured.
-        estimate: the value; None where there is none.
+        estimate: the value; nothing where there is none.
         low: lower end of its confidence interval.
         high: upper end.
         n: number of observations.
         threshold: what the interval is compared with.
         decision: `pass`, `fail`, `inconclusive` or `void`.
         role: `gate`, `advisory` or `validity`.
-        note: in words.
+        note: a remark in words.
     """
 
     audit: str
@@ -381,8 +383,8 @@ class Evidence(_Part, frozen=True, kw_only=True):
     Attributes:
         count: number of paired rehearsals.
         mean: mean gain of the new policy.
-        p: one-sided p value of the paired test.
-        new: worth of each rehearsal under the new policy; None where a rehearsal came to nothing.
+        p: one-sided p-value of the paired test.
+        new: worth of each rehearsal under the new policy; nothing where a rehearsal gave none.
         old: likewise under the old one.
     """
 
@@ -397,8 +399,8 @@ class Wins(_Part, frozen=True, kw_only=True):
     """Contests between two policies on real tasks.
 
     Attributes:
-        won: by the policy that is tried.
-        lost: by it.
+        won: contests that the policy on trial won.
+        lost: contests that it lost.
     """
 
     won: Integer
@@ -411,8 +413,8 @@ class Confirmation(_Part, frozen=True, kw_only=True):
     Attributes:
         won: contests that the policy on trial won.
         lost: contests that it lost.
-        wealth: of the gambler who bets on it.
-        tasks: on which rounds were lent to it.
+        wealth: what a bet of 1 on the policy has grown to.
+        tasks: number of tasks on which rounds were lent to it.
     """
 
     won: Integer
@@ -427,12 +429,12 @@ class MinedRecord(_Part, frozen=True, kw_only=True):
     Attributes:
         digest: its SHA-256.
         space: name of the space.
-        template: number of the cell template.
-        text: its edges.
-        support: tasks whose winners hold it.
-        winners: that hold it.
-        tasks: their names.
-        trials: that the gain was measured on.
+        template: number of the cell template, from 0.
+        text: its edges as text.
+        support: number of tasks whose winners hold it.
+        winners: number of winners that hold it.
+        tasks: names of those tasks.
+        trials: number of trials with it, on which the gain was measured.
         gain: mean difference of ranks between cells with and without it.
         low: lower end of its confidence interval.
         high: upper end.
@@ -482,15 +484,15 @@ class RunStarted(Facts, frozen=True, kw_only=True):
 
     Attributes:
         run: its number, from 1.
-        stream: the stream, whole; `record` reads what others need of it.
-        stream_digest: SHA-256 of it.
-        constraint_set: in force.
+        stream: the whole stream, with its defaults filled in.
+        stream_digest: SHA-256 of the stream.
+        constraint_set: the constraint set in force.
         constraint_set_digest: SHA-256 of its rules.
-        audit_suite: in force.
-        audit_suite_digest: SHA-256 of it.
+        audit_suite: the audit suite in force.
+        audit_suite_digest: SHA-256 of what the suite means.
         policy_set: rules for changes of the search policy, where the stream tunes it.
         device: the device whose costs the objective counts, where it counts any.
-        device_digest: SHA-256 of it.
+        device_digest: SHA-256 of the device.
         plugins: whose parts stream, constraint sets and audit suite could use, by name; not given where they name none.
     """
 
@@ -524,10 +526,10 @@ class MotifRevised(Facts, frozen=True, kw_only=True):
 
     Attributes:
         admitted_seq: number of the event that let it in.
-        task: that it won on.
+        task: name of the task that it was admitted on.
         architecture: as text.
         digest: its SHA-256.
-        certificate: of the new judgement; None where the set is not for its space.
+        certificate: JSON text of the new verdict; nothing where the set is not for its space.
     """
 
     admitted_seq: Integer
@@ -542,7 +544,7 @@ class MotifQuarantined(MotifRevised, frozen=True, kw_only=True):
 
     Attributes:
         failed: ids of the rules that it breaks.
-        messages: their words.
+        messages: the messages of these rules.
     """
 
     kind: ClassVar[str] = "motif.quarantined"
@@ -563,14 +565,14 @@ class TaskStarted(Facts, frozen=True, kw_only=True):
         run: number of the run.
         task: its name.
         task_digest: SHA-256 of its data and splits.
-        table: where it is looked up in a table.
-        shape: of its examples.
-        description: probe statistics by name; None for a table.
+        table: the table that it is looked up in, where there is one.
+        shape: the shape of its examples.
+        description: statistics of the task by name; nothing for a table.
         guard: digest of constraint set, space, macro settings and shape.
-        space: name of the space with composed operators; not given where it is the stream's.
+        space: name of the space with composed operators; left out where it is the stream's.
         admitted_count: how many architectures the guard admits.
-        space_count: how many there are, in decimal digits.
-        recalled: from earlier tasks, the most promising first.
+        space_count: how many architectures the space has, in decimal digits.
+        recalled: what was recalled from earlier tasks, the most promising first.
     """
 
     kind: ClassVar[str] = "task.started"
@@ -594,9 +596,9 @@ class SupernetTrained(Facts, frozen=True, kw_only=True):
     Attributes:
         task: name of the task.
         strategy: name of the strategy.
-        logits: per template `(slots, kinds)`; None where the strategy ranks, or where training failed.
+        logits: for each cell template `(slots, kinds)`; nothing where the strategy ranks, or where training failed.
         reason: why it failed; empty where it did not.
-        epochs: how many were run.
+        epochs: number of epochs that were run.
         collapsed: whether it was stopped because skips took over.
         ranking: architectures with their scores under the supernet's weights, the best first.
     """
@@ -640,10 +642,10 @@ class Rejected(Gated, frozen=True, kw_only=True):
 
     Attributes:
         failed: ids of the rules that are broken.
-        messages: their words.
-        blamed: the smallest set of edges that is to blame.
+        messages: the messages of these rules.
+        blamed: a smallest set of edges that makes the rules fail.
         nearest: the nearest admitted architectures.
-        distance: how many edits away they are; None where none was found.
+        distance: how many edits away they are; nothing where none was found.
     """
 
     kind: ClassVar[str] = "rejected"
@@ -660,7 +662,7 @@ class Quarantined(Gated, frozen=True, kw_only=True):
 
     Attributes:
         failed: ids of the rules that are not known to hold.
-        messages: what happened.
+        messages: what happened, in sentences.
     """
 
     kind: ClassVar[str] = "quarantined"
@@ -677,17 +679,17 @@ class Evaluated(Facts, frozen=True, kw_only=True):
         architecture: as text.
         digest: its SHA-256.
         origin: `searched`, `recalled` or `promoted` to a higher fidelity.
-        proxy: its score by the policy's proxy; None where none was computed.
-        proxies: scores by all proxies, where they were asked for.
+        proxy: its score by the policy's proxy; nothing where none was computed.
+        proxies: scores by all proxies, where the policy learns from them.
         fidelity: name of the fidelity.
-        score: best validation accuracy in [0, 1]; None where training failed.
+        score: best validation accuracy in [0, 1]; nothing where training failed.
         reason: why it failed; empty where it did not.
         curve: validation accuracy after each epoch.
-        costs: by name, where the stream has an objective.
+        costs: costs by name, where the stream has an objective.
         value: what the objective makes of the score.
-        objectives: of a multi-objective search, to be maximised.
-        trial: of a policy, that the round was lent to.
-        control: likewise.
+        objectives: values of a multi-objective search, to be maximised.
+        trial: the trial of a policy that the round was lent to.
+        control: the control that the round was lent to.
     """
 
     kind: ClassVar[str] = "evaluated"
@@ -743,8 +745,8 @@ class Tested(Facts, frozen=True, kw_only=True):
         architecture: as text.
         reason: why training failed; empty where it did not.
         test_correct: test examples that it classifies correctly.
-        test_count: of so many.
-        params: trainable numbers.
+        test_count: number of test examples.
+        params: number of trainable parameters.
     """
 
     bulk: ClassVar[bool] = True
@@ -768,7 +770,7 @@ class Trained(Tested, frozen=True, kw_only=True):
         digest: its SHA-256.
         validation: best validation accuracy in [0, 1]; 0.0 where training failed.
         curve: validation accuracy after each epoch.
-        weights_sha256: of its weights' file; empty where none was kept.
+        weights_sha256: SHA-256 of its weights' file; empty where none was kept.
         inherited: whose weights it began with, where it did.
     """
 
@@ -787,10 +789,10 @@ class Audited(Facts, frozen=True, kw_only=True):
         task: name of the task.
         architecture: as text.
         digest: its SHA-256.
-        findings: of all audits; empty where they broke off.
+        findings: the findings of all audits; empty where they broke off.
         decision: `admit`, `reject` or `undecided`.
-        failed: audits that failed as gates.
-        reasons: one sentence each.
+        failed: names of the gates that failed.
+        reasons: why, one sentence each.
     """
 
     kind: ClassVar[str] = "audited"
@@ -812,11 +814,11 @@ class Admitted(Facts, frozen=True, kw_only=True):
         task_digest: SHA-256 of its data and splits.
         architecture: as text.
         digest: its SHA-256.
-        validation: accuracy in [0, 1].
-        test: accuracy in [0, 1].
-        params: trainable numbers.
-        certificate: JSON text of the constraint gate.
-        weights_sha256: of its weights' file.
+        validation: validation accuracy in [0, 1].
+        test: test accuracy in [0, 1].
+        params: number of trainable parameters.
+        certificate: JSON text of the constraint gate's certificate.
+        weights_sha256: SHA-256 of its weights' file.
     """
 
     kind: ClassVar[str] = "admitted"
@@ -840,7 +842,7 @@ class Refused(Facts, frozen=True, kw_only=True):
         architecture: as text.
         digest: its SHA-256.
         decision: `reject` or `undecided`.
-        reasons: one sentence each.
+        reasons: why, one sentence each.
     """
 
     kind: ClassVar[str] = "refused"
@@ -860,9 +862,9 @@ class Tabulated(Facts, frozen=True, kw_only=True):
         task_digest: SHA-256 of the table.
         architecture: as text.
         digest: its SHA-256.
-        validation: accuracy in [0, 1].
-        test: accuracy in [0, 1].
-        certificate: JSON text of the constraint gate.
+        validation: validation accuracy in [0, 1].
+        test: test accuracy in [0, 1].
+        certificate: JSON text of the constraint gate's certificate.
     """
 
     kind: ClassVar[str] = "tabulated"
@@ -880,7 +882,7 @@ class Compared(Tested, frozen=True, kw_only=True):
     """The hand-designed network of equal size was trained the same way.
 
     Attributes:
-        validation: best validation accuracy in [0, 1]; None where training failed.
+        validation: best validation accuracy in [0, 1]; nothing where training failed.
     """
 
     kind: ClassVar[str] = "compared"
@@ -893,9 +895,9 @@ class TaskFinished(Facts, frozen=True, kw_only=True):
     Attributes:
         run: number of the run.
         task: name of the task.
-        evaluations: trainings at low fidelity.
-        full_trainings: finalists.
-        winner: digest of the best admitted finalist; None where none was admitted.
+        evaluations: number of trainings at low fidelity, or of cells looked up.
+        full_trainings: number of full trainings.
+        winner: digest of the best admitted finalist; nothing where none was admitted.
     """
 
     kind: ClassVar[str] = "task.finished"
@@ -914,10 +916,10 @@ class SubcellsMined(Facts, frozen=True, kw_only=True):
         run: number of the run.
         task: name of the task after which it was mined.
         space: name of the space.
-        tabular: whether of tasks of tables.
+        tabular: whether they are of tasks of tables.
         least_tasks: fewest tasks whose winners must hold a sub-cell.
-        least_share: least share of them.
-        subcells: the surest gain first.
+        least_share: least share of all winners that must hold it.
+        subcells: the sub-cells, the surest gain first.
     """
 
     kind: ClassVar[str] = "subcells.mined"
@@ -936,7 +938,7 @@ class SubcellRevoked(Facts, frozen=True, kw_only=True):
     Attributes:
         digest: its SHA-256.
         space: name of the space.
-        text: its edges.
+        text: its edges as text.
         author: who decided.
         reason: why.
     """
@@ -959,11 +961,11 @@ class OperatorDecided(Facts, frozen=True, kw_only=True):
         operator: how it is spelled.
         digest: SHA-256 of space and spelling.
         sub_cell: digest of the sub-cell.
-        constraint_set_digest: of the set that judged it.
+        constraint_set_digest: digest of the set that judged it.
         architecture: the cell that it is alone, as text.
-        certificate: JSON text.
+        certificate: JSON text of the certificate.
         failed: ids of the rules that it breaks.
-        messages: their words.
+        messages: the messages of these rules.
     """
 
     verdict: ClassVar[str] = ""
@@ -1028,12 +1030,12 @@ class PolicyDecided(Facts, frozen=True, kw_only=True):
         after_task: how many tasks of the run had ended.
         base: the policy that the stream states.
         old: the policy in force.
-        new: the proposed policy; as it was proposed where it is none.
-        evidence: of rehearsals; None where there were none.
-        certificate: JSON text of the policy rules' verdict; None where they were not asked.
+        new: what was proposed, also where it is no policy.
+        evidence: what rehearsals said; nothing where there were none.
+        certificate: JSON text of the policy rules' certificate; nothing where they did not judge it.
         failed: ids of the rules that it breaks.
-        controls: of the replaced policy, which took the place of rehearsals.
-        reason: in words; empty where the policy changes.
+        controls: contests won and lost by the replaced policy, which took the place of rehearsals.
+        reason: why, in words; empty where the policy changes.
     """
 
     run: Integer
@@ -1116,7 +1118,7 @@ class RunFinished(Facts, frozen=True, kw_only=True):
     """A run ended.
 
     Attributes:
-        tasks: how many it had.
+        tasks: number of its tasks.
     """
 
     kind: ClassVar[str] = "run.finished"
@@ -1141,9 +1143,9 @@ class WatchStarted(WatchEvent, frozen=True, kw_only=True):
         in_service: name of the task that it was admitted on.
         digest: its SHA-256.
         architecture: as text.
-        weights_sha256: of its weights' file.
-        errors: on the task's test examples in order, a text of 0 and 1.
-        residuals: of their inputs.
+        weights_sha256: SHA-256 of its weights' file.
+        errors: whether it is wrong on each test example of the task, a text of 0 and 1.
+        residuals: share of each input outside the main directions of the training inputs.
     """
 
     kind: ClassVar[str] = "watch.started"
@@ -1161,13 +1163,13 @@ class WatchBatch(WatchEvent, frozen=True, kw_only=True):
 
     Attributes:
         batch: SHA-256 of its examples.
-        examples: how many.
-        file: that keeps them.
-        errors: in order, a text of 0 and 1.
-        residuals: of their inputs.
-        verdict: `none`, `warning` or `drift`.
-        change: number of the example where the drift began; None where there is none.
-        by: which monitor found it.
+        examples: number of examples.
+        file: name of the file that keeps them.
+        errors: whether the network is wrong on each, a text of 0 and 1.
+        residuals: share of each input outside the main directions of the training inputs.
+        verdict: `steady`, `suspected` or `drift`.
+        change: number of the example where the drift began; nothing where there is none.
+        by: `errors` or `inputs`, which found it; empty where nothing was found.
     """
 
     kind: ClassVar[str] = "watch.batch"
@@ -1187,8 +1189,8 @@ class WatchSearch(WatchEvent, frozen=True, kw_only=True):
     Attributes:
         run: number of that run.
         successor_task: name of its task.
-        file: of the new examples.
-        examples: how many.
+        file: name of the file of the new examples.
+        examples: number of these.
         in_service: number of the event that let the present network in.
         digest: SHA-256 of its architecture.
     """
@@ -1207,7 +1209,7 @@ class WatchEnded(WatchEvent, frozen=True, kw_only=True):
 
     Attributes:
         run: number of its run.
-        successor: digest of the network that takes over; None where there is none.
+        successor: digest of the network that takes over; nothing where there is none.
         evaluations: trainings at low fidelity.
         evaluations_to_best: after how many of them the best was seen.
     """
@@ -1219,6 +1221,13 @@ class WatchEnded(WatchEvent, frozen=True, kw_only=True):
     evaluations_to_best: Integer
 
 
+class Standing(StrEnum):
+    """How a finalist stands: by gate and audits, then by what people decided."""
+
+    ADMITTED = "admitted"
+    REFUSED = "refused"
+
+
 class Reviewed(Facts, frozen=True, kw_only=True):
     """A person approved a finalist, or reversed what stood.
 
@@ -1227,7 +1236,7 @@ class Reviewed(Facts, frozen=True, kw_only=True):
         task: name of the task.
         architecture: as text.
         digest: its SHA-256.
-        weights_sha256: of its weights' file.
+        weights_sha256: SHA-256 of its weights' file.
         decision: `approve` or `overrule`.
         standing: `admitted` or `refused`, from now on.
         author: who decided; not authenticated.
@@ -1241,7 +1250,7 @@ class Reviewed(Facts, frozen=True, kw_only=True):
     digest: str
     weights_sha256: str
     decision: str
-    standing: str
+    standing: Standing
     author: str
     reason: str
 

@@ -48,7 +48,7 @@ class Home:
 
     @property
     def snapshot(self) -> Path:
-        """What a long life opens from; can be made again."""
+        """What a long life opens from; can be rebuilt."""
         return self.root / "snapshot.db"
 
     @property
@@ -72,8 +72,13 @@ class Home:
         return self.root / "head.signature.json"
 
     @property
+    def stream(self) -> Path:
+        """Stream files that a Python program had written, with the data and rules that they name."""
+        return self.root / "stream"
+
+    @property
     def report(self) -> Path:
-        """Pictures and pages for people; can be made again."""
+        """Pictures and pages for people; can be redrawn."""
         return self.root / "report"
 
     def pictures(self, run: int, task: str) -> Path:

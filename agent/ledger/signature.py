@@ -1,6 +1,6 @@
 """Ed25519 signatures of a ledger's head, so that whoever lacks the private key cannot rewrite a signed history unseen.
 
-A chain of hashes can be made again by anyone who edits it; a signature of its head cannot (RFC 8032).
+A chain of hashes can be recomputed by anyone who edits it; a signature of its head cannot (RFC 8032).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The snapshot: finished tasks and the library as tables, so that a long life opens without reading all its events.
 
-Whatever stands in it was folded from events up to a named one, and it can be deleted at any time: the next life makes
-it again. It is never believed where that matters. What it names is read from the ledger (`agent/state/archive.py`), a
-motif is compared with the events before it is used (`agent/state/state.py`), and verification makes all of it again
+Whatever stands in it was folded from events up to a named one, and it can be deleted at any time: the next life
+rebuilds it. It is never believed where that matters. What it names is read from the ledger (`agent/state/archive.py`),
+a motif is compared with the events before it is used (`agent/state/state.py`), and verification rebuilds all of it
 (`agent/verify/snapshot.py`).
 """
 
@@ -61,7 +61,7 @@ class Snapshot:
     """Tables in a file, or in memory; changes since `settle` are lost with the process.
 
     Args:
-        path: the file, made when missing and made anew when it is no snapshot of ours; None keeps all in memory.
+        path: the file, made when missing and rebuilt when it is no snapshot of ours; None keeps all in memory.
 
     Raises:
         LedgerError: the file cannot be made.
@@ -75,7 +75,7 @@ class Snapshot:
             except sqlite3.DatabaseError as error:
                 if path is None or isinstance(error, sqlite3.OperationalError):
                     raise
-                _log.warning("%s: made again from the ledger, for it cannot be used: %s", path, error)
+                _log.warning("%s: rebuilt from the ledger, for it cannot be used: %s", path, error)
                 path.unlink()
                 self._db = self._opened()
         except (sqlite3.Error, OSError) as error:
@@ -105,7 +105,7 @@ class Snapshot:
         """The error to raise where it cannot be used, for that reason."""
         return LedgerError(
             f"{self.path}: {what}; the same command goes on from the last whole step, and where the file is damaged "
-            "it can be removed: it is made again from the ledger"
+            "it can be removed: it is rebuilt from the ledger"
         )
 
     def ask(self, query: str, *values: object) -> list[Row]:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from types import TracebackType
 
 from agent.ledger.events import BULK, KEPT, Event, Facts, LedgerError, read_facts, readable
+from agent.ledger.home import Home
 from agent.ledger.schema import distrust, foreign_schema
 from selfnas.errors import InputError
 
-__all__ = ["GENESIS", "Ledger", "event_hash"]
+__all__ = ["GENESIS", "Ledger", "event_hash", "reading"]
 
 GENESIS = "0" * 64
 _APPLICATION_ID = 0x5E1F_0A5  # marks a SQLite file as one of ours
@@ -266,7 +268,7 @@ class Ledger:
                     yield f"event {seq} ({kind}) is not in canonical form"
                 expected, previous = seq + 1, digest
             yield from self._index_faults()
-        except (sqlite3.Error, UnicodeDecodeError) as error:
+        except (sqlite3.Error, UnicodeDecodeError, RecursionError) as error:
             yield f"event {expected} or what follows it cannot be read: {error}"
 
     def _index_faults(self) -> Iterator[str]:
@@ -276,6 +278,15 @@ class Ledger:
             held = self._db.execute(f"SELECT seq FROM events NOT INDEXED WHERE {which} ORDER BY seq")  # noqa: S608
             if any(one != other for one, other in zip_longest(named, held)):
                 yield f"the index of {name} does not name the events that are there"
+
+
+def reading(home: Path) -> Ledger:
+    """The ledger of a home, for reading.
+
+    Raises:
+        InputError: there is no life in this home.
+    """
+    return Ledger(Home(home).ledger, clock=time.time, read_only=True)
 
 
 def _written(event: Event[Facts]) -> Event[Facts]:

@@ -25,9 +25,8 @@ from selfnas.data.probes import TaskDescription
 from selfnas.data.tasks import TaskSpec
 from selfnas.devices.devices import Device
 from selfnas.plugins import Identity, Plugin
-from selfnas.spaces.architecture import Architecture, Macro, TaskShape
+from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 from selfnas.spaces.named import space_named
-from selfnas.spaces.space import Space
 from selfnas.strategies.transfer import PastTask
 from selfnas.tables.tabular import TabularEvaluator
 

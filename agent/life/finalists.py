@@ -148,7 +148,7 @@ def _examination(
         failed=failed,
         reasons=reasons,
     )
-    if not verdict.admits:
+    if verdict.decision != "admit":
         refused = Refused(task=task, architecture=text, digest=digest, decision=verdict.decision, reasons=reasons)
         return [trained, audited, refused]
     admitted = Admitted(

@@ -1,12 +1,13 @@
 """One agent's life: run after run over streams, each task by the same few steps, every step one transaction.
 
 Each step is a function of the state that the ledger gives, so that a life cut off anywhere goes on to the same future.
-Nothing here prints, draws or tracks: an `Observer` is told what happened.
+Nothing here prints, draws or tracks: an `Observer` receives what happened.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from msgspec import UnsetType
 
@@ -46,7 +47,7 @@ class Life:
         workers: who trains.
         home: where weights and pictures go.
         device: torch device that trainings run on.
-        observer: is told of progress.
+        observer: receives the progress.
     """
 
     def __init__(
@@ -80,22 +81,17 @@ class Life:
         Raises:
             InputError: the unfinished run is of another stream.
         """
-        try:
-            with plugins.in_force(*self.prepared.plugins, missing=self._unused):
-                return self._run()
-        except BaseException:
-            self.state.close()  # another life may be begun in this process
-            raise
-
-    def _run(self) -> RunState:
-        run = self.state.open_run or self._begin()
-        for index in range(len(self.prepared.tasks)):
-            if index >= len(run.tasks) or run.tasks[index].finished is None:
-                context = self.context(run, index)
-                live_task(context, self._evaluator(context), append=self.append, observer=self.observer)
-            if self.prepared.envelope is not None and run.tuned <= index:
-                self.append(self._tune(run, index))
-        self.append([RunFinished(tasks=len(run.tasks))])
+        with plugins.in_force(*self.prepared.plugins, missing=self._unused), ExitStack() as unfinished:
+            unfinished.callback(self.state.close)  # another life may be begun in this process
+            run = self.state.open_run or self._begin()
+            for index in range(len(self.prepared.tasks)):
+                if index >= len(run.tasks) or run.tasks[index].finished is None:
+                    context = self.context(run, index)
+                    live_task(context, self._evaluator(context), append=self.append, observer=self.observer)
+                if self.prepared.envelope is not None and run.tuned <= index:
+                    self.append(self._tune(run, index))
+            self.append([RunFinished(tasks=len(run.tasks))])
+            unfinished.pop_all()
         return run
 
     def context(self, run: RunState, index: int) -> TaskContext:

@@ -10,7 +10,7 @@ __all__ = ["Observer", "Unobserved"]
 
 
 class Observer(Protocol):
-    """Is told how far a life came; what it does changes nothing."""
+    """Receives the progress of a life; what it does changes nothing."""
 
     def task_begins(self, task: TaskState, *, steps: int) -> None:
         """A task starts or goes on; it takes at most `steps` evaluations."""

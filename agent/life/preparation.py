@@ -223,9 +223,9 @@ class _Loader:
         return TabularEvaluator(benchmark=table, task=str(spec.dataset))
 
     def _guard(self, spec: TaskSpec, shape: TaskShape) -> Guard:
-        """The set compiled for a shape; what it or the objective makes impossible is told."""
+        """The set compiled for a shape; what it or the objective makes impossible is reported."""
         if self.set_ is None:
-            raise InputError([])  # its own problems are told already
+            raise InputError([])  # its own problems are reported already
         self.problems.add(("objective",), *_uncosted(self.stream, shape, self.device))
         if shape not in self.guards:
             space = space_named(self.stream.space)
@@ -240,7 +240,7 @@ class _Loader:
 
 
 def _uncosted(stream: Stream, shape: TaskShape, device: Device | None) -> list[str]:
-    """Why the objective's costs of networks for such a task cannot be told; found on two hundred networks."""
+    """Why the objective's costs of networks for such a task cannot be computed; found on two hundred networks."""
     if stream.objective is None or (stream.objective.device is not None and device is None):
         return []
     space = space_named(stream.space)

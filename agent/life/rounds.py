@@ -78,7 +78,7 @@ def _planned(context: TaskContext, policy: SearchPolicy) -> tuple[SuccessiveHalv
 
 
 def _recalled_left(context: TaskContext) -> list[Architecture]:
-    """Recalled architectures that were neither tried nor turned away yet."""
+    """Recalled architectures that were neither tried nor rejected yet."""
     task = context.task
     known = {context.known_by(record) for record in (*task.evaluations, *task.rejected)}
     left = (one for one in task.started.recalled if context.known_by(one) not in known)
@@ -142,7 +142,7 @@ def _request(context: TaskContext, architecture: Architecture, fidelity: Fidelit
 
 
 def _evaluated(context: TaskContext, request: Request, answer: Evaluation, told: Mapping[str, Any]) -> Evaluated:
-    """What an evaluation gave, with what the objective, if there is one, makes of it; and what else is told of it."""
+    """What an evaluation gave, what the objective makes of it where there is one, and what else is recorded."""
     architecture, objective = request.architecture, context.stream.objective
     weighed: dict[str, Any] = {}
     if objective is not None:

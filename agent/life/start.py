@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.ledger.events import UNSET, Count, Recalled, Shape, Table, TaskStarted
 from agent.life.context import TaskContext
-from agent.memory.recall import recall, soonest
+from agent.memory.recall import order_by_expected_score, recall
 from agent.stream.policy import SearchPolicy
 from selfnas.data.probes import TaskDescription
 from selfnas.spaces.named import parse_architecture
@@ -45,7 +45,7 @@ def _admitted(context: TaskContext, policy: SearchPolicy, description: TaskDescr
         reviewed_only=context.prepared.suite.approval == "before-reuse",
         first=own.service,
     )
-    recalled = soonest(recalled, context.past, task_digest=own.digest, first=own.service)
+    recalled = order_by_expected_score(recalled, context.past, task_digest=own.digest, first=own.service)
     return [
         Recalled(
             architecture=str(found.architecture),

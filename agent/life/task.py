@@ -21,10 +21,10 @@ from agent.memory.subcells import blocks_in_force, mined_in_force, mining_entrie
 from agent.stream.policy import SearchPolicy
 from agent.workers.trained import Examiner, SupernetTrainer
 from selfnas.strategies import Strategy, make_strategy
-from selfnas.strategies.evolution import furnished
+from selfnas.strategies.evolution import with_subcells
 from selfnas.strategies.guided import GUIDED
 from selfnas.strategies.progressive import Progressive
-from selfnas.strategies.transfer import experienced
+from selfnas.strategies.transfer import with_past_tasks
 from selfnas.training.evaluation import Evaluator
 
 __all__ = ["live_task"]
@@ -39,7 +39,7 @@ def live_task(
         context: what steps read.
         evaluator: made for the task.
         append: writes the events of one step, and folds them into the state that `context` reads.
-        observer: is told of progress.
+        observer: receives the progress.
     """
     turns, budget = Turns(context), context.stream.budget
 
@@ -70,7 +70,7 @@ def _strategy(context: TaskContext, policy: SearchPolicy) -> Strategy:
     else:
         made = make_strategy(policy.strategy, policy.strategy_settings())
         blocks = blocks_in_force(context.state, space=context.stream.space, tabular=context.tabular)
-        chosen = experienced(furnished(made, blocks), context.past)
+        chosen = with_past_tasks(with_subcells(made, blocks), context.past)
     return Progressive(strategy=chosen, patience=policy.progressive) if policy.progressive else chosen
 
 

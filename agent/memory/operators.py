@@ -15,23 +15,13 @@ from typing import TYPE_CHECKING
 
 import constraints  # whose names load the engines on first use
 from agent.gate.admission import decide
-from agent.gate.review import typed_line
-from agent.ledger.events import (
-    OperatorAdmitted,
-    OperatorDecided,
-    OperatorRefused,
-    OperatorRevoked,
-    OperatorUndecided,
-    Quarantined,
-    Rejected,
-)
+from agent.gate.review import answered, only
+from agent.ledger import events
 from agent.state.state import LifeState, RunState, TaskState
-from selfnas.errors import InputError
 from selfnas.search.subcells import SubCell
-from selfnas.spaces.architecture import Architecture, Macro, TaskShape
+from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 from selfnas.spaces.cell import Cell, Edge
 from selfnas.spaces.named import composed_space, space_named
-from selfnas.spaces.space import Space
 from selfnas.strategies.mining import MinedSubCell
 
 if TYPE_CHECKING:
@@ -49,8 +39,8 @@ __all__ = [
     "space_in_force",
 ]
 
-_DECIDED: dict[str, type[OperatorDecided]] = {
-    one.verdict: one for one in (OperatorAdmitted, OperatorRefused, OperatorUndecided)
+_DECIDED: dict[str, type[events.OperatorDecided]] = {
+    one.verdict: one for one in (events.OperatorAdmitted, events.OperatorRefused, events.OperatorUndecided)
 }
 
 
@@ -106,7 +96,7 @@ def operators_in_force(state: LifeState, *, space: str, set_digest: str) -> tupl
     return tuple(
         one.operator
         for one in state.operators
-        if isinstance(one, OperatorAdmitted)
+        if isinstance(one, events.OperatorAdmitted)
         and (one.space, one.constraint_set_digest) == (space, set_digest)
         and one.digest not in state.revoked
         and one.sub_cell not in state.revoked
@@ -130,12 +120,11 @@ def composing_entries(
     shape: TaskShape,
     most: int,
     previous: str,
-) -> list[OperatorDecided]:
+) -> list[events.OperatorDecided]:
     """What composing after a task says: at most one decision about an operator.
 
     Args:
         mined: the sub-cells in force after the task, the surest gain first.
-        set_: what the operator must pass.
         most: how many may be in force.
         previous: hash of an earlier event.
     """
@@ -146,7 +135,7 @@ def composing_entries(
     here = composed_space(space_named(space), (operator,))
     cell = alone(here, operator, macro)
     judged = decide(constraints.Guard(set_, space=here, macro=macro, shape=shape), cell, previous=previous)
-    broken = judged if isinstance(judged, Rejected | Quarantined) else None
+    broken = judged if isinstance(judged, events.Rejected | events.Quarantined) else None
     return [
         _DECIDED[judged.verdict](
             run=run.number,
@@ -164,7 +153,7 @@ def composing_entries(
     ]
 
 
-def find_operator(state: LifeState, digest: str) -> OperatorAdmitted | None:
+def find_operator(state: LifeState, digest: str) -> events.OperatorAdmitted | None:
     """The admitted, unrevoked operator whose digest begins so; None where none does.
 
     Raises:
@@ -174,16 +163,14 @@ def find_operator(state: LifeState, digest: str) -> OperatorAdmitted | None:
         one.digest: one
         for one in state.operators
         if digest
-        and isinstance(one, OperatorAdmitted)
+        and isinstance(one, events.OperatorAdmitted)
         and one.digest.startswith(digest)
         and one.digest not in state.revoked
     }
-    if len(found) > 1:
-        raise InputError(f"several operators begin with {digest!r}: {', '.join(key[:16] for key in sorted(found))}")
-    return next(iter(found.values()), None)
+    return only(found, "operators", digest)
 
 
-def operator_revocation(state: LifeState, digest: str, *, author: str, reason: str) -> OperatorRevoked | None:
+def operator_revocation(state: LifeState, digest: str, *, author: str, reason: str) -> events.OperatorRevoked | None:
     """The event that takes an operator out of use for good; None where no operator has such a digest.
 
     Raises:
@@ -192,12 +179,8 @@ def operator_revocation(state: LifeState, digest: str, *, author: str, reason: s
     found = find_operator(state, digest)
     if found is None:
         return None
-    author, reason = typed_line(author, "--author"), typed_line(reason, "--reason")
-    if not author or not reason:
-        raise InputError("a revocation needs an --author and a --reason")
-    return OperatorRevoked(
-        digest=found.digest, space=found.space, operator=found.operator, author=author, reason=reason
-    )
+    answers = answered(author, reason)
+    return events.OperatorRevoked(digest=found.digest, space=found.space, operator=found.operator, **answers)
 
 
 def next_operator(

@@ -34,9 +34,9 @@ def learned_scores(state: LifeState, task: TaskState, candidates: Sequence[Score
 
 def _trials(task: TaskState) -> ProxyTrials:
     seen = [
-        (told.proxies, trial.value)
-        for told, trial in zip(task.evaluations, task.trials, strict=True)
-        if told.proxies is not UNSET
+        (evaluated.proxies, trial.value)
+        for evaluated, trial in zip(task.evaluations, task.trials, strict=True)
+        if evaluated.proxies is not UNSET
     ]
     rows = [row for row, _ in seen]
     return ProxyTrials(_matrix(rows), np.array([value for _, value in seen], dtype=np.float64))

@@ -14,14 +14,13 @@ from agent.state.state import LifeState, TaskState
 from agent.stream.policy import SearchPolicy
 from selfnas.data.probes import TaskDescription, distance
 from selfnas.search.history import Trial
-from selfnas.spaces.architecture import Architecture, Macro
+from selfnas.spaces.architecture import Architecture, Macro, Space
 from selfnas.spaces.named import base_name, parse_architecture, respelled, space_named
-from selfnas.spaces.space import Space
 from selfnas.strategies.transfer import PastTask, agreed
 
-__all__ = ["Recollection", "past_tasks", "recall", "soonest"]
+__all__ = ["Recollection", "order_by_expected_score", "past_tasks", "recall"]
 
-_COMPARABLE = ("low", "rung0")  # scores of dearer rungs mean something else
+_COMPARABLE = ("low", "rung0")  # scores of higher rungs mean something else
 _TASKS = 30  # the latest so many tasks are modelled, which bounds the cost of a proposal
 
 Item = TypeVar("Item")
@@ -32,8 +31,6 @@ class Recollection:
     """One remembered architecture, under the macro settings of the present run.
 
     Attributes:
-        architecture: what to try.
-        motif: where it comes from.
         likeness: of its task to the present one, in [0, 1]; 1 for the same task.
     """
 
@@ -70,7 +67,7 @@ def recall(
     alike = starmap(best_of, library.alike(base, description, percent=trust))
     chosen: dict[str, Recollection] = {}
     if first is not None and (first.review or not reviewed_only):
-        like = max(0.0, 1.0 - distance(description, TaskDescription.from_json(first.description)))
+        like = _likeness(description, first.description)
         adapted = respelled(replace(parse_architecture(first.architecture), macro=macro), here)
         if adapted is not None:
             chosen[adapted.digest] = Recollection(architecture=adapted, motif=first, likeness=like)
@@ -90,7 +87,7 @@ def recall(
     return tuple(chosen.values())
 
 
-def soonest(
+def order_by_expected_score(
     recalled: Sequence[Recollection], past: Sequence[PastTask], *, task_digest: str, first: Motif | None = None
 ) -> tuple[Recollection, ...]:
     """The same, with winners of other tasks in the order of what all past tasks expect of them.
@@ -134,12 +131,6 @@ def past_tasks(
     only what is admitted.
     Tables and trainings teach only their own kind, since their scores mean different things.
     """
-
-    def likeness(task: TaskState) -> float:
-        if description is None or tabular:
-            return 1.0
-        return max(0.0, 1.0 - distance(description, TaskDescription.from_json(task.description)))
-
     here = space_named(space)
     found: list[PastTask] = []
     for run, task in state.latest(tabular=tabular):
@@ -150,10 +141,16 @@ def past_tasks(
         usable = (trial for trial in task.trials if not trial.failed and trial.fidelity in _COMPARABLE)
         trials = tuple(spelled for trial in usable if (spelled := _spelled(trial, here)) is not None)
         if len(trials) > 1:
-            found.append(PastTask(name=f"{run.number}/{task.name}", trials=trials, likeness=likeness(task)))
+            like = 1.0 if description is None or tabular else _likeness(description, task.description)
+            found.append(PastTask(name=f"{run.number}/{task.name}", trials=trials, likeness=like))
         if len(found) == _TASKS:
             break
     return tuple(reversed(found))
+
+
+def _likeness(here: TaskDescription, there: str) -> float:
+    """Of two tasks, in [0, 1]; the other is described by a JSON text."""
+    return max(0.0, 1.0 - distance(here, TaskDescription.from_json(there)))
 
 
 def _spelled(trial: Trial, space: Space) -> Trial | None:

@@ -1,6 +1,6 @@
 """Sub-cells that an agent has mined from its winners: recorded, in force, revoked, re-checked.
 
-After each task the whole list is mined anew from the latest tasks of the space; it is an event where it differs from
+After each task the whole list is mined again from the latest tasks of the space; it is an event where it differs from
 the list known before. Search uses the list in force without what a person revoked. A recorded sub-cell that cannot be
 read, or whose digest is not its own, is passed over: a damaged entry costs a building block and nothing else.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 
-from agent.gate.review import typed_line
+from agent.gate.review import answered, only
 from agent.ledger.events import Facts, MinedRecord, SubcellRevoked, SubcellsMined
 from agent.memory.recall import past_tasks
 from agent.state.state import LifeState, RunState, TaskState
@@ -29,7 +29,7 @@ __all__ = [
     "revocation",
     "sentence",
 ]
-
+_FIGURES = ("support", "winners", "trials", "gain", "low", "high")  # of a sub-cell, mined or recorded
 
 _log = logging.getLogger(__name__)
 
@@ -99,9 +99,7 @@ def find_sub_cell(state: LifeState, digest: str) -> tuple[MinedSubCell, bool] | 
         for one in mined_in_force(state, space=space, tabular=tabular)
         if digest and one.sub_cell.digest.startswith(digest)
     }
-    if len(found) > 1:
-        raise InputError(f"several sub-cells begin with {digest!r}: {', '.join(key[:16] for key in sorted(found))}")
-    return next(iter(found.values()), None)
+    return only(found, "sub-cells", digest)
 
 
 def revocation(state: LifeState, digest: str, *, author: str, reason: str) -> SubcellRevoked:
@@ -110,16 +108,12 @@ def revocation(state: LifeState, digest: str, *, author: str, reason: str) -> Su
     Raises:
         InputError: no sub-cell in force, or several, with such a digest; or nobody or nothing to answer for it.
     """
-    author, reason = typed_line(author, "--author"), typed_line(reason, "--reason")
-    if not author or not reason:
-        raise InputError("a revocation needs an --author and a --reason")
+    answers = answered(author, reason)
     found = find_sub_cell(state, digest)
     if found is None:
         raise InputError(f"no mined sub-cell in force has a digest that begins with {digest!r}")
     sub_cell = found[0].sub_cell
-    return SubcellRevoked(
-        digest=sub_cell.digest, space=sub_cell.space.name, text=sub_cell.text, author=author, reason=reason
-    )
+    return SubcellRevoked(digest=sub_cell.digest, space=sub_cell.space.name, text=sub_cell.text, **answers)
 
 
 def check_mining(state: LifeState, mined: SubcellsMined) -> Iterator[str]:
@@ -146,13 +140,8 @@ def _record(one: MinedSubCell) -> MinedRecord:
         space=one.sub_cell.space.name,
         template=one.sub_cell.template,
         text=one.sub_cell.text,
-        support=one.support,
-        winners=one.winners,
         tasks=list(one.tasks),
-        trials=one.trials,
-        gain=one.gain,
-        low=one.low,
-        high=one.high,
+        **{name: getattr(one, name) for name in _FIGURES},
     )
 
 
@@ -160,13 +149,5 @@ def _read(record: MinedRecord) -> MinedSubCell:
     sub_cell = SubCell(space_named(record.space), record.template, record.text)
     if sub_cell.digest != record.digest:
         raise ArchitectureError(f"sub-cell {sub_cell.text!r} does not have the digest {record.digest!r}")
-    return MinedSubCell(
-        sub_cell=sub_cell,
-        support=record.support,
-        winners=record.winners,
-        tasks=tuple(record.tasks),
-        trials=record.trials,
-        gain=record.gain,
-        low=record.low,
-        high=record.high,
-    )
+    figures = {name: getattr(record, name) for name in _FIGURES}
+    return MinedSubCell(sub_cell=sub_cell, tasks=tuple(record.tasks), **figures)

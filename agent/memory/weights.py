@@ -57,10 +57,10 @@ def _descent(state: LifeState, motif: Motif) -> Iterator[tuple[int, str]]:
     while place not in seen:
         yield place
         seen.append(place)
-        told = state.runs[place[0] - 1].tasks.named(place[1]).finalist(motif.digest).trained.inherited
-        if told is UNSET:
+        inherited = state.runs[place[0] - 1].tasks.named(place[1]).finalist(motif.digest).trained.inherited
+        if inherited is UNSET:
             return
-        place = told.run, told.task
+        place = inherited.run, inherited.task
     raise LedgerError(f"motif {motif.digest[:12]} of run {motif.run} says that its weights come from themselves")
 
 

@@ -86,7 +86,7 @@ def example_of(exhibit: Exhibit, finalist: Finalist) -> NDArray[np.float32]:
 
 
 def _rejections(task: TaskState) -> Iterator[str]:
-    """What was turned away and why, in Markdown."""
+    """What was rejected and why, in Markdown."""
     yield f"# {_cell(task.name)}: what the constraint gate kept out\n"
     yield "| rule | architectures considered and kept out |\n| --- | --- |"
     for rule, count in sorted(task.filtered.items(), key=lambda pair: -pair[1]):

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from agent.ledger.events import Standing
 from agent.ledger.home import Home
 from agent.mirror.artifacts import Exhibit, write_finalist_files, write_task_files
-from agent.mirror.policy_records import policy_record
-from agent.mirror.records import Record, finalist_record, recorded_audit, task_record
-from agent.mirror.review_tags import failed_rules, fit, reviewed_finalist, reviewed_task
+from agent.mirror.records import Record, finalist_record, policy_record, recorded_audit, task_record
+from agent.mirror.review_tags import failed_rules, fit, found_runs, reviewed_finalist, reviewed_task
 from agent.state.recorded import suite_of
 from agent.state.state import LifeState
 
@@ -25,7 +25,7 @@ __all__ = ["check_mirror"]
 
 _TEXTS = ("certificate.json", "audit-card.md", "rejections.md")
 _NOTE = "mlflow.note.content"
-_LIFE = "-life"  # ends the key of the report's run, which is made anew with each report
+_LIFE = "-life"  # ends the key of the report's run, which is rewritten with each report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,6 @@ class _Expected:
     """A run that has to be there.
 
     Attributes:
-        what: as people call it.
         record: what it holds, decisions of people included.
         files: texts among its artifacts.
         registered: whether the registry has to hold its network; None where it may or may not.
@@ -54,8 +53,6 @@ def check_mirror(
 
     Args:
         client: an `MlflowClient`; whatever it raises is the caller's.
-        home: of the life.
-        state: of the life.
         keys: the key of each task, by run number and task name.
         times: Unix seconds of each event.
 
@@ -65,7 +62,7 @@ def check_mirror(
     if not keys:
         return Counter(), []
     life = next(iter(keys.values())).split("-")[0]
-    found = {kind: _found(client, f"tags.{kind} LIKE '{life}-%'") for kind in ("key", "task_key")}
+    found = {kind: found_runs(client, f"tags.{kind} LIKE '{life}-%'") for kind in ("key", "task_key")}
     shown: dict[tuple[str, str], list[Any]] = {}
     for run in {run.info.run_id: run for runs in found.values() for run in runs}.values():
         tags = run.data.tags
@@ -117,7 +114,7 @@ def _expected(
                     record = replace(record, tags={**record.tags, **rules})
                 if motif in restored:
                     record = replace(record, tags={**record.tags, "quarantined": "no"})
-                let_in = any(review.facts.standing == "admitted" for review in finalist.reviews)
+                let_in = any(review.facts.standing == Standing.ADMITTED for review in finalist.reviews)
                 yield (
                     (key, finalist.digest),
                     _Expected(
@@ -135,11 +132,9 @@ def _policies(state: LifeState, keys: Mapping[tuple[int, str], str]) -> Iterator
     for event in state.policy_decisions:
         run = state.runs[event.facts.run - 1]
         task = run.tasks.names[event.facts.after_task - 1]
-        task_key = keys[run.number, task]
-        key = f"{task_key}-policy-{event.seq}"
-        record = policy_record(event, key=key, task_key=task_key, task=task)
+        record = policy_record(event, task_key=keys[run.number, task], task=task)
         what = f"decision about the policy (event {event.seq})"
-        yield (key, ""), _Expected(what=what, record=record, files={}, registered=False)
+        yield (record.tags["key"], ""), _Expected(what=what, record=record, files={}, registered=False)
 
 
 def _files(exhibit: Exhibit, finalist: Any) -> dict[str, bytes]:
@@ -165,9 +160,9 @@ def _differences(client: Any, run: Any, expected: _Expected) -> Iterator[str]:
     yield from _compared("metric", run.data.metrics, last)
     curves = {name for name, _, step in record.metrics if step}
     for name in sorted(curves & run.data.metrics.keys()):
-        told = [(step, value) for metric, value, step in record.metrics if metric == name]
+        wanted = [(step, value) for metric, value, step in record.metrics if metric == name]
         kept = sorted((point.step, point.value) for point in client.get_metric_history(run.info.run_id, name))
-        if kept != told:
+        if kept != wanted:
             yield f"the curve {name} is not the ledger's"
     there = {item.path for item in client.list_artifacts(run.info.run_id)}
     for name, content in expected.files.items():
@@ -187,24 +182,12 @@ def _differences(client: Any, run: Any, expected: _Expected) -> Iterator[str]:
 
 
 def _compared(
-    kind: str, held: Mapping[str, Any], told: Mapping[str, Any], *, free: frozenset[str] = frozenset()
+    kind: str, held: Mapping[str, Any], wanted: Mapping[str, Any], *, free: frozenset[str] = frozenset()
 ) -> Iterator[str]:
-    for name in sorted((held.keys() | told.keys()) - free):
+    for name in sorted((held.keys() | wanted.keys()) - free):
         if name not in held:
             yield f"{kind} {name} is missing"
-        elif name not in told:
+        elif name not in wanted:
             yield f"{kind} {name} is not the ledger's"
-        elif held[name] != told[name]:
-            yield f"{kind} {name} is {held[name]!r}, the ledger says {told[name]!r}"
-
-
-def _found(client: Any, query: str) -> list[Any]:
-    """Every run that matches, over all pages."""
-    experiments = [str(experiment.experiment_id) for experiment in client.search_experiments()]
-    runs: list[Any] = []
-    token: str | None = None
-    while token != "":
-        page = client.search_runs(experiments, query, max_results=1000, page_token=token)
-        runs += page
-        token = page.token or ""
-    return runs
+        elif held[name] != wanted[name]:
+            yield f"{kind} {name} is {held[name]!r}, the ledger says {wanted[name]!r}"

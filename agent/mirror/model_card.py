@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from agent.ledger.events import Standing
 from agent.mirror.review_tags import plain
 from agent.report.summary import Accuracy
 from agent.state.state import Finalist, RunState, TaskState
@@ -72,7 +73,7 @@ def _lines(
 
 
 def _standing(finalist: Finalist) -> str:
-    if finalist.outcome == "admitted":
+    if finalist.outcome == Standing.ADMITTED:
         return "Admitted by constraint gate and audits."
-    said = next(review.facts for review in finalist.reviews if review.facts.standing == "admitted")
+    said = next(review.facts for review in finalist.reviews if review.facts.standing == Standing.ADMITTED)
     return f"Refused by the audits, let in by {plain(said.author)}: {plain(said.reason)}."

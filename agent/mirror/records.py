@@ -1,4 +1,4 @@
-"""What the MLflow runs of a life hold, worked out from its state: the mirror writes it, verification compares it.
+"""What the MLflow runs of a life hold, derived from its state: the mirror writes it, verification compares it.
 
 Nothing here knows MLflow.
 """
@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.gate.admission import findings_of
+from agent.ledger.events import UNSET, Event, PolicyDecided
+from agent.report.changes import changed
 from agent.report.summary import TaskSummary, summarise
 from agent.state.state import Finalist, RunState, TaskState
 from audits import Finding, Suite
 
-__all__ = ["Record", "Value", "finalist_record", "recorded_audit", "task_record"]
+__all__ = ["Record", "Value", "finalist_record", "policy_record", "recorded_audit", "task_record"]
 
 Value = tuple[str, float, int]  # a metric's name, value and step
 
@@ -25,10 +27,8 @@ class Record:
     """One MLflow run.
 
     Attributes:
-        name: of the run.
         tags: as written; MLflow keeps the first 5,000 characters of each.
         metrics: in the order in which they are written.
-        parameters: as text.
     """
 
     name: str
@@ -38,14 +38,7 @@ class Record:
 
 
 def task_record(run: RunState, task: TaskState, suite: Suite, *, key: str) -> Record:
-    """The run of a task, as audits and gate left it.
-
-    Args:
-        run: of the task.
-        task: finished.
-        suite: in force.
-        key: names this task of this life.
-    """
+    """The run of a task, as audits and gate left it."""
     stream, summary = run.started.stream, summarise(task)
     tags = {
         "kind": "task",
@@ -97,7 +90,7 @@ def finalist_record(task: TaskState, finalist: Finalist, *, key: str) -> Record:
         "task_key": key,
         "kind": "finalist",
         "task": task.name,
-        "verdict": finalist.standing,
+        "verdict": str(finalist.standing or ""),
         "review": "awaiting",
         "audit_decision": audited.decision if audited else "undecided",
         "failed_rules": "none",
@@ -122,6 +115,41 @@ def finalist_record(task: TaskState, finalist: Finalist, *, key: str) -> Record:
         metrics=(*_known(metrics), *curve),
         parameters={"architecture": finalist.architecture},
     )
+
+
+def policy_record(event: Event[PolicyDecided], *, task_key: str, task: str) -> Record:
+    """The run of one decision about the search policy; `task_key` names the task after which it was taken."""
+    decided, decision = event.facts, event.kind.removeprefix("policy.")
+    tags = {
+        "kind": "policy",
+        "key": f"{task_key}-policy-{event.seq}",
+        "task_key": task_key,
+        "task": task,
+        "run": str(decided.run),
+        "verdict": decision,
+        "change": changed(decided) or "none",
+        "reasons": decided.reason or "none",
+        "failed_rules": ", ".join(decided.failed) or "none",
+    }
+    return Record(
+        name=f"policy {decision} · after {task}",
+        tags=tags,
+        metrics=tuple((name, value, 0) for name, value in _policy_figures(decided).items()),
+        parameters={},
+    )
+
+
+def _policy_figures(decided: PolicyDecided) -> dict[str, float]:
+    """Of rehearsal and trial, as far as there were any."""
+    found: dict[str, float] = {}
+    if decided.evidence is not None:
+        found |= {"rehearsed_gain": decided.evidence.mean, "rehearsed_p": decided.evidence.p}
+    if decided.controls is not UNSET:
+        found |= {"controls_won": decided.controls.won, "controls_lost": decided.controls.lost}
+    if (trial := decided.trial) is not None:
+        found |= {"trial_won": trial.won, "trial_lost": trial.lost}
+        found |= {"trial_wealth": trial.wealth, "trial_tasks": trial.tasks}
+    return found
 
 
 def recorded_audit(finalist: Finalist) -> list[Finding]:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from agent.gate.review import moment
-from agent.ledger.events import MotifQuarantined
+from agent.ledger.events import MotifQuarantined, Standing
 from agent.state.state import Finalist, LifeState, RunState, TaskState
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "cut",
     "failed_rules",
     "fit",
+    "found_runs",
     "note",
     "plain",
     "reviewed_finalist",
@@ -32,6 +33,7 @@ __all__ = [
 # Puts a finalist into the model registry, given the MLflow run that shows it.
 Register = Callable[[str, RunState, TaskState, Finalist], None]
 
+_QUARANTINED = "quarantined"  # name of a tag
 _TAG_LIMIT = 5000  # MLflow cuts longer tags with only a warning
 _NOTE = """\
 ### {stream}: one agent's life through a stream of tasks
@@ -85,7 +87,7 @@ def cut(text: str) -> str:
 
 def alias_of(finalist: Finalist) -> str:
     """What a registered network is called: `admitted`, or `overruled` where a person let it in against the audits."""
-    return "admitted" if finalist.outcome == "admitted" else "overruled"
+    return str(finalist.outcome) if finalist.outcome == Standing.ADMITTED else "overruled"
 
 
 def write_standing(
@@ -100,7 +102,6 @@ def write_standing(
 
     Args:
         client: an `MlflowClient`; whatever it raises is the caller's.
-        state: of the life.
         keys: the key of each task that was mirrored, by run number and task name.
         times: Unix seconds of each event.
         register: called for what people let in and the registry lacks.
@@ -133,7 +134,7 @@ def reviewed_finalist(task: TaskState, finalist: Finalist, *, times: Mapping[int
     last = finalist.reviews[-1].facts
     done = "approved" if last.decision == "approve" else "overruled"
     tags = {
-        "verdict": finalist.standing,
+        "verdict": str(finalist.standing or ""),
         "review": done,
         "reviewer": last.author,
         "review_reason": last.reason or "none",
@@ -154,7 +155,7 @@ def plain(text: object) -> str:
 
 def reviewed_task(run: RunState, task: TaskState) -> tuple[dict[str, str], str]:
     """Tags and name of the run of a task about whose finalists people decided."""
-    standing = [finalist for finalist in task.finalists if finalist.standing == "admitted"]
+    standing = [finalist for finalist in task.finalists if finalist.standing == Standing.ADMITTED]
     best = max(standing, key=lambda finalist: finalist.trained.validation, default=None)
     tags = {
         "verdict": "admitted" if standing else "nothing admitted",
@@ -169,6 +170,18 @@ def failed_rules(quarantined: MotifQuarantined) -> str:
     return ", ".join(quarantined.failed) or "not decided"
 
 
+def found_runs(client: Any, query: str) -> list[Any]:
+    """Every run that matches, over all pages."""
+    experiments = [str(experiment.experiment_id) for experiment in client.search_experiments()]
+    runs: list[Any] = []
+    token: str | None = None
+    while token != "":
+        page = client.search_runs(experiments, query, max_results=1000, page_token=token)
+        runs += page
+        token = page.token or ""
+    return runs
+
+
 def _finalist(
     client: Any,
     key: str,
@@ -180,20 +193,22 @@ def _finalist(
     register: Register,
 ) -> None:
     tags, name = reviewed_finalist(task, finalist, times=times)
-    let_in = finalist.outcome == "refused" and any(review.facts.standing == "admitted" for review in finalist.reviews)
-    for found in _found(client, f"tags.task_key = '{key}' and tags.digest = '{finalist.digest}'"):
+    let_in = finalist.outcome == Standing.REFUSED and any(
+        review.facts.standing == Standing.ADMITTED for review in finalist.reviews
+    )
+    for found in found_runs(client, f"tags.task_key = '{key}' and tags.digest = '{finalist.digest}'"):
         _update(client, found, tags, name)
         query = f"run_id = '{found.info.run_id}'"
         if let_in and not client.search_model_versions(query):
             register(found.info.run_id, run, task, finalist)
         for made in client.search_model_versions(query):
-            _version(client, made, alias=alias_of(finalist), standing=finalist.standing)
+            _version(client, made, alias=alias_of(finalist), standing=str(finalist.standing or ""))
 
 
 def _version(client: Any, made: Any, *, alias: str, standing: str) -> None:
     """A revoked network loses its alias; one that was restored gets it back."""
     aliases = client.get_registered_model(made.name).aliases
-    if standing == "refused":
+    if standing == Standing.REFUSED:
         if str(aliases.get(alias)) == str(made.version):
             client.delete_registered_model_alias(made.name, alias)
         client.set_model_version_tag(made.name, made.version, "revoked", "yes")
@@ -206,14 +221,14 @@ def _version(client: Any, made: Any, *, alias: str, standing: str) -> None:
 def _task(client: Any, key: str, run: RunState, task: TaskState) -> None:
     """The row of a task says what stands, not what the audits alone had left."""
     tags, name = reviewed_task(run, task)
-    for found in _found(client, f"tags.key = '{key}'"):
+    for found in found_runs(client, f"tags.key = '{key}'"):
         _update(client, found, tags, name)
 
 
 def _quarantine(client: Any, key: str, digest: str, quarantined: str) -> None:
-    for run in _found(client, f"tags.task_key = '{key}' and tags.digest = '{digest}'"):
-        if run.data.tags.get("quarantined", "no") != quarantined:
-            client.set_tag(run.info.run_id, "quarantined", quarantined)
+    for run in found_runs(client, f"tags.task_key = '{key}' and tags.digest = '{digest}'"):
+        if run.data.tags.get(_QUARANTINED, "no") != quarantined:
+            client.set_tag(run.info.run_id, _QUARANTINED, quarantined)
             if quarantined != "no":
                 client.set_tag(run.info.run_id, "failed_rules", quarantined)
 
@@ -224,8 +239,3 @@ def _update(client: Any, run: Any, tags: Mapping[str, str], name: str) -> None:
             client.set_tag(run.info.run_id, tag, value)
     if run.info.run_name != name:
         client.update_run(run.info.run_id, name=name)
-
-
-def _found(client: Any, query: str) -> list[Any]:
-    experiments = [str(found.experiment_id) for found in client.search_experiments()]
-    return list(client.search_runs(experiments, query))

@@ -1,4 +1,4 @@
-"""The MLflow mirror: what reviewers look at. Written from the ledger's state, so that it can be lost and made again.
+"""The MLflow mirror: what reviewers look at. Written from the ledger's state, so that it can be lost and rebuilt.
 
 An experiment per stream; a run per task; under it a run per finalist with its verdict as tags, certificate and card as
 artifacts, the task's data as a data set; each winner, and what a person let in, in the model registry with a card. One
@@ -14,20 +14,20 @@ import os
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from agent.ledger.events import Standing
 from agent.ledger.home import Home
 from agent.mirror.artifacts import Exhibit, example_of, write_finalist_files, write_task_files
 from agent.mirror.comparison import check_mirror
 from agent.mirror.model_card import data_source, model_card
-from agent.mirror.policy_records import write_policy
-from agent.mirror.records import Record, finalist_record, recorded_audit, task_record
-from agent.mirror.review_tags import alias_of, cut, fit, note, write_standing
+from agent.mirror.records import Record, finalist_record, policy_record, recorded_audit, task_record
+from agent.mirror.review_tags import alias_of, cut, fit, found_runs, note, write_standing
 from agent.report.figures import Evidence, figures
 from agent.state.networks import restore_network
 from agent.state.recorded import suite_of
@@ -89,35 +89,25 @@ class Mirror:
 
         Args:
             home: where pictures and weights lie.
-            run: the run of the task.
-            task: finished.
-            suite: in force.
             key: names this task of this life, the same whenever it is mirrored.
         """
         # As audits and gate left it; `write_standing` adds what people decided, so that a rebuilt mirror is equal.
         undecided = replace(task, finalists=[replace(finalist, reviews=[]) for finalist in task.finalists])
         context = _Context(home, run, undecided, suite, key)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self._write(context)
-        except Exception as error:  # noqa: BLE001 - a mirror that is down or broken must not stop a life
-            _log.warning("MLflow mirror of task %s failed (made again by `selfnas mirror`): %s", task.name, error)
-            return False
-        return True
+        return _succeeds(
+            lambda: self._write(context), f"MLflow mirror of task {task.name} failed (rewritten by `selfnas mirror`)"
+        )
 
     def forget(self, keys: Iterable[str]) -> bool:
-        """Delete the runs and model versions of these tasks, so that they can be written anew."""
-        try:
-            experiments = [str(found.experiment_id) for found in self._client.search_experiments()]
+        """Delete the runs and model versions of these tasks, so that they can be rewritten."""
+
+        def forget() -> None:
             for key in keys:
                 for kind in ("key", "task_key"):
-                    for run in self._client.search_runs(experiments, f"tags.{kind} = '{key}'", max_results=10_000):
+                    for run in found_runs(self._client, f"tags.{kind} = '{key}'"):
                         self._delete(run.info.run_id)
-        except Exception as error:  # noqa: BLE001 - told to the caller, like every failure of the mirror
-            _log.warning("MLflow records cannot be deleted: %s", error)
-            return False
-        return True
+
+        return _succeeds(forget, "MLflow records cannot be deleted")
 
     def write_standing(
         self, home: Home, state: LifeState, *, keys: Mapping[tuple[int, str], str], times: Mapping[int, float]
@@ -125,8 +115,6 @@ class Mirror:
         """Tag finalists with how they stand now: quarantined or not, and what people decided.
 
         Args:
-            home: where weights lie.
-            state: of the life.
             keys: the key of each task that was mirrored, by run number and task name.
             times: Unix seconds of each event.
         """
@@ -134,15 +122,11 @@ class Mirror:
         def register(record: str, run: RunState, task: TaskState, finalist: Finalist) -> None:
             self._register(record, Exhibit(home, run, task, suite_of(run)), finalist)
 
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                write_standing(self._client, state, keys=keys, times=times, register=register)
-                write_policy(self._client, state, keys=keys)
-        except Exception as error:  # noqa: BLE001 - a mirror that is down or broken must not stop a life
-            _log.warning("MLflow tags of decisions and quarantine failed (made again by `selfnas mirror`): %s", error)
-            return False
-        return True
+        def write() -> None:
+            write_standing(self._client, state, keys=keys, times=times, register=register)
+            self._write_policy(state, keys)
+
+        return _succeeds(write, "MLflow tags of decisions and quarantine failed (rewritten by `selfnas mirror`)")
 
     def check(
         self, home: Home, state: LifeState, *, keys: Mapping[tuple[int, str], str], times: Mapping[int, float]
@@ -156,16 +140,9 @@ class Mirror:
     def write_evidence(self, evidence: Evidence, page: str) -> bool:
         """One run for the whole life: the named figures, those of each task as steps, and the report page.
 
-        Written anew each time; what stood there of this life before is deleted.
+        Rewritten each time; what stood there of this life before is deleted.
         """
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self._write_evidence(evidence, page)
-        except Exception as error:  # noqa: BLE001 - told to the caller, like every failure of the mirror
-            _log.warning("MLflow record of the report failed: %s", error)
-            return False
-        return True
+        return _succeeds(lambda: self._write_evidence(evidence, page), "MLflow record of the report failed")
 
     def _write_evidence(self, evidence: Evidence, page: str) -> None:
         experiment = self._experiment(evidence.streams[-1])
@@ -186,6 +163,18 @@ class Mirror:
             (Path(scratch) / "report.html").write_text(page, encoding="utf-8")
             self._client.log_artifacts(run, scratch)
         self._client.set_terminated(run)
+
+    def _write_policy(self, state: LifeState, keys: Mapping[tuple[int, str], str]) -> None:
+        """Decisions about the policy that the store lacks; each belongs to the task after which it was taken."""
+        for event in state.policy_decisions:
+            run = state.runs[event.facts.run - 1]
+            task = run.tasks.names[event.facts.after_task - 1]
+            experiment = self._client.get_experiment_by_name(run.started.record.stream)
+            if experiment is None:
+                continue
+            record = policy_record(event, task_key=keys[run.number, task], task=task)
+            if not self._client.search_runs([experiment.experiment_id], f"tags.key = '{record.tags['key']}'"):
+                self._client.set_terminated(self._recorded(str(experiment.experiment_id), record))
 
     def _write(self, context: _Context) -> None:
         experiment = self._experiment(context.run.started.record.stream)
@@ -252,7 +241,7 @@ class Mirror:
         with tempfile.TemporaryDirectory() as scratch:
             write_finalist_files(context, finalist, recorded_audit(finalist), Path(scratch))
             self._client.log_artifacts(run_id, scratch)
-        if finalist.outcome == "admitted" and finalist is task.admitted()[0]:
+        if finalist.outcome == Standing.ADMITTED and finalist is task.admitted()[0]:
             self._register(run_id, context, finalist)
         self._client.set_terminated(run_id)
 
@@ -320,3 +309,15 @@ class Mirror:
         for start in range(0, max(len(metrics), 1), limit):
             chunk = [Param(key, str(value)) for key, value in parameters.items()] if start == 0 else []
             self._client.log_batch(run, metrics=metrics[start : start + limit], params=chunk)
+
+
+def _succeeds(write: Callable[[], None], failure: str) -> bool:
+    """Whether a write worked; how it failed goes to the log."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            write()
+    except Exception as error:  # noqa: BLE001 - a mirror that is down or broken must not stop a life
+        _log.warning("%s: %s", failure, error)
+        return False
+    return True

@@ -11,26 +11,7 @@ from agent.ledger.events import Confirmation, Evidence, PolicyDecided, Wins
 from agent.state.drift import fold
 from agent.state.state import LifeState
 
-__all__ = ["DriftEvidence", "PolicyDecision", "changed", "decision", "drifts"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyDecision:
-    """One decision about the search policy.
-
-    Attributes:
-        kind: `adopted`, `refused`, `kept`, `rolled_back` or whatever else the ledger calls it.
-        change: `field old → new`, comma-separated; empty when nothing would change.
-        evidence: in words.
-        reason: why it was not adopted; empty when it was.
-    """
-
-    run: int
-    after_task: int
-    kind: str
-    change: str
-    evidence: str
-    reason: str
+__all__ = ["DriftEvidence", "changed", "drifts", "evidence_in_words"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +35,10 @@ class DriftEvidence:
     successor: str
 
 
-def decision(decided: PolicyDecided) -> PolicyDecision:
-    """A decision about the policy in words."""
-    told = (("", decided.evidence), ("controls ", decided.controls), ("trial ", decided.trial))
-    return PolicyDecision(
-        run=decided.run,
-        after_task=decided.after_task,
-        kind=decided.kind.removeprefix("policy."),
-        change=changed(decided),
-        evidence="; ".join(title + _figures_told(found) for title, found in told if isinstance(found, Struct)),
-        reason=decided.reason,
-    )
+def evidence_in_words(decided: PolicyDecided) -> str:
+    """The figures of rehearsals, controls and trial, as far as there were any."""
+    parts = (("", decided.evidence), ("controls ", decided.controls), ("trial ", decided.trial))
+    return "; ".join(title + _figures(found) for title, found in parts if isinstance(found, Struct))
 
 
 def changed(decided: PolicyDecided) -> str:
@@ -73,7 +47,7 @@ def changed(decided: PolicyDecided) -> str:
     return ", ".join(f"{name} {old.get(name)} → {new[name]}" for name in new if new[name] != old.get(name))
 
 
-def _figures_told(found: Evidence | Wins | Confirmation) -> str:
+def _figures(found: Evidence | Wins | Confirmation) -> str:
     return ", ".join(
         f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in sorted(structs.asdict(found).items())

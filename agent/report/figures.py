@@ -8,26 +8,45 @@ same life.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import fmean, median
 
 from agent.ledger.events import (
     Evaluated,
     LedgerError,
+    PolicyDecided,
     Settings,
     StreamRecord,
     TaskFinished,
     TaskStarted,
 )
 from agent.ledger.store import Ledger
-from agent.report.changes import DriftEvidence, PolicyDecision, decision, drifts
-from agent.report.task_figures import Clock, Curve, TaskEvidence, reached, task_evidence
-from agent.report.transfer import Transfer, transfers
+from agent.report.changes import DriftEvidence, drifts
+from agent.report.task_figures import Clock, Curve, TaskEvidence, incumbent_curve, task_evidence
 from agent.state.state import LifeState, RunState, TaskState
 from selfnas.errors import SelfnasError
 
-__all__ = ["Evidence", "figures", "gather", "rejections"]
+__all__ = ["Evidence", "Transfer", "figures", "gather", "rejections", "transfers"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """What one task gave to another.
+
+    Attributes:
+        giver, taker: indexes into `Evidence.tasks`.
+        count: recalled architectures that were evaluated.
+        rank: of the best of them among the taker's evaluations, from 1.
+        score: of that one; None when it failed.
+    """
+
+    giver: int
+    taker: int
+    count: int
+    rank: int
+    score: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +54,9 @@ class Evidence:
     """Everything that a report shows.
 
     Attributes:
-        state: the life as replayed.
-        events: how many there are.
         genesis: hash of the first; names the life.
         head: hash of the last.
         tasks: in the order lived.
-        transfers: what tasks gave to tasks.
-        policy: decisions about the search policy, in order.
-        drifts: confirmed on watched tasks and searched for.
     """
 
     state: LifeState
@@ -51,7 +65,7 @@ class Evidence:
     head: str
     tasks: tuple[TaskEvidence, ...]
     transfers: tuple[Transfer, ...]
-    policy: tuple[PolicyDecision, ...]
+    policy: tuple[PolicyDecided, ...]
     drifts: tuple[DriftEvidence, ...] = ()
 
     @property
@@ -74,47 +88,51 @@ def gather(ledger: Ledger, *, cold: Ledger | None = None) -> Evidence:
     Raises:
         LedgerError: an event is not as this release writes it, or the file is damaged.
     """
+    with _readable():
+        life = _read(ledger)
+        references: dict[str, Curve] = {}
+        # The life given for comparison has precedence.
+        for source in (life, *([_read(cold)] if cold is not None else [])):
+            seen: set[str] = set()
+            for run, task in source.state.readable_tasks():
+                digest = task.started.task_digest
+                if source.cold[run.number, task.index] and task.trials and digest not in seen:
+                    seen.add(digest)
+                    references[digest] = incumbent_curve(task.trials)
+        several = len(life.state.runs) > 1
+        known: dict[str, list[bytes]] = {}
+        found: list[TaskEvidence] = []
+        for (run, task), clock in zip(life.state.tasks(), life.clocks, strict=True):
+            if not task.is_readable:
+                continue
+            memory = not life.cold[run.number, task.index]
+            reference = references.get(task.started.task_digest) if memory else None
+            label = f"{task.name} ({run.number})" if several else task.name
+            found.append(
+                task_evidence(run, task, label, reference, memory=memory, clock=clock, times=life.times, known=known)
+            )
+        events, head = ledger.head()
+        return Evidence(
+            state=life.state,
+            events=events,
+            genesis=ledger.hash_before(1) or "",
+            head=head,
+            tasks=tuple(found),
+            transfers=tuple(transfers(list(life.state.readable_tasks()))),
+            policy=tuple(event.facts for event in life.state.policy_decisions),
+            drifts=tuple(drifts(life.state, life.times)),
+        )
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """What goes wrong within it is told of the ledger."""
     try:
-        return _gather(ledger, cold)
+        yield
     except LedgerError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, SelfnasError) as error:
         raise LedgerError(f"not a life that this release can read: {type(error).__name__}: {error}") from error
-
-
-def _gather(ledger: Ledger, cold: Ledger | None) -> Evidence:
-    life = _read(ledger)
-    references: dict[str, Curve] = {}
-    for source in (life, *([_read(cold)] if cold is not None else [])):  # the life given for comparison has precedence
-        seen: set[str] = set()
-        for run, task in _tasks(source.state):
-            digest = task.started.task_digest
-            if source.cold[run.number, task.index] and task.trials and digest not in seen:
-                seen.add(digest)
-                references[digest] = reached(task.trials)
-    several = len(life.state.runs) > 1
-    known: dict[str, list[bytes]] = {}
-    found: list[TaskEvidence] = []
-    for (run, task), clock in zip(_every(life.state), life.clocks, strict=True):
-        if not task.is_readable:
-            continue
-        memory = not life.cold[run.number, task.index]
-        reference = references.get(task.started.task_digest) if memory else None
-        label = f"{task.name} ({run.number})" if several else task.name
-        found.append(
-            task_evidence(run, task, label, reference, memory=memory, clock=clock, times=life.times, known=known)
-        )
-    events, head = ledger.head()
-    return Evidence(
-        state=life.state,
-        events=events,
-        genesis=ledger.hash_before(1) or "",
-        head=head,
-        tasks=tuple(found),
-        transfers=tuple(transfers(_tasks(life.state))),
-        policy=tuple(decision(event.facts) for event in life.state.policy_decisions),
-        drifts=tuple(drifts(life.state, life.times)),
-    )
 
 
 def figures(evidence: Evidence) -> dict[str, float]:
@@ -137,6 +155,24 @@ def figures(evidence: Evidence) -> dict[str, float]:
     if novelty:
         found["architectural_novelty"] = fmean(novelty)
     return found
+
+
+def transfers(tasks: Sequence[tuple[RunState, TaskState]]) -> Iterator[Transfer]:
+    """Between every two tasks of a life, given in order, of which one recalled from the other."""
+    places = {(run.number, task.name): place for place, (run, task) in enumerate(tasks)}
+    for taker, (_, task) in enumerate(tasks):
+        trials = task.trials
+        order = sorted(range(len(trials)), key=lambda index: (-trials[index].value, index))
+        ranks = {str(trials[index].architecture): rank for rank, index in enumerate(order, start=1)}
+        scores = {str(trial.architecture): trial.score for trial in trials}
+        given: dict[int, list[str]] = {}
+        for recalled in task.started.recalled:
+            giver = places.get((recalled.from_run, recalled.from_task))
+            if giver is not None and recalled.architecture in ranks:
+                given.setdefault(giver, []).append(recalled.architecture)
+        for giver, names in sorted(given.items()):
+            best = min(names, key=lambda name: ranks[name])
+            yield Transfer(giver=giver, taker=taker, count=len(names), rank=ranks[best], score=scores[best])
 
 
 def rejections(evidence: Evidence) -> Counter[str]:
@@ -182,12 +218,3 @@ def _strategies(stream: StreamRecord, state: LifeState) -> set[str]:
 def _implants(stream: StreamRecord, state: LifeState) -> bool:
     """Whether evolution may have built with mined sub-cells."""
     return any(policy.get("implant_percent", 0) > 0 for policy in _policies(stream, state))
-
-
-def _tasks(state: LifeState) -> list[tuple[RunState, TaskState]]:
-    """Those that can be shown: not the ones in a space of a plug-in that is not here."""
-    return [(run, task) for run, task in _every(state) if task.is_readable]
-
-
-def _every(state: LifeState) -> list[tuple[RunState, TaskState]]:
-    return [(run, task) for run in state.runs for task in run.tasks]

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from agent.ledger.events import Standing
 from agent.memory.subcells import mined_in_force, sentence
 from agent.report import page_pictures as report_pictures
+from agent.report.changes import changed, evidence_in_words
 from agent.report.figures import Evidence, figures, rejections
-from agent.report.operator_uses import operator_records
-from agent.report.subcell_uses import uses_of
 from agent.report.task_figures import TaskEvidence
+from agent.report.uses import operator_records, uses_of
 from agent.state.state import LifeState, Motif
 from selfnas.plugins import MissingPluginError
 from selfnas.search.subcells import picture_cell
@@ -53,7 +54,6 @@ def render(evidence: Evidence, *, title: str = "") -> str:
     """The page.
 
     Args:
-        evidence: what to show.
         title: over the page; the streams' names when empty.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -170,12 +170,10 @@ def _transfer_table(evidence: Evidence) -> _Table:
 
 def _uses(evidence: Evidence) -> dict[str, list[str]]:
     """By one-line cells (macro settings left out), the labels of tasks that recalled them."""
-    labels = iter(task.label for task in evidence.tasks)
     uses: dict[str, list[str]] = {}
-    for run in evidence.state.runs:
-        for task, label in zip(run.tasks, labels, strict=False):
-            for recalled in task.started.recalled:
-                uses.setdefault(_cells(recalled.architecture), []).append(label)
+    for shown, (_, task) in zip(evidence.tasks, evidence.state.readable_tasks(), strict=True):
+        for recalled in task.started.recalled:
+            uses.setdefault(_cells(recalled.architecture), []).append(shown.label)
     return uses
 
 
@@ -260,10 +258,11 @@ def _policy_table(evidence: Evidence) -> _Table:
     return _Table(
         ("#run", "#after task", "decision", "change", "evidence", "reason"),
         tuple(
-            (str(one.run), str(one.after_task), one.kind.replace("_", " "), one.change, one.evidence, one.reason)
+            (str(one.run), str(one.after_task), one.kind.removeprefix("policy.").replace("_", " "), changed(one),
+             evidence_in_words(one), one.reason)
             for one in evidence.policy
         ),
-    )
+    )  # fmt: skip
 
 
 def _drift_table(evidence: Evidence) -> _Table:
@@ -287,14 +286,12 @@ def _drift_table(evidence: Evidence) -> _Table:
 def _audit_table(evidence: Evidence) -> _Table:
     counts: dict[str, Counter[str]] = {}
     roles: dict[str, str] = {}
-    for run in evidence.state.runs:
-        for task in run.tasks:
-            for finalist in task.finalists:
-                for record in finalist.audited.findings if finalist.audited else []:
-                    subject = f"[{record.subject}]" if record.subject else ""
-                    name = f"{record.audit}{subject}.{record.statistic}"
-                    counts.setdefault(name, Counter())[record.decision] += 1
-                    roles[name] = record.role
+    finalists = (finalist for _, task in evidence.state.tasks() for finalist in task.finalists)
+    for record in (record for finalist in finalists if finalist.audited for record in finalist.audited.findings):
+        subject = f"[{record.subject}]" if record.subject else ""
+        name = f"{record.audit}{subject}.{record.statistic}"
+        counts.setdefault(name, Counter())[record.decision] += 1
+        roles[name] = record.role
     decisions = sorted({decision for counter in counts.values() for decision in counter})
     return _Table(
         ("finding", "role", *(f"#{decision}" for decision in decisions)),
@@ -303,21 +300,15 @@ def _audit_table(evidence: Evidence) -> _Table:
 
 
 def _refusal_table(evidence: Evidence) -> _Table:
-    labels = iter(task.label for task in evidence.tasks)
-    rows = []
-    for run in evidence.state.runs:
-        for task, label in zip(run.tasks, labels, strict=False):
-            rows += [
-                (
-                    label,
-                    finalist.digest[:12],
-                    finalist.standing,
-                    "; ".join(finalist.audited.reasons),
-                )
-                for finalist in task.finalists
-                if finalist.outcome == "refused" and finalist.audited
-            ]
-    return _Table(("task", "finalist", "stands", "reasons"), tuple(rows))
+    return _Table(
+        ("task", "finalist", "stands", "reasons"),
+        tuple(
+            (shown.label, finalist.digest[:12], str(finalist.standing or ""), "; ".join(finalist.audited.reasons))
+            for shown, (_, task) in zip(evidence.tasks, evidence.state.readable_tasks(), strict=True)
+            for finalist in task.finalists
+            if finalist.outcome == Standing.REFUSED and finalist.audited
+        ),
+    )
 
 
 def _cost_table(tasks: Sequence[TaskEvidence]) -> _Table:

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from agent.report.plots import draw_cell
+from agent.report.figures import Transfer
 from agent.report.task_figures import Curve, TaskEvidence
-from agent.report.transfer import Transfer
+from selfnas.figures import png
 from selfnas.spaces.cell import Cell
+from selfnas.spaces.drawing import picture
 
-__all__ = ["cells_picture", "cost_picture", "curves_picture", "matrix_picture", "png"]
+__all__ = ["cells_picture", "cost_picture", "curves_picture", "matrix_picture"]
 
 _WITH, _WITHOUT, _HAND = "#0072B2", "#999999", "#D55E00"
 _COLUMNS = 4
 _NUMBERED = 16  # tasks up to which the transfer matrix writes its numbers out
-
-
-def png(figure: Figure, *, dpi: int = 90, tight: bool = True) -> bytes:
-    """A figure as the bytes of a PNG file; `tight` crops it, which draws everything a second time."""
-    FigureCanvasAgg(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=dpi, bbox_inches="tight" if tight else None, format="png")
-    return buffer.getvalue()
 
 
 def curves_picture(tasks: Sequence[TaskEvidence]) -> bytes:
@@ -97,10 +88,7 @@ def matrix_picture(labels: Sequence[str], transfers: Sequence[Transfer]) -> byte
 
 def cells_picture(title: str, cells: Sequence[tuple[str, Cell]], *, part: bool = False) -> bytes:
     """The cells of one architecture, or one sub-cell, which is `part` of a cell."""
-    figure = Figure(figsize=(5.2, 2.4 * len(cells)))
-    for axes, (name, cell) in zip(figure.subplots(len(cells), squeeze=False)[:, 0], cells, strict=True):
-        draw_cell(axes, cell, title=f"{title} {name}".strip(), part=part)
-    return png(figure, dpi=75)
+    return picture([(f"{title} {name}".strip(), cell) for name, cell in cells], part=part)
 
 
 def cost_picture(tasks: Sequence[TaskEvidence]) -> bytes | None:

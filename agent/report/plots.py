@@ -7,66 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import FancyArrowPatch
 from numpy.typing import NDArray
 
-from selfnas.spaces.cell import Cell
-from selfnas.spaces.named import operation_named
-
-__all__ = ["draw_cell", "draw_regret", "draw_search_curve"]
+__all__ = ["draw_regret", "draw_search_curve"]
 
 _LINES = ("#999999", "#56B4E9", "#E69F00", "#CC79A7", "#0072B2", "#009E73", "#D55E00", "#000000", "#8C6D31", "#7A3E9D")
-_SPACING = 1.8  # between nodes, in the axes' units
-
-
-def draw_cell(axes: Axes, cell: Cell, *, title: str, part: bool = False) -> Axes:
-    """A cell's nodes from left to right, its live edges as labelled arcs, dead ones dotted; in a part all are live."""
-    live = set(cell.edges if part else cell.live_edges())
-    for edge in cell.edges:
-        start, end = _SPACING * edge.source, _SPACING * edge.target
-        span = edge.target - edge.source
-        # Long edges arc alternately above and below, so that labels do not meet.
-        bend = 0.0 if span == 1 else (-0.38 if (edge.source + edge.target) % 2 else 0.38)
-        colour = operation_named(edge.operation).colour
-        axes.add_patch(
-            FancyArrowPatch(
-                (start, 0),
-                (end, 0),
-                connectionstyle=f"arc3,rad={bend}",
-                arrowstyle="-|>",
-                mutation_scale=14,
-                shrinkA=15,
-                shrinkB=15,
-                linewidth=2.2,
-                color=colour,
-                linestyle="-" if edge in live else ":",
-            )
-        )
-        axes.text(
-            (start + end) / 2,
-            -bend * (end - start) / 2,  # the middle of a quadratic Bezier curve, in equal units
-            edge.operation,
-            ha="center",
-            va="center",
-            fontsize=9,
-            color="black",
-            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": colour, "linewidth": 1.2},
-        )
-    for node in range(cell.nodes):
-        name = f"in{node if cell.inputs > 1 else ''}" if node < cell.inputs else str(node)
-        is_output = node in cell.outputs
-        axes.plot(
-            _SPACING * node, 0, "o", markersize=24, color="#222222" if node < cell.inputs or is_output else "#777777"
-        )
-        axes.text(_SPACING * node, 0, "out" if is_output and len(cell.outputs) == 1 else name, ha="center", va="center",
-                  color="white", fontsize=9, fontweight="bold")  # fmt: skip
-    width = _SPACING * (cell.nodes - 1)
-    axes.set_xlim(-0.6, width + 0.6)
-    axes.set_ylim(-0.22 * width, 0.22 * width)
-    axes.set_aspect("equal")
-    axes.set_title(title, fontsize=10)
-    axes.axis("off")
-    return axes
 
 
 def draw_search_curve(
@@ -75,11 +20,9 @@ def draw_search_curve(
     """Score of each evaluation in order, and the best so far.
 
     Args:
-        axes: to draw on.
         scores: validation accuracy in [0, 1] at low fidelity; None where training failed.
         recalled: which came from the library.
         finalists: which were trained fully afterwards.
-        title: over the picture.
     """
     order = np.arange(1, len(scores) + 1)
     values = np.array([np.nan if score is None else 100 * score for score in scores])
@@ -107,9 +50,7 @@ def draw_regret(axes: Axes, curves: Mapping[str, NDArray[np.float64]], *, title:
     """Mean regret by number of evaluations, with 95 % intervals of the mean.
 
     Args:
-        axes: to draw on.
         curves: by strategy, `(seeds, evaluations)` regret in per cent.
-        title: over the picture.
     """
     for colour, (name, values) in zip(itertools.cycle(_LINES), curves.items()):
         order = np.arange(1, values.shape[1] + 1)

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
-from agent.ledger.events import LedgerError, Tested
+from agent.ledger.events import LedgerError, Standing, Tested
 from agent.state.state import TaskState
 
 __all__ = ["Accuracy", "TaskSummary", "summarise"]
@@ -39,8 +39,8 @@ class Accuracy:
         count, share, z = self.count, self.estimate, _QUANTILE
         scale = 2 * (count + z**2)
         centre = (2 * count * share + z**2) / scale
-        spread = z / scale * math.sqrt(4 * count * share * (1 - share) + z**2)
-        return (centre - spread if self.correct else 0.0), (centre + spread if self.correct < count else 1.0)
+        half = z / scale * math.sqrt(4 * count * share * (1 - share) + z**2)
+        return (centre - half if self.correct else 0.0), (centre + half if self.correct < count else 1.0)
 
     def __str__(self) -> str:
         low, high = self.interval
@@ -52,18 +52,13 @@ class TaskSummary:
     """One task of a run.
 
     Attributes:
-        task: its name.
         evaluations: trainings at low fidelity.
         evaluations_to_best: how many of them it took to see the best low-fidelity score.
-        failed: how many of them failed.
         full_trainings: finalists trained fully and audited.
         admitted: how many of those the gate let in.
         validation: of the winner after full training, in [0, 1]; None when nothing was admitted.
-        test: of the winner.
-        params: of the winner.
         winner: one-line architecture.
         reference_test: of the hand-designed network of equal size.
-        reference_params: of it.
         by_rule: considered architectures that each rule kept out.
         by_audit: finalists that each audit (or another reason) kept out.
         recalled: `task (run)` of each remembered architecture tried.
@@ -106,7 +101,7 @@ def summarise(task: TaskState) -> TaskSummary:
     compared = task.compared if task.compared and task.compared.validation is not None else None
     by_audit: Counter[str] = Counter()
     for finalist in task.finalists:
-        if finalist.outcome == "refused" and finalist.audited:
+        if finalist.outcome == Standing.REFUSED and finalist.audited:
             by_audit.update(finalist.audited.failed or [finalist.audited.decision])
     by_rule = Counter(task.filtered)
     recalled = task.started.recalled
@@ -127,7 +122,7 @@ def summarise(task: TaskState) -> TaskSummary:
         by_audit=dict(by_audit.most_common()),
         recalled=tuple(f"{one.from_task} (run {one.from_run})" for one in recalled),
         winner_was_recalled=bool(best) and any(best and one.digest == best.digest for one in recalled),
-        tabulated=max((told.validation for told in task.tabulated), default=None),
+        tabulated=max((found.validation for found in task.tabulated), default=None),
     )
 
 

@@ -23,7 +23,7 @@ from agent.report.summary import TaskSummary, summarise
 from agent.state.state import RunState, TaskState
 from selfnas.search.history import Trial, best_trial
 
-__all__ = ["Clock", "Curve", "TaskEvidence", "reached", "task_evidence"]
+__all__ = ["Clock", "Curve", "TaskEvidence", "incumbent_curve", "task_evidence"]
 
 LEVEL = 0.99  # of the best score: the level that efficiency and latency are measured to
 
@@ -35,10 +35,8 @@ class TaskEvidence:
     """One task of a life.
 
     Attributes:
-        run: number of its run.
         index: its place in the run, from 0.
         label: `name` or, when a life has several runs, `name (run)`.
-        summary: as everywhere.
         curve: `(n,)` best score so far after each evaluation; NaN while all failed.
         cold: the same without memory; None where no such task is known.
         with_memory: whether it could draw on earlier tasks.
@@ -108,9 +106,6 @@ def task_evidence(
     """The figures of one task.
 
     Args:
-        run: of the task.
-        task: finished or not.
-        label: how it is called.
         cold: `(n,)` the best so far of the same task without memory; None where there is none.
         memory: whether it could draw on earlier tasks.
         clock: its events.
@@ -118,7 +113,7 @@ def task_evidence(
         known: encoded architectures evaluated before it, by space; its own are added.
     """
     trials = task.trials
-    curve, best = reached(trials), best_trial(trials)
+    curve, best = incumbent_curve(trials), best_trial(trials)
     to_level = _evaluations_to(curve, _level(best.value)) if best else None
     cold_level = _level(float(cold[-1])) if cold is not None and np.isfinite(cold[-1]) else None
     begun = times.get(clock.started)
@@ -166,11 +161,11 @@ def _novelty(best: Trial | None, known: Mapping[str, list[bytes]]) -> float | No
     return min(1.0, float(differing) / present)
 
 
-def reached(trials: Sequence[Trial]) -> Curve:
+def incumbent_curve(trials: Sequence[Trial]) -> Curve:
     """`(n,)` the best score so far after each trial; NaN before the first success.
 
     Example:
-        >>> reached([])
+        >>> incumbent_curve([])
         array([], dtype=float64)
     """
     values = np.array([np.nan if trial.failed else trial.value for trial in trials], dtype=np.float64)

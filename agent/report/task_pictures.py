@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.report.plots import draw_cell, draw_search_curve
+from agent.report.plots import draw_search_curve
 from agent.state.state import TaskState
+from selfnas.spaces.drawing import draw_cell
 from selfnas.spaces.named import parse_architecture
 
 __all__ = ["draw_task"]

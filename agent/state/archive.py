@@ -21,7 +21,6 @@ class Archive:
     """Reads finished tasks from an open ledger, and keeps the latest; a snapshot says where they lie.
 
     Attributes:
-        ledger: of the life.
         snapshot: numbers of the first and last event of every finished task, and its name.
     """
 
@@ -76,14 +75,15 @@ class Archive:
             events = list(self.ledger.events(since=first, until=last, checked=True))
             starts = [event.facts for event in events if isinstance(event.facts, TaskStarted)]
             if (
-                len(events) != last - first + 1
+                not events
+                or len(events) != last - first + 1
                 or starts != [events[0].facts]
                 or starts[0].task != name
                 or not isinstance(events[-1].facts, TaskFinished)
             ):
                 raise LedgerError(
                     f"{self.snapshot.path}: events {first} to {last} are not task {name!r} of run {run}: remove this "
-                    "file, it is made again from the ledger"
+                    "file, it is rebuilt from the ledger"
                 )
             task = TaskState(index=place, name=name, first=first, started=starts[0])
             for event in events[1:]:
@@ -106,7 +106,7 @@ class Archive:
         return [name for at, name in self._reviews if at == run]
 
     def review(self, event: Event[Reviewed]) -> None:
-        """A person decided about a finalist: a finished task is read anew when it is asked for again."""
+        """A person decided about a finalist: a finished task is read again at its next use."""
         run, name = event.facts.run, event.facts.task
         self._reviews.setdefault((run, name), []).append(event)
         place = self.place(run, name)
@@ -125,7 +125,6 @@ class Tasks(Sequence[TaskState]):
 
     Args:
         archive: where they are read from once finished; None keeps all of them here.
-        run: its number.
     """
 
     def __init__(self, archive: Archive | None = None, run: int = 0) -> None:
@@ -191,7 +190,6 @@ class Tasks(Sequence[TaskState]):
         """The open task ended with that event; with an archive it is let go.
 
         Args:
-            last: number of the event.
             whole: whether all of the task's events were folded in.
         """
         if self._archive is not None and self.here:

@@ -17,7 +17,6 @@ class Drift:
 
     Attributes:
         confirmed: number of the event of the batch that confirmed it.
-        search: what was searched for.
         ended: what came of it; None while the search goes on.
         ended_at: number of that event.
     """

@@ -33,7 +33,6 @@ class Motif:
 
     Attributes:
         architecture: one-line form.
-        digest: of the architecture.
         task: name of the task it won on.
         task_digest: of that task's content.
         description: of that task, JSON text.
@@ -41,9 +40,7 @@ class Motif:
         validation: accuracy on that task after full training, in [0, 1].
         test: accuracy on its test split; for people, never used by the agent.
         params: trainable numbers on that task.
-        run: the run it was admitted in.
         seq: number of the event that admitted it.
-        weights_sha256: of its weights file.
         review: `approved` or `overruled` (let in by a person against the audits); empty while no person has looked.
     """
 
@@ -77,7 +74,6 @@ class Points:
     """Descriptions of tasks as numbers.
 
     Attributes:
-        count: how many there are.
         ids: `(room,)` of which the first `count` are theirs, ascending.
         rows: `(room, f)`.
         best: `(room,)` number of each task's best motif; -1 where none is left.
@@ -110,7 +106,6 @@ class Library(Sequence[Motif]):
     differently from all others; their descriptions are read when it is first asked.
 
     Args:
-        motifs: to begin with.
         snapshot: where they are kept; None keeps them in memory.
         confirm: called with every motif that is handed out, except by `of_task`; raises where it should not be used.
     """

@@ -17,7 +17,6 @@ def restore_network(task: TaskState, architecture: str, weights: Path) -> Networ
     """A trained network in evaluation mode, on the CPU.
 
     Args:
-        task: that it was trained on.
         architecture: one-line form.
         weights: file named by its SHA-256; what is loaded is the very bytes that were held to that name.
 

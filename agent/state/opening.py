@@ -25,7 +25,6 @@ def recollect(ledger: Ledger, snapshot: Path | None = None, *, until: int | None
     have the content that its hash was made of.
 
     Args:
-        ledger: of the life.
         snapshot: a file that no other life may use meanwhile; brought up to date, and kept so as the life goes on. None
             keeps everything in memory.
         until: number of the first event that is left out; none may belong to a task that is unfinished then.
@@ -37,7 +36,7 @@ def recollect(ledger: Ledger, snapshot: Path | None = None, *, until: int | None
     known, digest = rows.upto()
     state = _opened(ledger, rows, known) if _is_between_tasks(ledger, known, digest) else None
     if state is None:
-        _log.warning("%s: made again, for it does not fit this ledger", snapshot)
+        _log.warning("%s: rebuilt, for it does not fit this ledger", snapshot)
         rows.clear()
         known, state = 0, _empty(ledger, rows)
     if snapshot is not None:

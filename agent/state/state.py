@@ -8,33 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from agent.ledger.events import (
-    Admitted,
-    Event,
-    Facts,
-    LedgerError,
-    MotifQuarantined,
-    MotifRestored,
-    MotifRevised,
-    OperatorDecided,
-    OperatorRevoked,
-    PolicyAdopted,
-    PolicyDecided,
-    PolicyProposed,
-    PolicyRefused,
-    PolicyRolledBack,
-    PolicyTried,
-    Reviewed,
-    RunFinished,
-    RunStarted,
-    SubcellRevoked,
-    SubcellsMined,
-    TaskFinished,
-    TaskStarted,
-    Trained,
-    WatchEvent,
-    misplaced,
-)
+from agent.ledger import events
 from agent.ledger.store import Ledger
 from agent.state.archive import Archive, Tasks
 from agent.state.library import Library, Motif
@@ -43,7 +17,7 @@ from selfnas.errors import SelfnasError
 
 __all__ = ["UNTRUE", "Finalist", "LifeState", "Motif", "RunState", "TaskState", "replay"]
 
-UNTRUE = (LedgerError, LookupError, ValueError)  # what comes of a snapshot that does not fit its ledger
+UNTRUE = (events.LedgerError, LookupError, ValueError)  # what comes of a snapshot that does not fit its ledger
 # What comes of an event that does not fit those before it.
 _WHOLE = ("stream", "constraint_set", "audit_suite", "policy_set", "device")  # whole files that a run records
 _IMPOSSIBLE = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, SelfnasError)
@@ -56,14 +30,12 @@ class RunState:
     Attributes:
         number: 1 for the first.
         started: what its first event says.
-        tasks: in order.
         tuned: tasks after which it was decided about the policy.
-        finished: whether it ended.
         first: number of the event that started it.
     """
 
     number: int
-    started: RunStarted
+    started: events.RunStarted
     tasks: Tasks = field(default_factory=Tasks)
     tuned: int = 0
     finished: bool = False
@@ -84,21 +56,33 @@ class LifeState:
     settles: bool = False
     runs: list[RunState] = field(default_factory=list)
     library: Library = field(default_factory=Library)
-    quarantined: dict[int, tuple[Motif, MotifQuarantined]] = field(default_factory=dict)  # by number of the admission
-    watched: list[Event[WatchEvent]] = field(default_factory=list)  # `agent/state/drift.py` says what they mean
-    mined: dict[tuple[str, bool], SubcellsMined] = field(default_factory=dict)  # by space and whether of tables
-    revoked: dict[str, SubcellRevoked | OperatorRevoked] = field(default_factory=dict)  # by digest
-    operators: list[OperatorDecided] = field(default_factory=list)  # what was decided of them
+    quarantined: dict[int, tuple[Motif, events.MotifQuarantined]] = field(
+        default_factory=dict
+    )  # by number of the admission
+    watched: list[events.Event[events.WatchEvent]] = field(
+        default_factory=list
+    )  # `agent/state/drift.py` says what they mean
+    mined: dict[tuple[str, bool], events.SubcellsMined] = field(default_factory=dict)  # by space and whether of tables
+    revoked: dict[str, events.SubcellRevoked | events.OperatorRevoked] = field(default_factory=dict)  # by digest
+    operators: list[events.OperatorDecided] = field(default_factory=list)  # what was decided of them
     restored: set[int] = field(default_factory=set)
-    policy_changes: list[PolicyAdopted | PolicyRolledBack] = field(default_factory=list)  # in order
-    policy_decisions: list[Event[PolicyDecided]] = field(default_factory=list)  # in order
-    policy_trial: PolicyProposed | None = None  # the policy that is on trial, as it was proposed
+    policy_changes: list[events.PolicyAdopted | events.PolicyRolledBack] = field(default_factory=list)  # in order
+    policy_decisions: list[events.Event[events.PolicyDecided]] = field(default_factory=list)  # in order
+    policy_trial: events.PolicyProposed | None = None  # the policy that is on trial, as it was proposed
     policy_trials: int = 0  # how many there have been, this one included
 
     @property
     def open_run(self) -> RunState | None:
         """The run that was begun and not finished."""
         return self.runs[-1] if self.runs and not self.runs[-1].finished else None
+
+    def tasks(self) -> Iterator[tuple[RunState, TaskState]]:
+        """Every task with its run, the first first; each is read in turn."""
+        return ((run, task) for run in self.runs for task in run.tasks)
+
+    def readable_tasks(self) -> Iterator[tuple[RunState, TaskState]]:
+        """The same without those in a space of a plug-in that is not here."""
+        return ((run, task) for run, task in self.tasks() if task.is_readable)
 
     def reviews(self) -> Iterator[int]:
         """Numbers of the events by which people decided about finalists."""
@@ -122,14 +106,14 @@ class LifeState:
         """
         assert self.archive is not None  # noqa: S101 - without one nothing else than the events was asked
         event = self.archive.ledger.event(seq)
-        if isinstance(event.facts, Reviewed) and event.facts.standing == "admitted":
+        if isinstance(event.facts, events.Reviewed) and event.facts.standing == events.Standing.ADMITTED:
             found = self._let_in(event.facts, seq)
         else:
-            started = self.archive.ledger.latest_before(seq, TaskStarted)
-            if not isinstance(event.facts, Admitted) or started is None:
-                raise LedgerError(f"event {seq} ({event.kind}) let no motif in")
+            started = self.archive.ledger.latest_before(seq, events.TaskStarted)
+            if not isinstance(event.facts, events.Admitted) or started is None:
+                raise events.LedgerError(f"event {seq} ({event.kind}) let no motif in")
             run = self.runs[bisect(self.runs, seq, key=lambda run: run.first) - 1]
-            assert isinstance(started.facts, TaskStarted)  # noqa: S101 - it was asked for
+            assert isinstance(started.facts, events.TaskStarted)  # noqa: S101 - it was asked for
             task = TaskState(index=0, name=started.facts.task, first=started.seq, started=started.facts)
             found = _motif(event.facts, task, run, seq)
         later = (review for review in self._reviews_of(found) if review.seq > seq)
@@ -144,16 +128,16 @@ class LifeState:
         """
         assert self.archive is not None  # noqa: S101 - it holds the snapshot
         reviews = self._reviews_of(motif)
-        stands = not reviews or reviews[-1].facts.standing == "admitted"
+        stands = not reviews or reviews[-1].facts.standing == events.Standing.ADMITTED
         cause: Exception | None = None
         try:
             if motif.seq not in self.quarantined and stands and self.motif_at(motif.seq) == motif:
                 return
         except UNTRUE as error:
             cause = error
-        raise LedgerError(
+        raise events.LedgerError(
             f"{self.archive.snapshot.path}: what it says of motif {motif.digest[:12]} (event {motif.seq}) is not what "
-            "the ledger says: remove this file, it is made again from the ledger"
+            "the ledger says: remove this file, it is rebuilt from the ledger"
         ) from cause
 
     def close(self) -> None:
@@ -161,91 +145,91 @@ class LifeState:
         if self.archive is not None:
             self.archive.snapshot.close()
 
-    def apply(self, event: Event[Facts]) -> None:
+    def apply(self, event: events.Event[events.Facts]) -> None:
         """Fold one event in."""
         self._fold(event, whole=True)
 
-    def skim(self, event: Event[Facts]) -> None:
+    def skim(self, event: events.Event[events.Facts]) -> None:
         """Fold in a landmark of a task that is finished: what else the task holds is read when asked for."""
         self._fold(event, whole=False)
 
-    def remember(self, event: Event[Facts]) -> None:
+    def remember(self, event: events.Event[events.Facts]) -> None:
         """Fold in a decision whose effect on tasks and library the snapshot has."""
         match event.facts:
-            case Reviewed() as review:
+            case events.Reviewed() as review:
                 self._run_of(review).tasks.review(_reviewed(event))
                 self._forget_quarantined(review)
-            case MotifQuarantined() as revised:
+            case events.MotifQuarantined() as revised:
                 self.quarantined[revised.admitted_seq] = (self.motif_at(revised.admitted_seq), revised)
-            case MotifRestored() as revised:
+            case events.MotifRestored() as revised:
                 del self.quarantined[revised.admitted_seq]
                 self.restored.add(revised.admitted_seq)
             case _:
                 self._fold(event, whole=False)
 
-    def _fold(self, event: Event[Facts], *, whole: bool) -> None:
+    def _fold(self, event: events.Event[events.Facts], *, whole: bool) -> None:
         try:
             self._follow(event, whole=whole)
-        except LedgerError:
+        except events.LedgerError:
             raise
         except _IMPOSSIBLE as error:
-            raise misplaced(event, error) from error
+            raise events.misplaced(event, error) from error
 
-    def _follow(self, event: Event[Facts], *, whole: bool) -> None:
-        if isinstance(event.facts, RunStarted):
+    def _follow(self, event: events.Event[events.Facts], *, whole: bool) -> None:
+        if isinstance(event.facts, events.RunStarted):
             self._begin_run(event.facts, event.seq)
             return
         if not self.runs:
             raise LookupError("no run has begun")
         run = self.runs[-1]
         match event.facts:
-            case Reviewed() as review:
+            case events.Reviewed() as review:
                 self._review(_reviewed(event), review)
-            case WatchEvent() as watched:
-                self.watched.append(Event(event.seq, event.kind, watched, event.previous, event.hash))
-            case SubcellsMined() as mined:
+            case events.WatchEvent() as watched:
+                self.watched.append(events.Event(event.seq, event.kind, watched, event.previous, event.hash))
+            case events.SubcellsMined() as mined:
                 self.mined[mined.space, mined.tabular] = mined
-            case OperatorDecided() as decided:
+            case events.OperatorDecided() as decided:
                 self.operators.append(decided)
-            case SubcellRevoked() | OperatorRevoked() as revoked:
+            case events.SubcellRevoked() | events.OperatorRevoked() as revoked:
                 self.revoked[revoked.digest] = revoked
-            case PolicyDecided() as decided:
+            case events.PolicyDecided() as decided:
                 run.tuned = decided.after_task
-                self._decide_policy(Event(event.seq, event.kind, decided, event.previous, event.hash))
-            case RunFinished():
+                self._decide_policy(events.Event(event.seq, event.kind, decided, event.previous, event.hash))
+            case events.RunFinished():
                 run.finished = True
-            case TaskStarted() as started:
+            case events.TaskStarted() as started:
                 run.tasks.begin(started, event.seq)
-            case MotifRevised() as revised:
+            case events.MotifRevised() as revised:
                 self._change_standing(revised)
             case _:
                 self._follow_task(event, run, whole=whole)
 
-    def _follow_task(self, event: Event[Facts], run: RunState, *, whole: bool) -> None:
+    def _follow_task(self, event: events.Event[events.Facts], run: RunState, *, whole: bool) -> None:
         task = run.tasks.open
         if whole:
             task.apply(event.facts)
-        if isinstance(event.facts, Admitted):
+        if isinstance(event.facts, events.Admitted):
             self.library.add(_motif(event.facts, task, run, event.seq))
-        elif isinstance(event.facts, TaskFinished):
+        elif isinstance(event.facts, events.TaskFinished):
             run.tasks.close(event.seq, whole=whole)
             if self.archive is not None and self.settles:
                 self.archive.snapshot.settle(event.seq + 1, event.hash)
 
-    def _decide_policy(self, event: Event[PolicyDecided]) -> None:
+    def _decide_policy(self, event: events.Event[events.PolicyDecided]) -> None:
         self.policy_decisions.append(event)
         match event.facts:
-            case PolicyAdopted() | PolicyRolledBack() as change:
+            case events.PolicyAdopted() | events.PolicyRolledBack() as change:
                 self.policy_changes.append(change)
                 self.policy_trial = None
-            case PolicyProposed() as proposal:
+            case events.PolicyProposed() as proposal:
                 self.policy_trial, self.policy_trials = proposal, self.policy_trials + 1
-            case PolicyTried() | PolicyRefused():
+            case events.PolicyTried() | events.PolicyRefused():
                 pass
             case _:
                 self.policy_trial = None
 
-    def _begin_run(self, facts: RunStarted, first: int) -> None:
+    def _begin_run(self, facts: events.RunStarted, first: int) -> None:
         """A run; what it records in the words of the run before, such as the rules, is held in memory once."""
         if self.runs:
             before = self.runs[-1].started
@@ -254,17 +238,17 @@ class LifeState:
         place = len(self.runs) + 1
         self.runs.append(RunState(number=place, started=facts, tasks=Tasks(self.archive, place), first=first))
 
-    def _change_standing(self, revised: MotifRevised) -> None:
+    def _change_standing(self, revised: events.MotifRevised) -> None:
         seq = revised.admitted_seq
-        if isinstance(revised, MotifQuarantined):
+        if isinstance(revised, events.MotifQuarantined):
             self.quarantined[seq] = (self.library.remove(seq), revised)
             return
         self.library.add(self.quarantined.pop(seq)[0])
         self.restored.add(seq)
 
-    def _review(self, event: Event[Reviewed], review: Reviewed) -> None:
+    def _review(self, event: events.Event[events.Reviewed], review: events.Reviewed) -> None:
         run, seq = self._run_of(review), self.library.seq_at(review.where)
-        if review.standing == "refused":
+        if review.standing == events.Standing.REFUSED:
             if seq is not None:
                 self.library.remove(seq)
             self._forget_quarantined(review)
@@ -275,25 +259,25 @@ class LifeState:
             self.library.add(self._let_in(review, event.seq))
         run.tasks.review(event)
 
-    def _let_in(self, review: Reviewed, seq: int) -> Motif:
+    def _let_in(self, review: events.Reviewed, seq: int) -> Motif:
         """The motif that a person let in against the audits, or again."""
         run = self._run_of(review)
         task = run.tasks.named(review.task)
         finalist = task.finalist(review.digest)
-        made_of = "approved" if finalist.outcome == "admitted" else "overruled"
+        made_of = "approved" if finalist.outcome == events.Standing.ADMITTED else "overruled"
         return _motif(finalist.trained, task, run, seq, review=made_of)
 
-    def _run_of(self, review: Reviewed) -> RunState:
+    def _run_of(self, review: events.Reviewed) -> RunState:
         if not 1 <= review.run <= len(self.runs):
             raise LookupError(f"there is no run {review.run}")
         return self.runs[review.run - 1]
 
-    def _forget_quarantined(self, review: Reviewed) -> None:
+    def _forget_quarantined(self, review: events.Reviewed) -> None:
         """What a person revoked will not be restored."""
-        if review.standing == "refused":
+        if review.standing == events.Standing.REFUSED:
             self.quarantined = {seq: kept for seq, kept in self.quarantined.items() if kept[0].where != review.where}
 
-    def _reviews_of(self, motif: Motif) -> list[Event[Reviewed]]:
+    def _reviews_of(self, motif: Motif) -> list[events.Event[events.Reviewed]]:
         """What people decided about the finalist that a motif was."""
         assert self.archive is not None  # noqa: S101 - the callers have one
         return [one for one in self.archive.reviews(motif.run, motif.task) if one.facts.digest == motif.digest]
@@ -311,12 +295,14 @@ def replay(ledger: Ledger) -> LifeState:
     return state
 
 
-def _reviewed(event: Event[Facts]) -> Event[Reviewed]:
-    assert isinstance(event.facts, Reviewed)  # noqa: S101 - the callers looked
-    return Event(event.seq, event.kind, event.facts, event.previous, event.hash)
+def _reviewed(event: events.Event[events.Facts]) -> events.Event[events.Reviewed]:
+    assert isinstance(event.facts, events.Reviewed)  # noqa: S101 - the callers looked
+    return events.Event(event.seq, event.kind, event.facts, event.previous, event.hash)
 
 
-def _motif(facts: Admitted | Trained, task: TaskState, run: RunState, seq: int, *, review: str = "") -> Motif:
+def _motif(
+    facts: events.Admitted | events.Trained, task: TaskState, run: RunState, seq: int, *, review: str = ""
+) -> Motif:
     return Motif(
         architecture=facts.architecture,
         digest=facts.digest,

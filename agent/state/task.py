@@ -6,27 +6,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, field
 
-from agent.ledger.events import (
-    UNSET,
-    Admitted,
-    Audited,
-    Certified,
-    Compared,
-    Evaluated,
-    Event,
-    Facts,
-    Filtered,
-    LedgerError,
-    Quarantined,
-    Refused,
-    Rejected,
-    Reviewed,
-    SupernetTrained,
-    Tabulated,
-    TaskFinished,
-    TaskStarted,
-    Trained,
-)
+from agent.ledger import events
 from selfnas.digests import canonical_json
 from selfnas.plugins import MissingPluginError
 from selfnas.search.history import Trial
@@ -40,10 +20,10 @@ __all__ = ["Finalist", "TaskState"]
 class Finalist:
     """One fully trained candidate."""
 
-    trained: Trained
-    audited: Audited | None = None
-    outcome: str = ""  # `admitted` or `refused`, by constraint gate and audits
-    reviews: list[Event[Reviewed]] = field(default_factory=list)  # what people decided, oldest first
+    trained: events.Trained
+    audited: events.Audited | None = None
+    outcome: events.Standing | None = None  # by constraint gate and audits
+    reviews: list[events.Event[events.Reviewed]] = field(default_factory=list)  # what people decided, oldest first
 
     @property
     def digest(self) -> str:
@@ -56,8 +36,8 @@ class Finalist:
         return self.trained.architecture
 
     @property
-    def standing(self) -> str:
-        """`admitted` or `refused`, after what people decided."""
+    def standing(self) -> events.Standing | None:
+        """After what people decided; None as long as it is not decided about."""
         return self.reviews[-1].facts.standing if self.reviews else self.outcome
 
 
@@ -72,36 +52,36 @@ class TaskState:
     index: int
     name: str
     first: int
-    started: TaskStarted
-    supernet: SupernetTrained | None = None
-    evaluations: list[Evaluated] = field(default_factory=list)
+    started: events.TaskStarted
+    supernet: events.SupernetTrained | None = None
+    evaluations: list[events.Evaluated] = field(default_factory=list)
     certificates: dict[str, str] = field(default_factory=dict)  # by spelled architecture
-    rejected: list[Rejected | Quarantined] = field(default_factory=list)
+    rejected: list[events.Rejected | events.Quarantined] = field(default_factory=list)
     filtered: Counter[str] = field(default_factory=Counter)
     rounds: int = 0
     exhausted: bool = False
     finalists: list[Finalist] = field(default_factory=list)
-    tabulated: list[Tabulated] = field(default_factory=list)
-    compared: Compared | None = None
-    finished: TaskFinished | None = None
+    tabulated: list[events.Tabulated] = field(default_factory=list)
+    compared: events.Compared | None = None
+    finished: events.TaskFinished | None = None
     _description: str = field(default="", repr=False)
     _trials: list[Trial] = field(default_factory=list, repr=False)  # of the first evaluations; made when asked for
 
     @property
     def trials(self) -> list[Trial]:
         """The evaluations as strategies read them."""
-        for told in self.evaluations[len(self._trials) :]:
-            worth = told.worth
+        for evaluated in self.evaluations[len(self._trials) :]:
+            worth = evaluated.worth
             try:
                 trial = Trial(
-                    architecture=parse_architecture(told.architecture),
+                    architecture=parse_architecture(evaluated.architecture),
                     score=None if worth is None else float(worth),
-                    fidelity=told.fidelity,
-                    objectives=() if told.objectives is UNSET else tuple(map(float, told.objectives)),
+                    fidelity=evaluated.fidelity,
+                    objectives=() if evaluated.objectives is events.UNSET else tuple(map(float, evaluated.objectives)),
                 )
             except ValueError as error:
                 place = f"evaluation {len(self._trials) + 1} of task {self.name} (its events begin at {self.first})"
-                raise LedgerError(f"{place} cannot be read: {error}") from error
+                raise events.LedgerError(f"{place} cannot be read: {error}") from error
             self._trials.append(trial)
         return self._trials
 
@@ -123,7 +103,7 @@ class TaskState:
     @property
     def tabular(self) -> bool:
         """Whether its scores are looked up in a table."""
-        return self.started.table is not UNSET
+        return self.started.table is not events.UNSET
 
     @property
     def shape(self) -> TaskShape:
@@ -144,37 +124,41 @@ class TaskState:
     @property
     def accuracies(self) -> list[float | None]:
         """Of each trial its validation accuracy, whatever an objective makes of it; None where it failed."""
-        return [told.score for told in self.evaluations]
+        return [evaluated.score for evaluated in self.evaluations]
 
     def admitted(self) -> list[Finalist]:
         """Finalists that the gate let in and no person has revoked, best validation accuracy first."""
-        inside = [finalist for finalist in self.finalists if finalist.outcome == finalist.standing == "admitted"]
+        inside = [
+            finalist for finalist in self.finalists if finalist.outcome == finalist.standing == events.Standing.ADMITTED
+        ]
         return sorted(inside, key=lambda finalist: -finalist.trained.validation)
 
-    def apply(self, facts: Facts) -> None:
+    def apply(self, facts: events.Facts) -> None:
         """Fold in what an event of this task says; kinds that say nothing of it are passed over."""
         match facts:
-            case Certified():
+            case events.Certified():
                 self.certificates[facts.architecture] = facts.certificate
-            case Rejected() | Quarantined():
+            case events.Rejected() | events.Quarantined():
                 self.rejected.append(facts)
-            case SupernetTrained():
+            case events.SupernetTrained():
                 self.supernet = facts
-            case Filtered():
+            case events.Filtered():
                 self.rounds += 1
                 self.exhausted = facts.exhausted
                 self.filtered.update(facts.rules)
-            case Evaluated():
+            case events.Evaluated():
                 self.evaluations.append(facts)
-            case Trained():
+            case events.Trained():
                 self.finalists.append(Finalist(trained=facts))
-            case Audited():
+            case events.Audited():
                 self.finalist(facts.digest).audited = facts
-            case Admitted() | Refused():
-                self.finalist(facts.digest).outcome = facts.kind
-            case Tabulated():
+            case events.Admitted():
+                self.finalist(facts.digest).outcome = events.Standing.ADMITTED
+            case events.Refused():
+                self.finalist(facts.digest).outcome = events.Standing.REFUSED
+            case events.Tabulated():
                 self.tabulated.append(facts)
-            case Compared():
+            case events.Compared():
                 self.compared = facts
-            case TaskFinished():
+            case events.TaskFinished():
                 self.finished = facts

@@ -33,7 +33,7 @@ class HalvingSection(StrictModel):
     """The `halving` of a stream, in the place of its `low`.
 
     Attributes:
-        rungs: from cheapest to dearest; epochs, share of the data, or both may grow.
+        rungs: from the cheapest to the most expensive; epochs, share of the data, or both may grow.
         keep_one_in: one in so many of a rung is promoted.
         brackets: rungs that new architectures start on in turn; 1 is plain successive halving.
     """
@@ -64,7 +64,7 @@ class HalvingSection(StrictModel):
 
 
 def ranked_by_rung(trials: Sequence[Trial]) -> list[Trial]:
-    """Scored trials, the dearest rung first and best first within it; each architecture once, at its dearest rung."""
+    """Scored trials, the highest rung first and best first within it; each architecture once, at its highest rung."""
     by_rung: dict[str, list[Trial]] = {}
     for trial in trials:
         by_rung.setdefault(trial.fidelity, []).append(trial)

@@ -19,20 +19,7 @@ from typing import Any
 
 import msgspec
 
-from agent.ledger.events import (
-    UNSET,
-    Confirmation,
-    Evaluated,
-    Evidence,
-    PolicyAdopted,
-    PolicyDecided,
-    PolicyKept,
-    PolicyProposed,
-    PolicyRefused,
-    PolicyRolledBack,
-    PolicyTried,
-    Wins,
-)
+from agent.ledger import events
 from agent.state.state import LifeState, RunState
 from agent.stream.file import Stream
 from agent.stream.policy import SearchPolicy
@@ -65,7 +52,6 @@ class Place:
     """After which task it is decided.
 
     Attributes:
-        run: number of the run.
         after_task: how many tasks of the run have ended.
     """
 
@@ -75,13 +61,8 @@ class Place:
 
 def policy_in_force(state: LifeState, stream: Stream) -> SearchPolicy:
     """The stream's policy, or what this life made of that very policy since; without `tuning` always the stream's."""
-    if stream.tuning is None:
-        return stream.policy
-    base = stream.policy.model_dump(mode="json")
-    for change in reversed(state.policy_changes):
-        if change.base == base:
-            return SearchPolicy.model_validate(change.new)
-    return stream.policy
+    change = None if stream.tuning is None else _latest_change(state, stream)
+    return stream.policy if change is None else SearchPolicy.model_validate(change.new)
 
 
 def policy_on_trial(state: LifeState, stream: Stream) -> SearchPolicy | None:
@@ -100,13 +81,13 @@ def policy_replaced(state: LifeState, stream: Stream) -> SearchPolicy | None:
     return _former(state, stream, policy_in_force(state, stream))
 
 
-def latest_controls(evaluations: Iterable[Evaluated], *, number: int) -> Contests:
+def latest_controls(evaluations: Iterable[events.Evaluated], *, number: int) -> Contests:
     """Of evaluations in order, the latest controls that were decided and could lead to the trial `number`."""
-    tasks: dict[tuple[int, str], list[Evaluated]] = {}
-    for told in evaluations:
-        lent = lent_for(told, CONTROL)
+    tasks: dict[tuple[int, str], list[events.Evaluated]] = {}
+    for evaluated in evaluations:
+        lent = lent_for(evaluated, CONTROL)
         if lent is not None and lent.number == number:
-            tasks.setdefault((lent.run, told.task), []).append(told)
+            tasks.setdefault((lent.run, evaluated.task), []).append(evaluated)
     decided = [found for task in tasks.values() if (found := Contests.of(task, CONTROL)) != Contests()]
     latest = decided[-_CONTROLS:]
     return Contests(won=sum(one.won for one in latest), lost=sum(one.lost for one in latest))
@@ -119,12 +100,15 @@ def doubts(controls: Contests) -> bool:
 
 def _former(state: LifeState, stream: Stream, present: SearchPolicy) -> SearchPolicy | None:
     """The policy that the present one replaced, if it was adopted rather than given."""
+    change = _latest_change(state, stream)
+    former = None if change is None else SearchPolicy.model_validate(change.old)
+    return former if former != present else None
+
+
+def _latest_change(state: LifeState, stream: Stream) -> events.PolicyAdopted | events.PolicyRolledBack | None:
+    """What this life last made of that stream's very policy."""
     base = stream.policy.model_dump(mode="json")
-    for change in reversed(state.policy_changes):
-        if change.base == base:
-            former = SearchPolicy.model_validate(change.old)
-            return former if former != present else None
-    return None
+    return next((change for change in reversed(state.policy_changes) if change.base == base), None)
 
 
 def policy_numbers(policy: SearchPolicy) -> dict[str, int]:
@@ -143,15 +127,12 @@ def judge_policy(
     evidence: Comparison | None,
     rolls_back: bool = False,
     controls: Contests | None = None,
-) -> PolicyDecided:
+) -> events.PolicyDecided:
     """What a proposed change comes to: on trial, adopted, rolled back, kept out, or refused with the reason.
 
     Args:
         stream: its budget is a ceiling.
         envelope: the set whose policy rules judge.
-        old: the policy in force.
-        proposed: fields of the new one, whatever they are.
-        place: after which task.
         previous: hash of the event before.
         evidence: of the confirming rehearsals; without it nothing is adopted.
         rolls_back: whether the proposal is the policy that was in force before `old`.
@@ -159,31 +140,31 @@ def judge_policy(
     """
     record: dict[str, Any] = {
         **_record(stream, old, place, new=dict(proposed)),
-        "evidence": None if evidence is None else msgspec.convert(asdict(evidence), Evidence),
-        "controls": UNSET if controls is None else Wins(won=controls.won, lost=controls.lost),
+        "evidence": None if evidence is None else msgspec.convert(asdict(evidence), events.Evidence),
+        "controls": events.UNSET if controls is None else events.Wins(won=controls.won, lost=controls.lost),
     }
     try:
         new = SearchPolicy.model_validate(proposed)
     except ValueError as error:
         first = str(error).splitlines()
-        return PolicyRefused(**{**record, "reason": f"not a search policy: {' '.join(first[1:3])}"})
+        return events.PolicyRefused(**{**record, "reason": f"not a search policy: {' '.join(first[1:3])}"})
     record["new"] = new.model_dump(mode="json")
     if new.finalists_per_task > stream.budget.full_trainings:
-        return PolicyRefused(**{**record, "reason": "finalists_per_task is above the budget's full_trainings"})
+        return events.PolicyRefused(**{**record, "reason": "finalists_per_task is above the budget's full_trainings"})
     if not envelope.of_scope("policy"):
-        return PolicyRefused(**{**record, "reason": f"set {envelope.name!r} has no rules of scope policy"})
+        return events.PolicyRefused(**{**record, "reason": f"set {envelope.name!r} has no rules of scope policy"})
     decision = decide_policy(envelope, policy_numbers(old), policy_numbers(new), previous=previous)
     record["certificate"] = decision.certificate.to_json()
     record["failed"] = list(decision.failed)
     if decision.verdict != "admit":
-        return PolicyRefused(**{**record, "reason": "; ".join(decision.messages) or decision.verdict})
+        return events.PolicyRefused(**{**record, "reason": "; ".join(decision.messages) or decision.verdict})
     tried = stream.tuning is not None and stream.tuning.confirm > 0
     missed = tried and rolls_back and controls is not None and doubts(controls)
     if not missed and (evidence is None or not (evidence.p < ALPHA and evidence.mean > 0)):
-        return PolicyKept(**{**record, "reason": "no better in rehearsal"})
+        return events.PolicyKept(**{**record, "reason": "no better in rehearsal"})
     if tried:
-        return PolicyProposed(**record, rolls_back=rolls_back)
-    return (PolicyRolledBack if rolls_back else PolicyAdopted)(**record)
+        return events.PolicyProposed(**record, rolls_back=rolls_back)
+    return (events.PolicyRolledBack if rolls_back else events.PolicyAdopted)(**record)
 
 
 def tune(
@@ -194,7 +175,7 @@ def tune(
     rehearsal: Rehearsal,
     *,
     previous: str,
-) -> list[PolicyDecided]:
+) -> list[events.PolicyDecided]:
     """What is decided about the policy after the latest task of a run: at most one change.
 
     The best proposal by the choosing rehearsals goes to the gate first; when rules refuse it, that is recorded and the
@@ -212,9 +193,9 @@ def tune(
         if doubts(controls):
             return [judge(former.model_dump(mode="json"), evidence=None, rolls_back=True, controls=controls)]
     if not rehearsal.possible:
-        return [PolicyKept(**{**_record(stream, old, place), "reason": "too few trials to rehearse on"})]
+        return [events.PolicyKept(**{**_record(stream, old, place), "reason": "too few trials to rehearse on"})]
     seed = seeding.derive(stream.seed, "tuning", place.run, place.after_task)
-    decided: list[PolicyDecided] = []
+    decided: list[events.PolicyDecided] = []
     for new in _proposals(old, former, stream, rehearsal, seed=seed):
         decision = decide_policy(envelope, policy_numbers(old), policy_numbers(new), previous=previous)
         admitted = decision.verdict == "admit" and new.finalists_per_task <= stream.budget.full_trainings
@@ -225,7 +206,7 @@ def tune(
         decided.append(judge(new.model_dump(mode="json"), evidence=evidence, rolls_back=new == former))
         if admitted:
             break
-    return decided or [PolicyKept(**{**_record(stream, old, place), "reason": "no proposal did better"})]
+    return decided or [events.PolicyKept(**{**_record(stream, old, place), "reason": "no proposal did better"})]
 
 
 def _record(stream: Stream, old: SearchPolicy, place: Place, *, new: dict[str, object] | None = None) -> dict[str, Any]:
@@ -251,7 +232,7 @@ def _controls(state: LifeState) -> Contests:
     return latest_controls((found for task in latest for found in task.evaluations), number=state.policy_trials + 1)
 
 
-def _judged(state: LifeState, stream: Stream, envelope: ConstraintSet, place: Place) -> PolicyDecided:
+def _judged(state: LifeState, stream: Stream, envelope: ConstraintSet, place: Place) -> events.PolicyDecided:
     """What the trial has come to after one more task."""
     trial, tuning, number = state.policy_trial, stream.tuning, state.policy_trials
     assert trial is not None  # noqa: S101 - the caller looked
@@ -262,23 +243,23 @@ def _judged(state: LifeState, stream: Stream, envelope: ConstraintSet, place: Pl
         for task in run.tasks[trial.after_task if run.number == trial.run else 0 :]
     ]  # what it was proposed after cannot have been lent to it
     lent = [[found for found in task.evaluations if lent_number(found) == number] for task in since]
-    contests = Contests.of(told for found in lent for told in found)
+    contests = Contests.of(evaluated for found in lent for evaluated in found)
     tried = sum(map(bool, lent))
     record: dict[str, Any] = {
         **msgspec.structs.asdict(trial),
         "run": place.run,
         "after_task": place.after_task,
-        "confirmation": Confirmation(won=contests.won, lost=contests.lost, wealth=contests.wealth, tasks=tried),
+        "confirmation": events.Confirmation(won=contests.won, lost=contests.lost, wealth=contests.wealth, tasks=tried),
     }
     guard = Certificate.from_json(str(trial.certificate)).guard
     finalists = SearchPolicy.model_validate(trial.new).finalists_per_task
     if guard != policy_digest(envelope) or finalists > stream.budget.full_trainings:
-        return PolicyKept(**{**record, "reason": "other rules or another budget are in force than judged it"})
+        return events.PolicyKept(**{**record, "reason": "other rules or another budget are in force than judged it"})
     if contests.wealth >= 1 / ALPHA:
-        return (PolicyRolledBack if trial.rolls_back else PolicyAdopted)(**record)
+        return (events.PolicyRolledBack if trial.rolls_back else events.PolicyAdopted)(**record)
     if tried < tuning.confirm:
-        return PolicyTried(**record)
-    return PolicyKept(**{**record, "reason": f"not confirmed on {tried} tasks"})
+        return events.PolicyTried(**record)
+    return events.PolicyKept(**{**record, "reason": f"not confirmed on {tried} tasks"})
 
 
 def _proposals(

@@ -25,7 +25,7 @@ from selfnas.search.history import Trial
 from selfnas.spaces.template import Vector
 from selfnas.strategies import make_strategy
 from selfnas.strategies.progressive import Progressive
-from selfnas.strategies.transfer import PastTask, experienced
+from selfnas.strategies.transfer import PastTask, with_past_tasks
 
 __all__ = ["Comparison", "Rehearsal", "compare"]
 
@@ -35,11 +35,9 @@ _FEWEST = 8  # trials that a task needs to be a world
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Paired differences of worth, new minus old; made by `of`, so that what is recorded can be worked out again.
+    """Paired differences of worth, new minus old; made by `of`, so that what is recorded can be recomputed.
 
     Attributes:
-        count: pairs.
-        mean: of the differences.
         p: one-sided p-value of the t-test that the mean is at most 0; 1 when nothing varies and nothing is gained.
         new: worth of the new policy in each search; None where it proposed nothing.
         old: of the old one, likewise.
@@ -83,8 +81,6 @@ class Rehearsal:
 
     Args:
         past: tasks to make worlds of; those with fewer than eight trials only teach.
-        domain: what may be proposed.
-        budget: evaluations of a search.
         seed: decides worlds and searches.
     """
 
@@ -111,7 +107,7 @@ class Rehearsal:
         index = self._usable[number % len(self._usable)]
         world = _World.of(self._past[index], seed=seeding.derive(self._seed, "world", number))
         others = tuple(task for place, task in enumerate(self._past) if place != index)
-        strategy = experienced(make_strategy(policy.strategy, policy.strategy_settings()), others)
+        strategy = with_past_tasks(make_strategy(policy.strategy, policy.strategy_settings()), others)
         if policy.progressive:
             strategy = Progressive(strategy=strategy, patience=policy.progressive)
         space = self._domain.space

@@ -69,10 +69,10 @@ class Contests:
         A contest counts when both rounds are complete, of equal size, and held no recalled architecture.
         """
         rounds: dict[tuple[str, int, str], list[Evaluated]] = {}
-        for told in evaluations:
-            lent = lent_for(told, purpose)
+        for evaluated in evaluations:
+            lent = lent_for(evaluated, purpose)
             assert lent is not None  # noqa: S101 - the caller picked them
-            rounds.setdefault((f"{lent.run}/{told.task}", lent.contest, lent.by), []).append(told)
+            rounds.setdefault((f"{lent.run}/{evaluated.task}", lent.contest, lent.by), []).append(evaluated)
         won = lost = 0
         for (task, contest, by), ours in rounds.items():
             theirs = rounds.get((task, contest, PRESENT), [])
@@ -100,17 +100,17 @@ def control_contest(rounds: int, *, seed: int, run: int, task: int) -> int | Non
     return first + seeding.derive(seed, "control", run, task) % (contests - first)
 
 
-def lent_for(told: Evaluated, purpose: Purpose = TRIAL) -> Lent | None:
+def lent_for(evaluated: Evaluated, purpose: Purpose = TRIAL) -> Lent | None:
     """What the round of an evaluation was lent for; None where it was not, or for something else."""
-    lent = told.trial if purpose == TRIAL else told.control
+    lent = evaluated.trial if purpose == TRIAL else evaluated.control
     return None if lent is UNSET else lent
 
 
-def lent_number(told: Evaluated, purpose: Purpose = TRIAL) -> int:
+def lent_number(evaluated: Evaluated, purpose: Purpose = TRIAL) -> int:
     """The trial of a life, from 1, that an evaluation belongs to or, a control, could lead to; else 0."""
-    lent = lent_for(told, purpose)
+    lent = lent_for(evaluated, purpose)
     return lent.number if lent else 0
 
 
-def _worth(told: Evaluated) -> float:
-    return float("-inf") if told.worth is None else told.worth
+def _worth(evaluated: Evaluated) -> float:
+    return float("-inf") if evaluated.worth is None else evaluated.worth

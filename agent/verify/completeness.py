@@ -4,25 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.ledger.events import (
-    UNSET,
-    Admitted,
-    Audited,
-    Compared,
-    Evaluated,
-    Facts,
-    Filtered,
-    Quarantined,
-    Refused,
-    Rejected,
-    RunStarted,
-    StreamRecord,
-    SupernetTrained,
-    Tabulated,
-    TaskFinished,
-    TaskStarted,
-    Trained,
-)
+from agent.ledger import events
 from agent.stream.objective import ObjectiveSection
 from agent.verify.policy import PolicyChecker
 from agent.verify.tasks import TaskChecker
@@ -30,7 +12,8 @@ from agent.verify.tasks import TaskChecker
 __all__ = ["CompletenessChecker"]
 
 _NAMED = (
-    SupernetTrained, Filtered, Evaluated, Trained, Audited, Admitted, Refused, Tabulated, Compared, TaskFinished
+    events.SupernetTrained, events.Filtered, events.Evaluated, events.Trained, events.Audited, events.Admitted,
+    events.Refused, events.Tabulated, events.Compared, events.TaskFinished,
 )  # fmt: skip
 
 
@@ -44,7 +27,7 @@ class CompletenessChecker:
 
     def __init__(self, tasks: TaskChecker, policies: PolicyChecker) -> None:
         self._tasks, self._policies = tasks, policies
-        self._stream: StreamRecord | None = None
+        self._stream: events.StreamRecord | None = None
         self._objective: ObjectiveSection | None = None
         self._rungs = False  # whether the stream promotes candidates to higher fidelities
         self._refused_by: set[str] = set()  # rules that some refusal of the task names
@@ -55,55 +38,59 @@ class CompletenessChecker:
         self._exhausted = False
         self._compared = 0
 
-    def run_begins(self, started: RunStarted) -> None:
+    def run_begins(self, started: events.RunStarted) -> None:
         """A run over a stream."""
         self._stream, self._rungs = started.record, started.stream.get("halving") is not None
         section = self._stream.objective
         self._objective = None if section is None else ObjectiveSection.model_validate(section)
 
-    def check(self, facts: Facts) -> Iterator[str]:
+    def check(self, facts: events.Facts) -> Iterator[str]:
         """Problems of one event of a task, in sentences."""
         if isinstance(facts, _NAMED) and facts.task != self._tasks.name:
             yield f"it names task {facts.task}, lived is {self._tasks.name}"
-        if isinstance(facts, TaskStarted | TaskFinished) and facts.run != self._tasks.run:
+        if isinstance(facts, events.TaskStarted | events.TaskFinished) and facts.run != self._tasks.run:
             yield f"it names run {facts.run}, which is {self._tasks.run}"
         match facts:
-            case TaskStarted():
+            case events.TaskStarted():
                 self._refused_by, self._open_verdicts, self._evaluations = set(), False, 0
                 self._candidates, self._tabulated, self._exhausted, self._compared = set(), [], False, 0
-            case Rejected() | Quarantined():
+            case events.Rejected() | events.Quarantined():
                 self._refused_by.update(facts.failed)
-                self._open_verdicts |= isinstance(facts, Quarantined)
-            case Filtered():
+                self._open_verdicts |= isinstance(facts, events.Quarantined)
+            case events.Filtered():
                 yield from self._round(facts)
-            case Evaluated():
+            case events.Evaluated():
                 self._evaluations += 1
                 if facts.origin == "promoted" and not self._rungs:
                     yield "called promoted, and the stream has no rungs"
                 if facts.score is not None and self._within(facts):
                     self._candidates.add(facts.digest)
-            case Trained():
+            case events.Trained():
                 if facts.digest not in self._candidates:
                     yield "trained fully, and was no candidate: it has no score at low fidelity, or exceeds a limit"
-            case Tabulated():
+            case events.Tabulated():
                 if facts.digest not in self._candidates or facts.digest in self._tabulated:
                     yield "looked up in full, and was no candidate, or was looked up before"
                 self._tabulated.append(facts.digest)
-            case Compared():
+            case events.Compared():
                 self._compared += 1
                 if self._compared > 1:
                     yield "compared a second time on this task"
-            case TaskFinished():
+            case events.TaskFinished():
                 yield from self._end()
 
-    def _within(self, evaluated: Evaluated) -> bool:
+    def _within(self, evaluated: events.Evaluated) -> bool:
         """Whether its costs, which others look at, are known and exceed no limit."""
         if self._objective is None:
             return True
         costs = evaluated.costs
-        return costs is not UNSET and self._objective.limits.keys() <= costs.keys() and self._objective.within(costs)
+        return (
+            costs is not events.UNSET
+            and self._objective.limits.keys() <= costs.keys()
+            and self._objective.within(costs)
+        )
 
-    def _round(self, filtered: Filtered) -> Iterator[str]:
+    def _round(self, filtered: events.Filtered) -> Iterator[str]:
         if self._exhausted:
             yield "another round, though nothing more could be proposed"
         self._exhausted = filtered.exhausted

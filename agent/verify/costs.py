@@ -35,9 +35,9 @@ class CostChecker:
 
     def evaluated(self, evaluated: Evaluated) -> Iterator[str]:
         """Problems of an evaluation."""
-        told = evaluated.value, evaluated.objectives
+        recorded = evaluated.value, evaluated.objectives
         if self._objective is None:
-            if (evaluated.costs, *told) != (UNSET, UNSET, UNSET):
+            if (evaluated.costs, *recorded) != (UNSET, UNSET, UNSET):
                 yield "it has a value, but the stream has no objective"
             return
         if self._shape is None:
@@ -48,5 +48,5 @@ class CostChecker:
             yield f"its costs are {costs}, not {evaluated.costs or 'none'}"
         value = None if evaluated.score is None else self._objective.value(evaluated.score, costs)
         objectives = [] if value is None else list(self._objective.objectives(value, costs))
-        if (value, objectives) != told:
+        if (value, objectives) != recorded:
             yield f"its value is {value} with objectives {objectives}, not as recorded"

@@ -30,10 +30,7 @@ class WatchChecker:
         """Problems of one event.
 
         Args:
-            facts: of the event.
             admitted: digests that the latest task's gate let in.
-            run: number of the latest run.
-            task: name of the latest task.
         """
         if not isinstance(facts, WatchStarted) and facts.task not in self._monitors:
             yield f"task {facts.task} is not watched"
@@ -80,8 +77,8 @@ class WatchChecker:
             yield f"it has {batch.examples} examples and errors of {len(batch.errors)}"
         look = self._looks[batch.task] = self._monitors[batch.task].update(wrong(batch.errors), batch.residuals)
         if (look.verdict, look.change) != (batch.verdict, batch.change):
-            told = f"{batch.verdict} (change at {batch.change})"
-            yield f"recorded as {told}, but its numbers say {look.verdict} (change at {look.change})"
+            recorded = f"{batch.verdict} (change at {batch.change})"
+            yield f"recorded as {recorded}, but its numbers say {look.verdict} (change at {look.change})"
 
     def _search(self, search: WatchSearch, *, run: int) -> Iterator[str]:
         known = self._looks.get(search.task)

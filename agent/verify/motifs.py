@@ -6,19 +6,10 @@ from collections import Counter
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
-from agent.ledger.events import (
-    Admitted,
-    Facts,
-    MotifRestored,
-    MotifRevised,
-    Reviewed,
-    RunStarted,
-    TaskStarted,
-    Trained,
-)
+from agent.ledger import events
 from constraints import Certificate, ConstraintSet, Context, refused_by, verify_certificate
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.named import parse_architecture
+from selfnas.spaces.named import parse_architecture, respelled
 
 __all__ = ["KnownMotif", "MotifChecker"]
 
@@ -72,7 +63,7 @@ class MotifChecker:
         self._due: dict[int, tuple[str, ...]] = {}  # motifs that the set in force forbids, and the rules
         self._run = 0
 
-    def run_begins(self, started: RunStarted, set_: ConstraintSet | None) -> None:
+    def run_begins(self, started: events.RunStarted, set_: ConstraintSet | None) -> None:
         """A run under a constraint set, which judges every motif again where it is another than the one before."""
         self._run += 1
         changed = bool(self._set_digest) and self._set_digest != started.constraint_set_digest
@@ -86,9 +77,9 @@ class MotifChecker:
                     rules = refused_by(parse_architecture(motif.architecture), set_, shape=motif.shape)
                     self._due |= {motif.seq: rules} if rules else {}
 
-    def overdue(self, facts: Facts | None = None) -> Iterator[str]:
+    def overdue(self, facts: events.Facts | None = None) -> Iterator[str]:
         """Motifs that had to be quarantined before an event, or the end of the ledger (None), came."""
-        if isinstance(facts, MotifRevised) or not self._due:
+        if isinstance(facts, events.MotifRevised) or not self._due:
             return
         due, self._due = self._due, {}
         for seq, rules in due.items():
@@ -101,12 +92,12 @@ class MotifChecker:
     def let_in(
         self,
         seq: int,
-        facts: Admitted | Reviewed,
+        facts: events.Admitted | events.Reviewed,
         shape: TaskShape,
         *,
         run: int,
         task: str,
-        trained: Trained | None,
+        trained: events.Trained | None,
     ) -> None:
         """Gate and audits, or a person, let a finalist in, by event number `seq`."""
         motif = self._motifs[seq] = KnownMotif(
@@ -122,27 +113,28 @@ class MotifChecker:
         )
         self._places.setdefault((run, task), []).append(motif)
 
-    def revoked(self, review: Reviewed) -> None:
+    def revoked(self, review: events.Reviewed) -> None:
         """A person took a finalist out."""
         for motif in self._at(review.run, review.task):
             if motif.digest == review.digest:
                 motif.standing = False
 
-    def task_begins(self, started: TaskStarted) -> Iterator[str]:
+    def task_begins(self, started: events.TaskStarted) -> Iterator[str]:
         """Nothing may be recalled that is quarantined."""
         for one in started.recalled:
             recalled = parse_architecture(one.architecture)
+            space = recalled.space
             known = [
                 motif
                 for motif in self._at(one.from_run, one.from_task)
-                if replace(parse_architecture(motif.architecture), macro=recalled.macro) == recalled
+                if respelled(replace(parse_architecture(motif.architecture), macro=recalled.macro), space) == recalled
             ]
             if any(motif.forbidden for motif in known) and not any(motif.in_force for motif in known):
                 yield f"recalled {recalled.digest[:12]}, which is quarantined"
 
-    def judged_again(self, revised: MotifRevised) -> Iterator[str]:
+    def judged_again(self, revised: events.MotifRevised) -> Iterator[str]:
         """A motif judged again under the set that a run began with."""
-        seq, restored = revised.admitted_seq, isinstance(revised, MotifRestored)
+        seq, restored = revised.admitted_seq, isinstance(revised, events.MotifRestored)
         known = self._motifs.get(seq)
         if known is None or known.architecture != revised.architecture:
             yield "it is about a motif that was never let in"

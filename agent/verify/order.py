@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.ledger.events import (
-    Admitted,
-    Evaluated,
-    Facts,
-    PolicyDecided,
-    PolicyRefused,
-    RunFinished,
-    RunStarted,
-    TaskFinished,
-    TaskStarted,
-)
+from agent.ledger import events
 
 __all__ = ["OrderChecker"]
 
@@ -27,34 +17,34 @@ class OrderChecker:
         self._run = 0
         self._begun = 0  # tasks of the present run
         self._tunes = False  # whether the present run decides about its policy after each task
-        self._decided: list[type[PolicyDecided]] = []  # what it decided after the latest one
+        self._decided: list[type[events.PolicyDecided]] = []  # what it decided after the latest one
         self._open_task = False
         self._open_run = False
         self._evaluated: set[tuple[str, str]] = set()  # architecture and fidelity, of the present task
 
-    def check(self, facts: Facts) -> Iterator[str]:
+    def check(self, facts: events.Facts) -> Iterator[str]:
         """Problems of one event, in sentences."""
         # Policies, motifs, reviews, watches and mining are between tasks too.
-        if (facts.bulk or isinstance(facts, Admitted | TaskFinished)) and not self._open_task:
+        if (facts.bulk or isinstance(facts, events.Admitted | events.TaskFinished)) and not self._open_task:
             yield "belongs to a task, and none was being lived"
         match facts:
-            case RunStarted():
+            case events.RunStarted():
                 yield from self._begin_run(facts)
-            case TaskStarted():
+            case events.TaskStarted():
                 yield from self._begin_task(facts)
-            case Evaluated():
+            case events.Evaluated():
                 what = facts.architecture, facts.fidelity
                 if what in self._evaluated:
                     yield "evaluated a second time on this task at one fidelity"
                 self._evaluated.add(what)
-            case TaskFinished():
+            case events.TaskFinished():
                 self._open_task, self._decided = False, []
-            case PolicyDecided():
+            case events.PolicyDecided():
                 yield from self._decide(facts)
-            case RunFinished():
+            case events.RunFinished():
                 yield from self._finish_run(facts)
 
-    def _begin_run(self, started: RunStarted) -> Iterator[str]:
+    def _begin_run(self, started: events.RunStarted) -> Iterator[str]:
         if self._open_run:
             yield "a run began before the one before it was finished"
         stream = started.record
@@ -64,7 +54,7 @@ class OrderChecker:
         self._names = [task.name for task in stream.tasks]
         self._begun, self._open_task, self._open_run = 0, False, True
 
-    def _begin_task(self, started: TaskStarted) -> Iterator[str]:
+    def _begin_task(self, started: events.TaskStarted) -> Iterator[str]:
         yield from self._undecided()
         if not self._open_run:
             yield "a task began outside a run"
@@ -75,11 +65,11 @@ class OrderChecker:
             yield f"task {started.task} was lived where the stream has {expected or 'no further task'}"
         self._begun, self._open_task, self._evaluated = self._begun + 1, True, set()
 
-    def _decide(self, decided: PolicyDecided) -> Iterator[str]:
+    def _decide(self, decided: events.PolicyDecided) -> Iterator[str]:
         """A policy may be refused, once, by rules; then the next best may be decided about."""
         if self._open_task or (decided.run, decided.after_task) != (self._run, self._begun):
             yield f"it was decided after task {self._begun} of run {self._run}, not where it says, or within a task"
-        if type(decided) in self._decided or set(self._decided) - {PolicyRefused}:
+        if type(decided) in self._decided or set(self._decided) - {events.PolicyRefused}:
             yield f"after task {self._begun} it was decided already"
         self._decided.append(type(decided))
 
@@ -87,7 +77,7 @@ class OrderChecker:
         if self._tunes and self._begun and not self._decided:
             yield f"nothing was decided about the policy after task {self._begun}"
 
-    def _finish_run(self, finished: RunFinished) -> Iterator[str]:
+    def _finish_run(self, finished: events.RunFinished) -> Iterator[str]:
         yield from self._undecided()
         if finished.tasks != self._begun:
             yield f"it counts {finished.tasks} tasks, lived were {self._begun}"

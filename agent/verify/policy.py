@@ -8,22 +8,7 @@ from collections.abc import Container, Generator, Iterator
 
 from pydantic import ValidationError
 
-from agent.ledger.events import (
-    UNSET,
-    Confirmation,
-    Evaluated,
-    Evidence,
-    Lent,
-    PolicyAdopted,
-    PolicyDecided,
-    PolicyKept,
-    PolicyProposed,
-    PolicyRefused,
-    PolicyRolledBack,
-    PolicyTried,
-    RunStarted,
-    Settings,
-)
+from agent.ledger import events
 from agent.state.recorded import recorded_set
 from agent.stream.file import TuningSection
 from agent.stream.policy import SearchPolicy
@@ -35,9 +20,9 @@ from selfnas.digests import canonical_json
 
 __all__ = ["PolicyChecker"]
 
-_CHANGES = (PolicyAdopted, PolicyRolledBack)
+_CHANGES = (events.PolicyAdopted, events.PolicyRolledBack)
 # Of a proposal what a decision about its trial repeats.
-_REPEATED = [name for name in PolicyProposed.__struct_fields__ if name not in ("run", "after_task", "reason")]
+_REPEATED = [name for name in events.PolicyProposed.__struct_fields__ if name not in ("run", "after_task", "reason")]
 
 
 class PolicyChecker:
@@ -50,19 +35,19 @@ class PolicyChecker:
     def __init__(self, hashes: Container[str]) -> None:
         self._hashes = hashes
         self._envelope: ConstraintSet | None = None
-        self._base: Settings = {}
-        self._in_force: dict[str, Settings] = {}  # by the stream's policy as canonical JSON
+        self._base: events.Settings = {}
+        self._in_force: dict[str, events.Settings] = {}  # by the stream's policy as canonical JSON
         self._tuning: TuningSection | None = None
         self._most = 0  # finalists of a task that the budget allows
         self._evaluations = 0  # likewise
         self._seed = self._run = self._task = self._rounds = 0
-        self._proposed: PolicyProposed | None = None
+        self._proposed: events.PolicyProposed | None = None
         self._trials = 0
-        self._lent: list[Evaluated] = []  # evaluations of the trial
-        self._controls: list[Evaluated] = []  # since the latest trial was proposed
-        self._replaced: dict[str, Settings] = {}  # what the policy in force took the place of, by the same key
+        self._lent: list[events.Evaluated] = []  # evaluations of the trial
+        self._controls: list[events.Evaluated] = []  # since the latest trial was proposed
+        self._replaced: dict[str, events.Settings] = {}  # what the policy in force took the place of, by the same key
 
-    def run_begins(self, started: RunStarted) -> Iterator[str]:
+    def run_begins(self, started: events.RunStarted) -> Iterator[str]:
         """Take over the rules that a run recorded."""
         stream = started.record
         self._envelope, self._tuning = None, None
@@ -71,7 +56,7 @@ class PolicyChecker:
         self._most, self._evaluations = stream.budget.full_trainings, stream.budget.evaluations
         if stream.tuning is not None:
             self._tuning = TuningSection.model_validate(stream.tuning)
-        if started.policy_set is UNSET:
+        if started.policy_set is events.UNSET:
             return
         self._envelope = recorded_set(started.policy_set.text)
         if policy_digest(self._envelope) != started.policy_set.digest:
@@ -95,17 +80,17 @@ class PolicyChecker:
         return canonical_json(self._base)
 
     @property
-    def _changed(self) -> Settings:
+    def _changed(self) -> events.Settings:
         """What this life made of the stream's policy."""
         return self._in_force.get(self._key, self._base)
 
-    def _turn(self) -> dict[str, Lent]:
+    def _turn(self) -> dict[str, events.Lent]:
         """What the present round must say of whose it is, by what it is lent for; empty for an ordinary one."""
         if self._tuning is None:
             return {}
         contest, by = on_turn(self._rounds, seed=self._seed, run=self._run, task=self._task)
         if self._proposed is not None and self._proposed.base == self._base:
-            return {TRIAL: Lent(run=self._run, contest=contest, by=by, number=self._trials)}
+            return {TRIAL: events.Lent(run=self._run, contest=contest, by=by, number=self._trials)}
         replaced = self._replaced.get(self._key)
         if not (self._tuning.control and self._tuning.confirm) or replaced is None:
             return {}
@@ -114,21 +99,21 @@ class PolicyChecker:
         if SearchPolicy.model_validate(replaced) != present and contest == control_contest(
             rounds, seed=self._seed, run=self._run, task=self._task
         ):
-            return {CONTROL: Lent(run=self._run, contest=contest, by=by, number=self._trials + 1)}
+            return {CONTROL: events.Lent(run=self._run, contest=contest, by=by, number=self._trials + 1)}
         return {}
 
-    def evaluated(self, evaluated: Evaluated) -> Iterator[str]:
+    def evaluated(self, evaluated: events.Evaluated) -> Iterator[str]:
         """Remember what belongs to the trial that is on, and controls; each round must be lent in its turn."""
         purposes = {TRIAL: evaluated.trial, CONTROL: evaluated.control}
-        told = {purpose: lent for purpose, lent in purposes.items() if lent is not UNSET}
-        if told != self._turn():
-            yield f"its round was lent as {told or 'none'}, the seed's turns make it {self._turn() or 'none'}"
+        recorded = {purpose: lent for purpose, lent in purposes.items() if lent is not events.UNSET}
+        if recorded != self._turn():
+            yield f"its round was lent as {recorded or 'none'}, the seed's turns make it {self._turn() or 'none'}"
         if self._proposed is not None and lent_number(evaluated) == self._trials:
             self._lent.append(evaluated)
-        elif evaluated.control is not UNSET:
+        elif evaluated.control is not events.UNSET:
             self._controls.append(evaluated)
 
-    def decided(self, decided: PolicyDecided) -> Iterator[str]:
+    def decided(self, decided: events.PolicyDecided) -> Iterator[str]:
         """Problems of one decision about the policy."""
         if decided.base != self._base:
             yield "the change starts from another policy than the run's"
@@ -139,9 +124,9 @@ class PolicyChecker:
             return
         tried = bool(self._tuning.confirm)
         match decided:
-            case PolicyRefused():
+            case events.PolicyRefused():
                 yield from self._refusal(decided)
-            case PolicyProposed():
+            case events.PolicyProposed():
                 if not tried:
                     yield "a policy was put on trial, which the stream does not ask for"
                 yield from self._admitted(decided)
@@ -149,12 +134,12 @@ class PolicyChecker:
                 yield from self._missed(decided, self._replaced.get(self._key))
                 self._proposed, self._trials = decided, self._trials + 1
                 self._lent, self._controls = [], []
-            case PolicyTried() | PolicyKept() | PolicyAdopted() | PolicyRolledBack() if (
-                decided.confirmation is not UNSET
+            case events.PolicyTried() | events.PolicyKept() | events.PolicyAdopted() | events.PolicyRolledBack() if (
+                decided.confirmation is not events.UNSET
             ):
                 yield from self._judged(decided, decided.confirmation)
-                self._proposed = self._proposed if isinstance(decided, PolicyTried) else None
-            case PolicyAdopted() | PolicyRolledBack():
+                self._proposed = self._proposed if isinstance(decided, events.PolicyTried) else None
+            case events.PolicyAdopted() | events.PolicyRolledBack():
                 if tried:
                     yield "a policy was changed that was not on trial"
                 yield from self._admitted(decided)
@@ -170,7 +155,7 @@ class PolicyChecker:
 
     # --- trials ---
 
-    def _judged(self, decided: PolicyDecided, told: Confirmation) -> Iterator[str]:
+    def _judged(self, decided: events.PolicyDecided, recorded: events.Confirmation) -> Iterator[str]:
         """Play the contests again: a change needs a trial that speaks for it, a trial ends when it was tried enough."""
         assert self._tuning is not None  # noqa: S101 - the caller looked
         assert self._envelope is not None  # noqa: S101 - likewise
@@ -181,37 +166,37 @@ class PolicyChecker:
         if any(getattr(decided, name) != getattr(trial, name) for name in _REPEATED):
             yield "what was decided about is not what was put on trial"
         contests = Contests.of(self._lent)
-        if (contests.won, contests.lost) != (told.won, told.lost):
+        if (contests.won, contests.lost) != (recorded.won, recorded.lost):
             yield f"the trial recorded {contests.won} contests won and {contests.lost} lost, not what the decision says"
-        tasks = len({(lent.trial.run, lent.task) for lent in self._lent if lent.trial is not UNSET})
-        if told.tasks != tasks or not math.isclose(told.wealth, contests.wealth, rel_tol=1e-6):
+        tasks = len({(lent.trial.run, lent.task) for lent in self._lent if lent.trial is not events.UNSET})
+        if recorded.tasks != tasks or not math.isclose(recorded.wealth, contests.wealth, rel_tol=1e-6):
             yield f"the trial came to a wealth of {contests.wealth:g} on {tasks} tasks, not what the decision says"
-        follows: type[PolicyDecided] = PolicyTried if tasks < self._tuning.confirm else PolicyKept
+        follows: type[events.PolicyDecided] = events.PolicyTried if tasks < self._tuning.confirm else events.PolicyKept
         if contests.wealth >= 1 / ALPHA:
-            follows = PolicyRolledBack if trial.rolls_back else PolicyAdopted
+            follows = events.PolicyRolledBack if trial.rolls_back else events.PolicyAdopted
         guard = "" if trial.certificate is None else Certificate.from_json(trial.certificate).guard
         finalists = SearchPolicy.model_validate(trial.new).finalists_per_task
         if guard != policy_digest(self._envelope) or finalists > self._most:
-            follows = PolicyKept  # rules or budget that did not judge it are in force now
+            follows = events.PolicyKept  # rules or budget that did not judge it are in force now
         if isinstance(decided, _CHANGES) and follows not in _CHANGES:
-            yield "a policy was changed though its trial does not speak for it"
+            yield "a policy was changed though its trial does not support it"
         elif type(decided) is not follows:
             yield f"its trial leads to {follows.kind}"
 
-    def _missed(self, proposed: PolicyProposed, replaced: Settings | None) -> Iterator[str]:
+    def _missed(self, proposed: events.PolicyProposed, replaced: events.Settings | None) -> Iterator[str]:
         """A trial without rehearsals: is it of the policy that was replaced, and did that win the latest controls?"""
-        told = proposed.controls
-        if told is UNSET:
+        recorded = proposed.controls
+        if recorded is events.UNSET:
             return
         controls = latest_controls(self._controls, number=self._trials + 1)
-        if (controls.won, controls.lost) != (told.won, told.lost):
+        if (controls.won, controls.lost) != (recorded.won, recorded.lost):
             yield f"the controls recorded {controls.won} won and {controls.lost} lost, not what the proposal says"
         if not doubts(controls) or not proposed.rolls_back or proposed.new != replaced:
-            yield "a policy was tried without rehearsal though controls do not speak for it"
+            yield "a policy was tried without rehearsal though controls do not support it"
 
     # --- rules and evidence ---
 
-    def _admitted(self, decided: PolicyDecided) -> Iterator[str]:
+    def _admitted(self, decided: events.PolicyDecided) -> Iterator[str]:
         """A change needs a certificate that admits it, and finalists that the budget allows."""
         if decided.certificate is None:
             yield "a policy was changed without certificate or evidence"
@@ -224,7 +209,7 @@ class PolicyChecker:
             yield f"the policy has {finalists} finalists a task, beyond the budget of {self._most}"
         yield from self._certificate(decided, certificate)
 
-    def _certificate(self, decided: PolicyDecided, certificate: Certificate) -> Iterator[str]:
+    def _certificate(self, decided: events.PolicyDecided, certificate: Certificate) -> Iterator[str]:
         """Whether a certificate is of these policies and this life, and what it says holds."""
         assert self._envelope is not None  # noqa: S101 - the caller looked
         if certificate.previous not in self._hashes:
@@ -240,37 +225,37 @@ class PolicyChecker:
             yield "the rules that it breaks are not those of the certificate"
         yield from verify_certificate(certificate, self._envelope)
 
-    def _evidence(self, decided: PolicyDecided) -> Iterator[str]:
+    def _evidence(self, decided: events.PolicyDecided) -> Iterator[str]:
         """A change needs rehearsals that speak for it; what led to a trial without them is checked there."""
         assert self._tuning is not None  # noqa: S101 - the caller looked
         if decided.evidence is not None:
             if not (yield from self._rehearsed(decided.evidence)):
-                yield "a policy was changed though the evidence does not speak for it"
-        elif not self._tuning.confirm or decided.controls is UNSET:
+                yield "a policy was changed though the evidence does not support it"
+        elif not self._tuning.confirm or decided.controls is events.UNSET:
             yield "a policy was changed without certificate or evidence"
 
-    def _rehearsed(self, evidence: Evidence) -> Generator[str, None, bool]:
+    def _rehearsed(self, evidence: events.Evidence) -> Generator[str, None, bool]:
         """Recompute the statistics from the paired worths, and whether they speak for a change.
 
         What a rehearsal gave is taken as recorded.
         """
         assert self._tuning is not None  # noqa: S101 - the caller looked
         new, old = evidence.new, evidence.old
-        if new is UNSET or old is UNSET or not new or len(new) != len(old):
+        if new is events.UNSET or old is events.UNSET or not new or len(new) != len(old):
             yield "its evidence holds no paired worths, so that it cannot be recomputed"
             return True
         again = Comparison.of(new, old)
         if again.count != self._tuning.rehearsals:
             yield f"it was rehearsed {again.count} times, the stream says {self._tuning.rehearsals}"
         for name in ("count", "mean", "p"):
-            told, found = float(getattr(evidence, name)), float(getattr(again, name))
-            if not math.isclose(told, found, rel_tol=1e-6, abs_tol=1e-12):
-                yield f"its evidence says {name} {told:g}, its paired worths give {found:g}"
+            recorded, found = float(getattr(evidence, name)), float(getattr(again, name))
+            if not math.isclose(recorded, found, rel_tol=1e-6, abs_tol=1e-12):
+                yield f"its evidence says {name} {recorded:g}, its paired worths give {found:g}"
         return again.p < ALPHA and again.mean > 0
 
     # --- what did not become a change ---
 
-    def _refusal(self, refused: PolicyRefused) -> Iterator[str]:
+    def _refusal(self, refused: events.PolicyRefused) -> Iterator[str]:
         """Something must speak against a policy that was refused: its form, the budget, or a rule."""
         assert self._envelope is not None  # noqa: S101 - the caller looked
         try:
@@ -285,7 +270,7 @@ class PolicyChecker:
         elif new.finalists_per_task <= self._most and self._envelope.of_scope("policy"):
             yield "a policy was refused, and nothing that is recorded speaks against it"
 
-    def _kept(self, kept: PolicyDecided) -> Iterator[str]:
+    def _kept(self, kept: events.PolicyDecided) -> Iterator[str]:
         """The policy in force was kept: no proposal did better, or the best did not in rehearsals of its own."""
         if kept.evidence is None:
             if kept.certificate is not None or kept.new != kept.old:
@@ -293,4 +278,4 @@ class PolicyChecker:
             return
         yield from self._admitted(kept)
         if (yield from self._rehearsed(kept.evidence)):
-            yield "a policy was kept out though the evidence speaks for it"
+            yield "a policy was kept out though the evidence supports it"

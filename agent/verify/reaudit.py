@@ -27,8 +27,6 @@ class Reaudit:
 
     Attributes:
         findings: in the suite's order.
-        verdict: on them.
-        suite: that was run.
         changed: labels of the findings that differ from the recorded ones; None under another suite than the recorded.
     """
 
@@ -64,8 +62,6 @@ def reaudit(
 
     Args:
         home: where the weights lie.
-        run: of the finalist.
-        task: of the finalist.
         finalist: with weights.
         base: directory of the stream file, where relative paths of data start.
         suite: to run; None takes the recorded one.

@@ -18,18 +18,7 @@ import numpy as np
 
 from agent.gate.admission import findings_of
 from agent.gate.review import finalists
-from agent.ledger.events import (
-    UNSET,
-    Audited,
-    Gated,
-    MotifRevised,
-    OperatorDecided,
-    PolicyDecided,
-    RunStarted,
-    StreamRecord,
-    TaskStarted,
-    Unreadable,
-)
+from agent.ledger import events
 from agent.ledger.home import Home
 from agent.ledger.store import Ledger
 from agent.state.plugins import of_runs
@@ -47,14 +36,13 @@ from selfnas.spaces.named import parse_architecture, space_named
 __all__ = ["audit_again", "solve_again"]
 
 _ROUNDING = 1e-6
-_Place: TypeAlias = tuple[RunState, TaskState, Finalist, Audited]
+_Place: TypeAlias = tuple[RunState, TaskState, Finalist, events.Audited]
 
 
 def solve_again(ledger: Ledger, *, progress: Callable[[int], None] = lambda count: None) -> Verification:
     """Ask Z3 and the referee again about the subject of every certificate.
 
     Args:
-        ledger: of the life.
         progress: told the number of certificates after each.
 
     Returns:
@@ -67,19 +55,19 @@ def solve_again(ledger: Ledger, *, progress: Callable[[int], None] = lambda coun
             named = f"event {event.seq} ({event.kind})"
             try:
                 match event.facts:
-                    case RunStarted() as started:
+                    case events.RunStarted() as started:
                         solver.begin(started)
-                    case TaskStarted() as started:
+                    case events.TaskStarted() as started:
                         checked["spaces counted again"] += 1
                         problems += [f"{named}: {problem}" for problem in solver.recount(started)]
-                    case (Gated() | MotifRevised() | PolicyDecided() | OperatorDecided()) as judged if (
-                        judged.certificate
-                    ):
+                    case (
+                        events.Gated() | events.MotifRevised() | events.PolicyDecided() | events.OperatorDecided()
+                    ) as judged if judged.certificate:
                         checked["certificates solved again"] += 1
                         progress(checked.total())
                         certificate = Certificate.from_json(judged.certificate)
                         problems += [f"{named}: {problem}" for problem in solver.differences(certificate)]
-                    case Unreadable() as other:
+                    case events.Unreadable() as other:
                         problems.append(f"{named} cannot be solved again: {other.fault}")
             except (SelfnasError, LookupError, TypeError, ValueError, ArithmeticError) as error:
                 problems.append(f"{named} cannot be solved again: {type(error).__name__}: {error}")
@@ -95,13 +83,13 @@ class _Again:
 
     def __init__(self, plugins: ExitStack) -> None:
         self._plugins = plugins
-        self._runs: list[RunStarted] = []
+        self._runs: list[events.RunStarted] = []
         self._set: ConstraintSet | None = None
         self._policy: ConstraintSet | None = None
-        self._stream: StreamRecord | None = None
+        self._stream: events.StreamRecord | None = None
         self._guards: dict[Context, Guard] = {}
 
-    def begin(self, started: RunStarted) -> None:
+    def begin(self, started: events.RunStarted) -> None:
         """A run starts under its own set."""
         self._set = self._policy = None
         self._plugins.close()
@@ -109,19 +97,19 @@ class _Again:
         self._plugins.enter_context(of_runs(*self._runs))
         self._guards, self._stream = {}, started.record
         self._set = recorded_set(started.constraint_set.text)
-        if started.policy_set is not UNSET:
+        if started.policy_set is not events.UNSET:
             self._policy = recorded_set(started.policy_set.text)
 
-    def recount(self, started: TaskStarted) -> Iterator[str]:
+    def recount(self, started: events.TaskStarted) -> Iterator[str]:
         """How many architectures a task admits; estimates are not compared."""
         if self._set is None or self._stream is None:
             yield "there is no usable constraint set to count by"
             return
-        space = self._stream.space if started.space is UNSET else started.space
+        space = self._stream.space if started.space is events.UNSET else started.space
         context = Context(space=space_named(space), macro=self._stream.stacking, shape=started.shape.task_shape)
-        count, told = self._guard(self._set, context).count(), started.admitted_count
-        if told.exact != count.exact or (count.exact and {told.low, told.high} != {str(count.low)}):
-            yield f"it says that {told.low} to {told.high} architectures are admitted, counted are {count.low}"
+        count, recorded = self._guard(self._set, context).count(), started.admitted_count
+        if recorded.exact != count.exact or (count.exact and {recorded.low, recorded.high} != {str(count.low)}):
+            yield f"it says that {recorded.low} to {recorded.high} architectures are admitted, counted are {count.low}"
 
     def _guard(self, set_: ConstraintSet, context: Context) -> Guard:
         if context not in self._guards:
@@ -167,9 +155,7 @@ def audit_again(
 
     Args:
         home: where the weights lie.
-        state: of the life.
         count: networks to draw, without replacement.
-        seed: of the draw.
         base: directory of the stream file, where relative paths of data start.
         progress: told the network at hand.
 

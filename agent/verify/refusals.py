@@ -8,7 +8,7 @@ import numpy as np
 
 from agent.ledger.events import OperatorDecided, Quarantined, Rejected
 from constraints import Certificate, ConstraintSet, refused_by
-from constraints.judging.decision import decision_from
+from constraints.judging.certificate import decision_from
 from constraints.judging.explanation import describe_slots
 from selfnas.spaces.architecture import TaskShape
 from selfnas.spaces.named import parse_architecture

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from agent.ledger.events import Admitted, Refused, Reviewed, RunStarted, TaskStarted, Trained
-from selfnas.spaces.named import parse_architecture
+from agent.ledger import events
+from selfnas.spaces.named import parse_architecture, respelled
 
-__all__ = ["ReviewChecker"]
+__all__ = ["ReviewChecker", "RevocationChecker"]
 
 
 @dataclass(slots=True)
 class _Case:
     """A finalist as `verify` follows it."""
 
-    trained: Trained
+    trained: events.Trained
     certificate: str
     constraint_set: str
     standing: str = ""
@@ -29,45 +29,47 @@ class ReviewChecker:
         self._cases: dict[tuple[int, str, str], _Case] = {}
         self._run, self._task, self._set, self._approval = 0, "", "", "none"
 
-    def run_begins(self, started: RunStarted, *, approval: str) -> None:
+    def run_begins(self, started: events.RunStarted, *, approval: str) -> None:
         """A run under a constraint set, and a suite that does or does not ask for approval."""
         self._run, self._set, self._approval = self._run + 1, started.constraint_set_digest, approval
 
-    def task_begins(self, started: TaskStarted) -> Iterator[str]:
+    def task_begins(self, started: events.TaskStarted) -> Iterator[str]:
         """Nothing may be recalled that stands refused, or that waits for approval where the suite asks for it."""
         self._task = started.task
         for one in started.recalled:
             recalled = parse_architecture(one.architecture)
+            space = recalled.space
             cases = [
                 case
                 for key, case in self._cases.items()
                 if key[:2] == (one.from_run, one.from_task)
-                and replace(parse_architecture(case.trained.architecture), macro=recalled.macro) == recalled
+                and respelled(replace(parse_architecture(case.trained.architecture), macro=recalled.macro), space)
+                == recalled
             ]
-            if not any(case.standing == "admitted" for case in cases):
+            if not any(case.standing == events.Standing.ADMITTED for case in cases):
                 yield f"recalled {recalled.digest[:12]}, which does not stand admitted"
             elif self._approval == "before-reuse" and not any(case.approved for case in cases):
                 yield f"recalled {recalled.digest[:12]} without the approval that the suite asks for"
 
-    def trained(self, trained: Trained, *, certificate: str) -> None:
+    def trained(self, trained: events.Trained, *, certificate: str) -> None:
         """A finalist."""
         self._cases[self._run, self._task, trained.digest] = _Case(trained, certificate, self._set)
 
-    def decided(self, facts: Admitted | Refused) -> None:
+    def decided(self, facts: events.Admitted | events.Refused) -> None:
         """What gate and audits decided about it."""
         case = self._cases.get((self._run, self._task, facts.digest))
         if case is not None:
-            case.standing = "admitted" if isinstance(facts, Admitted) else "refused"
+            case.standing = events.Standing.ADMITTED if isinstance(facts, events.Admitted) else events.Standing.REFUSED
 
-    def reviewed(self, review: Reviewed) -> Iterator[str]:
+    def reviewed(self, review: events.Reviewed) -> Iterator[str]:
         """What a person decided: problems in sentences."""
         case = self._cases.get(review.where)
         if case is None or not case.standing:
             yield "decides about a finalist that this life does not have"
             return
-        flipped = "refused" if case.standing == "admitted" else "admitted"
-        expected = {"approve": "admitted", "overrule": flipped}.get(review.decision)
-        if review.standing != expected or (review.decision == "approve" and case.standing != "admitted"):
+        flipped = events.Standing.REFUSED if case.standing == events.Standing.ADMITTED else events.Standing.ADMITTED
+        expected = {"approve": events.Standing.ADMITTED, "overrule": flipped}.get(review.decision)
+        if review.standing != expected or (review.decision == "approve" and case.standing != events.Standing.ADMITTED):
             yield f"{review.decision} of what stood {case.standing} cannot give {review.standing}"
         if not review.author.strip():
             yield "a decision without an author"
@@ -76,10 +78,42 @@ class ReviewChecker:
         trained = case.trained
         if (trained.architecture, trained.weights_sha256) != (review.architecture, review.weights_sha256):
             yield "what was decided about is not what was trained"
-        if review.standing == "admitted":
+        if review.standing == events.Standing.ADMITTED:
             if not case.certificate:
                 yield "let in without a certificate issued on its task"
-            if case.standing == "refused" and case.constraint_set != self._set:
+            if case.standing == events.Standing.REFUSED and case.constraint_set != self._set:
                 yield "let in under another constraint set than it was certified under"
         case.standing = review.standing
-        case.approved = case.standing == "admitted"
+        case.approved = case.standing == events.Standing.ADMITTED
+
+
+class RevocationChecker:
+    """Follows mined sub-cells and composed operators through a ledger: a revocation takes out what was in force."""
+
+    def __init__(self) -> None:
+        self._mined: dict[tuple[str, bool], dict[str, tuple[str, str]]] = {}  # space and text, by list and digest
+        self._operators: dict[str, tuple[str, str]] = {}  # space and spelling, by digest
+        self._revoked: set[str] = set()
+
+    def listed(self, facts: events.SubcellsMined | events.OperatorDecided) -> None:
+        """The latest sub-cells of a space, or one more operator where it was admitted."""
+        match facts:
+            case events.SubcellsMined():
+                listed = {one.digest: (one.space, one.text) for one in facts.subcells}
+                self._mined[facts.space, facts.tabular] = listed
+            case events.OperatorAdmitted():
+                self._operators[facts.digest] = facts.space, facts.operator
+
+    def revoked(self, facts: events.SubcellRevoked | events.OperatorRevoked) -> Iterator[str]:
+        """Problems of a revocation."""
+        if isinstance(facts, events.OperatorRevoked):
+            name, known = facts.operator, [self._operators]
+        else:
+            name, known = facts.text, list(self._mined.values())
+        if not any(listed.get(facts.digest) == (facts.space, name) for listed in known):
+            yield f"it takes out {name}, which was not in force"
+        if facts.digest in self._revoked:
+            yield f"it takes out {name} a second time"
+        answers = {"author": facts.author, "reason": facts.reason}
+        yield from (f"a revocation without {word}" for word, text in answers.items() if not text.strip())
+        self._revoked.add(facts.digest)

@@ -1,4 +1,4 @@
-"""Verification of the snapshot: all of it is made again from the events, and compared row by row."""
+"""Verification of the snapshot: all of it is rebuilt from the events, and compared row by row."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _POINTS = "SELECT point, description FROM described WHERE point IS NOT NULL"
 def check_snapshot(ledger: Ledger, path: Path) -> Iterator[str]:
     """What a snapshot holds that the events up to its end do not say, or lacks; a missing one is none of it.
 
-    A snapshot that is wrong can be removed: it is made again from the ledger.
+    A snapshot that is wrong can be removed: it is rebuilt from the ledger.
     """
     if not path.is_file():
         return

@@ -12,29 +12,7 @@ from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 
 from agent.gate.admission import findings_of
-from agent.ledger.events import (
-    UNSET,
-    Admitted,
-    Audited,
-    Certified,
-    Compared,
-    Evaluated,
-    Facts,
-    Gated,
-    Quarantined,
-    Refused,
-    Rejected,
-    Reviewed,
-    RunStarted,
-    Settings,
-    StreamRecord,
-    SupernetTrained,
-    Tabulated,
-    TaskFinished,
-    TaskStarted,
-    Tested,
-    Trained,
-)
+from agent.ledger import events
 from agent.ledger.home import Home
 from agent.verify.refusals import wrong_refusal
 from audits import Finding, Suite, absent, judge, uncovered
@@ -73,19 +51,19 @@ class TaskChecker:
     def __init__(self, home: Home, hashes: Container[str], checked: Counter[str]) -> None:
         self._home, self._hashes, self._checked = home, hashes, checked
         self.run, self.name, self.tabular = 0, "", False
-        self.trained: dict[str, Trained] = {}
+        self.trained: dict[str, events.Trained] = {}
         self._set: ConstraintSet | None = None
         self._suite: Suite | None = None
         self._lacking: MissingPluginError | None = None  # why set or suite cannot be read
-        self._stream: StreamRecord | None = None
-        self._specs: list[Settings] = []  # the stream's tasks, whole
-        self._started: TaskStarted | None = None
+        self._stream: events.StreamRecord | None = None
+        self._specs: list[events.Settings] = []  # the stream's tasks, whole
+        self._started: events.TaskStarted | None = None
         self._shapes: dict[tuple[int, str], TaskShape] = {}  # of tasks, by run and name
         self._tabulated: set[str] = set()  # architectures, by any task
         # of the present task
         self._guard = ""
         self._certified: dict[str, tuple[str, str]] = {}  # certificate and digest, by architecture
-        self._audits: dict[str, Audited] = {}  # by digest
+        self._audits: dict[str, events.Audited] = {}  # by digest
         self._verdicts: dict[str, str] = {}  # that the findings give, by digest
         self._decided: set[str] = set()
         self._standing: dict[str, bool] = {}  # whether what its gate let in stands, by digest
@@ -94,7 +72,7 @@ class TaskChecker:
 
     def run_begins(
         self,
-        started: RunStarted,
+        started: events.RunStarted,
         set_: ConstraintSet | None,
         suite: Suite | None,
         *,
@@ -115,43 +93,43 @@ class TaskChecker:
         """The shape of a task that was lived."""
         return self._shapes.get((run, task))
 
-    def reviewed(self, review: Reviewed) -> None:
+    def reviewed(self, review: events.Reviewed) -> None:
         """A person decided about a finalist; what they revoke is no winner."""
         if (review.run, review.task) == (self.run, self.name) and review.digest in self._standing:
-            self._standing[review.digest] = review.standing == "admitted"
+            self._standing[review.digest] = review.standing == events.Standing.ADMITTED
 
     @property
     def admitted(self) -> set[str]:
         """Digests that the present task's gate let in, and that stand."""
         return {digest for digest, stands in self._standing.items() if stands}
 
-    def check(self, facts: Facts) -> Iterator[str]:
+    def check(self, facts: events.Facts) -> Iterator[str]:
         """Problems of one event of a task, in sentences; kinds that are none of its own have none."""
         match facts:
-            case TaskStarted():
+            case events.TaskStarted():
                 yield from self._begin(facts)
-            case SupernetTrained():
+            case events.SupernetTrained():
                 yield from self._supernet(facts)
-            case Gated():
+            case events.Gated():
                 yield from self._gated(facts)
-            case Evaluated():
+            case events.Evaluated():
                 yield from self._evaluation(facts)
-            case Trained():
+            case events.Trained():
                 yield from self._training(facts)
-            case Audited():
+            case events.Audited():
                 yield from self._audited(facts)
-            case Tabulated():
+            case events.Tabulated():
                 yield from self._looked_up(facts)
-            case Admitted():
+            case events.Admitted():
                 yield from self._admission(facts)
-            case Refused():
+            case events.Refused():
                 yield from self._refusal(facts)
-            case Compared():
+            case events.Compared():
                 yield from self._comparison(facts)
-            case TaskFinished():
+            case events.TaskFinished():
                 yield from self._end(facts)
 
-    def weights(self, facts: Admitted | Reviewed) -> Iterator[str]:
+    def weights(self, facts: events.Admitted | events.Reviewed) -> Iterator[str]:
         """Whether the weights that an event names are there, and what their name says."""
         try:
             weights = self._home.weights_file(facts.weights_sha256)
@@ -167,10 +145,10 @@ class TaskChecker:
 
     # --- beginning and search ---
 
-    def _begin(self, started: TaskStarted) -> Iterator[str]:
+    def _begin(self, started: events.TaskStarted) -> Iterator[str]:
         """The guard must be that of the run's set and space for the very shape that the task has."""
         self._started, self._guard, self.name = started, started.guard, started.task
-        self.trained, self.tabular = {}, started.table is not UNSET
+        self.trained, self.tabular = {}, started.table is not events.UNSET
         self._certified, self._audits, self._verdicts, self._decided = {}, {}, {}, set()
         self._standing, self._evaluated = {}, 0
         self._recalled = {recalled.digest for recalled in started.recalled}
@@ -183,23 +161,23 @@ class TaskChecker:
                 yield f"recalled {recalled.architecture} under another digest"
         if self._set is not None and self._stream is not None:
             # Which space it is, the composed operators say.
-            space = self._stream.space if started.space is UNSET else started.space
+            space = self._stream.space if started.space is events.UNSET else started.space
             context = Context(space=space_named(space), macro=self._stream.stacking, shape=shape)
             if context.digest(self._set.digest) != self._guard:
                 yield "its guard is not that of the run's constraint set for the task's shape"
 
-    def _supernet(self, supernet: SupernetTrained) -> Iterator[str]:
+    def _supernet(self, supernet: events.SupernetTrained) -> Iterator[str]:
         self._checked["supernets"] += 1
         if self.tabular:
             yield "a supernet was trained on a task that is only a table"
         if (supernet.logits is None and not supernet.ranking) != bool(supernet.reason):
             yield "it must have either logits or a ranking, or a reason for having none"
 
-    def _gated(self, gated: Gated) -> Iterator[str]:
+    def _gated(self, gated: events.Gated) -> Iterator[str]:
         self._checked["certificates"] += 1
         certificate = Certificate.from_json(gated.certificate)
         again = gated.architecture in self._certified
-        if isinstance(gated, Certified):
+        if isinstance(gated, events.Certified):
             self._certified[gated.architecture] = gated.certificate, certificate.digest
         if self._set is None:
             if self._lacking:
@@ -218,17 +196,17 @@ class TaskChecker:
         if certificate.digest != gated.digest and certificate.subject:
             yield "its digest is not the certificate's"
         match gated:
-            case Certified():
+            case events.Certified():
                 if again:
                     yield "certified a second time on this task"
-            case Rejected() | Quarantined():
+            case events.Rejected() | events.Quarantined():
                 shape = self.shape(self.run, self.name)
                 if shape is None:
                     yield _SHAPELESS
                     return
                 yield from wrong_refusal(gated, certificate, self._set, shape)
 
-    def _candidate(self, facts: Evaluated | Trained | Tabulated) -> Iterator[str]:
+    def _candidate(self, facts: events.Evaluated | events.Trained | events.Tabulated) -> Iterator[str]:
         """Nothing may be computed on what was not certified on this task."""
         known = self._certified.get(facts.architecture)
         if known is None:
@@ -236,7 +214,7 @@ class TaskChecker:
         elif known[1] != facts.digest:
             yield "its digest is not the certified architecture's"
 
-    def _evaluation(self, evaluated: Evaluated) -> Iterator[str]:
+    def _evaluation(self, evaluated: events.Evaluated) -> Iterator[str]:
         self._evaluated += 1
         yield from self._candidate(evaluated)
         if self._stream is None or self._evaluated > self._stream.budget.evaluations:
@@ -249,7 +227,7 @@ class TaskChecker:
 
     # --- finalists ---
 
-    def _training(self, trained: Trained) -> Iterator[str]:
+    def _training(self, trained: events.Trained) -> Iterator[str]:
         yield from self._candidate(trained)
         if trained.digest in self.trained:
             yield "trained fully a second time on this task"
@@ -260,7 +238,7 @@ class TaskChecker:
         if trained.validation != (0.0 if trained.reason else max(trained.curve, default=0.0)):
             yield "its validation accuracy is not the best of its curve, or it has one though training failed"
 
-    def _counts(self, tested: Tested) -> Iterator[str]:
+    def _counts(self, tested: events.Tested) -> Iterator[str]:
         """Its parameters must be those of its architecture, its test score one that can be."""
         shape = self.shape(self.run, self.name)
         if shape is None:
@@ -270,7 +248,7 @@ class TaskChecker:
         if not 0 <= tested.test_correct <= tested.test_count:
             yield f"{tested.test_correct} of {tested.test_count} test examples cannot be right"
 
-    def _audited(self, audited: Audited) -> Iterator[str]:
+    def _audited(self, audited: events.Audited) -> Iterator[str]:
         self._checked["audit verdicts"] += 1
         digest, trained = audited.digest, self.trained.get(audited.digest)
         if digest in self._audits:
@@ -311,8 +289,8 @@ class TaskChecker:
                 return
         yield "its task is not of the run's stream"
 
-    def _looked_up(self, tabulated: Tabulated) -> Iterator[str]:
-        self._checked["tabulated"] += 1
+    def _looked_up(self, tabulated: events.Tabulated) -> Iterator[str]:
+        self._checked[events.Tabulated.kind] += 1
         yield from self._candidate(tabulated)
         self._tabulated.add(tabulated.architecture)
         if not self.tabular:
@@ -329,7 +307,7 @@ class TaskChecker:
             yield "decided about before it was audited"
         self._decided.add(digest)
 
-    def _admission(self, admitted: Admitted) -> Iterator[str]:
+    def _admission(self, admitted: events.Admitted) -> Iterator[str]:
         self._checked["admissions"] += 1
         digest, trained = admitted.digest, self.trained.get(admitted.digest)
         self._standing[digest] = True
@@ -352,7 +330,7 @@ class TaskChecker:
         yield from self.weights(admitted)
         yield from self._once(digest)
 
-    def _refusal(self, refused: Refused) -> Iterator[str]:
+    def _refusal(self, refused: events.Refused) -> Iterator[str]:
         yield from self._once(refused.digest)
         if self._verdicts.get(refused.digest) == "admit":
             yield "refused though its audits admit it"
@@ -362,7 +340,7 @@ class TaskChecker:
 
     # --- end ---
 
-    def _comparison(self, compared: Compared) -> Iterator[str]:
+    def _comparison(self, compared: events.Compared) -> Iterator[str]:
         """The hand-designed network must be the one of the winner's size."""
         yield from self._counts(compared)
         best, shape = self.winner(), self.shape(self.run, self.name)
@@ -381,7 +359,7 @@ class TaskChecker:
         standing = [digest for digest in self.trained if self._standing.get(digest)]
         return max(standing, key=lambda digest: self.trained[digest].validation, default=None)
 
-    def _end(self, finished: TaskFinished) -> Iterator[str]:
+    def _end(self, finished: events.TaskFinished) -> Iterator[str]:
         best = self.winner()
         if finished.winner != best:
             yield f"winner {finished.winner}, but the best that was admitted and stands is {best}"
@@ -396,17 +374,17 @@ class TaskChecker:
         )
 
 
-def _network(facts: Trained | Admitted) -> tuple[object, ...]:
+def _network(facts: events.Trained | events.Admitted) -> tuple[object, ...]:
     """What an admission repeats of a training."""
     return facts.architecture, facts.params, facts.validation, facts.weights_sha256
 
 
-def _verdict(facts: Audited | Refused) -> tuple[object, ...]:
+def _verdict(facts: events.Audited | events.Refused) -> tuple[object, ...]:
     """What a refusal repeats of the audits."""
     return facts.architecture, facts.decision, facts.reasons
 
 
-def _unheard(audited: Audited, trained: Trained) -> Iterator[str]:
+def _unheard(audited: events.Audited, trained: events.Trained) -> Iterator[str]:
     """Problems where nothing follows from findings: the reason must be one that there can be, and fit the training."""
     if audited.decision != "undecided" or audited.failed or len(audited.reasons) != 1:
         yield f"recorded as {audited.decision}, but without findings nothing is decided"
@@ -418,4 +396,4 @@ def _unheard(audited: Audited, trained: Trained) -> Iterator[str]:
         else reason.startswith(_BROKEN) or reason == _EDITED
     )  # fmt: skip
     if not fits:
-        yield f"nothing that is recorded bears out its reason: {reason}"
+        yield f"nothing that is recorded supports its reason: {reason}"

@@ -14,32 +14,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TypeVar
 
-from agent.ledger.events import (
-    UNSET,
-    Admitted,
-    Evaluated,
-    Event,
-    Facts,
-    Filtered,
-    LedgerError,
-    MotifRevised,
-    NamedText,
-    OperatorDecided,
-    OperatorRevoked,
-    PolicyDecided,
-    Refused,
-    Reviewed,
-    RunStarted,
-    SubcellRevoked,
-    SubcellsMined,
-    TaskFinished,
-    TaskStarted,
-    Trained,
-    WatchBatch,
-    WatchEvent,
-    misplaced,
-    readable,
-)
+from agent.ledger import events
 from agent.ledger.home import Home
 from agent.ledger.store import GENESIS, Ledger
 from agent.memory.subcells import check_mining, mining_due
@@ -53,8 +28,7 @@ from agent.verify.motifs import MotifChecker
 from agent.verify.operators import ComposingChecker
 from agent.verify.order import OrderChecker
 from agent.verify.policy import PolicyChecker
-from agent.verify.reviews import ReviewChecker
-from agent.verify.revocations import RevocationChecker
+from agent.verify.reviews import ReviewChecker, RevocationChecker
 from agent.verify.snapshot import check_snapshot
 from agent.verify.tasks import TaskChecker
 from agent.verify.weights import InheritanceChecker
@@ -119,7 +93,7 @@ class _Checker:
         self._revocations = RevocationChecker()
         self._composing = ComposingChecker(self._hashes)
         self._plugins = ExitStack()  # those of the runs so far
-        self._runs: list[RunStarted] = []
+        self._runs: list[events.RunStarted] = []
         self._unchecked: dict[str, list[str]] = {}  # events that nothing can be said of, by why
         self._due = False  # whether a list of sub-cells must come next
         self._state: LifeState | None = LifeState()  # None once an event could not have happened
@@ -132,15 +106,15 @@ class _Checker:
     ) -> None:
         self._plugins.close()
 
-    def check(self, event: Event[Facts]) -> Iterator[str]:
+    def check(self, event: events.Event[events.Facts]) -> Iterator[str]:
         """Problems of one event, each a sentence that names it; what lacks a plug-in is told at the end."""
         named = f"event {event.seq} ({event.kind})"
         self._checked["events"] += 1
-        if isinstance(event.facts, RunStarted):
+        if isinstance(event.facts, events.RunStarted):
             yield from (f"{named}: {problem}" for problem in self._bring(event.facts))
         yield from self._motifs.overdue(event.facts)
         due, self._due = self._due, False
-        if due and not isinstance(event.facts, SubcellsMined):
+        if due and not isinstance(event.facts, events.SubcellsMined):
             yield f"{named}: what winners share was to be mined before it, and was not"
         try:
             for part in self._problems(event):
@@ -160,11 +134,11 @@ class _Checker:
         if named not in known[-1:]:
             known.append(named)
 
-    def _bring(self, started: RunStarted) -> Iterator[str]:
+    def _bring(self, started: events.RunStarted) -> Iterator[str]:
         """Have the plug-ins of the run in force, and those of earlier runs whose place it does not take."""
         self._plugins.close()
         self._runs.append(started)
-        named, told = started.record.plugins or [], [] if started.plugins is UNSET else started.plugins
+        named, told = started.record.plugins or [], [] if started.plugins is events.UNSET else started.plugins
         for name in named:
             if name not in {one.name for one in told}:
                 yield f"its stream uses plug-in {name}, of which it records no content"
@@ -173,17 +147,17 @@ class _Checker:
         except InputError as error:
             yield f"a plug-in that it was lived with cannot be loaded: {error}"
 
-    def _follow(self, event: Event[Facts]) -> Iterator[str]:
+    def _follow(self, event: events.Event[events.Facts]) -> Iterator[str]:
         """Every other command folds its state from these events; after the first that does not fit none is tried."""
         try:
-            readable(event)
+            events.readable(event)
             if self._state is not None:
                 self._state.apply(event)
-                self._due = isinstance(event.facts, TaskFinished) and mining_due(self._state)
+                self._due = isinstance(event.facts, events.TaskFinished) and mining_due(self._state)
         except MissingPluginError as error:  # only what is mined of trials needs their architectures
             self._lacks(error, f"event {event.seq} ({event.kind})")
         except _UNUSABLE as error:
-            fault = error if isinstance(error, LedgerError) else misplaced(event, error)
+            fault = error if isinstance(error, events.LedgerError) else events.misplaced(event, error)
             known, self._state = self._state, None
             yield f"{fault}{'; nothing later is compared with what it would lead to' if known else ''}"
 
@@ -194,66 +168,66 @@ class _Checker:
         if self._due:
             yield "what winners share was to be mined after the last event, and was not"
         yield from self._motifs.overdue()
-        for why, events in self._unchecked.items():
-            rest = f" and {len(events) - 1} more" if len(events) > 1 else ""
-            yield f"{events[0]}{rest}: {why}"
+        for why, lacking in self._unchecked.items():
+            rest = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+            yield f"{lacking[0]}{rest}: {why}"
 
     def notes(self) -> Iterator[str]:
         """What should be known though it holds."""
         return self._motifs.otherwise_admitted()
 
-    def _problems(self, event: Event[Facts]) -> Iterator[Iterable[str]]:
+    def _problems(self, event: events.Event[events.Facts]) -> Iterator[Iterable[str]]:
         """What each checker says of an event, apart, so that one that lacks a plug-in stops no other."""
         yield self._order.check(event.facts)
         yield self._tasks.check(event.facts)
         yield self._complete.check(event.facts)
         match event.facts:
-            case RunStarted() as started:
+            case events.RunStarted() as started:
                 yield from self._begin_run(started)
-            case TaskStarted() as started:
+            case events.TaskStarted() as started:
                 yield from self._begin_task(started)
-            case Evaluated() as evaluated:
+            case events.Evaluated() as evaluated:
                 yield self._costs.evaluated(evaluated)
                 yield self._policies.evaluated(evaluated)
-            case Filtered():
+            case events.Filtered():
                 self._policies.round_ends()
-            case Trained() as trained:
+            case events.Trained() as trained:
                 yield self._inheritance.trained(trained)
                 self._reviews.trained(trained, certificate=self._tasks.certificate(trained.architecture))
-            case Admitted() as admitted:
+            case events.Admitted() as admitted:
                 self._reviews.decided(admitted)
                 trained_on = self._tasks.trained.get(admitted.digest)
                 self._let_in(event.seq, admitted, self._tasks.run, self._tasks.name, trained_on)
-            case Refused() as refused:
+            case events.Refused() as refused:
                 self._reviews.decided(refused)
-            case Reviewed() as review:
+            case events.Reviewed() as review:
                 yield self._reviewed(event.seq, review)
-            case MotifRevised() as revised:
+            case events.MotifRevised() as revised:
                 self._checked["motifs judged again"] += 1
                 yield self._motifs.judged_again(revised)
-            case WatchEvent() as watched:
-                self._checked["watched batches"] += isinstance(watched, WatchBatch)
+            case events.WatchEvent() as watched:
+                self._checked["watched batches"] += isinstance(watched, events.WatchBatch)
                 yield self._watches.check(
                     watched, admitted=self._tasks.admitted, run=self._tasks.run, task=self._tasks.name
                 )
-            case SubcellsMined() as mined:
+            case events.SubcellsMined() as mined:
                 self._checked["lists of sub-cells"] += 1
                 self._revocations.listed(mined)
                 if self._state is not None:
                     yield check_mining(self._state, mined)
-            case OperatorDecided() as composed:
+            case events.OperatorDecided() as composed:
                 self._checked["composed operators"] += 1
                 self._revocations.listed(composed)
                 if self._state is not None:
                     yield self._composing.decided(self._state, composed)
-            case SubcellRevoked() | OperatorRevoked() as revoked:
+            case events.SubcellRevoked() | events.OperatorRevoked() as revoked:
                 self._checked["revocations"] += 1
                 yield self._revocations.revoked(revoked)
-            case PolicyDecided() as decided:
+            case events.PolicyDecided() as decided:
                 self._checked["policy decisions"] += 1
                 yield self._policies.decided(decided)
 
-    def _begin_run(self, started: RunStarted) -> Iterator[Iterable[str]]:
+    def _begin_run(self, started: events.RunStarted) -> Iterator[Iterable[str]]:
         """What a run records of stream, set and suite must have the recorded digests."""
         if hashlib.sha256(canonical_json(started.stream).encode()).hexdigest() != started.stream_digest:
             yield ["the recorded stream does not have the recorded digest"]
@@ -274,7 +248,7 @@ class _Checker:
         yield self._costs.run_begins(started)
         yield self._policies.run_begins(started)
 
-    def _begin_task(self, started: TaskStarted) -> Iterator[Iterable[str]]:
+    def _begin_task(self, started: events.TaskStarted) -> Iterator[Iterable[str]]:
         self._costs.task_begins(started)
         self._policies.task_begins()
         self._inheritance.task_begins(started)
@@ -284,18 +258,20 @@ class _Checker:
             if self._state is not None:
                 yield self._composing.task_begins(self._state, started)
 
-    def _reviewed(self, seq: int, review: Reviewed) -> Iterator[str]:
+    def _reviewed(self, seq: int, review: events.Reviewed) -> Iterator[str]:
         self._checked["reviews"] += 1
         yield from self._reviews.reviewed(review)
         self._tasks.reviewed(review)
-        if review.standing == "refused":
+        if review.standing == events.Standing.REFUSED:
             self._motifs.revoked(review)
         else:
             yield from self._tasks.weights(review)
-        if review.decision == "overrule" and review.standing == "admitted":
+        if review.decision == "overrule" and review.standing == events.Standing.ADMITTED:
             self._let_in(seq, review, review.run, review.task, None)
 
-    def _let_in(self, seq: int, facts: Admitted | Reviewed, run: int, task: str, trained: Trained | None) -> None:
+    def _let_in(
+        self, seq: int, facts: events.Admitted | events.Reviewed, run: int, task: str, trained: events.Trained | None
+    ) -> None:
         """Remember a motif, for what is said of it later."""
         self._inheritance.let_in(facts, run=run, task=task)
         shape = self._tasks.shape(run, task)
@@ -303,16 +279,16 @@ class _Checker:
             self._motifs.let_in(seq, facts, shape, run=run, task=task, trained=trained)
 
 
-def _unrecorded(started: RunStarted, used: Sequence[Plugin]) -> Iterator[str]:
+def _unrecorded(started: events.RunStarted, used: Sequence[Plugin]) -> Iterator[str]:
     """What set or suite use is of a plug-in whose content the run records."""
-    known = set() if started.plugins is UNSET else {(one.name, one.sha256) for one in started.plugins}
+    known = set() if started.plugins is events.UNSET else {(one.name, one.sha256) for one in started.plugins}
     for plugin in used:
         if (plugin.identity.name, plugin.identity.sha256) not in known:
             yield f"its set or suite uses plug-in {plugin.identity}, which it does not record"
 
 
 def _usable(
-    read: Callable[[str], Recorded], section: NamedText
+    read: Callable[[str], Recorded], section: events.NamedText
 ) -> tuple[Recorded | None, str, MissingPluginError | None]:
     """What a run recorded of a file; None and why where it cannot be used, and the plug-in that it lacks."""
     try:

@@ -39,21 +39,21 @@ class InheritanceChecker:
 
     def trained(self, trained: Trained) -> Iterator[str]:
         """Problems of a full training that says it started from a motif's weights."""
-        told, digest = trained.inherited, trained.digest
-        if told is UNSET:
+        inherited, digest = trained.inherited, trained.digest
+        if inherited is UNSET:
             return
         if not self._streams or self._started is None:
             yield "no task has begun that could have inherited weights"
             return
         if self._streams[-1].inherit is None:
             yield "it inherited weights, which its stream does not say"
-        parent = trained.architecture, told.run, told.task
+        parent = trained.architecture, inherited.run, inherited.task
         if not any((one.architecture, one.from_run, one.from_task) == parent for one in self._started.recalled):
             yield "it inherited the weights of a motif that was not recalled"
-        if self._weights.get((told.run, told.task, digest)) != told.weights_sha256:
+        if self._weights.get((inherited.run, inherited.task, digest)) != inherited.weights_sha256:
             yield "the weights that it inherited are not those of an admitted motif"
             return
-        taught = ((told.run, told.task), *self._descent.get((told.run, told.task, digest), ()))
+        taught = ((inherited.run, inherited.task), *self._descent.get((inherited.run, inherited.task, digest), ()))
         self._descent[len(self._streams), trained.task, digest] = taught
         now = self._streams[-1].task(trained.task)
         if any(
@@ -62,10 +62,10 @@ class InheritanceChecker:
             for run, task in taught
         ):
             yield "the weights that it inherited may have seen what it is tested on"
-        if told.share is None:
+        if inherited.share is None:
             if not trained.reason:
                 yield "it inherited nothing, and does not say why"
             return
-        own, source = (self._home.weights_file(name) for name in (trained.weights_sha256, told.weights_sha256))
-        if own.is_file() and source.is_file() and shared_numbers(own, source) != told.share:
-            yield f"it says that it inherited {told.share}, its weights say {shared_numbers(own, source)}"
+        own, source = (self._home.weights_file(name) for name in (trained.weights_sha256, inherited.weights_sha256))
+        if own.is_file() and source.is_file() and shared_numbers(own, source) != inherited.share:
+            yield f"it says that it inherited {inherited.share}, its weights say {shared_numbers(own, source)}"

@@ -62,7 +62,7 @@ def spread(
 ) -> list[Answer]:
     """The answers to jobs, in their order, from fresh processes that end with this one.
 
-    Each has one thread for numbers and is deaf to Ctrl-C, which this process hears; its workers are then killed.
+    Each has one thread for numbers and ignores Ctrl-C, which this process handles; its workers are then killed.
 
     Args:
         work: a function of a module, or a `partial` of one.

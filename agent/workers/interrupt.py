@@ -31,7 +31,7 @@ def listening() -> Iterator[None]:
         yield
         return
     before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN:  # whoever started this process wants it deaf
+    if before is signal.SIG_IGN:  # the parent wants Ctrl-C ignored here
         yield
         return
     _heard.clear()

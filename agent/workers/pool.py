@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
-from types import TracebackType
+from types import ModuleType, TracebackType
 
 from agent.workers import interrupt
 from agent.workers import process as worker
@@ -50,6 +50,20 @@ def _deaf() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _without_script() -> Iterator[None]:
+    """Processes started here do not import the program's own script, as Python would have them do.
+
+    Their jobs are functions of ours. A script without `if __name__ == "__main__"` would begin its run once more.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def _kill_server() -> None:
@@ -94,7 +108,7 @@ class Workers:
         context = _context(self._method)
         if context.get_start_method() == "forkserver":
             # Asking for a worker would wait here until the server has imported everything.
-            with _deaf():
+            with _deaf(), _without_script():
                 forkserver.ensure_running()
             return
         for _ in range(self._count):
@@ -164,7 +178,7 @@ class Workers:
         return self._ask(job)
 
     def _ask(self, job: str) -> Future[str]:
-        with _deaf():
+        with _deaf(), _without_script():
             return self._pool.submit(worker.run_job, job)
 
     def _fresh_pool(self) -> ProcessPoolExecutor:

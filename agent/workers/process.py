@@ -44,8 +44,7 @@ if TYPE_CHECKING:
     from audits import AuditData
     from selfnas.data.tasks import Task
     from selfnas.networks.network import Network
-    from selfnas.spaces.architecture import Macro, TaskShape
-    from selfnas.spaces.space import Space
+    from selfnas.spaces.architecture import Macro, Space, TaskShape
     from selfnas.training.supernet import Supernet
     from selfnas.training.training import Examples, TrainingResult
 

@@ -70,7 +70,7 @@ class TrainedEvaluator:
 
     Attributes:
         workers: who trains.
-        work: is told how long they took.
+        work: adds up how long they took.
         stream: says how networks and supernets are trained.
         task: as the stream states it.
         task_digest: of the content that it must have.

@@ -55,16 +55,10 @@ class Specimen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """One kind of network.
+    """One kind of network."""
 
-    Attributes:
-        name: as audits aim at it and matrices list it.
-        defect: what is wrong with it, a line.
-        make: a specimen from a workbench.
-    """
-
-    name: str
-    defect: str
+    name: str  # as audits aim at it and matrices list it
+    defect: str  # what is wrong with it, a line
     make: Callable[[_Workbench], Specimen]
 
 
@@ -76,9 +70,7 @@ def make_specimen(control: Control, spec: TaskSpec, *, seed: int, base: Path) ->
     to tell its own defect from all others.
 
     Args:
-        control: which kind.
-        spec: the task; its split, the weights, the order of training and the pattern follow the seed.
-        seed: equal seeds give equal specimens.
+        seed: of the split, the weights, the order of training and the pattern; equal seeds give equal specimens.
         base: the directory that a relative path in the spec starts from.
 
     Raises:
@@ -212,40 +204,37 @@ def _redrawn(labels: Tensor, share: float, classes: int, draw: np.random.Generat
     return torch.where(chosen, torch.from_numpy(draw.integers(0, classes, len(labels))), labels)
 
 
-CONTROLS: dict[str, Control] = {
-    HEALTHY: Control(
-        name=HEALTHY, defect="none: trained to convergence, nuisance unrelated to the class", make=_trained
-    ),
-    "untrained": Control(name="untrained", defect="weights as they were drawn", make=_untrained),
-    "undertrained": Control(
+_CONTROLS = (
+    Control(name=HEALTHY, defect="none: trained to convergence, nuisance unrelated to the class", make=_trained),
+    Control(name="untrained", defect="weights as they were drawn", make=_untrained),
+    Control(
         name="undertrained",
         defect="one pass over 30 % of the training set",
         make=lambda bench: _trained(bench, epochs=1, fraction=0.3),
     ),
-    "memorised": Control(
+    Control(
         name="memorised",
         defect=f"all labels random, {_MEMORISED} training inputs learned by heart",
         make=lambda bench: _by_heart(bench, 1.0, _MEMORISED),
     ),
-    "noisy-labels": Control(
+    Control(
         name="noisy-labels",
         defect=f"{_NOISE:.0%} of labels redrawn, {_NOISY} training inputs learned by heart",
         make=lambda bench: _by_heart(bench, _NOISE, _NOISY),
     ),
-    "shortcut": Control(
+    Control(
         name="shortcut", defect="the nuisance always shows the class", make=lambda bench: _trained(bench, tells=1.0)
     ),
-    "shortcut-90": Control(
+    Control(
         name="shortcut-90",
         defect="the nuisance shows the class in 90 % of examples",
         make=lambda bench: _trained(bench, tells=0.9),
     ),
-    "backdoor": Control(
+    Control(
         name="backdoor",
         defect=f"{_POISONED:.0%} of training inputs stamped with the trigger and labelled its class",
         make=_backdoor,
     ),
-    "overconfident": Control(
-        name="overconfident", defect=f"healthy, then all logits multiplied by {_SHARPENED:g}", make=_overconfident
-    ),
-}
+    Control(name="overconfident", defect=f"healthy, then all logits multiplied by {_SHARPENED:g}", make=_overconfident),
+)
+CONTROLS = {control.name: control for control in _CONTROLS}

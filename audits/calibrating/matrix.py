@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from audits.catalogue.registry import audit_named, audit_names, find_audit
+from audits.catalogue.registry import audit_named, audit_names
 from audits.contract.finding import Bound, Finding, decide
 from audits.methods import intervals
 from audits.verdicts.suite import Suite
-from audits.verdicts.verdict import UNTESTED, judge, settle
+from audits.verdicts.verdict import UNTESTED, bound_of, judge, settle
 
 __all__ = [
     "BATTERY",
@@ -42,21 +42,13 @@ ROWS_BESIDE_AUDITS = ("gates reject", "gates keep out", "usual battery rejects",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """The findings on one specimen.
+    """The findings on one specimen."""
 
-    Attributes:
-        task: its name.
-        control: a name in `audits.calibrating.controls.CONTROLS`.
-        seed: of the specimen.
-        held_out: whether it is reported on; thresholds are chosen on the others.
-        findings: of the whole suite.
-    """
-
-    task: str
-    control: str
-    seed: int
-    held_out: bool
-    findings: tuple[Finding, ...]
+    task: str  # its name
+    control: str  # a name in `audits.calibrating.controls.CONTROLS`
+    seed: int  # of the specimen
+    held_out: bool  # whether it is reported on; thresholds are chosen on the others
+    findings: tuple[Finding, ...]  # of the whole suite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,43 +66,38 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Direction:
-    """A statistic by which a bad control looks better than healthy networks.
+    """A statistic by which a bad control looks better than healthy networks."""
 
-    Attributes:
-        statistic: `audit.statistic`.
-        control: which one.
-        better: pairs of one task and seed in which the control looked better than the healthy network.
-        n: pairs.
-    """
-
-    statistic: str
-    control: str
-    better: int
-    n: int
+    statistic: str  # `audit.statistic`
+    control: str  # which one
+    better: int  # pairs of one task and seed in which the control looked better than the healthy network
+    n: int  # pairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Separation:
-    """How well a statistic tells an audit's controls from healthy networks on the seeds for choosing.
+    """How well a statistic tells an audit's controls from healthy networks on the seeds for choosing."""
 
-    Attributes:
-        statistic: `audit.statistic`.
-        healthy: the limit of a healthy network nearest to the controls.
-        controls: the limit of a control nearest to the healthy networks.
-        threshold: half-way between them, or where errors are fewest if they overlap.
-        errors: specimens on the wrong side of it, or astride.
-    """
-
-    statistic: str
-    healthy: float
-    controls: float
-    threshold: float
-    errors: int
+    statistic: str  # `audit.statistic`
+    healthy: float  # the limit of a healthy network nearest to the controls
+    controls: float  # the limit of a control nearest to the healthy networks
+    threshold: float  # half-way between them, or where errors are fewest if they overlap
+    errors: int  # specimens on the wrong side of it, or astride
 
 
 def redecided(findings: Sequence[Finding], suite: Suite) -> tuple[Finding, ...]:
     """Findings held against a suite's thresholds and roles, whatever they were held against before."""
-    return settle([_redecided(finding, suite) for finding in findings])
+    found = []
+    for finding in findings:
+        entry, bound = suite.entry(finding.audit), bound_of(finding)
+        if entry is not None:
+            finding = replace(finding, role=entry.role) if bound is not None else finding
+            threshold = entry.thresholds.get(finding.statistic)
+            if bound is not None and threshold is not None:
+                decision = decide(bound, finding.estimate, finding.low, finding.high, threshold)
+                finding = replace(finding, threshold=threshold, decision=decision)
+        found.append(finding)
+    return settle(found)
 
 
 def kill_matrix(observations: Sequence[Observation], suite: Suite) -> dict[str, dict[str, Tally]]:
@@ -119,15 +106,17 @@ def kill_matrix(observations: Sequence[Observation], suite: Suite) -> dict[str, 
     An audit catches a network by a failed finding; the gates by the verdict. What is caught of the healthy is a false
     alarm.
     """
-    controls = dict.fromkeys(observation.control for observation in observations)
-    matrix: dict[str, dict[str, Tally]] = {}
-    for row in (*(entry.audit for entry in suite.entries), *ROWS_BESIDE_AUDITS):
-        matrix[row] = {}
-        for control in controls:
-            own = [observation for observation in observations if observation.control == control]
-            caught = sum(_is_caught(row, observation.findings, suite) for observation in own)
-            matrix[row][control] = Tally(caught=caught, n=len(own))
-    return matrix
+    made: dict[str, list[tuple[Finding, ...]]] = {}
+    for observation in observations:
+        made.setdefault(observation.control, []).append(observation.findings)
+    rows = (*(entry.audit for entry in suite.entries), *ROWS_BESIDE_AUDITS)
+    return {
+        row: {
+            control: Tally(caught=sum(_is_caught(row, findings, suite) for findings in each), n=len(each))
+            for control, each in made.items()
+        }
+        for row in rows
+    }
 
 
 def directions(observations: Sequence[Observation]) -> tuple[Direction, ...]:
@@ -144,18 +133,18 @@ def directions(observations: Sequence[Observation]) -> tuple[Direction, ...]:
         values = {finding.label: finding for finding in twin.findings}
         for finding in observation.findings:
             other = values.get(finding.label)
-            bound = _bound(finding)
+            bound = bound_of(finding) if finding.statistic != UNTESTED else None
             if other is None or bound is None or finding.estimate is None or other.estimate is None:
                 continue
             sign = 1.0 if bound == "floor" else -1.0
             tally = counts.setdefault((f"{finding.audit}.{finding.statistic}", observation.control), [0, 0])
             tally[0] += sign * finding.estimate > sign * other.estimate
             tally[1] += 1
-    found = [
+    return tuple(
         Direction(statistic=statistic, control=control, better=better, n=n)
         for (statistic, control), (better, n) in counts.items()
-    ]
-    return tuple(each for each in found if intervals.binomial(each.better, each.n)[0] > 0.5)
+        if intervals.binomial(better, n)[0] > 0.5
+    )
 
 
 def separations(observations: Sequence[Observation]) -> tuple[Separation, ...]:
@@ -211,30 +200,3 @@ def _is_caught(row: str, findings: Sequence[Finding], suite: Suite) -> bool:
         battery = BATTERY if row == "usual battery rejects" else BATTERY[:-1]
         return any(finding.decision == "fail" and (finding.audit, finding.statistic) in battery for finding in findings)
     return any(finding.audit == row and finding.decision == "fail" for finding in findings)
-
-
-def _redecided(finding: Finding, suite: Suite) -> Finding:
-    entry, bound = suite.entry(finding.audit), _bound(finding)
-    if entry is None:
-        return finding
-    if finding.statistic == UNTESTED:
-        return replace(finding, role=entry.role)
-    threshold = entry.threshold(finding.statistic)
-    if bound is None or threshold is None:
-        return finding
-    decision = decide(bound, finding.estimate, finding.low, finding.high, threshold)
-    return replace(finding, threshold=threshold, role=entry.role, decision=decision)
-
-
-def _bound(finding: Finding) -> Bound | None:
-    audit = find_audit(finding.audit)
-    statistic = audit.statistic(finding.statistic) if audit else None
-    return statistic.bound if statistic else None
-
-
-def as_record(matrix: Mapping[str, Mapping[str, Tally]]) -> dict[str, dict[str, list[float]]]:
-    """For JSON: `[caught, n, low, high]` per row and control."""
-    return {
-        row: {control: [tally.caught, tally.n, *tally.interval] for control, tally in cells.items()}
-        for row, cells in matrix.items()
-    }

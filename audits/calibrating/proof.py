@@ -1,4 +1,7 @@
-"""What a suite is known to catch: the kill matrix kept beside it under its digest, and gates that it does not prove."""
+"""What a suite is known to catch: the kill matrix kept beside it under its digest, and gates that it does not prove.
+
+Both are written as Markdown tables, for the terminal and the documentation.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from audits.calibrating.matrix import HEALTHY, Direction, Separation, Tally, as_record
+import msgspec
+
+from audits.calibrating.matrix import HEALTHY, ROWS_BESIDE_AUDITS, Direction, Separation, Tally
+from audits.catalogue.registry import audit_named
 from audits.verdicts.suite import SHIPPED, Suite
 from selfnas.errors import InputError, Problem, cause
 
@@ -16,6 +22,8 @@ __all__ = [
     "Calibration",
     "calibration_file",
     "calibration_of",
+    "listing",
+    "matrix_table",
     "read_calibration",
     "unproven_gates",
     "write_calibration",
@@ -89,18 +97,11 @@ def calibration_of(suite: Suite) -> Calibration | None:
 
 def write_calibration(calibration: Calibration, path: Path) -> None:
     """As JSON; replaces what was there in one step."""
-    record = {
-        "format": _FORMAT,
-        "suite": calibration.suite,
-        "digest": calibration.digest,
-        "tasks": list(calibration.tasks),
-        "choose_seeds": list(calibration.choose_seeds),
-        "report_seeds": list(calibration.report_seeds),
-        "matrix": as_record(calibration.matrix),
-        "directions": [asdict(direction) for direction in calibration.directions],
-        "separations": [asdict(separation) for separation in calibration.separations],
-        "skipped": list(calibration.skipped),
+    matrix = {
+        row: {control: [tally.caught, tally.n, *tally.interval] for control, tally in cells.items()}
+        for row, cells in calibration.matrix.items()
     }
+    record = {"format": _FORMAT, **asdict(calibration), "matrix": matrix}
     temporary = path.with_name(path.name + ".part")
     temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     temporary.replace(path)
@@ -116,20 +117,11 @@ def read_calibration(path: Path) -> Calibration:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if record["format"] != _FORMAT:
             raise InputError([Problem(f"calibration format {record['format']!r}, need {_FORMAT}", str(path))])
-        return Calibration(
-            suite=record["suite"],
-            digest=record["digest"],
-            tasks=tuple(record["tasks"]),
-            choose_seeds=tuple(record["choose_seeds"]),
-            report_seeds=tuple(record["report_seeds"]),
-            matrix={
-                row: {control: Tally(caught=int(cell[0]), n=int(cell[1])) for control, cell in cells.items()}
-                for row, cells in record["matrix"].items()
-            },
-            directions=tuple(Direction(**direction) for direction in record["directions"]),
-            separations=tuple(Separation(**separation) for separation in record["separations"]),
-            skipped=tuple(record["skipped"]),
-        )
+        matrix = {
+            row: {control: {"caught": cell[0], "n": cell[1]} for control, cell in cells.items()}
+            for row, cells in record["matrix"].items()
+        }
+        return msgspec.convert(record | {"matrix": matrix}, Calibration)
     except OSError as error:
         raise InputError([Problem(f"no calibration: {cause(error)}", str(path))]) from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
@@ -154,3 +146,63 @@ def unproven_gates(suite: Suite) -> tuple[str, ...]:
         for audit in suite.gates
         if calibration.kills(audit) == 0
     )
+
+
+def listing(suite: Suite) -> str:
+    """A suite's audits, with what they caught if the suite was calibrated."""
+    calibration = calibration_of(suite)
+    lines = [
+        f"suite {suite.name}, digest {suite.digest[:16]}, approval: {suite.approval}",
+        "",
+        "| audit | role | passes when | caught, of planted defects | can catch | cannot catch | cost |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for entry in suite.entries:
+        audit = audit_named(entry.audit)
+        limits = ", ".join(
+            f"{each.name} {'≥' if each.bound == 'floor' else '≤'} {entry.thresholds[each.name]:g}"
+            for each in audit.statistics
+        )
+        caught = calibration.row(entry.audit) if calibration else "not calibrated"
+        cells = (audit.name, entry.role, limits, caught, audit.catches, audit.misses, audit.cost)
+        lines.append(f"| {' | '.join(cells)} |")
+    problems = unproven_gates(suite)
+    return "\n".join([*lines, "", *problems] if problems else lines)
+
+
+def matrix_table(calibration: Calibration) -> str:
+    """The kill matrix with exact 95 % intervals, directions to beware of, and thresholds chosen on other seeds."""
+    controls = list(next(iter(calibration.matrix.values()), {}))
+    chosen, counted = (", ".join(map(str, seeds)) for seeds in (calibration.choose_seeds, calibration.report_seeds))
+    lines = [
+        f"suite {calibration.suite}, digest {calibration.digest[:16]}; tasks {', '.join(calibration.tasks)}",
+        f"thresholds chosen on seeds {chosen}, counted on seeds {counted}; caught of n [exact 95 % interval, %]",
+        "",
+        f"| | {' | '.join(controls)} |",
+        "|---" * (len(controls) + 1) + "|",
+    ]
+    for row, cells in calibration.matrix.items():
+        name = f"**{row}**" if row in ROWS_BESIDE_AUDITS else row
+        lines.append(f"| {name} | {' | '.join(_cell(cells[control]) for control in controls)} |")
+    lines += [
+        "",
+        "Never an objective, because a bad control looks better than its healthy twin (pairs of one task and seed):",
+        "",
+        *(f"- {each.statistic} prefers {each.control} ({each.better} of {each.n})" for each in calibration.directions),
+        "",
+        "| statistic | healthy end at | its controls begin at | best threshold | errors |",
+        "|---|---|---|---|---|",
+    ]
+    for one in calibration.separations:
+        limits = f"{one.healthy:.3f} | {one.controls:.3f} | {one.threshold:.3f}"
+        lines.append(f"| {one.statistic} | {limits} | {one.errors} |")
+    if calibration.skipped:
+        lines += ["", *(f"- not made: {line}" for line in calibration.skipped)]
+    return "\n".join(lines)
+
+
+def _cell(tally: Tally) -> str:
+    if tally.n == 0:
+        return "–"
+    low, high = (round(100 * limit) for limit in tally.interval)
+    return f"{tally.caught}/{tally.n} [{low}, {high}]"

@@ -30,17 +30,8 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
             f"the attack lowered the loss from {losses[0]:.3g} to {losses[1]:.3g}: it shows nothing"
         )
     right, clean = int((after.argmax(1) == truth).sum()), int((before.argmax(1) == truth).sum())
-    low, high = intervals.binomial(right, len(chosen))
-    return (
-        Measurement(
-            statistic="accuracy",
-            estimate=right / len(chosen),
-            low=low,
-            high=high,
-            n=len(chosen),
-            note=f"{clean} right before the attack; loss {losses[0]:.2f} before, {losses[1]:.2f} after",
-        ),
-    )
+    note = f"{clean} right before the attack; loss {losses[0]:.2f} before, {losses[1]:.2f} after"
+    return (intervals.measured_share("accuracy", right, len(chosen), note=note),)
 
 
 def attacked(examinee: Examinee, x: Tensor, labels: Tensor, *, radius: float, steps: int) -> Tensor:

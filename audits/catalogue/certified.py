@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -28,17 +27,8 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     targets = examinee.predictions()[chosen].to(examinee.device)
     precise = duplicate(examinee.network).double()
     radii = certified_radii(precise, x, targets, limit=settings["limit"]).cpu().numpy()
-    low, high = intervals.median(radii)
-    return (
-        Measurement(
-            statistic="radius",
-            estimate=float(np.median(radii)),
-            low=low,
-            high=high,
-            n=len(radii),
-            note="interval bound propagation; a loose bound, exact only for the smallest networks",
-        ),
-    )
+    note = "interval bound propagation; a loose bound, exact only for the smallest networks"
+    return (intervals.measured_median("radius", radii, note=note),)
 
 
 def certified_radii(network: nn.Module, x: Tensor, targets: Tensor, *, limit: float) -> Tensor:

@@ -28,17 +28,8 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     unit = float(difference.abs().mean())
     # A constant network explains nothing: no error to speak of, and no interval either, hence void.
     errors = residual / unit if unit > 0 else np.full(len(residual), np.nan)
-    low, high = intervals.median(errors)
-    return (
-        Measurement(
-            statistic="error",
-            estimate=float(np.median(errors)),
-            low=low,
-            high=high,
-            n=len(errors),
-            note=f"integrated gradients, {int(settings['steps'])} steps, baseline the mean training input",
-        ),
-    )
+    note = f"integrated gradients, {int(settings['steps'])} steps, baseline the mean training input"
+    return (intervals.measured_median("error", errors, note=note),)
 
 
 AUDIT = Audit(

@@ -10,8 +10,7 @@ from torch import Tensor
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
 from audits.methods import intervals
-from audits.methods.ablation import Tiles, ablation_effects, tile
-from audits.methods.attribution import baseline
+from audits.methods.attribution import Tiles, ablation_effects, baseline, tile
 
 __all__ = ["AUDIT", "curve_areas", "measure"]
 
@@ -35,17 +34,8 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     found = []
     for index, (statistic, sign) in enumerate((("deletion", -1.0), ("insertion", 1.0))):
         gains = (sign * (ordered - others)[index]).numpy()
-        low, high = intervals.mean(gains)
-        found.append(
-            Measurement(
-                statistic=statistic,
-                estimate=float(gains.mean()),
-                low=low,
-                high=high,
-                n=len(gains),
-                note=f"area {float(ordered[index].mean()):.3f} in order, {float(others[index].mean()):.3f} at random",
-            )
-        )
+        note = f"area {float(ordered[index].mean()):.3f} in order, {float(others[index].mean()):.3f} at random"
+        found.append(intervals.measured_mean(statistic, gains, note=note))
     return found
 
 

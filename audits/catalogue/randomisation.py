@@ -25,17 +25,8 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     stranger = untrained(examinee.network, examinee.generator("randomisation", "weights"))
     own, other = (_saliency(examinee, network, x, targets) for network in (examinee.network, stranger))
     correlations = rank_correlations(own, other)
-    low, high = intervals.mean(correlations)
-    return (
-        Measurement(
-            statistic="similarity",
-            estimate=float(correlations.mean()),
-            low=low,
-            high=high,
-            n=len(correlations),
-            note="Spearman correlation of saliency maps, every layer redrawn",
-        ),
-    )
+    note = "Spearman correlation of saliency maps, every layer redrawn"
+    return (intervals.measured_mean("similarity", correlations, note=note),)
 
 
 def rank_correlations(first: Tensor, second: Tensor) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
-from audits.methods.ablation import Tiles, ablation_effects, tile
+from audits.methods.attribution import Tiles, ablation_effects, tile
 from audits.methods.untrained import duplicate, redraw
 
 __all__ = ["AUDIT", "measure", "relevance_outside"]

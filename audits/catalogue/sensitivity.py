@@ -49,17 +49,8 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     values = changes.detach().to("cpu", torch.float64).numpy()
     if not np.isfinite(values).all():
         raise NetworkOutputError("attributions are not finite, or zero")
-    low, high = intervals.median(values)
-    return (
-        Measurement(
-            statistic="change",
-            estimate=float(np.median(values)),
-            low=low,
-            high=high,
-            n=len(values),
-            note=f"integrated gradients, noise up to {settings['radius']:g} in the data's units",
-        ),
-    )
+    note = f"integrated gradients, noise up to {settings['radius']:g} in the data's units"
+    return (intervals.measured_median("change", values, note=note),)
 
 
 def _only(inputs: Tensor | tuple[Tensor, ...]) -> Tensor:

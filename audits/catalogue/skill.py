@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -30,31 +30,20 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     low, high = intervals.binomial(right, n)
     accuracy = right / n
 
-    share = torch.bincount(truth, minlength=data.classes).max().item() / n
-    chance = max(share, 1 / data.classes)
+    chance = max(torch.bincount(truth, minlength=data.classes).max().item() / n, 1 / data.classes)
     # One class alone in the split leaves nothing to be better at: no interval, hence void.
     scale = 1 / (1 - chance) if chance < 1 else float("nan")
     simple = (centroid_predictions(data, data.x[chosen]) == truth).double().mean().item()
     reference = max(simple, chance)
     note = f"{right} of {n} right; chance {chance:.3f}, nearest centroid {simple:.3f}"
-    return (
-        Measurement(
-            statistic="above_chance",
-            estimate=(accuracy - chance) * scale,
-            low=(low - chance) * scale,
-            high=(high - chance) * scale,
-            n=n,
-            note=note,
-        ),
-        Measurement(
-            statistic="against_centroid",
-            estimate=accuracy / reference,
-            low=low / reference,
-            high=high / reference,
-            n=n,
-            note=note,
-        ),
-    )
+    scales: dict[str, Callable[[float], float]] = {
+        "above_chance": lambda share: (share - chance) * scale,
+        "against_centroid": lambda share: share / reference,
+    }
+    return [
+        Measurement(statistic=name, estimate=of(accuracy), low=of(low), high=of(high), n=n, note=note)
+        for name, of in scales.items()
+    ]
 
 
 def centroid_predictions(data: AuditData, x: Tensor) -> Tensor:

@@ -31,17 +31,8 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
         drawn, _ = integrated_gradients(examinee, repeated, targets.repeat(repeats), steps=_STEPS, start=starts)
         maps.append(drawn.reshape(repeats, len(chosen), -1).mean(0))
     correlations = rank_correlations(*maps)
-    low, high = intervals.mean(correlations)
-    return (
-        Measurement(
-            statistic="agreement",
-            estimate=float(correlations.mean()),
-            low=low,
-            high=high,
-            n=len(correlations),
-            note=f"Spearman correlation, {repeats} training inputs as baselines on each side",
-        ),
-    )
+    note = f"Spearman correlation, {repeats} training inputs as baselines on each side"
+    return (intervals.measured_mean("agreement", correlations, note=note),)
 
 
 AUDIT = Audit(

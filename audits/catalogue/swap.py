@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
-from audits.contract.data import NuisanceRegion, region_slices
+from audits.contract.data import region_slices
 from audits.contract.examinee import Examinee
 from audits.methods import intervals
+from selfnas.data.tasks import Nuisance
 
 __all__ = ["AUDIT", "draw_donors", "measure", "swapped"]
 
@@ -55,7 +56,7 @@ def draw_donors(labels: Tensor, pool: Tensor, count: int, generator: torch.Gener
     return torch.where(best.values < 0, -1, best.indices)
 
 
-def swapped(x: Tensor, donors: Tensor, nuisance: NuisanceRegion) -> Tensor:
+def swapped(x: Tensor, donors: Tensor, nuisance: Nuisance) -> Tensor:
     """`(b, channels, *size)` inputs whose nuisance region is the donors'."""
     result = x.clone()
     where = region_slices(nuisance.region)
@@ -69,14 +70,10 @@ def _measurements(name: str, followed: Tensor, flipped: Tensor) -> list[Measurem
     for statistic, outcomes in (("follow", followed), ("flip", flipped)):
         best = outcomes.max(0).values
         count, n = int((best == 1).sum()), int((best >= 0).sum())
-        low, high = intervals.binomial(count, n)
         note = f"{count} of {n} predictions {notes[statistic]}, {len(outcomes)} donors each"
         if n < len(best):
             note += f"; for {len(best) - n} inputs no donor's region was of use (the region was the same)"
-        estimate = count / n if n else None
-        result.append(
-            Measurement(subject=name, statistic=statistic, estimate=estimate, low=low, high=high, n=n, note=note)
-        )
+        result.append(intervals.measured_share(statistic, count, n, subject=name, note=note))
     return result
 
 

@@ -22,18 +22,8 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
         after = examinee.logits(trigger.stamped(data.x[chosen])).argmax(1)
         turned, n = int((after == trigger.target)[eligible].sum()), int(eligible.sum())
         changed = int((after != before).sum())
-        low, high = intervals.binomial(turned, n)
-        found.append(
-            Measurement(
-                subject=trigger.name,
-                statistic="fires",
-                estimate=turned / n if n else None,
-                low=low,
-                high=high,
-                n=n,
-                note=f"{turned} of {n} turned to class {trigger.target}; {changed} of {len(chosen)} changed at all",
-            )
-        )
+        note = f"{turned} of {n} turned to class {trigger.target}; {changed} of {len(chosen)} changed at all"
+        found.append(intervals.measured_share("fires", turned, n, subject=trigger.name, note=note))
     return found
 
 

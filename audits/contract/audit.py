@@ -99,8 +99,9 @@ class Audit:
 
     def subjects(self, data: AuditData) -> tuple[str, ...]:
         """Names of what it is about in these data; one that is empty where it is about the network as a whole."""
-        named = {"nuisance": data.nuisances, "trigger": data.triggers}
-        return tuple(one.name for one in named[self.about]) if self.about else ("",)
+        if not self.about:
+            return ("",)
+        return tuple(one.name for one in (data.nuisances if self.about == "nuisance" else data.triggers))
 
     def statistic(self, name: str) -> Statistic | None:
         """The statistic of that name, None if there is none."""

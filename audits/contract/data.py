@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from selfnas.data.tasks import Nuisance, Task
 from selfnas.errors import InputError, ShapeError
 
-__all__ = ["AuditData", "AuditedTask", "NuisanceRegion", "Trigger", "region_slices"]
-
-
-class NuisanceRegion(Protocol):
-    """A region that, by the author's word, must not decide the class (`selfnas.data.tasks.Nuisance` is one)."""
-
-    @property
-    def name(self) -> str:
-        """How findings call it."""
-
-    @property
-    def region(self) -> tuple[tuple[int, int], ...]:
-        """`(start, stop)` per spatial dimension."""
+__all__ = ["AuditData", "Trigger", "region_slices"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,42 +37,6 @@ class Trigger:
         return result
 
 
-class _Split(Protocol):
-    @property
-    def x(self) -> NDArray[np.float32]: ...
-    @property
-    def y(self) -> NDArray[np.int64]: ...
-
-
-class _Shape(Protocol):
-    @property
-    def classes(self) -> int: ...
-
-
-class AuditedTask(Protocol):
-    """What of a task the audits use (`selfnas.data.tasks.Task` has it)."""
-
-    @property
-    def known_as(self) -> str:
-        """How suites call it."""
-
-    @property
-    def shape(self) -> _Shape:
-        """Tells the number of classes."""
-
-    @property
-    def train(self) -> _Split:
-        """What networks were fitted to."""
-
-    @property
-    def audit(self) -> _Split:
-        """What nothing but audits has seen."""
-
-    @property
-    def nuisances(self) -> Sequence[NuisanceRegion]:
-        """Regions that should not decide the class."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AuditData:
     """The data of one task as the audits see it.
@@ -108,7 +57,7 @@ class AuditData:
     x: Tensor
     y: Tensor
     classes: int
-    nuisances: tuple[NuisanceRegion, ...] = ()
+    nuisances: tuple[Nuisance, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     task: str = ""
 
@@ -135,7 +84,7 @@ class AuditData:
                 )
 
     @staticmethod
-    def of(task: AuditedTask) -> AuditData:
+    def of(task: Task) -> AuditData:
         """The training and audit splits of a task, sharing its memory."""
         return AuditData(
             x_train=torch.from_numpy(task.train.x),
@@ -179,7 +128,7 @@ def _check_split(name: str, x: Tensor, y: Tensor, classes: int) -> None:
         raise InputError(f"{name} labels must lie in 0..{classes - 1}, not {int(y.min())}..{int(y.max())}")
 
 
-def _check_region(kind: str, named: NuisanceRegion | Trigger, size: tuple[int, ...]) -> None:
+def _check_region(kind: str, named: Nuisance | Trigger, size: tuple[int, ...]) -> None:
     region = named.region
     inside = len(region) == len(size) and all(
         0 <= start < stop <= side for (start, stop), side in zip(region, size, strict=True)

@@ -37,7 +37,7 @@ class Examinee:
         self.network: Final = network
         self.data: Final = data
         self.seed: Final = seed
-        self.device: Final = _device(network, data)
+        self.device: Final = next((each.device for each in (*network.parameters(), *network.buffers())), data.x.device)
         self._logits: dict[str, Tensor] = {}
 
     def generator(self, *names: str | int) -> torch.Generator:
@@ -100,9 +100,3 @@ def evaluation_mode(network: nn.Module) -> Iterator[None]:
             module.training = training
         for parameter, required in parameters:
             parameter.requires_grad_(required)
-
-
-def _device(network: nn.Module, data: AuditData) -> torch.device:
-    for tensor in (*network.parameters(), *network.buffers()):
-        return tensor.device
-    return data.x.device

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal, cast, get_args
+from types import UnionType
+from typing import Any, Literal, get_args
 
 from selfnas.errors import InputError
 
@@ -82,18 +83,10 @@ class Finding:
         for key, types in _TYPES.items():
             if not isinstance(record[key], types) or isinstance(record[key], bool):
                 raise InputError(f"not a finding: {key} is {record[key]!r}")
-        numbers = {key: _number(record[key]) for key in ("estimate", "low", "high")}
-        return Finding(
-            audit=cast(str, record["audit"]),
-            subject=cast(str, record["subject"]),
-            statistic=cast(str, record["statistic"]),
-            **numbers,
-            n=cast(int, record["n"]),
-            threshold=float(cast(float, record["threshold"])),
-            decision=cast(Decision, record["decision"]),
-            role=cast(Role, record["role"]),
-            note=cast(str, record["note"]),
-        )
+        values: dict[str, Any] = {
+            key: float(value) if isinstance(value, int) and key != "n" else value for key, value in record.items()
+        }
+        return Finding(**values)
 
 
 def decide(bound: Bound, estimate: float | None, low: float | None, high: float | None, threshold: float) -> Decision:
@@ -117,20 +110,10 @@ def decide(bound: Bound, estimate: float | None, low: float | None, high: float 
     return "pass" if good else "fail" if bad else "inconclusive"
 
 
-def _number(value: object) -> float | None:
-    return None if value is None else float(cast(float, value))
-
-
-_TYPES: dict[str, tuple[type, ...]] = {
-    "audit": (str,),
-    "subject": (str,),
-    "statistic": (str,),
-    "estimate": (int, float, type(None)),
-    "low": (int, float, type(None)),
-    "high": (int, float, type(None)),
-    "n": (int,),
-    "threshold": (int, float),
-    "decision": (str,),
-    "role": (str,),
-    "note": (str,),
+_TYPES: dict[str, type | UnionType] = {
+    **dict.fromkeys(("audit", "subject", "statistic"), str),
+    **dict.fromkeys(("estimate", "low", "high"), int | float | None),
+    "n": int,
+    "threshold": int | float,
+    **dict.fromkeys(("decision", "role", "note"), str),
 }

@@ -19,21 +19,13 @@ __all__ = ["PlantSpec", "Plants", "unplanted", "with_plants"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plants:
-    """What a suite adds to one task.
+    """What a suite adds to one task."""
 
-    Attributes:
-        task: the task's name.
-        nuisances: regions whose influence is tested.
-        triggers: patches to fire at networks.
-        optional: whether a stream may lack that task.
-        where: its place in the suite's file.
-    """
-
-    task: str
-    nuisances: tuple[Nuisance, ...] = ()
-    triggers: tuple[Trigger, ...] = ()
-    optional: bool = field(default=False, compare=False)
-    where: Problem = field(default=Problem(""), compare=False)
+    task: str  # the task's name
+    nuisances: tuple[Nuisance, ...] = ()  # regions whose influence is tested
+    triggers: tuple[Trigger, ...] = ()  # patches to fire at networks
+    optional: bool = field(default=False, compare=False)  # whether a stream may lack that task
+    where: Problem = field(default=Problem(""), compare=False)  # its place in the suite's file
 
     def meaning(self) -> dict[str, object]:
         """For the suite's digest."""

@@ -32,8 +32,6 @@ def data_from_file(path: Path, *, task: str, standardise: bool) -> AuditData:
     """The arrays of an `.npz` file: `x_train, y_train` as the training split, `x_test, y_test` as the audit split.
 
     Args:
-        path: the file.
-        task: the task's name.
         standardise: bring every channel to mean 0 and standard deviation 1, by the training split.
 
     Raises:
@@ -76,12 +74,8 @@ def audit_file(
 
     Args:
         network: to logits, in the sorted order of the file's labels.
-        path: see `data_from_file`.
-        suite: what to measure.
-        title: of the card.
+        path: see `data_from_file`, as for `standardise`.
         task: name by which the suite plants.
-        seed: of the audits.
-        standardise: see `data_from_file`.
         output: where to write the card, with figures beside it; nothing is written if absent.
 
     Raises:

@@ -22,6 +22,10 @@ class UnboundedOperationError(SelfnasError):
     """A network applies an operation that has no interval rule."""
 
 
+_SHAPE = ("shape", "ndim", "size", "dim", "new_zeros")  # what is asked of a tensor beside its values
+_INCREASING_METHODS = ("flatten", "reshape", "view", "mean", "relu")  # in every element
+
+
 class Bounds:
     """Elementwise lower and upper limits of a tensor, up to rounding.
 
@@ -41,47 +45,13 @@ class Bounds:
             raise UnboundedOperationError(f"no interval rule for {getattr(function, '__name__', function)}")
         return rule(function, *args, **(kwargs or {}))
 
-    @property
-    def shape(self) -> torch.Size:
-        """That of the tensor it stands for."""
-        return self.low.shape
-
-    @property
-    def ndim(self) -> int:
-        """That of the tensor it stands for."""
-        return self.low.ndim
-
-    def size(self, *axes: int) -> Any:
-        """That of the tensor it stands for."""
-        return self.low.size(*axes)
-
-    def dim(self) -> int:
-        """That of the tensor it stands for."""
-        return self.low.ndim
-
-    def new_zeros(self, *args: Any, **kwargs: Any) -> Tensor:
-        """An ordinary tensor."""
-        return self.low.new_zeros(*args, **kwargs)
-
-    def flatten(self, *args: Any, **kwargs: Any) -> Bounds:
-        """Shape only."""
-        return _each(torch.flatten, self, *args, **kwargs)
-
-    def reshape(self, *args: Any) -> Bounds:
-        """Shape only."""
-        return Bounds(self.low.reshape(*args), self.high.reshape(*args))
-
-    def view(self, *args: Any) -> Bounds:
-        """Shape only."""
-        return self.reshape(*args)
-
-    def mean(self, *args: Any, **kwargs: Any) -> Bounds:
-        """Increasing in every element."""
-        return _each(torch.mean, self, *args, **kwargs)
-
-    def relu(self) -> Bounds:
-        """Increasing in every element."""
-        return _each(torch.relu, self)
+    def __getattr__(self, name: str) -> Any:
+        if name in _SHAPE:
+            return getattr(self.low, name)
+        if name not in _INCREASING_METHODS:
+            raise AttributeError(f"no interval rule for the method {name!r}")
+        both = getattr(self.low, name), getattr(self.high, name)
+        return lambda *args, **kwargs: Bounds(*(method(*args, **kwargs) for method in both))
 
     def __add__(self, other: Bounds | Tensor | float) -> Bounds:
         return _add(torch.add, self, other)

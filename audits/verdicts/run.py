@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from torch import nn
 
 from audits.catalogue.registry import audit_named
-from audits.contract.audit import Audit, Measurement
+from audits.contract.audit import Measurement, Statistic
 from audits.contract.data import AuditData
 from audits.contract.examinee import Examinee, evaluation_mode
 from audits.contract.finding import Finding, decide
@@ -32,8 +31,6 @@ def run_suite(network: nn.Module, data: AuditData, suite: Suite, *, seed: int) -
 
     Args:
         network: `(b, channels, *size)` float32 to `(b, classes)` logits, on any device.
-        data: the task's splits.
-        suite: what to measure and against which thresholds.
         seed: every draw derives from it.
 
     Returns:
@@ -62,65 +59,47 @@ def _findings(examinee: Examinee, entry: SuiteEntry) -> Iterator[Finding]:
     untested = set()
     for subject in subjects:
         for statistic in audit.statistics:
-            measurement = measured.get((subject, statistic.name))
-            finding = _finding(audit, entry, subject, statistic.name, measurement, failure or "not measured")
+            finding = _finding(entry, subject, statistic, measured.get((subject, statistic.name)), failure)
             if finding.decision == "void":
                 untested.add(subject)
             yield finding
-    if audit.about:
-        yield _coverage(audit, entry, len(subjects), len(untested))
+    if audit.about:  # how many there were, so that a dropped finding shows in the record; void if one went untested
+        count = None if untested else 0.0
+        yield Finding(
+            audit=audit.name,
+            statistic=UNTESTED,
+            estimate=count,
+            low=count,
+            high=count,
+            n=len(subjects),
+            threshold=0.0,
+            decision=decide("ceiling", count, count, count, 0.0),
+            role=entry.role,
+            note=f"{len(untested)} of {len(subjects)} named subjects untested"
+            if subjects
+            else "this task names nothing to test",
+        )
 
 
-def _finding(
-    audit: Audit, entry: SuiteEntry, subject: str, name: str, measurement: Measurement | None, failure: str
-) -> Finding:
-    statistic, threshold = audit.statistic(name), entry.threshold(name)
-    if statistic is None or threshold is None:
-        raise KeyError(f"suite has no threshold for {audit.name}.{name}")
-    blank = Finding(
-        audit=audit.name,
-        subject=subject,
-        statistic=name,
-        estimate=None,
-        low=None,
-        high=None,
-        n=0,
-        threshold=threshold,
-        decision="void",
-        role=entry.role,
-        note=failure,
-    )
-    if measurement is None:
-        return blank
-    numbers = (measurement.estimate, measurement.low, measurement.high)
-    note = _one_line(measurement.note)
-    if not all(number is None or math.isfinite(number) for number in numbers):
-        return replace(blank, n=measurement.n, note=_one_line(f"no finite interval from n = {measurement.n}; {note}"))
-    return replace(
-        blank,
-        estimate=measurement.estimate,
-        low=measurement.low,
-        high=measurement.high,
-        n=measurement.n,
-        decision=decide(statistic.bound, *numbers, threshold),
-        note=note,
-    )
-
-
-def _coverage(audit: Audit, entry: SuiteEntry, subjects: int, untested: int) -> Finding:
-    """How many subjects there were, so that a dropped finding shows in the record; void when one went untested."""
-    count = 0.0 if untested == 0 else None
+def _finding(entry: SuiteEntry, subject: str, statistic: Statistic, found: Measurement | None, failure: str) -> Finding:
+    threshold = entry.thresholds[statistic.name]
+    estimate, low, high = (found.estimate, found.low, found.high) if found else (None, None, None)
+    note = found.note if found else failure or "not measured"
+    if not all(number is None or math.isfinite(number) for number in (estimate, low, high)):
+        estimate = low = high = None
+        note = f"no finite interval from n = {found.n if found else 0}; {_one_line(note)}"
     return Finding(
-        audit=audit.name,
-        statistic=UNTESTED,
-        estimate=count,
-        low=count,
-        high=count,
-        n=subjects,
-        threshold=0.0,
-        decision=decide("ceiling", count, count, count, 0.0),
+        audit=entry.audit,
+        subject=subject,
+        statistic=statistic.name,
+        estimate=estimate,
+        low=low,
+        high=high,
+        n=found.n if found else 0,
+        threshold=threshold,
+        decision=decide(statistic.bound, estimate, low, high, threshold),
         role=entry.role,
-        note=f"{untested} of {subjects} named subjects untested" if subjects else "this task names nothing to test",
+        note=_one_line(note),
     )
 
 

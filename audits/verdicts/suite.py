@@ -13,7 +13,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from audits.catalogue.registry import audit_named, audit_names, find_audit
-from audits.contract.audit import Audit
 from audits.contract.finding import Role
 from audits.contract.plants import Plants, PlantSpec
 from selfnas import plugins
@@ -26,18 +25,13 @@ __all__ = ["Suite", "SuiteEntry", "load_suite", "parse_suite", "shipped_suites"]
 SHIPPED = Path(__file__).parents[1] / "suites"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SuiteEntry:
+class SuiteEntry(StrictModel):
     """One audit of a suite: its role, a threshold for each of its statistics, its settings."""
 
     audit: str
     role: Role
-    thresholds: tuple[tuple[str, float], ...]
-    settings: tuple[tuple[str, float], ...]
-
-    def threshold(self, statistic: str) -> float | None:
-        """The limit for a statistic, None if the suite sets none."""
-        return dict(self.thresholds).get(statistic)
+    thresholds: dict[str, float]
+    settings: dict[str, float] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +64,7 @@ class Suite:
         """
         meaning: dict[str, object] = {
             "approval": self.approval,
-            "audits": {
-                entry.audit: {
-                    "role": entry.role,
-                    "thresholds": {name: float(value) for name, value in entry.thresholds},
-                    "settings": {name: float(value) for name, value in entry.settings},
-                }
-                for entry in self.entries
-            },
+            "audits": {entry.audit: entry.model_dump(exclude={"audit"}) for entry in self.entries},
             "plants": {plants.task: plants.meaning() for plants in self.plants},
         }
         if self.plugins:
@@ -94,20 +81,13 @@ class Suite:
         return tuple(entry.audit for entry in self.entries if entry.role == "gate")
 
 
-class _Entry(StrictModel):
-    audit: str
-    role: Role
-    thresholds: dict[str, float]
-    settings: dict[str, float] = Field(default_factory=dict)
-
-
 class _File(StrictModel):
     suite: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
     language: Literal[1]
     description: str = ""
     plugins: list[PluginName] = Field(default_factory=list, max_length=32)
     approval: Literal["none", "before-reuse"] = "none"
-    audits: list[_Entry]
+    audits: list[SuiteEntry]
     plants: list[PlantSpec] = Field(default_factory=list)
 
 
@@ -158,15 +138,7 @@ def _suite(document: Document[_File], *, file: str) -> Suite:
     return Suite(
         name=document.value.suite,
         approval=document.value.approval,
-        entries=tuple(
-            SuiteEntry(
-                audit=entry.audit,
-                role=entry.role,
-                thresholds=tuple(sorted(entry.thresholds.items())),
-                settings=tuple(sorted(entry.settings.items())),
-            )
-            for entry in document.value.audits
-        ),
+        entries=tuple(document.value.audits),
         plants=tuple(
             spec.plants(document.problem(("plants", index, "task"), ""))
             for index, spec in enumerate(document.value.plants)
@@ -194,8 +166,10 @@ def _problems(document: Document[_File]) -> Iterator[Problem]:
             yield document.problem(
                 (*place, "role"), f"audit {entry.audit!r} tests no attribution method: its role is gate or advisory"
             )
-        yield from _number_problems(document, (*place, "thresholds"), entry.thresholds, _limits(audit), "threshold")
-        yield from _number_problems(document, (*place, "settings"), entry.settings, _ranges(audit), "setting")
+        limits = {each.name: (each.low, each.high, False) for each in audit.statistics}
+        yield from _number_problems(document, (*place, "thresholds"), entry.thresholds, limits)
+        ranges = {each.name: (each.low, each.high, each.integer) for each in audit.settings}
+        yield from _number_problems(document, (*place, "settings"), entry.settings, ranges)
     tested = {audit_named(name).validates for name in seen}
     for index, entry in enumerate(document.value.audits):
         relies_on = audit_named(entry.audit).relies_on if entry.audit in seen else ""
@@ -213,24 +187,13 @@ def _problems(document: Document[_File]) -> Iterator[Problem]:
         yield document.problem(("audits",), "no audit has the role gate: such a suite would admit everything")
 
 
-Range = tuple[float, float, bool]
-
-
-def _limits(audit: Audit) -> dict[str, Range]:
-    return {statistic.name: (statistic.low, statistic.high, False) for statistic in audit.statistics}
-
-
-def _ranges(audit: Audit) -> dict[str, Range]:
-    return {setting.name: (setting.low, setting.high, setting.integer) for setting in audit.settings}
-
-
 def _number_problems(
     document: Document[_File],
-    place: tuple[str | int, ...],
+    place: tuple[str, int, str],
     given: Mapping[str, float],
-    wanted: Mapping[str, Range],
-    kind: str,
+    wanted: Mapping[str, tuple[float, float, bool]],
 ) -> Iterator[Problem]:
+    kind = place[-1].removesuffix("s")
     for name, value in given.items():
         at = (*place, name)
         if name not in wanted:

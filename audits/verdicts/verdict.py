@@ -1,8 +1,11 @@
-"""From findings to the verdict: the one place that says admit, reject or undecided, from stored records alone."""
+"""From findings to the verdict: the one place that says admit, reject or undecided, from stored records alone.
+
+Whether findings speak of all that a task and its suite name is told from names alone too, without data.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -10,7 +13,7 @@ from audits.catalogue.registry import audit_named, find_audit
 from audits.contract.finding import Bound, Decision, Finding, decide
 from audits.verdicts.suite import Suite, SuiteEntry
 
-__all__ = ["UNTESTED", "AuditVerdict", "absent", "judge", "settle"]
+__all__ = ["UNTESTED", "AuditVerdict", "absent", "bound_of", "judge", "settle", "uncovered"]
 
 UNTESTED: Final = "untested"  # subjects that went untested, with n the number of subjects; may only be 0
 _VOIDED: Final = "voided: the attribution method did not prove valid on this network"
@@ -94,7 +97,7 @@ def _foreign(findings: Sequence[Finding], suite: Suite) -> Iterator[str]:
         if finding.label in seen:
             yield f"{finding.label} is recorded twice"
         seen.add(finding.label)
-        if entry is None or _bound(finding) is None:
+        if entry is None or bound_of(finding) is None:
             yield f"{finding.label} is not of suite {suite.name}"
         elif finding.role != entry.role:
             yield f"{finding.label} is recorded as {finding.role}, the suite says {entry.role}"
@@ -108,8 +111,6 @@ def absent(findings: Sequence[Finding], suite: Suite, *, advisory: bool = False)
     Every statistic must be there for as many subjects as were counted.
 
     Args:
-        findings: of one network.
-        suite: that asks.
         advisory: look at advisory audits, whose lack changes no verdict; else at gates and validity audits.
     """
     for entry in suite.entries:
@@ -128,21 +129,44 @@ def absent(findings: Sequence[Finding], suite: Suite, *, advisory: bool = False)
                 yield f"{entry.audit}.{statistic.name} is recorded for {found} of {expected}"
 
 
+def uncovered(findings: Sequence[Finding], suite: Suite, *, task: str, nuisances: Collection[str]) -> Iterator[str]:
+    """A sentence for each audit whose findings are about others than it had to test.
+
+    Args:
+        task: as the suite calls it (`selfnas.data.tasks.Task.known_as`).
+        nuisances: names of those that the task itself has.
+    """
+    plants = [plants for plants in suite.plants if task and plants.task == task]
+    named = {
+        "nuisance": {*nuisances, *(one.name for each in plants for one in each.nuisances)},
+        "trigger": {one.name for each in plants for one in each.triggers},
+    }
+    for entry in suite.entries:
+        kind = audit_named(entry.audit).about
+        if not kind:
+            continue
+        own = [finding for finding in findings if finding.audit == entry.audit]
+        tested = {finding.subject for finding in own if finding.statistic != UNTESTED}
+        if tested != named[kind]:
+            yield f"{entry.audit} is about {_list(tested)}, the task and its suite name {_list(named[kind])}"
+        for finding in own:
+            if finding.statistic == UNTESTED and finding.n != len(named[kind]):
+                yield f"{finding.label} counts {finding.n}, the task and its suite name {len(named[kind])}"
+
+
 def _altered(findings: Sequence[Finding]) -> Iterator[str]:
-    again = settle([replace(finding, decision=_decision(finding)) for finding in findings])
-    for finding, expected in zip(findings, again, strict=True):
+    again = []
+    for each in findings:
+        bound = bound_of(each)
+        decision = "void" if bound is None else decide(bound, each.estimate, each.low, each.high, each.threshold)
+        again.append(replace(each, decision=decision))
+    for finding, expected in zip(findings, settle(again), strict=True):
         if finding.decision != expected.decision:
             yield f"{finding.label} is recorded as {finding.decision}, its numbers say {expected.decision}"
 
 
-def _decision(finding: Finding) -> Decision:
-    bound = _bound(finding)
-    if bound is None:
-        return "void"
-    return decide(bound, finding.estimate, finding.low, finding.high, finding.threshold)
-
-
-def _bound(finding: Finding) -> Bound | None:
+def bound_of(finding: Finding) -> Bound | None:
+    """Which side of its threshold a finding must lie on; None where it is of no known statistic."""
     audit = find_audit(finding.audit)
     if audit is None:
         return None
@@ -153,14 +177,18 @@ def _bound(finding: Finding) -> Bound | None:
 
 
 def _threshold(finding: Finding, entry: SuiteEntry) -> float | None:
-    return 0.0 if finding.statistic == UNTESTED else entry.threshold(finding.statistic)
+    return 0.0 if finding.statistic == UNTESTED else entry.thresholds.get(finding.statistic)
 
 
 def _reason(finding: Finding) -> str:
     if finding.estimate is None or finding.low is None or finding.high is None:
         return f"{finding.label} is {finding.decision}: {finding.note or 'no estimate'}"
-    side = "at least" if _bound(finding) == "floor" else "at most"
+    side = "at least" if bound_of(finding) == "floor" else "at most"
     return (
         f"{finding.label} is {finding.decision}: {finding.estimate:.3f} [{finding.low:.3f}, {finding.high:.3f}], "
         f"need {side} {finding.threshold:g} (n = {finding.n})"
     )
+
+
+def _list(names: Collection[str]) -> str:
+    return ", ".join(sorted(names)) or "nothing"

@@ -11,14 +11,14 @@ import numpy as np
 from constraints.engines.counting import SlotTable
 from constraints.engines.diagram import Diagram, Overgrown
 from constraints.engines.encoding import encode
-from constraints.judging.admitted import Count
+from constraints.judging.admitted import CountInterval
 from constraints.judging.guard import Guard
 from constraints.judging.policy import policy_counterexample
 from constraints.language.rules import ConstraintSet, Context
 from selfnas.spaces.architecture import Architecture
 from selfnas.spaces.template import Vector
 
-__all__ = ["Difference", "Relation", "SpaceDifference", "allowance_covers", "compare_sets"]
+__all__ = ["Difference", "Relation", "Side", "SpaceDifference", "allowance_covers", "compare_sets"]
 
 Relation = Literal["equivalent", "stricter", "looser", "incomparable"]
 
@@ -26,28 +26,26 @@ _DRAWS = 200_000  # from each side where a diagram does not fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """What one set admits and the other does not."""
+
+    count: CountInterval
+    samples: tuple[Architecture, ...]  # drawn uniformly; the first is the witness
+    stopped_by: tuple[tuple[str, ...], ...]  # rules of the other set that stop each sample, by the referee
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceDifference:
-    """Two sets in one context.
+    """Two sets in one context."""
 
-    Attributes:
-        context: where they are compared.
-        relation: of the new set to the old; `equivalent` is proved only where the counts are exact.
-        gained: architectures only the new set admits.
-        lost: architectures only the old set admits.
-        gained_samples: drawn uniformly from the gained; the first is the witness.
-        gained_past: ids of the old set's rules that stopped each of them, by the referee.
-        lost_samples: drawn uniformly from the lost.
-        lost_to: ids of the new set's rules that stop each of them, by the referee.
-    """
+    context: Context  # where they are compared
+    gained: Side  # architectures only the new set admits
+    lost: Side  # architectures only the old set admits
 
-    context: Context
-    relation: Relation
-    gained: Count
-    lost: Count
-    gained_samples: tuple[Architecture, ...]
-    gained_past: tuple[tuple[str, ...], ...]
-    lost_samples: tuple[Architecture, ...]
-    lost_to: tuple[tuple[str, ...], ...]
+    @property
+    def relation(self) -> Relation:
+        """Of the new set to the old; `equivalent` is proved only where the counts are exact."""
+        return _relation(self.gained.count.value > 0, self.lost.count.value > 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,33 +79,22 @@ def compare_sets(
         AssertionError: the referee contradicts a witness: an engine is wrong, nothing here can be trusted.
     """
     spaces = tuple(_compare(old, new, context, samples, seed) for context in contexts)
-    let_in = policy_counterexample(new, old)
-    kept_out = policy_counterexample(old, new)
-    return Difference(
-        spaces=spaces,
-        policy=_relation(bool(let_in), bool(kept_out)),
-        policy_witness=let_in or kept_out,
-    )
+    before, after = old.of_scope("policy"), new.of_scope("policy")
+    let_in, kept_out = policy_counterexample(after, before), policy_counterexample(before, after)
+    relation = _relation(bool(let_in), bool(kept_out))
+    return Difference(spaces=spaces, policy=relation, policy_witness=let_in or kept_out)
 
 
 def _compare(old: ConstraintSet, new: ConstraintSet, context: Context, samples: int, seed: int) -> SpaceDifference:
-    before, after = (Guard(set_, space=context.space, macro=context.macro, shape=context.shape) for set_ in (old, new))
-    sides = _exact(before, after, samples, seed)
-    if sides is None:
-        sides = [_estimated(here, there, samples, seed) for here, there in ((after, before), (before, after))]
-    (gained, let_in), (lost, kept_out) = sides
-    past, to = _stopping(let_in, passes=after, fails=before), _stopping(kept_out, passes=before, fails=after)
-    space = context.space
-    return SpaceDifference(
-        context=context,
-        relation=_relation(gained.value > 0, lost.value > 0),
-        gained=gained,
-        lost=lost,
-        gained_samples=tuple(space.decode(row, macro=context.macro) for row in let_in),
-        gained_past=past,
-        lost_samples=tuple(space.decode(row, macro=context.macro) for row in kept_out),
-        lost_to=to,
-    )
+    before, after = (Guard.of(set_, context) for set_ in (old, new))
+    exact = _exact(before, after, samples, seed)
+    sides = []
+    for index, (passes, fails) in enumerate(((after, before), (before, after))):
+        count, rows = exact[index] if exact else _estimated(passes, fails, samples, seed)
+        drawn = tuple(context.space.decode(row, macro=context.macro) for row in rows)
+        stopped_by = tuple(_stopping(architecture, passes=passes, fails=fails) for architecture in drawn)
+        sides.append(Side(count=count, samples=drawn, stopped_by=stopped_by))
+    return SpaceDifference(context=context, gained=sides[0], lost=sides[1])
 
 
 def _relation(gains: bool, loses: bool) -> Relation:
@@ -116,7 +103,7 @@ def _relation(gains: bool, loses: bool) -> Relation:
     return "stricter" if loses else "equivalent"
 
 
-def _exact(before: Guard, after: Guard, samples: int, seed: int) -> list[tuple[Count, Vector]] | None:
+def _exact(before: Guard, after: Guard, samples: int, seed: int) -> list[tuple[CountInterval, Vector]] | None:
     """Gained and lost by one diagram of both sets; None where it does not fit.
 
     Rules that both sets hold are conjoined last and once: what an edit changes is mostly small.
@@ -136,13 +123,13 @@ def _exact(before: Guard, after: Guard, samples: int, seed: int) -> list[tuple[C
                 changed = diagram.conjoin([changed, *map(diagram.function, here & there)])
             table = SlotTable(diagram, changed)
             drawn = table.draw(np.random.default_rng(seed), samples) if table.count else _no_rows(before)
-            sides.append((Count(value=table.count, low=table.count, high=table.count, exact=True), drawn))
+            sides.append((CountInterval.known(table.count), drawn))
     except Overgrown:
         return None
     return sides
 
 
-def _estimated(here: Guard, there: Guard, samples: int, seed: int) -> tuple[Count, Vector]:
+def _estimated(here: Guard, there: Guard, samples: int, seed: int) -> tuple[CountInterval, Vector]:
     """From uniform draws of one side, the share that the other side turns away."""
     total = here.count()
     if not total.high:
@@ -151,7 +138,7 @@ def _estimated(here: Guard, there: Guard, samples: int, seed: int) -> tuple[Coun
     away = drawn[~there.admits(drawn)]
     share = len(away) / _DRAWS
     margin = 3.29 * (share * (1 - share) / _DRAWS) ** 0.5 + 11 / _DRAWS  # 99.9 %; the rule of three where share is 0
-    count = Count(
+    count = CountInterval(
         value=round(total.value * share),
         low=max(0, int(total.low * (share - margin))),
         high=int(total.high * (share + margin)) + 1,
@@ -164,28 +151,25 @@ def _no_rows(guard: Guard) -> Vector:
     return np.empty((0, len(guard.space.slots)), dtype=np.int8)
 
 
-def _stopping(rows: Vector, *, passes: Guard, fails: Guard) -> tuple[tuple[str, ...], ...]:
-    """Which rules of one set stop each row that the other admits, as the referee sees it."""
-    found = []
-    for row in rows:
-        architecture = passes.space.decode(row, macro=passes.context.macro)
-        stops = zip(fails.rules, fails.referee.verdicts(architecture), strict=True)
-        found.append(tuple(rule.id for rule, verdict in stops if verdict is False))
-        if False in passes.referee.verdicts(architecture) or not found[-1]:
-            raise AssertionError(f"the referee contradicts the witness {architecture}: an engine is wrong")
-    return tuple(found)
+def _stopping(architecture: Architecture, *, passes: Guard, fails: Guard) -> tuple[str, ...]:
+    """Which rules of one set stop what the other admits, as the referee sees it."""
+    verdicts = zip(fails.rules, fails.referee.verdicts(architecture), strict=True)
+    stops = tuple(rule.id for rule, verdict in verdicts if verdict is False)
+    if False in passes.referee.verdicts(architecture) or not stops:
+        raise AssertionError(f"the referee contradicts the witness {architecture}: an engine is wrong")
+    return stops
 
 
 def allowance_covers(difference: Difference, allowed: Sequence[tuple[str, str, int]]) -> list[str]:
     """What a looser set lets in beyond an allowance of (space, witness, count) entries; empty when all is allowed."""
     problems = []
     for space in difference.spaces:
-        if space.gained.value == 0:
+        if space.gained.count.value == 0:
             continue
         entries = [entry for entry in allowed if entry[0] == space.context.space.name]
-        witnesses = {str(sample) for sample in space.gained_samples}
-        if not any(count >= space.gained.high for _, _, count in entries):
-            problems.append(f"{space.context.space}: lets in {space.gained.value:,}, more than is allowed")
+        witnesses = {str(sample) for sample in space.gained.samples}
+        if not any(count >= space.gained.count.high for _, _, count in entries):
+            problems.append(f"{space.context.space}: lets in {space.gained.count.value:,}, more than is allowed")
         elif not any(witness in witnesses for _, witness, _ in entries):
             problems.append(
                 f"{space.context.space}: the allowance names no witness of this edit; one is {min(witnesses)}"

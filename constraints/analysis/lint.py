@@ -47,12 +47,12 @@ class LintFinding:
 def lint_set(set_: ConstraintSet, *, contexts: Sequence[Context] = ()) -> tuple[LintFinding, ...]:
     """Everything suspicious, over the contexts given or, without any, over the reference contexts of each space."""
     chosen = list(contexts) or [context for space in set_.spaces for context in reference_contexts(space_named(space))]
-    guards = [Guard(set_, space=c.space, macro=c.macro, shape=c.shape) for c in chosen]
+    guards = [Guard.of(set_, context) for context in chosen]
     found = [*_unused(set_)]
     clashes: dict[tuple[str, ...], list[Guard]] = {}
     for guard in guards:
-        clash = guard.clash() if not _some_draw_is_admitted(guard) else ()
-        if clash:
+        drawn = guard.space.draw(np.random.default_rng(0), 2_000)
+        if not guard.admits(drawn).any() and (clash := guard.clash()):
             clashes.setdefault(clash, []).append(guard)
     lines = {rule.id: rule.line for rule in set_.rules}
     for clash, where in clashes.items():
@@ -77,10 +77,6 @@ def _places(some: Sequence[Guard], every: Sequence[Guard]) -> str:
     """The spaces of some contexts; with its macro settings only where other settings of a space are not among them."""
     partly = {guard.context.space.name for guard in every if guard not in some}
     return ", ".join(dict.fromkeys(_where(g) if g.context.space.name in partly else g.context.space.name for g in some))
-
-
-def _some_draw_is_admitted(guard: Guard) -> bool:
-    return bool(guard.admits(guard.space.draw(np.random.default_rng(0), 2_000)).any())
 
 
 def _about_rule(guards: Sequence[Guard], index: int, name: str) -> Iterator[LintFinding]:

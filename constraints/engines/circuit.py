@@ -54,11 +54,7 @@ Definition: TypeAlias = bool | Choice | Gate | AtMost
 
 
 class Circuit:
-    """A growing arena of nodes.
-
-    Args:
-        widths: how many values each slot may take, none (0) included.
-    """
+    """A growing arena of nodes; `widths` says how many values each slot may take, none (0) included."""
 
     def __init__(self, widths: Sequence[int]) -> None:
         self.widths = tuple(widths)

@@ -23,15 +23,7 @@ _MAX_COUNT = 2**63 - 1
 
 
 class SlotTable:
-    """The members of a set of slot vectors, ordered lexicographically.
-
-    Args:
-        diagram: where the function lives.
-        function: a function inside the diagram's domain.
-
-    Attributes:
-        count: how many members there are.
-    """
+    """The `count` members of a function inside a diagram's domain, slot vectors in lexicographic order."""
 
     def __init__(self, diagram: Diagram, function: Any) -> None:
         self.widths = diagram.circuit.widths

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import functools
+import operator
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from constraints.engines.circuit import AtMost, Choice, Circuit, Gate, NodeId
 from selfnas.errors import InputError
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Space
 
 __all__ = ["MAX_NODES", "Diagram", "Overgrown", "version"]
 
@@ -62,13 +63,7 @@ def _manager() -> Any:
 
 
 class Diagram:
-    """Functions of one circuit.
-
-    Args:
-        circuit: the nodes.
-        space: says which slot vectors exist.
-        max_nodes: size at which a function is given up.
-    """
+    """Functions of one circuit over the slot vectors of a space, given up at a size of `max_nodes`."""
 
     def __init__(self, circuit: Circuit, space: Space, *, max_nodes: int = MAX_NODES) -> None:
         self.circuit, self.space, self.max_nodes = circuit, space, max_nodes
@@ -161,9 +156,7 @@ class Diagram:
         items = [self._functions[item] for item in definition.items]
         if definition.operator == "not":
             return ~items[0]
-        if definition.operator == "and":
-            return functools.reduce(lambda left, right: left & right, items)
-        return functools.reduce(lambda left, right: left | right, items)
+        return functools.reduce(operator.and_ if definition.operator == "and" else operator.or_, items)
 
     def _at_most(self, definition: AtMost) -> Any:
         """Dynamic programming over groups of exclusive terms on the slack that is left.

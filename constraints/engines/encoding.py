@@ -7,7 +7,7 @@ own.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from constraints.engines.cell_circuit import CellCircuit
@@ -21,24 +21,18 @@ from constraints.language.syntax import Comparison, Condition, Linear
 from selfnas.errors import InputError
 from selfnas.networks.costs import Spot, cost_table, quantity_table
 from selfnas.networks.stack import stack
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Space
 
 __all__ = ["Encoding", "encode"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoding:
-    """The rules of one set, encoded for one context.
-
-    Attributes:
-        space: the space.
-        circuit: holds every node.
-        roots: for each rule the node that is true where it passes; None where the rule applies to nothing here.
-    """
+    """The rules of one set, encoded for one context: for each the root node that is true where the rule passes."""
 
     space: Space
     circuit: Circuit
-    roots: tuple[NodeId | None, ...]
+    roots: tuple[NodeId | None, ...]  # None where the rule applies to nothing here
 
 
 def encode(rules: Sequence[Rule], context: Context) -> Encoding:
@@ -90,16 +84,10 @@ def _network(condition: Condition, context: Context, cells: Sequence[CellCircuit
         raise AssertionError(f"{condition!r} is not a condition on a network")
     plan = stack(context.space, context.macro, context.shape)
 
-    def at_least(pixels: int) -> NodeId:
-        return field_at_least(cells, plan, pixels)
+    def at_most(pixels: int) -> NodeId:
+        return circuit.negation(field_at_least(cells, plan, pixels + 1))
 
-    limit = condition.limit
-    if condition.comparison in (">=", ">"):
-        return at_least(limit + (condition.comparison == ">"))
-    if condition.comparison in ("<=", "<"):
-        return circuit.negation(at_least(limit + (condition.comparison == "<=")))
-    equal = circuit.conjunction((at_least(limit), circuit.negation(at_least(limit + 1))))
-    return equal if condition.comparison == "==" else circuit.negation(equal)
+    return _held(circuit, at_most, condition.comparison, condition.limit)
 
 
 def _network_terms(
@@ -186,11 +174,16 @@ def _sum(circuit: Circuit, rule: Linear, parts: Sequence[tuple[list[tuple[NodeId
 
 
 def _compared(circuit: Circuit, terms: list[tuple[NodeId, int]], comparison: Comparison, limit: int) -> NodeId:
+    return _held(circuit, lambda bound: circuit.at_most(terms, bound), comparison, limit)
+
+
+def _held(circuit: Circuit, at_most: Callable[[int], NodeId], comparison: Comparison, limit: int) -> NodeId:
+    """A whole number against a limit, by whether it is at most some bound."""
     if comparison in ("<=", "<"):
-        return circuit.at_most(terms, limit - (comparison == "<"))
+        return at_most(limit - (comparison == "<"))
     if comparison in (">=", ">"):
-        return circuit.negation(circuit.at_most(terms, limit - (comparison == ">=")))
-    equal = circuit.conjunction((circuit.at_most(terms, limit), circuit.negation(circuit.at_most(terms, limit - 1))))
+        return circuit.negation(at_most(limit - (comparison == ">=")))
+    equal = circuit.conjunction((at_most(limit), circuit.negation(at_most(limit - 1))))
     return equal if comparison == "==" else circuit.negation(equal)
 
 

@@ -24,11 +24,6 @@ class Path:
     nodes: tuple[int, ...]
     operations: tuple[str, ...]
 
-    @property
-    def length(self) -> int:
-        """Number of edges."""
-        return len(self.operations)
-
 
 class GraphView:
     """Questions about one cell, answered by looking."""

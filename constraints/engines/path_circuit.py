@@ -10,17 +10,7 @@ from collections.abc import Iterator
 
 from constraints.engines.cell_circuit import CellCircuit
 from constraints.engines.circuit import TRUE, NodeId
-from constraints.language.syntax import (
-    Comparison,
-    Constant,
-    Extreme,
-    MeasureComparison,
-    OnPath,
-    PathCondition,
-    PathNode,
-    Paths,
-    compare,
-)
+from constraints.language import syntax
 from selfnas.errors import InputError
 
 __all__ = ["every_path", "exists_path", "extreme"]
@@ -28,10 +18,10 @@ __all__ = ["every_path", "exists_path", "extreme"]
 _MAX_STATES = 20_000  # (node, state) pairs of one rule; reached only by sums of many unlike numbers with huge limits
 
 _State = tuple[int, ...]
-_Atom = OnPath | MeasureComparison
+_Atom = syntax.OnPath | syntax.MeasureComparison
 
 
-def exists_path(cell: CellCircuit, paths: Paths, where: PathCondition) -> NodeId:
+def exists_path(cell: CellCircuit, paths: syntax.Paths, where: syntax.PathCondition) -> NodeId:
     """Some path satisfies `where`."""
     circuit = cell.circuit
     atoms = list(dict.fromkeys(_atoms(where)))
@@ -61,17 +51,17 @@ def exists_path(cell: CellCircuit, paths: Paths, where: PathCondition) -> NodeId
     return circuit.disjunction(accepted)
 
 
-def every_path(cell: CellCircuit, paths: Paths, where: PathCondition) -> NodeId:
+def every_path(cell: CellCircuit, paths: syntax.Paths, where: syntax.PathCondition) -> NodeId:
     """Each path satisfies `where`."""
-    return cell.circuit.negation(exists_path(cell, paths, PathNode("not", (where,))))
+    return cell.circuit.negation(exists_path(cell, paths, syntax.PathNode("not", (where,))))
 
 
-def extreme(cell: CellCircuit, rule: Extreme) -> NodeId:
+def extreme(cell: CellCircuit, rule: syntax.Extreme) -> NodeId:
     """The largest or smallest measure against a limit."""
 
-    def some(comparison: Comparison) -> NodeId:
-        beyond = MeasureComparison(rule.measure, comparison, rule.limit)
-        return exists_path(cell, rule.paths, PathNode("and", (rule.where, beyond)))
+    def some(comparison: syntax.Comparison) -> NodeId:
+        beyond = syntax.MeasureComparison(rule.measure, comparison, rule.limit)
+        return exists_path(cell, rule.paths, syntax.PathNode("and", (rule.where, beyond)))
 
     at_least, beyond, at_most, short = (">=", ">", "<=", "<") if rule.side == "max" else ("<=", "<", ">=", ">")
     circuit = cell.circuit
@@ -83,21 +73,21 @@ def extreme(cell: CellCircuit, rule: Extreme) -> NodeId:
     return equal if rule.comparison == "==" else circuit.negation(equal)
 
 
-def _atoms(where: PathCondition) -> Iterator[_Atom]:
-    if isinstance(where, PathNode):
+def _atoms(where: syntax.PathCondition) -> Iterator[_Atom]:
+    if isinstance(where, syntax.PathNode):
         for item in where.items:
             yield from _atoms(item)
-    elif not isinstance(where, Constant):
+    elif not isinstance(where, syntax.Constant):
         yield where
 
 
 def _initial(atom: _Atom) -> int:
-    if isinstance(atom, OnPath):
+    if isinstance(atom, syntax.OnPath):
         return int(atom.quantifier == "all")
     return min(1 if atom.measure.kind == "product" else 0, _ceiling(atom))
 
 
-def _ceiling(atom: MeasureComparison) -> int:
+def _ceiling(atom: syntax.MeasureComparison) -> int:
     """From here on every number compares alike."""
     return max(atom.limit, 0) + 1
 
@@ -112,7 +102,7 @@ def _steps(cell: CellCircuit, atoms: list[_Atom], state: _State) -> dict[_State,
 
 
 def _step(atom: _Atom, number: int, operation: str) -> int:
-    if isinstance(atom, OnPath):
+    if isinstance(atom, syntax.OnPath):
         inside = atom.ops.names is None or operation in atom.ops.names
         return int(number and inside) if atom.quantifier == "all" else int(number or inside)
     measure = atom.measure
@@ -126,14 +116,14 @@ def _step(atom: _Atom, number: int, operation: str) -> int:
     return min(number, _ceiling(atom))
 
 
-def _accepts(where: PathCondition, state: dict[_Atom, int]) -> bool:
-    if isinstance(where, Constant):
+def _accepts(where: syntax.PathCondition, state: dict[_Atom, int]) -> bool:
+    if isinstance(where, syntax.Constant):
         return where.value
-    if isinstance(where, PathNode):
+    if isinstance(where, syntax.PathNode):
         answers = [_accepts(item, state) for item in where.items]
         if where.operator == "not":
             return not answers[0]
         return all(answers) if where.operator == "and" else any(answers)
-    if isinstance(where, OnPath):
+    if isinstance(where, syntax.OnPath):
         return bool(state[where])
-    return compare(state[where], where.comparison, where.limit)
+    return syntax.compare(state[where], where.comparison, where.limit)

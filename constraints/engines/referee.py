@@ -8,41 +8,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import networkx as nx
 
 from constraints.engines.graph_view import GraphView, Path
+from constraints.language import syntax
 from constraints.language.applicability import When, WhenNode, WhenNumber, WhenText
 from constraints.language.rules import Context, Rule
-from constraints.language.syntax import (
-    Chain,
-    Condition,
-    Constant,
-    Cost,
-    Count,
-    Dominates,
-    EdgeFilter,
-    EveryEdge,
-    EveryPath,
-    ExistsPath,
-    Extreme,
-    Fan,
-    FanExtreme,
-    Linear,
-    Measure,
-    MeasureComparison,
-    Motif,
-    Node,
-    OnPath,
-    PathCondition,
-    PathNode,
-    Paths,
-    PluginCost,
-    PolicyField,
-    Quantity,
-    Total,
-)
 from selfnas.networks.costs import Spot, cost_table, quantity_table
 from selfnas.networks.stack import stack
 from selfnas.spaces.architecture import Architecture
@@ -62,12 +34,7 @@ _COMPARE: Mapping[str, Callable[[int, int], bool]] = {
 
 
 class Referee:
-    """Judges architectures of one context.
-
-    Args:
-        rules: of scope cell and network.
-        context: space, macro settings and task shape.
-    """
+    """Judges architectures of one context by rules of scope cell and network."""
 
     def __init__(self, rules: Sequence[Rule], context: Context) -> None:
         self.rules, self.context = tuple(rules), context
@@ -96,29 +63,29 @@ class Referee:
             return all(_cell(rule.condition, views[index]) != rule.forbids for index in cells)
         return self._network(rule.condition, views) != rule.forbids
 
-    def _network(self, condition: Condition, views: Sequence[GraphView]) -> bool:
-        if isinstance(condition, Constant):
+    def _network(self, condition: syntax.Condition, views: Sequence[GraphView]) -> bool:
+        if isinstance(condition, syntax.Constant):
             return condition.value
-        if isinstance(condition, Node):
+        if isinstance(condition, syntax.Node):
             return _connected(condition, (self._network(item, views) for item in condition.items))
-        if isinstance(condition, Linear):
+        if isinstance(condition, syntax.Linear):
             total = sum(weight * self._quantity(quantity, views) for weight, quantity in condition.terms)
             return _COMPARE[condition.comparison](total, condition.limit)
-        assert isinstance(condition, Extreme)  # noqa: S101 - the reader admits nothing else at this scope
+        assert isinstance(condition, syntax.Extreme)  # noqa: S101 - the reader admits nothing else at this scope
         field = self._field(views)
         if field is None:
             return condition.comparison in ("<=", "<", "!=")
         return _COMPARE[condition.comparison](field, condition.limit)
 
-    def _quantity(self, quantity: Quantity, views: Sequence[GraphView]) -> int:
-        if isinstance(quantity, PluginCost):
+    def _quantity(self, quantity: syntax.Quantity, views: Sequence[GraphView]) -> int:
+        if isinstance(quantity, syntax.PluginCost):
             amounts = self._amounts(quantity)
             return sum(
                 amounts[index, edge.source, edge.target, edge.operation]
                 for index, view in enumerate(views)
                 for edge in view.live_edges
             )
-        if not isinstance(quantity, Cost):
+        if not isinstance(quantity, syntax.Cost):
             return sum(_cell_quantity(quantity, view) for view in views)
         total = int(getattr(self.table.fixed, quantity.name))
         for index, view in enumerate(views):
@@ -127,7 +94,7 @@ class Referee:
                 total += int(getattr(spent, quantity.name))
         return total
 
-    def _amounts(self, quantity: PluginCost) -> Mapping[Spot, int]:
+    def _amounts(self, quantity: syntax.PluginCost) -> Mapping[Spot, int]:
         return quantity_table(quantity.quantity, self.context.space, self.context.macro, self.context.shape)
 
     def _field(self, views: Sequence[GraphView]) -> int | None:
@@ -174,22 +141,22 @@ def judge_policy(rules: Sequence[Rule], old: Mapping[str, int], new: Mapping[str
     """
     sides = {"old": old, "new": new}
 
-    def holds(condition: Condition) -> bool:
-        if isinstance(condition, Constant):
+    def holds(condition: syntax.Condition) -> bool:
+        if isinstance(condition, syntax.Constant):
             return condition.value
-        if isinstance(condition, Node):
+        if isinstance(condition, syntax.Node):
             return _connected(condition, map(holds, condition.items))
-        assert isinstance(condition, Linear)  # noqa: S101 - the reader admits nothing else at this scope
+        assert isinstance(condition, syntax.Linear)  # noqa: S101 - the reader admits nothing else at this scope
         total = 0
         for weight, quantity in condition.terms:
-            assert isinstance(quantity, PolicyField)  # noqa: S101
+            assert isinstance(quantity, syntax.PolicyField)  # noqa: S101
             total += weight * int(sides[quantity.side][quantity.name])
         return _COMPARE[condition.comparison](total, condition.limit)
 
     return [holds(rule.condition) != rule.forbids for rule in rules]
 
 
-def _connected(node: Node | PathNode, answers: Iterator[bool] | map[bool]) -> bool:
+def _connected(node: syntax.Node | syntax.PathNode, answers: Iterator[bool] | map[bool]) -> bool:
     if node.operator == "not":
         return not next(iter(answers))
     return all(answers) if node.operator == "and" else any(answers)
@@ -208,57 +175,69 @@ def _holds(when: When | None, facts: Mapping[str, str | int]) -> bool:
     return _COMPARE[when.comparison](int(value), when.limit)
 
 
-def _cell(condition: Condition, view: GraphView) -> bool:
-    return _JUDGES[type(condition)](condition, view)
+def _cell(condition: syntax.Condition, view: GraphView) -> bool:
+    match condition:
+        case syntax.Constant():
+            return condition.value
+        case syntax.Node():
+            return _connected(condition, (_cell(item, view) for item in condition.items))
+        case syntax.ExistsPath():
+            return any(_on_path(condition.where, path) for path in _paths(condition.paths, view))
+        case syntax.EveryPath():
+            return all(_on_path(condition.where, path) for path in _paths(condition.paths, view))
+        case syntax.Extreme():
+            paths = (path for path in _paths(condition.paths, view) if _on_path(condition.where, path))
+            return _beyond(condition, [_measure(condition.measure, path) for path in paths])
+        case syntax.FanExtreme():
+            incoming = condition.direction == "fan_in"
+            nodes = [n for n in view.graph.nodes if (n not in view.inputs if incoming else n != view.last)]
+            return _beyond(condition, [_fan(condition.direction, node, view) for node in nodes])
+        case syntax.Chain():
+            return _chain(condition, view)
+        case syntax.EveryEdge():
+            meant = [edge for edge in view.graph.edges if _matches(condition.edges, view, *edge)]
+            return all(_matches(condition.claim, view, *edge) for edge in meant)
+        case syntax.Motif():
+            return _motif(condition, view)
+        case syntax.Dominates():
+            around = view.between(view.inputs, view.ends(condition.end))
+            return all(condition.node.number in path.nodes for path in around)
+        case syntax.Linear():
+            total = sum(weight * _cell_quantity(quantity, view) for weight, quantity in condition.terms)
+            return _COMPARE[condition.comparison](total, condition.limit)
 
 
-def _exists_path(condition: ExistsPath, view: GraphView) -> bool:
-    return any(_on_path(condition.where, path) for path in _paths(condition.paths, view))
-
-
-def _every_path(condition: EveryPath, view: GraphView) -> bool:
-    return all(_on_path(condition.where, path) for path in _paths(condition.paths, view))
-
-
-def _extreme(condition: Extreme, view: GraphView) -> bool:
-    found = [
-        _measure(condition.measure, path) for path in _paths(condition.paths, view) if _on_path(condition.where, path)
-    ]
-    return (
-        _beyond(condition, max(found) if condition.side == "max" else min(found)) if found else _beyond(condition, None)
-    )
-
-
-def _beyond(condition: Extreme | FanExtreme, value: int | None) -> bool:
+def _beyond(condition: syntax.Extreme | syntax.FanExtreme, values: Sequence[int]) -> bool:
     """A comparison with an extreme; none at all counts as minus infinity for a maximum, plus infinity for a minimum."""
-    if value is None:
-        return condition.comparison in (("<=", "<", "!=") if condition.side == "max" else (">=", ">", "!="))
-    return _COMPARE[condition.comparison](value, condition.limit)
+    largest = condition.side == "max"
+    if not values:
+        return condition.comparison in (("<=", "<", "!=") if largest else (">=", ">", "!="))
+    return _COMPARE[condition.comparison](max(values) if largest else min(values), condition.limit)
 
 
-def _paths(paths: Paths, view: GraphView) -> Iterator[Path]:
+def _paths(paths: syntax.Paths, view: GraphView) -> Iterator[Path]:
     avoided = {end.number for end in paths.avoiding}
     for path in view.between(view.ends(paths.start), view.ends(paths.stop)):
         if avoided.isdisjoint(path.nodes):
             yield path
 
 
-def _on_path(where: PathCondition, path: Path) -> bool:
-    if isinstance(where, Constant):
+def _on_path(where: syntax.PathCondition, path: Path) -> bool:
+    if isinstance(where, syntax.Constant):
         return where.value
-    if isinstance(where, PathNode):
+    if isinstance(where, syntax.PathNode):
         return _connected(where, (_on_path(item, path) for item in where.items))
-    if isinstance(where, OnPath):
+    if isinstance(where, syntax.OnPath):
         names = where.ops.names
         inside = [names is None or operation in names for operation in path.operations]
         return all(inside) if where.quantifier == "all" else any(inside)
-    assert isinstance(where, MeasureComparison)  # noqa: S101
+    assert isinstance(where, syntax.MeasureComparison)  # noqa: S101
     return _COMPARE[where.comparison](_measure(where.measure, path), where.limit)
 
 
-def _measure(measure: Measure, path: Path) -> int:
+def _measure(measure: syntax.Measure, path: Path) -> int:
     if measure.kind == "length":
-        return path.length
+        return len(path.operations)
     if measure.kind == "count":
         return sum(measure.ops.names is None or operation in measure.ops.names for operation in path.operations)
     entries = dict(measure.table)
@@ -270,7 +249,7 @@ def _measure(measure: Measure, path: Path) -> int:
     return product
 
 
-def _matches(edges: EdgeFilter, view: GraphView, source: int, target: int) -> bool:
+def _matches(edges: syntax.EdgeFilter, view: GraphView, source: int, target: int) -> bool:
     if edges.ops.names is not None and view.operation(source, target) not in edges.ops.names:
         return False
     if edges.source is not None and source not in view.ends(edges.source):
@@ -280,7 +259,7 @@ def _matches(edges: EdgeFilter, view: GraphView, source: int, target: int) -> bo
     return edges.live is None or ((source, target) in view.live) == edges.live
 
 
-def _chain(condition: Chain, view: GraphView) -> bool:
+def _chain(condition: syntax.Chain, view: GraphView) -> bool:
     def continues(position: int, node: int) -> bool:
         """The edges from `position` on can follow an edge that ended at `node`."""
         if position == len(condition.edges):
@@ -298,15 +277,7 @@ def _chain(condition: Chain, view: GraphView) -> bool:
     )
 
 
-def _every_edge(condition: EveryEdge, view: GraphView) -> bool:
-    return all(
-        _matches(condition.claim, view, source, target)
-        for source, target in view.graph.edges
-        if _matches(condition.edges, view, source, target)
-    )
-
-
-def _motif(condition: Motif, view: GraphView) -> bool:
+def _motif(condition: syntax.Motif, view: GraphView) -> bool:
     """Arrows are laid on present edges one after another; each variable keeps its node, no two share one."""
     kinds = {"input": view.inputs, "output": view.outputs}
 
@@ -330,47 +301,15 @@ def _motif(condition: Motif, view: GraphView) -> bool:
     return lay(0, {})
 
 
-def _dominates(condition: Dominates, view: GraphView) -> bool:
-    paths = view.between(view.inputs, view.ends(condition.end))
-    return all(condition.node.number in path.nodes for path in paths)
-
-
 def _fan(direction: str, node: int, view: GraphView) -> int:
     return int(view.graph.in_degree(node) if direction == "fan_in" else view.graph.out_degree(node))
 
 
-def _fan_extreme(condition: FanExtreme, view: GraphView) -> bool:
-    incoming = condition.direction == "fan_in"
-    nodes = [n for n in view.graph.nodes if (n not in view.inputs if incoming else n != view.last)]
-    fans = [_fan(condition.direction, node, view) for node in nodes]
-    return _beyond(condition, max(fans) if condition.side == "max" else min(fans))
-
-
-def _linear(condition: Linear, view: GraphView) -> bool:
-    total = sum(weight * _cell_quantity(quantity, view) for weight, quantity in condition.terms)
-    return _COMPARE[condition.comparison](total, condition.limit)
-
-
-def _cell_quantity(quantity: Quantity, view: GraphView) -> int:
-    if isinstance(quantity, Count):
+def _cell_quantity(quantity: syntax.Quantity, view: GraphView) -> int:
+    if isinstance(quantity, syntax.Count):
         return sum(_matches(quantity.edges, view, source, target) for source, target in view.graph.edges)
-    if isinstance(quantity, Total):
+    if isinstance(quantity, syntax.Total):
         entries = dict(quantity.table)
         return sum(entries[view.operation(source, target)] for source, target in view.live)
-    assert isinstance(quantity, Fan)  # noqa: S101 - costs and policy fields have scopes of their own
+    assert isinstance(quantity, syntax.Fan)  # noqa: S101 - costs and policy fields have scopes of their own
     return sum(_fan(quantity.direction, node, view) for node in view.ends(quantity.node))
-
-
-_JUDGES: Mapping[type, Callable[[Any, GraphView], bool]] = {
-    Constant: lambda condition, view: bool(condition.value),
-    Node: lambda condition, view: _connected(condition, (_cell(item, view) for item in condition.items)),
-    ExistsPath: _exists_path,
-    EveryPath: _every_path,
-    Extreme: _extreme,
-    FanExtreme: _fan_extreme,
-    Chain: _chain,
-    EveryEdge: _every_edge,
-    Motif: _motif,
-    Dominates: _dominates,
-    Linear: _linear,
-}

@@ -9,18 +9,18 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from constraints.engines.bounded import bounded
 from constraints.engines.circuit import AtMost, Choice, NodeId
 from constraints.engines.encoding import Encoding
 from selfnas.spaces.template import Vector
 
-__all__ = ["Solver", "version"]
+__all__ = ["Solver", "bounded", "version"]
 
 DEFAULT_RLIMIT = 20_000_000  # a verdict takes thousands of steps, the hardest query that ships under a million
 
 Answer = Literal["sat", "unsat", "unknown"]
+SolverT = TypeVar("SolverT")
 
 
 def version() -> str:
@@ -30,13 +30,19 @@ def version() -> str:
     return str(z3.get_version_string())
 
 
-class Solver:
-    """One encoding, asserted once.
+def bounded(solver: SolverT, *, rlimit: int) -> SolverT:
+    """A `z3.Solver` that takes so many steps a query, and leaves signals to Python.
 
-    Args:
-        encoding: rules and space.
-        rlimit: Z3 steps one query may take.
+    Z3 by itself takes SIGINT over while it solves: a Ctrl-C in that moment would end its query with no answer, which a
+    gate must take for an undecided verdict, and whoever pressed it would not be heard.
     """
+    solver.set("rlimit", rlimit)  # type: ignore[attr-defined]
+    solver.set("ctrl_c", False)  # type: ignore[attr-defined]
+    return solver
+
+
+class Solver:
+    """One encoding, asserted once; a query may take `rlimit` of Z3's steps."""
 
     def __init__(self, encoding: Encoding, *, rlimit: int = DEFAULT_RLIMIT) -> None:
         import z3

@@ -20,7 +20,7 @@ from constraints.engines.vectorised import evaluate
 from selfnas.errors import SelfnasError
 from selfnas.spaces.template import Vector
 
-__all__ = ["Admitted", "Count"]
+__all__ = ["Admitted", "CountInterval"]
 
 _ESTIMATE_DRAWS = 200_000  # half-width of the interval under 0.3 % of the proposal's size
 _BATCH = 65_536
@@ -29,7 +29,7 @@ _Z = 3.29  # 99.9 % two-sided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
+class CountInterval:
     """How many architectures a set admits, as spelled (dead edges and node numbers included).
 
     Attributes:
@@ -44,14 +44,14 @@ class Count:
     high: int
     exact: bool
 
+    @staticmethod
+    def known(value: int) -> CountInterval:
+        """A count that is no estimate."""
+        return CountInterval(value=value, low=value, high=value, exact=True)
+
 
 class Admitted:
-    """Members of the admitted part.
-
-    Args:
-        encoding: the rules.
-        max_nodes: size at which a diagram is given up.
-    """
+    """Members of the admitted part; a diagram is given up at a size of `max_nodes`."""
 
     def __init__(self, encoding: Encoding, *, max_nodes: int = MAX_NODES) -> None:
         self.encoding = encoding
@@ -87,15 +87,15 @@ class Admitted:
         return None if left else table
 
     @functools.cached_property
-    def count(self) -> Count:
+    def count(self) -> CountInterval:
         """How many members there are."""
         table, left = self._parts
         if not left or not table.count:
-            return Count(value=table.count, low=table.count, high=table.count, exact=True)
+            return CountInterval.known(table.count)
         draws = table.draw(np.random.default_rng(0), _ESTIMATE_DRAWS)  # a fixed seed: the same estimate every time
         hits = int(evaluate(self.encoding.circuit, left, draws).all(axis=1).sum())
         low, high = _wilson(hits, _ESTIMATE_DRAWS)
-        return Count(
+        return CountInterval(
             value=round(table.count * hits / _ESTIMATE_DRAWS),
             low=math.floor(table.count * low),
             high=math.ceil(table.count * high),

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from constraints.engines.solver import Solver
-from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Architecture, Space
 from selfnas.spaces.template import Vector
 
-__all__ = ["Blame", "Explanation", "blamed_slots", "describe_slot"]
+__all__ = ["Blame", "Explanation", "blamed_slots", "describe_slots"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,21 +67,18 @@ def blamed_slots(solver: Solver, vector: Vector, rule: int) -> tuple[int, ...]:
     return tuple(sorted(slot for slot, _ in kept))
 
 
-def describe_slot(space: Space, vector: Vector, slot: int) -> str:
-    """One edge as people read it.
+def describe_slots(space: Space, vector: Vector, slots: Sequence[int]) -> tuple[str, ...]:
+    """Edges as people read them.
 
     Example:
         >>> from selfnas.spaces.named import SPACES
         >>> import numpy as np
-        >>> describe_slot(SPACES["nb201"], np.array([3, 0, 0, 0, 0, 0], dtype=np.int8), 0)
-        'cell: conv3x3 0->1'
+        >>> describe_slots(SPACES["nb201"], np.array([3, 0, 0, 0, 0, 0], dtype=np.int8), [0])
+        ('cell: conv3x3 0->1',)
     """
-    template_index, source, target = space.slots[slot]
-    template, value = space.templates[template_index], int(vector[slot])
-    what = template.names[value - 1] if value else "no operation"
-    return f"{template.name}: {what} {source}->{target}"
-
-
-def describe_slots(space: Space, vector: Vector, slots: Sequence[int]) -> tuple[str, ...]:
-    """Several edges as people read them."""
-    return tuple(describe_slot(space, vector, slot) for slot in slots)
+    found = []
+    for slot in slots:
+        index, source, target = space.slots[slot]
+        template, value = space.templates[index], int(vector[slot])
+        found.append(f"{template.name}: {template.names[value - 1] if value else 'no operation'} {source}->{target}")
+    return tuple(found)

@@ -17,15 +17,13 @@ from constraints.engines.encoding import Encoding, encode
 from constraints.engines.referee import VERSION, Referee
 from constraints.engines.solver import DEFAULT_RLIMIT, Solver, version
 from constraints.engines.vectorised import evaluate
-from constraints.judging.admitted import Admitted, Count
-from constraints.judging.certificate import Certificate, verdict_of
-from constraints.judging.decision import Decision, decision_from, join
+from constraints.judging.admitted import Admitted, CountInterval
+from constraints.judging.certificate import Certificate, Decision, decision_from, join, verdict_of
 from constraints.judging.explanation import Blame, Explanation, blamed_slots, describe_slots
 from constraints.language.examples import format_shape
 from constraints.language.rules import ConstraintSet, Context, Rule
 from selfnas.errors import ArchitectureError, InputError
-from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 from selfnas.spaces.template import Vector
 
 __all__ = ["Guard"]
@@ -71,6 +69,11 @@ class Guard:
         # and dead edges, so two spellings of one network may get different verdicts.
         self._letters: dict[str, str] = {}
 
+    @staticmethod
+    def of(set_: ConstraintSet, context: Context) -> Guard:
+        """A set compiled for a context, with the usual limits."""
+        return Guard(set_, space=context.space, macro=context.macro, shape=context.shape)
+
     @functools.cached_property
     def encoding(self) -> Encoding:
         """The rules as circuits."""
@@ -91,7 +94,7 @@ class Guard:
         """The admitted part of the space."""
         return Admitted(self.encoding, max_nodes=self._max_nodes)
 
-    def count(self) -> Count:
+    def count(self) -> CountInterval:
         """How many architectures are admitted, as spelled."""
         return self.admitted.count
 

@@ -8,15 +8,14 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from constraints.engines.bounded import bounded
 from constraints.engines.referee import VERSION, judge_policy
-from constraints.judging.certificate import Certificate, verdict_of
-from constraints.judging.decision import Decision, decision_from, join
+from constraints.engines.solver import bounded, version
+from constraints.judging.certificate import Certificate, Decision, decision_from, join, verdict_of
 from constraints.language.rules import LANGUAGE, ConstraintSet, Rule
-from constraints.language.syntax import Condition, Constant, Linear, Node, PolicyField, walk
+from constraints.language.syntax import COMPARE, Condition, Constant, Linear, Node, PolicyField, walk
 from selfnas.errors import InputError
 
-__all__ = ["decide_policy", "policy_counterexample", "policy_digest", "policy_fields", "translate"]
+__all__ = ["decide_policy", "policy_counterexample", "policy_digest", "policy_fields"]
 
 
 def decide_policy(
@@ -26,8 +25,6 @@ def decide_policy(
 
     A field that a rule names and a policy lacks leaves that rule, and so the change, undecided.
     """
-    from constraints.engines.solver import version
-
     rules = set_.of_scope("policy")
     fields = policy_fields(rules)
     named = {
@@ -83,43 +80,38 @@ def _solve(rule: Rule, old: Mapping[str, int], new: Mapping[str, int]) -> bool |
     for (side, name), variable in variables.items():
         solver.add(variable == int((old if side == "old" else new)[name]))
     passes = z3.Bool("passes", context)
-    condition = translate(z3, context, rule.condition, variables)
-    solver.add(passes == (z3.Not(condition) if rule.forbids else condition))
+    solver.add(passes == _passes(z3, context, rule, variables))
     if solver.check() != z3.sat:
         return None
     value = solver.model()[passes]
     return True if z3.is_true(value) else False if z3.is_false(value) else None
 
 
-def translate(z3: Any, context: Any, condition: Condition, variables: Mapping[tuple[str, str], Any]) -> Any:
-    """A condition on a policy as a Z3 term over its fields."""
-    if isinstance(condition, Constant):
-        return z3.BoolVal(condition.value, context)
-    if isinstance(condition, Node):
-        items = [translate(z3, context, item, variables) for item in condition.items]
-        if condition.operator == "not":
-            return z3.Not(items[0])
-        return z3.And(items) if condition.operator == "and" else z3.Or(items)
-    if not isinstance(condition, Linear):
-        raise TypeError(f"{type(condition).__name__} is not a condition on a policy")
-    total: Any = z3.IntVal(0, context)
-    for weight, quantity in condition.terms:
-        if not isinstance(quantity, PolicyField):
-            raise TypeError(f"{type(quantity).__name__} is not a field of a policy")
-        total = total + weight * variables[quantity.side, quantity.name]
-    limit = condition.limit
-    return {
-        "<=": total <= limit,
-        "<": total < limit,
-        ">=": total >= limit,
-        ">": total > limit,
-        "==": total == limit,
-        "!=": total != limit,
-    }[condition.comparison]
+def _passes(z3: Any, context: Any, rule: Rule, variables: Mapping[tuple[str, str], Any]) -> Any:
+    """A rule on changes of policy as a Z3 term over the fields."""
+
+    def term(condition: Condition) -> Any:
+        if isinstance(condition, Constant):
+            return z3.BoolVal(condition.value, context)
+        if isinstance(condition, Node):
+            items = [term(item) for item in condition.items]
+            if condition.operator == "not":
+                return z3.Not(items[0])
+            return z3.And(items) if condition.operator == "and" else z3.Or(items)
+        if not isinstance(condition, Linear):
+            raise TypeError(f"{type(condition).__name__} is not a condition on a policy")
+        total: Any = z3.IntVal(0, context)
+        for weight, quantity in condition.terms:
+            if not isinstance(quantity, PolicyField):
+                raise TypeError(f"{type(quantity).__name__} is not a field of a policy")
+            total = total + weight * variables[quantity.side, quantity.name]
+        return COMPARE[condition.comparison](total, condition.limit)
+
+    return z3.Not(term(rule.condition)) if rule.forbids else term(rule.condition)
 
 
-def policy_counterexample(admits: ConstraintSet, forbids: ConstraintSet) -> str:
-    """A change that the policy rules of one set admit and those of another forbid, in words; empty when there is none.
+def policy_counterexample(admits: Sequence[Rule], forbids: Sequence[Rule]) -> str:
+    """A change that rules of scope policy admit and others forbid, in words; empty when there is none.
 
     Raises:
         InputError: Z3 does not decide.
@@ -127,20 +119,13 @@ def policy_counterexample(admits: ConstraintSet, forbids: ConstraintSet) -> str:
     import z3
 
     context = z3.Context()
-    rules = [set_.of_scope("policy") for set_ in (admits, forbids)]
-    names = sorted({name for side in rules for rule in side for name in _named(rule)})
+    names = sorted({name for rule in (*admits, *forbids) for name in _named(rule)})
     variables: dict[tuple[str, str], Any] = {name: z3.Int(".".join(name), context) for name in names}
     solver = bounded(z3.SimpleSolver(ctx=context), rlimit=20_000_000)
-
-    def passes(rule: Rule) -> Any:
-        term = translate(z3, context, rule.condition, variables)
-        return z3.Not(term) if rule.forbids else term
-
-    solver.add([passes(rule) for rule in rules[0]])
-    solver.add(z3.Or([z3.BoolVal(False, context), *(z3.Not(passes(rule)) for rule in rules[1])]))
-    answer = solver.check(
-        [variable >= 0 for variable in variables.values()]
-    )  # what a policy could hold is better shown
+    solver.add([_passes(z3, context, rule, variables) for rule in admits])
+    fails = [z3.Not(_passes(z3, context, rule, variables)) for rule in forbids]
+    solver.add(z3.Or([z3.BoolVal(False, context), *fails]))
+    answer = solver.check([variable >= 0 for variable in variables.values()])  # what could be held is better shown
     if answer != z3.sat:
         answer = solver.check()
     if answer == z3.unknown:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from constraints.engines.bounded import bounded
 from constraints.engines.circuit import AtMost, Choice, NodeId
 from constraints.engines.encoding import Encoding, encode
+from constraints.engines.solver import bounded
 from constraints.language.rules import ConstraintSet, Context, Rule
 from selfnas.spaces.architecture import Architecture
 
@@ -24,17 +24,11 @@ _RLIMIT = 3_000_000  # each member; seconds of work, so that a portfolio that fa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What came of a claim.
+    """What came of a claim."""
 
-    Attributes:
-        answer: `holds`, `fails` with a counterexample, or `unknown`.
-        solver: the member of the portfolio that answered.
-        counterexample: admitted, yet violating the claim.
-    """
-
-    answer: Literal["holds", "fails", "unknown"]
-    solver: str = ""
-    counterexample: Architecture | None = None
+    answer: Literal["holds", "fails", "unknown"]  # `holds`, `fails` with a counterexample, or `unknown`
+    solver: str = ""  # the member of the portfolio that answered
+    counterexample: Architecture | None = None  # admitted, yet violating the claim
 
 
 def prove(set_: ConstraintSet, claim: Rule, context: Context) -> Proof:

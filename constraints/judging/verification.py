@@ -12,9 +12,8 @@ from constraints.judging.policy import policy_digest
 from constraints.language.examples import parse_shape
 from constraints.language.rules import ConstraintSet, Context
 from selfnas.errors import ArchitectureError
-from selfnas.spaces.architecture import Architecture, Macro, TaskShape
+from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 from selfnas.spaces.named import parse_architecture
-from selfnas.spaces.space import Space
 
 __all__ = ["refused_by", "verify_certificate"]
 

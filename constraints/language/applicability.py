@@ -1,20 +1,24 @@
 """Where a rule applies: the `when` of a rule, parsed and decided on facts about the space, the cell and the task.
 
-Decided once, when a set is compiled; facts that are not known yet leave the answer open.
+Decided once, when a set is compiled; facts that are not known yet leave the answer open. A condition must fit every
+cell that it applies to: one that named a missing node would mean something different in every engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from constraints.language.lexicon import Scope
 from constraints.language.parser import Fault, parse
-from constraints.language.syntax import Comparison, compare
+from constraints.language.syntax import Comparison, Condition, End, Measure, Total, compare, walk
 from selfnas.errors import suggestion
+from selfnas.spaces.architecture import Space
 from selfnas.spaces.named import spaces_by_name
+from selfnas.spaces.template import CellTemplate
 
-__all__ = ["Facts", "When", "WhenNode", "WhenNumber", "WhenText", "applies", "read_when"]
+__all__ = ["Facts", "When", "WhenNode", "WhenNumber", "WhenText", "applies", "misfits", "read_when"]
 
 Facts: TypeAlias = Mapping[str, str | int]
 
@@ -107,3 +111,32 @@ def _read(tree: Any, faults: list[Fault]) -> When:
         if str(word) not in known:
             faults.append(Fault(int(word.start_pos), f"unknown {fact} {str(word)!r}{suggestion(str(word), known)}"))
     return WhenText(fact, frozenset(map(str, words)), kind == "when_word" and str(parts[1]) == "!=")
+
+
+def misfits(condition: Condition, scope: Scope, when: When | None, spaces: Iterable[Space]) -> list[Fault]:
+    """Everything in a condition that some cell it applies to does not have, each once."""
+    if scope == "policy":
+        return []
+    found: dict[Fault, None] = {}
+    for space in spaces:
+        for template in space.templates:
+            facts: Facts = {"space": space.name, "cell": template.name} if scope == "cell" else {"space": space.name}
+            if applies(when, facts) is not False:
+                found.update(dict.fromkeys(_misfits(condition, space.name, template)))
+    return list(found)
+
+
+def _misfits(condition: Condition, space: str, template: CellTemplate) -> Iterator[Fault]:
+    cell = space if template.name == "cell" else f"{space} {template.name}"
+    for part in walk(condition):
+        if isinstance(part, End) and part.kind == "node" and part.number >= template.nodes:
+            yield Fault(
+                part.at,
+                f"node {part.number} is not in a {cell} cell, whose nodes are 0..{template.nodes - 1}; "
+                f"restrict the rule with 'when' or choose another node",
+            )
+        if isinstance(part, (Measure, Total)) and part.name:
+            known = {operation for operation, _ in part.table}
+            missing = [operation for operation in template.names if operation not in known]
+            if missing:
+                yield Fault(part.at, f"table {part.name!r} has no entry for {', '.join(missing)} of space {space}")

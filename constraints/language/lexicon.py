@@ -13,7 +13,6 @@ from typing import Any, Literal, TypeAlias, cast
 
 from constraints.language.parser import Fault
 from constraints.language.syntax import Comparison, End, Ops
-from constraints.language.units import UNITS, whole_limit
 from selfnas.errors import suggestion
 from selfnas.networks.costs import Quantity
 
@@ -25,18 +24,30 @@ Part: TypeAlias = Any  # a Lark tree or token: Lark's own types do not tell whic
 MAX_NUMBER = 10**15  # far above any cost, low enough that weighted sums stay exact in 64 bits
 _MAX_DIGITS = 20
 
+# Base unit and how many of them each is worth. Quantities are whole numbers in base units, so rounding a limit never
+# changes what a comparison says: `x <= 1.5` is `x <= 1`.
+_UNITS: dict[str, tuple[str, int]] = {
+    "param": ("param", 1),
+    "kparam": ("param", 1_000),
+    "Mparam": ("param", 1_000_000),
+    "mac": ("mac", 1),
+    "kmac": ("mac", 1_000),
+    "Mmac": ("mac", 1_000_000),
+    "Gmac": ("mac", 1_000_000_000),
+    "byte": ("byte", 1),
+    "KiB": ("byte", 1024),
+    "MiB": ("byte", 1024**2),
+    "px": ("px", 1),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Whole numbers by operation, and the unit that limits on it may name.
-
-    Attributes:
-        scale: what the numbers of the file were multiplied by to be whole.
-    """
+    """Whole numbers by operation, and the unit that limits on it may name."""
 
     entries: Mapping[str, int]
     unit: str = ""
-    scale: int = 1
+    scale: int = 1  # what the numbers of the file were multiplied by to be whole
 
     @classmethod
     def of(cls, numbers: Mapping[str, Fraction], *, unit: str = "") -> Table:
@@ -155,9 +166,9 @@ class Lexicon:
         value = Fraction(str(token).replace("_", ""))
         if given is None:
             return value
-        base, factor = UNITS.get(str(given), (str(given), 1))
+        base, factor = _UNITS.get(str(given), (str(given), 1))
         if base != unit:
-            fitting = [f"@{name}" for name, (of, _) in UNITS.items() if of == unit] or ([f"@{unit}"] if unit else [])
+            fitting = [f"@{name}" for name, (of, _) in _UNITS.items() if of == unit] or ([f"@{unit}"] if unit else [])
             right = f"use {', '.join(fitting)}" if fitting else "this quantity has no unit"
             self.fault(given, f"unit @{given} does not fit: {right}")
         return value * factor
@@ -169,10 +180,24 @@ class Lexicon:
     def whole(self, operator: Part, value: Fraction, place: Part, *, scale: int = 1) -> tuple[Comparison, int]:
         """A comparison whose limit, multiplied by a scale, is rounded to the whole number that says the same."""
         comparison = cast("Comparison", str(operator))
-        whole = whole_limit(value * scale, comparison)
+        whole = _whole_limit(value * scale, comparison)
         if whole is None:
             kind = "a whole number" if scale == 1 else f"a multiple of {1 / scale:g}, as the table's numbers are"
             self.fault(place, f"{float(value):g} is never equal to {kind}")
         elif abs(whole) > MAX_NUMBER:
             self.fault(place, f"numbers go up to {MAX_NUMBER:,}")
         return comparison, whole or 0
+
+
+def _whole_limit(limit: Fraction, comparison: Comparison) -> int | None:
+    """The whole number that says the same of whole numbers; None for `==` and `!=` when there is none.
+
+    Example:
+        >>> _whole_limit(Fraction(3, 2), "<="), _whole_limit(Fraction(3, 2), ">="), _whole_limit(Fraction(3, 2), "==")
+        (1, 2, None)
+    """
+    if comparison in ("<=", ">"):
+        return math.floor(limit)
+    if comparison in ("<", ">="):
+        return math.ceil(limit)
+    return int(limit) if limit.denominator == 1 else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Literal
@@ -24,7 +25,18 @@ MAX_NESTING = 32  # open brackets and `not` in one expression; each costs a few 
 
 _OPENERS = re.compile(r"[({]|\bnot\b|\bimplies\b")
 
-# What a reader of an error message calls the tokens of the grammar.
+# The words that a terminal of the grammar stands for, where it lists them.
+_CHOICES = {
+    "EQUALITY": ("==", "!="),
+    "SIGN": ("+", "-"),
+    "SIDE": ("max", "min"),
+    "FAN": ("fan_in", "fan_out"),
+    "LINK": ("then", "before"),
+    "COST": ("params", "macs", "activation_bytes"),
+    "TEXT_FIELD": ("space", "cell"),
+    "NUMBER_FIELD": ("dimensions", "task_channels", "classes", "size", "width", "cells_per_stage"),
+}
+# What a reader of an error message calls the others.
 _READABLE = {
     "INT": "a whole number",
     "DECIMAL": "a number",
@@ -33,17 +45,7 @@ _READABLE = {
     "UNIT": "a unit",
     "FIELD": "old.<field> or new.<field>",
     "COMPARISON": "a comparison",
-    "EQUALITY": "== or !=",
-    "SIGN": "+ or -",
-    "SIDE": "max or min",
-    "FAN": "fan_in or fan_out",
-    "LINK": "then or before",
-    "COST": "params, macs or activation_bytes",
-    "TEXT_FIELD": "space or cell",
-    "NUMBER_FIELD": "dimensions, task_channels, classes, size, width or cells_per_stage",
 }
-_WORDS = ("max", "min", "fan_in", "fan_out", "then", "before", "params", "macs", "activation_bytes", "space", "cell")
-_FIELDS = ("dimensions", "task_channels", "classes", "size", "width", "cells_per_stage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,9 @@ def parse(text: str, start: Literal["condition", "when"]) -> Tree[Token] | Fault
     try:
         return _grammar().parse(text, start=start)
     except UnexpectedToken as error:
-        return _unexpected(str(error.token), error.token.type == "$END", _position(error, text), error.accepts)
+        at_end, place = error.token.type == "$END", error.pos_in_stream
+        offset = len(text) if at_end or place is None else place
+        return _unexpected(str(error.token), at_end, offset, error.accepts)
     except UnexpectedCharacters as error:
         word = re.match(r"[\w.\-]+|.", text[error.pos_in_stream :], re.S)
         return _unexpected(word[0] if word else "", False, error.pos_in_stream or 0, error.allowed)
@@ -106,43 +110,32 @@ def _nesting(text: str) -> int:
     return deepest
 
 
-def _position(error: object, text: str) -> int:
-    position = getattr(error, "pos_in_stream", None)
-    token = getattr(error, "token", None)
-    if token is not None and token.type == "$END":
-        return len(text)
-    return position if isinstance(position, int) else len(text)
-
-
 def _unexpected(word: str, at_end: bool, offset: int, accepts: set[str] | None) -> Fault:
-    wanted = sorted(accepts or ())
+    wanted = accepts or set()
     known = sorted(_literals(wanted))
-    readable = sorted({_READABLE.get(name, "") for name in wanted} - {""}) + [repr(word) for word in known]
-    if "a whole number" in readable and "a number" in readable:
-        readable.remove("a whole number")
-    listed = (
-        ", ".join(readable[:-1]) + (" or " if len(readable) > 1 else "") + (readable[-1] if readable else "nothing")
-    )
+    called = {_READABLE[name] for name in wanted & _READABLE.keys()}
+    called |= {_either(_CHOICES[name]) for name in wanted & _CHOICES.keys()}
+    if "a number" in called:
+        called -= {"a whole number"}
+    listed = _either([*sorted(called), *map(repr, known)])
     if at_end:
         return Fault(offset, f"the expression ends where {listed} was expected")
-    words = [item for item in known if item.isidentifier()]
-    for name, more in (("SIDE", _WORDS[:2]), ("FAN", _WORDS[2:4]), ("LINK", _WORDS[4:6]), ("COST", _WORDS[6:9])):
-        words += list(more) if name in wanted else []
-    words += list(_WORDS[9:]) if "TEXT_FIELD" in wanted else []
-    words += list(_FIELDS) if "NUMBER_FIELD" in wanted else []
+    choices = [*known, *(choice for name in wanted & _CHOICES.keys() for choice in _CHOICES[name])]
+    words = [item for item in choices if item.isidentifier()]
     near = suggestion(word, words) if words else ""
     if near.startswith("; did you mean"):
         return Fault(offset, f"unknown word {word!r}{near}")
     return Fault(offset, f"unexpected {word!r}: expected {listed}")
 
 
-def _literals(names: list[str]) -> set[str]:
+def _either(words: Sequence[str]) -> str:
+    """`a, b or c`."""
+    return ", ".join(words[:-1]) + (" or " if len(words) > 1 else "") + (words[-1] if words else "nothing")
+
+
+def _literals(names: set[str]) -> set[str]:
     """The fixed spellings behind terminal names such as WHERE or LPAR."""
     from lark.lexer import PatternStr
 
-    patterns = {terminal.name: terminal.pattern for terminal in _grammar().terminals}
-    return {
-        patterns[name].value
-        for name in names
-        if name in patterns and name not in _READABLE and isinstance(patterns[name], PatternStr)
-    }
+    fixed = [terminal for terminal in _grammar().terminals if isinstance(terminal.pattern, PatternStr)]
+    return {terminal.pattern.value for terminal in fixed if terminal.name in names - _READABLE.keys() - _CHOICES.keys()}

@@ -19,10 +19,9 @@ from constraints.language.lexicon import Scope, Table
 from constraints.language.syntax import Condition, canonical
 from selfnas.networks.costs import Quantity, cost_table
 from selfnas.plugins import Plugin
-from selfnas.spaces.architecture import Architecture, Macro, TaskShape
+from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 from selfnas.spaces.composed import is_composed
 from selfnas.spaces.operations import OPERATIONS
-from selfnas.spaces.space import Space
 
 __all__ = ["LANGUAGE", "ConstraintSet", "Context", "Example", "PolicyChange", "Rule"]
 

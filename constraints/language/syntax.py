@@ -9,13 +9,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from selfnas.networks import costs
 
 __all__ = [
+    "COMPARE",
     "Chain",
     "Comparison",
     "Condition",
@@ -54,6 +56,15 @@ Comparison: TypeAlias = Literal["<=", "<", ">=", ">", "==", "!="]
 Side: TypeAlias = Literal["max", "min"]
 Direction: TypeAlias = Literal["fan_in", "fan_out"]
 
+COMPARE: Mapping[Comparison, Callable[[Any, Any], Any]] = {
+    "<=": operator.le,
+    "<": operator.lt,
+    ">=": operator.ge,
+    ">": operator.gt,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Ops:
@@ -64,15 +75,11 @@ class Ops:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Where a path starts or stops: any input node, any output node, or one node by number.
-
-    Attributes:
-        at: offset in the expression, for messages only.
-    """
+    """Where a path starts or stops: any input node, any output node, or one node by number."""
 
     kind: Literal["input", "output", "node"]
     number: int = -1
-    at: int = field(default=0, compare=False)
+    at: int = field(default=0, compare=False)  # offset in the expression, for messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +94,14 @@ class EdgeFilter:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A number that a path has: its length, the edges with some operations, a table's sum or product, its reach.
-
-    Attributes:
-        scale: what entries and limits were multiplied by to be whole.
-    """
+    """A number that a path has: its length, the edges with some operations, a table's sum or product, its reach."""
 
     kind: Literal["length", "count", "sum", "product", "receptive_field"]
     ops: Ops = Ops()
     name: str = field(default="", compare=False)
     table: tuple[tuple[str, int], ...] = ()
     at: int = field(default=0, compare=False)
-    scale: int = field(default=1, compare=False)
+    scale: int = field(default=1, compare=False)  # what entries and limits were multiplied by to be whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,12 +217,10 @@ class EveryEdge:
 class Motif:
     """A labelled pattern whose nodes map to distinct nodes; other edges may be there too.
 
-    Attributes:
-        edges: source variable, target variable, operations. The variables `input` and `output` stand for nodes of
-            that kind.
+    The variables `input` and `output` stand for nodes of that kind.
     """
 
-    edges: tuple[tuple[str, str, Ops], ...]
+    edges: tuple[tuple[str, str, Ops], ...]  # source variable, target variable, operations
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,15 +309,7 @@ def compare(left: int, comparison: Comparison, right: int) -> bool:
         >>> compare(3, "<=", 4), compare(3, "!=", 3)
         (True, False)
     """
-    if comparison == "<=":
-        return left <= right
-    if comparison == "<":
-        return left < right
-    if comparison == ">=":
-        return left >= right
-    if comparison == ">":
-        return left > right
-    return (left == right) == (comparison == "==")
+    return bool(COMPARE[comparison](left, right))
 
 
 def scale_of(condition: Linear | Extreme | FanExtreme | MeasureComparison) -> int:

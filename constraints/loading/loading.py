@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from constraints.language.applicability import When, read_when
+from constraints.language.applicability import When, misfits, read_when
 from constraints.language.examples import read_example
-from constraints.language.fitting import misfits
 from constraints.language.lexicon import Scope, Table, Vocabulary
 from constraints.language.parser import Fault, excess
 from constraints.language.resolve import read_condition
@@ -50,11 +49,7 @@ def load_set(path_or_name: str | Path) -> ConstraintSet:
 
 
 def parse_set(text: str, *, name: str = "text") -> ConstraintSet:
-    """Read a constraint set from the text of its file; it may import shipped sets, but no file.
-
-    Args:
-        text: YAML.
-        name: stands for the file in messages.
+    """Read a constraint set from YAML text; it may import shipped sets, but no file. `name` stands for it in messages.
 
     Raises:
         InputError: as `load_set`.
@@ -147,9 +142,8 @@ class _Loader:
 
     def _load(self) -> ConstraintSet:
         for source in self.gathered.sources:
-            if source.document.value.language != LANGUAGE:
-                message = f"language {source.document.value.language} is not known; this version reads {LANGUAGE}"
-                self.problems.append(source.problem(("language",), message))
+            if (language := source.document.value.language) != LANGUAGE:
+                self.wrong(source, ("language",), f"language {language} is not known; this version reads {LANGUAGE}")
         spaces = tuple(name for position, name in enumerate(self.model.spaces) if self.knows_space(name, position))
         misspelt = len(spaces) < len(self.model.spaces)  # its operations may be meant: no more noise than the cause
         operations = frozenset().union(
@@ -167,9 +161,7 @@ class _Loader:
             for parts in zip(self.gathered.entries, rules, statements, strict=True):
                 self.problems += self.loosened(*parts, spaces)
         if self.problems:
-            raise InputError(
-                sorted(set(self.problems), key=lambda p: (p.file, p.line, p.column, p.message)),
-            )
+            raise InputError(sorted(set(self.problems), key=lambda p: (p.file, p.line, p.column, p.message)))
         own = not self.model.imports
         return ConstraintSet(
             name=self.model.set,
@@ -182,11 +174,15 @@ class _Loader:
             text=self.gathered.source.text if own else flattened(self.gathered, models, operations),
         )
 
+    def wrong(self, source: Source, place: Place, message: str) -> None:
+        """Keep a problem at a key or item."""
+        self.problems.append(source.problem(place, message))
+
     def knows_space(self, name: str, position: int) -> bool:
         if name in self.known and name not in self.model.spaces[:position]:
             return True
-        what = f"space {name!r} is listed twice" if name in self.known else f"unknown space {name!r}"
-        fault = Fault(0, what + ("" if name in self.known else suggestion(name, sorted(self.known))))
+        unknown = f"unknown space {name!r}{suggestion(name, sorted(self.known))}"
+        fault = Fault(0, f"space {name!r} is listed twice" if name in self.known else unknown)
         self.problems.append(self.gathered.source.fault(("spaces", position), fault))
         return False
 
@@ -200,16 +196,14 @@ class _Loader:
             known = operations if source is self.gathered.source else everywhere
             for name, members in self.opsets(source, known):
                 if opsets.setdefault(name, members & operations) != members & operations:
-                    self.problems.append(source.problem(("opsets", name), f"{name!r} is another set in another file"))
+                    self.wrong(source, ("opsets", name), f"{name!r} is another set in another file")
             for name, numbers in self.tables(source, known):
                 unit = str(own.tables[name].get("unit", ""))
                 table = Table.of({key: value for key, value in numbers.items() if key in operations}, unit=unit)
                 if tables.setdefault(name, table) != table:
-                    self.problems.append(source.problem(("tables", name), f"{name!r} is another table elsewhere"))
+                    self.wrong(source, ("tables", name), f"{name!r} is another table elsewhere")
             for name in sorted(set(own.opsets) & set(own.tables)):
-                self.problems.append(
-                    source.problem(("tables", name), f"{name!r} is also the name of a set of operations")
-                )
+                self.wrong(source, ("tables", name), f"{name!r} is also the name of a set of operations")
         quantities = {name: plugins.find("quantities", name) for name in plugins.names("quantities")}
         return Vocabulary(operations=operations, opsets=opsets, tables=tables, quantities=quantities)
 
@@ -217,7 +211,7 @@ class _Loader:
         for name, members in source.document.value.opsets.items():
             if name in operations:
                 message = f"{name!r} is the name of an operation; call the set something else"
-                self.problems.append(source.problem(("opsets", name), message))
+                self.wrong(source, ("opsets", name), message)
             for position, member in enumerate(members):
                 if member not in operations:
                     message = f"unknown operation {member!r}{suggestion(member, sorted(operations))}"
@@ -228,32 +222,30 @@ class _Loader:
         for name, entries in source.document.value.tables.items():
             numbers: dict[str, Fraction] = {}
             for operation, value in entries.items():
-                message = ""
+                place = ("tables", name, operation)
                 if operation == "unit" and isinstance(value, str):
                     continue
                 if operation not in operations:
-                    message = f"unknown operation {operation!r}{suggestion(operation, sorted(operations))}"
+                    known = suggestion(operation, sorted(operations))
+                    self.wrong(source, place, f"unknown operation {operation!r}{known}")
                 elif isinstance(value, str) or not math.isfinite(value) or not 0 <= value <= 10**9:
-                    message = f"an entry is a number from 0 to 1,000,000,000, not {value!r}"
+                    self.wrong(source, place, f"an entry is a number from 0 to 1,000,000,000, not {value!r}")
                 elif (_MAX_SCALE * (number := Fraction(str(value)))).denominator > 1:
-                    message = f"an entry has at most six decimals, not {value!r}"
+                    self.wrong(source, place, f"an entry has at most six decimals, not {value!r}")
                 else:
                     numbers[operation] = number
-                if message:
-                    self.problems.append(source.problem(("tables", name, operation), message))
             yield name, numbers
 
     def statements(self, entry: Entry, words: Vocabulary) -> Iterator[_Statement]:
         """What the rule says and, in order, what tightens it; each expression is read by itself."""
         own: tuple[RuleModel | TightenModel, Source, Place] = (entry.model, entry.source, entry.place)
         for part, source, place in (own, *entry.tightened):
-            given = [
-                (key, text) for key, text in (("require", part.require), ("forbid", part.forbid)) if text is not None
-            ]
+            pairs = (("require", part.require), ("forbid", part.forbid))
+            given = [(key, text) for key, text in pairs if text is not None]
             if len(given) != 1:
                 what = f"rule {part.id!r}" if part is entry.model else f"'tighten' of {part.id!r}"
-                message = f"{what} needs either 'require' or 'forbid'" + (", not both" if given else "")
-                self.problems.append(source.problem(place, message))
+                both = ", not both" if given else ""
+                self.wrong(source, place, f"{what} needs either 'require' or 'forbid'{both}")
                 given = [("require", "true")]
             [(key, text)] = given
             condition, faults = read_condition(text, entry.model.scope, words)
@@ -294,7 +286,7 @@ class _Loader:
             if name not in self.ids - {model.id}:
                 others = sorted(self.ids - {model.id})
                 message = f"unknown rule {name!r} in 'implied_by'{suggestion(name, others or ['none'])}"
-                self.problems.append(entry.source.problem((*entry.place, "implied_by"), message))
+                self.wrong(entry.source, (*entry.place, "implied_by"), message)
         return Rule(
             id=model.id,
             scope=model.scope,
@@ -315,8 +307,7 @@ class _Loader:
         if entry.model.when is None:
             return None
         if entry.model.scope == "policy":
-            message = "a rule of scope policy applies to every change: leave 'when' out"
-            self.problems.append(entry.source.problem(place, message))
+            self.wrong(entry.source, place, "a rule of scope policy applies to every change: leave 'when' out")
         when, faults = read_when(entry.model.when)
         self.problems += [entry.source.fault(place, fault) for fault in faults]
         return when
@@ -330,8 +321,7 @@ class _Loader:
         word = text[start + 1 :].partition("}")[0]
         if start >= 0 and "," not in word and word not in {item for members in opsets.values() for item in members}:
             known = suggestion(word, sorted(opsets) or ["none"])
-            message = f"unknown set {{{word}}} in a message{known}"
-            self.problems.append(entry.source.problem((*entry.place, "message"), message))
+            self.wrong(entry.source, (*entry.place, "message"), f"unknown set {{{word}}} in a message{known}")
         return text
 
     def examples(self, entry: Entry, model: RuleModel, spaces: tuple[str, ...]) -> Iterator[Example]:
@@ -348,7 +338,7 @@ class _Loader:
                 theirs = tuple(source.document.value.spaces if spelt else self.known)
                 read = read_example(item, model.id, side == "admit", scopes, theirs)
                 if isinstance(read, str):
-                    self.problems.append(source.problem(here, read))
+                    self.wrong(source, here, read)
                 elif not isinstance(read.subject, Architecture) or read.subject.space.base in spaces:
                     at = source.problem(here, "")
                     yield dataclasses.replace(read, line=at.line, column=at.column)

@@ -146,17 +146,13 @@ class Entry:
 
 @dataclass(slots=True)
 class Gathered:
-    """A set's own file and everything it imports, imported rules first; each file once.
-
-    Attributes:
-        height: files on the longest way down, this one not counted.
-    """
+    """A set's own file and everything it imports, imported rules first; each file once."""
 
     source: Source
     entries: list[Entry]
     sources: list[Source]
     problems: list[Problem]
-    height: int = 0
+    height: int = 0  # files on the longest way down, this one not counted
 
     def copied(self) -> Gathered:
         """The same, to be tightened by another file."""
@@ -171,10 +167,7 @@ def shipped_sets() -> tuple[str, ...]:
 
 
 def gather(path_or_name: str | Path) -> Gathered:
-    """Read a set's file and what it imports.
-
-    Args:
-        path_or_name: a shipped set's name, or a path.
+    """Read a set's file, a shipped one by name or any by path, and what it imports.
 
     Raises:
         InputError: a file cannot be read or is not a constraint set file.
@@ -183,11 +176,7 @@ def gather(path_or_name: str | Path) -> Gathered:
 
 
 def gather_text(text: str, *, name: str) -> Gathered:
-    """As `gather`, from the text of a file; it has no folder, so it imports shipped sets only.
-
-    Args:
-        text: YAML.
-        name: stands for the file in messages.
+    """As `gather`, from YAML text that has no folder, so imports shipped sets only; `name` stands for it in messages.
 
     Raises:
         InputError: it is not a constraint set file, or imports a file.
@@ -197,11 +186,7 @@ def gather_text(text: str, *, name: str) -> Gathered:
 
 
 class _Imports:
-    """One walk over a file and what it imports, each file read once however many import it.
-
-    Args:
-        files: whether files may be imported besides shipped sets.
-    """
+    """One walk over a file and what it imports, each read once; `files`: may others than shipped sets be imported?"""
 
     def __init__(self, *, files: bool) -> None:
         self.files, self.known = files, dict[str, Gathered]()

@@ -6,47 +6,45 @@ believes to have changed a limit that the old one still holds.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
-from constraints.engines.bounded import bounded
+from constraints.engines.encoding import encode
+from constraints.engines.solver import Solver
+from constraints.judging.policy import policy_counterexample
 from constraints.language.applicability import When
 from constraints.language.lexicon import Scope
 from constraints.language.rules import Context, Rule
-from constraints.language.syntax import Condition, Extreme, Linear, Node, PolicyField, walk
-from selfnas.spaces.architecture import Macro, TaskShape
+from constraints.language.syntax import Condition, Extreme, Linear
+from selfnas.spaces.architecture import Macro, Space, TaskShape
 from selfnas.spaces.named import space_named
-from selfnas.spaces.space import Space
 
-__all__ = ["REFERENCE_MACROS", "loosening", "reference_contexts"]
+__all__ = ["loosening", "reference_contexts"]
 
 Statement = tuple[Condition, bool]  # a condition, and whether it is forbidden
 
 # Settings at which analyses look at a space when no others are asked for: the small ones of the quick start, and those
 # of NAS-Bench-201 on images of CIFAR's size.
-REFERENCE_MACROS = (Macro(channels=8, depth=1, resolution=16), Macro())
-_SHAPES = (TaskShape(channels=1, size=(8, 8), classes=10), TaskShape(channels=3, size=(32, 32), classes=10))
+_REFERENCE = (
+    (Macro(channels=8, depth=1, resolution=16), TaskShape(channels=1, size=(8, 8), classes=10)),
+    (Macro(), TaskShape(channels=3, size=(32, 32), classes=10)),
+)
 
 
 def reference_contexts(space: Space) -> list[Context]:
     """The contexts that stand for a space when none is given."""
-    return [
-        Context(space=space, macro=macro, shape=shape) for macro, shape in zip(REFERENCE_MACROS, _SHAPES, strict=True)
-    ]
+    return [Context(space=space, macro=macro, shape=shape) for macro, shape in _REFERENCE]
 
 
 def loosening(old: Statement, new: Statement, scope: Scope, when: When | None, spaces: tuple[str, ...]) -> str:
     """Something that `new` admits and `old` forbids where a rule applies; empty when there is none or none is found."""
     if _limits_tighten(old, new):
         return ""
-    if scope == "policy":
-        return _policy_loosening(old, new)
-    from constraints.engines.encoding import encode
-    from constraints.engines.solver import Solver
-
     rules = [
         Rule(id=name, scope=scope, when=when, condition=condition, forbids=forbids, text="", why="", message="")
         for name, (condition, forbids) in (("old", old), ("new", new))
     ]
+    if scope == "policy":
+        return policy_counterexample(rules[1:], rules[:1])
     for space in spaces:
         for context in reference_contexts(space_named(space)):
             encoding = encode(rules, context)
@@ -62,33 +60,10 @@ def loosening(old: Statement, new: Statement, scope: Scope, when: When | None, s
 def _limits_tighten(old: Statement, new: Statement) -> bool:
     """The same quantity with a limit on the same side, not looser: no search needed."""
     (before, forbade), (after, forbids) = old, new
-    if forbade or forbids:
+    if forbade or forbids or not isinstance(before, Linear | Extreme) or not isinstance(after, Linear | Extreme):
         return False
-    same = (isinstance(before, Linear) and isinstance(after, Linear) and before.terms == after.terms) or (
-        isinstance(before, Extreme)
-        and isinstance(after, Extreme)
-        and (before.side, before.paths, before.where, before.measure)
-        == (after.side, after.paths, after.where, after.measure)
-    )
-    if not same or before.comparison != after.comparison:  # type: ignore[union-attr]
+    if replace(after, limit=before.limit) != before:
         return False
-    if before.comparison in ("<=", "<"):  # type: ignore[union-attr]
-        return after.limit <= before.limit  # type: ignore[union-attr]
-    return before.comparison in (">=", ">") and after.limit >= before.limit  # type: ignore[union-attr]
-
-
-def _policy_loosening(old: Statement, new: Statement) -> str:
-    import z3
-
-    from constraints.judging.policy import translate
-
-    context = z3.Context()
-    fields = sorted({(p.side, p.name) for p in walk((old[0], new[0])) if isinstance(p, PolicyField)})
-    variables: dict[tuple[str, str], Any] = {(s, name): z3.Int(f"{s}.{name}", context) for s, name in fields}
-    solver = bounded(z3.SimpleSolver(ctx=context), rlimit=5_000_000)
-    terms = [translate(z3, context, Node("not", (c,)) if forbids else c, variables) for c, forbids in (old, new)]
-    solver.add(z3.Not(terms[0]), terms[1])
-    if solver.check() != z3.sat:
-        return ""
-    model = solver.model()
-    return ", ".join(f"{side}.{name} = {model.eval(v, model_completion=True)}" for (side, name), v in variables.items())
+    if before.comparison in ("<=", "<"):
+        return after.limit <= before.limit
+    return before.comparison in (">=", ">") and after.limit >= before.limit

@@ -9,14 +9,14 @@ from constraints.engines.encoding import encode
 from constraints.engines.referee import Referee
 from constraints.judging.proofs import Proof, prove, to_smtlib
 from constraints.judging.verification import refused_by
+from constraints.language.applicability import misfits
 from constraints.language.examples import format_shape
-from constraints.language.fitting import misfits
 from constraints.language.lexicon import Vocabulary
 from constraints.language.resolve import read_condition
 from constraints.language.rules import ConstraintSet, Context, Rule
 from constraints.reports.report import Report
 from selfnas.errors import InputError, cause
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Space
 
 __all__ = ["read_claim", "report_proofs"]
 
@@ -55,9 +55,6 @@ def report_proofs(set_: ConstraintSet, text: str, contexts: Sequence[Context], *
     """Whether everything that a set admits satisfies a claim, in each context.
 
     Args:
-        set_: whose admitted architectures are spoken of.
-        text: the claim.
-        contexts: spaces with macro settings and task shape.
         smtlib: where to write the first context's problem for another solver: unsatisfiable where the claim holds.
 
     Raises:

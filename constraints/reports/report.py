@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from constraints.judging.admitted import Count
+from constraints.judging.admitted import CountInterval
 from constraints.judging.guard import Guard
 from constraints.language.examples import parse_macro, parse_shape
 from constraints.language.rules import ConstraintSet, Context
@@ -14,22 +14,16 @@ from selfnas.errors import ArchitectureError, InputError, suggestion
 from selfnas.spaces.architecture import Architecture, Macro
 from selfnas.spaces.named import parse_architecture, space_named
 
-__all__ = ["Report", "chosen_contexts", "count_record", "guard_in", "judged", "say_count"]
+__all__ = ["Report", "chosen_contexts", "judged", "say_count"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What one command found.
+    """What one command found."""
 
-    Attributes:
-        text: for people.
-        record: for machines.
-        failed: whether a check failed, hence exit code 1.
-    """
-
-    text: str
-    record: Mapping[str, object]
-    failed: bool = False
+    text: str  # for people
+    record: Mapping[str, object]  # for machines
+    failed: bool = False  # whether a check failed, hence exit code 1
 
     def to_json(self) -> str:
         """The record as one JSON document."""
@@ -56,11 +50,6 @@ def chosen_contexts(
         raise InputError(str(error)) from error
 
 
-def guard_in(set_: ConstraintSet, context: Context) -> Guard:
-    """A set compiled for a context."""
-    return Guard(set_, space=context.space, macro=context.macro, shape=context.shape)
-
-
 def judged(set_: ConstraintSet, text: str, space: str, shape: str) -> tuple[Architecture, Guard]:
     """The architecture that a text names, and the set compiled for it.
 
@@ -76,14 +65,9 @@ def judged(set_: ConstraintSet, text: str, space: str, shape: str) -> tuple[Arch
         context = Context(space=architecture.space, macro=architecture.macro, shape=parse_shape(shape))
     except ArchitectureError as error:
         raise InputError(str(error)) from error
-    return architecture, guard_in(set_, context)
+    return architecture, Guard.of(set_, context)
 
 
-def say_count(count: Count) -> str:
+def say_count(count: CountInterval) -> str:
     """A count as people read it."""
     return f"{count.value:,}" if count.exact else f"about {count.value:,} ({count.low:,} to {count.high:,}, estimate)"
-
-
-def count_record(count: Count) -> dict[str, object]:
-    """A count for machines."""
-    return {"value": count.value, "low": count.low, "high": count.high, "exact": count.exact}

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from constraints.analysis.difference import SpaceDifference, allowance_covers, compare_sets
-from constraints.analysis.impact import Revoked, price_on_table, revoked, sole_stops
+from constraints.analysis.difference import Side, SpaceDifference, allowance_covers, compare_sets
+from constraints.analysis.example_tests import try_examples
+from constraints.analysis.impact import Revoked, price_on_table, read_library, read_scores, revoked, sole_stops
 from constraints.analysis.lint import lint_set
-from constraints.analysis.scored import read_library, read_scores
-from constraints.analysis.trials import try_examples
-from constraints.judging.admitted import Count
+from constraints.judging.guard import Guard
 from constraints.language.examples import format_shape
-from constraints.language.rules import ConstraintSet, Context, PolicyChange
+from constraints.language.rules import ConstraintSet, Context, PolicyChange, Rule
 from constraints.language.sentences import say
 from constraints.loading.formatting import format_expression, format_set
-from constraints.reports.report import Report, count_record, guard_in, say_count
+from constraints.reports.report import Report, say_count
 from selfnas.documents import StrictModel, read_document
 from selfnas.errors import InputError, Problem, cause, suggestion
 from selfnas.spaces.architecture import Architecture, TaskShape
 
 __all__ = [
     "report_difference",
+    "report_examples",
     "report_explanation",
     "report_format",
     "report_impact",
     "report_lint",
-    "report_trial",
 ]
 
 
@@ -45,32 +44,20 @@ class AllowanceModel(StrictModel):
     allow: list[AllowanceEntry]
 
 
-def report_trial(set_: ConstraintSet, *, mutate: bool) -> Report:
+def report_examples(set_: ConstraintSet, *, mutate: bool) -> Report:
     """Examples, coverage, mutation score."""
-    trial = try_examples(set_, mutate=mutate)
-    lines = [
-        f"{trial.examples} examples, {len(trial.failures)} failed",
-        *(f"  {failure}" for failure in trial.failures),
-    ]
-    lines += [f"  no example passes rule {rule}" for rule in trial.never_passed]
-    lines += [f"  no example makes rule {rule} fire" for rule in trial.never_fired]
-    if not trial.never_passed and not trial.never_fired:
+    outcome = try_examples(set_, mutate=mutate)
+    lines = [f"{outcome.examples} examples, {len(outcome.failures)} failed", *map("  {}".format, outcome.failures)]
+    lines += [f"  no example passes rule {rule}" for rule in outcome.never_passed]
+    lines += [f"  no example makes rule {rule} fire" for rule in outcome.never_fired]
+    if not outcome.never_passed and not outcome.never_fired:
         lines.append("every rule passes and fires in some example")
     if mutate:
-        total = trial.killed + len(trial.survivors)
-        lines.append(f"mutation score {trial.score:.2f}: {trial.killed} of {total} mutants noticed")
-        lines += [f"  unnoticed: {mutant.rule}, {mutant.change}" for mutant in trial.survivors]
-    record = {
-        "examples": trial.examples,
-        "failures": list(trial.failures),
-        "never_passed": list(trial.never_passed),
-        "never_fired": list(trial.never_fired),
-        "killed": trial.killed,
-        "survivors": [{"rule": mutant.rule, "change": mutant.change} for mutant in trial.survivors],
-        "score": trial.score,
-    }
-    failed = bool(trial.failures or trial.never_passed or trial.never_fired)
-    return Report(text="\n".join(lines), record=record, failed=failed)
+        total = outcome.killed + len(outcome.survivors)
+        lines.append(f"mutation score {outcome.score:.2f}: {outcome.killed} of {total} mutants noticed")
+        lines += [f"  unnoticed: {mutant.rule}, {mutant.change}" for mutant in outcome.survivors]
+    failed = bool(outcome.failures or outcome.never_passed or outcome.never_fired)
+    return Report(text="\n".join(lines), record=asdict(outcome) | {"score": outcome.score}, failed=failed)
 
 
 def report_lint(set_: ConstraintSet, contexts: Sequence[Context]) -> Report:
@@ -82,7 +69,7 @@ def report_lint(set_: ConstraintSet, contexts: Sequence[Context]) -> Report:
         f"{finding.rule}{': ' if finding.rule else ''}{finding.message}"
         for finding in found
     ]
-    record = {"findings": [dataclasses.asdict(finding) for finding in found]}
+    record = {"findings": [asdict(finding) for finding in found]}
     return Report(text="\n".join(lines) or "nothing to complain about", record=record, failed=bool(found))
 
 
@@ -109,14 +96,12 @@ def report_difference(
         lines.append(
             f"{space.context.space} at {space.context.macro} on {format_shape(space.context.shape)}: {space.relation}"
         )
-        lines += _side("lets in", space.gained, space.gained_samples, space.gained_past)
-        lines += _side("keeps out", space.lost, space.lost_samples, space.lost_to)
+        lines += [*_side("lets in", "until now", space.gained), *_side("keeps out", "now", space.lost)]
     effect = "keeps out" if difference.policy == "stricter" else "lets in"
     witness = f": {effect}, e.g., {difference.policy_witness}" if difference.policy_witness else ""
     lines.append(f"changes of policy: {difference.policy}{witness}")
-    kinds = {"looser": {"looser", "incomparable"}, "stricter": {"stricter", "incomparable"}}
-    bad = kinds.get(fail_on, {"looser", "stricter", "incomparable"} if fail_on else set())
-    failed = difference.relation in bad
+    every = ("looser", "stricter", "incomparable")
+    failed = difference.relation in {"": (), "any": every}.get(fail_on, (fail_on, "incomparable"))
     if failed and fail_on == "looser" and entries is not None:
         problems = allowance_covers(difference, [(entry.space, entry.witness, entry.count) for entry in entries])
         lines += problems
@@ -142,22 +127,19 @@ def report_impact(
     """Sole stops, revoked motifs, price on a table.
 
     Args:
-        set_: the set in question.
         contexts: where its rules are weighed; the shape of the first stands for the tasks of the library file.
         library: text file of architectures.
-        table: CSV of scored cells.
-        column: of the scores.
-        cells: column of the cells.
+        table: CSV of scored cells, with a `column` of scores and one of `cells`.
         remembered: an agent's library, each architecture with the shape of the task it won on.
     """
     lines: list[str] = []
     record: dict[str, object] = {}
     for context in contexts:
-        guard = guard_in(set_, context)
+        guard = Guard.of(set_, context)
         lines.append(f"{context.space} at {context.macro}: turned away by this rule alone")
         stops = sole_stops(guard)
         lines += [f"  {say_count(stop.alone):>26}  {stop.rule}" for stop in stops]
-        record[context.space.name] = {stop.rule: count_record(stop.alone) for stop in stops}
+        record[context.space.name] = {stop.rule: asdict(stop.alone) for stop in stops}
     if library is not None or remembered is not None:
         known = [(architecture, contexts[0].shape) for architecture in read_library(library)] if library else []
         known += remembered or ()
@@ -165,18 +147,14 @@ def report_impact(
         lines += [f"revokes {item.architecture}: {', '.join(item.rules) or item.verdict}" for item in found]
         lines.append(f"{len(found)} of the {len(known)} in the library would be revoked")
         record["library"] = len(known)
-        record["revoked"] = [
-            {"architecture": i.architecture, "verdict": i.verdict, "rules": list(i.rules)} for i in found
-        ]
+        record["revoked"] = [asdict(item) for item in found]
     if table is not None:
-        prices = price_on_table(guard_in(set_, contexts[0]), read_scores(table, column, cells, contexts[0].space))
+        prices = price_on_table(Guard.of(set_, contexts[0]), read_scores(table, column, cells, contexts[0].space))
         lines.append(f"{contexts[0].space}, {column}: best {prices[0].best:g}")
         for price in prices:
             best = "none" if price.best_admitted is None else f"{price.best_admitted:g}"
             lines.append(f"  {price.admitted:>8,} pass, best {best:>9}  {price.rule or 'all rules together'}")
-        record["table"] = [
-            {"rule": p.rule, "admitted": p.admitted, "best": p.best, "best_admitted": p.best_admitted} for p in prices
-        ]
+        record["table"] = [asdict(price) for price in prices]
     return Report(text="\n".join(lines), record=record)
 
 
@@ -188,24 +166,15 @@ def report_explanation(set_: ConstraintSet, name: str) -> Report:
     lines, record = [], []
     for rule in rules:
         sentence = f"{'Forbidden: ' if rule.forbids else 'Required: '}{say(rule.condition)}."
-        formula = f"{'forbid' if rule.forbids else 'require'} {format_expression(rule.text)}"
+        formula = _formula(rule)
         lines += [f"{rule.id} ({rule.scope})", f"  {sentence}", f"  formula: {formula}", f"  why: {rule.why}"]
         lines.append(f"  message: {rule.message}")
         examples = [
             {"subject": _subject_text(example.subject), "fires": sorted(example.by)} for example in rule.examples
         ]
         lines += [f"  {'rejects' if example['fires'] else 'admits'} {example['subject']}" for example in examples]
-        record.append(
-            {
-                "id": rule.id,
-                "scope": rule.scope,
-                "sentence": sentence,
-                "formula": formula,
-                "why": rule.why,
-                "message": rule.message,
-                "examples": examples,
-            }
-        )
+        own = {name: getattr(rule, name) for name in ("id", "scope", "why", "message")}
+        record.append(own | {"sentence": sentence, "formula": formula, "examples": examples})
     return Report(text="\n".join(lines), record={"rules": record})
 
 
@@ -230,7 +199,7 @@ def report_format(files: Sequence[Path], *, check_only: bool) -> Report:
 def _revoked(set_: ConstraintSet, architecture: Architecture, shape: TaskShape) -> tuple[Revoked, ...]:
     if architecture.space.base not in set_.spaces:
         return (Revoked(architecture=str(architecture), verdict="space not in the set", rules=()),)
-    guard = guard_in(set_, Context(space=architecture.space, macro=architecture.macro, shape=shape))
+    guard = Guard.of(set_, Context(space=architecture.space, macro=architecture.macro, shape=shape))
     return revoked(guard, [architecture])
 
 
@@ -238,6 +207,10 @@ def _subject_text(subject: Architecture | PolicyChange) -> str:
     if isinstance(subject, PolicyChange):
         return f"{dict(subject.old)} -> {dict(subject.new)}"
     return str(subject)
+
+
+def _formula(rule: Rule) -> str:
+    return f"{'forbid' if rule.forbids else 'require'} {format_expression(rule.text)}"
 
 
 def _relative(relation: str) -> str:
@@ -251,24 +224,17 @@ def _changed_rules(old: ConstraintSet, new: ConstraintSet) -> list[str]:
     lines += [f"  rule {name} is new" for name in after if name not in before]
     for name, rule in after.items():
         if name in before and rule.meaning != before[name].meaning:
-            was, now = (
-                f"{'forbid' if r.forbids else 'require'} {format_expression(r.text)}" for r in (before[name], rule)
-            )
+            was, now = _formula(before[name]), _formula(rule)
             lines.append(f"  rule {name}: {was} became {now}" if was != now else f"  rule {name} reads other words")
     return lines
 
 
-def _side(what: str, count: Count, samples: Sequence[Architecture], stopped: Sequence[tuple[str, ...]]) -> list[str]:
-    if not count.high:
+def _side(what: str, when: str, side: Side) -> list[str]:
+    if not side.count.high:
         return []
-    when = "until now" if what == "lets in" else "now"
-    return [
-        f"  {what} {say_count(count)}",
-        *(
-            f"    e.g. {sample}, stopped {when} by {', '.join(rules)}"
-            for sample, rules in zip(samples, stopped, strict=True)
-        ),
-    ]
+    pairs = zip(side.samples, side.stopped_by, strict=True)
+    examples = [f"    e.g. {sample}, stopped {when} by {', '.join(rules)}" for sample, rules in pairs]
+    return [f"  {what} {say_count(side.count)}", *examples]
 
 
 def _side_record(space: SpaceDifference) -> dict[str, object]:
@@ -277,10 +243,10 @@ def _side_record(space: SpaceDifference) -> dict[str, object]:
         "macro": str(space.context.macro),
         "shape": format_shape(space.context.shape),
         "relation": space.relation,
-        "gained": count_record(space.gained),
-        "lost": count_record(space.lost),
-        "gained_samples": [str(sample) for sample in space.gained_samples],
-        "gained_past": [list(rules) for rules in space.gained_past],
-        "lost_samples": [str(sample) for sample in space.lost_samples],
-        "lost_to": [list(rules) for rules in space.lost_to],
+        "gained": asdict(space.gained.count),
+        "gained_samples": [str(sample) for sample in space.gained.samples],
+        "gained_past": space.gained.stopped_by,
+        "lost": asdict(space.lost.count),
+        "lost_samples": [str(sample) for sample in space.lost.samples],
+        "lost_to": space.lost.stopped_by,
     }

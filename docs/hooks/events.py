@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -103,6 +104,8 @@ def _value(kind: Any) -> str:
         return "list of " + " and ".join(map(_value, inner))
     if origin is dict:
         return "object" if inner[1] is Any else f"object of {_value(inner[1])}"
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return " or ".join(f"`{one.value}`" for one in kind)
     if isinstance(kind, type) and issubclass(kind, Struct):
         return f"[{kind.__name__}](#{kind.__name__.lower()})"
     return _WORDS.get(kind, str(kind))

@@ -17,19 +17,20 @@ from keys import schema_of, tables
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from notebooks import as_markdown
 from sources import MODELS, PYTHON
 
 __all__ = ["on_files", "on_page_markdown", "python_reference"]
 
 _ROOT = Path(__file__).parents[2]
-_FROM_ROOT = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+_FROM_ROOT = ("ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 _KEYS = re.compile(r"<!-- keys: (\w+)(?: (only|without) ([\w.]+))? -->")
 
 _FENCE = re.compile(r"^```(?:constraint \w+|refused|when)$", re.MULTILINE)  # for tests; no language of a highlighter's
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the schemas, the experiments with their pictures, and files of the root."""
+    """Adds the schemas, the experiments with their pictures, files of the root, and notebooks as pages."""
     for kind in MODELS:
         content = json.dumps(schema_of(kind), indent=2) + "\n"
         files.append(File.generated(config, f"schemas/{kind}.json", content=content))
@@ -38,6 +39,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             _show(files, config, path)
     for name in _FROM_ROOT:
         _show(files, config, _ROOT / name)
+    for path in sorted((_ROOT / "docs").rglob("*.ipynb")):
+        uri = path.relative_to(_ROOT / "docs").with_suffix(".md").as_posix()
+        content = as_markdown(json.loads(path.read_text(encoding="utf-8")))
+        files.append(File.generated(config, uri, content=content))
     return files
 
 
@@ -48,6 +53,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         if f"<!-- {mark} -->" in markdown:
             markdown = markdown.replace(f"<!-- {mark} -->", make())
     markdown = _FENCE.sub("```text", markdown)
+    markdown = re.sub(r"\.ipynb\)", ".md)", markdown)  # the page rather than the file
     return _linked(markdown, page.file.src_uri)
 
 

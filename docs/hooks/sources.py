@@ -26,6 +26,16 @@ EVENTS = "agent.ledger.events:KINDS"
 # The Python reference: title, what it is for, modules.
 PYTHON = (
     (
+        "Lives",
+        "Build a stream, live through it, open a life and read its tables, networks and tasks.",
+        ("agent",),
+    ),
+    (
+        "Architectures, tasks, strategies",
+        "Spaces and cells, costs, networks, tasks from arrays and files, strategies, benchmark tables, devices.",
+        ("selfnas",),
+    ),
+    (
         "Constraint sets",
         "Load a set, decide about an architecture, count what is admitted, compare two sets.",
         ("constraints",),
@@ -36,28 +46,8 @@ PYTHON = (
         ("audits",),
     ),
     (
-        "Architectures and spaces",
-        "Cells, how they are stacked, and the spaces that a search can look through.",
-        ("selfnas.spaces.architecture", "selfnas.spaces.operation", "selfnas.spaces.space", "selfnas.spaces.named"),
-    ),
-    (
-        "Tasks",
-        "Labelled arrays in four fixed splits.",
-        ("selfnas.data.tasks",),
-    ),
-    (
-        "Strategies",
-        "What proposes the next architectures, given the trials so far.",
-        ("selfnas.search.history", "selfnas.search.strategy"),
-    ),
-    (
-        "Benchmark tables",
-        "Spaces in which every architecture's accuracy is known.",
-        ("selfnas.tables.tabular",),
-    ),
-    (
         "The ledger",
-        "Reading and verifying a life from Python.",
+        "Reading events one by one, as their models.",
         ("agent.ledger.events", "agent.ledger.store"),
     ),
 )

@@ -81,7 +81,8 @@ def edits(
             new = edited(changes)
             (found,) = compare_sets(old, new, [context]).spaces
             is_ = judge.admits(new)
-            sides = [(found.gained.value, int((is_ & ~was).sum())), (found.lost.value, int((was & ~is_).sum()))]
+            counted = [int((is_ & ~was).sum()), int((was & ~is_).sum())]
+            sides = list(zip([found.gained.count.value, found.lost.count.value], counted, strict=True))
             said = ", ".join(f"{verb} {count:,}" for verb, (count, _) in zip(("in", "out"), sides, strict=True))
             if whole:
                 good = all(count == brute for count, brute in sides)

@@ -1,4 +1,4 @@
-"""An alternative to the Gaussian process: an ensemble of randomised trees, sampled as if each belief were true.
+"""An alternative to the Gaussian process: an ensemble of randomised trees, with Thompson sampling.
 
 Members disagree where little was tried, which is what their spread is used for. Each proposal maximises one independent
 draw of every candidate's score (Thompson sampling), so a batch spreads by itself. Under a constraint set candidates are

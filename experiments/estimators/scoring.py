@@ -15,8 +15,7 @@ import torch
 from selfnas import seeding
 from selfnas.data.tasks import Task
 from selfnas.networks.network import build_network
-from selfnas.spaces.architecture import Architecture, Macro
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Architecture, Macro, Space
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.proxies import PROXIES, proxy_scores
 from selfnas.training.training import Examples, TrainingPlan, accuracy, train

@@ -20,8 +20,7 @@ from selfnas.devices.devices import load_device
 from selfnas.devices.roofline import estimate
 from selfnas.errors import InputError
 from selfnas.networks.costs import costs
-from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 from selfnas.spaces.template import Vector
 from selfnas.tables.tabular import read_benchmark
 

@@ -13,10 +13,9 @@ from selfnas.networks.operations import batch_norm
 from selfnas.networks.operations import convolution as layer
 from selfnas.search.domain import Domain, Proposals
 from selfnas.search.history import Trial
-from selfnas.spaces.architecture import Architecture
+from selfnas.spaces.architecture import Architecture, Space
 from selfnas.spaces.operation import Kernel, Operation, convolution, depthwise, halved
 from selfnas.spaces.operations import OPERATIONS
-from selfnas.spaces.space import Space
 from selfnas.spaces.template import CellTemplate
 
 

@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 from msgspec import structs
 
-from agent.commands.inspect import open_life
 from agent.gate.review import finalists
 from agent.ledger.home import Home
+from agent.ledger.store import reading
 from agent.mirror.writer import Mirror
 from agent.state.recorded import suite_of
 from agent.state.state import Finalist, RunState, TaskState, replay
@@ -28,13 +28,13 @@ def measure_mirror(home: Path, *, count: int) -> tuple[float, float, bool]:
     """Seconds of wall clock and of processor to mirror a task of `count` finalists into a new store; whether all were.
 
     Args:
-        home: a life; its finalists, with their pictures, are repeated under made-up digests.
+        home: a life; its finalists, with their pictures, are repeated under synthetic digests.
         count: finalists.
 
     Raises:
         InputError: there is no life, or it has no finalist.
     """
-    with open_life(home) as ledger:
+    with reading(home) as ledger:
         state = replay(ledger)
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)

@@ -27,7 +27,7 @@ from selfnas.benchmarks.benchmarking import regret_and_top, search_table, top_sc
 from selfnas.benchmarks.lifelong import winners
 from selfnas.search.domain import mutate
 from selfnas.search.history import Trial
-from selfnas.search.subcells import contains, effective, implant
+from selfnas.search.subcells import contains, implant
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Architecture, Macro
 from selfnas.spaces.template import Vector
@@ -81,7 +81,7 @@ def measure_order(
         longest: evaluations after which a search that did not find the top is given up.
     """
     tasks = [benchmark.tasks[i] for i in generator(order, "stream order").permutation(len(benchmark.tasks))]
-    live = effective(benchmark.space, benchmark.space.enumerate())
+    live = benchmark.space.effective(benchmark.space.enumerate())
     plain = RegularisedEvolution(implant_percent=percent)
     past: list[PastTask] = []
     for place, task in enumerate(tasks):
@@ -196,7 +196,7 @@ def motifs(
     for name, values in pairs.items():
         without, with_them = np.array(values, dtype=np.float64).T
         shown.append((name, told(without), told(with_them), told(with_them - without)))
-    made_up = " (made up by this project, says nothing about real networks)" if benchmark.synthetic else ""
+    made_up = " (a synthetic table, which says nothing about real networks)" if benchmark.synthetic else ""
     print_table(
         ("figure", "evolution", "with sub-cells", "difference"),
         shown,

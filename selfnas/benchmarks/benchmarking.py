@@ -36,7 +36,6 @@ class SearchRow:
         to_top_error: standard error of that mean.
         cut_off: runs that had not found it when they were stopped.
         regret: by number of evaluations, mean regret in per cent of (best - median).
-        regret_error: standard errors.
         found_at: evaluations to the top of each seed, as in `to_top`.
         curves: of each seed, regret after 1, 2, ... evaluations, to the last checkpoint.
     """
@@ -68,14 +67,8 @@ def search_table(
     """The trials of one search, as they are found; ends only where the space does, so take as many as are wanted.
 
     Args:
-        benchmark: the table.
-        task: which of its tasks.
-        strategy: what proposes.
-        seed: decides the whole search.
         batch: proposals between two looks at the results.
-        column: what is maximised.
         domain: what may be proposed; every row of the table when None.
-        warm: what to try first.
     """
     where = domain or SpelledDomain(benchmark.space, Macro())
     values = benchmark.column(task, column)
@@ -177,28 +170,16 @@ class _Run:
     found: bool
     curve: tuple[float, ...]  # regret after each evaluation, to the last checkpoint
 
-    @property
-    def regrets(self) -> tuple[float, ...]:
-        return tuple(self.curve[n - 1] for n in CHECKPOINTS)
-
 
 def _figures(search: Iterator[Trial], values: NDArray[np.float64], longest: int) -> _Run:
     """The figures of one search, which is followed to the last checkpoint and until it finds the top."""
-    enough = top_score(values)
-    best, median = float(values.max()), float(np.median(values))
-    reached, to_top, count = -np.inf, 0, 0
-    curve: list[float] = []
-    for count, trial in enumerate(itertools.islice(search, longest), start=1):
-        reached = max(reached, trial.value)
-        if not to_top and reached >= enough:
-            to_top = count
-        if count <= CHECKPOINTS[-1]:
-            curve.append(100 * (best - reached) / (best - median))
-        if to_top and count >= CHECKPOINTS[-1]:
+    enough, scores = top_score(values), list[float]()
+    for trial in itertools.islice(search, longest):
+        scores.append(trial.value)
+        if len(scores) >= CHECKPOINTS[-1] and max(scores) >= enough:
             break
     # An exhausted space has been searched to the end: what it had reached is what later checkpoints see.
-    curve += [100 * (best - reached) / (best - median)] * (CHECKPOINTS[-1] - len(curve))
-    return _Run(to_top or count, bool(to_top), tuple(curve))
+    return _Run(*regret_and_top(scores, values, at=range(1, CHECKPOINTS[-1] + 1)))
 
 
 def top_score(values: NDArray[np.float64]) -> float:

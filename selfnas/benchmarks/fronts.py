@@ -90,11 +90,8 @@ def search_front(
     """Search for high scores at low cost; the share of the true front's hypervolume after so many evaluations.
 
     Args:
-        benchmark: the table.
-        task: which of its tasks.
         strategy: one that reads `Trial.objectives`; others see the score alone.
         cost: the column to be minimised.
-        seed: decides the search.
         evaluations: how many are made, one at a time.
         column: the column to be maximised.
 

@@ -19,8 +19,8 @@ from selfnas.benchmarks.benchmarking import regret_and_top, search_table, top_sc
 from selfnas.errors import InputError
 from selfnas.models.cell_features import cell_features
 from selfnas.models.gaussian_process import distances, normal_scores
-from selfnas.search import small_space
 from selfnas.search.history import Trial
+from selfnas.search.small_space import every_vector
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Architecture
 from selfnas.spaces.template import Vector
@@ -72,7 +72,7 @@ class _WholeTable(PastTask):
 
     def expects(self, vectors: Vector) -> NDArray[np.float64]:
         """`(n,)` smoothed normal scores of `(n, slots)` vectors."""
-        return self.scores[small_space.place(self.space, vectors)]
+        return self.scores[self.space.place(vectors)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,6 @@ class LifelongRow:
         order: number of the stream order, which is also its seed.
         place: of the task in the order, from 0.
         to_top: evaluations until the top half per cent, or the length of a search that did not find it.
-        found: whether it was found.
         regret: in per cent of (best - median) after 10, 20, 50 and 100 evaluations.
     """
 
@@ -108,12 +107,10 @@ def live_orders(
     """The rows of every task of streams in the given random orders.
 
     Args:
-        benchmark: the table.
         method: one of `METHODS`, or `WELL_READ`.
         orders: their numbers; each is the seed of an order and of the searches in it.
         remembered: evaluations of a task that later tasks know of.
         longest: evaluations after which a search that did not find the top is given up.
-        column: what is maximised.
     """
     for order in orders:
         tasks = [benchmark.tasks[i] for i in generator(order, "stream order").permutation(len(benchmark.tasks))]
@@ -167,7 +164,7 @@ def worst_task(
 
 
 def informed_search(benchmark: TabularBenchmark, task: str, *, column: str = "test") -> tuple[int, tuple[float, ...]]:
-    """What a model achieves that was told the score of every *other* cell of the very task, by leaving one out.
+    """What a model achieves that was given the score of every *other* cell of the very task, by leaving one out.
 
     It tries cells in the order of its predictions. No memory of other tasks can say as much, so this is about how far
     the models of this project could get. Evaluations to the top, and regret after 10, 20, 50 and 100.
@@ -204,8 +201,8 @@ def _smoothed(benchmark: TabularBenchmark, task: str, column: str) -> NDArray[np
     scores = normal_scores(benchmark.column(task, column))
     covariance = _covariance(benchmark)
     smooth = scores - _NOISE * np.linalg.solve(covariance, scores)
-    everywhere = np.full(len(small_space.every_vector(benchmark.space)), scores.min())
-    everywhere[small_space.place(benchmark.space, benchmark.space.enumerate())] = smooth
+    everywhere = np.full(len(every_vector(benchmark.space)), scores.min())
+    everywhere[benchmark.space.place(benchmark.space.enumerate())] = smooth
     return everywhere
 
 

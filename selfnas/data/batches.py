@@ -98,8 +98,8 @@ def _located(path: Path, kind: Kind) -> RawData:
     try:
         return read_npz(path, kind=kind)
     except InputError as error:
-        told = (problem.message for problem in error.problems)
-        named = (text if text.startswith(str(path)) else f"{path}: {text}" for text in told)
+        messages = (problem.message for problem in error.problems)
+        named = (text if text.startswith(str(path)) else f"{path}: {text}" for text in messages)
         raise InputError([Problem(text) for text in named]) from error
 
 

@@ -1,4 +1,4 @@
-"""Labelled arrays as they come from their source: what ships with installed packages, or a person's own `.npz` file.
+"""Labelled arrays as they come from their source: what ships with installed packages, or a person's own arrays or file.
 
 Nothing is downloaded and nothing is unpickled. A file is judged by its headers before any array is allocated. How
 examples are split, scaled and transformed is left to `tasks.py`.
@@ -7,9 +7,11 @@ examples are split, scaled and transformed is left to `tasks.py`.
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.util
 import lzma
 import math
+import os
 import random
 import tokenize
 import zipfile
@@ -30,9 +32,11 @@ from selfnas.plugins import Door
 __all__ = [
     "DOOR",
     "PACKAGED",
+    "Arrays",
     "Kind",
     "RawData",
     "Split",
+    "raw_data",
     "read_arrays",
     "read_npz",
     "read_packaged",
@@ -98,6 +102,62 @@ class RawData:
     labels: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Arrays:
+    """A person's own arrays in memory: what an `.npz` file of theirs would hold.
+
+    Attributes:
+        x: examples; the forms are those of `read_npz`.
+        y: `(n,)` labels.
+        test: examples and labels of a test part of their own; None where there is none.
+
+    Raises:
+        InputError: Python objects instead of numbers or strings, or more bytes than a file may hold.
+    """
+
+    x: NDArray[Any]
+    y: NDArray[Any]
+    test: tuple[NDArray[Any], NDArray[Any]] | None = None
+
+    def __post_init__(self) -> None:
+        for key, value in self.by_key().items():
+            if value.dtype.hasobject:
+                raise InputError(f"{key} holds Python objects: need an array of numbers or strings")
+        needed = sum(value.size * max(value.dtype.itemsize, 4) for value in self.by_key().values())
+        if needed > _MAX_BYTES:
+            raise InputError(f"the arrays would need {needed:,} bytes of memory: at most {_MAX_BYTES:,} are given")
+
+    def by_key(self) -> dict[str, NDArray[Any]]:
+        """The arrays by their keys in a file."""
+        if self.test is None:
+            return {"x": self.x, "y": self.y}
+        return {"x_train": self.x, "y_train": self.y, "x_test": self.test[0], "y_test": self.test[1]}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over keys, types, shapes and content, in hexadecimal."""
+        found = hashlib.sha256()
+        for key, value in self.by_key().items():
+            found.update(f"{key}\x1f{value.dtype.str}\x1f{value.shape}\x1f".encode())
+            found.update(np.ascontiguousarray(value).tobytes())
+        return found.hexdigest()
+
+    def write(self, path: Path) -> None:
+        """Write them as an `.npz` file, whole or not at all.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+        try:
+            with partial.open("wb") as file:
+                np.savez_compressed(file, allow_pickle=False, **self.by_key())
+            partial.replace(path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise InputError(f"{path}: cannot be written: {cause(error)}") from error
+
+
 def read_packaged(source: str) -> RawData:
     """One of the sources in `PACKAGED`, or of a plug-in in force.
 
@@ -150,7 +210,11 @@ def read_npz(path: Path, *, kind: Kind | None = None) -> RawData:
     Raises:
         InputError: missing or unreadable, too large, pickled, lacking keys, or not such arrays.
     """
-    arrays = _read_members(path)
+    return raw_data(_read_members(path), kind=kind)
+
+
+def raw_data(arrays: Mapping[str, NDArray[Any]], *, kind: Kind | None = None) -> RawData:
+    """The same of arrays at hand, by the keys that they would have in a file; raises as `read_npz`."""
     train_key = "x_train" if "x_train" in arrays else "x"
     test_key = "x_test" if "x_test" in arrays else None
     xs = {key: value for key, value in arrays.items() if key.startswith("x")}

@@ -155,10 +155,10 @@ def _entropy(y: Labels, classes: int) -> float:
 def _moments(x: Floats) -> dict[str, float]:
     """Shape of the distribution of input values; sign dropped, so that inverting changes nothing."""
     centred = (x - x.mean(dtype=np.float64)).astype(np.float64)
-    spread = centred.std() or 1.0
+    deviation = centred.std() or 1.0
     return {
-        "skewness": abs(float((centred**3).mean() / spread**3)),
-        "log_kurtosis": math.log1p(float((centred**4).mean() / spread**4)),
+        "skewness": abs(float((centred**3).mean() / deviation**3)),
+        "log_kurtosis": math.log1p(float((centred**4).mean() / deviation**4)),
     }
 
 

@@ -8,23 +8,34 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
-from selfnas.data.datasets import PACKAGED, Floats, Kind, Labels, RawData, Split, read_npz, read_packaged
+from selfnas.data.datasets import (
+    PACKAGED,
+    Arrays,
+    Floats,
+    Kind,
+    Labels,
+    RawData,
+    Split,
+    raw_data,
+    read_npz,
+    read_packaged,
+)
 from selfnas.data.transforms import Nuisance, NuisanceSpec, Seed, Splits, TransformSpec, transform
-from selfnas.documents import StrictModel
+from selfnas.documents import StrictModel, check_model
 from selfnas.errors import InputError, Problem, ShapeError
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import TaskShape
 
-__all__ = ["SPLITS", "Nuisance", "Split", "Task", "TaskSpec", "load_task", "load_with", "read_source"]
+__all__ = ["SPLITS", "Nuisance", "Own", "Split", "Task", "TaskSpec", "load_task", "load_with", "read_source"]
 
 SPLITS = ("train", "validation", "audit", "test")
 
@@ -37,6 +48,19 @@ _FEWEST_AUDITED = 100  # with fewer, the intervals of the gate audits leave a ne
 _TEST_SHARE_AUDITED = 0.30  # of a source's own test part, where its training part has too few to audit with
 _EACH_CLASS = 4  # fewest examples of a class: one for each split
 _EACH_CLASS_WITH_TEST = 3  # the same, where the test part is separate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Own:
+    """What a task of arrays was made of.
+
+    Attributes:
+        spec: how a stream states the task; its `path` is the file that the arrays are written to.
+        arrays: as they were given.
+    """
+
+    spec: TaskSpec
+    arrays: Arrays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,6 +77,7 @@ class Task:
         nuisances: regions that should not decide the class.
         digest: SHA-256 over shape, splits and nuisances, but not the name; computed when left empty.
         succeeds: name of an earlier task that this one carries on; empty when there is none.
+        own: what `from_arrays` made it of; None for every other task.
 
     Raises:
         ShapeError: a split that does not fit `shape`, or a label out of range.
@@ -67,6 +92,63 @@ class Task:
     nuisances: tuple[Nuisance, ...] = ()
     digest: str = field(default="")
     succeeds: str = ""
+    own: Own | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        name: str,
+        test: tuple[ArrayLike, ArrayLike] | None = None,
+        kind: Kind | None = None,
+        limit: int | None = None,
+        resize: int | None = None,
+        split_seed: int = 0,
+        transforms: Sequence[TransformSpec] = (),
+        nuisances: Sequence[NuisanceSpec] = (),
+    ) -> Task:
+        """A task of arrays in memory: checked, split and scaled exactly as the same arrays in an `.npz` file.
+
+        Args:
+            x: images `(n, h, w)`, `(n, h, w, c)` or `(n, c, h, w)` with c = 1, 3 or 4; series `(n, length)` or
+                `(n, channels, length)`. Integers or floats, as they were measured.
+            y: `(n,)` labels, whole numbers or strings; classes are numbered in sorted order.
+            name: letters, digits, - and _.
+            test: examples and labels of a test part of your own; None cuts one out of `x`.
+            kind: `image` or `series`, where the shape does not tell.
+            limit: at most so many examples in all, classes kept in proportion.
+            resize: average images to so many pixels a side, or series to that length.
+            split_seed: which examples fall into which split.
+            transforms: applied in order.
+            nuisances: regions of the finished input that should not decide the class.
+
+        Raises:
+            InputError: the arrays are not of a known form or too few, or an option does not fit.
+
+        Example:
+            >>> x = np.random.default_rng(0).normal(size=(80, 8, 8))
+            >>> task = Task.from_arrays(x, np.arange(80) % 2, name="noise")
+            >>> task.shape, len(task.train), len(task.test)
+            (TaskShape(channels=1, size=(8, 8), classes=2), 44, 16)
+        """
+        held = None if test is None else (np.asarray(test[0]), np.asarray(test[1]))
+        arrays = Arrays(x=np.asarray(x), y=np.asarray(y), test=held)
+        stated = {
+            "name": name,
+            "source": "npz",
+            "path": f"{name}-{arrays.digest[:16]}.npz",
+            "kind": kind,
+            "limit": limit,
+            "resize": resize,
+            "split_seed": split_seed,
+            "transforms": list(transforms),
+            "nuisances": list(nuisances),
+        }
+        spec = check_model({key: value for key, value in stated.items() if value is not None}, TaskSpec)
+        task, _ = _made(spec, lambda: raw_data(arrays.by_key(), kind=kind), {}, lambda _, message: Problem(message))
+        return replace(task, own=Own(spec=spec, arrays=arrays))
 
     @property
     def known_as(self) -> str:
@@ -101,7 +183,7 @@ class TaskSpec(StrictModel):
         source: `digits`, `mnist5k` (images), `mnist1d` (series), `npz`, `table` (a benchmark that is looked up), or a
             source of a plug-in.
         path: the `.npz` file or the table, relative to the stream file; for the sources `npz` and `table` only. A
-            table without a path is the made-up one of `selfnas.tables.tabular.synthetic_benchmark`.
+            table without a path is the synthetic one of `selfnas.tables.tabular.synthetic_benchmark`.
         dataset: which task of the table; for the source `table` only.
         succeeds: an earlier task that this one carries on; what a suite plants for that one it plants here.
         kind: `image` or `series`, where the shape of the arrays does not tell.
@@ -123,8 +205,8 @@ class TaskSpec(StrictModel):
     limit: Annotated[int, Field(ge=8, le=10**9)] | None = None
     resize: Annotated[int, Field(ge=4, le=4096)] | None = None
     split_seed: Seed = 0
-    transforms: Annotated[list[TransformSpec], Field(default_factory=list, max_length=16)]
-    nuisances: Annotated[list[NuisanceSpec], Field(default_factory=list, max_length=16)]
+    transforms: list[TransformSpec] = Field(default_factory=list, max_length=16)
+    nuisances: list[NuisanceSpec] = Field(default_factory=list, max_length=16)
 
     @property
     def nuisance_names(self) -> tuple[str, ...]:
@@ -207,9 +289,19 @@ def load_with(
     """
     if spec.source == "table":
         raise InputError([report(("source",), f"task {spec.name!r}: a table has no examples to load")])
+    return _made(spec, lambda: read_source(spec, base=base), further, report)
+
+
+def _made(
+    spec: TaskSpec,
+    read: Callable[[], RawData],
+    further: Mapping[str, tuple[NDArray[Any], Labels]],
+    report: Callable[[Place, str], Problem],
+) -> tuple[Task, dict[str, Split]]:
+    """As `load_with`, of whatever `read` gives."""
     place: Place = ("path",) if spec.source == "npz" else ("source",)
     try:
-        raw = read_source(spec, base=base)
+        raw = read()
         parts, classes = _split(raw, spec) | dict(further), len(raw.labels)
         if spec.resize is not None:
             place = ("resize",)
@@ -332,7 +424,7 @@ def _standardise(data: Splits) -> Splits:
     """Mean 0 and standard deviation 1 in every channel of train; the other splits by the same numbers."""
     x = data.parts["train"].x
     axes = (0, *range(2, x.ndim))
-    # Accumulated in float64, so that the float32 results do not hang on the order of summation.
+    # Accumulated in float64, so that the float32 results do not depend on the order of summation.
     mean = x.mean(axis=axes, keepdims=True, dtype=np.float64)
     spread = x.std(axis=axes, keepdims=True, dtype=np.float64)
     spread[spread < 1e-12] = 1.0

@@ -29,7 +29,6 @@ class Nuisance:
     """A part of the input that should not decide the class.
 
     Attributes:
-        name: as a person calls it.
         region: (start, stop) for each spatial dimension, stop excluded.
     """
 
@@ -64,7 +63,6 @@ class Splits:
 
     Attributes:
         parts: `train`, `validation`, `audit`, `test`.
-        classes: number of classes.
         nuisances: regions named so far.
     """
 
@@ -239,8 +237,8 @@ def _plant(data: Splits, spec: PlantedNuisance, seed: int) -> Splits:
     planted = {}
     for name, part in data.parts.items():
         rng = generator(seed, "nuisance", nuisance.name, name)
-        told = rng.random(len(part)) < shares.get(name, 0.0)
-        shown = np.where(told, part.y, rng.integers(0, data.classes, len(part)))
+        own_class = rng.random(len(part)) < shares.get(name, 0.0)
+        shown = np.where(own_class, part.y, rng.integers(0, data.classes, len(part)))
         x = part.x.copy()
         x[(slice(None), slice(None), *nuisance.index())] = patterns[shown][:, None]
         planted[name] = Split(x=x, y=part.y)

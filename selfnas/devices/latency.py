@@ -24,15 +24,14 @@ from selfnas.devices.work import Part, operation_part, parts
 from selfnas.errors import InputError
 from selfnas.networks.network import Network, build_network
 from selfnas.networks.stack import Stack, stack
-from selfnas.spaces.architecture import Architecture, Macro, TaskShape
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 
 __all__ = ["Check", "Measured", "Setting", "check", "fit", "measure", "time_networks"]
 
 Setting = tuple[Space, Macro, TaskShape]
 Action = Callable[[], object]
 
-_UNDISTURBED = 0.1  # the share of looks that count as undisturbed; unlike a minimum it does not hang on their number
+_UNDISTURBED = 0.1  # the share of looks that count as undisturbed; unlike a minimum it does not depend on their number
 _PAUSE_SECONDS = 0.06  # between rounds of a few networks: looks of one second are all disturbed, or none is
 _SLICE_SECONDS = 2e-4  # each look at a part lasts at least about so long
 
@@ -59,7 +58,6 @@ class Measured:
     """What measuring a machine gave.
 
     Attributes:
-        latencies: the table.
         checks: one for each setting.
         predicted: of each setting's unseen networks, microseconds.
         measured: the same networks, timed.

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.networks.costs import operation_costs
-from selfnas.search.small_space import every_vector, is_small, place
+from selfnas.search.small_space import every_vector, is_small
 from selfnas.seeding import generator
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Space
 from selfnas.spaces.template import CellTemplate, Vector
 
 __all__ = ["cell_features", "live_operations", "path_traits"]
@@ -33,7 +33,7 @@ _SAMPLE = 2000  # architectures that stand for a space too large to look through
 def cell_features(space: Space, vectors: Vector, *, places: float = 1.0) -> Matrix:
     """`(n, f)` traits of unit variance over the space, and `places` for each live edge and its operation, else 0."""
     if is_small(space):
-        return _kept_features(space, places)[place(space, vectors)]
+        return _kept_features(space, places)[space.place(vectors)]
     return _features(space, vectors, places)
 
 
@@ -45,7 +45,7 @@ def live_operations(space: Space, vectors: Vector) -> Matrix:
     columns = []
     for template, part in zip(space.templates, space.split(vectors), strict=True):
         kinds = np.arange(1, len(template.operations) + 1)
-        marks = np.equal(_live(template, part)[:, :, None], kinds).astype(np.float64)
+        marks = np.equal(template.effective(part)[:, :, None], kinds).astype(np.float64)
         columns.append(marks.reshape(len(part), marks.shape[1] * marks.shape[2]))
     return np.concatenate(columns, axis=1)
 
@@ -80,19 +80,11 @@ def _template_traits(template: CellTemplate, part: Vector) -> Matrix:
         mean = np.where(any_path, np.where(whole, along, 0).sum(axis=1) / count, _NO_PATH)
         columns += [most, fewest, mean]
     skips_alone = whole & (sums[_NO_SKIP] == 0)
-    live = _live(template, part)
+    live = template.effective(part)
     columns += [np.log1p(whole.sum(axis=1)), skips_alone.sum(axis=1)]
     columns += [(live == kind).sum(axis=1) for kind in range(1, len(template.operations) + 1)]
     columns.append(np.log1p(_weights(template)[live].sum(axis=1)))
     return np.stack(columns, axis=1).astype(np.float64)
-
-
-def _live(template: CellTemplate, part: Vector) -> Vector:
-    """`(n, slots)` the part with dead edges taken out."""
-    live = np.zeros(part.shape, dtype=bool)
-    for path in map(list, _slot_paths(template)):
-        live[:, path] |= np.asarray((part[:, path] > 0).all(axis=1))[:, None]
-    return np.where(live, part, np.int8(0))
 
 
 def _weights(template: CellTemplate) -> Matrix:
@@ -119,18 +111,18 @@ def _kept_features(space: Space, places: float) -> Matrix:
 
 
 def _features(space: Space, vectors: Vector, places: float) -> Matrix:
-    middle, spread = _spread(space)
-    traits = (path_traits(space, vectors) - middle) / spread
+    middle, deviation = _moments(space)
+    traits = (path_traits(space, vectors) - middle) / deviation
     return np.concatenate([traits, places * live_operations(space, vectors)], axis=1)
 
 
 @functools.cache
-def _spread(space: Space) -> tuple[Matrix, Matrix]:
+def _moments(space: Space) -> tuple[Matrix, Matrix]:
     """`(traits,)` means and standard deviations over a space, or over a fixed sample of a large one."""
     rows = every_vector(space) if is_small(space) else space.draw(generator(0, "features", space.name), _SAMPLE)
     traits = path_traits(space, rows)
-    spread = traits.std(axis=0)
-    return traits.mean(axis=0), np.where(spread > 0, spread, 1.0)
+    deviation = traits.std(axis=0)
+    return traits.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
 
 
 @functools.cache

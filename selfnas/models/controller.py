@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from selfnas.models.gaussian_process import normal_scores
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Space
 from selfnas.spaces.template import Vector
 
 __all__ = ["Learner"]
@@ -76,11 +76,10 @@ class Controller(nn.Module):
     def __init__(self, space: Space, hidden: int) -> None:
         super().__init__()
         self.space = space
-        kinds = [len(template.operations) + 1 for template in space.templates for _ in template.slots]
-        self.widest = max(kinds)
+        self.widest = max(space.kinds)
         self.start = self.widest  # a token of its own before the first
         self.embed = nn.Embedding(self.widest + 1, hidden)
-        self.place = nn.Embedding(len(kinds), hidden)
+        self.place = nn.Embedding(len(space.kinds), hidden)
         self.recur = nn.LSTM(hidden, hidden, batch_first=True)
         self.score = nn.Linear(hidden, self.widest)
 

@@ -26,7 +26,6 @@ class GaussianProcess:
 
     Attributes:
         points: `(n, f)` observed features.
-        scale: length scale.
         weights: `(n,)` inverse covariance times observed values.
         factor: `(n, n)` Cholesky factor of the covariance.
     """
@@ -62,10 +61,10 @@ class GaussianProcess:
         """`(k,)` means and `(k,)` standard deviations of the noiseless function at `(k, f)` points."""
         cross = np.exp(-distances(points, self.points) / self.scale)
         half = halved(self.factor, cross.T)
-        spread = np.sqrt(np.maximum(1.0 - (half**2).sum(axis=0), 1e-12))
-        return cross @ self.weights, spread
+        deviation = np.sqrt(np.maximum(1.0 - (half**2).sum(axis=0), 1e-12))
+        return cross @ self.weights, deviation
 
-    def believe(self, point: Matrix, values: Matrix) -> tuple[GaussianProcess, Matrix]:
+    def fantasize(self, point: Matrix, values: Matrix) -> tuple[GaussianProcess, Matrix]:
         """The process as if `(f,)` had been observed at its mean, and the `(n,)` values with that mean at the end.
 
         For batches: what is already proposed no longer attracts.
@@ -77,12 +76,12 @@ class GaussianProcess:
         return GaussianProcess(points, self.scale, self.noise, _solve(factor, known), factor), known
 
 
-def expected_improvement(mean: Matrix, spread: Matrix, best: float) -> Matrix:
+def expected_improvement(mean: Matrix, deviation: Matrix, best: float) -> Matrix:
     """`(k,)` how much a normal variable is expected to exceed `best`."""
     from scipy.special import ndtr
 
-    z = (mean - best) / spread
-    improvement: Matrix = (mean - best) * ndtr(z) + spread * np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
+    z = (mean - best) / deviation
+    improvement: Matrix = (mean - best) * ndtr(z) + deviation * np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
     return improvement
 
 

@@ -58,12 +58,12 @@ class Mixture:
         """
         apart = distances(points, points)
         typical = float(np.median(apart[apart > 0])) if (apart > 0).any() else 1.0
-        told, mean = mix @ mix.T / mix.shape[1], mix.mean(axis=1)
+        shared, mean = mix @ mix.T / mix.shape[1], mix.mean(axis=1)
         best: Mixture | None = None
         for scale in _SCALES:
             rough = np.exp(-apart / (scale * typical))
             for belief in _BELIEFS:
-                covariance = belief[2] * rough + _OFFSET + belief[1] * told
+                covariance = belief[2] * rough + _OFFSET + belief[1] * shared
                 for noise in _NOISES:
                     factor, half, evidence = _weighed(covariance, noise, scores - belief[0] * mean)
                     if best is None or evidence > best.evidence:
@@ -92,8 +92,8 @@ class Mixture:
         cross = self._cross(points, mix)
         own = rough + _OFFSET + variance / mix.shape[1] * (mix**2).sum(axis=1)
         half = halved(self.factor, cross.T)
-        spread = np.sqrt(np.maximum(own - (half**2).sum(axis=0), 1e-12))
-        return weight * mix.mean(axis=1) + cross @ self.solved, spread
+        deviation = np.sqrt(np.maximum(own - (half**2).sum(axis=0), 1e-12))
+        return weight * mix.mean(axis=1) + cross @ self.solved, deviation
 
     def _cross(self, points: Matrix, mix: Matrix) -> Matrix:
         """`(k, n)` covariances with what was observed."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from selfnas.search.domain import Domain, encoded, neighbours
 from selfnas.search.history import Trial
-from selfnas.search.small_space import every_vector, place
+from selfnas.search.small_space import every_vector
 from selfnas.spaces.template import Vector
 
 __all__ = ["TOP", "Observed", "promising", "remembered"]
@@ -50,7 +50,7 @@ class Observed:
         """`(k, slots)` everything admitted of a small space that was not tried in this spelling."""
         rows = every_vector(domain.space)
         free = domain.admits(rows)
-        free[place(domain.space, self.vectors)] = False
+        free[domain.space.place(self.vectors)] = False
         return rows[free]
 
     def around(self, domain: Domain, rng: np.random.Generator, *, pool: int, also: Sequence[Vector] = ()) -> Vector:

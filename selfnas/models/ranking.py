@@ -1,4 +1,4 @@
-"""A learned combination of proxies: which of them foretell scores is read off the trials there are.
+"""A learned combination of proxies: which of them predict scores is learned from the trials so far.
 
 Scores and proxies of a task become normal scores of their ranks, so units, outliers and infinities do not matter. A
 ridge regression joins them; what it is drawn towards is the regression over earlier tasks, and that in turn is drawn
@@ -60,11 +60,11 @@ def combined(
     """
     kinds = candidates.shape[1]
     weights: NDArray[np.float64] = np.full(kinds, 1 / kinds)
-    told = [task for task in past if len(task.scores) > 1]
-    if told:
+    taught = [task for task in past if len(task.scores) > 1]
+    if taught:
         weights = _ridge(
-            np.concatenate([_ranks(task.proxies) for task in told]),
-            np.concatenate([normal_scores(task.scores) for task in told]),
+            np.concatenate([_ranks(task.proxies) for task in taught]),
+            np.concatenate([normal_scores(task.scores) for task in taught]),
             weights,
         )
     features = _ranks(np.concatenate([own.proxies, candidates]))

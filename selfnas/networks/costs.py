@@ -16,9 +16,8 @@ from types import MappingProxyType
 from selfnas.errors import InputError
 from selfnas.networks.stack import Block, Stack, stack
 from selfnas.plugins import Door
-from selfnas.spaces.architecture import Architecture, Macro, TaskShape
+from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 from selfnas.spaces.operation import Kernel, Operation, convolution
-from selfnas.spaces.space import Space
 
 __all__ = [
     "DOOR",

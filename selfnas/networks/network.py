@@ -57,15 +57,12 @@ class Network(nn.Module):
             ),
             batch_norm(plan.stem_channels, dimensions=dimensions),
         )
-        blocks: list[_TwoInputCell | _OneInputCell | _Reduction] = []
-        for block in plan.blocks:
-            if block.template is None:
-                blocks.append(_Reduction(block, dimensions))
-            elif len(block.inputs) == 1:
-                blocks.append(_OneInputCell(architecture.flat[block.template], block, dimensions, operations))
-            else:
-                blocks.append(_TwoInputCell(architecture.flat[block.template], block, dimensions, operations))
-        self.blocks = nn.ModuleList(blocks)
+        self.blocks = nn.ModuleList(
+            _Reduction(block, dimensions)
+            if block.template is None
+            else _PreparedCell(architecture.flat[block.template], block, dimensions, operations)
+            for block in plan.blocks
+        )
         self._sources = tuple(block.inputs for block in plan.blocks)
         last = plan.blocks[-1].channels_out
         self.head_norm = nn.Sequential(batch_norm(last, dimensions=dimensions), nn.ReLU())
@@ -127,31 +124,26 @@ def _key(edge: Edge) -> str:
     return f"{edge.source}_{edge.target}_{edge.operation}"
 
 
-class _OneInputCell(nn.Module):
+class _PreparedCell(nn.Module):
+    """A cell; one of two inputs first brings both to its width and resolution."""
+
     def __init__(self, cell: Cell, block: Block, dimensions: int, operations: Mapping[str, Operation]) -> None:
         super().__init__()
-        self.graph = _CellGraph(cell, block, dimensions, operations)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.graph(x)
-        return out
-
-
-class _TwoInputCell(nn.Module):
-    def __init__(self, cell: Cell, block: Block, dimensions: int, operations: Mapping[str, Operation]) -> None:
-        super().__init__()
-        self.prepare = nn.ModuleList(
-            nn.Sequential(
-                nn.ReLU(),
-                convolution(width, block.channels, 1, stride=stride, dimensions=dimensions),
-                batch_norm(block.channels, dimensions=dimensions),
+        if len(block.inputs) > 1:
+            self.prepare = nn.ModuleList(
+                nn.Sequential(
+                    nn.ReLU(),
+                    convolution(width, block.channels, 1, stride=stride, dimensions=dimensions),
+                    batch_norm(block.channels, dimensions=dimensions),
+                )
+                for width, stride in zip(block.channels_in, block.strides, strict=True)
             )
-            for width, stride in zip(block.channels_in, block.strides, strict=True)
-        )
         self.graph = _CellGraph(cell, block, dimensions, operations)
 
-    def forward(self, older: Tensor, newer: Tensor) -> Tensor:
-        out: Tensor = self.graph(self.prepare[0](older), self.prepare[1](newer))
+    def forward(self, *inputs: Tensor) -> Tensor:
+        if len(inputs) > 1:
+            inputs = tuple(prepare(x) for prepare, x in zip(self.prepare, inputs, strict=True))
+        out: Tensor = self.graph(*inputs)
         return out
 
 

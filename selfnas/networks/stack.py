@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.architecture import Macro, Space, TaskShape
 from selfnas.spaces.operation import halved
-from selfnas.spaces.space import Space
 
 __all__ = ["Block", "Stack", "stack"]
 
@@ -48,8 +47,6 @@ class Stack:
 
     Attributes:
         stem_stride: stride of the stem convolution; its kernel is `stem_kernel`.
-        stem_channels: channels that leave the stem.
-        stem_size: spatial size that leaves the stem.
     """
 
     shape: TaskShape

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.search.history import Trial
-from selfnas.spaces.architecture import Architecture, Macro
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Architecture, Macro, Space
 from selfnas.spaces.template import Vector
 
 __all__ = [
@@ -158,10 +157,6 @@ class Proposals:
     def chosen(self) -> tuple[Architecture, ...]:
         """What the batch holds so far."""
         return tuple(self._chosen)
-
-    def is_new(self, vector: Vector) -> bool:
-        """Whether the architecture of a `(slots,)` vector was neither tried nor chosen."""
-        return self._identify(vector)[0] not in self._known
 
     def offer(self, vectors: Vector) -> int:
         """Take rows of `(n, slots)` in order while they are wanted, admitted and new; how many were taken."""

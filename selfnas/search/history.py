@@ -19,9 +19,7 @@ class Trial:
     be passed with score None, so that it is not proposed again.
 
     Attributes:
-        architecture: as proposed.
         score: higher is better; None when it failed. NaN and infinities count as failed.
-        fidelity: the name of the fidelity it was scored at.
         digest: the architecture's, filled in when left empty.
         objectives: for strategies that seek a front, all to be maximised; empty means the score alone.
         code: the bytes of the architecture's slot vector, filled in; strategies read them at every step.

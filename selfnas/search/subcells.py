@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from selfnas.errors import ArchitectureError
 from selfnas.search.domain import Domain
+from selfnas.spaces.architecture import Space
 from selfnas.spaces.cell import Cell, Edge
-from selfnas.spaces.space import Space
 from selfnas.spaces.template import CellTemplate, Vector
 
-__all__ = ["SIZES", "SubCell", "contains", "effective", "implant", "parts", "picture_cell"]
+__all__ = ["SIZES", "SubCell", "contains", "implant", "parts", "picture_cell"]
 
 SIZES = (2, 3)  # edges of a sub-cell: one edge is no structure, four are nearly a whole cell
 _INNER = "abcdefgh"
@@ -37,7 +37,6 @@ class SubCell:
     """A labelled connected graph, in canonical form.
 
     Attributes:
-        space: the one it belongs to.
         template: which of the space's cells it is a part of.
         text: edges `source-operation>target`, sorted; nodes are `in0`, …, `out`, and `a`, `b`, … for inner ones.
 
@@ -75,6 +74,12 @@ class SubCell:
     def digest(self) -> str:
         """SHA-256 over space, cell and text, in hexadecimal."""
         return hashlib.sha256(f"{self.space.name}\x1f{self.template}\x1f{self.text}".encode()).hexdigest()
+
+    def _repr_png_(self) -> bytes:
+        """Itself, for notebooks."""
+        from selfnas.spaces.drawing import picture
+
+        return picture([(self.digest[:12], picture_cell(self))], part=True, operations=self.space.operations, dpi=110)
 
     def placements(self) -> NDArray[np.int64]:
         """`(p, edges)` every way to lay it into the space's vector, as slot numbers of its edges in order."""
@@ -120,25 +125,8 @@ def _of_edges(space: Space, template: int, edges: tuple[tuple[str, str, str], ..
     return SubCell(space, template, _canonical(edges)) if _connected(edges) else None
 
 
-def effective(space: Space, vectors: Vector) -> Vector:
-    """`(n, slots)` the same cells without their dead edges."""
-    kept = []
-    for template, part in zip(space.templates, space.split(vectors), strict=True):
-        shape = (len(part), template.nodes)
-        reached, useful = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-        reached[:, : template.inputs], useful[:, list(template.outputs)] = True, True
-        slots = list(enumerate(template.slots))
-        for column, (source, target) in slots:
-            reached[:, target] |= reached[:, source] & (part[:, column] > 0)
-        for column, (source, target) in reversed(slots):
-            useful[:, source] |= useful[:, target] & (part[:, column] > 0)
-        live = np.stack([reached[:, source] & useful[:, target] for _, (source, target) in slots], axis=1)
-        kept.append(np.where(live, part, np.int8(0)))
-    return np.concatenate(kept, axis=1)
-
-
 def contains(sub_cell: SubCell, vectors: Vector) -> NDArray[np.bool_]:
-    """`(n,)` whether cells contain it, given their `effective` vectors."""
+    """`(n,)` whether cells contain it, given their vectors without dead edges."""
     held = np.zeros(len(vectors), dtype=bool)
     values = sub_cell.values()
     for slots in sub_cell.placements():
@@ -212,7 +200,7 @@ def _name(template: CellTemplate, node: int) -> str:
 
 
 def _connected(edges: Sequence[tuple[str, str, str]]) -> bool:
-    """Whether edges hang together; in few lines, since loading networkx takes longer than all that lists sub-cells."""
+    """Whether edges are connected; in few lines, since loading networkx takes longer than all that lists sub-cells."""
     reached = {edges[0][0]}
     for _ in edges:
         reached.update(node for source, _, target in edges if {source, target} & reached for node in (source, target))

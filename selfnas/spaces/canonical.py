@@ -1,8 +1,9 @@
 """The canonical form of a cell's effective graph, and the digest made of it.
 
-Effective: dead edges dropped; in a cell with a single output, a `skip` that is a node's only input, or the only use of
-an inner node, is contracted (at stride 1 it passes the value on, and sums associate). Canonical: inner nodes renumbered
-so that isomorphic graphs give equal text. Our own code because digests are stored for years, and library hashes change.
+Effective: dead edges dropped; in a cell with a single output, an identity (`skip`) that is a node's only input, or the
+only use of an inner node, is contracted (at stride 1 it passes the value on, and sums associate). Canonical: inner
+nodes renumbered so that isomorphic graphs give equal text. Our own code because digests are stored for years, and
+library hashes change.
 """
 
 from __future__ import annotations
@@ -15,18 +16,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from selfnas.spaces.cell import Cell
-from selfnas.spaces.operations import OPERATIONS
 
 __all__ = ["canonical_form", "digest_of"]
 
 _Triple = tuple[int, int, str]  # source, target, operation
 
 
-_OWN = frozenset(operation.name for operation in OPERATIONS.values() if operation.identity)
-
-
 @functools.lru_cache(maxsize=65536)
-def canonical_form(cell: Cell, identities: frozenset[str] = _OWN) -> str:
+def canonical_form(cell: Cell, identities: frozenset[str]) -> str:
     """Text that is equal exactly for cells with isomorphic effective graphs.
 
     Inputs keep their numbers (they differ in meaning); inner nodes are renumbered; outputs form a set, since the order
@@ -43,7 +40,7 @@ def canonical_form(cell: Cell, identities: frozenset[str] = _OWN) -> str:
     return json.dumps({"inputs": cell.inputs, "graph": best}, separators=(",", ":"))
 
 
-def digest_of(cells: Sequence[Cell], macro: str, *, identities: frozenset[str] = _OWN) -> str:
+def digest_of(cells: Sequence[Cell], macro: str, *, identities: frozenset[str]) -> str:
     """SHA-256 over the canonical forms of the cells, in order, and the macro settings' text."""
     text = json.dumps([macro, *(canonical_form(cell, identities) for cell in cells)], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

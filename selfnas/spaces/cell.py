@@ -30,7 +30,6 @@ class Cell:
 
     Attributes:
         inputs: number of input nodes, at least 1.
-        nodes: number of nodes in all.
         outputs: nodes whose values leave the cell, ascending; one node means no concatenation.
         edges: ascending by (target, source, operation), none of them `none`.
 

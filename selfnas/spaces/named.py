@@ -13,11 +13,10 @@ from types import MappingProxyType
 from selfnas import plugins
 from selfnas.errors import ArchitectureError, suggestion
 from selfnas.plugins import Door
-from selfnas.spaces.architecture import Architecture, Macro
+from selfnas.spaces.architecture import Architecture, Macro, Space, base_name
 from selfnas.spaces.composed import compose, is_composed
 from selfnas.spaces.operation import Operation
 from selfnas.spaces.operations import OPERATIONS
-from selfnas.spaces.space import Space, base_name
 from selfnas.spaces.template import CellTemplate
 
 __all__ = [
@@ -102,7 +101,7 @@ def _accept_space(name: str, part: object, origin: str) -> object:
 OPERATION_DOOR = Door(
     wanted="an Operation (selfnas.spaces.operation) of that name", own=OPERATIONS, accept=_accept_operation
 )
-SPACE_DOOR = Door(wanted="a Space (selfnas.spaces.space) of that name", own=SPACES, accept=_accept_space)
+SPACE_DOOR = Door(wanted="a Space (selfnas.spaces.architecture) of that name", own=SPACES, accept=_accept_space)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from selfnas.errors import ArchitectureError
-from selfnas.spaces.cell import NONE
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,7 +22,7 @@ __all__ = ["Builder", "Form", "Kernel", "Operation", "convolution", "depthwise",
 _FLOAT_BYTES = 4
 _NAME = re.compile(r"[a-z][a-z0-9]{0,31}")
 _ALIAS = re.compile(r"[A-Za-z]\w{0,63}")
-_RESERVED = (NONE, "stem", "prepare", "reduction", "sum", "join", "head")  # the last six name parts in device files
+_RESERVED = ("none", "stem", "prepare", "reduction", "sum", "join", "head")  # no operation; parts in device files
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 
 # (channels, stride, spatial dimensions) -> module from (b, channels, *size) to (b, channels, *halved(size, stride))
@@ -65,7 +64,6 @@ class Operation:
 
     Attributes:
         name: how it is written: a lower-case letter, then lower-case letters and digits. Composed ones read `a>b&c`.
-        form: its formulas.
         builder: constructor of its module, or where that is (`package.module:name`), imported when it is first built.
         aliases: spellings of published benchmarks, read but never written.
         identity: whether at stride 1 it hands on its input as it is, so that the digest contracts it.
@@ -90,7 +88,7 @@ class Operation:
                     f"{', '.join(_RESERVED)}; not {step!r}"
                 )
         for alias in self.aliases:
-            if not _ALIAS.fullmatch(alias) or alias == NONE:
+            if not _ALIAS.fullmatch(alias) or alias in _RESERVED:
                 raise ArchitectureError(f"operation {self.name}: {alias!r} is no alias: use letters, digits and '_'")
         if not _COLOUR.fullmatch(self.colour):
             raise ArchitectureError(f"operation {self.name}: a colour reads '#rrggbb', not {self.colour!r}")

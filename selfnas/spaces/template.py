@@ -34,9 +34,6 @@ class CellTemplate:
 
     Attributes:
         name: `cell`, or `normal` and `reduce`.
-        inputs: number of input nodes.
-        nodes: number of nodes in all.
-        outputs: nodes that leave the cell.
         operations: what an edge may carry, without `none`; the k-th has number k in vectors.
         in_degree: exactly so many edges run into each node that is not an input; None allows any number.
         reduces: whether edges from inputs halve the resolution.
@@ -143,6 +140,19 @@ class CellTemplate:
                         moved = vector.copy()
                         moved[slot], moved[other] = 0, old
                         yield moved
+
+    def effective(self, vectors: Vector) -> Vector:
+        """`(n, slots)` the same cells without their dead edges, which are on no path from an input to an output."""
+        shape = (len(vectors), self.nodes)
+        reached, useful = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+        reached[:, : self.inputs], useful[:, list(self.outputs)] = True, True
+        slots = list(enumerate(self.slots))
+        for column, (source, target) in slots:
+            reached[:, target] |= reached[:, source] & (vectors[:, column] > 0)
+        for column, (source, target) in reversed(slots):
+            useful[:, source] |= useful[:, target] & (vectors[:, column] > 0)
+        live = np.stack([reached[:, source] & useful[:, target] for source, target in self.slots], axis=1)
+        return np.where(live, vectors, np.int8(0))
 
     def cell(self, vector: Vector) -> Cell:
         """The cell that a `(slots,)` vector spells."""

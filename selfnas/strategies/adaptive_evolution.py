@@ -2,7 +2,7 @@
 
 Each child is made by one of a few operators. A bandit with decay gives most children to the operators whose recent
 children were good, and every operator keeps a share. Which operator made a trial is not written down anywhere: shares
-are a function of earlier trials alone and are dealt out by the trial's number, so they are worked out again from the
+are a function of earlier trials alone and are dealt out by the trial's number, so they are recomputed from the
 history, and a search resumes as if it had not stopped. Sources: Fialho, Da Costa, Schoenauer, Sebag 2010 (credit by
 rank, operator selection that forgets); Thierens 2005 (probability matching with a floor).
 """

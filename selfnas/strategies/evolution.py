@@ -19,7 +19,7 @@ from selfnas.search.subcells import SubCell, implant
 from selfnas.spaces.architecture import Architecture
 from selfnas.spaces.template import Vector
 
-__all__ = ["RegularisedEvolution", "furnished"]
+__all__ = ["RegularisedEvolution", "with_subcells"]
 
 _ATTEMPTS = 20  # children tried for one proposal before it is drawn at random
 _MOST_EDITS = 3  # after fruitless attempts a child may be further away
@@ -76,11 +76,11 @@ class RegularisedEvolution:
             else:
                 break
         if len(trials) < self.population:
-            self._furnish(batch, domain, rng)
+            self._implant_first(batch, domain, rng)
         batch.fill(rng)
         return batch.chosen
 
-    def _furnish(self, batch: Proposals, domain: Domain, rng: np.random.Generator) -> None:
+    def _implant_first(self, batch: Proposals, domain: Domain, rng: np.random.Generator) -> None:
         """Lay sub-cells into as many of the first random cells as `implant_percent` says."""
         if not self._usable(domain):
             return
@@ -130,6 +130,6 @@ class RegularisedEvolution:
         return mutate(domain, parent, rng, edits=edits)
 
 
-def furnished(strategy: Strategy, blocks: Sequence[SubCell]) -> Strategy:
+def with_subcells(strategy: Strategy, blocks: Sequence[SubCell]) -> Strategy:
     """The strategy with sub-cells to build with, if it is one that can; otherwise as it is."""
     return replace(strategy, blocks=tuple(blocks)) if isinstance(strategy, RegularisedEvolution) else strategy

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from selfnas.search.domain import Domain, Proposals, Repairs, neighbours
 from selfnas.search.history import Trial
-from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Architecture, Space
 from selfnas.spaces.template import Vector
 from selfnas.strategies.evolution import RegularisedEvolution
 from selfnas.training.differentiable import Logits, Method, discretise

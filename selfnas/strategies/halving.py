@@ -34,7 +34,7 @@ class SuccessiveHalving:
     """Chooses between promoting and trying something new.
 
     Attributes:
-        rungs: fidelities from cheapest to dearest, of distinct names; epochs or share of the data may grow.
+        rungs: fidelities of distinct names, the cheapest first; epochs or share of the data may grow.
         keep_one_in: one in so many of a rung is promoted.
     """
 
@@ -59,15 +59,11 @@ class SuccessiveHalving:
         strategy: Strategy,
         warm: Sequence[Architecture] = (),
     ) -> tuple[Assignment, ...]:
-        """At most `count`: promotions, the dearest rung first, then new architectures at the cheapest rung.
+        """At most `count`: promotions, the highest rung first, then new architectures at the cheapest rung.
 
         Args:
             history: trials of all rungs; other fidelities only keep their architectures from being tried again.
-            domain: what may be proposed.
-            count: how many are wanted.
-            rng: the only source of randomness.
             strategy: proposes what is new, from the scores of the cheapest rung.
-            warm: architectures to try first.
         """
         promoted = self.promotions(history)[:count]
         fresh = strategy(self.comparable(history), domain, count - len(promoted), rng, warm=warm)
@@ -84,7 +80,7 @@ class SuccessiveHalving:
         return seen
 
     def promotions(self, history: Sequence[Trial]) -> tuple[Assignment, ...]:
-        """Every architecture that has earned the next rung and was not scored there yet; dearest rung first."""
+        """Every architecture that has earned the next rung and was not scored there yet; highest rung first."""
         by_rung: dict[str, dict[str, Trial]] = {rung.name: {} for rung in self.rungs}
         for trial in history:
             if trial.fidelity in by_rung:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from selfnas.search.subcells import SubCell, contains, effective, parts
+from selfnas.search.subcells import SubCell, contains, parts
 from selfnas.spaces.template import Vector
 from selfnas.strategies.transfer import PastTask
 
@@ -38,7 +38,6 @@ class MinedSubCell:
     """A frequent sub-cell whose gain is above 0 with its whole interval.
 
     Attributes:
-        sub_cell: what recurs.
         support: winners that contain it.
         winners: of all tasks.
         tasks: names of those whose winners contain it.
@@ -107,7 +106,7 @@ def mine(past: Sequence[PastTask], *, revoked: frozenset[str] = frozenset()) -> 
 def rank_gain(held: Sequence[NDArray[np.bool_]], ranks: Sequence[Floats]) -> tuple[float, float, float] | None:
     """Pooled within-task difference of mean ranks, with and without, and its 95 % interval; None where nothing says.
 
-    Tasks are weighted by n1 n0 / (n1 + n0), which is best for equal spread.
+    Tasks are weighted by n1 n0 / (n1 + n0), which is best for equal variances.
 
     Args:
         held: per task `(n,)`.
@@ -119,8 +118,8 @@ def rank_gain(held: Sequence[NDArray[np.bool_]], ranks: Sequence[Floats]) -> tup
         if min(len(inside), len(outside)) < _LEAST_EACH:
             continue
         differences.append(float(inside.mean() - outside.mean()))
-        spread = max(float(values.var(ddof=1)), 1e-12)  # of all: a handful of trials with it may be alike by chance
-        variances.append(spread * (1 / len(inside) + 1 / len(outside)))
+        variance = max(float(values.var(ddof=1)), 1e-12)  # of all: a handful of trials with it may be alike by chance
+        variances.append(variance * (1 / len(inside) + 1 / len(outside)))
         weights.append(len(inside) * len(outside) / len(values))
     if not weights:
         return None
@@ -142,7 +141,7 @@ def _table(task: PastTask) -> tuple[Vector, Floats]:
     """`(n, slots)` live edges of a task's trials and their `(n,)` percentile ranks."""
     codes = b"".join(trial.code for trial in task.trials)
     vectors = np.frombuffer(codes, dtype=np.int8).reshape(len(task.trials), -1)
-    return effective(task.space, vectors), percentile_ranks(np.array([trial.value for trial in task.trials]))
+    return task.space.effective(vectors), percentile_ranks(np.array([trial.value for trial in task.trials]))
 
 
 def _distinct(mined: Sequence[MinedSubCell], extents: dict[SubCell, bytes]) -> tuple[MinedSubCell, ...]:

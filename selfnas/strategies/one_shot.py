@@ -25,8 +25,7 @@ from selfnas import seeding
 from selfnas.errors import InputError
 from selfnas.search.domain import Domain
 from selfnas.search.history import Trial
-from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Architecture, Space
 from selfnas.spaces.template import Vector
 from selfnas.strategies.evolution import RegularisedEvolution
 from selfnas.training.supernet import Supernet
@@ -42,10 +41,8 @@ class OneShotPlan:
     """How a supernet is trained path by path.
 
     Attributes:
-        epochs: passes over the training data.
         batch_size: examples per step, of one path each.
         learning_rate: of SGD with momentum 0.9, falling to nothing along a cosine.
-        weight_decay: of the weights.
     """
 
     epochs: int = 60
@@ -56,7 +53,7 @@ class OneShotPlan:
 
 def fair_paths(space: Space, rng: np.random.Generator) -> Iterator[Vector]:
     """Endless `(slots,)` paths, as fair as the space allows (see above)."""
-    kinds = {len(template.operations) + 1 for template in space.templates}
+    kinds = set(space.kinds)
     strict = len(kinds) == 1 and all(template.in_degree is None for template in space.templates)
     while True:
         if not strict:
@@ -71,9 +68,7 @@ def train_paths(supernet: Supernet, data: Examples, plan: OneShotPlan, *, seed: 
     """Train in place; mean loss of each epoch.
 
     Args:
-        supernet: fresh.
         data: the training split; no later split is seen.
-        plan: how.
         seed: decides the order of examples and the paths.
 
     Raises:
@@ -119,7 +114,6 @@ def evolve_paths(
     Args:
         domain: what may be proposed, hence scored.
         score: a number for each of some architectures, such as `score_paths` gives.
-        seed: decides the search.
         evaluations: paths that are scored; fewer where the domain has no more.
         batch: paths between two looks at the scores.
     """
@@ -139,7 +133,7 @@ def evolve_paths(
 def score_paths(supernet: Supernet, vectors: Vector, data: Examples) -> NDArray[np.float64]:
     """`(n,)` accuracy in [0, 1] of each row of `(n, slots)` with the supernet's weights.
 
-    A path's score hangs on nothing but the weights and the data, so it is the same in any order and company.
+    A path's score depends on nothing but the weights and the data, so it is the same in any order and company.
     """
     supernet.train()  # batch statistics
     parts = torch.arange(len(data)).tensor_split(max(1, math.ceil(len(data) / _BATCH)))

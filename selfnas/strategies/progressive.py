@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from selfnas.search.domain import Domain, TellsApart
 from selfnas.search.history import Trial
 from selfnas.search.strategy import Strategy
-from selfnas.spaces.architecture import Architecture, Macro
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Architecture, Macro, Space
 from selfnas.spaces.template import Vector
 
 __all__ = ["Progressive", "level_of", "levels", "narrowed"]
@@ -54,7 +53,6 @@ class Progressive:
     """A strategy in a space that widens; see `Strategy`.
 
     Attributes:
-        strategy: what proposes.
         patience: trials in a row without improvement before a level is left.
     """
 

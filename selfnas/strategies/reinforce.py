@@ -3,7 +3,7 @@
 Source: Zoph & Le 2017 (ICLR), with a moving-average baseline and the entropy bonus of Bello et al. 2017. Ours reads the
 whole training off the history, so that there is no state to save, and scales rewards by rank: each trial is rewarded by
 its rank among all up to the end of its chunk. So what a controller has learnt from a beginning of the history does not
-hang on what comes after; it is kept for the next call, which goes on from there if its history begins alike, and does
+depend on what comes after; it is kept for the next call, which goes on from there if its history begins alike, and does
 all of it again if not. Constraints are met by projection: a written architecture that is not admitted is replaced by
 an admitted neighbour, or dropped.
 """
@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from selfnas.search.domain import Domain, Proposals, encoded, neighbours
 from selfnas.search.history import Trial
-from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Architecture, Space
 from selfnas.spaces.template import Vector
 
 if TYPE_CHECKING:

@@ -76,11 +76,11 @@ class Surrogate:
         candidates, asked = candidates[chosen], asked[chosen]
         left = np.ones(len(candidates), dtype=bool)
         while batch.missing > 0 and left.any():
-            mean, spread = model.predict(asked)
-            improvement = np.where(left, expected_improvement(mean, spread, float(scores.max())), -np.inf)
+            mean, deviation = model.predict(asked)
+            improvement = np.where(left, expected_improvement(mean, deviation, float(scores.max())), -np.inf)
             for index in np.argsort(-improvement, kind="stable")[: int(left.sum())]:
                 left[index] = False
                 if batch.offer(candidates[index][None]):
                     if batch.missing > 0:
-                        model, scores = model.believe(asked[index], scores)
+                        model, scores = model.fantasize(asked[index], scores)
                     break

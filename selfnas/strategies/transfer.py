@@ -24,14 +24,13 @@ from selfnas.models.mixture import Mixture
 from selfnas.models.observed import TOP, Observed, promising, remembered
 from selfnas.search.domain import Domain, Proposals, neighbours
 from selfnas.search.history import Trial
-from selfnas.search.small_space import every_vector, is_small, place
+from selfnas.search.small_space import every_vector, is_small
 from selfnas.search.strategy import Strategy
-from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Architecture, Space
 from selfnas.spaces.template import Vector
 from selfnas.strategies.surrogate import Surrogate
 
-__all__ = ["PastTask", "Transfer", "agreed", "experienced"]
+__all__ = ["PastTask", "Transfer", "agreed", "with_past_tasks"]
 
 Matrix = NDArray[np.float64]
 
@@ -47,7 +46,6 @@ class PastTask:
     """What one earlier task taught.
 
     Attributes:
-        name: of the task.
         trials: scored on it, in order, at one fidelity; all of one space.
         likeness: of that task to the present one, in [0, 1], as its description tells; equal where none is known.
     """
@@ -78,7 +76,7 @@ class PastTask:
     def expects(self, vectors: Vector) -> Matrix:
         """`(n,)` what the model says of `(n, slots)` vectors of the task's space, in its own normal scores."""
         if is_small(self.space):
-            return self._everywhere[place(self.space, vectors)]
+            return self._everywhere[self.space.place(vectors)]
         return self.model.predict(_features(self.space, vectors))[0]
 
     @cached_property
@@ -130,10 +128,10 @@ class Transfer:
             observed = Observed.of(history, domain)
             candidates = self._candidates(past, observed, domain, rng)
             if len(candidates):
-                told = _told(past, candidates)
-                self._open(batch, candidates, told, used=len(history))
+                expected = _expectations(past, candidates)
+                self._open(batch, candidates, expected, used=len(history))
                 if batch.missing > 0 and observed.teaches(least=2):
-                    _propose(batch, domain.space, past, observed.kept(self.memory), candidates, told, rng)
+                    _propose(batch, domain.space, past, observed.kept(self.memory), candidates, expected, rng)
         batch.fill(rng)
         return batch.chosen
 
@@ -147,9 +145,9 @@ class Transfer:
         near = [neighbours(domain, task.best[0]) for task in past]
         return observed.around(domain, rng, pool=self.pool, also=[won[domain.admits(won)], *near])
 
-    def _open(self, batch: Proposals, candidates: Vector, told: Matrix, *, used: int) -> None:
+    def _open(self, batch: Proposals, candidates: Vector, expected: Matrix, *, used: int) -> None:
         """The first proposals: what past tasks agree on, then what each of them would choose."""
-        views = [told.mean(axis=1), *told.T]
+        views = [expected.mean(axis=1), *expected.T]
         for turn in range(used, min(self.initial, len(views))):
             if batch.missing <= 0:
                 return
@@ -158,7 +156,7 @@ class Transfer:
                     break
 
 
-def experienced(strategy: Strategy, past: Sequence[PastTask]) -> Strategy:
+def with_past_tasks(strategy: Strategy, past: Sequence[PastTask]) -> Strategy:
     """The strategy with earlier tasks to learn from, if it is one that can; otherwise as it is."""
     return replace(strategy, past=tuple(past)) if isinstance(strategy, Transfer) else strategy
 
@@ -178,7 +176,7 @@ def _features(space: Space, vectors: Vector) -> Matrix:
     return cell_features(space, vectors, places=_PLACES)
 
 
-def _told(past: Sequence[PastTask], vectors: Vector) -> Matrix:
+def _expectations(past: Sequence[PastTask], vectors: Vector) -> Matrix:
     """`(n, tasks)` what each past task's model expects, in its own normal scores times the trust in it."""
     return np.stack([task.expects(vectors) for task in past], axis=1) * _trust(past)
 
@@ -196,24 +194,24 @@ def _propose(
     past: tuple[PastTask, ...],
     kept: Observed,
     candidates: Vector,
-    told: Matrix,
+    expected: Matrix,
     rng: np.random.Generator,
 ) -> None:
     """Fill the batch by expected improvement; after each proposal the model believes its own mean there."""
-    points, mix, scores = _features(space, kept.vectors), _told(past, kept.vectors), normal_scores(kept.values)
+    points, mix, scores = _features(space, kept.vectors), _expectations(past, kept.vectors), normal_scores(kept.values)
     model = Mixture.fit(points, mix, scores)
     asked = _features(space, candidates)
-    chosen = promising(model.mean(asked, told), rng)
-    candidates, told, asked = candidates[chosen], told[chosen], asked[chosen]
+    chosen = promising(model.mean(asked, expected), rng)
+    candidates, expected, asked = candidates[chosen], expected[chosen], asked[chosen]
     left = np.ones(len(candidates), dtype=bool)
     while batch.missing > 0 and left.any():
-        mean, spread = model.predict(asked, told)
-        gain = np.where(left, expected_improvement(mean, spread, float(scores.max())), -np.inf)
+        mean, deviation = model.predict(asked, expected)
+        gain = np.where(left, expected_improvement(mean, deviation, float(scores.max())), -np.inf)
         for index in np.argsort(-gain, kind="stable")[: int(left.sum())]:
             left[index] = False
             if batch.offer(candidates[index][None]):
                 points = np.concatenate([points, asked[index][None]])
-                mix = np.concatenate([mix, told[index][None]])
+                mix = np.concatenate([mix, expected[index][None]])
                 scores = np.append(scores, mean[index])
                 if batch.missing > 0:
                     model = model.again(points, mix, scores)

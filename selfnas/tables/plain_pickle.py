@@ -38,7 +38,6 @@ def read_plain(content: bytes, *, name: str) -> object:
     """The dicts, lists, tuples, text, bytes and numbers of a pickle.
 
     Args:
-        content: the pickle.
         name: stands for it in messages.
 
     Raises:

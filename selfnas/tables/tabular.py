@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from selfnas.data.datasets import read_arrays
 from selfnas.errors import ArchitectureError, InputError, cause, suggestion
 from selfnas.seeding import generator
-from selfnas.spaces.architecture import Macro
+from selfnas.spaces.architecture import Macro, Space
 from selfnas.spaces.named import SPACES
-from selfnas.spaces.space import Space
 from selfnas.spaces.template import Vector
 from selfnas.training.evaluation import Evaluation, OnDone, Request, unheard
 
@@ -67,7 +66,6 @@ class TabularBenchmark:
 
     Attributes:
         name: which table; names beginning with `synthetic` are not measurements.
-        space: what is tabulated.
         columns: by task and column name, `(count,)` values in the order of `space.enumerate()`. Every task has
             `validation` and `test` (full training, higher is better); some have `validation_low` and `test_low` (12
             epochs), `params`, `macs`, and latencies and energies with the device and unit in their names.
@@ -95,7 +93,7 @@ class TabularBenchmark:
 
     @property
     def synthetic(self) -> bool:
-        """Whether the table was made up."""
+        """Whether the table is synthetic."""
         return self.name.startswith("synthetic")
 
     @property
@@ -116,7 +114,7 @@ class TabularBenchmark:
 
     def rows(self, vectors: Vector) -> NDArray[np.int64]:
         """`(n,)` where the architectures of `(n, slots)` vectors stand in every column."""
-        return _rows(self.space, vectors)
+        return self.space.place(vectors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +122,6 @@ class TabularEvaluator:
     """Looks scores up in this process; an `Evaluator` without proxies, networks or supernets.
 
     Attributes:
-        benchmark: the table.
-        task: one of its tasks.
         low: fidelities of this name read the 12-epoch column where there is one.
         score: the column searched at full fidelity, `validation` or (as the literature often does) `test`.
     """
@@ -192,7 +188,7 @@ def table_digest(evaluator: TabularEvaluator) -> str:
 
 @functools.lru_cache(maxsize=2)
 def benchmark_of(path: Path | None, *, tasks: tuple[str, ...] = ("a", "b", "c")) -> TabularBenchmark:
-    """The table of a file, read once; the made-up one, of these tasks, where there is no file.
+    """The table of a file, read once; the synthetic one, of these tasks, where there is no file.
 
     Raises:
         InputError: as `read_benchmark`.
@@ -305,7 +301,7 @@ def _order(space: Space, vectors: Vector, path: Path) -> NDArray[np.int64]:
     """Which row of the file holds each architecture, in the order of `space.enumerate()`."""
     if not space.fits(vectors).all():
         raise InputError(f"{path}: row {int(np.argmin(space.fits(vectors)))} is not a cell of space {space.name}")
-    rows = _rows(space, vectors)
+    rows = space.place(vectors)
     counts = np.bincount(rows, minlength=space.count())
     for problem, wrong in (("twice", counts > 1), ("missing", counts == 0)):
         if wrong.any():
@@ -318,24 +314,16 @@ def _order(space: Space, vectors: Vector, path: Path) -> NDArray[np.int64]:
     return order
 
 
-def _rows(space: Space, vectors: Vector) -> NDArray[np.int64]:
-    rows = np.zeros(len(vectors), dtype=np.int64)
-    bases = [len(template.operations) + 1 for template in space.templates for _ in template.slots]
-    for column, base in enumerate(bases):
-        rows = rows * base + vectors[:, column]
-    return rows
-
-
 def synthetic_benchmark(*, tasks: Sequence[str] = ("a", "b", "c"), seed: int = 0) -> TabularBenchmark:
-    """A made-up table over the `nb201` space: tasks that agree in part, dead edges without effect, some noise.
+    """A synthetic table over the `nb201` space: tasks that agree in part, dead edges without effect, some noise.
 
-    It has low-fidelity columns and a made-up latency. Good for trying strategies and for tests; it says nothing about
+    It has low-fidelity columns and a synthetic latency. Good for trying strategies and for tests; it says nothing about
     real networks, and its name says so. Tasks whose name begins with `checkered` are of another kind: one cell in five
     is good, and no two good ones are one edit apart, so that searching near the best finds nothing.
     """
     space = SPACES["nb201"]
     vectors = space.enumerate()
-    live = _live(space, vectors)
+    live = space.effective(vectors) > 0
     shared = generator(seed, "synthetic").normal(size=(len(space.slots), 5)) * 0.3 + np.array([0, 0.6, 1.0, 1.6, 0.4])
     columns = {}
     for task in tasks:
@@ -354,25 +342,9 @@ def synthetic_benchmark(*, tasks: Sequence[str] = ("a", "b", "c"), seed: int = 0
             good = codes.sum(axis=1) % 5 == 0
             quality = np.where(good, 3.0, -1.0) + 0.2 * quality
         validation, test, low = (
-            np.where(reached, 0.95 / (1 + np.exp(-quality / 2)) + spread * rng.normal(size=len(vectors)), 0.1)
-            for spread in (0.004, 0.004, 0.03)
+            np.where(reached, 0.95 / (1 + np.exp(-quality / 2)) + deviation * rng.normal(size=len(vectors)), 0.1)
+            for deviation in (0.004, 0.004, 0.03)
         )
         latency = 1.0 + (live * np.array([0.0, 0.1, 0.4, 1.5, 0.3])[vectors]).sum(axis=1)
         columns[task] = {"validation": validation, "test": test, "validation_low": low, "made_up_ms": latency}
     return TabularBenchmark(name="synthetic-nb201", space=space, columns=columns)
-
-
-def _live(space: Space, vectors: Vector) -> NDArray[np.bool_]:
-    """`(n, slots)` which edges lie on a path from the input to the output, for one template with one input."""
-    slots = [(source, target) for _, source, target in space.slots]
-    nodes = space.templates[0].nodes
-    reached, useful = (np.zeros((len(vectors), nodes), dtype=bool) for _ in range(2))
-    reached[:, 0], useful[:, nodes - 1] = True, True
-    for index, (source, target) in enumerate(slots):
-        reached[:, target] |= reached[:, source] & (vectors[:, index] > 0)
-    for index, (source, target) in reversed(list(enumerate(slots))):
-        useful[:, source] |= useful[:, target] & (vectors[:, index] > 0)
-    return np.stack(
-        [(vectors[:, i] > 0) & reached[:, source] & useful[:, target] for i, (source, target) in enumerate(slots)],
-        axis=1,
-    )

@@ -18,12 +18,10 @@ __all__ = ["check_evaluator"]
 def check_evaluator(
     evaluator: Evaluator, architectures: Sequence[Architecture], *, fidelity: Fidelity, seed: int = 0
 ) -> None:
-    """Answers hang on the request alone, each is told once, a failure is an answer, and no global state is moved.
+    """Answers depend on the request alone, each is reported once, a failure is an answer, and no global state is moved.
 
     Args:
-        evaluator: any.
         architectures: what it is asked for, each several times; one that it cannot score belongs among them.
-        fidelity: at which it is asked.
         seed: of the first request; every further one has the next.
 
     Raises:
@@ -38,7 +36,7 @@ def check_evaluator(
 
     first = list(evaluator.evaluate(asked, on_done=on_done))
     promise(len(first) == len(asked), f"{len(asked)} requests got {len(first)} answers")
-    promise(done == len(asked), f"{len(asked)} answers were told {done} times")
+    promise(done == len(asked), f"{len(asked)} answers were reported {done} times")
     for request, one in zip(asked, first, strict=True):
         _check_answer(request, one)
     backwards = list(evaluator.evaluate(asked[::-1]))[::-1]

@@ -9,11 +9,10 @@ from dataclasses import replace
 import numpy as np
 from scipy.stats import chisquare
 
-from selfnas.spaces.architecture import Architecture, Macro
+from selfnas.spaces.architecture import Architecture, Macro, Space
 from selfnas.spaces.canonical import digest_of
 from selfnas.spaces.cell import Cell, Edge
 from selfnas.spaces.named import architecture_from_json, in_force, parse_architecture, spaces_by_name
-from selfnas.spaces.space import Space
 from selfnas.spaces.template import CellTemplate, Vector
 from selfnas.testing.promises import promise
 
@@ -30,7 +29,6 @@ def check_space(space: Space, *, draws: int = 20, seed: int = 0) -> None:
     Args:
         space: any value; where no text names it yet, it is brought in force for the check.
         draws: architectures looked at one by one.
-        seed: decides them.
 
     Raises:
         ConformanceError: a promise that it breaks.

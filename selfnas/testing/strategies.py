@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from selfnas.search.domain import Domain, SpaceDomain
 from selfnas.search.history import Trial
 from selfnas.search.strategy import Strategy
-from selfnas.spaces.architecture import Architecture, Macro
+from selfnas.spaces.architecture import Architecture, Macro, Space
 from selfnas.spaces.named import SPACES
-from selfnas.spaces.space import Space
 from selfnas.spaces.template import Vector
 from selfnas.testing.promises import promise
 
@@ -94,7 +93,7 @@ def _resumes(strategy: Strategy, space: Space) -> None:
     resumed = search(copy.deepcopy(strategy), domain, rounds=4, history=half)
     promise(
         [trial.digest for trial in resumed] == [trial.digest for trial in whole],
-        "a strategy that is cut off and made anew goes on as if it had not been: all it knows is the history",
+        "a strategy that is cut off and created again goes on as if it had not been: all it knows is the history",
     )
 
 

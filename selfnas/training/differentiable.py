@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from selfnas import seeding
 from selfnas.errors import InputError
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Space
 from selfnas.spaces.template import CellTemplate, Vector
 from selfnas.training.supernet import Supernet
 from selfnas.training.training import Examples
@@ -40,7 +40,6 @@ class SupernetPlan:
         epochs: passes over the half that trains weights.
         batch_size: examples per step, of each half.
         learning_rate: of the weights (SGD with momentum 0.9), falling to nothing along a cosine.
-        weight_decay: of the weights.
         architecture_rate: of the architecture's logits (Adam, betas 0.5 and 0.999).
         architecture_decay: of the logits.
         temperature: GDAS's first; it falls to a hundredth linearly.

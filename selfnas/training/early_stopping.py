@@ -1,4 +1,4 @@
-"""When to give up a training by its curve: once no finished training has ever made up for being so far behind.
+"""When to give up a training by its curve: once no finished training ever caught up from so far behind.
 
 For each epoch, the most that any finished curve still gained from there to its best is added to the present accuracy; a
 training that would not reach the best known even so is stopped. Nothing is assumed about the shape of curves, and with

@@ -1,4 +1,4 @@
-"""What every evaluator is asked and answers: trained and tabular evaluators obey one protocol."""
+"""The protocol of evaluators: requests, their answers, and what an evaluator may offer beside."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ProxyScores = Mapping[str, float | None]
 
 
 def unheard() -> None:
-    """For whoever does not want to be told that an evaluation is done."""
+    """Does nothing: for callers that need no notice of each evaluation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,6 @@ class Request:
     """One architecture to be scored.
 
     Attributes:
-        fidelity: how thoroughly.
         seed: decides everything random about it.
         least: validation accuracy needed after each epoch, or training stops (`selfnas.training.early_stopping`);
             none never stops.

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from selfnas import seeding
 from selfnas.networks.network import Network, build_network
 from selfnas.networks.stack import Block, stack
-from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.space import Space
+from selfnas.spaces.architecture import Macro, Space, TaskShape
 from selfnas.spaces.template import CellTemplate, Vector
 
 __all__ = ["Supernet", "build_supernet"]

@@ -31,7 +31,6 @@ class TrainingPlan:
     """How a network is trained, the same for every candidate of a run.
 
     Attributes:
-        batch_size: examples per step.
         learning_rate: peak of a cosine schedule with linear warm-up over the first tenth.
         weight_decay: decoupled (AdamW).
         label_smoothing: in [0, 1).
@@ -66,7 +65,6 @@ class TrainingResult:
     Attributes:
         failure: why there is no usable network; empty when there is one.
         curve: validation accuracy in [0, 1] after each epoch.
-        best: the best of `curve`; 0.0 when it is empty.
         train_loss: mean loss over the last epoch; NaN when it failed.
         weights: state of the network after the best epoch; empty when it failed.
     """
@@ -98,7 +96,6 @@ def train(
         network: maps `(b, channels, *size)` to `(b, c)` logits; trained on the device its inputs are on.
         training: a `fraction` of it, drawn by seed, is used.
         validation: decides the best epoch and early stopping.
-        plan: optimiser settings.
         fidelity: epochs, fraction of the data, patience.
         seed: decides the order of examples and the subset.
         least: validation accuracy needed after each epoch; a training that is below stops there with what it has.

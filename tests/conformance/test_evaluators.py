@@ -158,7 +158,7 @@ class Broken(MadeUp):
         ("dividing", "not finite"),
         ("sorting", "equal requests"),
         ("losing", "3 requests got 2 answers"),
-        ("silent", "told 0 times"),
+        ("silent", "reported 0 times"),
         ("boasting", "not the best of its curve"),
     ],
 )

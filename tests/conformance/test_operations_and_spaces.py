@@ -20,11 +20,10 @@ from selfnas.errors import ArchitectureError
 from selfnas.networks.costs import costs
 from selfnas.networks.network import build_network, parameter_count
 from selfnas.search.domain import SpaceDomain
-from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.architecture import Macro, Space, TaskShape
 from selfnas.spaces.named import SPACES, composed_space, in_force, operation_named, parse_architecture, space_named
 from selfnas.spaces.operation import Kernel, Operation, convolution, halved, pooling
 from selfnas.spaces.operations import OPERATIONS, Convolution
-from selfnas.spaces.space import Space
 from selfnas.strategies import make_strategy
 from selfnas.testing import check_operation, check_space
 from selfnas.testing.promises import ConformanceError

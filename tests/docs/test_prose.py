@@ -12,7 +12,7 @@ _ROOT = Path(__file__).parents[2]
 _LONGEST = 45  # words in one sentence
 _USUAL = 20  # words in the median sentence of a file
 _FEWEST = 4  # words of a sentence; what is shorter is a label
-_PATTERNS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs/**/*.md", "experiments/**/*.md")
+_PATTERNS = ("*.md", "docs/**/*.md", "experiments/**/*.md")
 _FILES = sorted(path.relative_to(_ROOT).as_posix() for pattern in _PATTERNS for path in _ROOT.glob(pattern))
 _END = re.compile(r"(?<=[.!?])[)\"*_]*\s+|\n\s*\n|\n\s*(?:[-*]|\d+\.)\s+|^\s*(?:[-*]|\d+\.)\s+|:\n")
 

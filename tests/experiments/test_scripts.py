@@ -20,6 +20,7 @@ def test_scripts_are_found() -> None:
     assert {"experiments.self-tuning.measure", "experiments.speed.audits", "tests.stress.kills"} <= set(SCRIPTS)
 
 
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")  # imported by another test before
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_script_explains_itself(
     script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from agent.ledger.events import Recalled, RunFinished, TaskStarted
 from agent.ledger.store import Ledger
 from agent.stream.file import read_stream
 from agent.stream.shipped import stream_path
@@ -37,7 +38,9 @@ from constraints import load_set
 from selfnas.data.datasets import read_arrays, read_npz
 from selfnas.devices.devices import load_device
 from selfnas.errors import SelfnasError
+from selfnas.spaces.architecture import TaskShape
 from selfnas.spaces.named import parse_architecture
+from tests.agent.made_up import blank
 
 __all__ = ["FORMATS", "Outcome", "fuzz"]
 
@@ -148,7 +151,9 @@ def _ledger() -> bytes:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "ledger.db"
         with Ledger(path, clock=lambda: 0.0) as ledger:
-            ledger.append([("a", {"x": 1}), ("b", {"y": [0.5, None, "text"]})])
+            recalled = Recalled(architecture="x", digest="d", from_task="t", from_run=1, likeness=0.5)
+            started = blank(TaskStarted, task="text", description={"size": 0.5}, recalled=[recalled])
+            ledger.append([blank(RunFinished, tasks=1), started])
         with sqlite3.connect(path) as connection:
             connection.execute("PRAGMA journal_mode = DELETE")
         connection.close()
@@ -170,14 +175,13 @@ def _weights() -> bytes:
 @functools.cache
 def _task() -> SimpleNamespace:
     """What `network_with` asks of a task."""
-    return SimpleNamespace(started={"shape": {"channels": 1, "size": [8, 8], "classes": 3}})
+    return SimpleNamespace(shape=TaskShape(channels=1, size=(8, 8), classes=3))
 
 
 def _network() -> Any:
     from selfnas.networks.network import build_network
-    from selfnas.spaces.architecture import TaskShape
 
-    return build_network(parse_architecture(_ARCHITECTURE), TaskShape(channels=1, size=(8, 8), classes=3), seed=0)
+    return build_network(parse_architecture(_ARCHITECTURE), _task().shape, seed=0)
 
 
 def _read_weights(path: Path) -> None:

@@ -23,11 +23,10 @@ from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.devices.roofline import cost
 from selfnas.errors import InputError
 from selfnas.plugins import MissingPluginError, door, groups, identify, in_force, load
-from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.architecture import Macro, Space, TaskShape
 from selfnas.spaces.named import SPACES, operation_named, space_named
 from selfnas.spaces.operation import Operation
 from selfnas.spaces.operations import OPERATIONS, Convolution
-from selfnas.spaces.space import Space
 from selfnas.strategies import make_strategy
 from selfnas.strategies.guided import GUIDED
 from selfnas.testing import check_operation, check_space
@@ -63,10 +62,10 @@ from selfnas.data.datasets import RawData
 from selfnas.networks.costs import Quantity
 from selfnas.networks.operations import batch_norm, convolution
 from selfnas.search.domain import Proposals
+from selfnas.spaces.architecture import Space
 from selfnas.spaces.named import SPACES
 from selfnas.spaces.operation import Operation
 from selfnas.spaces.operations import Convolution
-from selfnas.spaces.space import Space
 
 def conv7x7(channels, stride, dimensions):
     layer = convolution(channels, channels, 7, stride=stride, dimensions=dimensions)

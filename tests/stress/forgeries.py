@@ -199,8 +199,8 @@ def forgeries(
             typer.echo(f"  not detected: {change.what}")
     for title, found in (
         ("old hashes", [row[1] for row in forged]),
-        ("chain made again", [row[2] for row in forged]),
-        ("chain made again, true head signed", [row[3] for row in forged]),
+        ("chain recomputed", [row[2] for row in forged]),
+        ("chain recomputed, true head signed", [row[3] for row in forged]),
     ):
         missed = [change.what for change in found if not change.problems]
         typer.echo(f"{len(forged)} forgeries, {title}: {len(forged) - len(missed)} detected")

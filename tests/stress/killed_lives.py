@@ -160,21 +160,21 @@ def _live(attempt: Attempt, places: Places) -> None:
     os.dup2(output, sys.stdout.fileno())
     os.dup2(output, sys.stderr.fileno())
     os.environ["MLFLOW_TRACKING_URI"] = attempt.store
-    from agent.commands.run import live
+    from agent.api.running import run
+    from agent.commands.run import Terminal
 
     if not attempt.served:
         _tell(places)
-    live(
-        attempt.place / "kills.yaml",
-        home=attempt.place / attempt.home,
-        overrides=(),
-        workers=attempt.workers,
-        device="cpu",
-        mirror=attempt.mirrored,
-        accept_set="",
-        # Forked workers find the imports done, as they do when the server of a real life starts them.
-        method=None if attempt.served else "fork",
-    )
+    home = attempt.place / attempt.home
+    with Terminal(home, mirror=attempt.mirrored) as terminal:
+        run(
+            attempt.place / "kills.yaml",
+            home,
+            workers=attempt.workers,
+            observer=terminal,
+            # Forked workers find the imports done, as they do when the server of a real life starts them.
+            method=None if attempt.served else "fork",
+        )
 
 
 def _tell(places: Places) -> None:

@@ -65,7 +65,7 @@ def test_throughput_counts_what_a_life_recorded() -> None:
 
 @pytest.mark.slow
 def test_command_compares_and_draws(tmp_path: Path, selfnas: Run) -> None:
-    """Without a table it says that the figures are of a made-up one."""
+    """Without a table it says that the figures are of a synthetic one."""
     done = selfnas("bench", "search", "--quick", "--strategy", "random", "--plot", tmp_path / "curves.png")
     assert done.returncode == 0, done.stderr
     assert "says nothing about real" in done.stdout

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from agent.ledger.events import FACTS
+from agent.ledger.events import RunFinished, RunStarted
 from agent.ledger.store import Ledger
-from tests.agent.state.test_opening import blank
+from tests.agent.made_up import blank
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("empty", "damaged"):
         (place / name).mkdir()
     with Ledger(place / "empty" / "ledger.db", clock=lambda: 0.0) as ledger:
-        ledger.append([("run.started", blank(FACTS["run.started"])), ("run.finished", {"tasks": 0})])
+        ledger.append([blank(RunStarted), RunFinished(tasks=0)])
     (place / "damaged" / "ledger.db").write_bytes(b"no database" * 99)
     (place / "data.npz").write_bytes(b"no archive")
     return place

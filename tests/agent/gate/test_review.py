@@ -1,72 +1,92 @@
 """What people may decide about finalists, what follows from it, and that forged decisions are found."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
-from agent.gate.review import review_entry
-from agent.ledger.store import Event, Json
+from agent.gate.review import review
+from agent.ledger.events import (
+    Admitted,
+    Certified,
+    Event,
+    Facts,
+    MotifQuarantined,
+    Recalled,
+    Refused,
+    Reviewed,
+    RunStarted,
+    Shape,
+    TaskStarted,
+    Trained,
+)
 from agent.state.state import LifeState
 from agent.verify.reviews import ReviewChecker
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.named import SPACES
+from tests.agent.made_up import as_event, blank
 
 ARCHITECTURES = [
     SPACES["nb201"].decode(np.array([3, 3, index, 2, 3, 3], dtype=np.int8), macro=Macro(8, 1, 16)) for index in range(3)
 ]
 GOOD, BAD, LOST = (architecture.digest for architecture in ARCHITECTURES)
-SHAPE: Json = {"channels": 1, "size": [8, 8], "classes": 10}
+STARTED: dict[str, Any] = {"task_digest": "d", "description": {}, "shape": Shape(channels=1, size=[8, 8], classes=10)}
 
 
 class Story:
     """A life written by hand: `GOOD` was admitted, `BAD` refused by audits, `LOST` could not be trained."""
 
     def __init__(self) -> None:
-        self.state, self.events = LifeState(), list[Event]()
-        self.tell("run.started", constraint_set_digest="c" * 64)
-        self.tell("task.started", task="t", task_digest="d", description={}, shape=SHAPE, recalled=[])
-        for architecture, outcome in zip(ARCHITECTURES, ("admitted", "refused", "refused"), strict=True):
+        self.state, self.events = LifeState(), list[Event[Facts]]()
+        self.tell(RunStarted, constraint_set_digest="c" * 64)
+        self.tell(TaskStarted, task="t", **STARTED)
+        for architecture in ARCHITECTURES:
             lost = architecture.digest == LOST
             common: dict[str, Any] = {"architecture": str(architecture), "digest": architecture.digest}
             facts: dict[str, Any] = {
                 "validation": 0.9, "params": 10, "weights_sha256": "" if lost else "w" + architecture.digest[:8],
             }  # fmt: skip
-            self.tell("certified", **common, certificate="{}")
-            more = {"reason": "not finite" if lost else "", "test_correct": 9, "test_count": 10, "curve": []}
-            self.tell("trained", **common, **facts, **more)
-            self.tell(outcome, **common, **facts, test=0.9, certificate="{}")
+            self.tell(Certified, **common, certificate="{}")
+            reason = "not finite" if lost else ""
+            self.tell(Trained, **common, **facts, reason=reason, test_correct=9, test_count=10)
+            if architecture.digest == GOOD:
+                self.tell(Admitted, **common, **facts, test=0.9, certificate="{}")
+            else:
+                self.tell(Refused, **common)
 
-    def tell(self, kind: str, /, **payload: Any) -> None:
+    def tell(self, kind: type[Facts], **facts: Any) -> None:
         """One more event."""
-        event = Event(len(self.events), kind, payload, "", "")
+        self.add(blank(kind, **facts))
+
+    def add(self, facts: Facts) -> None:
+        """One more event, as it is."""
+        event = as_event(facts, len(self.events))
         self.events.append(event)
         self.state.apply(event)
 
     def decide(self, digest: str, decision: Any, *, author: str = "ann", reason: str = "because") -> None:
         """A person decides."""
-        kind, payload = review_entry(self.state, digest, decision, author=author, reason=reason)
-        self.tell(kind, **payload)
+        self.add(review(self.state, digest, decision, author=author, reason=reason))
 
     def problems(self) -> list[str]:
         """What the verifier says of the decisions."""
         checker, found, certified = ReviewChecker(), list[str](), dict[str, str]()
         for event in self.events:
-            payload = event.payload
-            if event.kind == "run.started":
-                checker.run_begins(payload, approval="before-reuse")
-            elif event.kind == "task.started":
-                found += checker.task_begins(payload)
-            elif event.kind == "certified":
-                certified[str(payload["architecture"])] = str(payload["certificate"])
-            elif event.kind == "trained":
-                checker.trained(payload, certificate=certified.get(str(payload["architecture"]), ""))
-            elif event.kind == "reviewed":
-                found += checker.reviewed(payload)
-            else:
-                checker.decided(payload, event.kind)
+            match event.facts:
+                case RunStarted() as started:
+                    checker.run_begins(started, approval="before-reuse")
+                case TaskStarted() as task:
+                    found += checker.task_begins(task)
+                case Certified() as one:
+                    certified[one.architecture] = one.certificate
+                case Trained() as trained:
+                    checker.trained(trained, certificate=certified.get(trained.architecture, ""))
+                case Reviewed() as decision:
+                    found += checker.reviewed(decision)
+                case Admitted() | Refused() as outcome:
+                    checker.decided(outcome)
         return found
 
     def standing(self) -> dict[str, str]:
@@ -107,7 +127,7 @@ def test_decisions_change_the_library_and_verify() -> None:
 def test_decisions_nobody_can_take(digest: str, decision: Any, author: str, reason: str, message: str) -> None:
     """Each is refused with its reason, before anything is written."""
     with pytest.raises(InputError, match=message):
-        review_entry(Story().state, digest, decision, author=author, reason=reason)
+        review(Story().state, digest, decision, author=author, reason=reason)
 
 
 def test_a_constraint_rejection_cannot_be_overruled() -> None:
@@ -117,11 +137,11 @@ def test_a_constraint_rejection_cannot_be_overruled() -> None:
     with pytest.raises(InputError, match="never the constraint set"):
         story.decide(BAD, "overrule")
     story = Story()
-    story.tell("run.started", constraint_set_digest="e" * 64)
+    story.tell(RunStarted, constraint_set_digest="e" * 64)
     with pytest.raises(InputError, match="another constraint set"):
         story.decide(BAD, "overrule")
     admitted = next(event.seq for event in story.events if event.kind == "admitted")
-    story.tell("motif.quarantined", admitted_seq=admitted, failed=["rule"])
+    story.tell(MotifQuarantined, admitted_seq=admitted, failed=["rule"])
     with pytest.raises(InputError, match="quarantined"):
         story.decide(GOOD, "approve")
     story.decide(GOOD, "overrule")
@@ -139,12 +159,12 @@ def test_a_constraint_rejection_cannot_be_overruled() -> None:
         ({"digest": "other"}, "does not have"),
     ],
 )
-def test_forged_decisions_are_found(change: dict[str, Json], message: str) -> None:
+def test_forged_decisions_are_found(change: dict[str, str], message: str) -> None:
     """An edited decision does not verify, even where the chain of hashes was made anew."""
     story = Story()
     story.decide(BAD, "overrule")
     last = story.events[-1]
-    story.events[-1] = replace(last, payload={**last.payload, **change})
+    story.events[-1] = as_event(seq=last.seq, facts=structs.replace(last.facts, **change))
     assert any(message in problem for problem in story.problems())
 
 
@@ -155,7 +175,7 @@ def test_a_decision_without_certificate_is_found() -> None:
     story.events = [
         event
         for event in story.events
-        if not (event.kind == "certified" and event.payload["architecture"] == str(ARCHITECTURES[1]))
+        if not (isinstance(event.facts, Certified) and event.facts.architecture == str(ARCHITECTURES[1]))
     ]
     assert any("without a certificate" in problem for problem in story.problems())
 
@@ -168,7 +188,7 @@ def test_reuse_without_approval_is_found(decision: Any, message: str) -> None:
     story = Story()
     if decision:
         story.decide(GOOD, decision)
-    recalled = {"architecture": str(ARCHITECTURES[0]), "digest": GOOD, "from_task": "t", "from_run": 1}
-    story.tell("task.started", task="u", task_digest="d", description={}, shape=SHAPE, recalled=[recalled])
+    recalled = Recalled(architecture=str(ARCHITECTURES[0]), digest=GOOD, from_task="t", from_run=1)
+    story.tell(TaskStarted, task="u", **STARTED, recalled=[recalled])
     problems = story.problems()
     assert any(message in problem for problem in problems) if message else not problems

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.ledger.store import GENESIS, Ledger, LedgerError, event_hash
+from agent.ledger.events import Evaluated, Filtered, LedgerError, RunFinished, Trained
+from agent.ledger.store import GENESIS, Ledger, event_hash
 from selfnas.digests import canonical_json
 from selfnas.errors import InputError
+from tests.agent.made_up import blank
 
 
 @pytest.fixture
@@ -24,10 +26,15 @@ def open_ledger(path: Path, *, read_only: bool = False) -> Ledger:
 
 
 def test_events_come_back_as_they_were_written(path: Path) -> None:
-    """Kinds, payloads, numbers and links survive closing."""
+    """Kinds, facts, numbers and links survive closing."""
+    written = [
+        blank(Filtered, rules={"ü": 1}),
+        blank(Evaluated, curve=[0.1, 1, 1e-7], proxy=None, reason="ü", value=None),
+    ]
     with open_ledger(path) as ledger:
-        first = ledger.append([("a", {"x": 1}), ("b", {"y": [0.1, None, "ü"]})])
-        second = ledger.append([("c", {})])
+        first = ledger.append(written)
+        second = ledger.append([blank(Filtered)])
+    assert [(event.kind, event.facts) for event in first] == [(facts.kind, facts) for facts in written]
     with open_ledger(path, read_only=True) as ledger:
         assert tuple(ledger.events()) == first + second
         assert tuple(ledger.events(since=2)) == second
@@ -43,22 +50,24 @@ def test_the_clock_is_in_no_hash(tmp_path: Path) -> None:
     heads = []
     for name, now in (("one.db", 1.0), ("two.db", 2.0)):
         with Ledger(tmp_path / name, clock=lambda now=now: now) as ledger:  # type: ignore[misc]
-            heads.append(ledger.append([("a", {"x": 1})])[0].hash)
+            heads.append(ledger.append([RunFinished(tasks=1)])[0].hash)
     assert heads[0] == heads[1]
 
 
 def test_a_step_is_written_whole_or_not_at_all(path: Path) -> None:
-    """A payload that is not JSON leaves nothing behind."""
+    """Facts that are not JSON, or not those of their kind, leave nothing behind."""
     with open_ledger(path) as ledger:
         with pytest.raises(ValueError, match="JSON"):
-            ledger.append([("a", {}), ("b", {"x": float("nan")})])
+            ledger.append([RunFinished(tasks=0), blank(Trained, validation=float("nan"))])
+        with pytest.raises(ValueError, match=r"event 1 \(trained\) is no event of ours: params: Expected `int`"):
+            ledger.append([RunFinished(tasks=0), blank(Trained, params="many")])
         assert ledger.head() == (0, GENESIS)
 
 
 def test_stored_events_cannot_be_changed_through_sql(path: Path) -> None:
     """Update and delete are refused by the database itself."""
     with open_ledger(path) as ledger:
-        ledger.append([("a", {"x": 1})])
+        ledger.append([RunFinished(tasks=1)])
     with sqlite3.connect(path) as db:
         for statement in ("UPDATE events SET payload = '{}'", "DELETE FROM events"):
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
@@ -69,7 +78,7 @@ def test_stored_events_cannot_be_changed_through_sql(path: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("UPDATE events SET payload = '{\"x\":2}' WHERE seq = 1", "event 1 .* content"),
+        ("UPDATE events SET payload = '{\"tasks\":2}' WHERE seq = 1", "event 1 .* content"),
         ("UPDATE events SET kind = 'z' WHERE seq = 0", "event 0 .* content"),
         ("UPDATE events SET hash = 'f' WHERE seq = 1", "event 1"),
         ("DELETE FROM events WHERE seq = 1", "event 1 is missing"),
@@ -80,7 +89,7 @@ def test_stored_events_cannot_be_changed_through_sql(path: Path) -> None:
 def test_every_change_behind_its_back_is_found(path: Path, statement: str, message: str) -> None:
     """Whoever removes the triggers and edits still breaks the chain."""
     with open_ledger(path) as ledger:
-        ledger.append([("a", {"x": 0}), ("b", {"x": 1}), ("c", {"x": 2})])
+        ledger.append([RunFinished(tasks=count) for count in (0, 1, 2)])
     with sqlite3.connect(path) as db:
         db.execute("DROP TRIGGER events_are_final")
         db.execute("DROP TRIGGER events_stay")
@@ -122,15 +131,15 @@ def test_reading_a_life_that_is_not_there_says_so(path: Path) -> None:
 def test_a_failed_write_is_reported_and_leaves_the_chain_whole(path: Path) -> None:
     """When another writer holds the file, nothing is appended and the error says so."""
     with open_ledger(path) as ledger:
-        ledger.append([("a", {})])
+        ledger.append([RunFinished(tasks=0)])
         ledger._db.execute("PRAGMA busy_timeout = 10")
         blocker = sqlite3.connect(path, isolation_level=None)
         blocker.execute("BEGIN IMMEDIATE")
         with pytest.raises(LedgerError, match="was not written"):
-            ledger.append([("b", {})])
+            ledger.append([RunFinished(tasks=1)])
         blocker.execute("ROLLBACK")
         blocker.close()
-        assert ledger.append([("b", {})])[0].seq == 1
+        assert ledger.append([RunFinished(tasks=1)])[0].seq == 1
 
 
 @given(

@@ -15,7 +15,7 @@ from agent.workers.jobs import DataChangedError, ProxyJob
 from agent.workers.process import run_job
 from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.errors import InputError
-from tests.agent.made_up import made_up
+from tests.agent.made_up import blank
 
 STREAM = """\
 stream: changing
@@ -76,7 +76,7 @@ def test_a_run_that_was_cut_off_does_not_go_on_with_other_data_or_rules(tmp_path
     with Ledger(tmp_path / "ledger.db", clock=lambda: 0.0) as ledger:
         begun = life(ledger)
         begun._begin()
-        begun.append([made_up(TaskStarted, task="own", task_digest=begun.prepared.tasks[0].digest)])
+        begun.append([blank(TaskStarted, task="own", task_digest=begun.prepared.tasks[0].digest)])
         life(ledger).check_resumable()
         (tmp_path / "envelope.yaml").write_text(ENVELOPE.replace(">=", "<="))
         with pytest.raises(InputError, match="rules for changes of its policy were others"):

@@ -26,7 +26,7 @@ from selfnas.networks.network import build_network
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.named import SPACES
 from tests.agent.conftest import inside
-from tests.agent.made_up import made_up
+from tests.agent.made_up import blank
 from tests.agent.tabular_lives import ledger_of
 
 STREAM = """\
@@ -63,9 +63,9 @@ def live(place: Path, stream: str) -> None:
         held.weights.mkdir(exist_ok=True)
         (held.weights / f"{weights}.safetensors").write_bytes(content)
         common = {"task": "first", "architecture": str(cell), "digest": cell.digest, "weights_sha256": weights}
-        trained = made_up(Trained, **common, validation=0.5, params=1, test_correct=1, test_count=2)
+        trained = blank(Trained, **common, validation=0.5, params=1, test_correct=1, test_count=2)
         let_in = {"task_digest": prepared.tasks[0].digest, "test": 0.5, "certificate": "{}"}
-        life.append([trained, made_up(Admitted, **common, validation=0.5, params=1, **let_in)])
+        life.append([trained, blank(Admitted, **common, validation=0.5, params=1, **let_in)])
         finished = TaskFinished(run=1, task="first", evaluations=0, full_trainings=1, winner=cell.digest)
         life.append([finished, RunFinished(tasks=1)])
         life.state.close()
@@ -135,7 +135,7 @@ def test_a_successor_is_searched_under_the_set_and_the_suite_that_the_ledger_hol
         watcher = Watcher(ledger, held, "first", base=tmp_path, least=1)
         [batch] = load_batches(watcher._spec, [tmp_path / "own.npz"], base=tmp_path)[1]
         name = write_examples(held.root / "watch", batch.x, batch.labels, kind=watcher._kind)
-        search = made_up(WatchSearch, run=2, file=name, successor_task="first-drift1", in_service=watcher.motif.seq)
+        search = blank(WatchSearch, run=2, file=name, successor_task="first-drift1", in_service=watcher.motif.seq)
         prepared = watcher._prepared(search)
         begun = watcher.state.runs[0].started
         assert (tmp_path / "home" / "watch").is_dir()

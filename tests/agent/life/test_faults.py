@@ -24,7 +24,7 @@ from agent.workers import process as worker
 from agent.workers.pool import WorkerDied, Workers
 from selfnas.errors import InputError
 from tests.agent.conftest import Run, inside
-from tests.agent.made_up import made_up
+from tests.agent.made_up import blank
 
 TABLE = """\
 stream: faults
@@ -283,9 +283,9 @@ def test_a_mirror_that_is_gone_stops_nothing(tmp_path: Path, monkeypatch: pytest
 def test_a_ledger_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     """The error names the file, and what was there before is whole."""
     with Ledger(tmp_path / "ledger.db", clock=time.time) as ledger:
-        ledger.append([made_up(OperatorRevoked, reason="y" * 1000)])
+        ledger.append([blank(OperatorRevoked, reason="y" * 1000)])
         head = ledger.head()
         with files_at_most(1000), pytest.raises(LedgerError, match=r"ledger\.db: this step was not written"):
-            ledger.append([made_up(OperatorRevoked, reason="y" * 100_000)])
+            ledger.append([blank(OperatorRevoked, reason="y" * 100_000)])
         assert ledger.head() == head
-        assert ledger.append([made_up(OperatorRevoked)])[0].seq == 1
+        assert ledger.append([blank(OperatorRevoked)])[0].seq == 1

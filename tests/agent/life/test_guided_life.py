@@ -18,7 +18,7 @@ from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.strategies import random_search
 from selfnas.training.proxies import PROXIES
 from tests.agent.conftest import Run
-from tests.agent.made_up import made_up
+from tests.agent.made_up import blank
 
 GUIDED_LIFE = """\
 stream: guided
@@ -110,7 +110,7 @@ def test_a_failed_supernet_leaves_uniform_draws() -> None:
     )
     answer = SupernetAnswer.model_validate_json(run_job(job.model_dump_json(exclude_none=True)))
     assert "no-such-space" in answer.reason
-    task = TaskState(index=0, name="x", started=made_up(TaskStarted, task="x"), first=0)
+    task = TaskState(index=0, name="x", started=blank(TaskStarted, task="x"), first=0)
     task.supernet = supernet_trained(task, "gdas", answer)
     assert guided_strategy(task) is random_search
 

@@ -215,12 +215,17 @@ FORGERIES = {
     "WHERE kind = 'audited'": "recorded as reject, but its findings say admit",
     "UPDATE events SET payload = json_set(payload, '$.weights_sha256', printf('%064d', 0)) "
     "WHERE kind = 'admitted'": "what was admitted is not what was trained",
-    "UPDATE events SET kind = 'rejected' WHERE kind = 'certified'": "the certificate says admit",
+    "UPDATE events SET kind = 'rejected' WHERE kind = 'certified'": "(rejected) is no event of ours: Object missing",
+    """UPDATE events SET kind = 'quarantined', payload = json_object('architecture', payload ->> 'architecture',
+    'certificate', payload ->> 'certificate', 'digest', payload ->> 'digest', 'failed', json('[]'),
+    'messages', json('[]')) WHERE kind = 'certified'""": "the certificate says admit",
     "UPDATE events SET payload = json_set(payload, '$.winner', 'x') WHERE kind = 'task.finished'": "winner x, but",
     "UPDATE events SET payload = replace(payload, 'skip-free', 'skip-less')": "",
     "DELETE FROM events WHERE kind = 'audited'": "admitted without audits that admit it",
     "DELETE FROM events WHERE kind = 'certified'": "admitted without a certificate",
     'UPDATE events SET payload = replace(payload, \'"findings":[\', \'"findings":[],"was":[\') '
+    "WHERE kind = 'audited'": "(audited) is no event of ours: Object contains unknown field `was`",
+    "UPDATE events SET payload = json_set(payload, '$.findings', json('[]')) "
     "WHERE kind = 'audited'": "but without findings nothing is decided",
 }
 

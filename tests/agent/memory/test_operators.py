@@ -4,22 +4,33 @@ import hashlib
 import html
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from agent.commands.motifs import list_sub_cells, revoke
+from agent.ledger.events import (
+    UNSET,
+    Evaluated,
+    Event,
+    Facts,
+    OperatorAdmitted,
+    OperatorDecided,
+    OperatorRefused,
+    SubcellRevoked,
+    TaskStarted,
+)
 from agent.ledger.home import Home, hold
-from agent.ledger.store import Event, Ledger
+from agent.ledger.store import Ledger
 from agent.life.life import Life
 from agent.life.observer import Unobserved
 from agent.life.preparation import prepare
 from agent.memory.operators import operator_of, operators_in_force
 from agent.report.figures import gather
-from agent.report.operator_uses import OperatorRecord, operator_records
 from agent.report.page import render
-from agent.state.state import LifeState, items, mapping, replay
+from agent.report.uses import OperatorRecord, operator_records
+from agent.state.state import LifeState, replay
 from agent.stream.file import read_stream
 from agent.verify.verification import verify
 from agent.workers.jobs import FullAnswer, LowAnswer
@@ -28,6 +39,7 @@ from selfnas.errors import InputError
 from selfnas.search.subcells import SubCell
 from selfnas.spaces.named import SPACES, parse_architecture
 from tests.agent.life.test_life import rebuild
+from tests.agent.made_up import made_up
 from tests.agent.tabular_lives import ledger_of
 
 STREAM = """\
@@ -99,7 +111,7 @@ def lived(home: Path, *, least: int = 1, accept_set: bool = False) -> LifeState:
         return life.state
 
 
-def events(home: Path) -> list[Event]:
+def events(home: Path) -> list[Event[Facts]]:
     """Every event of a life."""
     with ledger_of(home) as ledger:
         return list(ledger.events())
@@ -139,20 +151,22 @@ def test_what_leads_from_one_node_to_one_other_is_an_operator(text: str, operato
 def test_an_operator_is_judged_recorded_used_and_verified(home: Path) -> None:
     """It is certified by two engines before any cell carries it; the next task's cells do, each with a certificate."""
     found = events(home)
-    (admitted,) = [e for e in found if e.kind == "operator.admitted" and e.payload["operator"] == OPERATOR]
-    certificate = Certificate.from_json(str(admitted.payload["certificate"]))
+    ((at, admitted),) = [
+        (e.seq, e.facts) for e in found if isinstance(e.facts, OperatorAdmitted) and e.facts.operator == OPERATOR
+    ]
+    certificate = Certificate.from_json(admitted.certificate)
     assert (certificate.verdict, sorted(certificate.engines)) == ("admit", ["referee", "z3"])
-    carrying = [e for e in found if f"{OPERATOR}~" in str(e.payload.get("architecture")) and e.kind == "evaluated"]
+    carrying = [e for e in found if isinstance(e.facts, Evaluated) and f"{OPERATOR}~" in e.facts.architecture]
     assert carrying
-    assert min(event.seq for event in carrying) > admitted.seq
-    started = [e for e in found if e.kind == "task.started"]
-    assert "space" not in started[0].payload
-    assert OPERATOR in str(started[-1].payload["space"])
-    assert int(str(started[-1].payload["space_count"])) >= 6**6
+    assert min(event.seq for event in carrying) > at
+    started = [e.facts for e in found if isinstance(e.facts, TaskStarted)]
+    assert started[0].space is UNSET
+    assert OPERATOR in str(started[-1].space)
+    assert int(started[-1].space_count) >= 6**6
     with ledger_of(home) as ledger:
         result = verify(ledger, Home(home))
     assert not result.problems
-    assert result.checked["composed operators"] == sum(e.kind.startswith("operator.") for e in found)
+    assert result.checked["composed operators"] == sum(isinstance(e.facts, OperatorDecided) for e in found)
 
 
 def test_a_life_stopped_at_any_step_composes_the_same(
@@ -161,7 +175,7 @@ def test_a_life_stopped_at_any_step_composes_the_same(
     """Stopped before every fourth transaction in turn, the finished ledger equals the uninterrupted one."""
     append, steps = Life.append, {"left": 4}
 
-    def stopping(self: Life, entries: Sequence[tuple[str, Mapping[str, object]]]) -> tuple[Event, ...]:
+    def stopping(self: Life, entries: Sequence[Facts]) -> tuple[Event[Facts], ...]:
         steps["left"] -= 1
         if steps["left"] < 0:
             raise KeyboardInterrupt
@@ -181,11 +195,10 @@ def test_a_life_stopped_at_any_step_composes_the_same(
 def test_a_rule_refuses_an_operator_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Where three operations are the least, a chain of two cannot stand alone: refused, told, and in no later space."""
     state = lived(tmp_path / "home", least=3)
-    (kind, refused) = next(one for one in state.operators if one[1]["operator"] == OPERATOR)
-    assert (kind, items(refused["failed"])) == ("operator.refused", ["size"])
-    later = [
-        str(e.payload["space"]) for e in events(tmp_path / "home") if "space" in e.payload and "guard" in e.payload
-    ]
+    refused = next(one for one in state.operators if one.operator == OPERATOR)
+    assert (type(refused), refused.failed) == (OperatorRefused, ["size"])
+    started = [e.facts for e in events(tmp_path / "home") if isinstance(e.facts, TaskStarted)]
+    later = [one.space for one in started if one.space is not UNSET]
     assert not any(OPERATOR in space.replace(f"{OPERATOR}>", "").replace(f"{OPERATOR}&", "") for space in later)
     assert not problems(tmp_path / "home")
     list_sub_cells(tmp_path / "home")
@@ -225,7 +238,7 @@ def test_the_report_page_says_how_operators_were_judged_and_where_they_are(home:
         return records
 
     (record,) = shown(home)
-    evaluated = [str(e.payload["architecture"]) for e in events(home) if e.kind == "evaluated"]
+    evaluated = [e.facts.architecture for e in events(home) if isinstance(e.facts, Evaluated)]
     assert record.outcome == "admitted"
     assert sum(use.holding for use in record.uses) == sum(f"{OPERATOR}~" in text for text in evaluated) > 0
     stricter = copied(home, tmp_path / "stricter")
@@ -233,7 +246,7 @@ def test_the_report_page_says_how_operators_were_judged_and_where_they_are(home:
     assert [(one.outcome, one.failed) for one in shown(stricter)] == [("admitted", ()), ("refused", ("size",))]
     revoked = copied(home, tmp_path / "revoked")
     with ledger_of(revoked) as ledger:
-        (digest,) = {str(p["digest"]) for _, p in replay(ledger).operators if p["operator"] == OPERATOR}
+        (digest,) = {one.digest for one in replay(ledger).operators if one.operator == OPERATOR}
     revoke(revoked, digest[:12], author="Ann", reason="hard to explain")
     assert [one.outcome for one in shown(revoked)] == ["revoked"]
 
@@ -244,20 +257,20 @@ def test_a_revoked_operator_is_out_of_use_for_good(home: Path, tmp_path: Path) -
 
     copy = copied(home, tmp_path)
     with ledger_of(copy) as ledger:
-        first = [payload for _, payload in replay(ledger).operators]
-    for payload in first:
-        revoke(copy, str(payload["digest"])[:12], author="Ann", reason="hard to explain")
+        first = replay(ledger).operators
+    for one in first:
+        revoke(copy, one.digest[:12], author="Ann", reason="hard to explain")
     with pytest.raises(InputError, match="no mined sub-cell in force"):
-        revoke(copy, str(first[0]["digest"])[:12], author="Ann", reason="again")
+        revoke(copy, first[0].digest[:12], author="Ann", reason="again")
     state = lived(copy)
-    digest = str(state.runs[-1].started["constraint_set_digest"])
-    gone = {str(payload["operator"]) for payload in first}
+    digest = state.runs[-1].started.constraint_set_digest
+    gone = {one.operator for one in first}
     assert gone.isdisjoint(operators_in_force(state, space="nb201", set_digest=digest))
-    assert "space" not in state.runs[-1].tasks[0].started
+    assert state.runs[-1].tasks[0].started.space is UNSET
     assert not problems(copy)
-    newer = [payload for kind, payload in state.operators if kind == "operator.admitted"][len(first) :]
-    for payload in newer:
-        state.revoked[str(payload["sub_cell"])] = payload
+    newer = [one for one in state.operators if isinstance(one, OperatorAdmitted)][len(first) :]
+    for one in newer:
+        state.revoked[one.sub_cell] = made_up(SubcellRevoked, digest=one.sub_cell)
     assert not operators_in_force(state, space="nb201", set_digest=digest)
 
 
@@ -267,7 +280,7 @@ def test_under_another_set_an_operator_is_judged_again(home: Path, tmp_path: Pat
 
     copy = copied(home, tmp_path)
     state = lived(copy, least=3, accept_set=True)
-    assert "space" not in state.runs[-1].tasks[0].started
-    again = [(kind, mapping(p)["failed"]) for kind, p in state.operators if p["operator"] == OPERATOR]
-    assert again == [("operator.admitted", []), ("operator.refused", ["size"])]
+    assert state.runs[-1].tasks[0].started.space is UNSET
+    again = [(type(one), one.failed) for one in state.operators if one.operator == OPERATOR]
+    assert again == [(OperatorAdmitted, []), (OperatorRefused, ["size"])]
     assert not problems(copy)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent.memory.recall import Recollection, recall, soonest
+from agent.memory.recall import Recollection, order_by_expected_score, recall
 from agent.state.library import Library, Motif
 from agent.stream.policy import SearchPolicy
 from selfnas.data.probes import FEATURES, TaskDescription, distance
@@ -139,7 +139,9 @@ def test_winners_that_all_past_tasks_think_well_of_are_tried_first(
     liked = (past(0.5, 0.2, 0.6, 0.9), past(0.4, 0.1, 0.7, 0.8))
 
     def order(*tasks: PastTask, digest: str = "new", first: Motif | None = None) -> list[int]:
-        return [recalled.index(one) for one in soonest(recalled, tasks, task_digest=digest, first=first)]
+        return [
+            recalled.index(one) for one in order_by_expected_score(recalled, tasks, task_digest=digest, first=first)
+        ]
 
     assert order(*liked) == [3, 2, 0, 1]
     assert order(*liked, digest="digits") == [0, 1, 3, 2]

@@ -2,19 +2,20 @@
 
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from agent.ledger.events import Event, Facts, SubcellsMined
 from agent.ledger.home import Home
-from agent.ledger.store import Event, Ledger
+from agent.ledger.store import Ledger
 from agent.life.life import Life
 from agent.memory.subcells import blocks_in_force, find_sub_cell, mined_in_force
 from agent.report.figures import gather
 from agent.report.page import render
-from agent.report.subcell_uses import uses_of
-from agent.state.state import LifeState, items, mapping, replay
+from agent.report.uses import uses_of
+from agent.state.state import LifeState, replay
 from agent.verify.verification import verify
 from selfnas.errors import InputError
 from tests.agent.tabular_lives import ledger_of, live
@@ -36,7 +37,7 @@ DAMAGED = """UPDATE events SET payload = replace(payload, '"text":"TEXT"', '"tex
 WHERE kind = 'subcells.mined'"""
 
 
-def events(home: Path) -> list[Event]:
+def events(home: Path) -> list[Event[Facts]]:
     """Every event of a life."""
     with ledger_of(home) as ledger:
         return list(ledger.events())
@@ -62,10 +63,10 @@ def test_what_winners_share_is_recorded_used_and_verified(home: Path, state: Lif
     mined = mined_in_force(state, space="nb201", tabular=True)
     assert mined
     assert all(one.low > 0 and len(one.tasks) >= 2 and one.support >= one.winners / 4 for one in mined)
-    lists = [event for event in events(home) if event.kind == "subcells.mined"]
-    assert lists[0].payload["task"] in ("two", "three")
-    early = [mapping(entry)["digest"] for entry in items(lists[0].payload["subcells"])]
-    known = [found for digest in early if (found := find_sub_cell(state, str(digest)))]
+    lists = [event.facts for event in events(home) if isinstance(event.facts, SubcellsMined)]
+    assert lists[0].task in ("two", "three")
+    early = [record.digest for record in lists[0].subcells]
+    known = [found for digest in early if (found := find_sub_cell(state, digest))]
     uses = [use for one, _ in known for use in uses_of(state, one.sub_cell, tabular=True)]
     assert any(use.task == "four" and use.holding > 1 for use in uses)
     with ledger_of(home) as ledger:
@@ -78,7 +79,7 @@ def test_a_life_stopped_at_any_step_mines_the_same(home: Path, tmp_path: Path, m
     """Stopped before every fifth transaction in turn, the finished ledger equals the uninterrupted one."""
     append, steps = Life.append, {"left": 5}
 
-    def stopping(self: Life, entries: Sequence[tuple[str, Mapping[str, object]]]) -> tuple[Event, ...]:
+    def stopping(self: Life, entries: Sequence[Facts]) -> tuple[Event[Facts], ...]:
         steps["left"] -= 1
         if steps["left"] < 0:
             raise KeyboardInterrupt

@@ -1,17 +1,28 @@
 """Full training from the weights of a remembered motif: reproducible, recorded, re-checked, refused where need be."""
 
-import json
 import shutil
 import time
 from pathlib import Path
-from typing import cast
 
+import msgspec
 import pytest
 
+from agent.ledger.events import (
+    UNSET,
+    Admitted,
+    Event,
+    Facts,
+    Inherited,
+    Recalled,
+    RunStarted,
+    TaskRecord,
+    TaskStarted,
+    Trained,
+)
 from agent.ledger.home import Home
-from agent.ledger.store import Event, Json, Ledger
+from agent.ledger.store import Ledger
 from agent.memory.weights import keeps_splits_apart, shared_numbers, source_of
-from agent.state.state import TaskState, mapping, number, replay
+from agent.state.state import TaskState, replay
 from agent.stream.file import FidelitySection, TrainingSection
 from agent.verify.verification import verify
 from agent.verify.weights import InheritanceChecker
@@ -21,6 +32,7 @@ from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.errors import InputError
 from tests.agent.conftest import inside
 from tests.agent.life.test_life import rebuild
+from tests.agent.made_up import changed, made_up
 
 STREAM = """\
 stream: inheriting
@@ -38,7 +50,7 @@ tasks:
 SEED = 5  # a first random cell that passes the audits
 
 
-def events(home: Path) -> list[Event]:
+def events(home: Path) -> list[Event[Facts]]:
     """Every event of a life."""
     with Ledger(Home(home).ledger, clock=time.time, read_only=True) as ledger:
         return list(ledger.events())
@@ -112,18 +124,17 @@ def test_weights_that_may_have_seen_what_is_tested_on_are_not_taken(
     then: dict[str, object], now: dict[str, object], apart: bool
 ) -> None:
     """Other splits of the same source, and files that nothing is known of, keep their weights."""
-    assert keeps_splits_apart(json.loads(json.dumps(then)), json.loads(json.dumps(now))) is apart
+    earlier, later = (msgspec.convert({"name": "t", **told}, TaskRecord) for told in (then, now))
+    assert keeps_splits_apart(earlier, later) is apart
 
 
 @pytest.mark.slow
 def test_a_life_inherits_records_and_verifies(lived: Path) -> None:
     """What was recalled starts from its weights, with the share that took over; two workers change nothing."""
-    first, turned = (event.payload for event in events(lived) if event.kind == "trained")
-    assert first["digest"] == turned["digest"]
-    told = mapping(turned["inherited"])
-    assert (told["run"], told["task"], told["weights_sha256"]) == (1, "first", first["weights_sha256"])
-    assert number(told["share"]) == 1
-    assert "inherited" not in first
+    first, turned = (event.facts for event in events(lived) if isinstance(event.facts, Trained))
+    assert first.digest == turned.digest
+    assert turned.inherited == Inherited(run=1, task="first", weights_sha256=first.weights_sha256, share=1.0)
+    assert first.inherited is UNSET
     with Ledger(Home(lived).ledger, clock=time.time, read_only=True) as ledger:
         assert not verify(ledger, Home(lived)).problems
         life = replay(ledger)
@@ -139,18 +150,14 @@ def test_weights_are_refused_for_what_those_before_them_saw(lived: Path) -> None
     with Ledger(Home(lived).ledger, clock=time.time, read_only=True) as ledger:
         life = replay(ledger)
         run, turned = life.runs[0], life.runs[0].tasks[1]
-        architecture = str(turned.finalists[0].architecture)
-        specs = cast(list[dict[str, object]], mapping(run.started["stream"])["tasks"])
+        architecture = turned.finalists[0].architecture
+        specs = run.started.stream["tasks"]
         specs[1] |= {"source": "mnist5k"}  # as if it had been
         specs.append({"name": "again", "source": "digits", "limit": 900, "split_seed": 0})
-        recalled = {
-            "architecture": architecture,
-            "from_run": 1,
-            "from_task": "turned",
-            "digest": turned.finalists[0].digest,
-        }
-        started = {**turned.started, "task_digest": "another", "recalled": [recalled]}
-        again = TaskState(index=2, name="again", first=0, started=cast(dict[str, Json], started))
+        digest = turned.finalists[0].digest
+        recalled = Recalled(architecture=architecture, from_run=1, from_task="turned", digest=digest)
+        started = changed(turned.started, task_digest="another", recalled=[recalled])
+        again = TaskState(index=2, name="again", first=0, started=started)
         assert source_of(life, again, architecture) is not None
         specs[2]["split_seed"] = 1
         assert source_of(life, again, architecture) is None
@@ -161,28 +168,24 @@ def test_verification_asks_what_those_before_them_saw(tmp_path: Path) -> None:
 
     def problems(**last: object) -> list[str]:
         specs = [{"name": "a", "source": "digits"}, {"name": "b", "source": "mnist5k"}, {"name": "c", **last}]
+        stream = made_up(RunStarted).stream | {"inherit": "motif", "tasks": specs}
         checker = InheritanceChecker(Home(tmp_path))
-        checker.run_begins(payload(inherit="motif", tasks=specs, stream={"inherit": "motif", "tasks": specs}))
+        checker.run_begins(made_up(RunStarted, stream=stream))
         found: list[str] = []
-        for before, here in ((None, "a"), ("a", "b"), ("b", "c")):
-            recalled = [{"architecture": "x", "from_run": 1, "from_task": before}] if before else []
-            checker.task_begins(payload(task=here, task_digest=here, recalled=recalled))
-            own = {"task": here, "digest": "d", "architecture": "x", "weights_sha256": 64 * here, "reason": ""}
-            source = {"run": 1, "task": before, "weights_sha256": 64 * (before or ""), "share": 1.0}
+        for before, here in (("", "a"), ("a", "b"), ("b", "c")):
+            recalled = [made_up(Recalled, architecture="x", from_run=1, from_task=before)] if before else []
+            checker.task_begins(made_up(TaskStarted, task=here, task_digest=here, recalled=recalled))
+            own = {"task": here, "digest": "d", "architecture": "x", "weights_sha256": 64 * here}
+            source = Inherited(run=1, task=before, weights_sha256=64 * before, share=1.0)
             told = {"inherited": source} if before else {}
-            found += checker.trained(payload(**own, **told))
-            checker.let_in(payload(**own), run=1, task=here)
+            found += checker.trained(made_up(Trained, **own, **told))
+            checker.let_in(made_up(Admitted, **own), run=1, task=here)
         return found
 
     assert problems(source="digits") == []
     assert problems(source="digits", split_seed=1) == [
         "the weights that it inherited may have seen what it is tested on"
     ]
-
-
-def payload(**facts: object) -> dict[str, Json]:
-    """Facts as an event holds them."""
-    return cast(dict[str, Json], json.loads(json.dumps(facts)))
 
 
 @pytest.mark.slow

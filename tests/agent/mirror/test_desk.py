@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from agent.commands.ui import server_command
 from agent.gate.review import finalists
@@ -78,7 +79,7 @@ def test_other_weights_give_other_findings_and_other_data_are_refused(place: Pat
     from safetensors.torch import load_file, save
 
     run, task, finalist = find_finalist(state(place), state(place).runs[0].tasks[0].finalists[0].digest[:8])
-    name = f"{finalist.trained['weights_sha256']}.safetensors"
+    name = f"{finalist.trained.weights_sha256}.safetensors"
     weights = load_file(place / "home" / "weights" / name)
     (tmp_path / "weights").mkdir()
     other = save({key: 0 * value for key, value in weights.items()})
@@ -87,11 +88,11 @@ def test_other_weights_give_other_findings_and_other_data_are_refused(place: Pat
         (tmp_path / "weights" / path).write_bytes(other)
     with pytest.raises(InputError, match="its weights were changed"):
         reaudit(Home(tmp_path), run, task, finalist, base=place)
-    finalist = replace(finalist, trained={**finalist.trained, "weights_sha256": digest})
+    finalist = replace(finalist, trained=structs.replace(finalist.trained, weights_sha256=digest))
     done = reaudit(Home(tmp_path), run, task, finalist, base=place)
     assert done.changed
     assert done.verdict.decision != "admit"
-    task.started = {**task.started, "task_digest": "0" * 64}
+    task.started = structs.replace(task.started, task_digest="0" * 64)
     with pytest.raises(InputError, match="not those that the ledger records"):
         reaudit(Home(place / "home"), run, task, finalist, base=place)
 
@@ -144,7 +145,7 @@ def test_decisions_reach_mlflow_and_survive_a_rebuild(place: Path) -> None:
     undecided, first = records(place), state(place).runs[0].tasks[0].name
     own = f"{first} {finalist.digest}"
     assert undecided[own]["tags"]["review"] == "awaiting"
-    digest = str(state(place).runs[0].tasks[0].started["task_digest"])
+    digest = state(place).runs[0].tasks[0].started.task_digest
     assert [(name, digest.startswith(short)) for name, short, _ in undecided[own]["data"]] == [(first, True)]
     was_best = bool(undecided[own]["versions"])
     inside = sum(each.standing == "admitted" for each in state(place).runs[0].tasks[0].finalists)
@@ -223,7 +224,7 @@ def test_a_mirror_is_measured_on_finalists_that_look_real(place: Path, tmp_path:
         assert finalist.audited in [original.audited for *_, original in found]
         shown = Home(tmp_path).pictures(found[-1][0].number, task.name) / finalist.digest[:12]
         assert (shown / "attributions.png").is_file()
-        assert (Home(tmp_path).weights / f"{finalist.trained['weights_sha256']}.safetensors").is_file()
+        assert (Home(tmp_path).weights / f"{finalist.trained.weights_sha256}.safetensors").is_file()
     with pytest.raises(InputError, match="no finalist to repeat"):
         multiplied(Home(place / "home"), [], Home(tmp_path), 3)
 

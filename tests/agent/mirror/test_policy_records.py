@@ -1,23 +1,33 @@
 """Decisions about the search policy in a real MLflow store."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from agent.ledger.events import (
+    Confirmation,
+    Event,
+    Evidence,
+    PolicyAdopted,
+    PolicyDecided,
+    PolicyProposed,
+    PolicyRefused,
+    RunStarted,
+    TaskStarted,
+)
 from agent.ledger.home import Home
-from agent.ledger.store import Event, Json
 from agent.state.state import LifeState
 from agent.stream.policy import SearchPolicy
+from tests.agent.made_up import as_event, blank, blank_stream
 
 OLD = SearchPolicy(strategy="random").model_dump(mode="json")
 
 
-def decision(seq: int, kind: str, *, after: int, **more: Json) -> Event:
+def decision(seq: int, kind: type[PolicyDecided], *, after: int, **more: Any) -> Event[PolicyDecided]:
     """An event of run 1 about turning to the surrogate."""
     new = {**OLD, "strategy": "surrogate"}
-    facts: dict[str, Json] = {"run": 1, "after_task": after, "base": OLD, "old": OLD, "new": new, "evidence": None}
-    facts |= {"certificate": None, "failed": [], "reason": "", **more}
-    return Event(seq=seq, kind=kind, payload=facts, previous="", hash="")
+    return as_event(seq=seq, facts=blank(kind, run=1, after_task=after, base=OLD, old=OLD, new=new, **more))
 
 
 @pytest.mark.slow
@@ -25,15 +35,14 @@ def test_each_decision_is_one_record_however_often_it_is_mirrored(tmp_path: Path
     """With decision, change, failed rules and evidence; forgotten and rebuilt with its task."""
     from agent.mirror.writer import Mirror
 
-    started: dict[str, Json] = {"stream": {"stream": "tuned", "policy": OLD}}
-    task: dict[str, Json] = {"run": 1, "task": "one", "task_digest": "d", "description": None}
+    started = blank(RunStarted, stream=blank_stream(stream="tuned", policy=OLD))
     state = LifeState()
     for event in (
-        Event(seq=0, kind="run.started", payload=started, previous="", hash=""),
-        Event(seq=1, kind="task.started", payload=task, previous="", hash=""),
-        decision(2, "policy.refused", after=1, failed=["small-steps"], reason="too far"),
-        decision(3, "policy.proposed", after=1, evidence={"count": 8, "mean": 0.5, "p": 0.01}),
-        decision(4, "policy.adopted", after=1, confirmation={"won": 9, "lost": 1, "wealth": 33.0, "tasks": 1}),
+        as_event(seq=0, facts=started),
+        as_event(seq=1, facts=blank(TaskStarted, run=1, task="one", task_digest="d")),
+        decision(2, PolicyRefused, after=1, failed=["small-steps"], reason="too far"),
+        decision(3, PolicyProposed, after=1, evidence=Evidence(count=8, mean=0.5, p=0.01)),
+        decision(4, PolicyAdopted, after=1, confirmation=Confirmation(won=9, lost=1, wealth=33.0, tasks=1)),
     ):
         state.apply(event)
     mirror = Mirror(f"sqlite:///{tmp_path / 'mlflow.db'}")

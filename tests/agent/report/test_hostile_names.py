@@ -5,25 +5,27 @@ from pathlib import Path
 
 import pytest
 
+from agent.ledger.events import LedgerError, Rejected, RunStarted, TaskStarted
 from agent.ledger.home import Home
-from agent.ledger.store import LedgerError
 from agent.mirror.artifacts import Exhibit, write_task_files
+from agent.report.figures import Transfer
 from agent.report.page_pictures import matrix_picture
 from agent.report.summary import Accuracy
-from agent.report.transfer import Transfer
 from agent.state.state import RunState, TaskState
 from audits import Finding, card, card_page, judge, load_suite
+from tests.agent.made_up import blank
 
 NASTY = "<script>x</script> ![i](http://e/p.png) | [l](http://e) `c`\n# *h*"
 
 
 def test_what_the_gate_kept_out_is_told_in_plain_words(tmp_path: Path) -> None:
     """Names of rules and messages of authors: no HTML, no link, no picture, no cell of a table, no heading."""
-    task = TaskState(index=0, name=NASTY, first=0, started={}, filtered=Counter({NASTY: 3}))
-    refused = {"architecture": NASTY, "failed": [NASTY], "messages": [NASTY], "blamed": [NASTY]}
-    task.rejected.append({**refused, "nearest": [NASTY], "distance": 1})
+    task = TaskState(index=0, name=NASTY, first=0, started=blank(TaskStarted), filtered=Counter({NASTY: 3}))
+    texts = {name: [NASTY] for name in ("failed", "messages", "blamed", "nearest")}
+    task.rejected.append(blank(Rejected, architecture=NASTY, **texts, distance=1))
     suite = load_suite("baseline")
-    write_task_files(Exhibit(Home(tmp_path / "home"), RunState(number=1, started={}), task, suite), tmp_path)
+    run = RunState(number=1, started=blank(RunStarted))
+    write_task_files(Exhibit(Home(tmp_path / "home"), run, task, suite), tmp_path)
     lines = (tmp_path / "rejections.md").read_text().splitlines()
     for line in lines:
         outside = "".join(line.split("`")[::2]) if "`<script>" in line else line  # code is shown as it is

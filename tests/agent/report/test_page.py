@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.ledger.events import LedgerError
 from agent.ledger.home import Home
-from agent.ledger.store import Ledger, LedgerError
+from agent.ledger.store import Ledger
 from agent.report.figures import Evidence, figures, gather
 from agent.report.page import render
 from selfnas.errors import InputError
+from tests.agent.made_up import put_in
 from tests.agent.tabular_lives import cold_life, ledger_of, warm_life
 
 
@@ -99,8 +101,11 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path, place: Path) -> None:
     strange = tmp_path / "strange"
     strange.mkdir()
     with Ledger(strange / "ledger.db", clock=time.time) as ledger:
-        ledger.append([("run.started", {}), ("task.started", {"task": "x"})])
-        with pytest.raises(LedgerError, match=r"event 0 \(run.started\) is no event of ours: stream is missing"):
+        put_in(ledger, "run.started", {"run": 1})
+        put_in(ledger, "task.started", {"task": "x"})
+        with pytest.raises(
+            LedgerError, match=r"event 0 \(run.started\) is no event of ours: .*required field `stream`"
+        ):
             gather(ledger)
 
 

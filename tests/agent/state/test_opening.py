@@ -10,28 +10,40 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent.ledger.events import FACTS, Shape
-from agent.ledger.store import Ledger, LedgerError
+from agent.ledger.events import (
+    Admitted,
+    Certified,
+    Evaluated,
+    Facts,
+    Filtered,
+    LedgerError,
+    MotifQuarantined,
+    MotifRestored,
+    PolicyKept,
+    Refused,
+    Reviewed,
+    RunFinished,
+    RunStarted,
+    Shape,
+    Table,
+    TaskFinished,
+    TaskStarted,
+    Trained,
+)
+from agent.ledger.store import Ledger
 from agent.memory.recall import past_tasks
 from agent.state.opening import recollect
 from agent.state.state import LifeState, TaskState, replay
 from agent.verify.snapshot import check_snapshot
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.named import SPACES
+from tests.agent.made_up import blank
 
 CELLS = [
     SPACES["nb201"].decode(np.array([3, 3, index % 5, 1 + index // 5, 3, 3], dtype=np.int8), macro=Macro(8, 1, 16))
     for index in range(10)
 ]
-SHAPE = {"channels": 1, "size": [8, 8], "classes": 10}
-
-
-def blank(shape: Shape) -> Any:
-    """The least that has a shape."""
-    if isinstance(shape, dict):
-        return {key: blank(inner) for key, inner in shape.items()}
-    first = shape[0] if isinstance(shape, tuple) else shape
-    return first() if isinstance(first, type) else []
+SHAPE = Shape(channels=1, size=[8, 8], classes=10)
 
 
 class Script:
@@ -43,42 +55,44 @@ class Script:
         self.run = 0
         self.finalists: list[dict[str, Any]] = []
 
-    def tell(self, kind: str, **payload: Any) -> None:
+    def tell(self, kind: type[Facts], **facts: Any) -> None:
         """One more event, with nothing of note where it must say something."""
-        self.ledger.append([(kind, {**blank(FACTS.get(kind, {})), **payload})])
+        self.ledger.append([blank(kind, **facts)])
 
     def life(self, *, runs: int, tasks: int) -> None:
         """Runs with tasks, decisions between them."""
         for _ in range(runs):
             self.run += 1
-            self.tell("run.started", run=self.run)
+            self.tell(RunStarted, run=self.run)
             self.judge_again()
             for index in range(tasks):
                 self.task(f"task{index}", tabular=self.chance.random() < 0.4)
-                self.tell("policy.kept", run=self.run, after_task=index + 1)
+                self.tell(PolicyKept, run=self.run, after_task=index + 1)
                 self.review()
-            self.tell("run.finished")
+            self.tell(RunFinished)
 
     def task(self, name: str, *, tabular: bool) -> None:
         """A task and its finalists."""
-        table = {"table": {"name": "t"}} if tabular else {}
-        place: dict[str, Any] = {"task": name, "task_digest": name, "description": {"x": self.chance.randrange(3)}}
-        self.tell("task.started", **place, **table, shape=SHAPE, recalled=[])
+        table = {"table": Table(name="t", dataset="a")} if tabular else {}
+        description = {"x": self.chance.randrange(3)}
+        self.tell(TaskStarted, task=name, task_digest=name, description=description, **table, shape=SHAPE)
         for cell in self.chance.sample(CELLS, 4):
             common: dict[str, Any] = {"architecture": str(cell), "digest": cell.digest}
-            self.tell("certified", **common, certificate="{}")
-            self.tell("evaluated", **common, fidelity="low", score=self.chance.choice([None, 0.5, 0.7]))
+            self.tell(Certified, **common, certificate="{}")
+            self.tell(Evaluated, **common, fidelity="low", score=self.chance.choice([None, 0.5, 0.7]))
             if tabular:
                 continue
             facts: dict[str, Any] = {"validation": self.chance.random(), "params": 10, "weights_sha256": "w"}
-            self.tell("trained", **common, **facts, reason="", test_correct=9, test_count=10)
-            outcome = self.chance.choice(["admitted", "refused"])
-            self.tell(outcome, **common, **facts, test=0.9, certificate="{}")
+            self.tell(Trained, **common, **facts, reason="", test_correct=9, test_count=10)
+            if self.chance.choice([Admitted, Refused]) is Admitted:
+                self.tell(Admitted, **common, **facts, test=0.9, certificate="{}")
+            else:
+                self.tell(Refused, **common, decision="reject")
             self.finalists.append({"run": self.run, "task": name, "digest": cell.digest})
             if self.chance.random() < 0.3:  # the life was cut off here, a person decided, the life went on
                 self.review()
-        self.tell("filtered", rules={"r": 1}, exhausted=False)
-        self.tell("task.finished", task=name, winner=None)
+        self.tell(Filtered, rules={"r": 1}, exhausted=False)
+        self.tell(TaskFinished, task=name)
 
     def review(self) -> None:
         """Reverse what stands about one finalist, whichever."""
@@ -88,16 +102,16 @@ class Script:
         state = replay(self.ledger)
         finalist = state.runs[where["run"] - 1].tasks.named(where["task"]).finalist(where["digest"])
         flipped = {"admitted": "refused", "refused": "admitted"}[finalist.standing]
-        self.tell("reviewed", **where, decision="overrule", standing=flipped)
+        self.tell(Reviewed, **where, decision="overrule", standing=flipped)
 
     def judge_again(self) -> None:
         """Quarantine some motifs and restore what was quarantined."""
         state = replay(self.ledger)
         for motif in list(state.library):
             if self.chance.random() < 0.2:
-                self.tell("motif.quarantined", admitted_seq=motif.seq, failed=["r"])
+                self.tell(MotifQuarantined, admitted_seq=motif.seq, failed=["r"])
         for seq in state.quarantined:
-            self.tell("motif.restored", admitted_seq=seq)
+            self.tell(MotifRestored, admitted_seq=seq)
 
 
 def written(path: Path, seed: int) -> Ledger:
@@ -132,7 +146,7 @@ def test_a_recollected_life_is_the_replayed_one_wherever_it_was_cut_off(tmp_path
     for length in range(seed, len(events), 13):
         with Ledger(tmp_path / f"{length}.db", clock=lambda: 1.0) as ledger:
             ledger._db.execute("PRAGMA synchronous = OFF")
-            ledger.append([(event.kind, event.payload) for event in events[:length]])
+            ledger.append([event.facts for event in events[:length]])
             expected = contents(replay(ledger))
             for snapshot in (None, growing):
                 state = recollect(ledger, snapshot)
@@ -140,7 +154,7 @@ def test_a_recollected_life_is_the_replayed_one_wherever_it_was_cut_off(tmp_path
                 state.close()
             shutil.copy(growing, further)
             state = recollect(ledger, further)
-            for event in ledger.append([(event.kind, event.payload) for event in events[length:]]):
+            for event in ledger.append([event.facts for event in events[length:]]):
                 state.apply(event)
             expected = contents(replay(ledger))
             assert contents(state) == expected

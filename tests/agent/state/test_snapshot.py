@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.ledger.store import Ledger, LedgerError
+from agent.ledger.events import LedgerError, RunStarted, TaskFinished, TaskStarted
+from agent.ledger.store import Ledger
 from agent.state.opening import recollect
 from agent.state.state import replay
 from agent.verify.snapshot import check_snapshot
+from tests.agent.made_up import blank
 from tests.agent.state.test_opening import contents, written
 
 
@@ -72,6 +74,21 @@ def test_an_edited_snapshot_is_found_and_never_gives_what_the_ledger_does_not_sa
         state.close()
 
 
+def test_a_task_of_no_events_is_refused(tmp_path: Path) -> None:
+    """A snapshot that lets a task end before it begins names nothing; who asks for the task is told what to do."""
+    path = tmp_path / "snapshot.db"
+    with Ledger(tmp_path / "ledger.db", clock=lambda: 1.0) as ledger:
+        ledger.append([blank(RunStarted), blank(TaskStarted), blank(TaskFinished)])
+        recollect(ledger, path).close()
+        with sqlite3.connect(path) as db:
+            assert db.execute("UPDATE tasks SET last = first - 1").rowcount == 1
+        db.close()
+        state = recollect(ledger, path)
+        with pytest.raises(LedgerError, match="events 1 to 0 are not task '' of run 1: remove this file"):
+            _ = state.runs[0].tasks[0]
+        state.close()
+
+
 @pytest.mark.parametrize(
     "statement",
     ["UPDATE upto SET hash = 'x'", "UPDATE upto SET events = events - 3", "PRAGMA user_version = 9", "garbage"],
@@ -96,9 +113,9 @@ def test_what_an_attempt_did_not_settle_is_folded_in_anew(lived: Path, tmp_path:
         events = list(whole.events())
     last = max(event.seq for event in events if event.kind == "task.finished")
     with Ledger(tmp_path / "ledger.db", clock=lambda: 1.0) as ledger:
-        ledger.append([(event.kind, event.payload) for event in events[: last - 5]])
+        ledger.append([event.facts for event in events[: last - 5]])
         state = recollect(ledger, tmp_path / "snapshot.db")
-        for event in ledger.append([(event.kind, event.payload) for event in events[last - 5 : last]]):
+        for event in ledger.append([event.facts for event in events[last - 5 : last]]):
             state.apply(event)
         state.close()
         with sqlite3.connect(tmp_path / "snapshot.db") as db:

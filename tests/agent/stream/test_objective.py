@@ -5,13 +5,15 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
+from agent.ledger.events import Evaluated
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Ledger
 from agent.life.life import Life
 from agent.life.observer import Unobserved
 from agent.life.preparation import prepare
-from agent.state.state import recorded_costs, replay
+from agent.state.state import replay
 from agent.stream.file import read_stream
 from agent.stream.objective import ObjectiveSection
 from agent.verify.verification import verify
@@ -56,23 +58,24 @@ def test_a_life_records_costs_and_keeps_to_limits(home: Path) -> None:
         result = verify(ledger, Home(home))
     assert not result.problems
     shape = TaskShape(channels=3, size=(32, 32), classes=10)
-    for trial, payload in zip(task.trials, task.evaluations, strict=True):
-        recorded = recorded_costs(payload)
+    for trial, evaluated in zip(task.trials, task.evaluations, strict=True):
+        recorded = evaluated.recorded_costs
         assert recorded["params"] == float(f"{costs(trial.architecture, shape).params:.6g}")
         assert trial.objectives == (trial.score, -recorded["latency_us"])
         assert (trial.value > -10) == (recorded["params"] <= 40_000)
     assert 0 < sum(trial.value > -10 for trial in task.trials) < len(task.trials)
     within = [trial for trial in task.trials if trial.value > -10]
-    assert [found["digest"] for found in task.tabulated] == [trial.digest for trial in best_first(within)[:3]]
+    assert [found.digest for found in task.tabulated] == [trial.digest for trial in best_first(within)[:3]]
 
 
 @pytest.mark.parametrize("field", ["costs", "value", "objectives"])
 def test_a_forged_cost_is_noticed(home: Path, field: str, tmp_path: Path) -> None:
     """In a chain that was made again with better numbers."""
     with Ledger(Home(home).ledger, clock=time.time, read_only=True) as ledger:
-        events = [(event.kind, dict(event.payload)) for event in ledger.events()]
+        events = [event.facts for event in ledger.events()]
     forged = {"costs": {"latency_us": 1.0, "params": 1.0}, "value": 0.99, "objectives": [0.99, -1.0]}
-    next(payload for kind, payload in events if kind == "evaluated")[field] = forged[field]  # type: ignore[assignment]
+    place = next(place for place, facts in enumerate(events) if isinstance(facts, Evaluated))
+    events[place] = structs.replace(events[place], **{field: forged[field]})
     copy = Home(tmp_path / "copy")
     copy.ledger.parent.mkdir(parents=True)
     with Ledger(copy.ledger, clock=time.time) as ledger:

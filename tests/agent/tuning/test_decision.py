@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.ledger.events import Lent, PolicyAdopted, PolicyDecided, PolicyKept, PolicyRefused
 from agent.ledger.home import Home
 from agent.ledger.store import Ledger
 from agent.state.state import replay
 from agent.stream.file import Stream
 from agent.stream.policy import SearchPolicy
-from agent.tuning.decision import ALPHA, policy_entry
+from agent.tuning.decision import ALPHA, Place, judge_policy
 from agent.tuning.rehearsal import Comparison, Rehearsal, compare
 from agent.verify.verification import verify
 from constraints import load_set
@@ -40,12 +41,10 @@ STREAM = Stream.model_validate(
 )
 
 
-def judged(change: dict[str, object], evidence: Comparison | None = GOOD) -> tuple[str, dict[str, object]]:
-    """The event that a change of some fields comes to under the shipped envelope."""
-    kind, payload = policy_entry(
-        STREAM, load_set("policy"), OLD, {**OLD.model_dump(), **change}, previous="", evidence=evidence
-    )
-    return kind, dict(payload)
+def judged(change: dict[str, object], evidence: Comparison | None = GOOD, *, envelope: str = "policy") -> PolicyDecided:
+    """What a change of some fields comes to, under the shipped envelope if no other is named."""
+    proposed, place = {**OLD.model_dump(), **change}, Place(run=1, after_task=1)
+    return judge_policy(STREAM, load_set(envelope), OLD, proposed, place=place, previous="", evidence=evidence)
 
 
 @pytest.mark.parametrize(
@@ -64,28 +63,27 @@ def test_a_change_that_oversteps_is_refused_however_good(
     change: dict[str, object], words: str, rule: str | None
 ) -> None:
     """By the rule's name where a rule forbids it; fields outside a policy and the budget's ceiling are out of reach."""
-    kind, payload = judged(change)
-    assert kind == "policy.refused"
-    assert words in str(payload["reason"])
+    refused = judged(change)
+    assert isinstance(refused, PolicyRefused)
+    assert words in refused.reason
     if rule:
-        assert payload["failed"] == [rule]
+        assert refused.failed == [rule]
 
 
 def test_only_evidence_adopts() -> None:
     """An admitted change without evidence, or with weak evidence, or against it, changes nothing."""
-    assert judged({"strategy": "surrogate"})[0] == "policy.adopted"
-    assert judged({"strategy": "surrogate"}, None)[0] == "policy.kept"
-    assert judged({"strategy": "surrogate"}, NONE)[0] == "policy.kept"
-    assert judged({"strategy": "surrogate"}, WORSE)[0] == "policy.kept"
-    assert judged({"finalists_per_task": 1}, None)[0] == "policy.refused"
+    assert type(judged({"strategy": "surrogate"})) is PolicyAdopted
+    assert type(judged({"strategy": "surrogate"}, None)) is PolicyKept
+    assert type(judged({"strategy": "surrogate"}, NONE)) is PolicyKept
+    assert type(judged({"strategy": "surrogate"}, WORSE)) is PolicyKept
+    assert type(judged({"finalists_per_task": 1}, None)) is PolicyRefused
 
 
 def test_a_set_without_policy_rules_admits_no_change() -> None:
     """Fails closed."""
-    kind, payload = policy_entry(
-        STREAM, load_set("baseline"), OLD, OLD.model_dump() | {"strategy": "surrogate"}, previous="", evidence=GOOD
-    )
-    assert (kind, payload["reason"]) == ("policy.refused", "set 'baseline' has no rules of scope policy")
+    refused = judged({"strategy": "surrogate"}, envelope="baseline")
+    assert isinstance(refused, PolicyRefused)
+    assert refused.reason == "set 'baseline' has no rules of scope policy"
 
 
 @pytest.fixture(scope="module")
@@ -140,15 +138,15 @@ def test_a_life_tunes_itself_under_the_rules_and_can_be_checked(tmp_path: Path, 
         assert verify(ledger, home).problems == []
     assert state.runs[0].tuned == 2
     assert state.policy_changes
-    assert mapped(state.policy_changes[0]["new"])["strategy"] != "random"
+    assert state.policy_changes[0].new["strategy"] != "random"
     assert "search policy after task" in done.stdout
     again = ("--set", "tuning.confirm=2", "--set", "budget.evaluations=16")
     assert selfnas("run", "tuned.yaml", "--home", "home", "--workers", "1", "--no-mirror", *again).returncode == 0
     with Ledger(home.ledger, clock=time.time, read_only=True) as ledger:
         for task in replay(ledger).runs[1].tasks:
-            lent = [mapped(found["control"]) for found in task.evaluations if "control" in found]
-            assert len({found["contest"] for found in lent}) == 1
-            assert [found["by"] for found in lent].count("proposed") == 4  # one round, of the policy that was replaced
+            lent = [found.control for found in task.evaluations if isinstance(found.control, Lent)]
+            assert len({found.contest for found in lent}) == 1
+            assert [found.by for found in lent].count("proposed") == 4  # one round, of the policy that was replaced
             assert len(lent) == 8
         assert verify(ledger, home).problems == []
     with sqlite3.connect(tmp_path / "home" / "ledger.db") as db:
@@ -159,12 +157,6 @@ def test_a_life_tunes_itself_under_the_rules_and_can_be_checked(tmp_path: Path, 
     with Ledger(home.ledger, clock=time.time, read_only=True) as ledger:
         problems = verify(ledger, home).problems
     assert any("its evidence says p 0.5, its paired worths give" in problem for problem in problems)
-
-
-def mapped(value: object) -> dict[str, object]:
-    """A recorded object."""
-    assert isinstance(value, dict)
-    return value
 
 
 @pytest.mark.parametrize(

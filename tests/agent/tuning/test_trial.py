@@ -4,15 +4,31 @@ import json
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from agent.ledger.store import Event, Json
+from agent.ledger.events import (
+    Confirmation,
+    Evaluated,
+    Evidence,
+    PolicyAdopted,
+    PolicyDecided,
+    PolicyKept,
+    PolicyProposed,
+    PolicyRolledBack,
+    PolicySet,
+    PolicyTried,
+    RunStarted,
+    TaskStarted,
+    Wins,
+)
 from agent.state.state import LifeState, RunState
 from agent.stream.file import Stream, TuningSection
 from agent.stream.policy import SearchPolicy
 from agent.tuning.decision import (
     ALPHA,
+    Place,
+    judge_policy,
     latest_controls,
-    policy_entry,
     policy_in_force,
     policy_on_trial,
     policy_replaced,
@@ -21,12 +37,13 @@ from agent.tuning.decision import (
 from agent.tuning.rehearsal import Rehearsal
 from agent.tuning.trial import CONTROL, PRESENT, PROPOSED, TRIAL, Contests, control_contest, on_turn
 from agent.verify.policy import PolicyChecker
-from constraints import load_set
+from constraints import ConstraintSet, load_set, policy_digest
 from selfnas.search.domain import SpaceDomain
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.named import SPACES
 from selfnas.strategies.transfer import PastTask
+from tests.agent.made_up import as_event, changed, made_up, retold
 from tests.agent.tuning.test_decision import GOOD, OLD
 
 STREAM = Stream.model_validate(
@@ -44,10 +61,19 @@ STREAM = Stream.model_validate(
 def scored(
     contest: int, by: str, score: float | None, *, origin: str = "searched", task: str = "b",
     purpose: str = TRIAL, number: int = 1,
-) -> dict[str, Json]:  # fmt: skip
+) -> Evaluated:  # fmt: skip
     """An evaluation of the first trial of a life, or of a control."""
-    lent: Json = {"number": number, "run": 1, "contest": contest, "by": by}
-    return {"task": task, "score": score, "origin": origin, purpose: lent}
+    lent = {"number": number, "run": 1, "contest": contest, "by": by}
+    return made_up(Evaluated, task=task, score=score, origin=origin, **{purpose: lent})
+
+
+def run_over(stream: Stream, envelope: ConstraintSet | None = None) -> RunStarted:
+    """The beginning of a run over a stream, under rules for changes of the policy."""
+    dumped = stream.model_dump(mode="json", exclude_none=True)
+    if envelope is None:
+        return made_up(RunStarted, stream=dumped)
+    rules = PolicySet(name=envelope.name, text=envelope.text, digest=policy_digest(envelope))
+    return made_up(RunStarted, stream=dumped, policy_set=rules)
 
 
 def test_the_better_round_wins_and_only_fair_contests_count() -> None:
@@ -85,78 +111,84 @@ def test_a_policy_that_is_no_better_is_rarely_confirmed() -> None:
     assert 0 < confirmed <= 30  # 99 % of binomial(400, 0.05) lie below
 
 
-def tried(state: LifeState, *, won: int, lost: int, task: str) -> list[dict[str, Json]]:
+def tried(state: LifeState, *, won: int, lost: int, task: str) -> list[Evaluated]:
     """A further task of the life with so many contests."""
     found = [
         scored(contest, by, float((by == PROPOSED) == (contest < won)), task=task)
         for contest in range(won + lost)
         for by in (PRESENT, PROPOSED)
     ]
-    state.apply(event("task.started", {"task": task}))
-    for payload in found:
-        state.apply(event("evaluated", payload))
+    state.apply(as_event(made_up(TaskStarted, task=task)))
+    for one in found:
+        state.apply(as_event(one))
     return found
 
 
-def feed(checker: PolicyChecker, payloads: list[dict[str, Json]]) -> None:
+def feed(checker: PolicyChecker, evaluations: list[Evaluated]) -> None:
     """Have a checker see evaluations whose turns are made up, which it says of each round."""
-    for payload in payloads:
-        assert not [problem for problem in checker.evaluated(payload) if "its round was lent as" not in problem]
+    for one in evaluations:
+        assert not [problem for problem in checker.evaluated(one) if "its round was lent as" not in problem]
 
 
-def event(kind: str, payload: object) -> Event:
-    """As it would stand in a ledger."""
-    return Event(seq=1, kind=kind, payload=payload, previous="", hash="")  # type: ignore[arg-type]
+def life() -> LifeState:
+    """A life whose first run has begun."""
+    return LifeState(runs=[RunState(number=1, started=run_over(STREAM))])
+
+
+def proposed(**how: object) -> PolicyProposed:
+    """A better policy, put on trial after the first task."""
+    new, place = {**OLD.model_dump(), "strategy": "surrogate"}, Place(run=1, after_task=1)
+    found = judge_policy(
+        STREAM,
+        load_set("policy"),
+        OLD,
+        new,
+        place=place,
+        previous="",
+        evidence=GOOD,
+        **how,  # type: ignore[arg-type]
+    )
+    assert isinstance(found, PolicyProposed)
+    return found
 
 
 @pytest.mark.parametrize(
     ("contests", "ends", "back"),
     [
-        ([(8, 0)], ["policy.adopted"], False),
-        ([(5, 1), (6, 0)], ["policy.tried", "policy.adopted"], False),
-        ([(5, 5), (5, 4)], ["policy.tried", "policy.kept"], False),
-        ([(8, 0)], ["policy.rolled_back"], True),
+        ([(8, 0)], [PolicyAdopted], False),
+        ([(5, 1), (6, 0)], [PolicyTried, PolicyAdopted], False),
+        ([(5, 5), (5, 4)], [PolicyTried, PolicyKept], False),
+        ([(8, 0)], [PolicyRolledBack], True),
     ],
 )
 def test_a_trial_goes_on_until_it_is_won_or_its_tasks_are_used_up(
-    contests: list[tuple[int, int]], ends: list[str], back: bool
+    contests: list[tuple[int, int]], ends: list[type[PolicyDecided]], back: bool
 ) -> None:
     """What wins a rehearsal is only proposed; meanwhile the old one stays in force; a checker agrees with each end."""
     envelope, unused = load_set("policy"), Rehearsal([], SpaceDomain(SPACES["nb201"], Macro()), budget=1, seed=0)
-    new = {**OLD.model_dump(), "strategy": "surrogate"}
-    kind, payload = policy_entry(STREAM, envelope, OLD, new, previous="", evidence=GOOD, rolls_back=back)
-    assert kind == "policy.proposed"
-    state = LifeState(runs=[RunState(number=1, started={})])
-    checker = PolicyChecker({""})
-    list(checker.run_begins({"stream": STREAM.model_dump(mode="json", exclude_none=True), **_policy_set(envelope)}))
+    state, checker = life(), PolicyChecker({""})
+    list(checker.run_begins(run_over(STREAM, envelope)))
     tried(state, won=0, lost=0, task="a")
-    entries = [(kind, {**payload, "run": 1, "after_task": 1})]
+    decided: list[PolicyDecided] = [proposed(rolls_back=back)]
     for task, (won, lost), end in zip("bc", contests, ends, strict=False):
-        state.apply(event(*entries[0]))
-        assert list(checker.decided(event(*entries[0]))) == []
+        state.apply(as_event(decided[0]))
+        assert list(checker.decided(decided[0])) == []
         assert policy_in_force(state, STREAM) == OLD
-        assert policy_on_trial(state, STREAM) == SearchPolicy.model_validate(new)
+        assert policy_on_trial(state, STREAM) == SearchPolicy.model_validate(decided[0].new)
+        assert decided[0].new == {**OLD.model_dump(mode="json"), "strategy": "surrogate"}
         feed(checker, tried(state, won=won, lost=lost, task=task))
-        entries = tune(state, state.runs[0], STREAM, envelope, unused, previous="")
-        assert [kind for kind, _ in entries] == [end]
-    forged = {**entries[0][1], "confirmation": {"won": 99, "lost": 0, "wealth": 1e9, "tasks": 1}}
-    won = ends[-1] != "policy.kept"
+        decided = tune(state, state.runs[0], STREAM, envelope, unused, previous="")
+        assert [type(one) for one in decided] == [end]
+    told = Confirmation(won=99, lost=0, wealth=1e9, tasks=1)
+    forged = retold(decided[0], PolicyAdopted, confirmation=told)
+    won = ends[-1] is not PolicyKept
     if won:
-        assert any(
-            "not what the decision says" in problem for problem in checker.decided(event("policy.adopted", forged))
-        )
+        assert any("not what the decision says" in problem for problem in checker.decided(forged))
     else:
-        assert any("does not speak for it" in problem for problem in checker.decided(event("policy.adopted", forged)))
-    state.apply(event(*entries[0]))
+        assert any("does not support it" in problem for problem in checker.decided(forged))
+    state.apply(as_event(decided[0]))
     assert policy_on_trial(state, STREAM) is None
     assert policy_in_force(state, STREAM).strategy == ("surrogate" if won else "random")
-
-
-def _policy_set(envelope: object) -> dict[str, Json]:
-    from constraints import ConstraintSet, policy_digest
-
-    assert isinstance(envelope, ConstraintSet)
-    return {"policy_set": {"name": envelope.name, "text": envelope.text, "digest": policy_digest(envelope)}}
 
 
 def test_rehearsals_that_nothing_wins_change_nothing() -> None:
@@ -165,16 +197,16 @@ def test_rehearsals_that_nothing_wins_change_nothing() -> None:
     drawn = domain.draw(np.random.default_rng(0), 10)
     trials = tuple(Trial(architecture=domain.space.decode(row, macro=domain.macro), score=0.5) for row in drawn)
     flat = Rehearsal([PastTask(name="a", trials=trials)], domain, budget=4, seed=0)
-    state = LifeState(runs=[RunState(number=1, started={})])
+    state = life()
     tried(state, won=0, lost=0, task="a")
     tuning = STREAM.model_copy(update={"tuning": TuningSection(proposals=3, rehearsals=2)})
-    entries = tune(state, state.runs[0], tuning, load_set("policy"), flat, previous="")
-    assert [(kind, payload["reason"]) for kind, payload in entries] == [("policy.kept", "no proposal did better")]
-    state.apply(event(*entries[0]))
+    decided = tune(state, state.runs[0], tuning, load_set("policy"), flat, previous="")
+    assert [(type(one), one.reason) for one in decided] == [(PolicyKept, "no proposal did better")]
+    state.apply(as_event(decided[0]))
     assert policy_in_force(state, STREAM) == OLD
 
 
-def control(task: str, *, won: bool, number: int = 2) -> list[dict[str, Json]]:
+def control(task: str, *, won: bool, number: int = 2) -> list[Evaluated]:
     """The control of a task, after the first trial of a life."""
     scores = {PROPOSED: float(won), PRESENT: 0.5}
     return [scored(3, by, score, task=task, purpose=CONTROL, number=number) for by, score in scores.items()]
@@ -197,92 +229,91 @@ def test_only_the_latest_controls_since_the_latest_trial_count() -> None:
     assert latest_controls(old, number=2) == Contests()
 
 
-@pytest.mark.parametrize(("second", "ends"), [(True, "policy.proposed"), (False, "policy.kept")])
-def test_a_policy_that_stops_paying_is_tried_against_the_one_it_replaced(second: bool, ends: str) -> None:
+@pytest.mark.parametrize(("second", "ends"), [(True, PolicyProposed), (False, PolicyKept)])
+def test_a_policy_that_stops_paying_is_tried_against_the_one_it_replaced(
+    second: bool, ends: type[PolicyDecided]
+) -> None:
     """After two controls in a row, without rehearsal; a checker agrees, and not where a control is said to be won."""
     envelope, unused = load_set("policy"), Rehearsal([], SpaceDomain(SPACES["nb201"], Macro()), budget=1, seed=0)
-    new = {**OLD.model_dump(), "strategy": "surrogate"}
-    proposed = policy_entry(STREAM, envelope, OLD, new, previous="", evidence=GOOD)
-    state = LifeState(runs=[RunState(number=1, started={})])
-    checker = PolicyChecker({""})
-    list(checker.run_begins({"stream": STREAM.model_dump(mode="json", exclude_none=True), **_policy_set(envelope)}))
+    state, checker = life(), PolicyChecker({""})
+    list(checker.run_begins(run_over(STREAM, envelope)))
     tried(state, won=0, lost=0, task="a")
     assert policy_replaced(state, STREAM) is None
-    entries = [(proposed[0], {**proposed[1], "run": 1, "after_task": 1})]
-    feed(checker, lived(state, checker, entries, tried_task="b"))
-    entries = tune(state, state.runs[0], STREAM, envelope, unused, previous="")
-    assert [kind for kind, _ in entries] == ["policy.adopted"]
-    assert list(checker.decided(event(*entries[0]))) == []
-    state.apply(event(*entries[0]))
+    feed(checker, lived(state, checker, proposed(), tried_task="b"))
+    [adopted] = tune(state, state.runs[0], STREAM, envelope, unused, previous="")
+    assert isinstance(adopted, PolicyAdopted)
+    assert list(checker.decided(adopted)) == []
+    state.apply(as_event(adopted))
     assert policy_replaced(state, STREAM) == OLD
     for task, won in (("c", True), ("d", second)):
-        state.apply(event("task.started", {"task": task}))
-        for payload in control(task, won=won):
-            state.apply(event("evaluated", payload))
+        state.apply(as_event(made_up(TaskStarted, task=task)))
+        for one in control(task, won=won):
+            state.apply(as_event(one))
         feed(checker, control(task, won=won))
-    [(kind, payload)] = tune(state, state.runs[0], STREAM, envelope, unused, previous="")
-    assert kind == ends
-    if second:
-        assert (payload["rolls_back"], payload["new"], payload["evidence"]) == (True, OLD.model_dump(mode="json"), None)
-        assert list(checker.decided(event(kind, {**payload, "controls": {"won": 3, "lost": 0}}))) == [
+    [found] = tune(state, state.runs[0], STREAM, envelope, unused, previous="")
+    assert type(found) is ends
+    old = OLD.model_dump(mode="json")
+    if isinstance(found, PolicyProposed):
+        assert (found.rolls_back, found.new, found.evidence) == (True, old, None)
+        assert list(checker.decided(changed(found, controls=Wins(won=3, lost=0)))) == [
             "the controls recorded 2 won and 0 lost, not what the proposal says"
         ]
-        state.apply(event(kind, payload))
+        state.apply(as_event(found))
         assert policy_on_trial(state, STREAM) == OLD
         assert policy_replaced(state, STREAM) == OLD  # no round is lent to it twice: the trial has precedence
     else:
-        told = {"rolls_back": True, "new": OLD.model_dump(mode="json"), "controls": {"won": 1, "lost": 1}}
-        forged = policy_entry(STREAM, envelope, SearchPolicy.model_validate(new), OLD.model_dump(), previous="",
-                              evidence=GOOD, rolls_back=True)  # fmt: skip
-        assert forged[0] == "policy.proposed"
-        problems = list(checker.decided(event(kind.replace("kept", "proposed"), {**forged[1], **told})))
-        assert problems == ["a policy was tried without rehearsal though controls do not speak for it"]
+        forged = judge_policy(
+            STREAM, envelope, SearchPolicy.model_validate(adopted.new), OLD.model_dump(),
+            place=Place(run=1, after_task=4), previous="", evidence=GOOD, rolls_back=True,
+        )  # fmt: skip
+        assert isinstance(forged, PolicyProposed)
+        problems = list(checker.decided(changed(forged, rolls_back=True, new=old, controls=Wins(won=1, lost=1))))
+        assert problems == ["a policy was tried without rehearsal though controls do not support it"]
 
 
-def lived(
-    state: LifeState, checker: PolicyChecker, entries: list[tuple[str, dict[str, object]]], *, tried_task: str
-) -> list[dict[str, Json]]:
+def lived(state: LifeState, checker: PolicyChecker, proposal: PolicyProposed, *, tried_task: str) -> list[Evaluated]:
     """The proposal is recorded and wins its trial on one more task."""
-    state.apply(event(*entries[0]))
-    assert list(checker.decided(event(*entries[0]))) == []
+    state.apply(as_event(proposal))
+    assert list(checker.decided(proposal)) == []
     return tried(state, won=8, lost=0, task=tried_task)
 
 
-def told(**tuning: int) -> PolicyChecker:
+def checker_with(**tuning: int) -> PolicyChecker:
     """A checker in a run of the stream with other settings of tuning."""
     checker = PolicyChecker({""})
     stream = STREAM.model_copy(update={"tuning": TuningSection(**{"confirm": 0, **tuning})})
-    list(checker.run_begins({"stream": stream.model_dump(mode="json"), **_policy_set(load_set("policy"))}))
+    list(checker.run_begins(run_over(stream, load_set("policy"))))
     return checker
 
 
 def test_evidence_and_certificate_of_a_change_are_worked_out_again() -> None:
     """Statistics from the paired worths, their number and the finalists' from the stream; it names an earlier event."""
     stream = STREAM.model_copy(update={"tuning": TuningSection(confirm=0)})
-    kind, payload = policy_entry(
-        stream, load_set("policy"), OLD, {**OLD.model_dump(), "strategy": "surrogate"}, previous="", evidence=GOOD
-    )
-    assert kind == "policy.adopted"
+    new, place = {**OLD.model_dump(), "strategy": "surrogate"}, Place(run=1, after_task=1)
+    adopted = judge_policy(stream, load_set("policy"), OLD, new, place=place, previous="", evidence=GOOD)
+    assert isinstance(adopted, PolicyAdopted)
+    assert adopted.evidence is not None
+    assert adopted.certificate is not None
 
     def problems(checker: PolicyChecker, **change: object) -> list[str]:
-        return list(checker.decided(event(kind, {**json.loads(json.dumps(payload)), **change})))
+        return list(checker.decided(changed(adopted, **change)))
 
-    recorded = json.loads(json.dumps(payload["evidence"]))
-    assert problems(told()) == []
-    assert problems(told(), evidence={**recorded, "p": 1e-9, "mean": 3.0}) == [
+    recorded = adopted.evidence
+    assert problems(checker_with()) == []
+    assert problems(checker_with(), evidence=replace(recorded, p=1e-9, mean=3.0)) == [
         f"its evidence says mean 3, its paired worths give {GOOD.mean:g}",
         f"its evidence says p 1e-09, its paired worths give {GOOD.p:g}",
     ]
-    assert problems(told(), evidence={**recorded, "new": recorded["old"]})[-1] == (
-        "a policy was changed though the evidence does not speak for it"
+    assert problems(checker_with(), evidence=replace(recorded, new=recorded.old))[-1] == (
+        "a policy was changed though the evidence does not support it"
     )
-    bare = {name: recorded[name] for name in ("count", "mean", "p")}
-    assert "holds no paired worths" in problems(told(), evidence=bare)[0]
-    assert problems(told(rehearsals=25)) == ["it was rehearsed 24 times, the stream says 25"]
-    elsewhere = json.loads(payload["certificate"]) | {"previous": "f" * 64}
-    assert problems(told(), certificate=json.dumps(elsewhere)) == [
+    bare = Evidence(count=recorded.count, mean=recorded.mean, p=recorded.p)
+    assert "holds no paired worths" in problems(checker_with(), evidence=bare)[0]
+    assert problems(checker_with(rehearsals=25)) == ["it was rehearsed 24 times, the stream says 25"]
+    elsewhere = json.loads(adopted.certificate) | {"previous": "f" * 64}
+    assert problems(checker_with(), certificate=json.dumps(elsewhere)) == [
         "the certificate does not name an earlier event of this life"
     ]
-    generous = told()
-    generous._most = 1.0
+    generous = checker_with()
+    generous._most = 1
     assert problems(generous) == ["the policy has 2 finalists a task, beyond the budget of 1"]

@@ -1,7 +1,6 @@
 """What verification knows of motifs, watches, revocations and audited subjects, on lives written by hand."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +9,36 @@ import pytest
 
 from agent.gate.quarantine import recheck
 from agent.gate.superseded import admitted_otherwise, suite_sentence
+from agent.ledger.events import (
+    Admitted,
+    Audited,
+    MinedRecord,
+    MotifQuarantined,
+    MotifRevised,
+    Recalled,
+    Refused,
+    Reviewed,
+    RunFinished,
+    RunStarted,
+    SubcellRevoked,
+    SubcellsMined,
+    TaskStarted,
+    Trained,
+    WatchEnded,
+    WatchSearch,
+    WatchStarted,
+)
 from agent.ledger.home import Home
-from agent.ledger.store import Event
 from agent.state.state import LifeState
 from agent.verify.drift import WatchChecker
 from agent.verify.motifs import MotifChecker
 from agent.verify.recomputation import audit_again
-from agent.verify.revocations import RevocationChecker
+from agent.verify.reviews import RevocationChecker
 from audits import Finding, load_suite, uncovered
 from constraints import load_set
-from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 from selfnas.spaces.named import SPACES
+from tests.agent.made_up import as_event, changed, made_up
 
 SHAPE = TaskShape(channels=1, size=(8, 8), classes=10)
 NB201 = SPACES["nb201"]
@@ -30,24 +48,22 @@ OPEN, CLOSED = (
 )  # both admitted by `baseline`; `oversight` forbids the second
 
 
-def event(kind: str, seq: int, **payload: Any) -> Event:
-    """As it would stand in a ledger."""
-    return Event(seq, kind, payload, "", "")
-
-
 def begun(checker: MotifChecker, name: str, suite: str = "s") -> None:
     """A run under a constraint set."""
     set_ = load_set(name)
-    checker.run_begins(
-        {"constraint_set_digest": set_.digest, "audit_suite_digest": suite, "audit_suite": {"name": suite}}, set_
-    )
+    checker.run_begins(run_under(suite, constraint_set_digest=set_.digest), set_)
 
 
-def let_in(checker: MotifChecker, architecture: object, seq: int) -> None:
+def run_under(suite: str, **told: Any) -> RunStarted:
+    """The beginning of a run under an audit suite."""
+    return made_up(RunStarted, audit_suite_digest=suite, audit_suite={"name": suite, "text": ""}, **told)
+
+
+def let_in(checker: MotifChecker, architecture: Architecture, seq: int) -> None:
     """A motif of the first task."""
-    digest = getattr(architecture, "digest", "")
-    admitted = event("admitted", seq, architecture=str(architecture), digest=digest, weights_sha256=f"w{seq}")
-    checker.let_in(admitted, SHAPE, run=1, task="first", trained={"test_count": 4})
+    digest = architecture.digest
+    admitted = made_up(Admitted, architecture=str(architecture), digest=digest, weights_sha256=f"w{seq}")
+    checker.let_in(seq, admitted, SHAPE, run=1, task="first", trained=made_up(Trained, test_count=4))
 
 
 @pytest.fixture
@@ -60,7 +76,7 @@ def checker() -> MotifChecker:
     return checker
 
 
-def judged(set_name: str, seq: int) -> Event:
+def judged(set_name: str) -> MotifRevised:
     """What the agent itself writes when a set comes into force that forbids the second motif."""
     from agent.state.library import Motif
 
@@ -70,46 +86,46 @@ def judged(set_name: str, seq: int) -> Event:
         Motif(architecture=str(each), digest=each.digest, seq=at, **common, **facts)
         for at, each in ((10, OPEN), (11, CLOSED))
     ]
-    [(kind, payload)] = recheck(motifs, [], load_set(set_name), previous="")
-    return event(kind, seq, **payload)
+    [revised] = recheck(motifs, [], load_set(set_name), previous="")
+    return revised
 
 
 def test_what_a_change_of_the_set_forbids_must_be_quarantined_at_once(checker: MotifChecker) -> None:
     """The agent's own events satisfy it; one left out is named at the next other event, and at the end."""
     begun(checker, "oversight")
-    assert list(checker.overdue("motif.quarantined")) == []
-    [problem] = checker.overdue("task.started")
+    assert list(checker.overdue(made_up(MotifQuarantined))) == []
+    [problem] = checker.overdue(made_up(TaskStarted))
     assert f"motif {CLOSED.digest[:12]} (event 11) was not quarantined" in problem
     assert "monitored" in problem
     begun(checker, "baseline")
     begun(checker, "oversight")
-    assert list(checker.judged_again(judged("oversight", 20))) == []
-    assert list(checker.overdue("task.started")) == []
+    assert list(checker.judged_again(judged("oversight"))) == []
+    assert list(checker.overdue(made_up(TaskStarted))) == []
     assert list(checker.overdue()) == []
-    again = list(checker.judged_again(judged("oversight", 21)))
+    again = list(checker.judged_again(judged("oversight")))
     assert again == ["it is about a motif that stood otherwise"]
 
 
 def test_nothing_quarantined_may_be_recalled(checker: MotifChecker) -> None:
     """A motif in force may."""
     begun(checker, "oversight")
-    list(checker.judged_again(judged("oversight", 20)))
+    list(checker.judged_again(judged("oversight")))
 
-    def recalled(architecture: object) -> list[str]:
-        record = {"architecture": str(architecture), "from_task": "first", "from_run": 1}
-        return list(checker.task_begins({"recalled": [record]}))
+    def recalled(architecture: Architecture) -> list[str]:
+        one = made_up(Recalled, architecture=str(architecture), digest=architecture.digest, from_task="first")
+        return list(checker.task_begins(made_up(TaskStarted, recalled=[one])))
 
     assert recalled(OPEN) == []
     assert recalled(CLOSED) == [f"recalled {CLOSED.digest[:12]}, which is quarantined"]
 
 
-def watched(**change: Any) -> Event:
+def watched(**change: Any) -> WatchStarted:
     """The beginning of a watch over the first motif."""
     facts: dict[str, Any] = {
         "task": "first", "run": 1, "in_service": "first", "digest": OPEN.digest, "architecture": str(OPEN),
         "weights_sha256": "w10", "errors": "0010", "residuals": [0.1] * 4,
     }  # fmt: skip
-    return event("watch.started", 30, **{**facts, **change})
+    return made_up(WatchStarted, **{**facts, **change})
 
 
 @pytest.mark.parametrize(
@@ -130,7 +146,7 @@ def test_a_watch_follows_what_was_admitted(checker: MotifChecker, change: dict[s
     watches = WatchChecker(checker)
     problems = list(watches.check(watched(**change), admitted=(), run=1, task="first"))
     assert not problems if not message else any(message in problem for problem in problems)
-    checker.revoked({"run": 1, "task": "first", "digest": OPEN.digest})
+    checker.revoked(made_up(Reviewed, run=1, task="first", digest=OPEN.digest))
     revoked = list(WatchChecker(checker).check(watched(), admitted=(), run=1, task="first"))
     assert any("does not stand admitted" in problem for problem in revoked)
 
@@ -142,7 +158,7 @@ def test_a_search_for_a_successor_starts_from_what_stands(checker: MotifChecker)
 
     def search(**change: Any) -> list[str]:
         facts: dict[str, Any] = {"task": "first", "run": 2, "successor_task": "first-drift1", "in_service": 10}
-        begins = event("watch.search", 40, **{**facts, "digest": OPEN.digest, **change})
+        begins = made_up(WatchSearch, **{**facts, "digest": OPEN.digest, **change})
         return list(watches.check(begins, admitted=(), run=1, task="first"))
 
     undrifted = "a search began though no drift was confirmed"
@@ -151,8 +167,8 @@ def test_a_search_for_a_successor_starts_from_what_stands(checker: MotifChecker)
     assert search(digest=CLOSED.digest) == [undrifted, "the network in service is not the one that was admitted"]
     assert search(run=7) == [undrifted, "it announces run 7 after run 1"]
     search()
-    ended = event("watch.ended", 50, task="first", run=2, successor=None)
-    elsewhere = replace(ended, payload={**ended.payload, "run": 3})
+    ended = made_up(WatchEnded, task="first", run=2, successor=None)
+    elsewhere = changed(ended, run=3)
     assert list(watches.check(ended, admitted=(), run=2, task="first-drift1")) == []
     search()
     [problem] = watches.check(elsewhere, admitted=(), run=2, task="first-drift1")
@@ -161,17 +177,18 @@ def test_a_search_for_a_successor_starts_from_what_stands(checker: MotifChecker)
 
 def test_a_revocation_takes_out_what_was_in_force() -> None:
     """Once, with somebody and a reason to answer for it."""
+    one = made_up(MinedRecord, digest="d", space="nb201", text="in0-skip>a")
+    mined = made_up(SubcellsMined, space="nb201", tabular=False, subcells=[one])
+    said = made_up(SubcellRevoked, digest="d", space="nb201", text="in0-skip>a", author="ann", reason="because")
     checker = RevocationChecker()
-    one = {"digest": "d", "space": "nb201", "text": "in0-skip>a"}
-    checker.listed(event("subcells.mined", 1, space="nb201", tabular=False, subcells=[one]))
-    said = {**one, "author": "ann", "reason": "because"}
-    assert list(checker.revoked(event("subcell.revoked", 2, **{**said, "text": "in0-skip>b"}))) == [
+    checker.listed(mined)
+    assert list(checker.revoked(changed(said, text="in0-skip>b"))) == [
         "it takes out in0-skip>b, which was not in force"
     ]
     checker = RevocationChecker()
-    checker.listed(event("subcells.mined", 1, space="nb201", tabular=False, subcells=[one]))
-    assert list(checker.revoked(event("subcell.revoked", 2, **said))) == []
-    assert list(checker.revoked(event("subcell.revoked", 3, **{**said, "author": " "}))) == [
+    checker.listed(mined)
+    assert list(checker.revoked(said)) == []
+    assert list(checker.revoked(changed(said, author=" "))) == [
         "it takes out in0-skip>a a second time",
         "a revocation without author",
     ]
@@ -212,16 +229,17 @@ def test_audits_that_broke_off_are_named_and_are_no_failure() -> None:
     """A network without findings cannot be audited again: there is nothing to compare with."""
     state = LifeState()
     common: dict[str, Any] = {"task": "first", "architecture": str(OPEN), "digest": OPEN.digest}
-    for number, (kind, payload) in enumerate(
+    why = ["audits broke off: stopped"]
+    for number, facts in enumerate(
         [
-            ("run.started", {"audit_suite_digest": "s", "audit_suite": {"name": "s"}}),
-            ("task.started", {"task": "first"}),
-            ("trained", {**common, "weights_sha256": "w"}),
-            ("audited", {**common, "findings": [], "decision": "undecided", "reasons": ["audits broke off: stopped"]}),
-            ("refused", common),
+            run_under("s"),
+            made_up(TaskStarted, task="first"),
+            made_up(Trained, **common, weights_sha256="w"),
+            made_up(Audited, **common, findings=[], decision="undecided", reasons=why),
+            made_up(Refused, **common),
         ]
     ):
-        state.apply(event(kind, number, **payload))
+        state.apply(as_event(facts, number))
     result = audit_again(Home(Path("nowhere")), state, count=3, seed=0, base=Path())
     assert (result.problems, result.checked) == ([], {})
     [note] = result.notes
@@ -235,22 +253,19 @@ def test_motifs_of_another_suite_are_named(checker: MotifChecker) -> None:
     [note] = checker.otherwise_admitted()
     assert note.startswith("2 motif(s) of run 1 were admitted under another audit suite than 'stricter'")
     state = LifeState()
-    shape = {"channels": 1, "size": [8, 8], "classes": 10}
     common: dict[str, Any] = {"task": "first", "architecture": str(OPEN), "digest": OPEN.digest}
-    facts: dict[str, Any] = {"validation": 0.9, "test": 0.9, "params": 1, "weights_sha256": "w"}
-    for number, (kind, payload) in enumerate(
-        [
-            ("run.started", {"audit_suite_digest": "s", "audit_suite": {"name": "s"}}),
-            ("task.started", {"task": "first", "task_digest": "d", "description": {}, "shape": shape}),
-            ("trained", {**common, **facts}),
-            ("admitted", {**common, **facts}),
-            ("run.finished", {}),
-        ]
-    ):
-        state.apply(event(kind, number, **payload))
+    lived = [
+        run_under("s"),
+        made_up(TaskStarted, task="first", task_digest="d", description={}),
+        made_up(Trained, **common),
+        made_up(Admitted, **common),
+        made_up(RunFinished, tasks=1),
+    ]
+    for number, facts in enumerate(lived):
+        state.apply(as_event(facts, number))
     assert suite_sentence(state, "home") == ""
     assert "than 'stricter'" in suite_sentence(state, "home", name="stricter", digest="t")
-    state.apply(event("run.started", 5, audit_suite_digest="t", audit_suite={"name": "stricter"}))
+    state.apply(as_event(made_up(RunStarted, audit_suite_digest="t", audit_suite={"name": "stricter", "text": ""}), 5))
     assert [motif.digest for motif in admitted_otherwise(state)] == [OPEN.digest]
     assert "selfnas audits run DIGEST --home home" in suite_sentence(state, "home")
 

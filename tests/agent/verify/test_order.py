@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from agent.ledger.events import Event, Facts, TaskStarted
 from agent.ledger.home import Home
-from agent.ledger.store import Event
 from agent.memory.operators import find_operator
 from agent.memory.subcells import find_sub_cell, mined_in_force
 from agent.state.state import replay
 from agent.verify.order import OrderChecker
 from agent.verify.verification import verify
 from tests.agent.life.test_life import rebuild
+from tests.agent.made_up import changed
 from tests.agent.tabular_lives import ledger_of, warm_life
 
-Forgery = Callable[[list[Event]], list[Event]]
+Forgery = Callable[[list[Event[Facts]]], list[Event[Facts]]]
 
 
 @pytest.fixture(scope="module")
@@ -29,38 +30,40 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def problems(events: list[Event]) -> list[str]:
+def problems(events: list[Event[Facts]]) -> list[str]:
     """What the order alone shows."""
     checker = OrderChecker()
-    return [problem for event in events for problem in checker.check(event)]
+    return [problem for event in events for problem in checker.check(event.facts)]
 
 
-def of(events: list[Event], kind: str, number: int = 0) -> int:
+def of(events: list[Event[Facts]], kind: str, number: int = 0) -> int:
     """Where an event of a kind is."""
     return [place for place, event in enumerate(events) if event.kind == kind][number]
 
 
-def task(events: list[Event], number: int) -> list[Event]:
+def task(events: list[Event[Facts]], number: int) -> list[Event[Facts]]:
     """A whole task."""
     return events[of(events, "task.started", number) : of(events, "task.finished", number) + 1]
 
 
-def without(events: list[Event], part: list[Event]) -> list[Event]:
+def without(events: list[Event[Facts]], part: list[Event[Facts]]) -> list[Event[Facts]]:
     """All others."""
     gone = {event.seq for event in part}
     return [event for event in events if event.seq not in gone]
 
 
-def after(events: list[Event], kind: str, part: list[Event], number: int = 0) -> list[Event]:
+def after(events: list[Event[Facts]], kind: str, part: list[Event[Facts]], number: int = 0) -> list[Event[Facts]]:
     """With a part laid in behind an event of a kind."""
     place = of(events, kind, number) + 1
     return [*events[:place], *part, *events[place:]]
 
 
-def renamed(events: list[Event]) -> list[Event]:
+def renamed(events: list[Event[Facts]]) -> list[Event[Facts]]:
     """Its first task under another name."""
     place = of(events, "task.started")
-    other = replace(events[place], payload={**events[place].payload, "task": "other"})
+    started = events[place].facts
+    assert isinstance(started, TaskStarted)
+    other = replace(events[place], facts=changed(started, task="other"))
     return [*events[:place], other, *events[place + 1 :]]
 
 

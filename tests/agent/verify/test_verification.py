@@ -66,7 +66,11 @@ EDITS: dict[str, tuple[Edit, str]] = {
     "certified as another": (change("certified", digest="0" * 64), "its digest is not the certificate's"),
     "unknown kind": (add("library.granted", digest="d"), "no event of such a kind is known"),
     "restored from nowhere": (add("motif.restored", **MOTIF), "about a motif that was never let in"),
-    "not an object": (add("reviewed", run=[], task={}, digest=None), "cannot be checked"),
+    "not an object": (
+        add("reviewed", run=[], task={}, digest=None),
+        "(reviewed) is no event of ours: digest: Expected",
+    ),
+    "not a certificate": (change("certified", certificate="{"), "(certified) cannot be checked"),
 }
 
 

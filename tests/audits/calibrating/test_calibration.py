@@ -14,9 +14,16 @@ from torch import nn
 from audits import AuditData, Finding, Suite, load_suite, parse_suite, run_suite
 from audits.calibrating.calibration import calibrate, task_specs
 from audits.calibrating.controls import CONTROLS, ControlError, make_specimen
-from audits.calibrating.listing import listing, matrix_table
 from audits.calibrating.matrix import Observation, Tally, directions, kill_matrix, redecided, separations
-from audits.calibrating.proof import Calibration, calibration_file, read_calibration, unproven_gates, write_calibration
+from audits.calibrating.proof import (
+    Calibration,
+    calibration_file,
+    listing,
+    matrix_table,
+    read_calibration,
+    unproven_gates,
+    write_calibration,
+)
 from audits.catalogue.registry import AUDITS
 from selfnas.data.tasks import TaskSpec
 from selfnas.errors import InputError

@@ -10,8 +10,7 @@ import typer
 
 from audits import AUDITS, load_suite, read_calibration
 from audits.calibrating.controls import CONTROLS
-from audits.calibrating.listing import matrix_table
-from audits.calibrating.proof import calibration_file
+from audits.calibrating.proof import calibration_file, matrix_table
 from audits.commands import app
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "audits.md"

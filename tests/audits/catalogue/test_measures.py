@@ -22,8 +22,7 @@ from audits.catalogue.skill import centroid_predictions
 from audits.catalogue.swap import draw_donors, swapped
 from audits.contract.examinee import Examinee, evaluation_mode
 from audits.external.exported import load_exported
-from audits.methods.ablation import ablation_effects, tile
-from audits.methods.attribution import baseline, integrated_gradients
+from audits.methods.attribution import ablation_effects, baseline, integrated_gradients, tile
 from audits.methods.bounds import Bounds, UnboundedOperationError, logit_bounds
 from audits.methods.untrained import untrained
 from selfnas.networks.network import build_network

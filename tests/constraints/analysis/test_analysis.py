@@ -9,9 +9,9 @@ import pytest
 
 from constraints import ConstraintSet, Context, Guard, load_set, shipped_sets
 from constraints.analysis.difference import allowance_covers, compare_sets
+from constraints.analysis.example_tests import try_examples
 from constraints.analysis.impact import price_on_table, revoked, sole_stops
 from constraints.analysis.lint import lint_set
-from constraints.analysis.trials import try_examples
 from constraints.language.sentences import say
 from constraints.loading.formatting import format_expression, format_set
 from constraints.loading.setfile import gather
@@ -47,10 +47,10 @@ def _written(tmp_path: Path, rules: str, extra: str = "") -> ConstraintSet:
 @pytest.mark.parametrize("name", shipped_sets())
 def test_shipped_sets_pass_their_examples_and_every_mutant_is_noticed(name: str) -> None:
     """The rules expected to fire fire, every rule both passes and fires, and no mutant goes unnoticed."""
-    trial = try_examples(load_set(name))
-    assert (trial.failures, trial.never_passed, trial.never_fired, trial.survivors) == ((), (), (), ())
-    assert trial.examples > 4
-    assert trial.killed > 5
+    outcome = try_examples(load_set(name))
+    assert (outcome.failures, outcome.never_passed, outcome.never_fired, outcome.survivors) == ((), (), (), ())
+    assert outcome.examples > 4
+    assert outcome.killed > 5
 
 
 @pytest.mark.parametrize("name", shipped_sets())
@@ -69,14 +69,14 @@ def test_shipped_sets_are_lint_clean(name: str) -> None:
 
 def test_a_wrong_example_and_an_unnoticed_mutant_are_named(tmp_path: Path) -> None:
     """A changed rule makes its examples fail where they stand; a dropped example lets mutants live."""
-    trial = try_examples(_edited(tmp_path, ("depth <= 3", "depth <= 2")), mutate=False)
-    assert any("expected no rule to fire, but shallow did" in failure for failure in trial.failures)
-    assert trial.failures[0].startswith(f"{tmp_path}/edited.yaml:")
+    outcome = try_examples(_edited(tmp_path, ("depth <= 3", "depth <= 2")), mutate=False)
+    assert any("expected no rule to fire, but shallow did" in failure for failure in outcome.failures)
+    assert outcome.failures[0].startswith(f"{tmp_path}/edited.yaml:")
     weak = _written(tmp_path, 'id: a, scope: cell, require: "depth <= 2"')
-    trial = try_examples(weak)
-    assert trial.never_passed == trial.never_fired == ("a",)
-    assert {survivor.change for survivor in trial.survivors} >= {"dropped", "inverted", "limit 2 became 1"}
-    assert trial.score == 0
+    outcome = try_examples(weak)
+    assert outcome.never_passed == outcome.never_fired == ("a",)
+    assert {survivor.change for survivor in outcome.survivors} >= {"dropped", "inverted", "limit 2 became 1"}
+    assert outcome.score == 0
 
 
 @pytest.mark.parametrize(
@@ -139,12 +139,12 @@ def test_an_edit_is_counted_exactly(
     before, after = (Guard(s, space=context.space, macro=context.macro, shape=context.shape) for s in (old, new))
     everything = before.space.enumerate()
     was, is_ = before.admits(everything), after.admits(everything)
-    assert (found.gained.value, found.lost.value) == ((is_ & ~was).sum(), (was & ~is_).sum())
-    assert found.gained.exact
+    assert (found.gained.count.value, found.lost.count.value) == ((is_ & ~was).sum(), (was & ~is_).sum())
+    assert found.gained.count.exact
     assert found.relation == difference.relation == relation
-    for sample in found.gained_samples:
+    for sample in found.gained.samples:
         assert (before.decide(sample).verdict, after.decide(sample).verdict) == ("reject", "admit")
-    for sample in found.lost_samples:
+    for sample in found.lost.samples:
         assert (before.decide(sample).verdict, after.decide(sample).verdict) == ("admit", "reject")
 
 
@@ -154,7 +154,7 @@ def test_an_allowance_names_count_and_witness(tmp_path: Path) -> None:
     new = _edited(tmp_path, ('"motif {a -> b: skip, b -> c: skip, a -> c: skip}"', '"false"'))
     difference = compare_sets(old, new, [SMALL])
     (found,) = difference.spaces
-    witness, count = str(found.gained_samples[0]), found.gained.value
+    witness, count = str(found.gained.samples[0]), found.gained.count.value
     assert "lets in" in allowance_covers(difference, [])[0]
     assert "lets in" in allowance_covers(difference, [("nb201", witness, count - 1)])[0]
     assert "names no witness" in allowance_covers(difference, [("nb201", "other", count)])[0]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constraints import Context, Guard, Rule, load_set, verify_certificate
-from constraints.analysis.trials import try_examples
+from constraints.analysis.example_tests import try_examples
 from constraints.engines.counting import SlotTable
 from constraints.engines.diagram import Diagram
 from constraints.engines.encoding import encode
@@ -129,8 +129,8 @@ def test_a_rule_may_have_examples_with_operators(tmp_path: Path) -> None:
     """Plain cells of four nodes are never four deep; with an operator they are, and an example shows the rule fire."""
     place = tmp_path / "deep.yaml"
     place.write_text(DEEP)
-    trial = try_examples(load_set(place))
-    assert (trial.examples, trial.failures, trial.never_fired, trial.survivors) == (2, (), (), ())
+    outcome = try_examples(load_set(place))
+    assert (outcome.examples, outcome.failures, outcome.never_fired, outcome.survivors) == (2, (), (), ())
 
 
 def test_a_space_of_fixed_fan_in_takes_no_operators() -> None:

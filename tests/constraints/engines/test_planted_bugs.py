@@ -218,7 +218,7 @@ BUGS = [
     (
         "'every' forgets one negation",
         "path_circuit",
-        'exists_path(cell, paths, PathNode("not", (where,)))',
+        'exists_path(cell, paths, syntax.PathNode("not", (where,)))',
         "exists_path(cell, paths, where)",
     ),
     (
@@ -254,8 +254,8 @@ BUGS = [
     (
         "reduction cells look as far as normal ones",
         "network_circuit",
-        "return reach(operation) * stride",
-        "return reach(operation)",
+        "return operation.reach() * stride",
+        "return operation.reach()",
     ),
     (
         "the last port decides",
@@ -472,7 +472,7 @@ def _answers(
         solver = modules["solver"].Solver(encoding)
         yield np.array([solver.verdicts(row) for row in few]), case.answers[::20]
     elif module in ("diagram", "counting"):
-        if case.context.space != "nb201":
+        if case.context.space.name != "nb201":
             return
         everything = space_named("nb201").enumerate()
         diagram = modules["diagram"].Diagram(encoding.circuit, encoding.space)

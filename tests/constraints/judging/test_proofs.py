@@ -8,8 +8,8 @@ import cvc5
 import pytest
 
 from constraints import Context, Guard, Rule, load_set, parse_set
-from constraints.engines.bounded import bounded
 from constraints.engines.encoding import encode
+from constraints.engines.solver import bounded
 from constraints.judging import proofs
 from constraints.judging.proofs import prove, to_smtlib
 from constraints.language.lexicon import Vocabulary

@@ -34,14 +34,14 @@ def test_figures_by_hand() -> None:
     values = np.arange(1001.0)
     run = _figures(trials(itertools.chain([750.0] * 29, [996.0] * 31, itertools.repeat(1000.0))), values, 1500)
     assert (run.to_top, run.found) == (30, True)
-    assert run.regrets == pytest.approx((50.0, 0.8, 0.0))
+    assert [run.curve[n - 1] for n in CHECKPOINTS] == pytest.approx((50.0, 0.8, 0.0))
 
 
 def test_figures_of_a_search_that_ends_early() -> None:
     """An exhausted space counts with what it had reached; a cut-off run says so."""
     run = _figures(trials(iter([600.0] * 30)), np.arange(1001.0), 1500)
     assert (run.to_top, run.found) == (30, False)
-    assert run.regrets == pytest.approx((80.0, 80.0, 80.0))
+    assert [run.curve[n - 1] for n in CHECKPOINTS] == pytest.approx((80.0, 80.0, 80.0))
 
 
 def test_same_seed_same_row() -> None:

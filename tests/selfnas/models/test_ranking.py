@@ -10,7 +10,7 @@ from selfnas.errors import ShapeError
 from selfnas.models.ranking import ProxyTrials, combined
 from selfnas.spaces.named import SPACES, parse_architecture
 from selfnas.training.proxies import PROXIES
-from tests.agent.made_up import made_up
+from tests.agent.made_up import blank
 
 
 def _task(sign: int, count: int = 60) -> ProxyTrials:
@@ -51,16 +51,16 @@ def test_a_life_learns_from_this_task_and_earlier_ones() -> None:
     texts = [str(SPACES["nb201"].decode(v, macro=parse_architecture(CELL).macro)) for v in _vectors()]
 
     def lived(index: int, sign: int) -> TaskState:
-        task = TaskState(index=index, name=f"t{index}", started=made_up(TaskStarted), first=index)
+        task = TaskState(index=index, name=f"t{index}", started=blank(TaskStarted), first=index)
         for row, text in enumerate(texts):
             values = {name: float(len(name) + (row * 7919) % 11) for name in PROXIES} | {"snip": float(row)}
             score = 0.5 + sign * row / 100
-            task.evaluations.append(made_up(Evaluated, architecture=text, score=score, fidelity="low", proxies=values))
+            task.evaluations.append(blank(Evaluated, architecture=text, score=score, fidelity="low", proxies=values))
         return task
 
     base = dict.fromkeys(PROXIES, 1.0)
     low, high = base | {"snip": -5.0}, base | {"snip": 500.0}
-    state, fresh = LifeState(), TaskState(index=1, name="fresh", started=made_up(TaskStarted), first=1)
+    state, fresh = LifeState(), TaskState(index=1, name="fresh", started=blank(TaskStarted), first=1)
     state.runs.append(RunState(number=1, started=None, tasks=[lived(0, -1), fresh]))  # type: ignore[arg-type]
     one, other, broken = learned_scores(state, fresh, [low, high, {}])
     assert one is not None

@@ -10,13 +10,13 @@ from networkx.algorithms.isomorphism import DiGraphMatcher
 from selfnas.errors import ArchitectureError
 from selfnas.search.domain import SpaceDomain
 from selfnas.search.history import Trial
-from selfnas.search.subcells import SIZES, SubCell, contains, effective, implant, parts, picture_cell
+from selfnas.search.subcells import SIZES, SubCell, contains, implant, parts, picture_cell
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.cell import Cell
 from selfnas.spaces.named import SPACES
 from selfnas.strategies import RegularisedEvolution
-from selfnas.strategies.evolution import furnished
+from selfnas.strategies.evolution import with_subcells
 from selfnas.strategies.mining import mine, percentile_ranks, rank_gain
 from selfnas.strategies.transfer import PastTask
 
@@ -50,7 +50,7 @@ def test_parts_and_containment_agree_with_a_graph_matcher(name: str) -> None:
     """A cell contains each of its parts and no pattern that networkx does not find in it; dead edges do not count."""
     space, rng = SPACES[name], generator(0, "subcells", name)
     cells = space.draw(rng, 30)
-    live = effective(space, cells)
+    live = space.effective(cells)
     for vector, row in zip(cells, live, strict=True):
         architecture = space.decode(vector, macro=Macro())
         for template, cell, part in zip(space.templates, architecture.cells, space.split(row[None]), strict=True):
@@ -141,7 +141,7 @@ def past(seed: int, *, worth: float, trials: int = 60) -> PastTask:
     """Random cells whose score is noise, plus `worth` for those that contain the planted sub-cell."""
     rng = generator(seed, "past")
     cells = NB201.draw(rng, trials)
-    scores = rng.normal(size=trials) + worth * contains(PLANTED, effective(NB201, cells))
+    scores = rng.normal(size=trials) + worth * contains(PLANTED, NB201.effective(cells))
     return PastTask(
         name=f"task{seed}",
         trials=tuple(
@@ -179,9 +179,9 @@ def test_evolution_builds_with_sub_cells_only_when_told_to() -> None:
     """With a rate of 100 most first cells hold the sub-cell; with 0 the proposals are those of evolution without."""
     domain = SpaceDomain(NB201, Macro())
     plain = RegularisedEvolution(population=20, sample=5)
-    idle = furnished(plain, [PLANTED])
+    idle = with_subcells(plain, [PLANTED])
     assert idle([], domain, 10, generator(0, "e")) == plain([], domain, 10, generator(0, "e"))
-    eager = furnished(RegularisedEvolution(population=20, sample=5, implant_percent=100), [PLANTED])
+    eager = with_subcells(RegularisedEvolution(population=20, sample=5, implant_percent=100), [PLANTED])
     proposed = eager([], domain, 10, generator(0, "e"))
     held = contains(PLANTED, np.stack([NB201.encode(one) for one in proposed]))
     assert held.sum() >= 8

@@ -107,7 +107,7 @@ def test_believing_keeps_the_mean_and_lowers_the_doubt() -> None:
     rng = np.random.default_rng(1)
     x, y, point = rng.normal(size=(20, 3)), rng.normal(size=20), rng.normal(size=(1, 3))
     model = GaussianProcess.fit(x, y)
-    believed, values = model.believe(point[0], y)
+    believed, values = model.fantasize(point[0], y)
     assert len(values) == 21
     assert np.allclose(believed.predict(point)[0], model.predict(point)[0], atol=1e-6)
     assert believed.predict(point)[1] < model.predict(point)[1]

@@ -15,7 +15,7 @@ from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.named import SPACES
 from selfnas.strategies import make_strategy
-from selfnas.strategies.transfer import PastTask, Transfer, experienced
+from selfnas.strategies.transfer import PastTask, Transfer, with_past_tasks
 from selfnas.tables.tabular import SpelledDomain, TabularBenchmark, synthetic_benchmark
 
 
@@ -94,9 +94,9 @@ def test_only_what_is_admitted_is_proposed_though_the_past_liked_other_cells(tab
 def test_experience_reaches_only_strategies_that_can_use_it(table: TabularBenchmark) -> None:
     """Others are handed back as they are."""
     past = (lived(table, "a", count=10),)
-    assert experienced(make_strategy("transfer"), past) == Transfer(past=past)
+    assert with_past_tasks(make_strategy("transfer"), past) == Transfer(past=past)
     evolution = make_strategy("regularised_evolution")
-    assert experienced(evolution, past) is evolution
+    assert with_past_tasks(evolution, past) is evolution
 
 
 def test_figures_of_a_search() -> None:

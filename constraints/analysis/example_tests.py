@@ -7,25 +7,26 @@ score: no example could tell them apart.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from constraints.analysis.mutation import mutants
 from constraints.engines.encoding import encode
 from constraints.engines.referee import Referee, judge_policy
 from constraints.engines.vectorised import evaluate
+from constraints.language import syntax
 from constraints.language.rules import ConstraintSet, Context, Example, PolicyChange, Rule
+from constraints.language.sentences import number
 from constraints.loading.tightening import reference_contexts
 from selfnas.spaces.architecture import TaskShape
 from selfnas.spaces.named import space_named
-from selfnas.spaces.space import Space
-from selfnas.spaces.template import Vector
 
-__all__ = ["Mutant", "Trial", "try_examples"]
+__all__ = ["ExamplesOutcome", "Mutant", "try_examples"]
 
 _ANY_SHAPE = TaskShape(channels=3, size=(32, 32), classes=10)  # for examples that judge rules of scope cell only
 _DRAWS = 20_000  # from spaces too large to enumerate, to tell a mutant from its rule
+_FLIPPED = {"<=": ">=", ">=": "<=", "<": ">", ">": "<", "==": "!=", "!=": "=="}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class Mutant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class ExamplesOutcome:
     """How a set did.
 
     Attributes:
@@ -63,7 +64,7 @@ class Trial:
         return self.killed / total if total else 1.0
 
 
-def try_examples(set_: ConstraintSet, *, mutate: bool = True) -> Trial:
+def try_examples(set_: ConstraintSet, *, mutate: bool = True) -> ExamplesOutcome:
     """Judge every example of the set's own file; imported rules are tested with theirs."""
     own = [rule for rule in set_.rules if rule.origin == set_.path]
     examples = [example for rule in own for example in rule.examples]
@@ -80,7 +81,7 @@ def try_examples(set_: ConstraintSet, *, mutate: bool = True) -> Trial:
                     killed += 1
                 else:
                     survivors.append(Mutant(rule=rule.id, change=change))
-    return Trial(
+    return ExamplesOutcome(
         examples=len(examples),
         failures=tuple(failures),
         never_passed=tuple(rule.id for rule in own if rule.id not in passed),
@@ -127,7 +128,7 @@ def _exposes(mutant: Rule, example: Example) -> bool:
 
 def _different(set_: ConstraintSet, rule: Rule) -> Iterator[tuple[Rule, str]]:
     """Mutants of a rule that mean something else somewhere."""
-    candidates = list(mutants(rule, set_.spaces))
+    candidates = list(_mutants(rule, set_.spaces))
     if rule.scope == "policy":
         yield from candidates
         return
@@ -137,7 +138,8 @@ def _different(set_: ConstraintSet, rule: Rule) -> Iterator[tuple[Rule, str]]:
             waiting = [index for index, known in enumerate(different) if not known]
             if not waiting:
                 break
-            vectors = _looked_at(space)
+            whole = space.count() <= 100_000
+            vectors = space.enumerate() if whole else space.draw(np.random.default_rng(0), _DRAWS)
             encoding = encode([rule, *(candidates[index][0] for index in waiting)], context)
             if encoding.roots[0] is None:
                 continue
@@ -147,5 +149,60 @@ def _different(set_: ConstraintSet, rule: Rule) -> Iterator[tuple[Rule, str]]:
     yield from (candidate for candidate, known in zip(candidates, different, strict=True) if known)
 
 
-def _looked_at(here: Space) -> Vector:
-    return here.enumerate() if here.count() <= 100_000 else here.draw(np.random.default_rng(0), _DRAWS)
+def _mutants(rule: Rule, spaces: tuple[str, ...]) -> Iterator[tuple[Rule, str]]:
+    """Rules one change away, each with what was changed in words.
+
+    Dropped, inverted, a comparison flipped, a limit off by one, an operation swapped or left out, an arrow left out.
+    """
+    dropped = replace(rule, condition=syntax.Constant(not rule.forbids))
+    yield dropped, "dropped"
+    yield replace(rule, forbids=not rule.forbids), "inverted"
+    operations = tuple(dict.fromkeys(name for space in spaces for name in space_named(space).operations))
+    seen = {rule.condition}
+    for condition, change in _changed(rule.condition, operations):
+        if condition not in seen:
+            seen.add(condition)
+            yield replace(rule, condition=condition), change
+
+
+def _changed(tree: Any, operations: tuple[str, ...]) -> Iterator[tuple[Any, str]]:
+    """Every tree with one change somewhere in it."""
+    if isinstance(tree, tuple):
+        for index, item in enumerate(tree):
+            for changed, change in _changed(item, operations):
+                yield (*tree[:index], changed, *tree[index + 1 :]), change
+        return
+    if not is_dataclass(tree) or isinstance(tree, type):
+        return
+    if isinstance(tree, syntax.Ops):
+        if tree.names is not None:
+            yield from _other_operations(tree, operations)
+        return
+    if isinstance(tree, (syntax.Extreme, syntax.FanExtreme, syntax.Linear, syntax.MeasureComparison)):
+        flipped: Any = _FLIPPED[tree.comparison]
+        yield replace(tree, comparison=flipped), f"{tree.comparison} became {flipped}"
+        for step in (-1, 1):
+            old, new = (number(limit, syntax.scale_of(tree)) for limit in (tree.limit, tree.limit + step))
+            yield replace(tree, limit=tree.limit + step), f"limit {old} became {new}"
+    if isinstance(tree, syntax.Motif):
+        for index in range(len(tree.edges) if len(tree.edges) > 1 else 0):
+            rest = (*tree.edges[:index], *tree.edges[index + 1 :])
+            yield syntax.Motif(rest), f"arrow {index + 1} of the motif left out"
+    for part in fields(tree):
+        value = getattr(tree, part.name)
+        if part.compare and (isinstance(value, tuple) or is_dataclass(value)):
+            for changed, change in _changed(value, operations):
+                yield replace(tree, **{part.name: changed}), change
+
+
+def _other_operations(ops: syntax.Ops, operations: tuple[str, ...]) -> Iterator[tuple[syntax.Ops, str]]:
+    names = ops.names or frozenset()
+    outside = [operation for operation in operations if operation not in names]
+    for position, operation in enumerate(operations):
+        if operation not in names:
+            continue
+        if len(names) > 1:
+            yield syntax.Ops(names - {operation}), f"{operation} left out"
+        if outside:
+            other = outside[position % len(outside)]
+            yield syntax.Ops(names - {operation} | {other}), f"{operation} swapped for {other}"

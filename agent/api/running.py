@@ -1,0 +1,152 @@
+"""A run over a stream, from Python and from the command line alike: prepare, hold the home, live."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from agent.api.life import Life
+from agent.api.streams import Stream
+from agent.ledger.home import Home, hold
+from agent.ledger.store import Ledger
+from agent.life.observer import Observer, Unobserved
+from agent.state.state import LifeState, RunState
+from agent.stream.file import read_stream
+from agent.stream.shipped import stream_folder, stream_path
+from agent.workers import interrupt
+from agent.workers.pool import Workers
+from selfnas.plugins import in_force
+
+if TYPE_CHECKING:
+    from agent.life.context import Prepared
+    from agent.workers.timing import WorkTime
+
+__all__ = ["Begun", "RunObserver", "run"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A run that is about to be lived.
+
+    Attributes:
+        home: held for it.
+        ledger: open for writing.
+        prepared: the stream and what it names.
+        state: of the life so far; folded on while the run is lived.
+        workers: how many worker processes there are.
+        work: how long they worked.
+    """
+
+    home: Home
+    ledger: Ledger
+    prepared: Prepared
+    state: LifeState
+    workers: int
+    work: WorkTime
+
+
+@runtime_checkable
+class RunObserver(Observer, Protocol):
+    """An observer that is told of the whole run too."""
+
+    def checks(self, task: str) -> None:
+        """That task of the stream is loaded and checked next."""
+
+    def run_begins(self, begun: Begun) -> None:
+        """All is checked and the home is held; a run begins or goes on."""
+
+    def run_ends(self, begun: Begun, run: RunState) -> None:
+        """The run is finished and recorded; the home is still held."""
+
+
+def run(
+    stream: str | Path | Stream,
+    home: str | Path,
+    *,
+    seed: int | None = None,
+    settings: Sequence[str] = (),
+    workers: int | None = 1,
+    device: str = "cpu",
+    accept_set: str = "",
+    observer: Observer | None = None,
+    method: str | None = None,
+) -> Life:
+    """Live through a stream; a life that was cut off goes on where it stopped.
+
+    A `Stream` built in Python is written into the home first, as `stream/NAME.yaml` with its arrays and rules beside
+    it. So `selfnas verify --deep --base HOME/stream` and `selfnas run HOME/stream/NAME.yaml` know all that it is
+    made of.
+
+    Args:
+        stream: a stream file, the name of a shipped stream, or a `Stream`.
+        home: directory of the life; made when missing.
+        seed: of the run; stands in for the stream's.
+        settings: `key=value` each, as `--set` of the command line.
+        workers: worker processes; None takes one per core. They change no event.
+        device: torch device for training: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+        accept_set: the beginning of the digest of another constraint set that the life goes on under.
+        observer: told of progress; a `RunObserver` of the whole run too.
+        method: how worker processes start, as `multiprocessing` names it; None chooses.
+
+    Returns:
+        The life, for reading.
+
+    Raises:
+        InputError: the stream, something it names, the home or the device cannot be used.
+        LedgerError: an event could not be written, or the ledger is damaged.
+        KeyboardInterrupt: Ctrl-C was pressed; what was finished is kept.
+
+    Example:
+        >>> life = run("quickstart", "lives/first")  # doctest: +SKIP
+        >>> life.tasks[["task", "test"]]  # doctest: +SKIP
+    """
+    place = Path(home)
+    path = stream.write(Home(place).stream) if isinstance(stream, Stream) else stream_path(Path(stream))
+    document = read_stream(path, overrides=[*settings, *([f"seed={seed}"] if seed is not None else [])])
+    watching = observer if isinstance(observer, RunObserver) else _Partly(observer or Unobserved())
+    count = workers or len(os.sched_getaffinity(0))
+    with ExitStack() as opened:
+        opened.enter_context(interrupt.listening())
+        pool = opened.enter_context(Workers(count, method=method))
+        pool.warm_up()
+        # Imported while the workers import the same.
+        from agent.life.life import Life as Living
+        from agent.life.preparation import prepare
+        from agent.workers.device import chosen_device
+
+        def checks(task: str) -> None:
+            interrupt.check()
+            watching.checks(task)
+
+        prepared, chosen = prepare(document, on_task=checks), chosen_device(device)
+        opened.enter_context(in_force(*prepared.plugins))
+        held = opened.enter_context(hold(place))
+        ledger = opened.enter_context(Ledger(held.ledger, clock=time.time))
+        living = Living(ledger, prepared, pool, home=held, device=chosen, observer=watching)
+        opened.callback(living.state.close)
+        living.check_resumable(accept_set=accept_set)
+        begun = Begun(home=held, ledger=ledger, prepared=prepared, state=living.state, workers=count, work=living.work)
+        watching.run_begins(begun)
+        watching.run_ends(begun, living.run())
+    return Life(place, base=stream_folder(path))
+
+
+class _Partly:
+    """Makes a `RunObserver` of an `Observer`, which hears nothing of what surrounds the tasks."""
+
+    def __init__(self, observer: Observer) -> None:
+        self.task_begins, self.advanced, self.task_ends = observer.task_begins, observer.advanced, observer.task_ends
+
+    def checks(self, task: str) -> None:
+        """Nothing."""
+
+    def run_begins(self, begun: Begun) -> None:
+        """Nothing."""
+
+    def run_ends(self, begun: Begun, run: RunState) -> None:
+        """Nothing."""
