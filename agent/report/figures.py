@@ -22,8 +22,8 @@ from agent.ledger.events import (
     TaskStarted,
 )
 from agent.ledger.store import Ledger
-from agent.report.changes import DriftEvidence, drifts
 from agent.report.task_figures import Clock, Curve, TaskEvidence, incumbent_curve, task_evidence
+from agent.state.drift import Drift, fold
 from agent.state.state import LifeState, RunState, TaskState
 from selfnas.errors import SelfnasError
 
@@ -56,6 +56,7 @@ class Evidence:
         genesis: hash of the first; names the life.
         head: hash of the last.
         tasks: in the order lived.
+        times: Unix seconds by event.
     """
 
     state: LifeState
@@ -65,7 +66,8 @@ class Evidence:
     tasks: tuple[TaskEvidence, ...]
     transfers: tuple[Transfer, ...]
     policy: tuple[PolicyDecided, ...]
-    drifts: tuple[DriftEvidence, ...] = ()
+    drifts: tuple[Drift, ...]
+    times: Mapping[int, float]
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -124,7 +126,8 @@ def _gather(ledger: Ledger, cold: Ledger | None) -> Evidence:
         tasks=tuple(found),
         transfers=tuple(transfers(list(life.state.tasks()))),
         policy=tuple(event.facts for event in life.state.policy_decisions),
-        drifts=tuple(drifts(life.state, life.times)),
+        drifts=tuple(drift for watch in fold(life.state).values() for drift in watch.drifts),
+        times=life.times,
     )
 
 
