@@ -234,8 +234,7 @@ def _actions(space: Space, macro: Macro, shape: TaskShape) -> list[tuple[Part, A
             continue
         template = space.templates[block.template]
         for source, _ in template.slots:
-            stride = block.stride if source < template.inputs else 1
-            size = block.size_in if source < template.inputs else block.size_out
+            size, stride = block.edge(source)
             for operation in template.operations:
                 part = operation_part(operation, block.channels, size=size, stride=stride)
                 module = operation.build(block.channels, stride=stride, dimensions=shape.dimensions).eval()

@@ -165,8 +165,7 @@ def _block_parts(
         return
     reached: set[int] = set()
     for edge in cell.live_edges():
-        from_input = edge.source < cell.inputs
-        size, stride = (block.size_in, block.stride) if from_input else (block.size_out, 1)
+        size, stride = block.edge(edge.source)
         yield operation_part(operations[edge.operation], block.channels, size=size, stride=stride)
         if edge.target in reached:
             yield sum_part(block)

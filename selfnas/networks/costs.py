@@ -95,8 +95,7 @@ def cost_table(space: Space, macro: Macro, shape: TaskShape) -> CostTable:
         template = space.templates[block.template]
         fixed += _preprocessing(block, template.inputs)
         for source, target in template.slots:
-            stride = block.stride if source < template.inputs else 1
-            size = block.size_in if source < template.inputs else block.size_out
+            size, stride = block.edge(source)
             for operation in template.operations:
                 key = (block.template, source, target, operation.name)
                 spent = operation_costs(operation, block.channels, size=size, stride=stride)

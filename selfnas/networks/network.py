@@ -114,9 +114,7 @@ class _CellGraph(nn.Module):
         self.edges = nn.ModuleDict(
             {
                 _key(edge): operations[edge.operation].build(
-                    block.channels,
-                    stride=block.stride if edge.source < cell.inputs else 1,
-                    dimensions=dimensions,
+                    block.channels, stride=block.edge(edge.source)[1], dimensions=dimensions
                 )
                 for edge in self.live
             }
