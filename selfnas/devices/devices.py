@@ -60,6 +60,8 @@ class Device(StrictModel):
     """A device file's content.
 
     Attributes:
+        device: its name.
+        format: of the file.
         about: what it is, in a sentence.
         peak_gmacs: multiply-accumulates in float32, 1e9 a second.
         bandwidth_gbs: to and from main memory, 1e9 bytes a second.
