@@ -15,7 +15,7 @@ from agent.stream.policy import SearchPolicy
 from selfnas.data.probes import TaskDescription, distance
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture, Macro, Space
-from selfnas.spaces.named import base_name, parse_architecture, respelled, space_named
+from selfnas.spaces.named import adapted, base_name, respelled, space_named
 from selfnas.strategies.transfer import PastTask, agreed
 
 __all__ = ["Recollection", "order_by_expected_score", "past_tasks", "recall"]
@@ -68,9 +68,9 @@ def recall(
     chosen: dict[str, Recollection] = {}
     if first is not None and (first.review or not reviewed_only):
         like = _likeness(description, first.description)
-        adapted = respelled(replace(parse_architecture(first.architecture), macro=macro), here)
-        if adapted is not None:
-            chosen[adapted.digest] = Recollection(architecture=adapted, motif=first, likeness=like)
+        again = adapted(first.architecture, here, macro)
+        if again is not None:
+            chosen[again.digest] = Recollection(architecture=again, motif=first, likeness=like)
     most = policy.recall + len(chosen)
     spelled: set[str] = set()  # most of a long life's motifs are one architecture again and again
     for likeness, motif in chain(chain.from_iterable(known), _in_turn(alike)):
@@ -78,12 +78,10 @@ def recall(
             break
         if motif.architecture not in spelled:
             spelled.add(motif.architecture)
-            adapted = respelled(replace(parse_architecture(motif.architecture), macro=macro), here)
-            if adapted is None:
-                continue
-            if adapted.digest not in chosen:
+            again = adapted(motif.architecture, here, macro)
+            if again is not None and again.digest not in chosen:
                 library.confirm(motif)
-            chosen.setdefault(adapted.digest, Recollection(architecture=adapted, motif=motif, likeness=likeness))
+                chosen[again.digest] = Recollection(architecture=again, motif=motif, likeness=likeness)
     return tuple(chosen.values())
 
 

@@ -106,15 +106,13 @@ def write_standing(
         times: Unix seconds of each event.
         register: called for what people let in and the registry lacks.
     """
-    decided: dict[tuple[int, str], tuple[RunState, TaskState]] = {}
     for run in state.runs:
         for task in run.tasks.reviewed():
-            decided[run.number, task.name] = run, task
+            key = keys[run.number, task.name]
             for finalist in task.finalists:
                 if finalist.reviews:
-                    _finalist(client, keys[run.number, task.name], run, task, finalist, times=times, register=register)
-    for where, (run, task) in decided.items():
-        _task(client, keys[where], run, task)
+                    _finalist(client, key, run, task, finalist, times=times, register=register)
+            _task(client, key, run, task)
     for motif, reason in state.quarantined.values():
         _quarantine(client, keys[motif.run, motif.task], motif.digest, failed_rules(reason))
     for seq in state.restored - state.quarantined.keys():

@@ -1,38 +1,12 @@
-"""What changed in a life besides its tasks: decisions about the search policy, and drifts that were searched for."""
+"""Decisions about the search policy in words."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from msgspec import Struct, structs
 
 from agent.ledger.events import Confirmation, Evidence, PolicyDecided, Wins
-from agent.state.drift import fold
-from agent.state.state import LifeState
 
-__all__ = ["DriftEvidence", "changed", "drifts", "evidence_in_words"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftEvidence:
-    """One confirmed drift and what followed.
-
-    Attributes:
-        examples: new ones that the search was given.
-        evaluations: of the search; None while it goes on.
-        to_best: of them until its best score.
-        seconds: by the clock from the batch that confirmed it until the search ended; waiting for data included.
-        successor: digest; empty when nothing was admitted or the search goes on.
-    """
-
-    task: str
-    successor_task: str
-    examples: int
-    evaluations: int | None
-    to_best: int | None
-    seconds: float | None
-    successor: str
+__all__ = ["changed", "evidence_in_words"]
 
 
 def evidence_in_words(decided: PolicyDecided) -> str:
@@ -53,20 +27,3 @@ def _figures(found: Evidence | Wins | Confirmation) -> str:
         for name, value in sorted(structs.asdict(found).items())
         if isinstance(value, int | float)  # without the pairs behind the statistics
     )
-
-
-def drifts(state: LifeState, times: Mapping[int, float]) -> Iterator[DriftEvidence]:
-    """Every confirmed drift that was searched for; `times` in Unix seconds by event."""
-    for watch in fold(state).values():
-        for drift in watch.drifts:
-            ended = drift.ended
-            begun, over = times.get(drift.confirmed), times.get(drift.ended_at)
-            yield DriftEvidence(
-                task=drift.task,
-                successor_task=drift.search.successor_task,
-                examples=drift.search.examples,
-                evaluations=None if ended is None else ended.evaluations,
-                to_best=None if ended is None else ended.evaluations_to_best,
-                seconds=over - begun if begun is not None and over is not None else None,
-                successor=(ended.successor or "") if ended is not None else "",
-            )

@@ -8,7 +8,7 @@ same life.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import fmean, median
@@ -23,8 +23,8 @@ from agent.ledger.events import (
     TaskStarted,
 )
 from agent.ledger.store import Ledger
-from agent.report.changes import DriftEvidence, drifts
 from agent.report.task_figures import Clock, Curve, TaskEvidence, incumbent_curve, task_evidence
+from agent.state.drift import Drift, fold
 from agent.state.state import LifeState, RunState, TaskState
 from selfnas.errors import SelfnasError
 
@@ -57,6 +57,7 @@ class Evidence:
         genesis: hash of the first; names the life.
         head: hash of the last.
         tasks: in the order lived.
+        times: Unix seconds by event.
     """
 
     state: LifeState
@@ -66,7 +67,8 @@ class Evidence:
     tasks: tuple[TaskEvidence, ...]
     transfers: tuple[Transfer, ...]
     policy: tuple[PolicyDecided, ...]
-    drifts: tuple[DriftEvidence, ...] = ()
+    drifts: tuple[Drift, ...]
+    times: Mapping[int, float]
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -120,7 +122,8 @@ def gather(ledger: Ledger, *, cold: Ledger | None = None) -> Evidence:
             tasks=tuple(found),
             transfers=tuple(transfers(list(life.state.readable_tasks()))),
             policy=tuple(event.facts for event in life.state.policy_decisions),
-            drifts=tuple(drifts(life.state, life.times)),
+            drifts=tuple(drift for watch in fold(life.state).values() for drift in watch.drifts),
+            times=life.times,
         )
 
 
@@ -138,23 +141,16 @@ def _readable() -> Iterator[None]:
 def figures(evidence: Evidence) -> dict[str, float]:
     """The named figures of a life; those that cannot be known are left out."""
     tasks = evidence.tasks
-    novelty = [task.novelty for task in tasks if task.novelty is not None]
-    latency = [task.to_level for task in tasks if task.to_level is not None]
-    gains = [task.forward_transfer for task in tasks if task.forward_transfer is not None]
     compared = [task for task in tasks if task.cold_to_level is not None]
-    efficiency = [task.efficiency for task in compared if task.efficiency is not None]
-    found: dict[str, float] = {}
-    if efficiency:
-        found["search_efficiency"] = median(efficiency)
-    if compared:
-        found["level_not_reached"] = float(sum(task.to_cold_level is None for task in compared))
-    if gains:
-        found["forward_transfer"] = fmean(gains)
-    if latency:
-        found["adaptation_latency"] = median(latency)
-    if novelty:
-        found["architectural_novelty"] = fmean(novelty)
-    return found
+    kinds: tuple[tuple[str, Callable[[list[float]], float], list[float | None]], ...] = (
+        ("search_efficiency", median, [task.efficiency for task in compared]),
+        ("level_not_reached", lambda missed: float(sum(missed)), [task.to_cold_level is None for task in compared]),
+        ("forward_transfer", fmean, [task.forward_transfer for task in tasks]),
+        ("adaptation_latency", median, [task.to_level for task in tasks]),
+        ("architectural_novelty", fmean, [task.novelty for task in tasks]),
+    )
+    known = ((name, over, [value for value in values if value is not None]) for name, over, values in kinds)
+    return {name: over(values) for name, over, values in known if values}
 
 
 def transfers(tasks: Sequence[tuple[RunState, TaskState]]) -> Iterator[Transfer]:

@@ -266,20 +266,19 @@ def _policy_table(evidence: Evidence) -> _Table:
 
 
 def _drift_table(evidence: Evidence) -> _Table:
+    rows = []
+    for drift in evidence.drifts:
+        search, ended = drift.search, drift.ended
+        successor = "searching" if ended is None else (ended.successor or "")[:12] or "none admitted"
+        known = (None, None) if ended is None else (ended.evaluations, ended.evaluations_to_best)
+        seconds = _number(drift.seconds(evidence.times), ".1f")
+        rows.append(
+            (drift.task, search.successor_task, f"{search.examples:,}", *(_number(one, "d") for one in known), seconds,
+             successor)
+        )  # fmt: skip
     return _Table(
         ("watched task", "successor's task", "#new examples", "#evaluations", "#best at", "#seconds", "successor"),
-        tuple(
-            (
-                drift.task,
-                drift.successor_task,
-                f"{drift.examples:,}",
-                _number(drift.evaluations, "d"),
-                _number(drift.to_best, "d"),
-                _number(drift.seconds, ".1f"),
-                drift.successor[:12] or ("none admitted" if drift.evaluations is not None else "searching"),
-            )
-            for drift in evidence.drifts
-        ),
+        tuple(rows),
     )
 
 

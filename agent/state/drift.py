@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.ledger.events import WatchBatch, WatchEnded, WatchSearch, WatchStarted, misplaced
@@ -26,6 +27,11 @@ class Drift:
     search: WatchSearch
     ended: WatchEnded | None = None
     ended_at: int = -1
+
+    def seconds(self, times: Mapping[int, float]) -> float | None:
+        """By the clock from the batch that confirmed it until the search ended; `times` in Unix seconds by event."""
+        begun, over = times.get(self.confirmed), times.get(self.ended_at)
+        return over - begun if begun is not None and over is not None else None
 
 
 @dataclass(slots=True, kw_only=True)

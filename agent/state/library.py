@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,10 @@ _MOTIF = (
     "SELECT m.seq, m.validation, m.run, m.task, m.digest, m.architecture, m.shape, m.test, m.params, m.weights_sha256,"
     " m.review, d.digest, d.description FROM motifs AS m JOIN described AS d ON d.id = m.described"
 )
+_FIELDS = (
+    "seq", "validation", "run", "task", "digest", "architecture", "shape", "test", "params", "weights_sha256", "review",
+    "task_digest", "description",
+)  # fmt: skip
 _AT_ONCE = 1000  # rows of a walk through all
 _BEST_AT_ONCE = 8  # rows of a task's ranking
 
@@ -277,23 +281,9 @@ def as_point(description: str) -> bytes:
 
 
 def _motif(row: Row) -> Motif:
-    seq, validation, run, task, digest, architecture, shape, test, params, weights, review, task_digest, text = row
-    recorded = json.loads(shape)
-    return Motif(
-        architecture=architecture,
-        digest=digest,
-        task=task,
-        task_digest=task_digest,
-        description=text,
-        shape=TaskShape(channels=recorded[0], size=tuple(recorded[1]), classes=recorded[2]),
-        validation=validation,
-        test=test,
-        params=params,
-        run=run,
-        seq=seq,
-        weights_sha256=weights,
-        review=review,
-    )
+    values: dict[str, Any] = dict(zip(_FIELDS, row, strict=True))
+    channels, size, classes = json.loads(values["shape"])
+    return Motif(**{**values, "shape": TaskShape(channels=channels, size=tuple(size), classes=classes)})
 
 
 def _shape_text(shape: TaskShape) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from agent.ledger import events
 from constraints import Certificate, ConstraintSet, Context, refused_by, verify_certificate
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.named import parse_architecture, respelled
+from selfnas.spaces.named import adapted, parse_architecture
 
 __all__ = ["KnownMotif", "MotifChecker"]
 
@@ -123,11 +123,10 @@ class MotifChecker:
         """Nothing may be recalled that is quarantined."""
         for one in started.recalled:
             recalled = parse_architecture(one.architecture)
-            space = recalled.space
             known = [
                 motif
                 for motif in self._at(one.from_run, one.from_task)
-                if respelled(replace(parse_architecture(motif.architecture), macro=recalled.macro), space) == recalled
+                if adapted(motif.architecture, recalled.space, recalled.macro) == recalled
             ]
             if any(motif.forbidden for motif in known) and not any(motif.in_force for motif in known):
                 yield f"recalled {recalled.digest[:12]}, which is quarantined"

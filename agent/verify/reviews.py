@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from agent.ledger import events
-from selfnas.spaces.named import parse_architecture, respelled
+from selfnas.spaces.named import adapted, parse_architecture
 
 __all__ = ["ReviewChecker", "RevocationChecker"]
 
@@ -38,13 +38,11 @@ class ReviewChecker:
         self._task = started.task
         for one in started.recalled:
             recalled = parse_architecture(one.architecture)
-            space = recalled.space
             cases = [
                 case
                 for key, case in self._cases.items()
                 if key[:2] == (one.from_run, one.from_task)
-                and respelled(replace(parse_architecture(case.trained.architecture), macro=recalled.macro), space)
-                == recalled
+                and adapted(case.trained.architecture, recalled.space, recalled.macro) == recalled
             ]
             if not any(case.standing == events.Standing.ADMITTED for case in cases):
                 yield f"recalled {recalled.digest[:12]}, which does not stand admitted"

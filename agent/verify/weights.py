@@ -17,9 +17,8 @@ class InheritanceChecker:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._weights: dict[tuple[int, str, str], str] = {}  # of what stands or stood admitted, by run, task and digest
-        self._descent: dict[
-            tuple[int, str, str], tuple[tuple[int, str], ...]
-        ] = {}  # tasks that taught what it began with
+        # Tasks that taught what it began with, likewise.
+        self._descent: dict[tuple[int, str, str], tuple[tuple[int, str], ...]] = {}
         self._streams: list[StreamRecord] = []
         self._digests: dict[tuple[int, str], str] = {}  # of tasks' content
         self._started: TaskStarted | None = None

@@ -244,9 +244,8 @@ def _full(job: FullJob) -> FullAnswer:
 
 def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task, float | None]:
     """What training gave, the network, its task, and the share of it that was inherited."""
-    from selfnas.networks.network import build_network
+    from selfnas.networks.network import build_network, inherit
     from selfnas.spaces.named import parse_architecture
-    from selfnas.training.inheritance import inherit
     from selfnas.training.training import Examples, TrainingPlan, train
 
     task = _task(job)

@@ -88,11 +88,12 @@ def drift(
         Ledger(Home(folder / "cold").ledger, clock=time.time, read_only=True) as other,
     ):
         found, found_cold = gather(ledger, cold=other), gather(other)
-    successor, confirmed = found.tasks[1], found.drifts[0]
+    successor, drift = found.tasks[1], found.drifts[0]
+    assert drift.ended is not None  # noqa: S101 - the search above was waited for
     print(
-        f"seed {seed}: successor {'admitted' if confirmed.successor else 'NOT admitted'}, {confirmed.evaluations} "
-        f"evaluations on {confirmed.examples} new examples, {confirmed.seconds:.0f} s; to 99 % of what the cold search "
-        f"reached in 24: {successor.to_cold_level} against {successor.cold_to_level}; test "
+        f"seed {seed}: successor {'admitted' if drift.ended.successor else 'NOT admitted'}, {drift.ended.evaluations} "
+        f"evaluations on {drift.search.examples} new examples, {drift.seconds(found.times):.0f} s; to 99 % of what the "
+        f"cold search reached in 24: {successor.to_cold_level} against {successor.cold_to_level}; test "
         f"{successor.summary.test} against {found_cold.tasks[-1].summary.test}"
     )
 

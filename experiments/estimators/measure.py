@@ -22,7 +22,7 @@ from selfnas import seeding
 from selfnas.data.tasks import Task, load_task
 from selfnas.errors import InputError, suggestion
 from selfnas.models.ranking import ProxyTrials, combined
-from selfnas.networks.network import build_network
+from selfnas.networks.network import build_network, inherit
 from selfnas.search.domain import SpaceDomain
 from selfnas.spaces.architecture import Architecture
 from selfnas.spaces.named import parse_architecture, space_named
@@ -30,7 +30,6 @@ from selfnas.strategies.guided import DIFFERENTIABLE, GUIDED
 from selfnas.strategies.one_shot import OneShotPlan, evolve_paths, score_paths, train_paths
 from selfnas.training.differentiable import SupernetPlan, discretise, search_supernet
 from selfnas.training.evaluation import Fidelity
-from selfnas.training.inheritance import inherit
 from selfnas.training.supernet import build_supernet
 from selfnas.training.training import Examples, TrainingPlan, train
 

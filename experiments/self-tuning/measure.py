@@ -28,12 +28,13 @@ from agent.tuning.trial import PRESENT, PROPOSED, Contests, on_turn
 from agent.workers.pool import Workers as Pool
 from experiments.harness import FirstOrder, Keep, Rows, TableFile, Workers, interval, measure_grid, print_table, run
 from selfnas.benchmarks.benchmarking import regret_and_top, search_table
+from selfnas.search.domain import SpelledDomain
 from selfnas.search.history import Trial
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Macro
 from selfnas.strategies import make_strategy
 from selfnas.strategies.adaptive_evolution import OPERATORS, AdaptiveEvolution
-from selfnas.tables.tabular import SpelledDomain, TabularBenchmark, benchmark_of
+from selfnas.tables.tabular import TabularBenchmark, benchmark_of
 
 POOR = "evolution, population 100"
 HAND_TUNED: Mapping[str, str] = {

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from experiments.harness import FirstOrder, Keep, Rows, TableFile, Workers, interval, measure_grid, print_table, run
 from selfnas.benchmarks.benchmarking import regret_and_top, search_table, top_score
 from selfnas.benchmarks.lifelong import winners
-from selfnas.search.domain import mutate
+from selfnas.search.domain import SpelledDomain, mutate
 from selfnas.search.history import Trial
 from selfnas.search.subcells import contains, implant
 from selfnas.seeding import generator
@@ -34,7 +34,7 @@ from selfnas.spaces.template import Vector
 from selfnas.strategies import RegularisedEvolution
 from selfnas.strategies.mining import MinedSubCell, mine, percentile_ranks
 from selfnas.strategies.transfer import PastTask
-from selfnas.tables.tabular import SpelledDomain, TabularBenchmark, benchmark_of
+from selfnas.tables.tabular import TabularBenchmark, benchmark_of
 
 _CELLS = 200  # random cells that sub-cells are laid into, for each task
 

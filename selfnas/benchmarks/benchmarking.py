@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from selfnas.search.domain import Domain
+from selfnas.search.domain import Domain, SpelledDomain
 from selfnas.search.history import Trial
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Architecture, Macro
 from selfnas.strategies import Strategy
-from selfnas.tables.tabular import SpelledDomain, TabularBenchmark
+from selfnas.tables.tabular import TabularBenchmark
 
 __all__ = ["CHECKPOINTS", "SearchRow", "compare_strategies", "joined", "regret_and_top", "search_table", "top_score"]
 

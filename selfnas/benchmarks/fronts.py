@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.errors import ShapeError
+from selfnas.search.domain import SpelledDomain
 from selfnas.search.history import Trial
 from selfnas.seeding import generator
 from selfnas.spaces.architecture import Macro
 from selfnas.strategies import Strategy
 from selfnas.strategies.nsga2 import front_numbers
-from selfnas.tables.tabular import SpelledDomain, TabularBenchmark
+from selfnas.tables.tabular import TabularBenchmark
 
 __all__ = ["best_first", "hypervolume_share", "search_front"]
 

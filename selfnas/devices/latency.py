@@ -12,6 +12,7 @@ import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 
 from selfnas import seeding
 from selfnas.devices.devices import Latencies
-from selfnas.devices.work import Part, operation_part, parts
+from selfnas.devices.work import Part, frame_parts, head_part, join_part, operation_part, parts, stem_part, sum_part
 from selfnas.errors import InputError
 from selfnas.networks.network import Network, build_network
 from selfnas.networks.stack import Stack, stack
@@ -233,46 +234,34 @@ def _actions(space: Space, macro: Macro, shape: TaskShape) -> list[tuple[Part, A
             continue
         template = space.templates[block.template]
         for source, _ in template.slots:
-            stride = block.stride if source < template.inputs else 1
-            size = block.size_in if source < template.inputs else block.size_out
+            size, stride = block.edge(source)
             for operation in template.operations:
                 part = operation_part(operation, block.channels, size=size, stride=stride)
                 module = operation.build(block.channels, stride=stride, dimensions=shape.dimensions).eval()
-                found.setdefault(part, _call(module, torch.randn(1, block.channels, *size)))
+                found.setdefault(part, _call(module, _example(part)))
     return list(found.items())
 
 
 def _frame(plan: Stack, network: Network) -> list[tuple[Part, Action]]:
     """The parts around cells: stem, preparations, reductions, sums, joins and head."""
-    shape, found = plan.shape, list[tuple[Part, Action]]()
-    wide = plan.stem_channels
-    stem = Part(kind="stem", channels_in=shape.channels, channels_out=wide, size=shape.size, stride=plan.stem_stride)
-    found.append((stem, _call(network.stem, torch.randn(1, shape.channels, *shape.size))))
+    stem, head = stem_part(plan), head_part(plan)
+    found = [(stem, _call(network.stem, _example(stem)))]
     sizes = [plan.stem_size, *(block.size_out for block in plan.blocks)]
     for block, module in zip(plan.blocks, network.blocks, strict=True):
+        framing = frame_parts(block, [sizes[source + 1] for source in block.inputs])
+        built: Any = [module] if block.template is None else getattr(module, "prepare", [])
+        found += [(part, _call(own, _example(part))) for part, own in zip(framing, built, strict=True)]
         if block.template is None:
-            width = block.channels_in[0]
-            part = Part(
-                kind="reduction", channels_in=width, channels_out=block.channels_out, size=block.size_in, stride=2
-            )
-            found.append((part, _call(module, torch.randn(1, width, *block.size_in))))
             continue
-        if len(block.inputs) > 1:
-            assert isinstance(module.prepare, nn.ModuleList)  # noqa: S101 - narrows the type
-            for source, width, stride, prepare in zip(
-                block.inputs, block.channels_in, block.strides, module.prepare, strict=True
-            ):
-                size = sizes[source + 1]
-                part = Part(kind="prepare", channels_in=width, channels_out=block.channels, size=size, stride=stride)
-                found.append((part, _call(prepare, torch.randn(1, width, *size))))
-            pieces = [torch.randn(1, block.channels, *block.size_out)] * (block.channels_out // block.channels)
-            join = Part(kind="join", channels_in=block.channels, channels_out=block.channels_out, size=block.size_out)
-            found.append((join, functools.partial(torch.cat, pieces, dim=1)))
         one, two = (torch.randn(1, block.channels, *block.size_out) for _ in range(2))
-        total = Part(kind="sum", channels_in=block.channels, channels_out=block.channels, size=block.size_out)
-        found.append((total, functools.partial(torch.add, one, two)))
-    last = plan.blocks[-1]
-    head = Part(kind="head", channels_in=last.channels_out, channels_out=shape.classes, size=last.size_out)
-    x = torch.randn(1, last.channels_out, *last.size_out)
+        found.append((sum_part(block), functools.partial(torch.add, one, two)))
+        if len(block.inputs) > 1:
+            pieces = [one] * (block.channels_out // block.channels)
+            found.append((join_part(block), functools.partial(torch.cat, pieces, dim=1)))
+    x = _example(head)
     found.append((head, lambda: network.head(network.head_norm(x).flatten(2).mean(dim=2))))
     return found
+
+
+def _example(part: Part) -> Tensor:
+    return torch.randn(1, part.channels_in, *part.size)

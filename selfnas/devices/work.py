@@ -19,7 +19,18 @@ from selfnas.spaces.architecture import Architecture, TaskShape
 from selfnas.spaces.cell import Cell
 from selfnas.spaces.operation import Kernel, Operation, convolution, halved, pooling
 
-__all__ = ["Part", "operation_part", "parts", "peak_memory_bytes", "traffic_bytes"]
+__all__ = [
+    "Part",
+    "frame_parts",
+    "head_part",
+    "join_part",
+    "operation_part",
+    "parts",
+    "peak_memory_bytes",
+    "stem_part",
+    "sum_part",
+    "traffic_bytes",
+]
 
 _FLOAT_BYTES = 4
 
@@ -63,7 +74,7 @@ class Part:
 def parts(architecture: Architecture, shape: TaskShape) -> Counter[Part]:
     """The parts of the network that is built, and how often each is in it."""
     plan = stack(architecture.space, architecture.macro, shape)
-    found = Counter([_stem(plan), _head(plan)])
+    found = Counter([stem_part(plan), head_part(plan)])
     for block in plan.blocks:
         sizes = [plan.blocks[source].size_out if source >= 0 else plan.stem_size for source in block.inputs]
         cell = None if block.template is None else architecture.flat[block.template]
@@ -126,34 +137,45 @@ def _block_peak(block: Block, cell: Cell | None, inputs: int) -> int:
     return max(peak, held(alive) + (out if len(cell.outputs) > 1 or not live else 0))
 
 
+def frame_parts(block: Block, sizes: Sequence[tuple[int, ...]]) -> Iterator[Part]:
+    """A reduction block, or what prepares each of a cell's two inputs, which come in these spatial sizes."""
+    one, two = block.channels_in[0], block.channels_out
+    if block.template is None:
+        yield Part(kind="reduction", channels_in=one, channels_out=two, size=block.size_in, stride=2)
+    elif len(block.inputs) == 2:
+        for width, stride, size in zip(block.channels_in, block.strides, sizes, strict=True):
+            yield Part(kind="prepare", channels_in=width, channels_out=block.channels, size=size, stride=stride)
+
+
+def sum_part(block: Block) -> Part:
+    """One sum of two values within a cell."""
+    return Part(kind="sum", channels_in=block.channels, channels_out=block.channels, size=block.size_out)
+
+
+def join_part(block: Block) -> Part:
+    """A cell's outputs put together."""
+    return Part(kind="join", channels_in=block.channels, channels_out=block.channels_out, size=block.size_out)
+
+
 def _block_parts(
     block: Block, cell: Cell | None, sizes: Sequence[tuple[int, ...]], operations: Mapping[str, Operation]
 ) -> Iterator[Part]:
+    yield from frame_parts(block, sizes)
     if cell is None:
-        yield Part(
-            kind="reduction",
-            channels_in=block.channels_in[0],
-            channels_out=block.channels_out,
-            size=block.size_in,
-            stride=2,
-        )
         return
-    if cell.inputs == 2:
-        for width, stride, size in zip(block.channels_in, block.strides, sizes, strict=True):
-            yield Part(kind="prepare", channels_in=width, channels_out=block.channels, size=size, stride=stride)
     reached: set[int] = set()
     for edge in cell.live_edges():
-        from_input = edge.source < cell.inputs
-        size, stride = (block.size_in, block.stride) if from_input else (block.size_out, 1)
+        size, stride = block.edge(edge.source)
         yield operation_part(operations[edge.operation], block.channels, size=size, stride=stride)
         if edge.target in reached:
-            yield Part(kind="sum", channels_in=block.channels, channels_out=block.channels, size=block.size_out)
+            yield sum_part(block)
         reached.add(edge.target)
     if len(cell.outputs) > 1:
-        yield Part(kind="join", channels_in=block.channels, channels_out=block.channels_out, size=block.size_out)
+        yield join_part(block)
 
 
-def _stem(plan: Stack) -> Part:
+def stem_part(plan: Stack) -> Part:
+    """What brings the input to the first cell."""
     return Part(
         kind="stem",
         channels_in=plan.shape.channels,
@@ -163,7 +185,8 @@ def _stem(plan: Stack) -> Part:
     )
 
 
-def _head(plan: Stack) -> Part:
+def head_part(plan: Stack) -> Part:
+    """Norm, pooling over space and the linear layer."""
     last = plan.blocks[-1]
     return Part(kind="head", channels_in=last.channels_out, channels_out=plan.shape.classes, size=last.size_out)
 

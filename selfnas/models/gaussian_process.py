@@ -110,19 +110,16 @@ def factored(covariance: Matrix) -> Matrix:
     Raises:
         LinAlgError: it is not positive definite.
     """
-    from scipy.linalg.lapack import dpotrf
+    from scipy.linalg import cholesky
 
-    factor, failed = dpotrf(covariance, lower=1, clean=1)
-    if failed:
-        raise np.linalg.LinAlgError("a covariance is not positive definite")
-    return np.asarray(factor, dtype=np.float64)
+    return np.asarray(cholesky(covariance, lower=True, check_finite=False), dtype=np.float64)
 
 
 def halved(factor: Matrix, values: Matrix, *, transposed: bool = False) -> Matrix:
     """Inverse of an `(n, n)` lower factor, or of its transpose, times `(n,)` or `(n, k)` values."""
-    from scipy.linalg.lapack import dtrtrs
+    from scipy.linalg import solve_triangular
 
-    solved, _ = dtrtrs(factor, values, lower=1, trans=int(transposed))
+    solved = solve_triangular(factor, values, lower=True, trans=int(transposed), check_finite=False)
     return np.asarray(solved, dtype=np.float64)
 
 

@@ -157,8 +157,7 @@ def _placed(plan: Stack, space: Space) -> Iterator[tuple[Spot, Operation, int, t
             continue
         template = space.templates[block.template]
         for source, target in template.slots:
-            stride = block.stride if source < template.inputs else 1
-            size = block.size_in if source < template.inputs else block.size_out
+            size, stride = block.edge(source)
             for operation in template.operations:
                 yield (block.template, source, target, operation.name), operation, block.channels, size, stride
 

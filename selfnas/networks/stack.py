@@ -40,6 +40,10 @@ class Block:
     size_in: tuple[int, ...]
     size_out: tuple[int, ...]
 
+    def edge(self, source: int) -> tuple[tuple[int, ...], int]:
+        """Spatial size that an edge from node `source` of its cell reads, and the edge's stride."""
+        return (self.size_in, self.stride) if source < len(self.inputs) else (self.size_out, 1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:

@@ -6,7 +6,7 @@ that no strategy can step outside what is admitted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -22,6 +22,7 @@ __all__ = [
     "Proposals",
     "Repairs",
     "SpaceDomain",
+    "SpelledDomain",
     "TellsApart",
     "crossover",
     "encoded",
@@ -88,6 +89,19 @@ class SpaceDomain:
     def admits(self, vectors: Vector) -> NDArray[np.bool_]:
         """`(n,)` whether each row belongs to the space."""
         return self.space.fits(vectors)
+
+
+@dataclass(frozen=True, slots=True)
+class SpelledDomain(SpaceDomain):
+    """A whole space in which every spelling counts as an architecture of its own, as it does in a table.
+
+    TransNAS-Bench-101 needs it: there a skip that leaves the input halves the resolution in some cells and is not an
+    identity, so cells that are one network here were different networks there.
+    """
+
+    def identity(self, vector: Vector) -> str:
+        """The vector itself."""
+        return vector.tobytes().hex()
 
 
 def encoded(history: Sequence[Trial], domain: Domain) -> tuple[list[Trial], Vector]:
@@ -170,6 +184,10 @@ class Proposals:
                 self._chosen.append(architecture)
                 taken += 1
         return taken
+
+    def offer_first(self, children: Iterator[Vector | None]) -> bool:
+        """Take the first `(slots,)` vector that is admitted and new; whether there was one, None being none."""
+        return any(child is not None and self.offer(child[None]) for child in children)
 
     def _identify(self, vector: Vector) -> tuple[str, Architecture]:
         architecture = self._domain.space.decode(vector, macro=self._domain.macro)

@@ -24,6 +24,7 @@ __all__ = [
     "OPERATION_DOOR",
     "SPACES",
     "SPACE_DOOR",
+    "adapted",
     "architecture_from_json",
     "base_name",
     "composed_space",
@@ -211,6 +212,11 @@ def respelled(architecture: Architecture, space: Space) -> Architecture | None:
         return None
     same = replace(architecture, space=space)
     return same if space.contains(same) else None
+
+
+def adapted(text: str, space: Space, macro: Macro) -> Architecture | None:
+    """The cells of a one-line form, spelled in a space and stacked otherwise; None as `respelled`."""
+    return respelled(replace(parse_architecture(text), macro=macro), space)
 
 
 def parse_architecture(text: str) -> Architecture:

@@ -105,14 +105,10 @@ class AdaptiveEvolution:
 
             for place in range(len(trials) + len(batch.chosen), len(trials) + count):
                 operator = OPERATORS[self.operators[dealt[place]]]
-                if not any(self._offered(batch, operator(domain, parent, rng)) for _ in range(_ATTEMPTS)):
+                if not batch.offer_first(operator(domain, parent, rng) for _ in range(_ATTEMPTS)):
                     break
         batch.fill(rng)
         return batch.chosen
-
-    @staticmethod
-    def _offered(batch: Proposals, child: Vector | None) -> bool:
-        return child is not None and bool(batch.offer(child[None]))
 
 
 def operator_shares(values: NDArray[np.float64], settings: AdaptiveEvolution) -> NDArray[np.float64]:

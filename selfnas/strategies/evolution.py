@@ -67,13 +67,8 @@ class RegularisedEvolution:
         values = np.array([trial.value for trial in trials[alive]])
         usable = np.flatnonzero(np.isfinite(values))
         while batch.missing > 0 and len(trials) >= self.population and len(usable):
-            for attempt in range(_ATTEMPTS):
-                child = self._child(
-                    vectors[alive], values, usable, domain, rng, edits=1 + attempt * _MOST_EDITS // _ATTEMPTS
-                )
-                if child is not None and batch.offer(child[None]):
-                    break
-            else:
+            edits = (1 + attempt * _MOST_EDITS // _ATTEMPTS for attempt in range(_ATTEMPTS))
+            if not batch.offer_first(self._child(vectors[alive], values, usable, domain, rng, edits=n) for n in edits):
                 break
         if len(trials) < self.population:
             self._implant_first(batch, domain, rng)

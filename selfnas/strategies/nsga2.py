@@ -7,7 +7,7 @@ objective it is a plain elitist evolution.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +58,7 @@ class Nsga2:
         if batch.missing > 0 and len(trials) >= self.population and usable:
             ranked = self._survivors(_points([trials[index] for index in usable]))
             parents = vectors[np.array(usable)[ranked]]
-            while batch.missing > 0 and self._offer_child(batch, parents, domain, rng):
+            while batch.missing > 0 and batch.offer_first(self._children(parents, domain, rng)):
                 pass
         batch.fill(rng)
         return batch.chosen
@@ -71,8 +71,8 @@ class Nsga2:
             apart[fronts == front] = _crowding(points[fronts == front])
         return np.lexsort((-apart, fronts))[: self.population]
 
-    def _offer_child(self, batch: Proposals, parents: Vector, domain: Domain, rng: np.random.Generator) -> bool:
-        """One new child of `parents`, which stand best first, if one is found in a few attempts."""
+    def _children(self, parents: Vector, domain: Domain, rng: np.random.Generator) -> Iterator[Vector | None]:
+        """A few children of `parents`, which stand best first."""
 
         def winner() -> Vector:
             chosen: Vector = parents[rng.integers(len(parents), size=2).min()]
@@ -83,10 +83,7 @@ class Nsga2:
             if rng.integers(100) < self.crossover_percent:
                 crossed = crossover(domain, parent, winner(), rng)
                 parent = parent if crossed is None else crossed
-            child = mutate(domain, parent, rng, edits=1 + 3 * attempt // _ATTEMPTS)
-            if child is not None and batch.offer(child[None]):
-                return True
-        return False
+            yield mutate(domain, parent, rng, edits=1 + 3 * attempt // _ATTEMPTS)
 
 
 def front_numbers(points: NDArray[np.float64]) -> NDArray[np.intp]:

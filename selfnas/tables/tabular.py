@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MADE_UP",
-    "SpelledDomain",
     "TabularBenchmark",
     "TabularEvaluator",
     "benchmark_of",
@@ -151,30 +150,6 @@ class TabularEvaluator:
         metrics = {name: float(values[row]) for name, values in columns.items()}
         metrics["epochs"] = float(request.fidelity.epochs)
         return Evaluation(score=float(columns[column][row]), metrics=metrics)
-
-
-@dataclass(frozen=True, slots=True)
-class SpelledDomain:
-    """A whole space in which every spelling counts as an architecture of its own, as it does in a table.
-
-    TransNAS-Bench-101 needs it: there a skip that leaves the input halves the resolution in some cells and is not an
-    identity, so cells that are one network here were different networks there.
-    """
-
-    space: Space
-    macro: Macro
-
-    def draw(self, rng: np.random.Generator, count: int) -> Vector:
-        """`(count, slots)` uniform."""
-        return self.space.draw(rng, count)
-
-    def admits(self, vectors: Vector) -> NDArray[np.bool_]:
-        """`(n,)` whether each row belongs to the space."""
-        return self.space.fits(vectors)
-
-    def identity(self, vector: Vector) -> str:
-        """The vector itself."""
-        return vector.tobytes().hex()
 
 
 def table_digest(evaluator: TabularEvaluator) -> str:

@@ -76,9 +76,7 @@ class _MixedGraph(nn.Module):
         self.computed: list[list[bool]] = []
         self.edges = nn.ModuleList(
             nn.ModuleList(
-                operation.build(
-                    block.channels, stride=block.stride if source < template.inputs else 1, dimensions=dimensions
-                )
+                operation.build(block.channels, stride=block.edge(source)[1], dimensions=dimensions)
                 for operation in template.operations
             )
             for source, _ in template.slots

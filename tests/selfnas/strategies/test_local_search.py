@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from selfnas.search.domain import SpaceDomain
+from selfnas.search.domain import SpaceDomain, SpelledDomain
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.named import SPACES
 from selfnas.strategies.local_search import LocalSearch
-from selfnas.tables.tabular import SpelledDomain
 
 SPACE = SPACES["nb201"]
 SPELLED = SpelledDomain(SPACE, Macro())

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
-from selfnas.search.domain import SpaceDomain
+from selfnas.search.domain import SpaceDomain, SpelledDomain
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.named import SPACES
 from selfnas.spaces.template import Vector
 from selfnas.strategies import make_strategy
 from selfnas.strategies.progressive import Progressive, level_of, levels, narrowed
-from selfnas.tables.tabular import SpelledDomain
 
 SPACE, MACRO = SPACES["nb201"], Macro(channels=4, depth=1, resolution=8)
 DOMAIN = SpaceDomain(SPACE, MACRO)

@@ -10,13 +10,13 @@ import pytest
 
 from selfnas.benchmarks.benchmarking import regret_and_top, search_table
 from selfnas.benchmarks.lifelong import METHODS, LifelongRow, live_orders, summarise
-from selfnas.search.domain import SpaceDomain
+from selfnas.search.domain import SpaceDomain, SpelledDomain
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.named import SPACES
 from selfnas.strategies import make_strategy
 from selfnas.strategies.transfer import PastTask, Transfer, with_past_tasks
-from selfnas.tables.tabular import SpelledDomain, TabularBenchmark, synthetic_benchmark
+from selfnas.tables.tabular import TabularBenchmark, synthetic_benchmark
 
 
 @pytest.fixture(scope="module")

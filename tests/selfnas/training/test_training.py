@@ -8,11 +8,10 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from selfnas.networks.network import build_network
+from selfnas.networks.network import build_network, inherit
 from selfnas.spaces.architecture import Macro, TaskShape
 from selfnas.spaces.named import SPACES, parse_architecture
 from selfnas.training.evaluation import Evaluation, Fidelity
-from selfnas.training.inheritance import inherit
 from selfnas.training.training import Examples, TrainingPlan, accuracy, predict, train
 
 SHAPE = TaskShape(channels=1, size=(8, 8), classes=10)
