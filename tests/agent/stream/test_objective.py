@@ -98,7 +98,7 @@ def test_the_front_is_told_and_drawn(home: Path, tmp_path: Path) -> None:
 def test_bad_objectives_have_their_place(tmp_path: Path) -> None:
     """Unknown costs and devices, and a latency table that lacks what the stream needs."""
     for section, message in (
-        ("{minimise: [latency]}", "t.yaml:5:1: objective: unknown cost 'latency'; did you mean"),
+        ("{minimise: [latency]}", "t.yaml:5:24: unknown cost 'latency'; did you mean"),
         ("{minimise: [latency_us]}", "cost 'latency_us' needs a device"),
         ("{device: toaster, minimise: [latency_us]}", "unknown device 'toaster'"),
         ("{device: phone}", "names at least one cost"),
