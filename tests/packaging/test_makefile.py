@@ -14,6 +14,8 @@ NEW = f'#!/bin/sh\nexec "{sys.executable}" "$@"\n'
 OLD = '#!/bin/sh\ncase "$2" in *print*) echo 3.9;; *) exit 1;; esac\n'  # answers what the makefile asks
 BARE = '#!/bin/sh\ncase "$2" in *print*) echo 3.12;; *ensurepip*) exit 1;; esac\n'
 
+_MAKES = {"PYTHON", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"}  # what make hands on, for the tests themselves are run by it
+
 pytestmark = pytest.mark.skipif(MAKE is None, reason="there is no make")
 
 
@@ -23,7 +25,7 @@ def make(place: Path, *arguments: str, pythons: dict[str, str] | None = None) ->
     for name in ("Makefile", "pyproject.toml", "requirements.lock", "requirements-dev.lock"):
         if not (place / name).exists():
             shutil.copyfile(ROOT / name, place / name)
-    environment = {name: value for name, value in os.environ.items() if name not in {"PYTHON", "MAKEFLAGS"}}
+    environment = {name: value for name, value in os.environ.items() if name not in _MAKES}
     if pythons is not None:
         commands = place / "commands"
         commands.mkdir()
@@ -61,7 +63,7 @@ def test_the_demo_needs_the_users_lock_alone(tmp_path: Path) -> None:
     demo, test = (make(tmp_path, "-n", goal).stdout for goal in ("demo", "test"))
     assert "-r requirements.lock" in demo
     assert "requirements-dev.lock" not in demo
-    assert test.index("-r requirements.lock") < test.index("-r requirements-dev.lock") < test.index("pytest")
+    assert test.index("-r requirements.lock") < test.index("-r requirements-dev.lock") < test.index("-m pytest")
 
 
 @pytest.mark.parametrize(
