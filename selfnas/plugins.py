@@ -6,8 +6,8 @@ names the distribution under `plugins`; what no file names is not even imported.
 
 Our own parts stay in their literal tables and are not declared as entry points. To read entry points, every installed
 distribution is looked at, which takes longer than many commands; and a table in a file is where a reader finds what
-there is. A test holds both kinds to the same door: each of our own parts is accepted by the function that accepts
-those of a plug-in.
+there is. A test holds both kinds to the same extension point: each of our own parts is accepted by the function that
+accepts those of a plug-in.
 
 What a plug-in is, is its version and a SHA-256 over its files. Both are in the ledger, and in the digest of every guard
 whose space or rules use one of its parts.
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from importlib import metadata
 
 __all__ = [
-    "Door",
+    "ExtensionPoint",
     "Identity",
     "MissingPluginError",
     "Plugin",
-    "door",
+    "extension_point",
     "find",
     "groups",
     "identify",
@@ -50,18 +50,18 @@ __all__ = [
     "state",
 ]
 
-# Where the door of each group stands; by name, since it is opened only for a plug-in that declares such parts. A group
-# comes after those that its parts are made of.
-_DOORS: Mapping[str, str] = MappingProxyType(
+# Where the extension point of each group stands; by name, since it is imported only for a plug-in that declares such
+# parts. A group comes after those that its parts are made of.
+_EXTENSION_POINTS: Mapping[str, str] = MappingProxyType(
     {
-        "operations": "selfnas.spaces.named:OPERATION_DOOR",
-        "spaces": "selfnas.spaces.named:SPACE_DOOR",
-        "strategies": "selfnas.strategies.table:DOOR",
-        "sources": "selfnas.data.datasets:DOOR",
-        "proxies": "selfnas.training.proxies:DOOR",
-        "objectives": "selfnas.devices.roofline:DOOR",
-        "quantities": "selfnas.networks.costs:DOOR",
-        "audits": "audits.catalogue.registry:DOOR",
+        "operations": "selfnas.spaces.named:OPERATION_EXTENSION_POINT",
+        "spaces": "selfnas.spaces.named:SPACE_EXTENSION_POINT",
+        "strategies": "selfnas.strategies.table:EXTENSION_POINT",
+        "sources": "selfnas.data.datasets:EXTENSION_POINT",
+        "proxies": "selfnas.training.proxies:EXTENSION_POINT",
+        "objectives": "selfnas.devices.roofline:EXTENSION_POINT",
+        "quantities": "selfnas.networks.costs:EXTENSION_POINT",
+        "audits": "audits.catalogue.registry:EXTENSION_POINT",
     }
 )
 _PREFIX = "selfnas."
@@ -74,7 +74,7 @@ class MissingPluginError(SelfnasError, RuntimeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class ExtensionPoint:
     """What a group takes.
 
     Attributes:
@@ -247,15 +247,15 @@ def load(
     return tuple(found)
 
 
-def door(group: str) -> Door:
-    """The door of a group."""
-    opened: Door = pkgutil.resolve_name(_DOORS[group])
-    return opened
+def extension_point(group: str) -> ExtensionPoint:
+    """The extension point of a group."""
+    point: ExtensionPoint = pkgutil.resolve_name(_EXTENSION_POINTS[group])
+    return point
 
 
 def groups() -> tuple[str, ...]:
     """Every group, without its prefix."""
-    return tuple(_DOORS)
+    return tuple(_EXTENSION_POINTS)
 
 
 def _load_one(name: str, groups: Collection[str], user: str) -> Plugin:
@@ -272,7 +272,7 @@ def _load_one(name: str, groups: Collection[str], user: str) -> Plugin:
         raise InputError(f"plug-in {name!r} declares nothing that a {user} uses, but {kinds}: name it where those are")
     parts: dict[str, Mapping[str, object]] = {}
     problems: list[Problem] = []
-    for group in (one for one in _DOORS if one in groups):
+    for group in (one for one in _EXTENSION_POINTS if one in groups):
         loaded: dict[str, object] = {}
         with in_force(Plugin(identity=identity, parts=MappingProxyType(dict(parts)))):
             for entry in mine:
@@ -290,10 +290,10 @@ def _load_one(name: str, groups: Collection[str], user: str) -> Plugin:
 
 def _part(entry: metadata.EntryPoint, group: str, identity: Identity) -> object:
     """What an entry point names, if it is of its group's kind and its name is free."""
-    opened, named = door(group), f"plug-in {identity.name}: {entry.name!r} of {entry.group}"
+    point, named = extension_point(group), f"plug-in {identity.name}: {entry.name!r} of {entry.group}"
     if not _PART.fullmatch(entry.name):
         raise InputError(f"{named}: a name is letters, digits, '-' and '_', a letter first")
-    if entry.name in opened.own or entry.name in opened.reserved:
+    if entry.name in point.own or entry.name in point.reserved:
         raise InputError(f"{named} is a name of our own, which it may not replace: choose another")
     if clash := _taken(group, entry.name, beside=identity.name):
         raise InputError(f"plug-in {identity.name}: {clash}: choose another name")
@@ -302,9 +302,9 @@ def _part(entry: metadata.EntryPoint, group: str, identity: Identity) -> object:
     except Exception as error:  # code of others may raise anything while it is imported
         raise InputError(f"{named} cannot be loaded: {type(error).__name__}: {error}") from error
     try:
-        return opened.accept(entry.name, part, identity.origin)
+        return point.accept(entry.name, part, identity.origin)
     except ValueError as error:
-        raise InputError(f"{named} must be {opened.wanted}: {error}") from error
+        raise InputError(f"{named} must be {point.wanted}: {error}") from error
 
 
 # --- identity ---
@@ -345,7 +345,7 @@ def identify(name: str) -> Identity:
 
 def _entries(distribution: metadata.Distribution) -> list[metadata.EntryPoint]:
     """Its entry points in our groups, in a fixed order."""
-    ours = [entry for entry in distribution.entry_points if entry.group.removeprefix(_PREFIX) in _DOORS]
+    ours = [entry for entry in distribution.entry_points if entry.group.removeprefix(_PREFIX) in _EXTENSION_POINTS]
     ours = [entry for entry in ours if entry.group.startswith(_PREFIX)]
     return sorted(ours, key=lambda entry: (entry.group, entry.name))
 

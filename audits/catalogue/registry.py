@@ -23,9 +23,9 @@ from audits.catalogue import (
 )
 from audits.contract.audit import Audit
 from selfnas import plugins
-from selfnas.plugins import Door
+from selfnas.plugins import ExtensionPoint
 
-__all__ = ["AUDITS", "DOOR", "audit_named", "audit_names", "find_audit"]
+__all__ = ["AUDITS", "EXTENSION_POINT", "audit_named", "audit_names", "find_audit"]
 
 AUDITS: dict[str, Audit] = {
     "skill": skill.AUDIT,
@@ -79,4 +79,4 @@ def _accept(name: str, part: object, origin: str) -> object:
     return part
 
 
-DOOR = Door(wanted="an Audit (audits.contract.audit) of that name", own=AUDITS, accept=_accept)
+EXTENSION_POINT = ExtensionPoint(wanted="an Audit (audits.contract.audit) of that name", own=AUDITS, accept=_accept)

@@ -1,4 +1,4 @@
-"""Attributions by Captum, the only door to it: which part of the input a prediction rests on."""
+"""Attributions by Captum, which is used nowhere else: which part of the input a prediction rests on."""
 
 from __future__ import annotations
 

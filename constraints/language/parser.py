@@ -1,4 +1,4 @@
-"""From the text of an expression to a parse tree, or to problems with their offset; the door to Lark.
+"""From the text of an expression to a parse tree, or to problems with their offset, by Lark.
 
 What the words mean is settled in `resolve.py`. Length and nesting are bounded here, so that no text a person (or a
 fuzzer) writes costs more than a few milliseconds or runs into Python's recursion limit.

@@ -1,6 +1,6 @@
 """From gathered files to a checked constraint set: words known, scopes and units right, nodes and tables fitting.
 
-`load_set` and `parse_set` are the two doors. They raise every problem at once, each with file, line and column.
+`load_set` and `parse_set` are the two ways in. They raise every problem at once, each with file, line and column.
 """
 
 from __future__ import annotations

@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 
 from selfnas import plugins
 from selfnas.errors import InputError, ShapeError, cause, suggestion
-from selfnas.plugins import Door
+from selfnas.plugins import ExtensionPoint
 
 __all__ = [
-    "DOOR",
+    "EXTENSION_POINT",
     "PACKAGED",
     "Arrays",
     "Kind",
@@ -434,7 +434,7 @@ def _accept(name: str, part: object, origin: str) -> object:
 
 
 _FILES = ("npz", "table")  # sources whose examples or scores are in a file that the task names
-DOOR = Door(
+EXTENSION_POINT = ExtensionPoint(
     wanted="a function without arguments that gives RawData (selfnas.data.datasets)",
     own=PACKAGED,
     accept=_accept,

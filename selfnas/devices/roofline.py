@@ -21,10 +21,10 @@ from selfnas.devices.devices import Device
 from selfnas.devices.work import parts, peak_memory_bytes, traffic_bytes
 from selfnas.errors import InputError, suggestion
 from selfnas.networks.costs import costs
-from selfnas.plugins import Door
+from selfnas.plugins import ExtensionPoint
 from selfnas.spaces.architecture import Architecture, TaskShape
 
-__all__ = ["COSTS", "DEVICE_COSTS", "DOOR", "CostFormula", "Estimate", "cost", "cost_names", "estimate"]
+__all__ = ["COSTS", "DEVICE_COSTS", "EXTENSION_POINT", "CostFormula", "Estimate", "cost", "cost_names", "estimate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +156,7 @@ def _accept(name: str, part: object, origin: str) -> object:
     return part
 
 
-DOOR = Door(
+EXTENSION_POINT = ExtensionPoint(
     wanted="a function (architecture, shape, device) -> float, as selfnas.devices.roofline.CostFormula",
     own=COSTS,
     accept=_accept,

@@ -15,12 +15,12 @@ from types import MappingProxyType
 
 from selfnas.errors import InputError
 from selfnas.networks.stack import Block, Stack, stack
-from selfnas.plugins import Door
+from selfnas.plugins import ExtensionPoint
 from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 from selfnas.spaces.operation import Kernel, Operation, convolution
 
 __all__ = [
-    "DOOR",
+    "EXTENSION_POINT",
     "QUANTITIES",
     "CostTable",
     "Costs",
@@ -237,4 +237,6 @@ def _accept(name: str, part: object, origin: str) -> object:
 QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
     {one.name: one for one in (_own("params", "param"), _own("macs", "mac"), _own("activation_bytes", "byte"))}
 )
-DOOR = Door(wanted="a Quantity (selfnas.networks.costs) of that name", own=QUANTITIES, accept=_accept)
+EXTENSION_POINT = ExtensionPoint(
+    wanted="a Quantity (selfnas.networks.costs) of that name", own=QUANTITIES, accept=_accept
+)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from selfnas import plugins
 from selfnas.errors import ArchitectureError, suggestion
-from selfnas.plugins import Door
+from selfnas.plugins import ExtensionPoint
 from selfnas.spaces.architecture import Architecture, Macro, Space, base_name
 from selfnas.spaces.composed import compose, is_composed
 from selfnas.spaces.operation import Operation
@@ -21,9 +21,9 @@ from selfnas.spaces.template import CellTemplate
 
 __all__ = [
     "MOST_COMPOSED",
-    "OPERATION_DOOR",
+    "OPERATION_EXTENSION_POINT",
     "SPACES",
-    "SPACE_DOOR",
+    "SPACE_EXTENSION_POINT",
     "adapted",
     "architecture_from_json",
     "base_name",
@@ -99,10 +99,12 @@ def _accept_space(name: str, part: object, origin: str) -> object:
     return replace(part, origin="; ".join(sorted(origins))) if origin else part
 
 
-OPERATION_DOOR = Door(
+OPERATION_EXTENSION_POINT = ExtensionPoint(
     wanted="an Operation (selfnas.spaces.operation) of that name", own=OPERATIONS, accept=_accept_operation
 )
-SPACE_DOOR = Door(wanted="a Space (selfnas.spaces.architecture) of that name", own=SPACES, accept=_accept_space)
+SPACE_EXTENSION_POINT = ExtensionPoint(
+    wanted="a Space (selfnas.spaces.architecture) of that name", own=SPACES, accept=_accept_space
+)
 
 
 @contextlib.contextmanager

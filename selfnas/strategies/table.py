@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from selfnas import plugins
 from selfnas.errors import InputError, suggestion
-from selfnas.plugins import Door
+from selfnas.plugins import ExtensionPoint
 from selfnas.search.strategy import Strategy
 from selfnas.strategies.adaptive_evolution import AdaptiveEvolution
 from selfnas.strategies.evolution import RegularisedEvolution
@@ -19,7 +19,7 @@ from selfnas.strategies.reinforce import Reinforce
 from selfnas.strategies.surrogate import Surrogate
 from selfnas.strategies.transfer import Transfer
 
-__all__ = ["DOOR", "STRATEGIES", "make_strategy", "settings_of", "strategy_names", "unknown_strategy"]
+__all__ = ["EXTENSION_POINT", "STRATEGIES", "make_strategy", "settings_of", "strategy_names", "unknown_strategy"]
 
 # Strategies of ours once, which lives of then may name.
 _MOVED = {"ensemble": "selfnas-ensemble now, see experiments/ensemble-plugin"}
@@ -108,7 +108,7 @@ def _accept(name: str, part: object, origin: str) -> object:
     return part
 
 
-DOOR = Door(
+EXTENSION_POINT = ExtensionPoint(
     wanted="what makes a Strategy (selfnas.search.strategy), such as a frozen dataclass with defaults",
     own=STRATEGIES,
     accept=_accept,

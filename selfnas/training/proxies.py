@@ -23,9 +23,9 @@ from torch.nn import functional
 from selfnas import plugins
 from selfnas.errors import InputError, suggestion
 from selfnas.networks.network import parameter_count
-from selfnas.plugins import Door
+from selfnas.plugins import ExtensionPoint
 
-__all__ = ["DOOR", "PROXIES", "Proxy", "proxy_named", "proxy_scores"]
+__all__ = ["EXTENSION_POINT", "PROXIES", "Proxy", "proxy_named", "proxy_scores"]
 
 Proxy = Callable[[nn.Module, Tensor, Tensor], float]
 
@@ -307,7 +307,7 @@ def _accept(name: str, part: object, origin: str) -> object:
     return part
 
 
-DOOR = Door(
+EXTENSION_POINT = ExtensionPoint(
     wanted="a function (network, x, y) -> float, as selfnas.training.proxies.Proxy",
     own=PROXIES,
     accept=_accept,

@@ -22,7 +22,7 @@ from selfnas import plugins
 from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.devices.roofline import cost
 from selfnas.errors import InputError
-from selfnas.plugins import MissingPluginError, door, groups, identify, in_force, load
+from selfnas.plugins import MissingPluginError, extension_point, groups, identify, in_force, load
 from selfnas.spaces.architecture import Macro, Space, TaskShape
 from selfnas.spaces.named import SPACES, operation_named, space_named
 from selfnas.spaces.operation import Operation
@@ -104,15 +104,15 @@ def everything(write: Write, name: str, *, version: str = "1.0") -> tuple[plugin
     return load([name], groups(), user="test")
 
 
-def test_our_own_parts_pass_the_same_doors() -> None:
+def test_our_own_parts_pass_the_same_extension_points() -> None:
     """What a plug-in could declare and what our tables hold is of one kind, checked by one function."""
     for group in groups():
-        opened = door(group)
-        assert opened.own
-        for name, part in opened.own.items():
-            assert opened.accept(name, part, "") == part
-    assert set(GUIDED) <= door("strategies").reserved
-    assert door("audits").own is AUDITS
+        point = extension_point(group)
+        assert point.own
+        for name, part in point.own.items():
+            assert point.accept(name, part, "") == part
+    assert set(GUIDED) <= extension_point("strategies").reserved
+    assert extension_point("audits").own is AUDITS
 
 
 def test_nothing_is_imported_that_no_file_names(write: Write, tmp_path: Path) -> None:
