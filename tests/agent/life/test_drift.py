@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from selfnas.data.datasets import read_packaged
 from selfnas.errors import InputError
 from selfnas.seeding import generator
 from tests.agent.conftest import TINY
+from tests.agent.interrupted import live_interrupted
 from tests.agent.tabular_lives import ledger_of
 
 pytestmark = pytest.mark.slow
@@ -152,22 +153,7 @@ def test_a_watch_stopped_at_any_step_goes_on_to_the_same_end(
     shutil.copytree(place / "before", place / "home")
     shutil.rmtree(kept)
     shutil.copytree(place / "whole" / "weights", kept)  # the workers remember what they were asked, files included
-    append, left = Ledger.append, {"steps": 1}
-
-    def stopping(self: Ledger, entries: Sequence[tuple[str, Mapping[str, object]]]) -> tuple[Event, ...]:
-        left["steps"] -= 1
-        if left["steps"] < 0:
-            raise KeyboardInterrupt
-        return append(self, entries)
-
-    monkeypatch.setattr(Ledger, "append", stopping)
-    for _ in range(60):
-        left["steps"] = 1
-        try:
-            watch(place)
-            break
-        except KeyboardInterrupt:
-            continue
+    live_interrupted(lambda: watch(place), Ledger, monkeypatch, steps=1)
     assert events(place) == wanted
 
 

@@ -38,6 +38,7 @@ from constraints import Certificate
 from selfnas.errors import InputError
 from selfnas.search.subcells import SubCell
 from selfnas.spaces.named import SPACES, parse_architecture
+from tests.agent.interrupted import live_interrupted
 from tests.agent.life.test_life import rebuild
 from tests.agent.made_up import made_up
 from tests.agent.tabular_lives import ledger_of
@@ -173,22 +174,7 @@ def test_a_life_stopped_at_any_step_composes_the_same(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped before every fourth transaction in turn, the finished ledger equals the uninterrupted one."""
-    append, steps = Life.append, {"left": 4}
-
-    def stopping(self: Life, entries: Sequence[Facts]) -> tuple[Event[Facts], ...]:
-        steps["left"] -= 1
-        if steps["left"] < 0:
-            raise KeyboardInterrupt
-        return append(self, entries)
-
-    monkeypatch.setattr(Life, "append", stopping)
-    for _ in range(20):
-        steps["left"] = 4
-        try:
-            lived(tmp_path / "home")
-            break
-        except KeyboardInterrupt:
-            continue
+    live_interrupted(lambda: lived(tmp_path / "home"), Life, monkeypatch, steps=4)
     assert events(tmp_path / "home") == events(home)
 
 

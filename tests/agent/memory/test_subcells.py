@@ -2,7 +2,6 @@
 
 import sqlite3
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from agent.report.uses import uses_of
 from agent.state.state import LifeState, replay
 from agent.verify.verification import verify
 from selfnas.errors import InputError
+from tests.agent.interrupted import live_interrupted
 from tests.agent.tabular_lives import ledger_of, live
 
 STREAM = """\
@@ -77,22 +77,7 @@ def test_what_winners_share_is_recorded_used_and_verified(home: Path, state: Lif
 
 def test_a_life_stopped_at_any_step_mines_the_same(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped before every fifth transaction in turn, the finished ledger equals the uninterrupted one."""
-    append, steps = Life.append, {"left": 5}
-
-    def stopping(self: Life, entries: Sequence[Facts]) -> tuple[Event[Facts], ...]:
-        steps["left"] -= 1
-        if steps["left"] < 0:
-            raise KeyboardInterrupt
-        return append(self, entries)
-
-    monkeypatch.setattr(Life, "append", stopping)
-    for _ in range(60):
-        steps["left"] = 5
-        try:
-            live(tmp_path / "home", text=STREAM)
-            break
-        except KeyboardInterrupt:
-            continue
+    live_interrupted(lambda: live(tmp_path / "home", text=STREAM), Life, monkeypatch, steps=5)
     assert events(tmp_path / "home") == events(home)
 
 
