@@ -38,6 +38,7 @@ __all__ = [
     "Identity",
     "MissingPluginError",
     "Plugin",
+    "accept_callable",
     "extension_point",
     "find",
     "groups",
@@ -245,6 +246,17 @@ def load(
     if problems:
         raise InputError(problems)
     return tuple(found)
+
+
+def accept_callable(name: str, part: object, origin: str) -> object:
+    """A part that is only called; what it gives is seen when it is used.
+
+    Raises:
+        ValueError: it cannot be called.
+    """
+    if not callable(part):
+        raise ValueError(f"it is of type {type(part).__name__}")
+    return part
 
 
 def extension_point(group: str) -> ExtensionPoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -13,7 +14,7 @@ from rich.markup import escape
 
 from agent.commands.console import guard_table, results_table
 from agent.gate.superseded import admitted_otherwise, suite_sentence
-from agent.ledger.home import Home
+from agent.ledger.home import Home, hold
 from agent.ledger.store import Ledger, reading
 from agent.mirror.keys import task_key, task_keys
 from agent.state.plugins import of_life
@@ -23,7 +24,7 @@ from selfnas.plugins import Identity
 if TYPE_CHECKING:
     from agent.verify.verification import Verification
 
-__all__ = ["mirror_life", "opened_life", "print_verification", "show_status", "without"]
+__all__ = ["held_life", "mirror_life", "opened_life", "print_verification", "show_status", "without"]
 
 _NAMED = 20  # motifs of another suite that `status` lists
 
@@ -39,6 +40,19 @@ def opened_life(home: Path) -> Iterator[Ledger]:
         for one in missing:
             Console(stderr=True).print(escape(without(one)), style="yellow", highlight=False)
         yield ledger
+
+
+@contextmanager
+def held_life(home: Path) -> Iterator[tuple[Home, Ledger]]:
+    """A home held for this command, and its ledger for writing, with the plug-ins of the life in force.
+
+    Raises:
+        InputError: there is no life in this home, or another agent holds it.
+    """
+    with reading(home):
+        pass  # a home without a life is refused, not made
+    with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger, of_life(ledger):
+        yield held, ledger
 
 
 def without(plugin: Identity) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import time
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -11,15 +10,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from agent.commands.inspect import opened_life
+from agent.commands.inspect import held_life, opened_life
 from agent.gate.admission import findings_of
 from agent.ledger.events import OperatorRefused
-from agent.ledger.home import Home, hold
-from agent.ledger.store import Ledger, reading
+from agent.ledger.home import Home
 from agent.memory.operators import find_operator, operator_revocation
 from agent.memory.subcells import find_sub_cell, mined_in_force, revocation, sentence
 from agent.report.uses import uses_of
-from agent.state.plugins import of_life
 from agent.state.state import LifeState, Motif, TaskState, replay
 from audits import Finding
 from selfnas.errors import InputError, cause
@@ -187,8 +184,7 @@ def revoke(home: Path, digest: str, *, author: str, reason: str) -> None:
     Raises:
         InputError: no life, no such sub-cell or operator, or another agent holds the home.
     """
-    reading(home).__exit__(None, None, None)  # a home without a life is refused, not made
-    with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger, of_life(ledger):
+    with held_life(home) as (_, ledger):
         state, author = replay(ledger), author or getpass.getuser()
         if find_operator(state, digest) and find_sub_cell(state, digest):
             raise InputError(f"an operator and a sub-cell begin with {digest!r}: say more of the digest")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import time
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -84,16 +83,12 @@ def _decide(
     task: str | None,
     mirror: bool,
 ) -> None:
-    from agent.commands.inspect import mirror_life
+    from agent.commands.inspect import held_life, mirror_life
     from agent.gate.review import review
     from agent.ledger.events import Standing
-    from agent.ledger.home import hold
-    from agent.ledger.store import Ledger, reading
-    from agent.state.plugins import of_life
     from agent.state.state import replay
 
-    reading(home).__exit__(None, None, None)  # a home without a life is refused, not made
-    with hold(home) as held, Ledger(held.ledger, clock=time.time) as ledger, of_life(ledger):
+    with held_life(home) as (held, ledger):
         said = review(replay(ledger), digest, decision, author=author or getpass.getuser(), reason=reason, task=task)
         weights = held.weights_file(said.weights_sha256)
         if said.standing == Standing.ADMITTED:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-from agent.commands.inspect import mirror_life
-from agent.ledger.home import hold
-from agent.ledger.store import Ledger, reading
+from agent.commands.inspect import held_life, mirror_life
 from agent.life.drift import Watcher
 from agent.life.observer import Unobserved
 from agent.life.successor import Outcome
-from agent.state.plugins import of_life
 from agent.workers import interrupt
 from agent.workers.device import chosen_device
 from agent.workers.pool import Workers
@@ -43,14 +39,8 @@ def watch_task(
     """
     console = Console()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    reading(home).__exit__(None, None, None)  # a home without a life is refused, not made
     searched = False
-    with (
-        interrupt.listening(),
-        hold(home) as held,
-        Ledger(held.ledger, clock=time.time) as ledger,
-        of_life(ledger),
-    ):
+    with interrupt.listening(), held_life(home) as (held, ledger):
         watcher = Watcher(ledger, held, task, base=base, least=least)
         chosen = chosen_device(device)
 

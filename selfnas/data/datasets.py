@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from selfnas import plugins
 from selfnas.errors import InputError, ShapeError, cause, suggestion
-from selfnas.plugins import ExtensionPoint
+from selfnas.plugins import ExtensionPoint, accept_callable
 
 __all__ = [
     "EXTENSION_POINT",
@@ -426,17 +426,10 @@ def _mnist1d() -> RawData:
 PACKAGED = {"digits": _digits, "mnist5k": _mnist5k, "mnist1d": _mnist1d}
 
 
-def _accept(name: str, part: object, origin: str) -> object:
-    """A reader; it is not called before a task names it."""
-    if not callable(part):
-        raise ValueError(f"it is of type {type(part).__name__}")
-    return part
-
-
 _FILES = ("npz", "table")  # sources whose examples or scores are in a file that the task names
 EXTENSION_POINT = ExtensionPoint(
     wanted="a function without arguments that gives RawData (selfnas.data.datasets)",
     own=PACKAGED,
-    accept=_accept,
+    accept=accept_callable,
     reserved=frozenset(_FILES),
 )

@@ -21,7 +21,7 @@ from selfnas.devices.devices import Device
 from selfnas.devices.work import parts, peak_memory_bytes, traffic_bytes
 from selfnas.errors import InputError, suggestion
 from selfnas.networks.costs import costs
-from selfnas.plugins import ExtensionPoint
+from selfnas.plugins import ExtensionPoint, accept_callable
 from selfnas.spaces.architecture import Architecture, TaskShape
 
 __all__ = ["COSTS", "DEVICE_COSTS", "EXTENSION_POINT", "CostFormula", "Estimate", "cost", "cost_names", "estimate"]
@@ -150,14 +150,8 @@ def cost_names() -> tuple[str, ...]:
     return (*COSTS, *plugins.names("objectives"))
 
 
-def _accept(name: str, part: object, origin: str) -> object:
-    if not callable(part):
-        raise ValueError(f"it is of type {type(part).__name__}")
-    return part
-
-
 EXTENSION_POINT = ExtensionPoint(
     wanted="a function (architecture, shape, device) -> float, as selfnas.devices.roofline.CostFormula",
     own=COSTS,
-    accept=_accept,
+    accept=accept_callable,
 )

@@ -23,7 +23,7 @@ from torch.nn import functional
 from selfnas import plugins
 from selfnas.errors import InputError, suggestion
 from selfnas.networks.network import parameter_count
-from selfnas.plugins import ExtensionPoint
+from selfnas.plugins import ExtensionPoint, accept_callable
 
 __all__ = ["EXTENSION_POINT", "PROXIES", "Proxy", "proxy_named", "proxy_scores"]
 
@@ -301,15 +301,9 @@ def proxy_named(name: str) -> Proxy:
     return found
 
 
-def _accept(name: str, part: object, origin: str) -> object:
-    if not callable(part):
-        raise ValueError(f"it is of type {type(part).__name__}")
-    return part
-
-
 EXTENSION_POINT = ExtensionPoint(
     wanted="a function (network, x, y) -> float, as selfnas.training.proxies.Proxy",
     own=PROXIES,
-    accept=_accept,
+    accept=accept_callable,
     reserved=frozenset({"learned"}),
 )
