@@ -26,6 +26,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from selfnas import plugins
+from selfnas.data.targets import Labels, Targets, classes_of
 from selfnas.errors import InputError, ShapeError, cause, suggestion
 from selfnas.plugins import ExtensionPoint, accept_callable
 
@@ -45,7 +46,6 @@ __all__ = [
 
 Kind = Literal["image", "series"]
 Floats = NDArray[np.float32]
-Labels = NDArray[np.int64]
 
 _MAX_MEMBERS = 64
 _MAX_BYTES = 2**30  # as stored, and as float32: all of CIFAR-10 fits, a hostile header does not
@@ -60,27 +60,37 @@ _IMAGE_CHANNELS = (1, 3, 4)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Split:
-    """Examples with their labels.
+    """Examples with what is asked of them.
 
     Attributes:
-        x: `(n, channels, *size)` float32.
-        y: `(n,)` int64, the class of each example.
+        x: `(n, channels, *size)` float32; `(n, features)` for tables.
+        y: `(n,)` int64 classes, or `(n, k)` float32 labels or numbers; see `selfnas.data.targets.Target`.
 
     Raises:
         ShapeError: the two do not belong together.
     """
 
     x: Floats
-    y: Labels
+    y: Targets
 
     def __post_init__(self) -> None:
-        if self.x.ndim not in (3, 4) or self.y.shape != self.x.shape[:1]:
-            raise ShapeError(f"need x (n, channels, *size) and y (n,), not {self.x.shape} and {self.y.shape}")
-        if self.x.dtype != np.float32 or self.y.dtype != np.int64:
-            raise ShapeError(f"need x float32 and y int64, not {self.x.dtype} and {self.y.dtype}")
+        if self.x.ndim not in (2, 3, 4) or self.y.shape[:1] != self.x.shape[:1] or self.y.ndim not in (1, 2):
+            raise ShapeError(f"need x (n, channels, *size) and y (n,) or (n, k), not {self.x.shape}, {self.y.shape}")
+        wanted = np.int64 if self.y.ndim == 1 else np.float32
+        if self.x.dtype != np.float32 or self.y.dtype != wanted:
+            raise ShapeError(f"need x float32 and y {np.dtype(wanted)}, not {self.x.dtype} and {self.y.dtype}")
 
     def __len__(self) -> int:
         return len(self.y)
+
+    @property
+    def labels(self) -> Labels:
+        """`(n,)` the class of each example.
+
+        Raises:
+            ShapeError: examples have no single class.
+        """
+        return classes_of(self.y)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

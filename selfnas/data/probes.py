@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from selfnas.data.datasets import Floats, Labels
+from selfnas.data.datasets import Floats
+from selfnas.data.targets import Labels
 from selfnas.data.tasks import Task
 from selfnas.errors import InputError
 from selfnas.seeding import generator
@@ -99,7 +100,7 @@ def describe(task: Task, *, seed: int) -> TaskDescription:
     rng = generator(seed, "describe")
     affordable = max(_MIN_EXAMPLES, _MAX_NUMBERS // math.prod(task.train.x.shape[1:]))
     chosen = np.sort(rng.permutation(len(task.train))[: min(_MAX_EXAMPLES, affordable)])
-    x, y = task.train.x[chosen], task.train.y[chosen]
+    x, y = task.train.x[chosen], task.train.labels[chosen]
     flat = _averaged(x).reshape(len(x), -1).astype(np.float64)
     found = {
         "dimensions": float(task.shape.dimensions),
@@ -107,7 +108,7 @@ def describe(task: Task, *, seed: int) -> TaskDescription:
         "log2_positions": math.log2(math.prod(task.shape.size)),
         "log2_channels": math.log2(task.shape.channels),
         "log2_classes": math.log2(task.shape.classes),
-        "class_entropy": _entropy(task.train.y, task.shape.classes),
+        "class_entropy": _entropy(task.train.labels, task.shape.classes),
         **_moments(x),
         "roughness": _roughness(x),
         **_accuracies(flat, y, task.shape.classes),

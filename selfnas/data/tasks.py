@@ -22,13 +22,13 @@ from selfnas.data.datasets import (
     Arrays,
     Floats,
     Kind,
-    Labels,
     RawData,
     Split,
     raw_data,
     read_npz,
     read_packaged,
 )
+from selfnas.data.targets import InputKind, Labels, Target
 from selfnas.data.transforms import Nuisance, NuisanceSpec, Seed, Splits, TransformSpec, transform
 from selfnas.documents import StrictModel, check_model
 from selfnas.errors import InputError, Problem, ShapeError
@@ -46,6 +46,7 @@ _TEST_SHARE = 0.20  # of all examples, where the source has no test part of its 
 _HELD_OUT_SHARE = 0.15  # of the rest, for validation and again for audit
 _FEWEST_AUDITED = 100  # with fewer, the intervals of the gate audits leave a network of 95 % accuracy undecided
 _TEST_SHARE_AUDITED = 0.30  # of a source's own test part, where its training part has too few to audit with
+_DIMENSIONS: Mapping[InputKind, int] = {"image": 2, "series": 1, "tokens": 1, "table": 0}
 _EACH_CLASS = 4  # fewest examples of a class: one for each split
 _EACH_CLASS_WITH_TEST = 3  # the same, where the test part is separate
 
@@ -65,11 +66,11 @@ class Own:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Task:
-    """One classification problem.
+    """One problem: examples in four splits, and what is asked of them.
 
     Attributes:
         name: letters, digits, - and _.
-        shape: what a network must fit.
+        shape: what a network must fit; its `classes` are the target's outputs.
         train: for fitting; its inputs have mean 0 and standard deviation 1 in every channel.
         validation: for search.
         audit: for audits alone.
@@ -77,10 +78,12 @@ class Task:
         nuisances: regions that should not decide the class.
         digest: SHA-256 over shape, splits and nuisances, but not the name; computed when left empty.
         succeeds: name of an earlier task that this one carries on; empty when there is none.
+        target: what is asked of each example, and so what `y` and a network's outputs mean.
+        inputs: what an example is.
         own: what `from_arrays` made it of; None for every other task.
 
     Raises:
-        ShapeError: a split that does not fit `shape`, or a label out of range.
+        ShapeError: a split that does not fit `shape` or `target`.
     """
 
     name: str
@@ -89,6 +92,8 @@ class Task:
     validation: Split
     audit: Split
     test: Split
+    target: Target
+    inputs: InputKind
     nuisances: tuple[Nuisance, ...] = ()
     digest: str = field(default="")
     succeeds: str = ""
@@ -156,12 +161,13 @@ class Task:
         return self.succeeds or self.name
 
     def __post_init__(self) -> None:
+        if self.shape.classes != self.target.outputs or self.shape.dimensions != _DIMENSIONS[self.inputs]:
+            raise ShapeError(f"{self.inputs} data with {self.target.outputs} outputs do not fit {self.shape}")
         for name in SPLITS:
             part = self.split(name)
             if part.x.shape[1:] != (self.shape.channels, *self.shape.size):
                 raise ShapeError(f"{name} has examples of shape {part.x.shape[1:]}, the task is {self.shape}")
-            if len(part) == 0 or part.y.min() < 0 or part.y.max() >= self.shape.classes:
-                raise ShapeError(f"{name} needs examples with labels 0..{self.shape.classes - 1}")
+            self.target.check(part.y, name)
         for nuisance in self.nuisances:
             nuisance.fit(self.shape.size)
         if not self.digest:
@@ -330,6 +336,8 @@ def _made(
         validation=data.parts["validation"],
         audit=data.parts["audit"],
         test=data.parts["test"],
+        target=Target.of_classes(data.classes),
+        inputs=raw.kind,
         nuisances=data.nuisances,
         succeeds=spec.succeeds or "",
     )
@@ -461,5 +469,5 @@ def _content_digest(task: Task) -> str:
         part = task.split(name)
         content.update(f"{name} {part.x.shape}".encode())
         content.update(np.ascontiguousarray(part.x).astype("<f4", copy=False).tobytes())
-        content.update(np.ascontiguousarray(part.y).astype("<i8", copy=False).tobytes())
+        content.update(np.ascontiguousarray(part.y).astype("<i8" if task.target.counted else "<f4").tobytes())
     return content.hexdigest()

@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from selfnas.data.datasets import Floats, Labels, Split
+from selfnas.data.datasets import Floats, Split
+from selfnas.data.targets import Targets, classes_of
 from selfnas.documents import StrictModel
 from selfnas.errors import InputError
 from selfnas.seeding import generator
@@ -75,7 +76,7 @@ class Splits:
         """Spatial size of an example."""
         return self.parts["train"].x.shape[2:]
 
-    def map(self, change: Callable[[Floats, Labels], tuple[Floats, Labels]]) -> Splits:
+    def map(self, change: Callable[[Floats, Targets], tuple[Floats, Targets]]) -> Splits:
         """Every split changed alike."""
         changed = {name: change(part.x, part.y) for name, part in self.parts.items()}
         return replace(self, parts={name: Split(x=x, y=y) for name, (x, y) in changed.items()})
@@ -188,7 +189,7 @@ def _rotate(data: Splits, angle: int) -> Splits:
 
 def _permute_labels(data: Splits, seed: int) -> Splits:
     renamed = generator(seed, "permute labels").permutation(data.classes).astype(np.int64)
-    return data.map(lambda x, y: (x, renamed[y]))
+    return data.map(lambda x, y: (x, renamed[classes_of(y)]))
 
 
 def _keep_classes(data: Splits, kept: tuple[int, ...]) -> Splits:
@@ -200,9 +201,9 @@ def _keep_classes(data: Splits, kept: tuple[int, ...]) -> Splits:
     renamed = np.full(data.classes, -1, dtype=np.int64)
     renamed[list(kept)] = np.arange(len(kept))
 
-    def keep(x: Floats, y: Labels) -> tuple[Floats, Labels]:
-        chosen = renamed[y] >= 0
-        return x[chosen], renamed[y[chosen]]
+    def keep(x: Floats, y: Targets) -> tuple[Floats, Targets]:
+        numbers = renamed[classes_of(y)]
+        return x[numbers >= 0], numbers[numbers >= 0]
 
     return replace(data.map(keep), classes=len(kept))
 
@@ -238,7 +239,7 @@ def _plant(data: Splits, spec: PlantedNuisance, seed: int) -> Splits:
     for name, part in data.parts.items():
         rng = generator(seed, "nuisance", nuisance.name, name)
         own_class = rng.random(len(part)) < shares.get(name, 0.0)
-        shown = np.where(own_class, part.y, rng.integers(0, data.classes, len(part)))
+        shown = np.where(own_class, part.labels, rng.integers(0, data.classes, len(part)))
         x = part.x.copy()
         x[(slice(None), slice(None), *nuisance.index())] = patterns[shown][:, None]
         planted[name] = Split(x=x, y=part.y)

@@ -59,22 +59,29 @@ class Macro:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskShape:
-    """What a network must fit: input channels, spatial size (one entry for series, two for images), classes."""
+    """What a network must fit.
+
+    Attributes:
+        channels: of the input; the features of a table, the vocabulary of token sequences.
+        size: spatial: two sides for images, a length for series and token sequences, empty for tables.
+        classes: how many numbers the network gives: classes, labels, thresholds, or numbers of a regression
+            (`selfnas.data.targets.Target.outputs`).
+    """
 
     channels: int
     size: tuple[int, ...]
     classes: int
 
     def __post_init__(self) -> None:
-        if self.channels < 1 or len(self.size) not in (1, 2) or min(self.size) < 4 or self.classes < 2:
+        if self.channels < 1 or len(self.size) > 2 or min(self.size, default=4) < 4 or self.classes < 1:
             raise ArchitectureError(
-                f"need channels >= 1, one or two spatial sizes >= 4 and classes >= 2, not channels={self.channels} "
+                f"need channels >= 1, at most two spatial sizes >= 4 and classes >= 1, not channels={self.channels} "
                 f"size={self.size} classes={self.classes}"
             )
 
     @property
     def dimensions(self) -> int:
-        """1 for series, 2 for images."""
+        """0 for tables, 1 for series and token sequences, 2 for images."""
         return len(self.size)
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from selfnas import seeding
+from selfnas.data.targets import Targets
 from selfnas.training.evaluation import Fidelity
 
 __all__ = ["Examples", "TrainingPlan", "TrainingResult", "accuracy", "predict", "train"]
@@ -50,7 +51,7 @@ class Examples:
     y: Tensor
 
     @staticmethod
-    def of(x: NDArray[np.float32], y: NDArray[np.int64], *, device: torch.device | str = "cpu") -> Examples:
+    def of(x: NDArray[np.float32], y: Targets, *, device: torch.device | str = "cpu") -> Examples:
         """From NumPy arrays."""
         return Examples(torch.from_numpy(x).to(device), torch.from_numpy(y).to(device))
 

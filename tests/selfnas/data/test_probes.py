@@ -12,6 +12,7 @@ import pytest
 
 from selfnas.data.datasets import Split
 from selfnas.data.probes import FEATURES, TaskDescription, describe, distance
+from selfnas.data.targets import Target
 from selfnas.data.tasks import Task, TaskSpec, load_task
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import TaskShape
@@ -92,6 +93,8 @@ def test_large_and_degenerate_inputs_take_under_a_second(size: tuple[int, ...]) 
         validation=few,
         audit=few,
         test=few,
+        target=Target.of_classes(2),
+        inputs="image" if len(size) == 2 else "series",
         digest="none",
     )
     start = time.process_time()

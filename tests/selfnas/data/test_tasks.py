@@ -195,7 +195,7 @@ def test_task_checks_itself() -> None:
     task = load(source="digits", limit=100)
     with pytest.raises(ShapeError, match="examples of shape"):
         replace(task, shape=replace(task.shape, size=(8, 9)))
-    with pytest.raises(ShapeError, match=r"labels 0\.\.4"):
+    with pytest.raises(ShapeError, match="10 outputs do not fit"):
         replace(task, shape=replace(task.shape, classes=5))
     with pytest.raises(ShapeError, match="not 'tests'"):
         task.split("tests")
