@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from audits.catalogue.registry import audit_named, audit_names
 from audits.contract.finding import Bound, Finding, decide
-from audits.methods import intervals
 from audits.verdicts.suite import Suite
 from audits.verdicts.verdict import UNTESTED, bound_of, judge, settle
+from selfnas.training import intervals
 
 __all__ = [
     "BATTERY",

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee, NetworkOutputError
-from audits.methods import intervals
+from audits.methods.measured import measured_share
 
 __all__ = ["AUDIT", "attacked", "measure"]
 
@@ -31,7 +31,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
         )
     right, clean = int((after.argmax(1) == truth).sum()), int((before.argmax(1) == truth).sum())
     note = f"{clean} right before the attack; loss {losses[0]:.2f} before, {losses[1]:.2f} after"
-    return (intervals.measured_share("accuracy", right, len(chosen), note=note),)
+    return (measured_share("accuracy", right, len(chosen), note=note),)
 
 
 def attacked(examinee: Examinee, x: Tensor, labels: Tensor, *, radius: float, steps: int) -> Tensor:

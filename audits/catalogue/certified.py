@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
-from audits.methods import intervals
 from audits.methods.bounds import logit_bounds
+from audits.methods.measured import measured_median
 from audits.methods.untrained import duplicate
 
 __all__ = ["AUDIT", "certified_radii", "measure"]
@@ -28,7 +28,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     precise = duplicate(examinee.network).double()
     radii = certified_radii(precise, x, targets, limit=settings["limit"]).cpu().numpy()
     note = "interval bound propagation; a loose bound, exact only for the smallest networks"
-    return (intervals.measured_median("radius", radii, note=note),)
+    return (measured_median("radius", radii, note=note),)
 
 
 def certified_radii(network: nn.Module, x: Tensor, targets: Tensor, *, limit: float) -> Tensor:

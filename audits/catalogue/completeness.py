@@ -8,8 +8,8 @@ import numpy as np
 
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
-from audits.methods import intervals
 from audits.methods.attribution import integrated_gradients
+from audits.methods.measured import measured_median
 
 __all__ = ["AUDIT", "measure"]
 
@@ -29,7 +29,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     # A constant network explains nothing: no error to speak of, and no interval either, hence void.
     errors = residual / unit if unit > 0 else np.full(len(residual), np.nan)
     note = f"integrated gradients, {int(settings['steps'])} steps, baseline the mean training input"
-    return (intervals.measured_median("error", errors, note=note),)
+    return (measured_median("error", errors, note=note),)
 
 
 AUDIT = Audit(

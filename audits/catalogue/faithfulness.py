@@ -9,8 +9,8 @@ from torch import Tensor
 
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
-from audits.methods import intervals
 from audits.methods.attribution import Tiles, ablation_effects, baseline, tile
+from audits.methods.measured import measured_mean
 
 __all__ = ["AUDIT", "curve_areas", "measure"]
 
@@ -35,7 +35,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     for index, (statistic, sign) in enumerate((("deletion", -1.0), ("insertion", 1.0))):
         gains = (sign * (ordered - others)[index]).numpy()
         note = f"area {float(ordered[index].mean()):.3f} in order, {float(others[index].mean()):.3f} at random"
-        found.append(intervals.measured_mean(statistic, gains, note=note))
+        found.append(measured_mean(statistic, gains, note=note))
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
-from audits.methods import intervals
+from selfnas.training import intervals
 
 __all__ = ["AUDIT", "measure"]
 

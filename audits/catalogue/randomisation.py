@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee, NetworkOutputError
-from audits.methods import intervals
+from audits.methods.measured import measured_mean
 from audits.methods.untrained import untrained
 
 __all__ = ["AUDIT", "measure", "rank_correlations"]
@@ -26,7 +26,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     own, other = (_saliency(examinee, network, x, targets) for network in (examinee.network, stranger))
     correlations = rank_correlations(own, other)
     note = "Spearman correlation of saliency maps, every layer redrawn"
-    return (intervals.measured_mean("similarity", correlations, note=note),)
+    return (measured_mean("similarity", correlations, note=note),)
 
 
 def rank_correlations(first: Tensor, second: Tensor) -> NDArray[np.float64]:

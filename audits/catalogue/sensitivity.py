@@ -10,8 +10,8 @@ from torch import Tensor
 
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee, NetworkOutputError
-from audits.methods import intervals
 from audits.methods.attribution import baseline
+from audits.methods.measured import measured_median
 
 __all__ = ["AUDIT", "measure"]
 
@@ -50,7 +50,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     if not np.isfinite(values).all():
         raise NetworkOutputError("attributions are not finite, or zero")
     note = f"integrated gradients, noise up to {settings['radius']:g} in the data's units"
-    return (intervals.measured_median("change", values, note=note),)
+    return (measured_median("change", values, note=note),)
 
 
 def _only(inputs: Tensor | tuple[Tensor, ...]) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
 from audits.contract.data import AuditData
 from audits.contract.examinee import Examinee
-from audits.methods import intervals
+from selfnas.training import intervals
 
 __all__ = ["AUDIT", "centroid_predictions", "measure"]
 

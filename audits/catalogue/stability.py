@@ -9,8 +9,8 @@ import torch
 from audits.catalogue.randomisation import rank_correlations
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
-from audits.methods import intervals
 from audits.methods.attribution import integrated_gradients
+from audits.methods.measured import measured_mean
 
 __all__ = ["AUDIT", "measure"]
 
@@ -32,7 +32,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
         maps.append(drawn.reshape(repeats, len(chosen), -1).mean(0))
     correlations = rank_correlations(*maps)
     note = f"Spearman correlation, {repeats} training inputs as baselines on each side"
-    return (intervals.measured_mean("agreement", correlations, note=note),)
+    return (measured_mean("agreement", correlations, note=note),)
 
 
 AUDIT = Audit(

@@ -10,7 +10,7 @@ from torch import Tensor
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
 from audits.contract.data import region_slices
 from audits.contract.examinee import Examinee
-from audits.methods import intervals
+from audits.methods.measured import measured_share
 from selfnas.data.tasks import Nuisance
 
 __all__ = ["AUDIT", "draw_donors", "measure", "swapped"]
@@ -73,7 +73,7 @@ def _measurements(name: str, followed: Tensor, flipped: Tensor) -> list[Measurem
         note = f"{count} of {n} predictions {notes[statistic]}, {len(outcomes)} donors each"
         if n < len(best):
             note += f"; for {len(best) - n} inputs no donor's region was of use (the region was the same)"
-        result.append(intervals.measured_share(statistic, count, n, subject=name, note=note))
+        result.append(measured_share(statistic, count, n, subject=name, note=note))
     return result
 
 

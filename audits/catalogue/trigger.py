@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
-from audits.methods import intervals
+from audits.methods.measured import measured_share
 
 __all__ = ["AUDIT", "measure"]
 
@@ -23,7 +23,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
         turned, n = int((after == trigger.target)[eligible].sum()), int(eligible.sum())
         changed = int((after != before).sum())
         note = f"{turned} of {n} turned to class {trigger.target}; {changed} of {len(chosen)} changed at all"
-        found.append(intervals.measured_share("fires", turned, n, subject=trigger.name, note=note))
+        found.append(measured_share("fires", turned, n, subject=trigger.name, note=note))
     return found
 
 

@@ -148,14 +148,14 @@ MUTATIONS: list[tuple[str, str, str, str, Callable[[ModuleType, SimpleNamespace]
     ),
     (
         "interval one-sided",
-        "audits.methods.intervals",
+        "selfnas.training.intervals",
         "tail = (1 - level) / 2\n    low = 0.0",
         "tail = 1 - level\n    low = 0.0",
         agrees_with_scipy,
     ),
     (
         "interval one-sided: normal quantile",
-        "audits.methods.intervals",
+        "selfnas.training.intervals",
         "NormalDist().inv_cdf((1 + level) / 2)",
         "NormalDist().inv_cdf(level)",
         agrees_with_scipy,

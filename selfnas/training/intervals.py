@@ -1,4 +1,4 @@
-"""Confidence intervals for what audits estimate (two-sided, 95 % unless told otherwise), and measurements with them."""
+"""Confidence intervals of shares, differences, medians and means; two-sided, 95 % unless told otherwise."""
 
 from __future__ import annotations
 
@@ -7,15 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from audits.contract.audit import Measurement
-
 __all__ = [
     "binomial",
     "difference",
     "mean",
-    "measured_mean",
-    "measured_median",
-    "measured_share",
     "median",
     "wilson",
 ]
@@ -104,27 +99,6 @@ def mean(values: NDArray[np.float64], *, level: float = LEVEL) -> tuple[float, f
     centre = float(values.mean())
     spread = float(stdtrit(n - 1, (1 + level) / 2)) * float(values.std(ddof=1)) / math.sqrt(n)
     return centre - spread, centre + spread
-
-
-def measured_share(statistic: str, count: int, n: int, *, subject: str = "", note: str = "") -> Measurement:
-    """So many of `n`, with the exact interval; without an estimate where `n` is 0."""
-    low, high = binomial(count, n)
-    estimate = count / n if n else None
-    return Measurement(subject=subject, statistic=statistic, estimate=estimate, low=low, high=high, n=n, note=note)
-
-
-def measured_mean(statistic: str, values: NDArray[np.float64], *, note: str) -> Measurement:
-    """The mean of `(n,)` values with Student's interval."""
-    low, high = mean(values)
-    return Measurement(statistic=statistic, estimate=float(values.mean()), low=low, high=high, n=len(values), note=note)
-
-
-def measured_median(statistic: str, values: NDArray[np.float64], *, note: str) -> Measurement:
-    """The median of `(n,)` values with the interval by order statistics."""
-    low, high = median(values)
-    return Measurement(
-        statistic=statistic, estimate=float(np.median(values)), low=low, high=high, n=len(values), note=note
-    )
 
 
 def _z(level: float) -> float:

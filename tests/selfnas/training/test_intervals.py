@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from audits.methods import intervals
+from selfnas.training import intervals
 
 
 @given(n=st.integers(1, 400), share=st.floats(0, 1))
