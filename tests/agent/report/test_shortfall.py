@@ -10,7 +10,7 @@ from agent.report.shortfall import Miss, rises, shortfall
 from agent.state.task import TaskState
 from audits import Finding
 from audits.contract.finding import decide
-from audits.methods.intervals import binomial, wilson
+from selfnas.training.intervals import binomial, wilson
 from tests.agent.made_up import made_up
 
 
