@@ -15,15 +15,14 @@ if TYPE_CHECKING:
     from agent.stream.fidelities import HalvingSection
     from agent.stream.file import (
         BudgetSection,
-        FidelitySection,
         MacroSection,
         SupernetSection,
-        TrainingSection,
         TuningSection,
     )
     from agent.stream.objective import ObjectiveSection
     from agent.stream.policy import SearchPolicy
     from agent.stream.shipped import shipped_streams
+    from agent.stream.training import FidelitySection, TrainingSection
     from agent.verify.verification import Verification
 
 __all__ = [
@@ -58,15 +57,14 @@ __getattr__, __dir__ = loading(
         "stream.fidelities": ("HalvingSection",),
         "stream.file": (
             "BudgetSection",
-            "FidelitySection",
             "MacroSection",
             "SupernetSection",
-            "TrainingSection",
             "TuningSection",
         ),
         "stream.objective": ("ObjectiveSection",),
         "stream.policy": ("SearchPolicy",),
         "stream.shipped": ("shipped_streams",),
+        "stream.training": ("FidelitySection", "TrainingSection"),
         "verify.verification": ("Verification",),
     },
 )

@@ -16,15 +16,14 @@ from ruamel.yaml import YAML
 from agent.stream.fidelities import HalvingSection
 from agent.stream.file import (
     BudgetSection,
-    FidelitySection,
     MacroSection,
     SupernetSection,
-    TrainingSection,
     TuningSection,
 )
 from agent.stream.file import Stream as StreamModel
 from agent.stream.objective import ObjectiveSection
 from agent.stream.policy import SearchPolicy
+from agent.stream.training import FidelitySection, TrainingSection
 from selfnas.data.tasks import Task, TaskSpec
 from selfnas.documents import check_model
 from selfnas.errors import InputError, cause

@@ -136,7 +136,7 @@ def _request(context: TaskContext, architecture: Architecture, fidelity: Fidelit
     least: tuple[float, ...] = ()
     if context.stream.curve_stop:
         alike = [at for at in context.task.evaluations if at.fidelity == fidelity.name and at.score is not None]
-        least = least_accuracies([at.curve for at in alike], fidelity.epochs)
+        least = least_accuracies([at.curve for at in alike])
     seed = context.seed(fidelity.name, architecture)
     return Request(architecture=architecture, fidelity=fidelity, seed=seed, least=least)
 

@@ -23,9 +23,10 @@ __all__ = ["HalvingSection", "RungSection", "ranked_by_rung"]
 
 
 class RungSection(StrictModel):
-    """One rung: passes over a share of the training data."""
+    """One rung: passes over a share of the training data, and at least so many optimiser steps."""
 
     epochs: int = Field(ge=1, le=100_000)
+    steps: int | None = Field(default=None, ge=0, le=10_000_000)
     fraction: float = Field(default=1.0, gt=0, le=1)
 
 
@@ -53,7 +54,7 @@ class HalvingSection(StrictModel):
     def fidelities(self) -> tuple[Fidelity, ...]:
         """The rungs as evaluators use them, named `rung0`, `rung1` and so on."""
         return tuple(
-            Fidelity(name=f"rung{number}", epochs=rung.epochs, fraction=rung.fraction)
+            Fidelity(name=f"rung{number}", epochs=rung.epochs, steps=rung.steps or 0, fraction=rung.fraction)
             for number, rung in enumerate(self.rungs)
         )
 

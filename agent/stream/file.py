@@ -14,6 +14,7 @@ from agent.stream.fidelities import HalvingSection
 from agent.stream.objective import ObjectiveSection
 from agent.stream.policy import OWN_PROXIES, SearchPolicy
 from agent.stream.shipped import stream_path
+from agent.stream.training import FidelitySection, TrainingSection
 from selfnas import plugins
 from selfnas.data.datasets import source_names
 from selfnas.data.tasks import TaskSpec
@@ -24,7 +25,6 @@ from selfnas.errors import InputError, Problem, suggestion
 from selfnas.plugins import Plugin
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.named import MOST_COMPOSED, spaces_by_name
-from selfnas.training.evaluation import Fidelity
 
 __all__ = ["STREAM_GROUPS", "Stream", "StreamFile", "load_plugins", "read_stream"]
 
@@ -48,18 +48,6 @@ class MacroSection(StrictModel):
         return Macro(channels=self.channels, depth=self.depth, resolution=self.resolution)
 
 
-class FidelitySection(StrictModel):
-    """How thoroughly candidates are trained; see `selfnas.training.evaluation.Fidelity`."""
-
-    epochs: int = Field(ge=1, le=100_000)
-    fraction: float = Field(default=1.0, gt=0, le=1)
-    patience: int = Field(default=0, ge=0, le=100_000)
-
-    def fidelity(self, name: str) -> Fidelity:
-        """As the evaluators use it."""
-        return Fidelity(name=name, epochs=self.epochs, fraction=self.fraction, patience=self.patience)
-
-
 class BudgetSection(StrictModel):
     """The ceiling for each task, which no policy can raise.
 
@@ -71,15 +59,6 @@ class BudgetSection(StrictModel):
 
     evaluations: int = Field(default=16, ge=1, le=1_000_000)
     full_trainings: int = Field(default=4, ge=1, le=100_000)
-
-
-class TrainingSection(StrictModel):
-    """Optimiser settings; see `selfnas.training.training.TrainingPlan`."""
-
-    batch_size: int = Field(default=64, ge=2, le=65_536)
-    learning_rate: float = Field(default=6e-3, gt=0, le=10)
-    weight_decay: float = Field(default=5e-2, ge=0, le=10)
-    label_smoothing: float = Field(default=0.05, ge=0, lt=1)
 
 
 class TuningSection(StrictModel):

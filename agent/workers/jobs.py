@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from agent.stream.file import FidelitySection, MacroSection, TrainingSection
+from agent.stream.file import MacroSection
+from agent.stream.training import FidelitySection, TrainingSection
 from selfnas.data.tasks import TaskSpec
 from selfnas.documents import StrictModel
 from selfnas.errors import SelfnasError
@@ -132,8 +133,8 @@ class LowJob(_OfArchitecture):
     """Train at low fidelity.
 
     Attributes:
-        least: validation accuracy needed after each epoch, or training stops (`selfnas.training.early_stopping`); none
-            never stops.
+        least: score needed at each validation, or training stops (`selfnas.training.early_stopping`); none never
+            stops.
     """
 
     kind: Literal["low"] = "low"

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from agent.stream.file import FidelitySection, Stream
+from agent.stream.file import Stream
+from agent.stream.training import FidelitySection
 from agent.workers import jobs
 from agent.workers.jobs import FullAnswer, InheritAnswer, LowAnswer, ProxyAnswer, SupernetAnswer
 from agent.workers.pool import WorkerDied, Workers
@@ -156,8 +157,7 @@ class TrainedEvaluator:
         return {**self._on_task(request.seed), "architecture": str(request.architecture)}
 
     def _training(self, request: Request) -> dict[str, Any]:
-        at = request.fidelity
-        fidelity = FidelitySection(epochs=at.epochs, fraction=at.fraction, patience=at.patience)
+        fidelity = FidelitySection.of(request.fidelity)
         return {**self._of(request), "training": self.stream.training, "fidelity": fidelity}
 
     def _full(self, examination: Examination) -> jobs.FullJob:

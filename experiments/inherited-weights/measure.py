@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from agent.stream.file import FidelitySection, TrainingSection
+from agent.stream.training import FidelitySection, TrainingSection
 from agent.workers.jobs import FullAnswer, FullJob
 from agent.workers.process import run_job
 from constraints import Guard, load_set

@@ -34,7 +34,7 @@ class SuccessiveHalving:
     """Chooses between promoting and trying something new.
 
     Attributes:
-        rungs: fidelities of distinct names, the cheapest first; epochs or share of the data may grow.
+        rungs: fidelities of distinct names, the cheapest first; epochs, steps or share of the data may grow.
         keep_one_in: one in so many of a rung is promoted.
     """
 
@@ -43,8 +43,8 @@ class SuccessiveHalving:
 
     def __post_init__(self) -> None:
         names = [rung.name for rung in self.rungs]
-        cost = [rung.epochs * rung.fraction for rung in self.rungs]
-        if len(names) < 2 or len(set(names)) != len(names) or sorted(set(cost)) != cost:
+        pairs = zip(self.rungs, self.rungs[1:], strict=False)
+        if len(names) < 2 or len(set(names)) != len(names) or not all(_dearer(*pair) for pair in pairs):
             raise ValueError(f"need at least two rungs of distinct names and rising cost, not {self.rungs}")
         if self.keep_one_in < 2:
             raise ValueError(f"need keep_one_in >= 2, not {self.keep_one_in}")
@@ -93,3 +93,9 @@ class SuccessiveHalving:
                 if trial.digest not in by_rung[upper.name]:
                     earned.append(Assignment(architecture=trial.architecture, fidelity=upper))
         return tuple(earned)
+
+
+def _dearer(lower: Fidelity, upper: Fidelity) -> bool:
+    """Whether a rung costs more than the one below, whatever the size of the data."""
+    before, after = ((rung.epochs * rung.fraction, rung.steps) for rung in (lower, upper))
+    return before != after and before[0] <= after[0] and before[1] <= after[1]

@@ -11,6 +11,7 @@ import torch
 from selfnas.spaces.architecture import Architecture
 from selfnas.testing.promises import promise
 from selfnas.training.evaluation import Evaluation, Evaluator, Fidelity, Request
+from selfnas.training.schedule import MOST_VALIDATIONS
 
 __all__ = ["check_evaluator"]
 
@@ -57,7 +58,8 @@ def _check_answer(request: Request, answer: Evaluation) -> None:
     )
     promise(all(map(math.isfinite, answer.metrics.values())), f"{name}: a metric is not finite")
     if answer.curve and answer.score is not None:
-        promise(len(answer.curve) <= request.fidelity.epochs, f"{name}: a curve of {len(answer.curve)} epochs")
+        most = max(request.fidelity.epochs, MOST_VALIDATIONS)
+        promise(len(answer.curve) <= most, f"{name}: a curve of {len(answer.curve)} validations")
         promise(math.isclose(max(answer.curve), answer.score), f"{name}: its score is not the best of its curve")
 
 

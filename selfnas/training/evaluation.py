@@ -21,24 +21,33 @@ def unheard() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fidelity:
-    """How thoroughly an architecture is scored.
+    """How thoroughly an architecture is scored: for so many epochs, and at least and at most so many optimiser steps.
 
     Attributes:
         name: `low` or `full`, or a name of one's own.
-        epochs: passes over the training data, at most.
+        epochs: passes over the training data; 0 leaves it to `steps`.
+        steps: least number of optimiser steps, which small data make more epochs of.
+        max_steps: most of them, which large data make fewer epochs of; 0 is no limit.
         fraction: share of the training data used, in (0, 1].
-        patience: stop after so many epochs without a better validation accuracy; 0 never stops early.
+        patience: stop after so many validations that were worse than the best, counted from the end of warm-up and
+            once the best is above chance; 0 never stops early. There is one validation an epoch, at most
+            `selfnas.training.schedule.MOST_VALIDATIONS` in all.
     """
 
     name: str
-    epochs: int
+    epochs: int = 0
+    steps: int = 0
+    max_steps: int = 0
     fraction: float = 1.0
     patience: int = 0
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or not 0 < self.fraction <= 1 or self.patience < 0:
-            given = f"{self.epochs}, {self.fraction:g} and {self.patience}"
-            raise ValueError(f"need epochs >= 1, 0 < fraction <= 1 and patience >= 0, not {given}")
+        counts = (self.epochs, self.steps, self.max_steps, self.patience)
+        if min(counts) < 0 or not self.epochs + self.steps or not 0 < self.fraction <= 1:
+            given = f"{self.epochs}, {self.steps}, {self.fraction:g} and {self.patience}"
+            raise ValueError(f"need epochs or steps >= 1, 0 < fraction <= 1 and patience >= 0, not {given}")
+        if 0 < self.max_steps < self.steps:
+            raise ValueError(f"need steps <= max_steps, not {self.steps} and {self.max_steps}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +56,8 @@ class Request:
 
     Attributes:
         seed: decides everything random about it.
-        least: validation accuracy needed after each epoch, or training stops (`selfnas.training.early_stopping`);
-            none never stops.
+        least: score needed at each validation, or training stops (`selfnas.training.early_stopping`); none never
+            stops.
     """
 
     architecture: Architecture
@@ -64,7 +73,8 @@ class Evaluation:
     Attributes:
         score: what the search maximises, usually validation accuracy in [0, 1]; None when it failed.
         reason: why it failed; empty when it did not.
-        curve: validation accuracy after each epoch; empty where the evaluator knows none.
+        curve: score at each validation, of which there is one an epoch where epochs are few; empty where the
+            evaluator knows none.
         metrics: further finite numbers by name, such as `test` or costs.
     """
 

@@ -5,6 +5,7 @@ A training that diverges or runs out of memory is an outcome (`TrainingResult.fa
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import warnings
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from selfnas import seeding
 from selfnas.data.targets import Targets
 from selfnas.training.evaluation import Fidelity
+from selfnas.training.schedule import Schedule, fit_schedule
 
 __all__ = ["Examples", "TrainingPlan", "TrainingResult", "accuracy", "predict", "train"]
 
@@ -32,7 +34,7 @@ class TrainingPlan:
     """How a network is trained, the same for every candidate of a run.
 
     Attributes:
-        learning_rate: peak of a cosine schedule with linear warm-up over the first tenth.
+        learning_rate: peak of one cycle, see `selfnas.training.schedule`.
         weight_decay: decoupled (AdamW).
         label_smoothing: in [0, 1).
     """
@@ -65,15 +67,17 @@ class TrainingResult:
 
     Attributes:
         failure: why there is no usable network; empty when there is one.
-        curve: validation accuracy in [0, 1] after each epoch.
-        train_loss: mean loss over the last epoch; NaN when it failed.
-        weights: state of the network after the best epoch; empty when it failed.
+        curve: validation accuracy in [0, 1] at each validation.
+        train_loss: mean loss since the validation before the last; NaN when it failed.
+        weights: state of the network at the best validation, the latest of equals; empty when it failed.
+        best_step: how many steps had been taken by then.
     """
 
     failure: str
     curve: tuple[float, ...]
     train_loss: float
     weights: Mapping[str, Tensor]
+    best_step: int = 0
 
     @property
     def best(self) -> float:
@@ -91,26 +95,27 @@ def train(
     seed: int,
     least: Sequence[float] = (),
 ) -> TrainingResult:
-    """Fit a network in place and leave it with the weights of its best epoch.
+    """Fit a network in place and leave it with the weights of its best validation.
 
     Args:
         network: maps `(b, channels, *size)` to `(b, c)` logits; trained on the device its inputs are on.
         training: a `fraction` of it, drawn by seed, is used.
-        validation: decides the best epoch and early stopping.
-        fidelity: epochs, fraction of the data, patience.
+        validation: decides which weights are kept, and early stopping.
+        fidelity: how many steps, on which fraction of the data, with how much patience.
         seed: decides the order of examples and the subset.
-        least: validation accuracy needed after each epoch; a training that is below stops there with what it has.
+        least: validation accuracy needed at each validation; a training that is below stops there with what it has.
     """
     subset = _subset(training, fidelity.fraction, seed)
-    batches = _Batches(subset, plan.batch_size, seeding.torch_generator(seed, "order"))
-    module = _Module(network, plan, steps=len(batches) * fidelity.epochs)
-    watcher = _Watcher(validation, fidelity.patience, least)
+    schedule = fit_schedule(fidelity, len(subset), batch_size=plan.batch_size)
+    batches = _Batches(subset, schedule, seeding.torch_generator(seed, "order"))
+    module = _Module(network, plan, schedule)
+    watcher = _Watcher(validation, schedule, fidelity.patience, least, chance=_chance(subset, validation))
     device = training.x.device
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _quiet_lightning()
         trainer = pl.Trainer(
-            max_epochs=fidelity.epochs,
+            max_epochs=len(schedule.parts),
             accelerator="cpu" if device.type == "cpu" else device.type,
             devices=1 if device.type == "cpu" else [device.index or 0],
             logger=False,
@@ -127,7 +132,7 @@ def train(
             ):
                 raise
             watcher.failure = "out of memory"
-    failure = watcher.failure or ("" if watcher.best_state else "no epoch was finished")
+    failure = watcher.failure or ("" if watcher.best_state else "no validation was reached")
     if not failure:
         network.load_state_dict(watcher.best_state)
     network.to(device).eval()
@@ -136,6 +141,7 @@ def train(
         curve=tuple(watcher.curve),
         train_loss=math.nan if failure else module.mean_loss(),
         weights={} if failure else watcher.best_state,
+        best_step=0 if failure else watcher.best_step,
     )
 
 
@@ -163,24 +169,27 @@ def _subset(examples: Examples, fraction: float, seed: int) -> Examples:
 class _Batches:
     """Shuffled batches of tensors already in memory: a hundred times cheaper than a DataLoader for small data."""
 
-    def __init__(self, examples: Examples, size: int, generator: torch.Generator) -> None:
-        self._examples, self._size, self._generator = examples, size, generator
-
-    def __len__(self) -> int:
-        # A last batch of one example would break batch norm: it joins the one before.
-        return max(1, (len(self._examples) + self._size // 2) // self._size)
+    def __init__(self, examples: Examples, schedule: Schedule, generator: torch.Generator) -> None:
+        self._examples, self._schedule, self._generator = examples, schedule, generator
+        self._parts, self._order = iter(schedule.parts), self._orders()
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        order = torch.randperm(len(self._examples), generator=self._generator).to(self._examples.x.device)
-        for part in order.tensor_split(len(self)):
+        """The batches of the next part of the schedule."""
+        for part in itertools.islice(self._order, next(self._parts)):
             yield self._examples.x[part], self._examples.y[part]
+
+    def _orders(self) -> Iterator[Tensor]:
+        """Numbers of the examples of each batch, in a new order each epoch, without end."""
+        while True:
+            order = torch.randperm(len(self._examples), generator=self._generator).to(self._examples.x.device)
+            yield from order.tensor_split(self._schedule.per_epoch)
 
 
 class _Module(pl.LightningModule):
-    def __init__(self, network: nn.Module, plan: TrainingPlan, *, steps: int) -> None:
+    def __init__(self, network: nn.Module, plan: TrainingPlan, schedule: Schedule) -> None:
         super().__init__()
         self.network = network
-        self._plan, self._steps = plan, steps
+        self._plan, self._schedule = plan, schedule
         self._loss = nn.CrossEntropyLoss(label_smoothing=plan.label_smoothing)
         self._losses: list[Tensor] = []
 
@@ -194,30 +203,31 @@ class _Module(pl.LightningModule):
         self._losses.clear()
 
     def mean_loss(self) -> float:
-        """Mean training loss over the epoch that ran last."""
+        """Mean training loss over the part that ran last."""
         return float(torch.stack(self._losses).mean())
 
     def configure_optimizers(self) -> Any:
         plan = self._plan
         optimiser = torch.optim.AdamW(self.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
-        warmup = max(1, self._steps // 10)
-
-        def factor(step: int) -> float:
-            if step < warmup:
-                return (step + 1) / warmup
-            return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, self._steps - warmup)))
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._schedule.factor)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 class _Watcher(pl.Callback):
-    """Validates after each epoch, keeps the best weights, stops on divergence and on lack of patience."""
+    """Validates after each part, keeps the best weights, stops on divergence and on lack of patience.
 
-    def __init__(self, validation: Examples, patience: int, least: Sequence[float]) -> None:
-        self._validation, self._patience, self._least = validation, patience, least
+    Patience is lost by validations that are worse than the best, after warm-up and once the best is above chance.
+    """
+
+    def __init__(
+        self, validation: Examples, schedule: Schedule, patience: int, least: Sequence[float], *, chance: float
+    ) -> None:
+        self._validation, self._schedule, self._chance = validation, schedule, chance
+        self._patience, self._least = patience, least
+        self._worse = 0
         self.curve: list[float] = []
         self.best_state: dict[str, Tensor] = {}
+        self.best_step = 0
         self.failure = ""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -229,13 +239,21 @@ class _Watcher(pl.Callback):
             trainer.should_stop = True
             return
         score = float((logits.argmax(dim=1) == self._validation.y).double().mean())
-        if not self.curve or score > max(self.curve):
-            self.best_state = {k: v.detach().clone() for k, v in pl_module.network.state_dict().items()}
         self.curve.append(score)
-        since_best = len(self.curve) - 1 - self.curve.index(max(self.curve))
-        hopeless = len(self.curve) <= len(self._least) and max(self.curve) < self._least[len(self.curve) - 1]
-        if hopeless or (self._patience and since_best >= self._patience):
+        best, step = max(self.curve), sum(self._schedule.parts[: len(self.curve)])
+        if score == best:
+            self.best_state = {k: v.detach().clone() for k, v in pl_module.network.state_dict().items()}
+            self.best_step = step
+        patient = score == best or step <= self._schedule.warm_up or best <= self._chance
+        self._worse = 0 if patient else self._worse + 1
+        hopeless = len(self.curve) <= len(self._least) and best < self._least[len(self.curve) - 1]
+        if hopeless or (self._patience and self._worse >= self._patience):
             trainer.should_stop = True
+
+
+def _chance(training: Examples, validation: Examples) -> float:
+    """Accuracy of always answering the most frequent class."""
+    return float((validation.y == training.y.mode().values).double().mean())
 
 
 def _quiet_lightning() -> None:

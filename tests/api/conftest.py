@@ -24,8 +24,8 @@ stream = Stream(
     tasks=[Task.from_arrays(x.reshape(-1, 8, 8), y, name="mine", limit=900)],
     macro=MacroSection(channels=4, resolution=8),
     budget=BudgetSection(evaluations=4, full_trainings=2),
-    low=FidelitySection(epochs=1, fraction=0.5),
-    full=FidelitySection(epochs=8),
+    low=FidelitySection(epochs=1, steps=0, fraction=0.5),
+    full=FidelitySection(epochs=8, steps=0),
     policy=SearchPolicy(population=3, sample=2, batch=2, oversample=2, finalists_per_task=1, recall=1),
 )
 print("begun")

@@ -49,7 +49,7 @@ def search(x: np.ndarray[tuple[int, ...], np.dtype[np.float32]], y: list[str]) -
         constraints=rules,
         audits=suite,
         budget=BudgetSection(evaluations=8),
-        low=FidelitySection(epochs=2),
+        low=FidelitySection(epochs=2, steps=0),
         policy=SearchPolicy(strategy="transfer"),
     )
     assert_type(run("quickstart", "elsewhere", seed=3, workers=None, device="auto"), Life)

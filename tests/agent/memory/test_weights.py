@@ -23,7 +23,7 @@ from agent.ledger.home import Home
 from agent.ledger.store import Ledger
 from agent.memory.weights import keeps_splits_apart, shared_numbers, source_of
 from agent.state.state import TaskState, replay
-from agent.stream.file import FidelitySection, TrainingSection
+from agent.stream.training import FidelitySection, TrainingSection
 from agent.verify.verification import verify
 from agent.verify.weights import InheritanceChecker
 from agent.workers.jobs import FullAnswer, FullJob
@@ -39,8 +39,8 @@ stream: inheriting
 format: 1
 macro: {channels: 4, depth: 1, resolution: 8}
 budget: {evaluations: 1, full_trainings: 1}
-low: {epochs: 1, fraction: 0.3}
-full: {epochs: 8}
+low: {epochs: 1, steps: 0, fraction: 0.3}
+full: {epochs: 8, steps: 0}
 inherit: motif
 policy: {population: 3, sample: 2, batch: 1, oversample: 1, finalists_per_task: 1, recall: 1, recall_trust_percent: 0}
 tasks:
@@ -72,7 +72,7 @@ def job(place: Path, **changes: object) -> FullJob:
     wanted: dict[str, object] = {
         "task": spec, "task_digest": load_task(spec, base=place).digest, "base": str(place), "device": "cpu", "seed": 1,
         "architecture": "nb201/c4n1r8:|conv3x3~0|+|none~0|skip~1|+|conv1x1~0|none~1|conv3x3~2|",
-        "training": TrainingSection(learning_rate=0.02), "fidelity": FidelitySection(epochs=5),
+        "training": TrainingSection(learning_rate=0.02), "fidelity": FidelitySection(epochs=5, steps=0),
         "weights": str(place / "weights"),
     }  # fmt: skip
     return FullJob.model_validate(wanted | changes)

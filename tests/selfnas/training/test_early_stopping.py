@@ -19,13 +19,13 @@ def test_no_finished_training_would_have_been_stopped_below_its_own_best() -> No
     rng = np.random.default_rng(0)
     for _ in range(50):
         curves = np.sort(rng.random((FEWEST + 3, 5)), axis=1)
-        least = least_accuracies(curves.tolist(), 5)
+        least = least_accuracies(curves.tolist())
         assert len(least) == 4
         best = curves[curves[:, -1].argmax()]
         assert (np.maximum.accumulate(best)[:4] >= np.array(least) - 1e-9).all()
-    assert least_accuracies(curves[: FEWEST - 1].tolist(), 5) == ()
-    assert least_accuracies([[0.5]] * 9, 1) == ()
-    assert least_accuracies([[0.5, 0.6]] * 9, 3) == ()  # stopped ones teach nothing
+    assert least_accuracies(curves[: FEWEST - 1].tolist()) == ()
+    assert least_accuracies([[0.5]] * 9) == ()
+    assert least_accuracies([[0.5, 0.6]] * 9 + [[0.5, 0.6, 0.7]]) == ()  # stopped ones teach nothing
 
 
 def test_a_training_below_what_it_needs_stops_there() -> None:

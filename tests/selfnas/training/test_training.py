@@ -1,6 +1,7 @@
 """Training: deterministic, stops early, keeps the best epoch, and fails without an exception."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from selfnas.networks.network import build_network, inherit
 from selfnas.spaces.architecture import Macro, TaskShape
 from selfnas.spaces.named import SPACES, parse_architecture
 from selfnas.training.evaluation import Evaluation, Fidelity
+from selfnas.training.schedule import MOST_VALIDATIONS, fit_schedule
 from selfnas.training.training import Examples, TrainingPlan, accuracy, predict, train
 
 SHAPE = TaskShape(channels=1, size=(8, 8), classes=10)
@@ -55,15 +57,89 @@ def test_equal_seeds_train_to_equal_weights(digits: tuple[Examples, Examples]) -
     assert not all(torch.equal(weights[0][key], weights[2][key]) for key in weights[0])
 
 
-def test_patience_stops_early(digits: tuple[Examples, Examples]) -> None:
-    """With a learning rate of nearly nothing the first epoch stays best and training ends after the patience."""
-    plan = TrainingPlan(learning_rate=1e-9)
-    model = network()
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 0.0
-    result = train(model, *digits, plan, Fidelity(name="full", epochs=30, patience=2), seed=0)
-    assert len(result.curve) == 3
+class Scripted(nn.Module):
+    """In evaluation, answers rightly on as many of 200 validation examples as a script says; `turn` counts epochs."""
+
+    def __init__(self, right: Sequence[int], y: Tensor) -> None:
+        super().__init__()
+        self.layer, self.right, self.y = nn.Linear(64, 10), right, y
+        self.register_buffer("turn", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of training, or the scripted answers."""
+        if self.training:
+            out: Tensor = self.layer(x.flatten(1))
+            return out
+        answers = torch.where(torch.arange(200) < self.right[int(self.turn)], self.y, (self.y + 1) % 10)
+        self.turn += 1
+        return nn.functional.one_hot(answers, 10).float()
+
+
+# Of 200; chance is 20 on these labels. Epochs of 10 steps, so that warm-up takes one in ten.
+@pytest.mark.parametrize(
+    ("right", "epochs", "kept"),
+    [
+        ([20] * 20, 20, 20),  # flat at chance: goes on, and keeps the last weights
+        ([20, 15, 14, 13, 12, 11, 30, 10, 10, 50], 9, 7),  # patience is not lost before anything is learned
+        ([90, 90, 90, 90, 90, 90, 90, 90, 90, 90], 10, 10),  # ties are no lack of improvement
+        ([90, 80, 90, 80, 80, 91, 91, 91, 91, 91], 5, 3),  # of equals the latest is kept
+        ([90, 80, 85, 99], 3, 1),  # two that were worse
+    ],
+)
+def test_patience_is_lost_by_what_is_worse(
+    digits: tuple[Examples, Examples], right: list[int], epochs: int, kept: int
+) -> None:
+    """A flat curve does not end a training, and does not keep the weights of its first epoch."""
+    model = Scripted(right, digits[1].y)
+    fidelity = Fidelity(name="full", epochs=len(right), patience=2)
+    result = train(model, *digits, TrainingPlan(batch_size=40), fidelity, seed=0)
+    assert result.curve == tuple(count / 200 for count in right[:epochs])
+    assert (model.turn, result.best_step) == (kept, 10 * kept)
+
+
+def test_patience_is_not_lost_during_warm_up(digits: tuple[Examples, Examples]) -> None:
+    """Forty epochs in twenty parts: the first two are warm-up."""
+    model = Scripted([90, 10, 90, 10, 10, *[99] * 15], digits[1].y)
+    result = train(model, *digits, TrainingPlan(batch_size=40), Fidelity(name="full", epochs=40, patience=1), seed=0)
+    assert len(result.curve) == 4
+
+
+@pytest.mark.parametrize(
+    ("fidelity", "examples", "steps", "validations"),
+    [
+        (Fidelity(name="low", epochs=3), 6400, 300, 3),
+        (Fidelity(name="low", epochs=3, steps=120), 6400, 300, 3),
+        (Fidelity(name="low", epochs=3, steps=120), 30, 120, MOST_VALIDATIONS),
+        (Fidelity(name="low", steps=120), 30, 120, MOST_VALIDATIONS),
+        (Fidelity(name="low", steps=3), 30, 3, 3),
+        (Fidelity(name="low", epochs=3, steps=120, max_steps=150), 6400, 150, 4),
+        (Fidelity(name="full", epochs=100), 640, 1000, MOST_VALIDATIONS),
+    ],
+)
+def test_budgets_are_in_steps(fidelity: Fidelity, examples: int, steps: int, validations: int) -> None:
+    """At least and at most so many, whatever the epochs come to; validated a bounded number of times."""
+    schedule = fit_schedule(fidelity, examples, batch_size=64)
+    assert (schedule.steps, len(schedule.parts)) == (steps, validations)
+    factors = [schedule.factor(step) for step in range(steps + 1)]
+    top = factors.index(max(factors))
+    assert factors[: top + 1] == sorted(factors[: top + 1])
+    assert factors[top + 1 :] == sorted(factors[top + 1 :], reverse=True)
+    assert max(factors) == 1
+    assert factors[-1] == pytest.approx(0, abs=1e-9)
+    assert top + 1 <= max(2, steps // 10)
+
+
+def test_thirty_examples_are_trained_on_for_as_many_steps_as_wanted() -> None:
+    """Every epoch passes over each of them once, in batches of which none has a single example."""
+    seen: list[Tensor] = []
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
+    model.register_forward_hook(lambda module, x, _: seen.append(x[0][:, 0]) if module.training else None)
+    data = Examples(torch.arange(30.0).view(-1, 1).repeat(1, 4), torch.arange(30) % 3)
+    train(model, data, data, TrainingPlan(batch_size=8), Fidelity(name="low", epochs=1, steps=40), seed=0)
+    assert len(seen) == 40
+    assert min(map(len, seen)) > 1
+    for start in range(0, 40, 4):
+        assert sorted(torch.cat(seen[start : start + 4]).tolist()) == list(range(30))
 
 
 def test_a_fraction_of_the_data_is_what_is_used(digits: tuple[Examples, Examples]) -> None:
@@ -81,7 +157,8 @@ def test_no_batch_has_a_single_example(count: int) -> None:
     from selfnas.training.training import _Batches
 
     examples = Examples(torch.zeros(count, 1), torch.zeros(count, dtype=torch.int64))
-    sizes = [len(y) for _, y in _Batches(examples, 64, torch.Generator())]
+    schedule = fit_schedule(Fidelity(name="low", epochs=1), count, batch_size=64)
+    sizes = [len(y) for _, y in _Batches(examples, schedule, torch.Generator())]
     assert sum(sizes) == count
     assert min(sizes) >= 2
     assert max(sizes) <= 97
@@ -140,6 +217,10 @@ def test_impossible_values_cannot_be_made() -> None:
     """Fidelities and evaluations check themselves."""
     with pytest.raises(ValueError, match="fraction"):
         Fidelity(name="x", epochs=1, fraction=0.0)
+    with pytest.raises(ValueError, match="epochs or steps"):
+        Fidelity(name="x")
+    with pytest.raises(ValueError, match="steps <= max_steps, not 9 and 8"):
+        Fidelity(name="x", steps=9, max_steps=8)
     with pytest.raises(ValueError, match="either a score or a reason"):
         Evaluation(score=None)
     with pytest.raises(ValueError, match="finite"):

@@ -1,0 +1,80 @@
+"""How a fidelity becomes optimiser steps on so many examples: batches, warm-up, annealing, and when to validate.
+
+One cycle: the learning rate rises linearly, then falls along a half cosine to zero at the very last step. Source of the
+cycle: Smith, Topin 2019; of the cosine: Loshchilov, Hutter 2017 (ICLR).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from selfnas.training.evaluation import Fidelity
+
+__all__ = ["MOST_VALIDATIONS", "Schedule", "fit_schedule"]
+
+MOST_VALIDATIONS = 20  # in one training, so that long ones on few examples do not spend their time on validating
+_FEWEST_VALIDATIONS = 4  # where a training is not made of whole epochs
+_WARM_UP = 10  # one in so many steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """The steps of one training.
+
+    Attributes:
+        per_epoch: steps in one pass over the examples.
+        parts: steps between validations; their sum is the number of steps.
+    """
+
+    per_epoch: int
+    parts: tuple[int, ...]
+
+    @property
+    def steps(self) -> int:
+        """In the whole training."""
+        return sum(self.parts)
+
+    @property
+    def warm_up(self) -> int:
+        """Steps during which the learning rate rises."""
+        return max(1, self.steps // _WARM_UP)
+
+    def factor(self, step: int) -> float:
+        """Share of the peak learning rate in a step, from 0.
+
+        Example:
+            >>> schedule = Schedule(per_epoch=5, parts=(5, 5, 5, 5))
+            >>> [round(schedule.factor(step), 2) for step in (0, 1, 2, 11, 20)]
+            [0.5, 1.0, 1.0, 0.5, 0.0]
+        """
+        if step < self.warm_up:
+            return (step + 1) / self.warm_up
+        return 0.5 * (1 + math.cos(math.pi * (step - self.warm_up) / max(1, self.steps - self.warm_up)))
+
+
+def fit_schedule(fidelity: Fidelity, examples: int, *, batch_size: int) -> Schedule:
+    """The schedule of a fidelity on so many training examples, after its fraction is taken.
+
+    Args:
+        fidelity: epochs, and least and most steps.
+        examples: that an epoch passes over.
+        batch_size: examples in a step, about.
+
+    Example:
+        >>> fit_schedule(Fidelity(name="low", epochs=3, steps=120), 30, batch_size=64).steps
+        120
+        >>> fit_schedule(Fidelity(name="low", epochs=3, steps=120), 6400, batch_size=64).parts
+        (100, 100, 100)
+    """
+    # A last batch of one example would break batch norm: it joins the one before.
+    per_epoch = max(1, (examples + batch_size // 2) // batch_size)
+    whole = fidelity.epochs * per_epoch
+    steps = max(whole, fidelity.steps)
+    steps = min(steps, fidelity.max_steps) if fidelity.max_steps else steps
+    if steps == whole and fidelity.epochs <= MOST_VALIDATIONS:
+        return Schedule(per_epoch=per_epoch, parts=(per_epoch,) * fidelity.epochs)
+    count = min(MOST_VALIDATIONS, max(_FEWEST_VALIDATIONS, steps // per_epoch), steps)
+    ends = [steps * (place + 1) // count for place in range(count)]
+    parts = (end - begin for begin, end in zip([0, *ends], ends, strict=False))
+    return Schedule(per_epoch=per_epoch, parts=tuple(parts))
