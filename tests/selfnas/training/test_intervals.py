@@ -70,3 +70,15 @@ def test_too_few_observations_say_nothing() -> None:
     assert intervals.mean(np.array([1.0])) == (-math.inf, math.inf)
     with pytest.raises(ValueError, match="successes"):
         intervals.binomial(3, 2)
+
+
+@pytest.mark.parametrize(("share", "apart"), [(0.1, 0.0), (0.1, 0.06), (0.3, 0.1)])
+def test_paired_differences_are_covered(share: float, apart: float) -> None:
+    """In at least 93 % of samples, small ones too, the interval holds the difference."""
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(2000):
+        first, second, _ = rng.multinomial(40, [(share + apart) / 2, (share - apart) / 2, 1 - share])
+        low, high = intervals.paired_difference(int(first), int(second), 40)
+        held += low <= apart <= high
+    assert held / 2000 > 0.93

@@ -1,0 +1,136 @@
+"""The baselines that there are, and which of them suit a kind of task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from selfnas.baselines import estimators
+from selfnas.baselines.baseline import Baseline, Floats, Form, Predict, Setting
+from selfnas.baselines.rocket import FEATURES, rocket
+from selfnas.baselines.warping import BAND, nearest_dtw
+from selfnas.data.targets import InputKind, Target, Targets
+from selfnas.errors import InputError, suggestion
+
+__all__ = ["BASELINES", "baseline_named", "baseline_names", "baselines_for"]
+
+_ANY = frozenset[Form]({"classes", "labels", "numbers", "quantiles"})
+_POINTS = _ANY - {"quantiles"}
+_IMAGES, _SERIES = frozenset[InputKind]({"image"}), frozenset[InputKind]({"series"})
+_TABLES, _TOKENS = frozenset[InputKind]({"table"}), frozenset[InputKind]({"tokens"})
+_MOST_ROWS = 20_000
+
+
+def _resnet(x: Floats, y: Targets, setting: Setting) -> Predict:
+    from selfnas.baselines.reference import resnet  # loads PyTorch
+
+    return resnet(x, y, setting)
+
+
+def _inception(x: Floats, y: Targets, setting: Setting) -> Predict:
+    from selfnas.baselines.reference import inception
+
+    return inception(x, y, setting)
+
+
+def _every_row(setting: Setting) -> int:
+    return setting.rows
+
+
+def _pairs(setting: Setting) -> int:
+    """Distances to every asked example, each as long as an example: 10^12 multiplications at most."""
+    return min(_MOST_ROWS, int(1e12 / (setting.asked * setting.values)))
+
+
+def _linear(setting: Setting) -> int:
+    return min(_MOST_ROWS, int(2e7 / (setting.values * setting.columns**0.5)))
+
+
+def _trees(setting: Setting) -> int:
+    """A tree looks at the root of all values of a row."""
+    return min(_MOST_ROWS, int(1e6 / setting.values**0.5))
+
+
+def _boosted(setting: Setting) -> int:
+    """Every round looks at all values, and fits a tree for each output."""
+    return min(_MOST_ROWS, int(2e7 / (setting.values * setting.columns)))
+
+
+def _kernels(setting: Setting) -> int:
+    """Responses compared with every bias, at most 2 · 10^10; the ridge grows with the cube of the rows."""
+    compared = int(2e10 / (FEATURES * setting.size[-1] * max(1, setting.size[0] / 16))) - setting.asked
+    return min(2_500, compared)
+
+
+def _warped(setting: Setting) -> int:
+    """Steps of the recurrence over all pairs, at most 2 · 10^9, where a step on few pairs takes as long as on 5,000."""
+    length = setting.size[-1]
+    cells = length * (2 * max(1, round(BAND * length)) + 1) * setting.size[0]
+    return int((2e9 / cells - 5_000) / setting.asked)
+
+
+BASELINES: Sequence[Baseline] = (
+    Baseline(
+        name="constant", title="constant", inputs=_IMAGES | _SERIES | _TABLES | _TOKENS, forms=_ANY,
+        fit=estimators.constant, limit=_every_row,
+    ),
+    Baseline(
+        name="nearest", title="nearest neighbour", inputs=_IMAGES | _SERIES | _TABLES, forms=_POINTS,
+        fit=estimators.nearest, limit=_pairs,
+    ),
+    Baseline(
+        name="nearest_dtw", title="nearest by warping", inputs=_SERIES, forms=_POINTS, fit=nearest_dtw, limit=_warped,
+    ),
+    Baseline(
+        name="linear", title="linear model", inputs=_IMAGES | _TABLES, forms=_POINTS, fit=estimators.LINEAR,
+        limit=_linear,
+    ),
+    Baseline(
+        name="forest", title="random forest", inputs=_IMAGES | _TABLES, forms=_POINTS, fit=estimators.FOREST,
+        limit=_trees,
+    ),
+    Baseline(
+        name="boosting", title="gradient boosting", inputs=_TABLES, forms=_ANY, fit=estimators.BOOSTING,
+        limit=_boosted,
+    ),
+    Baseline(name="rocket", title="MiniRocket-like", inputs=_SERIES, forms=_POINTS, fit=rocket, limit=_kernels),
+    Baseline(
+        name="resnet", title="reference ResNet", inputs=_IMAGES | _SERIES, forms=_ANY, fit=_resnet, limit=_every_row,
+    ),
+    Baseline(
+        name="inception", title="InceptionTime-like", inputs=_SERIES, forms=_ANY, fit=_inception, limit=_every_row,
+        usual=False,
+    ),
+)  # fmt: skip
+
+
+def baseline_named(name: str) -> Baseline:
+    """The baseline of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    for baseline in BASELINES:
+        if baseline.name == name:
+            return baseline
+    raise InputError(f"unknown baseline {name!r}{suggestion(name, baseline_names())}")
+
+
+def baseline_names() -> tuple[str, ...]:
+    """Of all baselines."""
+    return tuple(baseline.name for baseline in BASELINES)
+
+
+def baselines_for(inputs: InputKind, target: Target, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Names of the baselines of a kind of task, in the order of the catalogue.
+
+    Args:
+        inputs: kind of the examples.
+        target: what is asked for.
+        wanted: names to choose from, with `constant`, which is always there; None takes the usual ones.
+
+    Example:
+        >>> baselines_for("image", Target.of_classes(10))
+        ('constant', 'nearest', 'linear', 'forest', 'resnet')
+    """
+    chosen = {one.name for one in BASELINES if one.usual} if wanted is None else {"constant", *wanted}
+    return tuple(one.name for one in BASELINES if one.name in chosen and one.suits(inputs, target))
