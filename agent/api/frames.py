@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from agent.gate.review import finalists
 from agent.ledger.events import UNSET
 from agent.ledger.store import Ledger
+from agent.report.shortfall import shortfall
 from agent.report.summary import summarise
 from agent.state.state import LifeState
 
@@ -25,7 +26,8 @@ TASKS: Mapping[str, str] = {
     "run": "int64", "task": "str", "stream": "str", "space": "str", "finished": "bool", "evaluations": "int64",
     "failed": "int64", "evaluations_to_best": "int64", "full_trainings": "int64", "admitted": "int64", "winner": "str",
     "validation": "float64", "test": "float64", "test_low": "float64", "test_high": "float64", "params": "Int64",
-    "reference_test": "float64", "reference_params": "Int64",
+    "reference_test": "float64", "reference_params": "Int64", "closest": "str", "closest_validation": "float64",
+    "closest_test": "float64", "missed": "str", "would_decide": "str",
 }  # fmt: skip
 TRIALS: Mapping[str, str] = {
     "run": "int64", "task": "str", "number": "int64", "architecture": "str", "digest": "str", "origin": "str",
@@ -54,6 +56,8 @@ def tasks(state: LifeState) -> pd.DataFrame:
                 found = summarise(task)
                 best = next(iter(task.admitted()), None)
                 low, high = found.test.interval if found.test else (None, None)
+                short = shortfall(task)
+                near = short.best if short else None
                 yield {
                     "run": run.number,
                     "task": task.name,
@@ -73,6 +77,10 @@ def tasks(state: LifeState) -> pd.DataFrame:
                     "params": found.params,
                     "reference_test": found.reference_test.estimate if found.reference_test else None,
                     "reference_params": found.reference_params,
+                    "closest": near.digest if near else None,
+                    "closest_validation": near.validation if near else None,
+                    "closest_test": near.test.estimate if near and near.test else None,
+                    **(short.words if short else {}),
                 }
 
     return _frame(rows(), TASKS)

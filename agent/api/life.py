@@ -19,6 +19,7 @@ from selfnas.spaces.named import parse_architecture
 if TYPE_CHECKING:
     import pandas as pd
 
+    from agent.report.shortfall import Shortfall
     from agent.verify.verification import Verification
     from selfnas.data.tasks import Task, TaskSpec
     from selfnas.networks.network import Network
@@ -75,7 +76,9 @@ class Life:
         Columns: `run`, `task`, `stream`, `space`, `finished`; `evaluations` at low fidelity, how many of them `failed`,
         and `evaluations_to_best`; `full_trainings` and how many were `admitted`; of the `winner` (its digest)
         `validation` and `test` accuracy in [0, 1] with a 95 % interval `test_low` to `test_high`, and `params`; of the
-        hand-designed network `reference_test` and `reference_params`.
+        hand-designed network `reference_test` and `reference_params`. Where a finished task admitted nothing: its best
+        finalist `closest` (digest) with `closest_validation` and `closest_test`, what it `missed`, and what
+        `would_decide` it, in words; `shortfall` has all of it.
         """
         with self._opened() as state:
             return frames.tasks(state)
@@ -120,6 +123,19 @@ class Life:
         """
         with reading(self.home) as ledger:
             return frames.events(ledger)
+
+    def shortfall(self, task: str) -> Shortfall | None:
+        """What a task came to that admitted nothing, in the latest run that has it; None where it admitted something.
+
+        Finalists with what they missed of each gate, the hand-designed network, and what would decide it.
+
+        Raises:
+            InputError: no such task.
+        """
+        from agent.report.shortfall import shortfall
+
+        with self._opened() as state:
+            return shortfall(_latest(state, task)[1])
 
     def architecture(self, digest: str) -> Architecture:
         """An evaluated or trained architecture; it draws itself in a notebook.

@@ -15,10 +15,11 @@ from rich.table import Table
 
 from agent.ledger.events import PolicyAdopted, PolicyRolledBack
 from agent.report.changes import changed
+from agent.report.shortfall import Shortfall, shortfall
 from agent.report.summary import Accuracy, TaskSummary, summarise
 from agent.state.state import RunState, TaskState
 
-__all__ = ["ConsoleObserver", "guard_table", "policy_sentence", "results_table", "where_next"]
+__all__ = ["ConsoleObserver", "guard_table", "policy_sentence", "results_table", "show_shortfalls", "where_next"]
 
 
 class ConsoleObserver:
@@ -132,6 +133,35 @@ def results_table(run: RunState) -> Table:
             "–" if row.params is None else f"{row.params:,}",
         )
     table.caption = "hand-designed: residual cell of nearly equal size, trained alike"
+    return table
+
+
+def show_shortfalls(run: RunState, *, console: Console) -> None:
+    """Of each task that admitted nothing, its finalists, what they missed and what would decide it."""
+    for found in filter(None, map(shortfall, run.tasks)):
+        if found.finalists:
+            console.print(_refused_table(found))
+        console.print(f"[bold]{escape(found.task)}[/]: nothing was admitted; what would decide it:")
+        for sentence in found.deciding:
+            console.print(f"- {escape(sentence)}", highlight=False)
+
+
+def _refused_table(found: Shortfall) -> Table:
+    """The finalists of one task, best first; fits 80 columns."""
+    table = Table(
+        title=f"{escape(found.task)}: finalists, all refused",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for name in ("finalist", "valid\n%", "test accuracy\n% [95 %]", "missed"):
+        table.add_column(name, justify="right" if "%" in name else "left", overflow="fold", no_wrap="%" in name)
+    for one in found.finalists:
+        validation = "failed" if one.failure else f"{100 * one.validation:.1f}"
+        missed = escape("\n".join(map(str, one.misses)) or one.missed)
+        table.add_row(one.digest[:12], validation, "–" if one.test is None else _percent(one.test), missed)
+    if found.reference is not None:
+        table.add_row("hand-designed", "", _percent(found.reference), f"{found.reference_params:,} parameters")
     return table
 
 

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from agent.commands.console import ConsoleObserver, guard_table, policy_sentence, results_table, where_next
+from agent.commands.console import (
+    ConsoleObserver,
+    guard_table,
+    policy_sentence,
+    results_table,
+    show_shortfalls,
+    where_next,
+)
 from agent.gate.superseded import suite_sentence
 from agent.ledger.home import Home
 from agent.ledger.store import Ledger
@@ -112,6 +119,7 @@ class Terminal:
             if change.run == run.number:
                 console.print(policy_sentence(change))
         console.print(results_table(run), guard_table(run))
+        show_shortfalls(run, console=console)
         console.print(begun.work.sentence(lived, workers=begun.workers))
         where_next(self._home, console=console)
         self._after.tell(console)

@@ -879,7 +879,7 @@ class Tabulated(Facts, frozen=True, kw_only=True):
 
 
 class Compared(Tested, frozen=True, kw_only=True):
-    """The hand-designed network of equal size was trained the same way.
+    """The hand-designed network of the winner's size, or without one of the best finalist's, was trained the same way.
 
     Attributes:
         validation: best validation accuracy in [0, 1]; nothing where training failed.

@@ -12,7 +12,7 @@ from agent.gate.admission import admission, recorded_findings
 from agent.ledger.events import UNSET, Admitted, Audited, Compared, Facts, Refused, Tabulated, Trained
 from agent.life.context import TaskContext
 from agent.memory.weights import inherited_record, source_of
-from agent.state.state import Motif
+from agent.state.state import Finalist, Motif
 from agent.stream.fidelities import ranked_by_rung
 from agent.stream.policy import SearchPolicy
 from agent.workers.jobs import FullAnswer
@@ -47,11 +47,10 @@ def finalist_events(
     return _tabulated(context, evaluator, chosen, on_done)
 
 
-def compared(context: TaskContext, examiner: Examiner, *, on_done: OnDone) -> Compared:
-    """Train the hand-designed network of the winner's size the same way."""
+def compared(context: TaskContext, examiner: Examiner, finalist: Finalist, *, on_done: OnDone) -> Compared:
+    """Train the hand-designed network of a finalist's size the same way."""
     shape, macro = context.own.shape, context.macro
-    params = context.task.admitted()[0].trained.params
-    reference = residual_network(params, shape, depth=macro.depth, resolution=macro.resolution)
+    reference = residual_network(finalist.trained.params, shape, depth=macro.depth, resolution=macro.resolution)
     (answer,) = examiner.examine([Examination(request=_full(context, reference))], on_done=on_done)
     return Compared(
         task=context.task.name,

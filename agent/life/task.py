@@ -1,7 +1,7 @@
 """The life of one task: describe and recall, search in rounds, score finalists in full, compare, close.
 
-It is one life for every evaluator. Where networks can be examined, finalists are audited and the best is compared with
-a hand-designed network; where a supernet can be trained, strategies may be guided by one.
+It is one life for every evaluator. Where networks can be examined, finalists are audited and the best of them,
+admitted or not, is compared with a hand-designed network; where a supernet can be trained, it may guide strategies.
 """
 
 from __future__ import annotations
@@ -57,8 +57,9 @@ def live_task(
         append(round_events(context, evaluator, _strategy(context, policy), policy, lent=lent, on_done=on_done))
     while chosen := next_finalists(context, turns.present):
         append(finalist_events(context, evaluator, chosen, on_done=on_done))
-    if isinstance(evaluator, Examiner) and context.task.compared is None and context.task.admitted():
-        append([compared(context, evaluator, on_done=on_done)])
+    best = context.task.best()
+    if isinstance(evaluator, Examiner) and context.task.compared is None and best is not None:
+        append([compared(context, evaluator, best, on_done=on_done)])
     append(_closing(context))
     observer.task_ends(context.run, context.task)
 

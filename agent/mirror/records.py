@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from agent.gate.admission import findings_of
 from agent.ledger.events import UNSET, Event, PolicyDecided
 from agent.report.changes import changed
+from agent.report.shortfall import shortfall
 from agent.report.summary import TaskSummary, summarise
 from agent.state.state import Finalist, RunState, TaskState
 from audits import Finding, Suite
@@ -39,7 +40,8 @@ class Record:
 
 def task_record(run: RunState, task: TaskState, suite: Suite, *, key: str) -> Record:
     """The run of a task, as audits and gate left it."""
-    stream, summary = run.started.stream, summarise(task)
+    stream, summary, short = run.started.stream, summarise(task), shortfall(task)
+    closest = short.best if short else None
     tags = {
         "kind": "task",
         "key": key,
@@ -52,6 +54,7 @@ def task_record(run: RunState, task: TaskState, suite: Suite, *, key: str) -> Re
         "kept_out_by_audit": json.dumps(summary.by_audit),
         "constraint_set": run.started.constraint_set.name,
         "audit_suite": suite.name,
+        **(short.words if short else {}),
     }
     metrics = {
         "evaluations": summary.evaluations,
@@ -63,6 +66,8 @@ def task_record(run: RunState, task: TaskState, suite: Suite, *, key: str) -> Re
         "test_low": summary.test.interval[0] if summary.test else None,
         "test_high": summary.test.interval[1] if summary.test else None,
         "hand_designed_test": summary.reference_test.estimate if summary.reference_test else None,
+        "closest_validation": closest.validation if closest else None,
+        "closest_test": closest.test.estimate if closest and closest.test else None,
     }
     best, curve = 0.0, []
     for step, accuracy in enumerate(task.accuracies, start=1):

@@ -16,6 +16,7 @@ from agent.memory.subcells import mined_in_force, sentence
 from agent.report import page_pictures as report_pictures
 from agent.report.changes import changed, evidence_in_words
 from agent.report.figures import Evidence, figures, rejections
+from agent.report.shortfall import shortfall
 from agent.report.task_figures import TaskEvidence
 from agent.report.uses import operator_records, uses_of
 from agent.state.state import LifeState, Motif
@@ -76,6 +77,7 @@ def render(evidence: Evidence, *, title: str = "") -> str:
         curves=_encoded(report_pictures.curves_picture(drawn)) if drawn else "",
         curves_note=_curves_note(tasks, drawn),
         matrix=_encoded(report_pictures.matrix_picture(labels, evidence.transfers)) if evidence.transfers else "",
+        shortfalls=_shortfalls(evidence),
         transfers=_transfer_table(evidence),
         motifs=_motifs(evidence),
         motifs_note=_motifs_note(evidence),
@@ -145,6 +147,32 @@ def _task_table(tasks: Sequence[TaskEvidence]) -> _Table:
             )
         )
     return _Table(columns, tuple(rows))
+
+
+def _shortfalls(evidence: Evidence) -> list[dict[str, object]]:
+    """Tasks that admitted nothing, each with its finalists and what would decide it."""
+    columns = ("finalist", "#validation %", "#test %", "missed")
+    pairs = zip(evidence.tasks, evidence.state.readable_tasks(), strict=True)
+    known = ((shown.label, found) for shown, (_, task) in pairs if (found := shortfall(task)) is not None)
+    return [
+        {
+            "label": label,
+            "finalists": _Table(
+                columns,
+                tuple(
+                    (
+                        one.digest[:12],
+                        "failed" if one.failure else f"{100 * one.validation:.1f}",
+                        "–" if one.test is None else str(one.test).replace(" %", ""),
+                        one.missed,
+                    )
+                    for one in found.finalists
+                ),
+            ),
+            "deciding": found.deciding,
+        }
+        for label, found in known
+    ]
 
 
 def _curves_note(tasks: Sequence[TaskEvidence], drawn: Sequence[TaskEvidence]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from agent.ledger.events import LedgerError, Standing, Tested
 from agent.state.state import TaskState
 
-__all__ = ["Accuracy", "TaskSummary", "summarise"]
+__all__ = ["Accuracy", "TaskSummary", "accuracy_of", "summarise"]
 
 _QUANTILE = 1.959963984540054  # 97.5 % of a normal distribution lie below
 
@@ -58,7 +58,7 @@ class TaskSummary:
         admitted: how many of those the gate let in.
         validation: of the winner after full training, in [0, 1]; None when nothing was admitted.
         winner: one-line architecture.
-        reference_test: of the hand-designed network of equal size.
+        reference_test: of the hand-designed network of the winner's size; without a winner, of the best finalist's.
         by_rule: considered architectures that each rule kept out.
         by_audit: finalists that each audit (or another reason) kept out.
         recalled: `task (run)` of each remembered architecture tried.
@@ -113,10 +113,10 @@ def summarise(task: TaskState) -> TaskSummary:
         full_trainings=len(task.finalists),
         admitted=len(admitted),
         validation=best.trained.validation if best else None,
-        test=_accuracy(best.trained) if best else None,
+        test=accuracy_of(best.trained) if best else None,
         params=best.trained.params if best else None,
         winner=best.architecture if best else "",
-        reference_test=_accuracy(compared) if compared else None,
+        reference_test=accuracy_of(compared) if compared else None,
         reference_params=compared.params if compared else None,
         by_rule=dict(by_rule.most_common()),
         by_audit=dict(by_audit.most_common()),
@@ -126,5 +126,6 @@ def summarise(task: TaskState) -> TaskSummary:
     )
 
 
-def _accuracy(tested: Tested) -> Accuracy:
-    return Accuracy(tested.test_correct, tested.test_count)
+def accuracy_of(tested: Tested) -> Accuracy | None:
+    """On the test split; None where nothing was tested."""
+    return Accuracy(tested.test_correct, tested.test_count) if tested.test_count else None

@@ -133,6 +133,12 @@ class TaskState:
         ]
         return sorted(inside, key=lambda finalist: -finalist.trained.validation)
 
+    def best(self) -> Finalist | None:
+        """The best that was admitted; where nothing was, the best of those that were trained to the end."""
+        trained = [finalist for finalist in self.finalists if not finalist.trained.reason]
+        inside = self.admitted()
+        return inside[0] if inside else max(trained, key=lambda finalist: finalist.trained.validation, default=None)
+
     def apply(self, facts: events.Facts) -> None:
         """Fold in what an event of this task says; kinds that say nothing of it are passed over."""
         match facts:

@@ -341,23 +341,29 @@ class TaskChecker:
     # --- end ---
 
     def _comparison(self, compared: events.Compared) -> Iterator[str]:
-        """The hand-designed network must be the one of the winner's size."""
+        """The hand-designed network must be the one of the winner's size, without a winner of the best finalist's."""
         yield from self._counts(compared)
-        best, shape = self.winner(), self.shape(self.run, self.name)
+        best, shape = self.winner() or self._best_refused(), self.shape(self.run, self.name)
         if best is None:
-            yield "compared with nothing: no network was admitted"
+            yield "compared with nothing: no network was trained to the end"
             return
         if self._stream is None or shape is None:
             return  # said before
         macro = self._stream.stacking
         expected = residual_network(self.trained[best].params, shape, depth=macro.depth, resolution=macro.resolution)
         if compared.architecture != str(expected):
-            yield f"the hand-designed network of the winner's size is {expected}"
+            what = "winner" if self.winner() else "best finalist"
+            yield f"the hand-designed network of the {what}'s size is {expected}"
 
     def winner(self) -> str | None:
         """Of what was let in and stands, the best validation accuracy; of equals the first that was trained."""
         standing = [digest for digest in self.trained if self._standing.get(digest)]
         return max(standing, key=lambda digest: self.trained[digest].validation, default=None)
+
+    def _best_refused(self) -> str | None:
+        """Of what was trained to the end, the best validation accuracy, likewise."""
+        trained = [digest for digest, one in self.trained.items() if not one.reason]
+        return max(trained, key=lambda digest: self.trained[digest].validation, default=None)
 
     def _end(self, finished: events.TaskFinished) -> Iterator[str]:
         best = self.winner()

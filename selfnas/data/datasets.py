@@ -19,15 +19,17 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from selfnas import plugins
-from selfnas.data.targets import Labels, Targets, classes_of
-from selfnas.errors import InputError, ShapeError, cause, suggestion
+from selfnas.data.preparation import LayoutStep
+from selfnas.data.raw import Kind, RawData, Split
+from selfnas.data.targets import Axes, Labels
+from selfnas.errors import InputError, cause, suggestion
 from selfnas.plugins import ExtensionPoint, accept_callable
 
 __all__ = [
@@ -44,9 +46,6 @@ __all__ = [
     "source_names",
 ]
 
-Kind = Literal["image", "series"]
-Floats = NDArray[np.float32]
-
 _MAX_MEMBERS = 64
 _MAX_BYTES = 2**30  # as stored, and as float32: all of CIFAR-10 fits, a hostile header does not
 _MIN_SIDE = 4  # what `TaskShape` asks for
@@ -56,60 +55,7 @@ _UNREADABLE = (
 )  # fmt: skip
 _KEYS = (("x_train", "y_train", "x_test", "y_test"), ("x", "y"))
 _IMAGE_CHANNELS = (1, 3, 4)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Split:
-    """Examples with what is asked of them.
-
-    Attributes:
-        x: `(n, channels, *size)` float32; `(n, features)` for tables.
-        y: `(n,)` int64 classes, or `(n, k)` float32 labels or numbers; see `selfnas.data.targets.Target`.
-
-    Raises:
-        ShapeError: the two do not belong together.
-    """
-
-    x: Floats
-    y: Targets
-
-    def __post_init__(self) -> None:
-        if self.x.ndim not in (2, 3, 4) or self.y.shape[:1] != self.x.shape[:1] or self.y.ndim not in (1, 2):
-            raise ShapeError(f"need x (n, channels, *size) and y (n,) or (n, k), not {self.x.shape}, {self.y.shape}")
-        wanted = np.int64 if self.y.ndim == 1 else np.float32
-        if self.x.dtype != np.float32 or self.y.dtype != wanted:
-            raise ShapeError(f"need x float32 and y {np.dtype(wanted)}, not {self.x.dtype} and {self.y.dtype}")
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-    @property
-    def labels(self) -> Labels:
-        """`(n,)` the class of each example.
-
-        Raises:
-            ShapeError: examples have no single class.
-        """
-        return classes_of(self.y)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RawData:
-    """What a source holds, before splitting.
-
-    Attributes:
-        kind: one or two spatial dimensions.
-        x: `(n, channels, *size)`, any real type.
-        y: `(n,)` int64 in 0..classes-1.
-        test: the source's own test part as `(x, y)`, None when it has none.
-        labels: what class k was called in the source.
-    """
-
-    kind: Kind
-    x: NDArray[Any]
-    y: Labels
-    test: tuple[NDArray[Any], Labels] | None
-    labels: tuple[str, ...]
+_SERIES_AXES: Mapping[int, Axes] = {2: "l", 3: "cl"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -245,6 +191,7 @@ def raw_data(arrays: Mapping[str, NDArray[Any]], *, kind: Kind | None = None) ->
         y=by_key[train_key],
         test=(shaped[test_key], by_key[test_key]) if test_key else None,
         labels=labels,
+        axes=_axes(xs[train_key], found),
     )
 
 
@@ -329,19 +276,23 @@ def _guess_kind(x: NDArray[Any]) -> Kind:
     return "image" if x.ndim == 4 else "series"
 
 
+def _axes(x: NDArray[Any], kind: Kind) -> Axes | None:
+    """Of one example; None where it has no known form."""
+    if kind == "series":
+        return _SERIES_AXES.get(x.ndim)
+    if x.ndim == 4 and x.shape[3] in _IMAGE_CHANNELS:
+        return "hwc"
+    if x.ndim == 4 and x.shape[1] in _IMAGE_CHANNELS:
+        return "chw"
+    return "hw" if x.ndim == 3 else None
+
+
 def _channels_first(x: NDArray[Any], kind: Kind, key: str) -> NDArray[Any]:
     """The same numbers as `(n, channels, *size)`."""
     if x.dtype.kind not in "buif":
         raise InputError(f"{key} holds {x.dtype}: need integers or floats")
-    shaped = None
-    if kind == "series" and x.ndim in (2, 3):
-        shaped = x[:, None] if x.ndim == 2 else x
-    elif kind == "image" and x.ndim == 3:
-        shaped = x[:, None]
-    elif kind == "image" and x.ndim == 4 and x.shape[3] in _IMAGE_CHANNELS:
-        shaped = x.transpose(0, 3, 1, 2)
-    elif kind == "image" and x.ndim == 4 and x.shape[1] in _IMAGE_CHANNELS:
-        shaped = x
+    axes = _axes(x, kind)
+    shaped = None if axes is None else LayoutStep(axes=axes).moved(x)
     if shaped is None or shaped.shape[1] < 1 or min(shaped.shape[2:]) < _MIN_SIDE:
         wanted = {
             "image": "(n, h, w), (n, h, w, c) or (n, c, h, w) with c = 1, 3 or 4 and sides of at least 4",
@@ -397,7 +348,7 @@ def _from_table(path: Path, side: int) -> RawData:
     """Rows of `side * side` pixels and a label."""
     table = np.loadtxt(path, delimiter=",", dtype=np.float32)
     x, y = table[:, :-1].reshape(-1, 1, side, side).astype(np.uint8), table[:, -1].astype(np.int64)
-    return RawData(kind="image", x=x, y=y, test=None, labels=tuple(map(str, range(10))))
+    return RawData(kind="image", x=x, y=y, test=None, labels=tuple(map(str, range(10))), axes="hw")
 
 
 @functools.cache
@@ -430,6 +381,7 @@ def _mnist1d() -> RawData:
         y=made["y"].astype(np.int64),
         test=(made["x_test"][:, None].astype(np.float32), made["y_test"].astype(np.int64)),
         labels=tuple(map(str, range(10))),
+        axes="l",
     )
 
 

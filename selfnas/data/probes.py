@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from selfnas.data.datasets import Floats
+from selfnas.data.raw import Floats
 from selfnas.data.targets import Labels
 from selfnas.data.tasks import Task
 from selfnas.errors import InputError

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from selfnas.errors import InputError, ShapeError
 
-__all__ = ["InputKind", "Labels", "Target", "TargetKind", "Targets", "classes_of"]
+__all__ = ["Axes", "Floats", "InputKind", "Labels", "Target", "TargetKind", "Targets", "classes_of"]
 
 TargetKind = Literal["classification", "multilabel", "regression", "ordinal"]
 InputKind = Literal["image", "series", "table", "tokens"]
 Labels = NDArray[np.int64]
-Targets = NDArray[np.int64] | NDArray[np.float32]
+Floats = NDArray[np.float32]
+Targets = Labels | Floats
+# Of one example as a source has it: height, width, channel, length of a series or of tokens, feature of a table.
+Axes = Literal["hw", "hwc", "chw", "l", "cl", "lc", "f"]
 
 _COUNTED: tuple[TargetKind, ...] = ("classification", "ordinal")  # whose y is one class for each example
 _FEWEST: dict[TargetKind, int] = {"classification": 2, "ordinal": 2, "multilabel": 1, "regression": 1}

@@ -17,19 +17,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
-from selfnas.data.datasets import (
-    PACKAGED,
-    Arrays,
-    Floats,
-    Kind,
-    RawData,
-    Split,
-    raw_data,
-    read_npz,
-    read_packaged,
-)
+from selfnas.data.datasets import PACKAGED, Arrays, raw_data, read_npz, read_packaged
+from selfnas.data.preparation import LayoutStep, Preparation, ResizeStep, ScaleStep
+from selfnas.data.raw import Kind, RawData, Split
 from selfnas.data.targets import InputKind, Labels, Target
-from selfnas.data.transforms import Nuisance, NuisanceSpec, Seed, Splits, TransformSpec, transform
+from selfnas.data.transforms import Nuisance, NuisanceSpec, Seed, Splits, TransformSpec, label_order, transform
 from selfnas.documents import StrictModel, check_model
 from selfnas.errors import InputError, Problem, ShapeError
 from selfnas.seeding import generator
@@ -47,6 +39,7 @@ _HELD_OUT_SHARE = 0.15  # of the rest, for validation and again for audit
 _FEWEST_AUDITED = 100  # with fewer, the intervals of the gate audits leave a network of 95 % accuracy undecided
 _TEST_SHARE_AUDITED = 0.30  # of a source's own test part, where its training part has too few to audit with
 _DIMENSIONS: Mapping[InputKind, int] = {"image": 2, "series": 1, "tokens": 1, "table": 0}
+_CONSTANT = 1e-12  # a channel whose deviation is a smaller share of its largest number shows one value
 _EACH_CLASS = 4  # fewest examples of a class: one for each split
 _EACH_CLASS_WITH_TEST = 3  # the same, where the test part is separate
 
@@ -80,6 +73,8 @@ class Task:
         succeeds: name of an earlier task that this one carries on; empty when there is none.
         target: what is asked of each example, and so what `y` and a network's outputs mean.
         inputs: what an example is.
+        preparation: from a raw example to `x`; of the raw examples of a split it gives that split's `x`, but for noise
+            and nuisances that the task draws.
         own: what `from_arrays` made it of; None for every other task.
 
     Raises:
@@ -94,6 +89,7 @@ class Task:
     test: Split
     target: Target
     inputs: InputKind
+    preparation: Preparation
     nuisances: tuple[Nuisance, ...] = ()
     digest: str = field(default="")
     succeeds: str = ""
@@ -309,12 +305,11 @@ def _made(
     try:
         raw = read()
         parts, classes = _split(raw, spec) | dict(further), len(raw.labels)
+        data = _laid_out(raw, parts, classes)
         if spec.resize is not None:
             place = ("resize",)
-            parts = {name: (_shrink(x, spec.resize), y) for name, (x, y) in parts.items()}
-        data = _standardise(
-            Splits(parts={name: Split(x=_as_float(x), y=y) for name, (x, y) in parts.items()}, classes=classes)
-        )
+            data = data.after(ResizeStep(size=(spec.resize,) * len(data.size)))
+        data = _standardise(data)
         for index, step in enumerate(spec.transforms):
             place = ("transforms", index)
             data = transform(data, step, seed=spec.split_seed)
@@ -328,6 +323,14 @@ def _made(
         raise InputError(
             [report(place, f"task {spec.name!r}: {problem.message}") for problem in error.problems]
         ) from error
+    names = _class_names(raw.labels, spec)
+    preparation = Preparation(
+        inputs=raw.kind,
+        raw=_raw_shape(raw),
+        dtype=raw.x.dtype.name,
+        steps=data.steps,
+        target=Target(kind="classification", names=names),
+    )
     shape = TaskShape(channels=data.parts["train"].x.shape[1], size=data.size, classes=data.classes)
     task = Task(
         name=spec.name,
@@ -336,8 +339,9 @@ def _made(
         validation=data.parts["validation"],
         audit=data.parts["audit"],
         test=data.parts["test"],
-        target=Target.of_classes(data.classes),
+        target=preparation.target,
         inputs=raw.kind,
+        preparation=preparation,
         nuisances=data.nuisances,
         succeeds=spec.succeeds or "",
     )
@@ -424,8 +428,30 @@ def _check_coverage(data: Splits) -> None:
             raise InputError(f"class {missing[0]} is missing from {name}")
 
 
-def _as_float(x: NDArray[Any]) -> Floats:
-    return np.ascontiguousarray(x, dtype=np.float32)
+def _laid_out(raw: RawData, parts: Mapping[str, tuple[NDArray[Any], Labels]], classes: int) -> Splits:
+    """Examples as float32, with the first step noted: it is the one from the source's own axes."""
+    held = {name: Split(x=np.ascontiguousarray(x, dtype=np.float32), y=y) for name, (x, y) in parts.items()}
+    return Splits(parts=held, classes=classes, steps=(LayoutStep(axes=raw.layout),))
+
+
+def _raw_shape(raw: RawData) -> tuple[int, ...]:
+    """Of one example as the source has it."""
+    channels, *size = raw.x.shape[1:]
+    return {"hwc": (*size, channels), "lc": (*size, channels), "hw": tuple(size), "l": tuple(size)}.get(
+        raw.layout, (channels, *size)
+    )
+
+
+def _class_names(labels: tuple[str, ...], spec: TaskSpec) -> tuple[str, ...]:
+    """What each class of the finished task was called in the source."""
+    names = list(labels)
+    for step in spec.transforms:
+        if step.classes is not None:
+            names = [names[label] for label in step.classes]
+        elif step.permute_labels is not None:
+            renamed = label_order(len(names), step.permute_labels).tolist()
+            names = [names[renamed.index(label)] for label in range(len(names))]
+    return tuple(names)
 
 
 def _standardise(data: Splits) -> Splits:
@@ -433,26 +459,12 @@ def _standardise(data: Splits) -> Splits:
     x = data.parts["train"].x
     axes = (0, *range(2, x.ndim))
     # Accumulated in float64, so that the float32 results do not depend on the order of summation.
-    mean = x.mean(axis=axes, keepdims=True, dtype=np.float64)
-    spread = x.std(axis=axes, keepdims=True, dtype=np.float64)
-    spread[spread < 1e-12] = 1.0
-    low, scale = mean.astype(np.float32), spread.astype(np.float32)
-    return data.map(lambda x, y: ((x - low) / scale, y))
-
-
-def _shrink(x: NDArray[Any], side: int) -> Floats:
-    """Area averages: each new pixel is the mean of the old ones it covers, in proportion."""
-    smaller = _as_float(x)
-    for axis in range(2, x.ndim):
-        old = x.shape[axis]
-        if side > old:
-            raise InputError(f"resize: cannot make {side} out of a side of {old}: at most {old}")
-        edges = np.arange(side + 1) * old / side
-        cells = np.arange(old)
-        overlap = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)
-        weights = np.clip(overlap, 0, None) * side / old
-        smaller = np.moveaxis(np.tensordot(smaller, weights, axes=(axis, 1)), -1, axis).astype(np.float32)
-    return np.ascontiguousarray(smaller)
+    mean = x.mean(axis=axes, dtype=np.float64)
+    spread = x.std(axis=axes, dtype=np.float64)
+    largest = np.abs(x).max(axis=axes)
+    spread[spread <= _CONSTANT * largest] = 1.0
+    center, scale = (tuple(each.astype(np.float32).tolist()) for each in (mean, spread))
+    return data.after(ScaleStep(center=center, scale=scale))
 
 
 def _name_nuisance(data: Splits, nuisance: Nuisance) -> Splits:

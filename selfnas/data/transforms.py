@@ -12,13 +12,23 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from selfnas.data.datasets import Floats, Split
-from selfnas.data.targets import Targets, classes_of
+from selfnas.data.preparation import ReorderStep, ScaleStep, Step, TurnStep
+from selfnas.data.raw import Floats, Split
+from selfnas.data.targets import Labels, Targets, classes_of
 from selfnas.documents import StrictModel
 from selfnas.errors import InputError
 from selfnas.seeding import generator
 
-__all__ = ["Nuisance", "NuisanceSpec", "PlantedNuisance", "Region", "Splits", "TransformSpec", "transform"]
+__all__ = [
+    "Nuisance",
+    "NuisanceSpec",
+    "PlantedNuisance",
+    "Region",
+    "Splits",
+    "TransformSpec",
+    "label_order",
+    "transform",
+]
 
 Region = tuple[tuple[int, int], ...]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
@@ -65,11 +75,13 @@ class Splits:
     Attributes:
         parts: `train`, `validation`, `audit`, `test`.
         nuisances: regions named so far.
+        steps: what was done to every example alike, in order.
     """
 
     parts: Mapping[str, Split]
     classes: int
     nuisances: tuple[Nuisance, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -80,6 +92,10 @@ class Splits:
         """Every split changed alike."""
         changed = {name: change(part.x, part.y) for name, part in self.parts.items()}
         return replace(self, parts={name: Split(x=x, y=y) for name, (x, y) in changed.items()})
+
+    def after(self, step: Step) -> Splits:
+        """Every example of every split after one step, which is noted."""
+        return replace(self.map(lambda x, y: (step.apply(x), y)), steps=(*self.steps, step))
 
 
 class NuisanceSpec(StrictModel):
@@ -162,11 +178,17 @@ def transform(data: Splits, spec: TransformSpec, *, seed: int) -> Splits:
     if spec.noise is not None:
         return _add_noise(data, spec.noise, seed)
     if spec.invert:
-        return data.map(lambda x, y: (-x, y))
+        channels = data.parts["train"].x.shape[1]
+        return data.after(ScaleStep(center=(0.0,) * channels, scale=(-1.0,) * channels))
     if spec.permute_pixels is not None:
         return _permute_pixels(data, spec.permute_pixels)
     assert spec.nuisance is not None  # noqa: S101 -- exactly one key is set
     return _plant(data, spec.nuisance, seed)
+
+
+def label_order(classes: int, seed: int) -> Labels:
+    """`(classes,)` the new number of each class, as `permute_labels` draws it."""
+    return generator(seed, "permute labels").permutation(classes).astype(np.int64)
 
 
 def _rotate(data: Splits, angle: int) -> Splits:
@@ -175,7 +197,7 @@ def _rotate(data: Splits, angle: int) -> Splits:
             raise InputError(f"a series can only be rotated by 180 (reversed), not by {angle}")
         (length,) = data.size
         moved = tuple(replace(n, region=((length - n.region[0][1], length - n.region[0][0]),)) for n in data.nuisances)
-        return replace(data.map(lambda x, y: (np.ascontiguousarray(x[..., ::-1]), y)), nuisances=moved)
+        return replace(data.after(TurnStep(turns=2)), nuisances=moved)
     nuisances, size = data.nuisances, data.size
     for _ in range(angle // 90):
         # Counter-clockwise: (row, column) goes to (width - 1 - column, row).
@@ -183,12 +205,11 @@ def _rotate(data: Splits, angle: int) -> Splits:
             replace(n, region=((size[1] - n.region[1][1], size[1] - n.region[1][0]), n.region[0])) for n in nuisances
         )
         size = (size[1], size[0])
-    turned = data.map(lambda x, y: (np.ascontiguousarray(np.rot90(x, angle // 90, axes=(2, 3))), y))
-    return replace(turned, nuisances=nuisances)
+    return replace(data.after(TurnStep(turns=angle // 90)), nuisances=nuisances)
 
 
 def _permute_labels(data: Splits, seed: int) -> Splits:
-    renamed = generator(seed, "permute labels").permutation(data.classes).astype(np.int64)
+    renamed = label_order(data.classes, seed)
     return data.map(lambda x, y: (x, renamed[classes_of(y)]))
 
 
@@ -220,7 +241,7 @@ def _permute_pixels(data: Splits, seed: int) -> Splits:
     if data.nuisances:
         raise InputError("permute_pixels would tear the nuisance region apart: put it before the nuisance")
     order = generator(seed, "permute pixels").permutation(int(np.prod(data.size)))
-    return data.map(lambda x, y: (x.reshape(*x.shape[:2], -1)[..., order].reshape(x.shape), y))
+    return data.after(ReorderStep(order=tuple(order.tolist())))
 
 
 def _plant(data: Splits, spec: PlantedNuisance, seed: int) -> Splits:

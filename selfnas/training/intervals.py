@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "area",
     "binomial",
     "difference",
+    "explained",
     "mean",
     "median",
     "paired_difference",
@@ -122,6 +124,73 @@ def mean(values: NDArray[np.float64], *, level: float = LEVEL) -> tuple[float, f
     centre = float(values.mean())
     spread = float(stdtrit(n - 1, (1 + level) / 2)) * float(values.std(ddof=1)) / math.sqrt(n)
     return centre - spread, centre + spread
+
+
+def area(estimate: float, positive: int, negative: int, *, level: float = LEVEL) -> tuple[float, float]:
+    """Score interval of the area under a ROC curve: of how often a positive example is ranked above a negative one.
+
+    Args:
+        estimate: the area found, in [0, 1].
+        positive: examples on the one side, at least 1.
+        negative: examples on the other, at least 1.
+
+    Source: Newcombe 2006 (Statistics in Medicine 25), method 5. Unlike DeLong's it has a width where nothing was ranked
+        wrongly.
+    """
+    pairs, spread = positive * negative, (positive + negative) / 2 - 1
+
+    def distance(value: float) -> float:
+        variance = value * (1 - value) * (1 + spread * (1 - value) / (2 - value) + spread * value / (1 + value)) / pairs
+        return abs(value - estimate) - _z(level) * math.sqrt(variance)
+
+    def limit(inside: float, outside: float) -> float:
+        for _ in range(60):
+            middle = (inside + outside) / 2
+            inside, outside = (middle, outside) if distance(middle) <= 0 else (inside, middle)
+        return outside
+
+    return limit(estimate, 0.0), limit(estimate, 1.0)
+
+
+def explained(
+    predicted: NDArray[np.float64], truth: NDArray[np.float64], *, level: float = LEVEL
+) -> tuple[float, float, float]:
+    """Share of variance that is explained (R², mean over columns), and its interval by the jackknife.
+
+    The jackknife is taken of the logarithm of what is not explained, which keeps limits below 1.
+
+    Args:
+        predicted: `(n, k)`.
+        truth: `(n, k)`; a column without spread counts as not explained.
+        level: of the interval.
+
+    Returns:
+        Estimate and limits; infinite limits for fewer than four examples.
+
+    Source: Efron and Stein 1981 (Annals of Statistics 9).
+    """
+    from scipy.special import stdtrit
+
+    n = len(truth)
+    unexplained = _unexplained(predicted, truth)
+    estimate = 1 - float(unexplained.mean())
+    if n < 4 or estimate >= 1:
+        return estimate, (-math.inf if n < 4 else estimate), (math.inf if n < 4 else estimate)
+    squares, centred = (predicted - truth) ** 2, (truth - truth.mean(0)) ** 2
+    left = centred.sum(0) - centred * n / (n - 1)  # the sum of squares without each example, about its own mean
+    parts = np.divide(squares.sum(0) - squares, left, out=np.ones_like(left), where=left > 0).mean(1)
+    logs = np.log(np.maximum(parts, np.finfo(np.float64).tiny))
+    deviation = math.sqrt(float((n - 1) * logs.var()))
+    half = float(stdtrit(n - 1, (1 + level) / 2)) * deviation
+    centre = math.log(1 - estimate)
+    return estimate, 1 - math.exp(min(centre + half, 700.0)), 1 - math.exp(centre - half)
+
+
+def _unexplained(predicted: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
+    spread = ((truth - truth.mean(0)) ** 2).sum(0)
+    errors = ((predicted - truth) ** 2).sum(0)
+    shares: NDArray[np.float64] = np.divide(errors, spread, out=np.ones_like(spread), where=spread > 0)
+    return shares
 
 
 def _z(level: float) -> float:

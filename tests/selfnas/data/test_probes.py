@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 
 from selfnas.data.datasets import Split
+from selfnas.data.preparation import Preparation
 from selfnas.data.probes import FEATURES, TaskDescription, describe, distance
-from selfnas.data.targets import Target
+from selfnas.data.targets import InputKind, Target
 from selfnas.data.tasks import Task, TaskSpec, load_task
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import TaskShape
+
+INPUTS: dict[int, InputKind] = {1: "series", 2: "image"}
 
 
 @functools.cache
@@ -86,6 +89,7 @@ def test_large_and_degenerate_inputs_take_under_a_second(size: tuple[int, ...]) 
     """Constant inputs give finite numbers; large inputs are seen through fewer examples (room for a loaded machine)."""
     part = Split(x=np.zeros((1000, 3, *size), np.float32), y=np.arange(1000) % 2)
     few = Split(x=part.x[:4], y=part.y[:4])
+    target, inputs = Target.of_classes(2), INPUTS[len(size)]
     task = Task(
         name="t",
         shape=TaskShape(channels=3, size=size, classes=2),
@@ -93,8 +97,9 @@ def test_large_and_degenerate_inputs_take_under_a_second(size: tuple[int, ...]) 
         validation=few,
         audit=few,
         test=few,
-        target=Target.of_classes(2),
-        inputs="image" if len(size) == 2 else "series",
+        target=target,
+        inputs=inputs,
+        preparation=Preparation(inputs=inputs, raw=(3, *size), dtype="float32", steps=(), target=target),
         digest="none",
     )
     start = time.process_time()
