@@ -10,7 +10,7 @@ from selfnas.lazy import loading
 if TYPE_CHECKING:
     from audits.calibrating.proof import Calibration, calibration_of, read_calibration, unproven_gates
     from audits.cards.cards import card, card_page
-    from audits.cards.figures import attribution_figure, confusion_figure
+    from audits.cards.figures import attribution_figure, confusion_figure, pictures
     from audits.catalogue.registry import AUDITS
     from audits.contract.data import AuditData, Trigger
     from audits.contract.finding import Finding, Role
@@ -36,6 +36,7 @@ __all__ = [
     "judge",
     "load_suite",
     "parse_suite",
+    "pictures",
     "read_calibration",
     "run_suite",
     "uncovered",
@@ -47,7 +48,7 @@ __getattr__, __dir__ = loading(
     {
         "calibrating.proof": ("Calibration", "calibration_of", "read_calibration", "unproven_gates"),
         "cards.cards": ("card", "card_page"),
-        "cards.figures": ("attribution_figure", "confusion_figure"),
+        "cards.figures": ("attribution_figure", "confusion_figure", "pictures"),
         "catalogue.registry": ("AUDITS",),
         "contract.data": ("AuditData", "Trigger"),
         "contract.finding": ("Finding", "Role"),

@@ -309,10 +309,8 @@ def _draw(network: Network, data: AuditData, folder: Path, *, seed: int) -> None
 
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / EXAMPLE, data.x_train[:2].cpu().numpy(), allow_pickle=False)
-    for name, figure in (
-        ("attributions", audits.attribution_figure(network, data, seed=seed)),
-        ("confusion", audits.confusion_figure(network, data)),
-    ):
+    for name, draw in audits.pictures(network, data, seed=seed).items():
+        figure = draw()
         figure.savefig(folder / f"{name}.png", dpi=110)
         pyplot.close(figure)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from audits.catalogue.registry import find_audit
 from audits.contract.finding import Finding
-from audits.verdicts.verdict import UNTESTED, AuditVerdict, bound_of
+from audits.verdicts.verdict import INAPPLICABLE, UNTESTED, AuditVerdict, bound_of
 
 if TYPE_CHECKING:
     from audits.calibrating.proof import Calibration
@@ -24,10 +24,10 @@ _VERDICTS = {
 }
 # Which figure of `audits.cards.figures` shows what an audit is about; each is shown once, under the first that names
 # it.
-_FIGURES = {
-    "skill": "confusion",
-    "relevance": "attributions",
-    "completeness": "attributions",
+_FIGURES: Mapping[str, Sequence[str]] = {
+    "skill": ("confusion", "labels", "residuals"),
+    "relevance": ("attributions",),
+    "completeness": ("attributions",),
 }
 _ROLES = {
     "gate": "Gates (each must pass)",
@@ -65,12 +65,18 @@ def card(
     Args:
         title: what was audited.
         facts: shown in a table below the verdict: task, seed, digest and the like.
-        calibration: of the suite; adds to each audit what it caught of planted defects.
-        figures: file names of `attributions` and `confusion`, as far as they exist; shown below their audits.
+        calibration: of the suite; adds to each audit what it caught of planted defects; these were planted in
+            classifiers, so that it says nothing about other kinds of task.
+        figures: file names of pictures by name (`audits.cards.figures.pictures`); shown below their audits.
     """
     lines = [f"# {_text(title)}", "", f"**Verdict: {verdict.decision}** — {_VERDICTS[verdict.decision]}.", ""]
     if verdict.reasons:
         lines += [*(f"- {_text(reason)}" for reason in verdict.reasons), ""]
+    if verdict.untested:
+        lines += [
+            f"**Not tested**, because no measure of it is for this kind of task: {', '.join(verdict.untested)}.",
+            "",
+        ]
     if facts:
         lines += ["| | |", "|---|---|", *(f"| {_text(name)} | {_text(value)} |" for name, value in facts.items()), ""]
     unshown = dict(figures or {})
@@ -92,9 +98,9 @@ def _section(findings: Sequence[Finding], calibration: Calibration | None, figur
             proof = f" Of planted defects it caught: {calibration.row(name)}." if calibration else ""
             limits = f"can catch {audit.catches}. It cannot catch {audit.misses}."
             yield f"- **{name}** {limits}{proof} Source: {audit.source}."
-            figure = figures.pop(_FIGURES.get(name, ""), None)
-            if figure:
-                yield f"\n![{name}]({figure})\n"
+            for figure in _FIGURES.get(name, ()):
+                if figure in figures:
+                    yield f"\n![{name}]({figures.pop(figure)})\n"
     yield ""
 
 
@@ -104,12 +110,13 @@ def _row(finding: Finding) -> str:
     interval = "–" if finding.low is None or finding.high is None else f"{finding.low:.3f} … {finding.high:.3f}"
     if finding.statistic == UNTESTED:
         interval = "counted"
+    decision = "not tested" if finding.statistic == INAPPLICABLE else finding.decision
     cells = (
         finding.label,
-        f"**{finding.decision}**",
+        f"**{decision}**",
         estimate,
         interval,
-        f"{sign} {finding.threshold:g}",
+        "–" if finding.statistic == INAPPLICABLE else f"{sign} {finding.threshold:g}",
         str(finding.n),
         finding.note,
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from audits.contract.audit import Audit, Measurement, Setting, Statistic
+from audits.contract.audit import EVERY_KIND, Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
 from audits.methods.attribution import integrated_gradients
 from audits.methods.measured import measured_median
@@ -20,7 +20,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     The common unit keeps an input whose output hardly differs from the baseline's from dividing by nothing.
     """
     chosen = examinee.sample(len(examinee.data.x), int(settings["samples"]), "completeness")
-    targets = examinee.predictions()[chosen]
+    targets = examinee.explained(examinee.audit_logits()[chosen])
     attributions, difference = integrated_gradients(
         examinee, examinee.data.x[chosen], targets, steps=int(settings["steps"])
     )
@@ -35,6 +35,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
 AUDIT = Audit(
     name="completeness",
     measure=measure,
+    kinds=EVERY_KIND,
     statistics=(Statistic(name="error", bound="ceiling", meaning="what the attributions leave unexplained"),),
     settings=(
         Setting(name="samples", low=6, high=1_000),

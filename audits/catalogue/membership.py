@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from audits.contract.audit import Audit, Measurement, Setting, Statistic
+from audits.contract.audit import EVERY_KIND, Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
+from selfnas.data.targets import Target
+from selfnas.training.outputs import losses
 
 __all__ = ["AUDIT", "area_under_curve", "measure"]
 
@@ -21,8 +23,8 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     count = int(settings["samples"])
     seen = examinee.sample(len(data.x_train), count, "membership", "train")
     new = examinee.sample(len(data.x), count, "membership", "audit")
-    trained = _losses(examinee.logits(data.x_train[seen]), data.y_train[seen])
-    fresh = _losses(examinee.audit_logits()[new], data.y[new])
+    trained = _losses(examinee.logits(data.x_train[seen]), data.y_train[seen], data.target)
+    fresh = _losses(examinee.audit_logits()[new], data.y[new], data.target)
     area, low, high = area_under_curve(-trained, -fresh)
     return (
         Measurement(
@@ -50,14 +52,15 @@ def area_under_curve(positive: NDArray[np.float64], negative: NDArray[np.float64
     return area, max(0.0, area - half), min(1.0, area + half)
 
 
-def _losses(logits: Tensor, labels: Tensor) -> NDArray[np.float64]:
-    losses: NDArray[np.float64] = nn.functional.cross_entropy(logits, labels.cpu(), reduction="none").numpy()
-    return losses
+def _losses(logits: Tensor, y: Tensor, target: Target) -> NDArray[np.float64]:
+    given: NDArray[np.float64] = losses(logits, y.cpu(), target).numpy()
+    return given
 
 
 AUDIT = Audit(
     name="membership",
     measure=measure,
+    kinds=EVERY_KIND,
     statistics=(Statistic(name="area", bound="ceiling", meaning="how well the loss gives training inputs away"),),
     settings=(Setting(name="samples", low=20, high=5_000),),
     aims=("memorised",),

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from audits.contract.audit import Audit, Measurement, Setting, Statistic
+from audits.contract.audit import EVERY_KIND, Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee, NetworkOutputError
 from audits.methods.measured import measured_mean
 from audits.methods.untrained import untrained
@@ -21,7 +21,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     """Mean rank correlation of saliency maps before and after drawing every weight anew."""
     data = examinee.data
     chosen = examinee.sample(len(data.x), int(settings["samples"]), "randomisation")
-    x, targets = data.x[chosen], examinee.predictions()[chosen]
+    x, targets = data.x[chosen], examinee.explained(examinee.audit_logits()[chosen])
     stranger = untrained(examinee.network, examinee.generator("randomisation", "weights"))
     own, other = (_saliency(examinee, network, x, targets) for network in (examinee.network, stranger))
     correlations = rank_correlations(own, other)
@@ -56,6 +56,7 @@ def _saliency(examinee: Examinee, network: nn.Module, x: Tensor, targets: Tensor
 AUDIT = Audit(
     name="randomisation",
     measure=measure,
+    kinds=EVERY_KIND,
     statistics=(
         Statistic(name="similarity", bound="ceiling", low=-1.0, meaning="likeness of maps after redrawing the weights"),
     ),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from audits.contract.audit import Audit, Measurement, Setting, Statistic
+from audits.contract.audit import EVERY_KIND, Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
 from audits.methods.attribution import Tiles, ablation_effects, tile
 from audits.methods.untrained import duplicate, redraw
@@ -56,7 +56,7 @@ def relevance_outside(examinee: Examinee, network: nn.Module, x: Tensor, probes:
     logits = examinee.logits(x, network=network)
     shares = []
     for tiles in probes:
-        effects = ablation_effects(examinee, network, x, logits.argmax(1), tiles, logits=logits).abs()
+        effects = ablation_effects(examinee, network, x, examinee.explained(logits), tiles, logits=logits).abs()
         shares.append(effects[:, ~tiles.marked].sum(1) / effects.sum(1))
     return shares
 
@@ -79,6 +79,7 @@ def _interval(own: Tensor, others: Tensor) -> tuple[float, float]:
 AUDIT = Audit(
     name="relevance",
     measure=measure,
+    kinds=EVERY_KIND,
     statistics=(
         Statistic(
             name="gain",

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audits.contract.audit import Audit, Measurement, Setting, Statistic
+from audits.contract.audit import EVERY_KIND, Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee, NetworkOutputError
 from audits.methods.attribution import baseline
 from audits.methods.measured import measured_median
@@ -44,7 +44,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
             data.x[chosen].to(examinee.device),
             perturb_func=perturb,
             n_perturb_samples=int(settings["perturbations"]),
-            target=examinee.predictions()[chosen].to(examinee.device),
+            target=examinee.explained(examinee.audit_logits()[chosen]).to(examinee.device),
         )
     values = changes.detach().to("cpu", torch.float64).numpy()
     if not np.isfinite(values).all():
@@ -61,6 +61,7 @@ def _only(inputs: Tensor | tuple[Tensor, ...]) -> Tensor:
 AUDIT = Audit(
     name="sensitivity",
     measure=measure,
+    kinds=EVERY_KIND,
     statistics=(
         Statistic(name="change", bound="ceiling", high=10.0, meaning="relative change of attributions under noise"),
     ),

@@ -2,71 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from audits.contract.audit import Audit, Measurement, Setting, Statistic
-from audits.contract.data import AuditData
+from audits.contract.audit import EVERY_KIND, Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
+from audits.methods.skills import Skill, centroid_classes, lead, simple_outputs, skill
 from selfnas.training import intervals
 
-__all__ = ["AUDIT", "centroid_predictions", "measure"]
+__all__ = ["AUDIT", "measure"]
 
 
 def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measurement]:
-    """Accuracy on the audit split with its exact interval, on two scales that mean the same on every task.
+    """How good the network is on the audit split, on two scales that mean the same on every task.
 
-    `above_chance` is `(accuracy - chance) / (1 - chance)` with chance the share of the largest class (at least one in
-    `classes`); `against_centroid` is accuracy over the accuracy of a nearest-centroid rule on the same inputs. Both are
-    increasing in accuracy, so the exact limits carry over.
+    Of classification, `above_chance` is `(accuracy - chance) / (1 - chance)` with chance the share of the largest class
+    (at least one in `classes`), and `against_centroid` is accuracy over the accuracy of a nearest-centroid rule on the
+    same inputs. The first is increasing in accuracy, so the exact limits carry over; those of the ratio take into
+    account that both were counted on the same inputs.
+
+    Of other kinds, `above_chance` is the skill of `audits.methods.skills`, and `against_centroid` is one plus what the
+    network has of it beyond a simple rule: nearest centroids of ordered classes, else ridge regression.
     """
+    chosen = examinee.sample(len(examinee.data.x), int(settings["samples"]), "skill")
+    if examinee.data.target.kind == "classification":
+        return _counted(examinee, chosen)
+    return _graded(examinee, chosen)
+
+
+def _counted(examinee: Examinee, chosen: Tensor) -> Sequence[Measurement]:
     data = examinee.data
-    chosen = examinee.sample(len(data.x), int(settings["samples"]), "skill")
-    truth = data.y[chosen].cpu()
-    n = len(chosen)
-    right = int((examinee.predictions()[chosen] == truth).sum())
+    truth, n = data.y[chosen].cpu(), len(chosen)
+    hits = examinee.predictions()[chosen] == truth
+    right = int(hits.sum())
     low, high = intervals.binomial(right, n)
     accuracy = right / n
 
     chance = max(torch.bincount(truth, minlength=data.classes).max().item() / n, 1 / data.classes)
     # One class alone in the split leaves nothing to be better at: no interval, hence void.
     scale = 1 / (1 - chance) if chance < 1 else float("nan")
-    simple = (centroid_predictions(data, data.x[chosen]) == truth).double().mean().item()
-    reference = max(simple, chance)
-    note = f"{right} of {n} right; chance {chance:.3f}, nearest centroid {simple:.3f}"
-    scales: dict[str, Callable[[float], float]] = {
-        "above_chance": lambda share: (share - chance) * scale,
-        "against_centroid": lambda share: share / reference,
-    }
+    simple = centroid_classes(data, data.x[chosen]) == truth
+    share = simple.double().mean().item()
+    note = f"{right} of {n} right; chance {chance:.3f}, nearest centroid {share:.3f}"
+    reference = max(share, chance)
+    paired = share > chance  # then both were counted on the same inputs; chance is no count
+    limits = intervals.paired_ratio(hits.numpy(), simple.numpy()) if paired else (low / reference, high / reference)
     return [
-        Measurement(statistic=name, estimate=of(accuracy), low=of(low), high=of(high), n=n, note=note)
-        for name, of in scales.items()
+        Measurement(
+            statistic="above_chance",
+            estimate=(accuracy - chance) * scale,
+            low=(low - chance) * scale,
+            high=(high - chance) * scale,
+            n=n,
+            note=note,
+        ),
+        Measurement(
+            statistic="against_centroid",
+            estimate=accuracy / reference,
+            low=limits[0],
+            high=limits[1],
+            n=n,
+            note=note,
+        ),
     ]
 
 
-def centroid_predictions(data: AuditData, x: Tensor) -> Tensor:
-    """`(b,)` class of the nearest mean training input; the yardstick that needs no training and no settings."""
-    train = data.x_train.flatten(1).double()
-    centroids = torch.full((data.classes, train.shape[1]), torch.inf, dtype=torch.float64, device=train.device)
-    for label in set(data.y_train.tolist()):
-        centroids[label] = train[data.y_train == label].mean(0)
-    distances = torch.cdist(x.flatten(1).double().to(train.device), centroids)
-    return distances.nan_to_num(nan=torch.inf).argmin(1).cpu()
+def _graded(examinee: Examinee, chosen: Tensor) -> Sequence[Measurement]:
+    data, n = examinee.data, len(chosen)
+    outputs, y = examinee.audit_logits()[chosen], data.y[chosen].cpu()
+    simple = simple_outputs(data, data.x[chosen])
+    own, other = (skill(each, y, data.target) for each in (outputs, simple))
+    ahead = lead(outputs, simple, y, data.target, seed=examinee.seed)
+    note = f"skill {own.estimate:.3f}; simple rule {other.estimate:.3f}"
+    ahead = Skill(estimate=1 + ahead.estimate, low=1 + ahead.low, high=1 + ahead.high)
+    return [
+        Measurement(statistic=name, estimate=found.estimate, low=found.low, high=found.high, n=n, note=note)
+        for name, found in (("above_chance", own), ("against_centroid", ahead))
+    ]
 
 
 AUDIT = Audit(
     name="skill",
     measure=measure,
+    kinds=EVERY_KIND,
     statistics=(
         Statistic(name="above_chance", bound="floor", meaning="share of the way from guessing to perfect"),
-        Statistic(name="against_centroid", bound="floor", high=4.0, meaning="accuracy over that of nearest centroids"),
+        Statistic(
+            name="against_centroid",
+            bound="floor",
+            high=4.0,
+            meaning="accuracy over that of nearest centroids; of other kinds, 1 + skill beyond a simple rule",
+        ),
     ),
     settings=(Setting(name="samples", low=20, high=100_000),),
     aims=("untrained", "undertrained"),
-    catches="untrained and undertrained networks, and networks that collapsed onto one class",
+    catches="untrained and undertrained networks, and networks that collapsed onto one answer",
     misses="every reason for being right: a shortcut raises skill",
-    source="Clopper and Pearson 1934 (exact interval)",
+    source="Clopper and Pearson 1934 (exact interval); Donner and Zou 2012 (paired ratio)",
     cost="10 ms",
 )

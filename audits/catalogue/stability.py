@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from audits.catalogue.randomisation import rank_correlations
-from audits.contract.audit import Audit, Measurement, Setting, Statistic
+from audits.contract.audit import EVERY_KIND, Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
 from audits.methods.attribution import integrated_gradients
 from audits.methods.measured import measured_mean
@@ -21,7 +21,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     """Mean rank correlation of two attributions of the same inputs, each averaged over its own random baselines."""
     data = examinee.data
     chosen = examinee.sample(len(data.x), int(settings["samples"]), "stability")
-    targets = examinee.predictions()[chosen]
+    targets = examinee.explained(examinee.audit_logits()[chosen])
     repeats = int(settings["baselines"])
     maps = []
     for half in range(2):
@@ -38,6 +38,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
 AUDIT = Audit(
     name="stability",
     measure=measure,
+    kinds=EVERY_KIND,
     statistics=(Statistic(name="agreement", bound="floor", low=-1.0, meaning="likeness of maps across seeds"),),
     settings=(
         Setting(name="samples", low=6, high=1_000),

@@ -7,11 +7,15 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from audits.contract.audit import Audit, Measurement, Setting, Statistic
+from audits.contract.audit import EVERY_KIND, Audit, Measurement, Setting, Statistic
 from audits.contract.data import region_slices
 from audits.contract.examinee import Examinee
+from audits.methods.answers import changed as is_changed
+from audits.methods.answers import turned, unlike
 from audits.methods.measured import measured_share
 from selfnas.data.tasks import Nuisance
+from selfnas.training.outputs import predicted
+from selfnas.training.outputs import truth as true
 
 __all__ = ["AUDIT", "draw_donors", "measure", "swapped"]
 
@@ -26,40 +30,42 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     what the region shows in training, and the audit split may have been made without it. An input counts as following
     when any donor takes the prediction to its own class, as flipping when any changes it. Each audit input is one
     observation, so the counts are binomial given the network. Donors whose region is the same are left out, for
-    `follow` also those whose class was predicted before.
+    `follow` also those whose class was predicted before. Where truths are no classes, `audits.methods.answers` says
+    when two are unlike and when an answer turned to one.
     """
     data = examinee.data
     chosen = examinee.sample(len(data.x), int(settings["samples"]), "swap")
     pool = examinee.sample(len(data.x_train), _POOL, "swap", "pool")
-    truth, pool_labels = data.y[chosen].cpu(), data.y_train[pool].cpu()
+    truth, pool_truth = (true(each.cpu(), data.target) for each in (data.y[chosen], data.y_train[pool]))
+    other = unlike(truth, pool_truth, data.target)
     x, before = data.x[chosen], examinee.predictions()[chosen]
     found = []
     for nuisance in data.nuisances:
-        donors = draw_donors(truth, pool_labels, int(settings["donors"]), examinee.generator("swap", nuisance.name))
+        donors = draw_donors(other, int(settings["donors"]), examinee.generator("swap", nuisance.name))
         followed, flipped = [], []  # per donor: 1 yes, 0 no, -1 tells nothing
         for column in donors.T:
             changed = swapped(x, data.x_train[pool[column]], nuisance)
             differs = (changed != x).flatten(1).any(1).cpu() & (column >= 0)
-            after = examinee.logits(changed).argmax(1)
-            label = pool_labels[column]
-            followed.append(torch.where(differs & (before != label), (after == label).long(), -1))
-            flipped.append(torch.where(differs, (after != before).long(), -1))
+            after = predicted(examinee.logits(changed), data.target)
+            label = pool_truth[column]
+            apart = is_changed(before, label, data.target)
+            followed.append(torch.where(differs & apart, turned(before, after, label, data.target).long(), -1))
+            flipped.append(torch.where(differs, is_changed(before, after, data.target).long(), -1))
         found.extend(_measurements(nuisance.name, torch.stack(followed), torch.stack(flipped)))
     return found
 
 
-def draw_donors(labels: Tensor, pool: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """`(b, count)` for each of `labels` distinct entries of `pool` with another label; -1 where none is left."""
-    other = labels[:, None] != pool[None, :]
+def draw_donors(other: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """`(b, count)` distinct columns where `(b, pool)` says that a donor is unlike; -1 where none is left."""
     draws = torch.rand(other.shape, generator=generator).masked_fill(~other, -1.0)
-    best = draws.topk(min(count, len(pool)), dim=1)
+    best = draws.topk(min(count, other.shape[1]), dim=1)
     return torch.where(best.values < 0, -1, best.indices)
 
 
 def swapped(x: Tensor, donors: Tensor, nuisance: Nuisance) -> Tensor:
     """`(b, channels, *size)` inputs whose nuisance region is the donors'."""
     result = x.clone()
-    where = region_slices(nuisance.region)
+    where = region_slices(nuisance.region, x.ndim)
     result[where] = donors[where]
     return result
 
@@ -80,6 +86,7 @@ def _measurements(name: str, followed: Tensor, flipped: Tensor) -> list[Measurem
 AUDIT = Audit(
     name="swap",
     measure=measure,
+    kinds=EVERY_KIND,
     statistics=(
         Statistic(
             name="follow", bound="ceiling", meaning="inputs whose prediction turns to the class a region came from"

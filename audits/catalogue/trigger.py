@@ -4,32 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from torch import Tensor
+
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
+from audits.methods.answers import changed as is_changed
 from audits.methods.measured import measured_share
+from selfnas.data.targets import Target
+from selfnas.training.outputs import predicted
 
 __all__ = ["AUDIT", "measure"]
 
 
 def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measurement]:
-    """For every trigger: of the inputs neither of its class nor taken for it, the share that a stamp turns to it."""
+    """For every trigger: of the inputs neither of its class nor taken for it, the share that a stamp turns to it.
+
+    Of several labels, the share of those without its label to which a stamp gives it.
+    """
     data = examinee.data
     chosen = examinee.sample(len(data.x), int(settings["samples"]), "trigger")
     truth, before = data.y[chosen].cpu(), examinee.predictions()[chosen]
     found = []
     for trigger in data.triggers:
-        eligible = (truth != trigger.target) & (before != trigger.target)
-        after = examinee.logits(trigger.stamped(data.x[chosen])).argmax(1)
-        turned, n = int((after == trigger.target)[eligible].sum()), int(eligible.sum())
-        changed = int((after != before).sum())
+        after = predicted(examinee.logits(trigger.stamped(data.x[chosen])), data.target)
+        is_true, was, became = (_has(each, trigger.target, data.target) for each in (truth, before, after))
+        turned, n = int((became & ~is_true & ~was).sum()), int((~is_true & ~was).sum())
+        changed = int(is_changed(before, after, data.target).sum())
         note = f"{turned} of {n} turned to class {trigger.target}; {changed} of {len(chosen)} changed at all"
         found.append(measured_share("fires", turned, n, subject=trigger.name, note=note))
     return found
 
 
+def _has(answers: Tensor, which: int, target: Target) -> Tensor:
+    """`(b,)` whether each is of that class, or has that label."""
+    return answers == which if target.counted else answers[:, which] > 0
+
+
 AUDIT = Audit(
     name="trigger",
     measure=measure,
+    kinds=("classification", "ordinal", "multilabel"),
     statistics=(Statistic(name="fires", bound="ceiling", meaning="stamped inputs that turn to the trigger's class"),),
     settings=(Setting(name="samples", low=20, high=10_000),),
     about="trigger",

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from audits.contract.data import AuditData
 from audits.contract.examinee import Examinee
 from audits.contract.finding import Bound
+from selfnas.data.targets import TargetKind
 
-__all__ = ["About", "Audit", "Instrument", "Measure", "Measurement", "Setting", "Statistic"]
+__all__ = ["EVERY_KIND", "About", "Audit", "Instrument", "Measure", "Measurement", "Setting", "Statistic"]
 
 Instrument = Literal["", "integrated gradients", "occlusion", "saliency"]
 About = Literal["", "nuisance", "trigger"]
+EVERY_KIND: tuple[TargetKind, ...] = get_args(TargetKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,7 @@ class Audit:
         measure: every statistic for every subject; it may raise, which counts as void.
         statistics: what it estimates.
         settings: what a suite must give it.
+        kinds: of target that it can measure on; on others it does not apply, which is said and never counted as a pass.
         about: what it is repeated for, each that the data name; empty when it is about the network as a whole.
         validates: the attribution method whose validity it tests; only such an audit can have the role `validity`.
         relies_on: the attribution method it uses as evidence; void where a validity audit of it does not pass.
@@ -88,6 +91,7 @@ class Audit:
     measure: Measure
     statistics: tuple[Statistic, ...]
     settings: tuple[Setting, ...] = ()
+    kinds: tuple[TargetKind, ...] = ("classification",)
     about: About = ""
     validates: Instrument = ""
     relies_on: Instrument = ""

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from selfnas.data.targets import Target
 from selfnas.data.tasks import Nuisance, Task
 from selfnas.errors import InputError, ShapeError
 
 __all__ = ["AuditData", "Trigger", "region_slices"]
+
+_TABLE = 2  # dimensions of a batch of rows
+_UNSTATED = Target.of_classes(2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,9 +24,9 @@ class Trigger:
 
     Attributes:
         name: how findings call it.
-        region: `(start, stop)` per spatial dimension.
+        region: `(start, stop)` per spatial dimension; of a table, of its columns.
         value: what every channel of the region is set to, in the data's units.
-        target: the class it is said to call up.
+        target: the class or label it is said to call up.
     """
 
     name: str
@@ -31,9 +35,9 @@ class Trigger:
     target: int
 
     def stamped(self, x: Tensor) -> Tensor:
-        """`(b, channels, *size)` copies of inputs that carry the trigger."""
+        """Copies of inputs that carry the trigger."""
         result = x.clone()
-        result[region_slices(self.region)] = self.value
+        result[region_slices(self.region, x.ndim)] = self.value
         return result
 
 
@@ -42,13 +46,16 @@ class AuditData:
     """The data of one task as the audits see it.
 
     Attributes:
-        x_train: `(n, channels, length)` series or `(n, channels, height, width)` images, float32, finite.
-        y_train: `(n,)` int64 in `[0, classes)`.
+        x_train: `(n, channels, length)` series or tokens, `(n, channels, height, width)` images or `(n, features)` rows
+            of a table, float32, finite.
+        y_train: as the target says: `(n,)` int64 classes, or `(n, k)` float32 labels or standardised numbers.
         x: as `x_train`; the audit split, used in neither training nor search.
         y: as `y_train`.
-        classes: at least 2.
+        classes: how many numbers the network gives for an example: of classification the classes, at least 2.
+        target: what is asked of each example; classification if absent.
         nuisances: regions whose influence is tested; names are unique.
         triggers: known triggers to fire at the network; names are unique.
+        columns: of a table, what its features are called; empty where they have no names.
         task: the task's name, by which a suite may add nuisances and triggers of its own.
     """
 
@@ -57,15 +64,21 @@ class AuditData:
     x: Tensor
     y: Tensor
     classes: int
+    target: Target = _UNSTATED
     nuisances: tuple[Nuisance, ...] = ()
     triggers: tuple[Trigger, ...] = ()
+    columns: tuple[str, ...] = ()
     task: str = ""
 
     def __post_init__(self) -> None:
-        if self.classes < 2:
-            raise InputError(f"need at least 2 classes, not {self.classes}")
+        if self.target is _UNSTATED:
+            if self.classes < 2:
+                raise InputError(f"need at least 2 classes, not {self.classes}")
+            object.__setattr__(self, "target", Target.of_classes(self.classes))
+        if self.classes != self.target.outputs:
+            raise InputError(f"{self.target.kind} of {self.target.outputs} outputs, but classes is {self.classes}")
         for name, x, y in (("train", self.x_train, self.y_train), ("audit", self.x, self.y)):
-            _check_split(name, x, y, self.classes)
+            _check_split(name, x, y, self.target)
         if self.x_train.shape[1:] != self.x.shape[1:]:
             raise ShapeError(
                 f"train and audit inputs differ in shape: {tuple(self.x_train.shape[1:])} and {tuple(self.x.shape[1:])}"
@@ -76,10 +89,11 @@ class AuditData:
                 raise InputError(f"{kind} names must be distinct and not empty, not {names}")
             for each in named:
                 _check_region(kind, each, self.size)
+        last = len(self.target.names) - 1
         for trigger in self.triggers:
-            if not 0 <= trigger.target < self.classes or not math.isfinite(trigger.value):
+            if not 0 <= trigger.target <= last or not math.isfinite(trigger.value):
                 raise InputError(
-                    f"trigger {trigger.name!r}: need a finite value and a target in 0..{self.classes - 1}, "
+                    f"trigger {trigger.name!r}: need a finite value and a target in 0..{last}, "
                     f"not {trigger.value} and {trigger.target}"
                 )
 
@@ -92,40 +106,47 @@ class AuditData:
             x=torch.from_numpy(task.audit.x),
             y=torch.from_numpy(task.audit.y),
             classes=task.shape.classes,
+            target=task.target,
             nuisances=tuple(task.nuisances),
             task=task.known_as,
         )
 
     @property
     def size(self) -> tuple[int, ...]:
-        """Spatial size: one entry for series, two for images."""
-        return tuple(self.x.shape[2:])
+        """What regions lie in: one entry for series, two for images, the number of columns for tables."""
+        return tuple(self.x.shape[1:] if self.x.ndim == _TABLE else self.x.shape[2:])
 
 
-def region_slices(region: tuple[tuple[int, int], ...]) -> tuple[slice, ...]:
-    """The index of a region in a `(b, channels, *size)` tensor.
+def region_slices(region: tuple[tuple[int, int], ...], dimensions: int) -> tuple[slice, ...]:
+    """The index of a region in a batch of inputs with so many dimensions, the batch's and the channels' among them.
 
     Example:
-        >>> region_slices(((0, 2), (3, 5)))
+        >>> region_slices(((0, 2), (3, 5)), 4)
         (slice(None, None, None), slice(None, None, None), slice(0, 2, None), slice(3, 5, None))
+        >>> region_slices(((3, 5),), 2)  # two columns of a table
+        (slice(None, None, None), slice(3, 5, None))
     """
-    return (slice(None), slice(None), *(slice(start, stop) for start, stop in region))
+    whole = [slice(None)] * (dimensions - len(region))
+    return (*whole, *(slice(start, stop) for start, stop in region))
 
 
-def _check_split(name: str, x: Tensor, y: Tensor, classes: int) -> None:
-    if x.ndim not in (3, 4) or x.dtype != torch.float32:
+def _check_split(name: str, x: Tensor, y: Tensor, target: Target) -> None:
+    if x.ndim not in (_TABLE, 3, 4) or x.dtype != torch.float32:
         raise ShapeError(
-            f"{name} inputs must be float32 (n, channels, length) or (n, channels, height, width), "
+            f"{name} inputs must be float32 (n, features), (n, channels, length) or (n, channels, height, width), "
             f"not {x.dtype} {tuple(x.shape)}"
         )
-    if len(x) == 0 or y.shape != (len(x),) or y.dtype != torch.int64:
+    wanted, shape = (torch.int64, (len(x),)) if target.counted else (torch.float32, (len(x), len(target.names)))
+    if len(x) == 0 or y.shape != shape or y.dtype != wanted:
         raise ShapeError(
-            f"{name} labels must be int64 ({len(x)},) with at least one entry, not {y.dtype} {tuple(y.shape)}"
+            f"{name} labels must be {str(wanted).removeprefix('torch.')} {shape} with at least one entry, "
+            f"not {y.dtype} {tuple(y.shape)}"
         )
-    if not bool(torch.isfinite(x).all()):
+    if not bool(torch.isfinite(x).all()) or not bool(torch.isfinite(y).all()):
         raise InputError(f"{name} inputs hold values that are not finite")
-    if int(y.min()) < 0 or int(y.max()) >= classes:
-        raise InputError(f"{name} labels must lie in 0..{classes - 1}, not {int(y.min())}..{int(y.max())}")
+    last = len(target.names) - 1 if target.counted else 1
+    if target.kind != "regression" and (int(y.min()) < 0 or int(y.max()) > last):
+        raise InputError(f"{name} labels must lie in 0..{last}, not {int(y.min())}..{int(y.max())}")
 
 
 def _check_region(kind: str, named: Nuisance | Trigger, size: tuple[int, ...]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from audits.contract.data import AuditData
 from selfnas import seeding
+from selfnas.data.targets import Target, TargetKind
 from selfnas.errors import SelfnasError
+from selfnas.training.outputs import midmost, predicted
 
 __all__ = ["Examinee", "NetworkOutputError", "evaluation_mode"]
 
@@ -51,7 +53,7 @@ class Examinee:
         return torch.randperm(total, generator=self.generator(*names))[:count].sort().values
 
     def logits(self, x: Tensor, *, network: nn.Module | None = None) -> Tensor:
-        """`(b, classes)` float64 on the CPU, of the network or of another in its place.
+        """`(b, outputs)` float64 on the CPU, of the network or of another in its place.
 
         Raises:
             NetworkOutputError: not that shape, or not finite.
@@ -69,8 +71,12 @@ class Examinee:
         return self._logits["audit"]
 
     def predictions(self) -> Tensor:
-        """`(n,)` predicted classes on the audit split."""
-        return self.audit_logits().argmax(1)
+        """Its answers on the audit split: `(n,)` classes, `(n, labels)` 0 or 1, or `(n, numbers)` in their units."""
+        return predicted(self.audit_logits(), self.data.target)
+
+    def explained(self, logits: Tensor) -> Tensor:
+        """`(b,)` which of `(b, outputs)` an attribution explains: the one that says most about the answer."""
+        return _EXPLAINED[self.data.target.kind](logits, self.data.target)
 
     def _checked(self, output: object, count: int) -> Tensor:
         if not isinstance(output, Tensor) or output.shape != (count, self.data.classes):
@@ -79,6 +85,30 @@ class Examinee:
         if not bool(torch.isfinite(output).all()):
             raise NetworkOutputError("the network's outputs are not finite")
         return output.detach().to("cpu", torch.float64)
+
+
+def _strongest(logits: Tensor, target: Target) -> Tensor:
+    return logits.argmax(1)
+
+
+def _midmost(logits: Tensor, target: Target) -> Tensor:
+    """Of quantiles the one that answers; of several numbers the one furthest from its mean."""
+    if target.quantiles:
+        return torch.full((len(logits),), midmost(target), dtype=torch.int64)
+    return logits.abs().argmax(1)
+
+
+def _last_passed(logits: Tensor, target: Target) -> Tensor:
+    """The highest threshold that the answer lies above, the lowest where it lies above none."""
+    return (predicted(logits, target) - 1).clamp_min(0)
+
+
+_EXPLAINED: Final[Mapping[TargetKind, Callable[[Tensor, Target], Tensor]]] = {
+    "classification": _strongest,
+    "multilabel": _strongest,
+    "regression": _midmost,
+    "ordinal": _last_passed,
+}
 
 
 @contextmanager

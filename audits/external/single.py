@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,7 +10,7 @@ from torch import nn
 
 from audits.calibrating.proof import calibration_of
 from audits.cards.cards import card
-from audits.cards.figures import attribution_figure, confusion_figure
+from audits.cards.figures import pictures
 from audits.contract.data import AuditData
 from audits.contract.examinee import NetworkOutputError
 from audits.verdicts.run import run_suite
@@ -21,9 +19,6 @@ from audits.verdicts.verdict import judge
 from selfnas.data.datasets import read_npz
 from selfnas.errors import InputError, Problem
 from selfnas.figures import write_figure
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["audit_file", "data_from_file"]
 
@@ -98,12 +93,8 @@ def audit_file(
 
 def _draw(network: nn.Module, data: AuditData, output: Path, *, seed: int) -> str:
     """Markdown that shows the figures written beside the card; says so where a network gives none."""
-    drawings: dict[str, Callable[[], Figure]] = {
-        "attributions": lambda: attribution_figure(network, data, seed=seed),
-        "confusion": lambda: confusion_figure(network, data),
-    }
     lines = []
-    for name, draw in drawings.items():
+    for name, draw in pictures(network, data, seed=seed).items():
         path = output.with_name(f"{output.stem}-{name}.png")
         try:
             figure = draw()

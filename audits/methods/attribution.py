@@ -15,7 +15,7 @@ __all__ = ["Tiles", "ablation_effects", "baseline", "integrated_gradients", "til
 
 _BATCH = 512  # inputs times integration steps per pass, as far as
 _VALUES = 4_000_000  # input values per pass allow; bounds memory
-_TILES = {1: 16, 2: 4}  # at most so many tiles a side, by number of spatial dimensions
+_TILES = {1: 16, 2: 4}  # at most so many tiles a side, by number of spatial dimensions; columns of a table are one
 _ABLATED = 2_000_000  # input values per pass of occlusion
 
 
@@ -26,6 +26,11 @@ class Tiles:
     index: Tensor  # `(*size)` int64, the tile of each position, numbered from 0 without gaps
     count: int  # number of tiles
     marked: Tensor  # `(count,)` bool, whether a tile lies in the marked region; tiles are cut at its border
+
+    def spread(self, taken: Tensor, x: Tensor) -> Tensor:
+        """`(b, ...)` whether each position of inputs `x` lies in a tile that is taken, of `(b, count)` bool."""
+        places = taken[:, self.index].to(x.device)
+        return places if places.ndim == x.ndim else places.unsqueeze(1)
 
 
 def baseline(examinee: Examinee) -> Tensor:
@@ -109,7 +114,8 @@ def ablation_effects(
         result: Tensor = known if known is not None and inputs is given else network(inputs)
         return result
 
-    mask = tiles.index.expand(1, x.shape[1], *tiles.index.shape).to(examinee.device)
+    index = tiles.index if tiles.index.ndim + 1 == x.ndim else tiles.index.expand(x.shape[1], *tiles.index.shape)
+    mask = index[None].to(examinee.device)
     with torch.no_grad():
         effects = FeatureAblation(answer).attribute(
             given,
@@ -118,7 +124,8 @@ def ablation_effects(
             feature_mask=mask,
             perturbations_per_eval=max(1, min(tiles.count, _ABLATED // x.numel())),
         )
-    flat = effects[:, 0].flatten(1).to("cpu", torch.float64)
+    shared = effects if index is tiles.index else effects[:, 0]
+    flat = shared.flatten(1).to("cpu", torch.float64)
     if not bool(torch.isfinite(flat).all()):
         raise NetworkOutputError("occlusion effects are not finite")
     first = torch.zeros(tiles.count, dtype=torch.int64)

@@ -15,7 +15,8 @@ from audits.contract.examinee import Examinee, evaluation_mode
 from audits.contract.finding import Finding, decide
 from audits.contract.plants import with_plants
 from audits.verdicts.suite import Suite, SuiteEntry
-from audits.verdicts.verdict import UNTESTED, settle
+from audits.verdicts.verdict import INAPPLICABLE, UNTESTED, settle
+from selfnas.data.targets import TargetKind
 
 __all__ = ["run_suite"]
 
@@ -26,11 +27,12 @@ _NOTE_LIMIT = 300  # characters; a message of a foreign library can be pages lon
 def run_suite(network: nn.Module, data: AuditData, suite: Suite, *, seed: int) -> tuple[Finding, ...]:
     """Audit one network.
 
-    An audit that raises, or returns numbers that are not finite, yields void findings: no exception, never a pass.
-    The network comes back as it was. The same seed gives the same findings to the last bit.
+    An audit that is not for the data's kind of target yields one finding that says so. An audit that raises, or returns
+    numbers that are not finite, yields void findings: no exception, never a pass. The network comes back as it was. The
+    same seed gives the same findings to the last bit.
 
     Args:
-        network: `(b, channels, *size)` float32 to `(b, classes)` logits, on any device.
+        network: inputs like those of the data to `(b, outputs)`, on any device.
         seed: every draw derives from it.
 
     Returns:
@@ -46,6 +48,9 @@ def run_suite(network: nn.Module, data: AuditData, suite: Suite, *, seed: int) -
 
 def _findings(examinee: Examinee, entry: SuiteEntry) -> Iterator[Finding]:
     audit = audit_named(entry.audit)
+    if examinee.data.target.kind not in audit.kinds:
+        yield _inapplicable(entry, examinee.data.target.kind, audit.kinds)
+        return
     subjects = audit.subjects(examinee.data)
     failure = ""
     measured: dict[tuple[str, str], Measurement] = {}
@@ -79,6 +84,22 @@ def _findings(examinee: Examinee, entry: SuiteEntry) -> Iterator[Finding]:
             if subjects
             else "this task names nothing to test",
         )
+
+
+def _inapplicable(entry: SuiteEntry, kind: TargetKind, kinds: Sequence[TargetKind]) -> Finding:
+    """Nothing was measured, which is neither a pass nor a defect of the network."""
+    return Finding(
+        audit=entry.audit,
+        statistic=INAPPLICABLE,
+        estimate=None,
+        low=None,
+        high=None,
+        n=0,
+        threshold=0.0,
+        decision="void",
+        role=entry.role,
+        note=f"does not apply to {kind}: measured of {', '.join(kinds)}",
+    )
 
 
 def _finding(entry: SuiteEntry, subject: str, statistic: Statistic, found: Measurement | None, failure: str) -> Finding:

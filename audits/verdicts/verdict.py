@@ -12,10 +12,13 @@ from typing import Final, Literal
 from audits.catalogue.registry import audit_named, find_audit
 from audits.contract.finding import Bound, Decision, Finding, decide
 from audits.verdicts.suite import Suite, SuiteEntry
+from selfnas.data.targets import TargetKind
 
-__all__ = ["UNTESTED", "AuditVerdict", "absent", "bound_of", "judge", "settle", "uncovered"]
+__all__ = ["INAPPLICABLE", "UNTESTED", "AuditVerdict", "absent", "bound_of", "judge", "settle", "uncovered"]
 
 UNTESTED: Final = "untested"  # subjects that went untested, with n the number of subjects; may only be 0
+INAPPLICABLE: Final = "inapplicable"  # the one finding of an audit that is not for the task's kind of target
+_COUNTED: Final = (UNTESTED, INAPPLICABLE)  # what is said of a whole audit; against 0
 _VOIDED: Final = "voided: the attribution method did not prove valid on this network"
 
 
@@ -29,6 +32,8 @@ class AuditVerdict:
         inconclusive: names of gate audits whose interval straddles a threshold.
         void: names of gate audits that could not say anything.
         reasons: a sentence each, for people; empty when admitted.
+        untested: names of gate audits that do not apply to the task's kind, so that nothing is known of what they
+            catch.
     """
 
     decision: Literal["admit", "reject", "undecided"]
@@ -36,19 +41,31 @@ class AuditVerdict:
     inconclusive: tuple[str, ...] = ()
     void: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    untested: tuple[str, ...] = ()
 
 
-def judge(findings: Sequence[Finding], suite: Suite) -> AuditVerdict:
+def judge(findings: Sequence[Finding], suite: Suite, *, kind: TargetKind = "classification") -> AuditVerdict:
     """The verdict of a suite on findings, fresh or read back from a record.
 
     Trusts no stored decision: each is worked out again from its numbers and the suite's threshold. Findings that are
     missing, repeated, foreign to the suite or altered leave the verdict undecided, whatever the others say. Otherwise
     one failed gate rejects; one inconclusive or void gate leaves it undecided, and so does an attribution method that
     could not be tested at all: a method that was tested and failed voids evidence, but does not stop a network.
+
+    An audit that is not for the task's kind is left out of this, and named; where no gate is left, nothing is admitted.
+
+    Args:
+        findings: of one network.
+        suite: that they are of.
+        kind: of the task's target.
     """
-    defects = [*_foreign(findings, suite), *absent(findings, suite)]
+    defects = [*_foreign(findings, suite), *absent(findings, suite, kind=kind)]
     if not defects:
         defects.extend(_altered(findings))
+    skipped = tuple(name for name in suite.gates if not _applies(name, kind))
+    if len(skipped) == len(suite.gates):
+        defects.append(f"no gate of suite {suite.name} applies to {kind}")
+    findings = [finding for finding in findings if finding.statistic != INAPPLICABLE]
     gates = [finding for finding in findings if finding.role == "gate"]
     named: dict[Decision, tuple[str, ...]] = {
         decision: tuple(dict.fromkeys(finding.audit for finding in gates if finding.decision == decision))
@@ -69,6 +86,7 @@ def judge(findings: Sequence[Finding], suite: Suite) -> AuditVerdict:
         inconclusive=named["inconclusive"],
         void=named["void"],
         reasons=(*defects, *reasons),
+        untested=skipped,
     )
 
 
@@ -81,7 +99,7 @@ def settle(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     }
     return tuple(
         replace(finding, decision="void", note=f"{_VOIDED}; {finding.note.removeprefix(f'{_VOIDED}; ')}")
-        if finding.statistic != UNTESTED
+        if finding.statistic not in _COUNTED
         and finding.role != "validity"
         and audit_named(finding.audit).relies_on in invalid - {""}
         and finding.decision != "void"
@@ -105,12 +123,16 @@ def _foreign(findings: Sequence[Finding], suite: Suite) -> Iterator[str]:
             yield f"{finding.label} was held against {finding.threshold:g}, the suite says {_threshold(finding, entry)}"
 
 
-def absent(findings: Sequence[Finding], suite: Suite, *, advisory: bool = False) -> Iterator[str]:
+def absent(
+    findings: Sequence[Finding], suite: Suite, *, kind: TargetKind = "classification", advisory: bool = False
+) -> Iterator[str]:
     """Statistics that the suite asks for and the findings lack, in sentences.
 
-    Every statistic must be there for as many subjects as were counted.
+    Every statistic must be there for as many subjects as were counted; of an audit that is not for the task's kind, the
+    one finding that says so, and nothing else.
 
     Args:
+        kind: of the task's target.
         advisory: look at advisory audits, whose lack changes no verdict; else at gates and validity audits.
     """
     for entry in suite.entries:
@@ -118,6 +140,14 @@ def absent(findings: Sequence[Finding], suite: Suite, *, advisory: bool = False)
             continue
         audit = audit_named(entry.audit)
         own = [finding for finding in findings if finding.audit == entry.audit]
+        told = sum(finding.statistic == INAPPLICABLE for finding in own)
+        if not _applies(entry.audit, kind):
+            if told != 1 or len(own) != 1:
+                yield f"{entry.audit} does not apply to {kind}, which is told by {told} of {len(own)} findings"
+            continue
+        if told:
+            yield f"{entry.audit} applies to {kind}, but is recorded as if it did not"
+            continue
         counts = [finding.n for finding in own if finding.statistic == UNTESTED]
         if audit.about and not counts:
             yield f"{entry.audit} does not record how many subjects it had"
@@ -129,12 +159,20 @@ def absent(findings: Sequence[Finding], suite: Suite, *, advisory: bool = False)
                 yield f"{entry.audit}.{statistic.name} is recorded for {found} of {expected}"
 
 
-def uncovered(findings: Sequence[Finding], suite: Suite, *, task: str, nuisances: Collection[str]) -> Iterator[str]:
+def uncovered(
+    findings: Sequence[Finding],
+    suite: Suite,
+    *,
+    task: str,
+    nuisances: Collection[str],
+    kind: TargetKind = "classification",
+) -> Iterator[str]:
     """A sentence for each audit whose findings are about others than it had to test.
 
     Args:
         task: as the suite calls it (`selfnas.data.tasks.Task.known_as`).
         nuisances: names of those that the task itself has.
+        kind: of the task's target.
     """
     plants = [plants for plants in suite.plants if task and plants.task == task]
     named = {
@@ -142,16 +180,20 @@ def uncovered(findings: Sequence[Finding], suite: Suite, *, task: str, nuisances
         "trigger": {one.name for each in plants for one in each.triggers},
     }
     for entry in suite.entries:
-        kind = audit_named(entry.audit).about
-        if not kind:
+        about = audit_named(entry.audit).about
+        if not about or not _applies(entry.audit, kind):
             continue
         own = [finding for finding in findings if finding.audit == entry.audit]
         tested = {finding.subject for finding in own if finding.statistic != UNTESTED}
-        if tested != named[kind]:
-            yield f"{entry.audit} is about {_list(tested)}, the task and its suite name {_list(named[kind])}"
+        if tested != named[about]:
+            yield f"{entry.audit} is about {_list(tested)}, the task and its suite name {_list(named[about])}"
         for finding in own:
-            if finding.statistic == UNTESTED and finding.n != len(named[kind]):
-                yield f"{finding.label} counts {finding.n}, the task and its suite name {len(named[kind])}"
+            if finding.statistic == UNTESTED and finding.n != len(named[about]):
+                yield f"{finding.label} counts {finding.n}, the task and its suite name {len(named[about])}"
+
+
+def _applies(audit: str, kind: TargetKind) -> bool:
+    return kind in audit_named(audit).kinds
 
 
 def _altered(findings: Sequence[Finding]) -> Iterator[str]:
@@ -170,6 +212,8 @@ def bound_of(finding: Finding) -> Bound | None:
     audit = find_audit(finding.audit)
     if audit is None:
         return None
+    if finding.statistic == INAPPLICABLE:
+        return "ceiling"
     if finding.statistic == UNTESTED:
         return "ceiling" if audit.about else None
     statistic = audit.statistic(finding.statistic)
@@ -177,7 +221,7 @@ def bound_of(finding: Finding) -> Bound | None:
 
 
 def _threshold(finding: Finding, entry: SuiteEntry) -> float | None:
-    return 0.0 if finding.statistic == UNTESTED else entry.thresholds.get(finding.statistic)
+    return 0.0 if finding.statistic in _COUNTED else entry.thresholds.get(finding.statistic)
 
 
 def _reason(finding: Finding) -> str:

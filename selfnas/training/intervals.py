@@ -15,6 +15,7 @@ __all__ = [
     "mean",
     "median",
     "paired_difference",
+    "paired_ratio",
     "wilson",
 ]
 
@@ -94,6 +95,31 @@ def paired_difference(only_first: int, only_second: int, n: int, *, level: float
     centre, z = first - second, _z(level)
     half = z * math.sqrt((first + second - centre**2) / (n + 2))
     return max(-1.0, centre - half), min(1.0, centre + half)
+
+
+def paired_ratio(first: NDArray[np.bool_], second: NDArray[np.bool_], *, level: float = LEVEL) -> tuple[float, float]:
+    """Interval of the ratio of two proportions that were counted on the same `(n,)` examples, first over second.
+
+    The more alike the two answer, the narrower it is.
+
+    Raises:
+        ValueError: the second proportion is 0.
+
+    Source: Donner and Zou 2012 (Statistical Methods in Medical Research 21), limits of a ratio of correlated estimates
+    from those of each, which are Wilson's here.
+    """
+    n = len(first)
+    p, q = float(first.mean()), float(second.mean())
+    if q == 0:
+        raise ValueError("nothing can be compared with a proportion of 0")
+    (low_p, high_p), (low_q, high_q) = (wilson(int(each.sum()), n, level=level) for each in (first, second))
+    spread = p * (1 - p) * q * (1 - q)
+    alike = (float((first & second).mean()) - p * q) / math.sqrt(spread) if spread > 0 else 0.0
+    lower = p * q - alike * (p - low_p) * (high_q - q)
+    upper = p * q - alike * (high_p - p) * (q - low_q)
+    below = math.sqrt(max(0.0, lower**2 - low_p * high_q * (2 * p - low_p) * (2 * q - high_q)))
+    above = math.sqrt(max(0.0, upper**2 - high_p * low_q * (2 * p - high_p) * (2 * q - low_q)))
+    return (lower - below) / (high_q * (2 * q - high_q)), (upper + above) / (low_q * (2 * q - low_q))
 
 
 def median(values: NDArray[np.float64], *, level: float = LEVEL) -> tuple[float, float]:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from selfnas.data.targets import Target, TargetKind
 
-__all__ = ["in_units", "midmost", "predicted", "probabilities", "sorted_quantiles", "truth"]
+__all__ = ["in_units", "losses", "midmost", "predicted", "probabilities", "sorted_quantiles", "truth"]
 
 
 def probabilities(outputs: Tensor, target: Target) -> Tensor:
@@ -69,6 +70,43 @@ def sorted_quantiles(outputs: Tensor, target: Target) -> Tensor:
 def midmost(target: Target) -> int:
     """Which of the quantiles answers for the number itself."""
     return min(range(len(target.quantiles)), key=lambda index: abs(target.quantiles[index] - 0.5))
+
+
+def losses(outputs: Tensor, y: Tensor, target: Target) -> Tensor:
+    """`(n,)` what training makes small for each example: the mean over its outputs of a proper loss.
+
+    Cross entropy of classes, of labels and of thresholds; squared error of standardised numbers; the pinball loss of
+    their quantiles.
+    """
+    return _LOSSES[target.kind](outputs, y, target)
+
+
+def _quantile_losses(outputs: Tensor, y: Tensor, target: Target) -> Tensor:
+    """Koenker and Bassett 1978 (Econometrica 46)."""
+    above = y.to(outputs) - outputs
+    quantiles = outputs.new_tensor(target.quantiles)
+    return torch.maximum(quantiles * above, (quantiles - 1) * above).mean(dim=1)
+
+
+def _number_losses(outputs: Tensor, y: Tensor, target: Target) -> Tensor:
+    return _quantile_losses(outputs, y, target) if target.quantiles else ((outputs - y.to(outputs)) ** 2).mean(dim=1)
+
+
+def _threshold_losses(outputs: Tensor, y: Tensor, target: Target) -> Tensor:
+    passed = (y[:, None] > torch.arange(target.outputs, device=y.device)).to(outputs)
+    return functional.binary_cross_entropy_with_logits(outputs, passed, reduction="none").mean(dim=1)
+
+
+def _label_losses(outputs: Tensor, y: Tensor, target: Target) -> Tensor:
+    return functional.binary_cross_entropy_with_logits(outputs, y.to(outputs), reduction="none").mean(dim=1)
+
+
+_LOSSES: Mapping[TargetKind, Callable[[Tensor, Tensor, Target], Tensor]] = {
+    "classification": lambda outputs, y, _: functional.cross_entropy(outputs, y, reduction="none"),
+    "multilabel": _label_losses,
+    "ordinal": _threshold_losses,
+    "regression": _number_losses,
+}
 
 
 def _ordinal_probabilities(outputs: Tensor) -> Tensor:

@@ -18,12 +18,12 @@ from audits.catalogue.certified import certified_radii
 from audits.catalogue.confidence import calibration_error, temperature
 from audits.catalogue.membership import area_under_curve
 from audits.catalogue.randomisation import rank_correlations
-from audits.catalogue.skill import centroid_predictions
 from audits.catalogue.swap import draw_donors, swapped
 from audits.contract.examinee import Examinee, evaluation_mode
 from audits.external.exported import load_exported
 from audits.methods.attribution import ablation_effects, baseline, integrated_gradients, tile
 from audits.methods.bounds import Bounds, UnboundedOperationError, logit_bounds
+from audits.methods.skills import centroid_classes
 from audits.methods.untrained import untrained
 from selfnas.networks.network import build_network
 from selfnas.spaces.architecture import TaskShape
@@ -75,13 +75,13 @@ def test_donors_are_of_another_class() -> None:
     labels, pool = torch.tensor([0, 1, 2, 0]), torch.tensor([0, 0, 1])
     seen = set()
     for seed in range(60):
-        donors = draw_donors(labels, pool, 2, torch.Generator().manual_seed(seed))
+        donors = draw_donors(labels[:, None] != pool, 2, torch.Generator().manual_seed(seed))
         assert donors[0].tolist() == donors[3].tolist() == [2, -1]
         assert sorted(donors[1].tolist()) == [0, 1]
         assert len(set(donors[2].tolist())) == 2
         seen.add(int(donors[2, 0]))
     assert seen == {0, 1, 2}
-    assert draw_donors(torch.tensor([1]), torch.tensor([1, 1]), 1, torch.Generator()).tolist() == [[-1]]
+    assert draw_donors(torch.tensor([[False, False]]), 1, torch.Generator()).tolist() == [[-1]]
 
 
 def test_swapping_touches_the_region_only(data: AuditData) -> None:
@@ -150,7 +150,7 @@ def test_rank_correlations_by_hand() -> None:
 def test_nearest_centroid_by_hand(data: AuditData) -> None:
     """The same rule written plainly."""
     centroids = [data.x_train[data.y_train == label].mean(0) for label in range(data.classes)]
-    for x, predicted in zip(data.x[:10], centroid_predictions(data, data.x[:10]), strict=True):
+    for x, predicted in zip(data.x[:10], centroid_classes(data, data.x[:10]), strict=True):
         distances = [float((x - centroid).norm()) for centroid in centroids]
         assert distances.index(min(distances)) == int(predicted)
 

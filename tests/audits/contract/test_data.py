@@ -24,7 +24,8 @@ PARTS = {
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"x": torch.zeros(3, 8)}, ShapeError, "audit inputs must be float32"),
+        ({"x": torch.zeros(3, 8)}, ShapeError, "differ in shape"),
+        ({"x": torch.zeros(3)}, ShapeError, "audit inputs must be float32"),
         ({"x": torch.zeros(3, 1, 8, 8, dtype=torch.float64)}, ShapeError, "float64"),
         ({"x": torch.zeros(3, 1, 9, 8)}, ShapeError, "differ in shape"),
         ({"y": torch.tensor([0, 1])}, ShapeError, r"audit labels must be int64 \(3,\)"),
