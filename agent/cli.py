@@ -260,13 +260,18 @@ def revoke_sub_cell(
 @motifs.command("export")
 def export_motif(
     digest: Annotated[str, typer.Argument(help="The beginning of a digest, as `list` prints it.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The .pt2 file to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .pt2 file to write; a .json is put beside it.")],
     home: _Home = _DEFAULT_HOME,
+    task: Annotated[str, typer.Option(help="Only of this task.")] = "",
+    refused: Annotated[
+        bool, typer.Option("--refused", help="A network that the audits refused; the file says so in name and content.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
 ) -> None:
     """Write the trained network as a torch.export program that needs none of this project."""
     from agent.commands.motifs import export
 
-    export(home, digest, output)
+    export(home, digest, output, task=task, refused=refused, force=force)
 
 
 class _Lives:

@@ -19,6 +19,7 @@ from selfnas.spaces.named import parse_architecture
 if TYPE_CHECKING:
     import pandas as pd
 
+    from agent.api.exporting import Exported
     from agent.report.shortfall import Shortfall
     from agent.verify.verification import Verification
     from selfnas.data.tasks import Task, TaskSpec
@@ -176,6 +177,14 @@ class Life:
             _, held, finalist = find_finalist(state, digest, task=task)
             weights = Home(self.home).weights_file(finalist.trained.weights_sha256)
             return restore_network(held, finalist.architecture, weights)
+
+    def export(
+        self, digest: str, output: str | Path, *, task: str = "", refused: bool = False, force: bool = False
+    ) -> Exported:
+        """Write a trained network to a file that needs none of this project; see `agent.api.exporting.export`."""
+        from agent.api.exporting import export
+
+        return export(self.home, digest, output, task=task, refused=refused, force=force)
 
     def task(self, name: str) -> Task:
         """A task with its data, of the latest run that has it.

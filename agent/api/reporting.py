@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from agent.ledger.home import Home
 from agent.ledger.store import reading
 from agent.state.plugins import of_life
-from selfnas.errors import InputError, cause
+from selfnas.files import check_kind, write_whole
 from selfnas.plugins import Identity
 
 if TYPE_CHECKING:
@@ -45,23 +45,19 @@ def write_page(home: Path, *, output: Path | None = None, cold: Path | None = No
         cold: home of a life without memory to compare with.
 
     Raises:
-        InputError: no life, one that cannot be read, or a place that cannot be written.
+        InputError: no life, one that cannot be read, a file that is no `.html`, or a place that cannot be written.
     """
     from agent.report.figures import gather
     from agent.report.page import render
 
-    path = output or Home(home).report / "index.html"
+    path = check_kind(output or Home(home).report / "index.html", (".html", ".htm"))
     with ExitStack() as opened:
         ledger = opened.enter_context(reading(home))  # a home without a life is told so before anything is made
         lacking = opened.enter_context(of_life(ledger))
         other = None if cold is None else opened.enter_context(reading(cold))
         if other is not None:
             lacking += opened.enter_context(of_life(other))
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            evidence = gather(ledger, cold=other)
-            page = render(evidence)
-            path.write_text(page, encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written: {cause(error)}") from error
+        evidence = gather(ledger, cold=other)
+        page = render(evidence)
+        write_whole(path, page)
     return Written(path=path, page=page, evidence=evidence, lacking=lacking)

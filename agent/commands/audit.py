@@ -9,7 +9,7 @@ from agent.ledger.home import Home
 from agent.state.state import replay
 from agent.verify.reaudit import find_finalist, reaudit
 from audits import calibration_of, card, load_suite
-from selfnas.errors import InputError, cause
+from selfnas.files import check_kind, write_whole
 
 __all__ = ["audit_recorded"]
 
@@ -28,8 +28,9 @@ def audit_recorded(
         output: Markdown file to write the card to.
 
     Raises:
-        InputError: no such life, finalist, suite, weights or data.
+        InputError: no such life, finalist, suite, weights or data; or the card is no `.md`.
     """
+    file = None if output is None else check_kind(output, (".md",))
     with opened_life(home) as ledger:
         state = replay(ledger)
         run, held, finalist = find_finalist(state, digest, task=task)
@@ -55,9 +56,6 @@ def audit_recorded(
             facts=facts,
             calibration=calibration_of(done.suite),
         )
-        if output is not None:
-            try:
-                output.write_text(text, encoding="utf-8")
-            except OSError as error:
-                raise InputError(f"{output}: cannot be written: {cause(error)}") from error
+        if file is not None:
+            write_whole(file, text)
         return text, done.verdict.decision == "admit"

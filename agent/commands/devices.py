@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selfnas.errors import InputError, cause
+from selfnas.errors import InputError
 from selfnas.figures import picture_file
+from selfnas.files import check_kind, write_whole
 
 if TYPE_CHECKING:
     from selfnas.devices.devices import Device
@@ -71,14 +72,12 @@ def rule(
     """A constraint set that keeps out what would take longer, so that Z3 checks it before anything is trained."""
     from selfnas.devices.devices import load_device
 
+    file = None if out is None else check_kind(out, (".yaml", ".yml"))
     text = latency_set(load_device(device), setting, at_most_us=at_most)
-    if out is None:
+    if file is None:
         typer.echo(text, nl=False)
         return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written: {cause(error)}") from error
+    write_whole(file, text)
     typer.echo(f"written to {out}")
 
 

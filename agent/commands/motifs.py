@@ -92,31 +92,20 @@ def show_motif(home: Path, digest: str, *, optional: bool = False) -> None:
             console.print(f"certificate: {escape(task.certificates[motif.architecture])}", soft_wrap=True)
 
 
-def export(home: Path, digest: str, output: Path) -> None:
-    """Write the trained network as a `torch.export` program with a free batch size.
+def export(home: Path, digest: str, output: Path, *, task: str, refused: bool, force: bool) -> None:
+    """Write a trained network to a file, and say what it takes and gives; see `agent.api.exporting`.
 
     Raises:
-        InputError: no motif, or several, with such a digest; its weights are missing; the file cannot be written.
+        InputError: as `agent.api.exporting.export`.
     """
-    import torch
+    from agent.api.exporting import export as written
 
-    from agent.state.networks import restore_network
-
-    with opened_life(home) as ledger:
-        state = replay(ledger)
-        motif = _find(state, digest)[-1]
-        task = _task_of(state, motif)
-        shape = task.shape
-        network = restore_network(task, motif.architecture, Home(home).weights_file(motif.weights_sha256))
-        example = torch.zeros((2, shape.channels, *shape.size))
-        program = torch.export.export(network, (example,), dynamic_shapes={"x": {0: torch.export.Dim("batch")}})
-        try:
-            with output.open("wb") as file:
-                torch.export.save(program, file)
-        except OSError as error:
-            raise InputError(f"{output}: cannot be written: {cause(error)}") from error
-        sizes = ", ".join(map(str, ("b", shape.channels, *shape.size)))
-        print(f"{output}: ({sizes}) float32 -> (b, {shape.classes}) logits; torch.export.load reads it")
+    with opened_life(home):
+        pass  # says which plug-ins are not here
+    made = written(home, digest, output, task=task, refused=refused, force=force)
+    if refused:
+        Console(stderr=True).print("this network was refused by the audits; the file says so", style="yellow")
+    print(f"{made.path}: {made.signature}; torch.export.load reads it\n{made.beside}: the same in words")
 
 
 def list_sub_cells(home: Path) -> None:

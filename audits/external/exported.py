@@ -27,11 +27,12 @@ __all__ = ["load_exported"]
 
 _MAX_BYTES = 2**28  # unpacked; it is held thrice, so that reading stays under 1 GB
 _MAX_JSON = 2**23  # of all graph descriptions together: Python holds some thirty bytes for each of theirs
-_DROPPED: Final = ("/data/sample_inputs/",)
+_DROPPED: Final = ("/data/sample_inputs/", "/extra/")
 _MEMBERS = re.compile(
     r"[^/]+/(models/model\.json|data/weights/(weight_\d+|model_weights_config\.json)"
     r"|data/constants/(tensor_\d+|model_constants_config\.json)|data/sample_inputs/model\.pt"
-    r"|archive_format|archive_version|byteorder|\.data/version|\.data/serialization_id|\.format_version)"
+    r"|extra/[A-Za-z0-9_.-]{1,64}|archive_format|archive_version|byteorder|\.data/version|\.data/serialization_id"
+    r"|\.format_version)"
 )
 _OPERATOR = re.compile(
     r"torch\.ops\.aten\.(?!from_file)[a-z0-9_]+(\.[A-Za-z0-9_]+)?|_operator\.(getitem|add|sub|mul|floordiv|mod|ge|le|eq)"

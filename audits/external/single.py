@@ -19,6 +19,7 @@ from audits.verdicts.verdict import judge
 from selfnas.data.datasets import read_npz
 from selfnas.errors import InputError, Problem
 from selfnas.figures import write_figure
+from selfnas.files import check_kind, write_whole
 
 __all__ = ["audit_file", "data_from_file"]
 
@@ -74,8 +75,9 @@ def audit_file(
         output: where to write the card, with figures beside it; nothing is written if absent.
 
     Raises:
-        InputError: the data cannot be used, or what the suite plants does not fit them.
+        InputError: the data cannot be used, or what the suite plants does not fit them; or the card is no `.md`.
     """
+    file = None if output is None else check_kind(output, (".md",))
     data = data_from_file(path, task=task, standardise=standardise)
     findings = run_suite(network, data, suite, seed=seed)
     verdict = judge(findings, suite)
@@ -85,9 +87,8 @@ def audit_file(
         "seed": str(seed),
     }
     text = card(findings, verdict, title=title, facts=facts, calibration=calibration_of(suite))
-    if output is not None:
-        pictures = _draw(network, data, output, seed=seed)
-        output.write_text(text + pictures, encoding="utf-8")
+    if file is not None:
+        write_whole(file, text + _draw(network, data, file, seed=seed))
     return text, verdict.decision == "admit"
 
 

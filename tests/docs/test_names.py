@@ -28,6 +28,7 @@ _WRITTEN = {  # by commands, for people
     "card.md",
     "experiments/latency/this-machine.yaml",
     "rejections.md",
+    "selfnas.json",
 }
 
 _GROUPS = {f"selfnas.{group}" for group in plugins.groups()}  # of entry points

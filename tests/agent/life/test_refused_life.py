@@ -1,9 +1,11 @@
 """A life that admits nothing on real data: it says so in every place, with finalists, what they missed, a reference."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from agent.api.exporting import FACTS
 from agent.api.life import open_life
 from agent.ledger.events import Compared, Refused
 from agent.ledger.store import reading
@@ -11,6 +13,8 @@ from agent.mirror.records import task_record
 from agent.state.recorded import suite_of
 from agent.state.state import replay
 from agent.verify.verification import verify
+from audits.external.exported import load_exported
+from selfnas.errors import InputError
 from tests.agent.conftest import inside
 from tests.stress.forgeries import rewrite
 from tests.stress.forgery_edits import Events
@@ -82,6 +86,70 @@ def test_terminal_page_tables_and_records_say_what_was_missed(place: Path) -> No
         record = task_record(run, run.tasks[0], suite_of(run), key="k")
     assert record.tags["missed"] == found.best.missed
     assert ("closest_validation", found.best.validation, 0) in record.metrics
+
+
+def test_a_refused_network_is_exported_under_that_name_alone(place: Path, tmp_path: Path) -> None:
+    """Not without being asked for; then name, content and the file beside it say so, and why."""
+    import torch
+
+    life = open_life(place / "home")
+    found = life.shortfall("few")
+    assert found is not None
+    assert found.best is not None
+    with pytest.raises(InputError, match="was refused by the audits: --refused exports it"):
+        life.export(found.best.digest, tmp_path / "net.pt2")
+    made = life.export(found.best.digest[:10], tmp_path / "net.pt2", refused=True)
+    assert (made.path.name, made.beside.name) == ("net.refused.pt2", "net.refused.json")
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["net.refused.json", "net.refused.pt2"]
+    inside_file = {FACTS: ""}
+    program = torch.export.load(made.path, extra_files=inside_file)
+    for text in (inside_file[FACTS], made.beside.read_text()):
+        facts = json.loads(text)
+        assert facts["verdict"] == "refused"
+        assert facts["reasons"] == list(found.best.reasons)
+    x = torch.from_numpy(life.task("few").test.x)
+    guessed = program.module()(x).argmax(dim=1).numpy()
+    assert found.best.test is not None
+    assert int((guessed == life.task("few").test.y).sum()) == found.best.test.correct
+    assert load_exported(made.path)(x[:3]).shape == (3, 10)
+
+
+@pytest.mark.parametrize("name", ["there.refused.pt2", "link.refused.pt2", "dangling.refused.pt2"])
+def test_what_is_there_is_not_replaced_unasked(place: Path, tmp_path: Path, name: str) -> None:
+    """Neither a file, nor a link, nor what a link leads to; with `force` the name is taken over, not its target."""
+    life, target = open_life(place / "home"), tmp_path / "kept.bin"
+    target.write_bytes(b"kept")
+    digest = next(iter(life.tasks.closest))
+    path = tmp_path / name
+    if name.startswith("there"):
+        path.write_bytes(b"old")
+    else:
+        path.symlink_to(target if name.startswith("link") else tmp_path / "nowhere")
+    with pytest.raises(InputError, match="there is such a file already"):
+        life.export(digest, path, refused=True)
+    life.export(digest, path, refused=True, force=True)
+    assert not path.is_symlink()
+    assert path.stat().st_size > 1000
+    assert target.read_bytes() == b"kept"
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_no_file_of_the_life_is_ever_replaced(place: Path, tmp_path: Path) -> None:
+    """By whatever name, with `force` as well; and pages, cards and rules have endings of their own."""
+    life, home = open_life(place / "home"), place / "home"
+    digest, before = next(iter(life.tasks.closest)), (home / "ledger.db").read_bytes()
+    weights = next((home / "weights").iterdir())
+    link = tmp_path / "refused.pt2"
+    link.symlink_to(home / "ledger.db")
+    for path in (link, home / "weights" / "refused.pt2", home / "stream" / "refused.pt2"):
+        with pytest.raises(InputError, match="is a place of the life in"):
+            life.export(digest, path, refused=True, force=True)
+    for words in (("report", home, "-o", home / "ledger.db"), ("audits", "run", digest, "--home", home, "-o", weights),
+                  ("devices", "rule", "server-cpu", "--at-most", "900", "--out", home / "ledger.db")):  # fmt: skip
+        done = inside(tmp_path, *words)
+        assert done.returncode == 2
+        assert "what is written here ends in" in done.stderr
+    assert (home / "ledger.db").read_bytes() == before
 
 
 def _kinds(home: Path) -> list[str]:

@@ -1,0 +1,171 @@
+"""A trained network of a life, as a file that needs none of this project, with what is known of it beside it."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.ledger.events import Standing
+from agent.ledger.home import Home
+from agent.ledger.store import reading
+from agent.state.plugins import of_life
+from agent.state.state import Finalist, LifeState, RunState, TaskState, replay
+from selfnas.errors import InputError
+from selfnas.files import check_kind, check_new, write_whole
+
+__all__ = ["FACTS", "Exported", "export"]
+
+FACTS = "selfnas.json"  # what the file says of itself, among the extra files of a torch.export program
+_REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """A network that was written.
+
+    Attributes:
+        path: the `.pt2` file.
+        beside: the same facts as JSON.
+        facts: what the file says of itself.
+        signature: what it takes and gives, for people.
+    """
+
+    path: Path
+    beside: Path
+    facts: dict[str, object]
+    signature: str
+
+
+def export(
+    home: str | Path, digest: str, output: str | Path, *, task: str = "", refused: bool = False, force: bool = False
+) -> Exported:
+    """Write a trained network as a `torch.export` program with a free batch size, and a JSON file beside it.
+
+    Args:
+        home: directory of the life.
+        digest: beginning of the architecture's; of the latest run that has it.
+        output: the `.pt2` file; with `refused` its name says so: if need be `.refused` is put before `.pt2`.
+        task: only networks of this task; empty for all.
+        refused: export a finalist that stands refused, which is never done otherwise. File name, facts inside and facts
+            beside it say `refused`, and why.
+        force: what lies at the place of the file may be replaced; never a file of the home.
+
+    Raises:
+        InputError: no such network, or several; it stands otherwise than asked for; its weights are missing or were
+            changed; or the file cannot be written, or something lies there already.
+
+    Example:
+        >>> export("lives/first", "4f1c", "digits.pt2").facts["verdict"]  # doctest: +SKIP
+        'admitted'
+    """
+    root = Home(Path(home))
+    path = check_kind(_named(Path(output), refused=refused), (".pt2",))
+    beside = path.with_suffix(".json")
+    for each in (path, beside):
+        _check_outside(check_new(each, force=force), root)
+    with reading(root.root) as ledger, of_life(ledger):
+        state = replay(ledger)
+        run, held, finalist = _chosen(state, digest, task=task, refused=refused)
+        facts = _facts(run, held, finalist, head=ledger.head()[1])
+        content = _program(root, held, finalist, facts)
+    write_whole(path, content)
+    write_whole(beside, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+    sizes = ", ".join(map(str, ("b", held.shape.channels, *held.shape.size)))
+    signature = f"({sizes}) float32 -> (b, {held.shape.classes}) logits"
+    return Exported(path=path, beside=beside, facts=facts, signature=signature)
+
+
+def _named(output: Path, *, refused: bool) -> Path:
+    """The file, whose name says that it is of a refused network, if it is.
+
+    Example:
+        >>> str(_named(Path("cat.pt2"), refused=True)), str(_named(Path("refused.pt2"), refused=True))
+        ('cat.refused.pt2', 'refused.pt2')
+    """
+    return output.with_suffix(f".{_REFUSED}{output.suffix}") if refused and _REFUSED not in output.stem else output
+
+
+def _check_outside(path: Path, home: Home) -> None:
+    """Nothing of a life is replaced, whatever name leads to it; new files may be put beside it."""
+    target, root = path.resolve(), home.root.resolve()
+    if target.is_relative_to(root) and (target.exists() or target.parent != root):
+        raise InputError(
+            f"{path}: is a place of the life in {home.root}, whose files are never replaced: choose another"
+        )
+
+
+def _chosen(state: LifeState, digest: str, *, task: str, refused: bool) -> tuple[RunState, TaskState, Finalist]:
+    """The latest finalist of that digest that stands as asked for."""
+    wanted = Standing.REFUSED if refused else Standing.ADMITTED
+    quarantined = {motif.where for motif, _ in state.quarantined.values()}
+    found = [
+        (run, held, finalist)
+        for run, held in state.tasks()
+        if task in ("", held.name)
+        for finalist in held.finalists
+        if digest and finalist.digest.startswith(digest) and finalist.standing is not None
+    ]
+    standing = [one for one in found if one[2].standing == wanted and one[2].trained.weights_sha256]
+    free = [one for one in standing if (one[0].number, one[1].name, one[2].digest) not in quarantined]
+    if len({(held.name, finalist.digest) for _, held, finalist in free}) > 1:
+        names = ", ".join(sorted({f"{finalist.digest[:16]} ({held.name})" for _, held, finalist in free}))
+        raise InputError(f"several networks begin with {digest!r}: {names}; say more of it, or --task")
+    if free:
+        return free[-1]
+    if standing:
+        raise InputError(f"{standing[-1][2].digest[:12]} is quarantined by the constraint set in force")
+    if not found:
+        raise InputError(f"no trained network of this life has a digest that begins with {digest!r}")
+    name = found[-1][2].digest[:12]
+    if not found[-1][2].trained.weights_sha256:
+        raise InputError(f"{name} was not trained to the end: there is nothing to export")
+    raise InputError(
+        f"{name} stands admitted: leave --refused away"
+        if refused
+        else f"{name} was refused by the audits: --refused exports it all the same, marked as such"
+    )
+
+
+def _facts(run: RunState, task: TaskState, finalist: Finalist, *, head: str) -> dict[str, object]:
+    """What the file says of itself."""
+    trained, audited, started = finalist.trained, finalist.audited, run.started
+    return {
+        "format": 1,
+        "verdict": str(finalist.standing),
+        "audits": audited.decision if audited else "undecided",
+        "reasons": list(audited.reasons) if audited else [],
+        "reviews": [
+            {"decision": review.facts.decision, "author": review.facts.author, "reason": review.facts.reason}
+            for review in finalist.reviews
+        ],
+        "architecture": finalist.architecture,
+        "digest": finalist.digest,
+        "parameters": trained.params,
+        "weights_sha256": trained.weights_sha256,
+        "stream": started.record.stream,
+        "run": run.number,
+        "task": task.name,
+        "task_digest": task.started.task_digest,
+        "constraint_set": {"name": started.constraint_set.name, "digest": started.constraint_set_digest},
+        "audit_suite": {"name": started.audit_suite.name, "digest": started.audit_suite_digest},
+        "ledger_head": head,
+        "validation": trained.validation,
+        "test": {"correct": trained.test_correct, "count": trained.test_count},
+    }
+
+
+def _program(home: Home, task: TaskState, finalist: Finalist, facts: dict[str, object]) -> bytes:
+    """The bytes of a `.pt2` file."""
+    import torch
+
+    from agent.state.networks import restore_network
+
+    shape = task.shape
+    network = restore_network(task, finalist.architecture, home.weights_file(finalist.trained.weights_sha256))
+    example = torch.zeros((2, shape.channels, *shape.size))
+    program = torch.export.export(network, (example,), dynamic_shapes={"x": {0: torch.export.Dim("batch")}})
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer, extra_files={FACTS: json.dumps(facts, ensure_ascii=False)})
+    return buffer.getvalue()
