@@ -34,11 +34,13 @@ _Architecture = Annotated[
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 _Space = Annotated[str, typer.Option(help="One space; default: every space of the set.")]
-_Macro = Annotated[str, typer.Option(help="Macro settings: channels, cells per stage, resolution.")]
-_Shape = Annotated[str, typer.Option(help="Task shape: channels x size [x size] / classes.")]
+_Macro = Annotated[
+    str, typer.Option(help="Macro settings as `c8n1r16`: channels, cells per stage, resolution; default: small ones.")
+]
+_Shape = Annotated[
+    str, typer.Option(help="Task shape: channels [x size [x size]] / classes; default: a small one for each space.")
+]
 _Seed = Annotated[int, typer.Option(help="Seed of what is drawn.")]
-
-_MACRO, _SHAPE = "c8n1r16", "1x8x8/10"
 
 
 @app.command()
@@ -46,7 +48,7 @@ def check(
     set_: _Set,
     architecture: _Architecture,
     space: _Space = "",
-    shape: _Shape = _SHAPE,
+    shape: _Shape = "",
     picture: Annotated[
         Path | None, typer.Option(help="Also draw the cells here, blamed edges in red (PNG).", callback=picture_file)
     ] = None,
@@ -73,12 +75,12 @@ def try_out(
 
 
 @app.command()
-def lint(set_: _Set, space: _Space = "", macro: _Macro = "", shape: _Shape = _SHAPE, json: _Json = False) -> None:
+def lint(set_: _Set, space: _Space = "", macro: _Macro = "", shape: _Shape = "", json: _Json = False) -> None:
     """What is suspicious: rules that do nothing, say nothing new, cannot be met or clash; words nobody uses."""
     from constraints.reports.sets import report_lint
 
     with _loaded(set_) as loaded:
-        _finish(report_lint(loaded, _contexts(loaded, space, macro, shape) if macro or space else []), json)
+        _finish(report_lint(loaded, _contexts(loaded, space, macro, shape) if macro or space or shape else []), json)
 
 
 @app.command()
@@ -86,8 +88,8 @@ def diff(
     old: Annotated[str, typer.Argument(metavar="OLD", help="The set in force.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="The set that would replace it.")],
     space: _Space = "",
-    macro: _Macro = _MACRO,
-    shape: _Shape = _SHAPE,
+    macro: _Macro = "",
+    shape: _Shape = "",
     samples: Annotated[int, typer.Option(min=1, max=1000, help="Witnesses drawn from each side.")] = 3,
     seed: _Seed = 0,
     fail_on: Annotated[str, typer.Option(help="Exit 1 if the edit is this: looser, stricter or any.")] = "",
@@ -108,8 +110,8 @@ def impact(
     context: typer.Context,
     set_: _Set,
     space: _Space = "",
-    macro: _Macro = _MACRO,
-    shape: _Shape = _SHAPE,
+    macro: _Macro = "",
+    shape: _Shape = "",
     library: Annotated[Path | None, typer.Option(help="Text file, one architecture a line: which are revoked?")] = None,
     home: Annotated[Path | None, typer.Option(help="An agent's home: which of its motifs are revoked?")] = None,
     table: Annotated[Path | None, typer.Option(help="CSV of scored cells: what does each rule cost?")] = None,
@@ -130,7 +132,7 @@ def impact(
 
 
 @app.command()
-def count(set_: _Set, space: _Space = "", macro: _Macro = _MACRO, shape: _Shape = _SHAPE, json: _Json = False) -> None:
+def count(set_: _Set, space: _Space = "", macro: _Macro = "", shape: _Shape = "", json: _Json = False) -> None:
     """How many architectures are admitted, as spelled: exact, or an estimate with its interval."""
     from constraints.reports.architectures import report_count
 
@@ -143,8 +145,8 @@ def prove(
     set_: _Set,
     claim: Annotated[str, typer.Argument(metavar="CLAIM", help='A condition as rules state it: "depth <= 3".')],
     space: _Space = "",
-    macro: _Macro = _MACRO,
-    shape: _Shape = _SHAPE,
+    macro: _Macro = "",
+    shape: _Shape = "",
     smtlib: Annotated[Path | None, typer.Option(help="Write the question here too, for another solver.")] = None,
     json: _Json = False,
 ) -> None:
@@ -160,8 +162,8 @@ def sample(
     set_: _Set,
     number: Annotated[int, typer.Option("-n", min=1, max=1_000_000, help="How many.")] = 10,
     space: _Space = "",
-    macro: _Macro = _MACRO,
-    shape: _Shape = _SHAPE,
+    macro: _Macro = "",
+    shape: _Shape = "",
     seed: _Seed = 0,
     json: _Json = False,
 ) -> None:
@@ -177,7 +179,7 @@ def repair(
     set_: _Set,
     architecture: _Architecture,
     space: _Space = "",
-    shape: _Shape = _SHAPE,
+    shape: _Shape = "",
     number: Annotated[int, typer.Option("-n", min=1, max=100, help="At most so many.")] = 3,
     json: _Json = False,
 ) -> None:
@@ -230,7 +232,7 @@ def _contexts(
 ) -> list[Context]:
     from constraints.reports.report import chosen_contexts
 
-    return chosen_contexts(set_, space=space, macro=macro or _MACRO, shape=shape, also=also)
+    return chosen_contexts(set_, space=space, macro=macro, shape=shape, also=also)
 
 
 def _finish(report: Report, json: bool) -> None:

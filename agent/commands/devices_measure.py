@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from constraints.language.examples import parse_macro, parse_shape
+from constraints.language.examples import parse_shape
 from selfnas.devices.devices import Device, Quantity, load_device
 from selfnas.devices.latency import Measured, Setting, measure
 from selfnas.errors import InputError, cause
 from selfnas.figures import write_figure
+from selfnas.spaces.macro import parse_macro
 from selfnas.spaces.named import space_named
 
 if TYPE_CHECKING:

@@ -19,12 +19,10 @@ from constraints.language import syntax
 from constraints.language.rules import ConstraintSet, Context, Example, PolicyChange, Rule
 from constraints.language.sentences import number
 from constraints.loading.tightening import reference_contexts
-from selfnas.spaces.architecture import TaskShape
 from selfnas.spaces.named import space_named
 
 __all__ = ["ExamplesOutcome", "Mutant", "try_examples"]
 
-_ANY_SHAPE = TaskShape(channels=3, size=(32, 32), classes=10)  # for examples that judge rules of scope cell only
 _DRAWS = 20_000  # from spaces too large to enumerate, to tell a mutant from its rule
 _FLIPPED = {"<=": ">=", ">=": "<=", "<": ">", ">": "<", "==": "!=", "!=": "=="}
 
@@ -104,7 +102,8 @@ def _fired(rules: Sequence[Rule], example: Example) -> frozenset[str]:
     if isinstance(subject, PolicyChange):
         answers: Sequence[bool | None] = judge_policy(judged, subject.old, subject.new)
     else:
-        context = Context(space=subject.space, macro=subject.macro, shape=example.shape or _ANY_SHAPE)
+        shape = example.shape or reference_contexts(subject.space)[0].shape  # where only rules of scope cell are judged
+        context = Context(space=subject.space, macro=subject.macro, shape=shape)
         answers = Referee(judged, context).verdicts(subject)
     return frozenset(rule.id for rule, answer in zip(judged, answers, strict=True) if answer is False)
 

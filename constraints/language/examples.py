@@ -15,10 +15,9 @@ from selfnas.errors import ArchitectureError, suggestion
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 from selfnas.spaces.named import parse_architecture, space_named
 
-__all__ = ["ExampleModel", "format_shape", "parse_macro", "parse_shape", "read_example"]
+__all__ = ["ExampleModel", "format_shape", "parse_shape", "read_example"]
 
-_MACRO = re.compile(r"c(\d{1,4})n(\d{1,2})r(\d{1,4})")
-_SHAPE = re.compile(r"(\d{1,5})x(\d{1,6})(?:x(\d{1,6}))?/(\d{1,6})")
+_SHAPE = re.compile(r"(\d{1,5})(?:x(\d{1,6})(?:x(\d{1,6}))?)?/(\d{1,6})")
 
 
 class ExampleModel(StrictModel):
@@ -32,32 +31,20 @@ class ExampleModel(StrictModel):
 
 
 def parse_shape(text: str) -> TaskShape:
-    """A task shape written `channels x size [x size] / classes`.
+    """A task shape written `channels [x size [x size]] / classes`; a table has no size.
 
     Raises:
         ArchitectureError: not such a text.
 
     Example:
-        >>> parse_shape("3x32x32/10").size, format_shape(parse_shape("1x40/10"))
-        ((32, 32), '1x40/10')
+        >>> parse_shape("3x32x32/10").size, format_shape(parse_shape("1x40/10")), parse_shape("13/3").size
+        ((32, 32), '1x40/10', ())
     """
     match = _SHAPE.fullmatch(text.replace(" ", ""))
     if not match:
         raise ArchitectureError(f"a task shape reads '3x32x32/10' (channels, sizes, classes), not {text[:40]!r}")
     size = tuple(int(part) for part in match.groups()[1:3] if part is not None)
     return TaskShape(channels=int(match[1]), size=size, classes=int(match[4]))
-
-
-def parse_macro(text: str) -> Macro:
-    """Macro settings as `str` writes them, `c16n5r32`.
-
-    Raises:
-        ArchitectureError: not such a text, or out of range.
-    """
-    match = _MACRO.fullmatch(text)
-    if not match:
-        raise ArchitectureError(f"macro settings read 'c16n5r32' (width, depth, resolution), not {text[:40]!r}")
-    return Macro(*map(int, match.groups()))
 
 
 def format_shape(shape: TaskShape) -> str:

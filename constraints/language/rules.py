@@ -152,7 +152,7 @@ class Context:
             "dimensions": self.shape.dimensions,
             "task_channels": self.shape.channels,
             "classes": self.shape.classes,
-            "size": min(self.shape.size),
+            "size": min(self.shape.size, default=0),
             "width": self.macro.channels,
             "cells_per_stage": self.macro.depth,
         }

@@ -6,6 +6,7 @@ believes to have changed a limit that the old one still holds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from constraints.engines.encoding import encode
@@ -16,23 +17,34 @@ from constraints.language.lexicon import Scope
 from constraints.language.rules import Context, Rule
 from constraints.language.syntax import Condition, Extreme, Linear
 from selfnas.spaces.architecture import Macro, Space, TaskShape
-from selfnas.spaces.named import space_named
+from selfnas.spaces.named import main_dimensions, space_named
 
 __all__ = ["loosening", "reference_contexts"]
 
 Statement = tuple[Condition, bool]  # a condition, and whether it is forbidden
 
 # Settings at which analyses look at a space when no others are asked for: the small ones of the quick start, and those
-# of NAS-Bench-201 on images of CIFAR's size.
-_REFERENCE = (
-    (Macro(channels=8, depth=1, resolution=16), TaskShape(channels=1, size=(8, 8), classes=10)),
-    (Macro(), TaskShape(channels=3, size=(32, 32), classes=10)),
-)
+# of NAS-Bench-201 on images of CIFAR's size; series and tables of like size for spaces that are made for them.
+_SMALL, _LARGE = Macro(channels=8, depth=1, resolution=16), Macro()
+_REFERENCE: Mapping[int, tuple[tuple[Macro, TaskShape], ...]] = {
+    0: (
+        (replace(_SMALL, channels=32), TaskShape(channels=13, size=(), classes=3)),
+        (replace(_SMALL, channels=64), TaskShape(channels=54, size=(), classes=7)),
+    ),
+    1: (
+        (_SMALL, TaskShape(channels=1, size=(96,), classes=5)),
+        (replace(_LARGE, depth=2), TaskShape(channels=3, size=(512,), classes=10)),
+    ),
+    2: (
+        (_SMALL, TaskShape(channels=1, size=(8, 8), classes=10)),
+        (_LARGE, TaskShape(channels=3, size=(32, 32), classes=10)),
+    ),
+}
 
 
 def reference_contexts(space: Space) -> list[Context]:
     """The contexts that stand for a space when none is given."""
-    return [Context(space=space, macro=macro, shape=shape) for macro, shape in _REFERENCE]
+    return [Context(space=space, macro=macro, shape=shape) for macro, shape in _REFERENCE[main_dimensions(space)]]
 
 
 def loosening(old: Statement, new: Statement, scope: Scope, when: When | None, spaces: tuple[str, ...]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from constraints.judging.guard import Guard
+from constraints.language.examples import format_shape
 from constraints.language.rules import ConstraintSet, Context
 from constraints.reports.report import Report, judged, say_count
 from selfnas.figures import write_figure
@@ -24,7 +25,7 @@ def report_check(set_: ConstraintSet, text: str, *, space: str, shape: str, pict
     """Verdict per rule, blamed edges, nearest admitted."""
     architecture, guard = judged(set_, text, space, shape)
     decision = guard.decide(architecture)
-    lines = [f"{decision.verdict}: {architecture} under {set_.name} on {shape}"]
+    lines = [f"{decision.verdict}: {architecture} under {set_.name} on {format_shape(guard.context.shape)}"]
     lines += [f"  {verdict:9} {rule}" for rule, verdict in decision.rules.items()]
     record: dict[str, object] = {
         "architecture": str(architecture),

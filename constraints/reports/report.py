@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 from constraints.judging.admitted import CountInterval
 from constraints.judging.guard import Guard
-from constraints.language.examples import parse_macro, parse_shape
+from constraints.language.examples import parse_shape
 from constraints.language.rules import ConstraintSet, Context
+from constraints.loading.tightening import reference_contexts
 from selfnas.errors import ArchitectureError, InputError, suggestion
-from selfnas.spaces.architecture import Architecture, Macro
+from selfnas.networks.stack import stack
+from selfnas.spaces.architecture import Architecture, Space
+from selfnas.spaces.macro import parse_macro
 from selfnas.spaces.named import parse_architecture, space_named
 
 __all__ = ["Report", "chosen_contexts", "judged", "say_count"]
@@ -33,7 +36,14 @@ class Report:
 def chosen_contexts(
     set_: ConstraintSet, *, space: str, macro: str, shape: str, also: ConstraintSet | None = None
 ) -> list[Context]:
-    """The contexts that options ask for: one space, or each that the set (or both sets) are for.
+    """The contexts that options ask for: one space, or each that the set (or both sets) are for and the shape fits.
+
+    Args:
+        set_: whose spaces are meant.
+        space: one of them; empty for all.
+        macro: empty for the first reference setting of each space.
+        shape: empty for that of the first reference setting.
+        also: a second set.
 
     Raises:
         InputError: an option that cannot be read, or a space the sets are not for.
@@ -42,30 +52,43 @@ def chosen_contexts(
     if space and space not in shared:
         raise InputError(f"set {set_.name!r} is not for space {space!r}{suggestion(space, shared)}")
     try:
-        return [
-            Context(space=space_named(name), macro=parse_macro(macro), shape=parse_shape(shape))
-            for name in ([space] if space else shared)
-        ]
+        found = [_context(space_named(name), macro, shape) for name in ([space] if space else shared)]
     except ArchitectureError as error:
         raise InputError(str(error)) from error
+    fitting = [context for context in found if context.shape.dimensions in context.space.dimensions]
+    if found and not fitting:
+        raise InputError(f"shape {shape} does not fit space {', '.join(str(context.space) for context in found)}")
+    return fitting
+
+
+def _context(space: Space, macro: str, shape: str) -> Context:
+    """Of a space, with the first reference setting in place of what is not given."""
+    usual = reference_contexts(space)[0]
+    return Context(
+        space=space,
+        macro=parse_macro(macro) if macro else usual.macro,
+        shape=parse_shape(shape) if shape else usual.shape,
+    )
 
 
 def judged(set_: ConstraintSet, text: str, space: str, shape: str) -> tuple[Architecture, Guard]:
     """The architecture that a text names, and the set compiled for it.
 
     Raises:
-        InputError: not an architecture, or not a task shape.
+        InputError: not an architecture, or not a task shape that fits it.
     """
     try:
         if "/" in text:
             architecture = parse_architecture(text)
+            context = _context(architecture.space, str(architecture.macro), shape)
         else:
-            name = space or set_.spaces[0]
-            architecture = space_named(name).parse_cells(text, macro=Macro(channels=8, depth=1, resolution=16))
-        context = Context(space=architecture.space, macro=architecture.macro, shape=parse_shape(shape))
+            context = _context(space_named(space or set_.spaces[0]), "", shape)
+            architecture = context.space.parse_cells(text, macro=context.macro)
+        guard = Guard.of(set_, context)
+        stack(context.space, context.macro, context.shape)
     except ArchitectureError as error:
         raise InputError(str(error)) from error
-    return architecture, Guard.of(set_, context)
+    return architecture, guard
 
 
 def say_count(count: CountInterval) -> str:

@@ -237,7 +237,7 @@ def _actions(space: Space, macro: Macro, shape: TaskShape) -> list[tuple[Part, A
             size, stride = block.edge(source)
             for operation in template.operations:
                 part = operation_part(operation, block.channels, size=size, stride=stride)
-                module = operation.build(block.channels, stride=stride, dimensions=shape.dimensions).eval()
+                module = operation.build(block.channels, stride=stride, size=size).eval()
                 found.setdefault(part, _call(module, _example(part)))
     return list(found.items())
 
@@ -259,7 +259,7 @@ def _frame(plan: Stack, network: Network) -> list[tuple[Part, Action]]:
             pieces = [one] * (block.channels_out // block.channels)
             found.append((join_part(block), functools.partial(torch.cat, pieces, dim=1)))
     x = _example(head)
-    found.append((head, lambda: network.head(network.head_norm(x).flatten(2).mean(dim=2))))
+    found.append((head, lambda: network.head(network.pool(network.head_norm(x)))))
     return found
 
 

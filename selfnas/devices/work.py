@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from selfnas.networks.stack import Block, Stack, stack
+from selfnas.networks.stack import Block, Stack, pooled_features, stack
 from selfnas.spaces.architecture import Architecture, TaskShape
 from selfnas.spaces.cell import Cell
 from selfnas.spaces.operation import Kernel, Operation, convolution, halved, pooling
@@ -40,7 +40,8 @@ class Part:
     """A piece of a network that can be timed alone; parts of equal key do the same.
 
     Attributes:
-        kind: an operation's name, or `stem`, `prepare`, `reduction`, `sum`, `join`, `head`.
+        kind: an operation's name, or `stem`, `prepare`, `reduction`, `sum`, `join`, `head`, or `head:` and the name of
+            another head than the mean.
         channels_in: width of what it reads.
         channels_out: width of what it writes; classes for the head, all outputs together for `join`.
         size: spatial size of what it reads.
@@ -188,7 +189,8 @@ def stem_part(plan: Stack) -> Part:
 def head_part(plan: Stack) -> Part:
     """Norm, pooling over space and the linear layer."""
     last = plan.blocks[-1]
-    return Part(kind="head", channels_in=last.channels_out, channels_out=plan.shape.classes, size=last.size_out)
+    kind = "head" if plan.head == "average" else f"head:{plan.head}"
+    return Part(kind=kind, channels_in=last.channels_out, channels_out=plan.shape.classes, size=last.size_out)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -203,8 +205,8 @@ def _kernels(part: Part) -> tuple[Kernel, ...]:
         return (Kernel(traffic_bytes=_FLOAT_BYTES * 3 * one * before),)
     if part.kind == "join":
         return (Kernel(traffic_bytes=_FLOAT_BYTES * 2 * two * before),)
-    if part.kind == "head":
-        return (Kernel(macs=one * two, traffic_bytes=_FLOAT_BYTES * (one * before + one * two + two)),)
+    if part.kind.startswith("head"):
+        return _head_kernels(part, before)
     if part.kind == "stem":
         kernel = 3 if part.stride <= 2 else 5
         return (convolution(one, two, kernel**dimensions, before=before, after=after),)
@@ -214,8 +216,24 @@ def _kernels(part: Part) -> tuple[Kernel, ...]:
         return (
             convolution(one, two, 3**dimensions, before=before, after=after),
             convolution(two, two, 3**dimensions, before=after, after=after),
-            pooling(one, before=before, after=after),
+            *([pooling(one, before=before, after=after)] if dimensions else []),
             convolution(one, two, 1, before=after, after=after),
             Kernel(traffic_bytes=_FLOAT_BYTES * 3 * two * after),
         )
     raise AssertionError(f"no part is of kind {part.kind!r}")
+
+
+def _head_kernels(part: Part, positions: int) -> tuple[Kernel, ...]:
+    """Norm, pooling and linear layer in one; where attention pools, before it what scores each position."""
+    head, width, classes = part.kind.partition(":")[2] or "average", part.channels_in, part.channels_out
+    features = pooled_features(head, width, part.size)
+    last = Kernel(
+        macs=features * classes,
+        traffic_bytes=_FLOAT_BYTES * (width * positions + features * classes + classes),
+    )
+    if head != "attention":
+        return (last,)
+    scores = Kernel(
+        macs=width * positions, traffic_bytes=_FLOAT_BYTES * (width * positions + 2 * positions + width + 1)
+    )
+    return scores, last

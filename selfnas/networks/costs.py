@@ -186,13 +186,13 @@ def _stem(plan: Stack) -> Costs:
 
 
 def _head(plan: Stack) -> Costs:
-    """Batch norm, pooling over space, linear layer with bias."""
-    last = plan.blocks[-1].channels_out
-    classes = plan.shape.classes
+    """Batch norm, pooling over space, linear layer with bias; attention scores each position by a linear layer."""
+    last, classes, features = plan.blocks[-1], plan.shape.classes, plan.features
+    positions = math.prod(last.size_out) if plan.head == "attention" else 0
     return Costs(
-        params=2 * last + last * classes + classes,
-        macs=last * classes,
-        activation_bytes=_FLOAT_BYTES * (last + classes),
+        params=2 * last.channels_out + features * classes + classes + (last.channels_out + 1) * bool(positions),
+        macs=features * classes + last.channels_out * positions,
+        activation_bytes=_FLOAT_BYTES * (features + classes + 2 * positions),
     )
 
 
@@ -201,9 +201,10 @@ def _reduction(block: Block) -> Costs:
     before, after = block.channels_in[0], block.channels_out
     shortcut = before * after
     positions = math.prod(block.size_out)
+    pooled = before if block.size_out else 0  # a table has nothing to pool over
     main = _convolution(before, after, 3, block.size_out) + _convolution(after, after, 3, block.size_out)
     return main + Costs(
-        params=shortcut, macs=shortcut * positions, activation_bytes=_FLOAT_BYTES * (before + after) * positions
+        params=shortcut, macs=shortcut * positions, activation_bytes=_FLOAT_BYTES * (pooled + after) * positions
     )
 
 

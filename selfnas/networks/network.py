@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from selfnas import seeding
 from selfnas.errors import ArchitectureError, ShapeError
+from selfnas.networks.heads import pooling_head
 from selfnas.networks.operations import average_pool, batch_norm, convolution
 from selfnas.networks.stack import Block, stack
 from selfnas.spaces.architecture import Architecture, TaskShape
@@ -79,10 +80,11 @@ class Network(nn.Module):
         self._sources = tuple(block.inputs for block in plan.blocks)
         last = plan.blocks[-1].channels_out
         self.head_norm = nn.Sequential(batch_norm(last, dimensions=dimensions), nn.ReLU())
-        self.head = nn.Linear(last, shape.classes)
+        self.pool = pooling_head(plan)
+        self.head = nn.Linear(plan.features, shape.classes)
 
     def features(self, x: Tensor) -> Tensor:
-        """`(b, features)` pooled output of the last block.
+        """`(b, features)` output of the last block, as the head pools it.
 
         Raises:
             ShapeError: `x` is not `(b, channels, *size)`.
@@ -93,7 +95,7 @@ class Network(nn.Module):
         values = [self.stem(x)]
         for sources, block in zip(self._sources, self.blocks, strict=True):
             values.append(block(*(values[source + 1] for source in sources)))
-        pooled: Tensor = self.head_norm(values[-1]).flatten(2).mean(dim=2)
+        pooled: Tensor = self.pool(self.head_norm(values[-1]))
         return pooled
 
     def forward(self, x: Tensor) -> Tensor:
@@ -105,7 +107,7 @@ class Network(nn.Module):
 class _CellGraph(nn.Module):
     """The live edges of a cell as modules; nodes sum what runs into them."""
 
-    def __init__(self, cell: Cell, block: Block, dimensions: int, operations: Mapping[str, Operation]) -> None:
+    def __init__(self, cell: Cell, block: Block, operations: Mapping[str, Operation]) -> None:
         super().__init__()
         self.cell = cell
         self.size_out = block.size_out
@@ -113,10 +115,9 @@ class _CellGraph(nn.Module):
         self.live = cell.live_edges()
         self.edges = nn.ModuleDict(
             {
-                _key(edge): operations[edge.operation].build(
-                    block.channels, stride=block.edge(edge.source)[1], dimensions=dimensions
-                )
+                _key(edge): operations[edge.operation].build(block.channels, stride=stride, size=size)
                 for edge in self.live
+                for size, stride in [block.edge(edge.source)]
             }
         )
 
@@ -149,7 +150,7 @@ class _PreparedCell(nn.Module):
                 )
                 for width, stride in zip(block.channels_in, block.strides, strict=True)
             )
-        self.graph = _CellGraph(cell, block, dimensions, operations)
+        self.graph = _CellGraph(cell, block, operations)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         if len(inputs) > 1:
@@ -159,7 +160,7 @@ class _PreparedCell(nn.Module):
 
 
 class _Reduction(nn.Module):
-    """Residual block that halves the resolution, as NAS-Bench-201 has between its stages."""
+    """Residual block that halves the resolution, as NAS-Bench-201 has between its stages; a table's only widens."""
 
     def __init__(self, block: Block, dimensions: int) -> None:
         super().__init__()
@@ -172,8 +173,9 @@ class _Reduction(nn.Module):
             convolution(after, after, 3, dimensions=dimensions),
             batch_norm(after, dimensions=dimensions),
         )
+        shortcut = convolution(before, after, 1, dimensions=dimensions)
         self.shortcut = nn.Sequential(
-            average_pool(3, stride=2, dimensions=dimensions), convolution(before, after, 1, dimensions=dimensions)
+            average_pool(3, stride=2, dimensions=dimensions) if dimensions else nn.Identity(), shortcut
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,17 +1,20 @@
 """How cells are stacked into a network: the plan that the builder, the cost tables and the rules all read.
 
 Single-input spaces follow NAS-Bench-201 (stem, three stages of cells, a residual reduction block between stages);
-two-input spaces follow DARTS (each cell sees the two blocks before it, reduction cells between stages).
+two-input spaces follow DARTS (each cell sees the two blocks before it, reduction cells between stages). Tables have no
+resolution to halve: their stem is a linear layer, and what is a reduction elsewhere only widens.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+from selfnas.errors import ArchitectureError
 from selfnas.spaces.architecture import Macro, Space, TaskShape
-from selfnas.spaces.operation import halved
+from selfnas.spaces.operation import halved, kinds_of_input
 
-__all__ = ["Block", "Stack", "stack"]
+__all__ = ["Block", "Stack", "grid_stride", "pooled_features", "stack"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,7 @@ class Stack:
 
     Attributes:
         stem_stride: stride of the stem convolution; its kernel is `stem_kernel`.
+        head: how space is brought down to a vector, of `selfnas.spaces.macro.HEADS`; `average` where there is none.
     """
 
     shape: TaskShape
@@ -59,13 +63,49 @@ class Stack:
     stem_channels: int
     stem_size: tuple[int, ...]
     blocks: tuple[Block, ...]
+    head: str = "average"
+
+    @property
+    def features(self) -> int:
+        """How many numbers the linear layer of the head sees."""
+        last = self.blocks[-1]
+        return pooled_features(self.head, last.channels_out, last.size_out)
+
+
+def grid_stride(size: tuple[int, ...]) -> tuple[int, ...]:
+    """Positions in each dimension that are averaged into one by the head `grid4`; it gives at most four in each.
+
+    Example:
+        >>> grid_stride((8, 3)), grid_stride((9,))
+        ((2, 1), (3,))
+    """
+    return tuple(-(-side // 4) for side in size)
+
+
+def pooled_features(head: str, channels: int, size: tuple[int, ...]) -> int:
+    """How many numbers a head makes of `channels` over a spatial `size`.
+
+    Example:
+        >>> [pooled_features(head, 32, (4, 2)) for head in ("average", "grid4", "attention", "peaks")]
+        [32, 256, 32, 64]
+    """
+    if head == "grid4":
+        return channels * math.prod(-(-side // step) for side, step in zip(size, grid_stride(size), strict=True))
+    return 2 * channels if head == "peaks" else channels
 
 
 def stack(space: Space, macro: Macro, shape: TaskShape) -> Stack:
-    """The plan of every network of a space under given macro settings, for one task shape."""
-    stride = 1
+    """The plan of every network of a space under given macro settings, for one task shape.
+
+    Raises:
+        ArchitectureError: some operation of the space does not exist for inputs of so many dimensions.
+    """
+    if shape.dimensions not in space.dimensions:
+        fitting, here = kinds_of_input(space.dimensions), kinds_of_input([shape.dimensions])
+        raise ArchitectureError(f"space {space.name} is for {fitting}, not for {here}")
+    stride = macro.stem or 1
     longest = macro.resolution * (4 if shape.dimensions == 1 else 1)
-    while max(shape.size) / stride > longest and stride < 4:
+    while not macro.stem and max(shape.size, default=1) / stride > longest and stride < 4:
         stride *= 2
     size = halved(shape.size, stride)
     two_inputs = space.templates[0].inputs == 2
@@ -73,11 +113,12 @@ def stack(space: Space, macro: Macro, shape: TaskShape) -> Stack:
     blocks = _two_input_blocks(macro, width, size, space) if two_inputs else _one_input_blocks(macro, width, size)
     return Stack(
         shape=shape,
-        stem_kernel=3 if stride <= 2 else 5,
-        stem_stride=stride,
+        stem_kernel=1 if not shape.size else 3 if stride <= 2 else 5,
+        stem_stride=stride if shape.size else 1,
         stem_channels=width,
         stem_size=size,
         blocks=tuple(blocks),
+        head=macro.head if shape.size else "average",
     )
 
 

@@ -22,39 +22,13 @@ from selfnas.errors import ArchitectureError
 from selfnas.spaces.canonical import digest_of
 from selfnas.spaces.cell import Cell
 from selfnas.spaces.composed import write_out
+from selfnas.spaces.macro import Macro
 from selfnas.spaces.operation import Operation
 from selfnas.spaces.template import CellTemplate, Vector
 
 __all__ = ["Architecture", "Macro", "Space", "TaskShape", "base_name"]
 
 _NAME = re.compile(r"[A-Za-z0-9][\w-]{0,63}(\{[a-z0-9>&,]+\})?")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Macro:
-    """How cells are stacked.
-
-    Attributes:
-        channels: width of the first stage; it doubles at each of the two reductions.
-        depth: cells per stage, over three stages.
-        resolution: the stem halves larger images, at most twice, until no side exceeds it (series: four times it).
-
-    The defaults are those of NAS-Bench-201.
-    """
-
-    channels: int = 16
-    depth: int = 5
-    resolution: int = 32
-
-    def __post_init__(self) -> None:
-        if not (2 <= self.channels <= 4096 and 1 <= self.depth <= 64 and 4 <= self.resolution <= 4096):
-            raise ArchitectureError(
-                "need channels in 2..4096, depth in 1..64 and resolution in 4..4096, not "
-                f"channels={self.channels} depth={self.depth} resolution={self.resolution}"
-            )
-
-    def __str__(self) -> str:
-        return f"c{self.channels}n{self.depth}r{self.resolution}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,9 +138,17 @@ class Space:
             for operation in template.operations:
                 if self.operations[operation.name] != operation:
                     raise ArchitectureError(f"space {self.name} has two operations named {operation.name!r}")
+        if not self.dimensions:
+            raise ArchitectureError(f"no kind of input fits every operation of space {self.name}")
 
     def __str__(self) -> str:
         return self.name
+
+    @cached_property
+    def dimensions(self) -> tuple[int, ...]:
+        """Numbers of spatial dimensions in which all its operations exist: 0 for tables, 1 for series, 2 for images."""
+        each = [operation.dimensions for operation in self.operations.values()]
+        return tuple(count for count in (0, 1, 2) if all(count in one for one in each))
 
     @property
     def base(self) -> str:

@@ -75,7 +75,8 @@ def compose(name: str, known: Mapping[str, Operation]) -> Operation:
     if not is_composed(name) or not all(step in known for _, _, step in graph.edges):
         raise ArchitectureError(f"{name!r} is not composed of operations at hand, which are {', '.join(known)}")
     steps = tuple((source, target, known[step]) for source, target, step in graph.edges)
-    return Operation(name=name, form=Composed(steps), builder="")
+    dimensions = tuple(count for count in (0, 1, 2) if all(count in step.dimensions for _, _, step in steps))
+    return Operation(name=name, form=Composed(steps), builder="", dimensions=dimensions)
 
 
 def is_composed(operation: str) -> bool:

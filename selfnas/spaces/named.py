@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -15,6 +14,7 @@ from selfnas.errors import ArchitectureError, suggestion
 from selfnas.plugins import ExtensionPoint
 from selfnas.spaces.architecture import Architecture, Macro, Space, base_name
 from selfnas.spaces.composed import compose, is_composed
+from selfnas.spaces.macro import parse_macro
 from selfnas.spaces.operation import Operation
 from selfnas.spaces.operations import OPERATIONS
 from selfnas.spaces.template import CellTemplate
@@ -28,7 +28,9 @@ __all__ = [
     "architecture_from_json",
     "base_name",
     "composed_space",
+    "default_space",
     "in_force",
+    "main_dimensions",
     "operation_named",
     "parse_architecture",
     "respelled",
@@ -36,7 +38,6 @@ __all__ = [
     "spaces_by_name",
 ]
 
-_MACRO = re.compile(r"c(\d{1,4})n(\d{1,2})r(\d{1,4})")
 MOST_COMPOSED = 8  # composed operators of a space; rules are judged on two more nodes for each possible edge
 _MAX_TEXT = 4096  # longest architecture text that is read; the longest that is written is under 600 characters
 
@@ -64,13 +65,34 @@ _DARTS = tuple(
     for name in ("normal", "reduce")
 )  # Liu, Simonyan, Yang 2019 (ICLR), DARTS
 
+
+def _cells_of(*names: str) -> tuple[CellTemplate, ...]:
+    """Cells of the shape of NAS-Bench-201's."""
+    return (CellTemplate(name="cell", inputs=1, nodes=4, outputs=(3,), operations=_own(*names)),)
+
+
 SPACES: Mapping[str, Space] = MappingProxyType(
     {
         "nb201": Space(name="nb201", templates=(_NB201,)),
         "transnas-micro": Space(name="transnas-micro", templates=(_TRANSNAS,)),
         "darts": Space(name="darts", templates=_DARTS),
+        "image": Space(
+            name="image",
+            templates=_cells_of(
+                "skip", "conv1x1", "conv3x3", "avg3", "max3", "sep3x3", "dil3x3", "residual", "se", "attention"
+            ),
+        ),
+        "series": Space(
+            name="series",
+            templates=_cells_of(
+                "skip", "conv1x1", "conv3x3", "max3", "wide9", "wide19", "wide39", "dilated4", "residual", "attention"
+            ),
+        ),
+        "tabular": Space(name="tabular", templates=_cells_of("skip", "linear", "mlp", "gated")),
     }
 )
+# By spatial dimensions of a task's inputs, the space that is searched where nobody names one.
+_DEFAULTS: Mapping[int, str] = MappingProxyType({0: "tabular", 1: "series", 2: "image"})
 _added: Mapping[str, Space] = {}  # beside them, as long as `in_force` holds
 
 
@@ -157,6 +179,27 @@ def space_named(name: str) -> Space:
     return composed_space(space, tuple(operators[:-1].split(",")))
 
 
+def default_space(dimensions: int) -> Space:
+    """The space that is searched for tasks of so many spatial dimensions where nobody names one.
+
+    Example:
+        >>> [default_space(dimensions).name for dimensions in (0, 1, 2)]
+        ['tabular', 'series', 'image']
+    """
+    return SPACES[_DEFAULTS[dimensions]]
+
+
+def main_dimensions(space: Space) -> int:
+    """Which inputs stand for a space where none are given: those that it is the default for, else its largest.
+
+    Example:
+        >>> [main_dimensions(SPACES[name]) for name in ("tabular", "series", "darts")]
+        [0, 1, 2]
+    """
+    meant = [dimensions for dimensions, name in _DEFAULTS.items() if name == space.base]
+    return meant[0] if meant else max(space.dimensions)
+
+
 def _known(name: str) -> Space | None:
     return SPACES.get(name) or _added.get(name) or plugins.find("spaces", name)
 
@@ -236,10 +279,9 @@ def parse_architecture(text: str) -> Architecture:
         raise ArchitectureError(f"an architecture text has at most {_MAX_TEXT} characters, not {len(text)}")
     head, colon, cells = text.partition(":")
     name, slash, macro = head.partition("/")
-    match = _MACRO.fullmatch(macro)
-    if not colon or not slash or not match:
+    if not colon or not slash:
         raise ArchitectureError(f"an architecture reads 'space/c16n5r32:cells', not {text[:60]!r}")
-    return space_named(name).parse_cells(cells, macro=Macro(*map(int, match.groups())))
+    return space_named(name).parse_cells(cells, macro=parse_macro(macro))
 
 
 def architecture_from_json(text: str) -> Architecture:

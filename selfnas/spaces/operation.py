@@ -17,16 +17,33 @@ from selfnas.errors import ArchitectureError
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Builder", "Form", "Kernel", "Operation", "convolution", "depthwise", "halved", "passing", "pooling"]
+__all__ = [
+    "EVERYWHERE",
+    "Builder",
+    "Form",
+    "Kernel",
+    "Operation",
+    "convolution",
+    "depthwise",
+    "halved",
+    "kinds_of_input",
+    "linear",
+    "passing",
+    "pointwise",
+    "pooling",
+]
 
+EVERYWHERE = 2**20  # reach of an operation whose every output depends on its whole input, however large that is
 _FLOAT_BYTES = 4
 _NAME = re.compile(r"[a-z][a-z0-9]{0,31}")
 _ALIAS = re.compile(r"[A-Za-z]\w{0,63}")
 _RESERVED = ("none", "stem", "prepare", "reduction", "sum", "join", "head")  # no operation; parts in device files
+_INPUTS = ("tables", "series", "images")  # by spatial dimensions
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 
-# (channels, stride, spatial dimensions) -> module from (b, channels, *size) to (b, channels, *halved(size, stride))
-Builder: TypeAlias = "Callable[[int, int, int], nn.Module]"
+# (channels, stride, spatial dimensions) -> module from (b, channels, *size) to (b, channels, *halved(size, stride));
+# the builder of an operation that is `sized` takes the spatial size of its input as well
+Builder: TypeAlias = "Callable[..., nn.Module]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +71,7 @@ class Form(Protocol):
         ...
 
     def reach(self, stride: int) -> int:
-        """How far it looks beyond a point: receptive field minus one, in pixels of its input."""
+        """How far it looks beyond a point: receptive field minus one, in pixels of its input, or `EVERYWHERE`."""
         ...
 
 
@@ -68,9 +85,11 @@ class Operation:
         aliases: spellings of published benchmarks, read but never written.
         identity: whether at stride 1 it hands on its input as it is, so that the digest contracts it.
         colour: of its arrows in pictures, `#rrggbb`.
+        dimensions: numbers of spatial dimensions in which it exists: 0 for tables, 1 for series, 2 for images.
+        sized: whether its weights depend on the spatial size of its input, which its builder then takes as well.
 
     Raises:
-        ArchitectureError: a name, alias or colour that does not read so.
+        ArchitectureError: a name, alias or colour that does not read so, or no dimensions.
     """
 
     name: str
@@ -79,6 +98,8 @@ class Operation:
     aliases: tuple[str, ...] = field(default=(), hash=False)
     identity: bool = field(default=False, hash=False)
     colour: str = field(default="#000000", hash=False)
+    dimensions: tuple[int, ...] = field(default=(1, 2), hash=False)
+    sized: bool = field(default=False, hash=False)
 
     def __post_init__(self) -> None:
         for step in re.split("[>&]", self.name):
@@ -92,6 +113,8 @@ class Operation:
                 raise ArchitectureError(f"operation {self.name}: {alias!r} is no alias: use letters, digits and '_'")
         if not _COLOUR.fullmatch(self.colour):
             raise ArchitectureError(f"operation {self.name}: a colour reads '#rrggbb', not {self.colour!r}")
+        if not self.dimensions or not set(self.dimensions) <= {0, 1, 2}:
+            raise ArchitectureError(f"operation {self.name}: dimensions are some of 0, 1, 2, not {self.dimensions}")
 
     def kernels(self, channels: int, *, size: tuple[int, ...], stride: int = 1) -> tuple[Kernel, ...]:
         """What it runs on one example of `channels` and spatial `size`."""
@@ -101,20 +124,34 @@ class Operation:
         """How far it looks beyond a point: receptive field minus one, in pixels of its input."""
         return self.form.reach(stride)
 
-    def build(self, channels: int, *, stride: int, dimensions: int) -> nn.Module:
-        """A fresh module, initialised from torch's global generator.
+    def build(self, channels: int, *, stride: int, size: tuple[int, ...]) -> nn.Module:
+        """A fresh module for an input of spatial `size`, initialised from torch's global generator.
 
         Raises:
-            ArchitectureError: the builder is not where the record says.
+            ArchitectureError: the builder is not where the record says, or the operation does not exist in so many
+                dimensions.
         """
+        if len(size) not in self.dimensions:
+            here = kinds_of_input([len(size)])
+            raise ArchitectureError(f"operation {self.name} is for {kinds_of_input(self.dimensions)}, not for {here}")
         builder: Any = self.builder
         if isinstance(builder, str):
             try:
                 builder = pkgutil.resolve_name(builder)
             except (ImportError, AttributeError, ValueError) as error:
                 raise ArchitectureError(f"operation {self.name}: no builder at {self.builder!r}: {error}") from error
-        module: nn.Module = builder(channels, stride, dimensions)
+        module: nn.Module = builder(channels, stride, len(size), *([size] if self.sized else []))
         return module
+
+
+def kinds_of_input(dimensions: Sequence[int]) -> str:
+    """What inputs of such numbers of spatial dimensions are called.
+
+    Example:
+        >>> kinds_of_input((1, 2)), kinds_of_input((0,))
+        ('series and images', 'tables')
+    """
+    return " and ".join(_INPUTS[count] for count in dimensions)
 
 
 def halved(size: Sequence[int], stride: int) -> tuple[int, ...]:
@@ -142,6 +179,27 @@ def convolution(channels_in: int, channels_out: int, taps: int, *, before: int, 
         params=params,
         activation_bytes=_FLOAT_BYTES * channels_out * after,
         traffic_bytes=_FLOAT_BYTES * (channels_in * before + channels_out * after + params),
+    )
+
+
+def linear(features_in: int, features_out: int, *, positions: int = 1, bias: bool = True) -> Kernel:
+    """A linear layer over features, at each of some positions."""
+    params = features_in * features_out + bias * features_out
+    return Kernel(
+        macs=features_in * features_out * positions,
+        params=params,
+        activation_bytes=_FLOAT_BYTES * features_out * positions,
+        traffic_bytes=_FLOAT_BYTES * ((features_in + features_out) * positions + params),
+    )
+
+
+def pointwise(channels: int, *, positions: int, params: int = 0, read: int = 1) -> Kernel:
+    """A function of each number alone, such as a norm of its own or a sum, of `read` values of that size."""
+    moved = channels * positions
+    return Kernel(
+        params=params,
+        activation_bytes=_FLOAT_BYTES * moved,
+        traffic_bytes=_FLOAT_BYTES * ((read + 1) * moved + params),
     )
 
 

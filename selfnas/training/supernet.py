@@ -42,7 +42,7 @@ class Supernet(nn.Module):
         self._graphs: list[tuple[int, _MixedGraph]] = []
         for block, module in zip(stack(space, macro, shape).blocks, frame.blocks, strict=True):
             if block.template is not None:
-                graph = _MixedGraph(space.templates[block.template], block, shape.dimensions)
+                graph = _MixedGraph(space.templates[block.template], block)
                 module.graph = graph  # in the place of the one cell that the frame was built with
                 self._graphs.append((block.template, graph))
 
@@ -68,7 +68,7 @@ class Supernet(nn.Module):
 class _MixedGraph(nn.Module):
     """All possible edges of a cell; nodes sum the gated operations that run into them."""
 
-    def __init__(self, template: CellTemplate, block: Block, dimensions: int) -> None:
+    def __init__(self, template: CellTemplate, block: Block) -> None:
         super().__init__()
         self._template = template
         self._channels, self._size_out = block.channels, block.size_out
@@ -76,10 +76,10 @@ class _MixedGraph(nn.Module):
         self.computed: list[list[bool]] = []
         self.edges = nn.ModuleList(
             nn.ModuleList(
-                operation.build(block.channels, stride=block.edge(source)[1], dimensions=dimensions)
-                for operation in template.operations
+                operation.build(block.channels, stride=stride, size=size) for operation in template.operations
             )
             for source, _ in template.slots
+            for size, stride in [block.edge(source)]
         )
         for module in self.edges.modules():
             if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,6 +77,17 @@ def test_every_operation_keeps_the_promises_of_operations(operation: Operation) 
 def test_every_space_keeps_the_promises_of_spaces(space: Space) -> None:
     """Counts, draws, vectors, texts, neighbours and digests agree."""
     check_space(space)
+
+
+def test_the_reference_names_every_space_and_operation() -> None:
+    """Once, in its tables."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "spaces.md").read_text(encoding="utf-8")
+    spaces, operations = page.split("## Operations")
+    for space in SPACES.values():
+        row = next(line for line in spaces.splitlines() if line.startswith(f"| `{space}` |"))
+        assert row.endswith(f"| {space.count():,} |")
+        assert all(f"`{name}`" in row for name in space.operations)
+    assert all(f"`{name}`" in operations.split("What no space")[0] for name in OPERATIONS)
 
 
 class Scaled(nn.Module):
@@ -207,4 +219,4 @@ def test_a_space_of_our_own_is_not_replaced() -> None:
 def test_a_builder_that_is_not_there_is_named() -> None:
     """By the record's own text."""
     with pytest.raises(ArchitectureError, match=r"no builder at 'selfnas\.nowhere:thing'"):
-        replace(SQUEEZE, builder="selfnas.nowhere:thing").build(2, stride=1, dimensions=1)
+        replace(SQUEEZE, builder="selfnas.nowhere:thing").build(2, stride=1, size=(8,))

@@ -54,10 +54,12 @@ def test_each_command_prints_text_and_json(arguments: list[str], code: int, word
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["check", "baseline", "nb201/c8:x"], "an architecture reads"),
+        (["check", "baseline", "nb201/c8:x"], "macro settings read"),
         (["check", "basline", GOOD], "did you mean 'baseline'"),
         (["count", "baseline", "--space", "nb202"], "did you mean 'nb201'"),
         (["count", "baseline", "--shape", "8x8"], "a task shape reads"),
+        (["count", "baseline", "--space", "tabular", "--shape", "1x8x8/3"], "shape 1x8x8/3 does not fit space tabular"),
+        (["check", "baseline", "tabular/c8n1r16:|skip~0|", "--shape", "1x8x8/3"], "3 groups"),
         (["count", "baseline", "--macro", "c8"], "macro settings read"),
         (["explain", "baseline", "shalow"], "did you mean 'shallow'"),
         (["diff", "baseline", "robust", "--fail-on", "loser"], "did you mean 'looser'"),

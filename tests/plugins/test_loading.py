@@ -319,7 +319,8 @@ def test_own_guards_are_as_they_were() -> None:
     (cell,) = SPACES["nb201"].templates
     mine = Space(name="mine", templates=(replace(cell, operations=(*cell.operations, foreign)),))
     assert mine.origin == ""
-    assert list(OPERATIONS) == ["skip", "conv1x1", "conv3x3", "avg3", "max3", "sep3x3", "sep5x5", "dil3x3", "dil5x5"]
+    first = ["skip", "conv1x1", "conv3x3", "avg3", "max3", "sep3x3", "sep5x5", "dil3x3", "dil5x5"]
+    assert list(OPERATIONS)[: len(first)] == first
 
 
 def test_a_suite_uses_audits_of_plug_ins_that_it_names(write: Write, tmp_path: Path) -> None:

@@ -4,54 +4,85 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from selfnas.errors import ShapeError
+from selfnas.devices.work import parts
+from selfnas.errors import ArchitectureError, ShapeError
 from selfnas.networks.costs import costs
 from selfnas.networks.network import build_network, parameter_count
 from selfnas.networks.reference import residual_network
-from selfnas.spaces.architecture import Macro, TaskShape
-from selfnas.spaces.named import SPACES
+from selfnas.networks.stack import stack
+from selfnas.spaces.architecture import Macro, Space, TaskShape
+from selfnas.spaces.macro import HEADS, STEM_STRIDES
+from selfnas.spaces.named import SPACES, parse_architecture
 
 SHAPES = [
     TaskShape(channels=1, size=(8, 8), classes=10),
     TaskShape(channels=3, size=(28, 27), classes=4),
     TaskShape(channels=12, size=(29,), classes=9),
     TaskShape(channels=1, size=(140,), classes=2),
+    TaskShape(channels=13, size=(), classes=1),
 ]
 CIFAR = TaskShape(channels=3, size=(32, 32), classes=10)
 
 
-def counted_macs(network: nn.Module, x: torch.Tensor) -> int:
-    """Multiply-accumulates of one example, counted layer by layer as the network runs."""
-    total = 0
-
-    def count(module: nn.Module, _: object, output: torch.Tensor) -> None:
-        nonlocal total
-        weight = module.weight
-        assert isinstance(weight, torch.Tensor)
-        positions = output[0, 0].numel() if output.dim() > 2 else 1
-        total += weight.numel() * positions
-
-    for module in network.modules():
-        if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Linear)):
-            module.register_forward_hook(count)
-    network(x)
-    return total
+FITTING = [(space, shape) for space in SPACES.values() for shape in SHAPES if shape.dimensions in space.dimensions]
 
 
-@pytest.mark.parametrize("name", sorted(SPACES))
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_formula_equals_built_network(name: str, shape: TaskShape) -> None:
-    """Parameters and MACs by formula are those of the module, for images and series of odd sizes."""
-    space = SPACES[name]
+def counted_macs(network: nn.Module, shape: TaskShape) -> int:
+    """Multiply-accumulates of one example, counted as the network runs."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, shape.channels, *shape.size))
+    return counter.get_total_flops() // 2
+
+
+@pytest.mark.parametrize(("space", "shape"), FITTING, ids=str)
+def test_formula_equals_built_network(space: Space, shape: TaskShape) -> None:
+    """Parameters and MACs by formula are those of the module, for tables, images and series of odd sizes."""
     for vector in space.draw(np.random.default_rng(0), 5):
         architecture = space.decode(vector, macro=Macro(channels=6, depth=2, resolution=16))
         network = build_network(architecture, shape, seed=0).eval()
-        x = torch.zeros(2, shape.channels, *shape.size)
         expected = costs(architecture, shape)
         assert parameter_count(network) == expected.params
-        assert counted_macs(network, x) == expected.macs
-        assert network(x).shape == (2, shape.classes)
+        assert counted_macs(network, shape) == expected.macs
+        assert network(torch.zeros(2, shape.channels, *shape.size)).shape == (2, shape.classes)
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("stem", [0, *STEM_STRIDES])
+@pytest.mark.parametrize("shape", SHAPES[:4:2], ids=str)
+def test_every_stem_and_head_costs_what_its_formula_says(head: str, stem: int, shape: TaskShape) -> None:
+    """Parameters, multiplications and the width of the features."""
+    macro = Macro(channels=4, depth=1, resolution=16, head=head, stem=stem)
+    architecture = parse_architecture(f"nb201/{macro}:|conv1x1~0|+|none~0|none~1|+|none~0|conv3x3~1|none~2|")
+    assert architecture.macro == macro
+    network = build_network(architecture, shape, seed=0).eval()
+    plan, expected = stack(architecture.space, macro, shape), costs(architecture, shape)
+    assert plan.stem_stride == (stem or 1)
+    assert parameter_count(network) == expected.params
+    assert counted_macs(network, shape) == expected.macs
+    total = sum(n * kernel.macs for part, n in parts(architecture, shape).items() for kernel in part.kernels)
+    assert total == expected.macs
+    assert network.features(torch.zeros(2, shape.channels, *shape.size)).shape == (2, plan.features)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_table_has_no_stem_to_stride_and_no_head_to_pool(head: str) -> None:
+    """Of whatever setting, its networks cost the same."""
+    shape, cell = SHAPES[-1], "|mlp~0|+|none~0|none~1|+|skip~0|linear~1|none~2|"
+    one = parse_architecture(f"tabular/{Macro(channels=8, depth=1, resolution=16, head=head, stem=2)}:{cell}")
+    assert costs(one, shape) == costs(parse_architecture(f"tabular/c8n1r16:{cell}"), shape)
+    assert build_network(one, shape, seed=0)(torch.zeros(3, 13)).shape == (3, 1)
+
+
+def test_a_space_is_not_stacked_for_inputs_that_it_is_not_for() -> None:
+    """Nor is an operation built for them."""
+    with pytest.raises(ArchitectureError, match="space tabular is for tables, not for series"):
+        stack(SPACES["tabular"], Macro(), SHAPES[2])
+    with pytest.raises(ArchitectureError, match="space nb201 is for series and images, not for tables"):
+        stack(SPACES["nb201"], Macro(), SHAPES[-1])
+    with pytest.raises(ArchitectureError, match="operation mlp is for tables, not for images"):
+        SPACES["tabular"].operations["mlp"].build(4, stride=1, size=(8, 8))
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_official_benchmark_strings_are_read() -> None:
     [
         ("nb201/c8n1r16:|convv3x3~0|+|none~0|none~1|+|skip~0|none~1|none~2|", "did you mean 'conv3x3'"),
         ("nb202/c8n1r16:|conv3x3~0|", "unknown space 'nb202'; did you mean 'nb201'"),
-        ("nb201/c8:|conv3x3~0|", "reads 'space/c16n5r32:cells'"),
+        ("nb201/c8:|conv3x3~0|", "macro settings read 'c16n5r32'"),
         ("nb201/c8n1r16:|conv3x3~0|", "3 groups"),
         ("nb201/c8n1r16:|conv3x3~1|+|none~0|none~1|+|skip~0|none~1|none~2|", "earlier node"),
         ("nb201/c8n1r16:|conv3x3|+|none~0|none~1|+|skip~0|none~1|none~2|", "operation~source"),
