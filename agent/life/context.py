@@ -181,6 +181,10 @@ class TaskContext:
         table = self.own.table.benchmark
         return SpelledGuardedDomain(self.guard, benchmark=table, broken=self._broken, macro=self.macro)
 
+    def admits(self, architecture: Architecture) -> bool:
+        """Whether the constraint set lets it in; nothing is certified or tallied."""
+        return not self.guard.violations(self.space.encode(architecture)[None]).any()
+
     def gate(self, architecture: Architecture) -> Gated:
         """What the constraint gate decides of an architecture now."""
         return decide(self.guard, architecture, previous=self.head())

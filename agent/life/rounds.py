@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from agent.gate.domain import GuardedDomain
@@ -13,7 +13,9 @@ from agent.stream.policy import SearchPolicy
 from agent.tuning.trial import CONTROL, TRIAL, Purpose
 from selfnas.spaces.architecture import Architecture
 from selfnas.spaces.named import parse_architecture
+from selfnas.spaces.published import published
 from selfnas.strategies import Strategy
+from selfnas.strategies.guided import GUIDED
 from selfnas.strategies.halving import Assignment, SuccessiveHalving
 from selfnas.training.early_stopping import least_accuracies
 from selfnas.training.evaluation import Evaluation, Evaluator, Fidelity, OnDone, ProxyScorer, Request
@@ -40,7 +42,9 @@ def round_events(
         lent: what each evaluation says of whose round it is.
         on_done: called at each evaluation that is done.
     """
-    task, domain, warm = context.task, context.domain(), _recalled_left(context)
+    task, domain, recalled = context.task, context.domain(), _recalled_left(context)
+    start = _published_left(context, policy)
+    warm = [*recalled, *start]
     bracket, promoted, wanted = _planned(context, policy)
     known = bracket.comparable(task.trials) if bracket else task.trials
     oversample = policy.oversample if isinstance(evaluator, ProxyScorer) else 1
@@ -49,15 +53,16 @@ def round_events(
     events: list[Facts] = [made for architecture, made in gated if str(architecture) not in task.certificates]
     events += _explained_examples(context, domain)
     certified = [architecture for architecture, made in gated if isinstance(made, Certified)]
-    recalled = {context.known_by(architecture) for architecture in warm}
-    chosen, proxies = _choose(context, evaluator, policy, certified, wanted, first=recalled)
+    origins = {context.known_by(one): "published" for one in start}
+    origins |= {context.known_by(one): "recalled" for one in recalled}
+    chosen, proxies = _choose(context, evaluator, policy, certified, wanted, first=origins)
     fidelity = bracket.rungs[0] if bracket else context.stream.low.fidelity("low")
     requests = [_request(context, up.architecture, up.fidelity) for up in promoted]
     requests += [_request(context, fresh, fidelity) for fresh in chosen]
     for place, (request, answer) in enumerate(
         zip(requests, evaluator.evaluate(requests, on_done=on_done), strict=True)
     ):
-        origin = "recalled" if context.known_by(request.architecture) in recalled else "searched"
+        origin = origins.get(context.known_by(request.architecture), "searched")
         told: dict[str, Any] = {"origin": "promoted" if place < len(promoted) else origin, "proxy": None}
         told |= proxies.get(request.architecture.digest, {})
         told |= {"trial": lent.get(TRIAL, UNSET), "control": lent.get(CONTROL, UNSET)}
@@ -79,10 +84,24 @@ def _planned(context: TaskContext, policy: SearchPolicy) -> tuple[SuccessiveHalv
 
 def _recalled_left(context: TaskContext) -> list[Architecture]:
     """Recalled architectures that were neither tried nor rejected yet."""
-    task = context.task
-    known = {context.known_by(record) for record in (*task.evaluations, *task.rejected)}
-    left = (one for one in task.started.recalled if context.known_by(one) not in known)
+    known = _known(context)
+    left = (one for one in context.task.started.recalled if context.known_by(one) not in known)
     return [parse_architecture(one.architecture) for one in left]
+
+
+def _published_left(context: TaskContext, policy: SearchPolicy) -> list[Architecture]:
+    """Published cells that fill the places which memory leaves, as far as they are admitted and were not tried yet."""
+    if context.tabular or policy.strategy in GUIDED:  # whose supernet says what comes first
+        return []
+    remembered = {context.known_by(one) for one in context.task.started.recalled}
+    further = (one for one in published(context.space, context.macro) if context.known_by(one) not in remembered)
+    places = max(policy.published_first - len(context.task.started.recalled), 0)
+    known = _known(context)
+    return [one for one in [*filter(context.admits, further)][:places] if context.known_by(one) not in known]
+
+
+def _known(context: TaskContext) -> set[str]:
+    return {context.known_by(record) for record in (*context.task.evaluations, *context.task.rejected)}
 
 
 def _explained_examples(context: TaskContext, domain: GuardedDomain) -> list[Gated]:
@@ -104,16 +123,16 @@ def _choose(
     certified: Sequence[Architecture],
     wanted: int,
     *,
-    first: set[str],
+    first: Collection[str],
 ) -> tuple[list[Architecture], dict[str, Mapping[str, Any]]]:
-    """Recalled ones, then the best by proxy, and what the events should say of their proxies.
+    """Those that come first, then the best by proxy, and what the events should say of their proxies.
 
     Without a choice to make no proxy is computed, unless it is learned: then every trial teaches.
     """
     learned = policy.proxy == LEARNED and policy.oversample > 1
     if not isinstance(evaluator, ProxyScorer) or (len(certified) <= wanted and not learned):
         return list(certified), {}
-    recalled = [architecture for architecture in certified if context.known_by(architecture) in first]
+    leading = [architecture for architecture in certified if context.known_by(architecture) in first]
     others = [architecture for architecture in certified if context.known_by(architecture) not in first]
     asked = certified if learned else others
     fidelity = context.stream.low.fidelity("low")
@@ -128,7 +147,7 @@ def _choose(
     digests = [architecture.digest for architecture in asked]
     scores = dict(zip(digests, worth, strict=True))
     others.sort(key=lambda architecture: -_or_lowest(scores[architecture.digest]))
-    return (recalled + others)[:wanted], dict(zip(digests, told, strict=True))
+    return (leading + others)[:wanted], dict(zip(digests, told, strict=True))
 
 
 def _request(context: TaskContext, architecture: Architecture, fidelity: Fidelity) -> Request:

@@ -6,7 +6,7 @@ ledger. Rates are whole per cent so that rules of scope `policy` can be checked 
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, WithJsonSchema, model_validator
 
@@ -16,6 +16,7 @@ __all__ = ["OWN_PROXIES", "SearchPolicy"]
 
 OWN_PROXIES = ("synflow", "naswot", "grad_norm", "params", "macs", "learned")
 
+_PUBLISHED = 3
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 
@@ -33,6 +34,8 @@ class SearchPolicy(StrictModel):
         proxy: the score without training that picks among them, our own or of a plug-in; `learned` combines all of our
             own by what trials showed.
         recall: how many remembered architectures start the search on a task.
+        published: with fewer remembered than this, published cells of the space (`selfnas.spaces.published`) fill the
+            places; three where it is left out, and never in a table or under a guided strategy.
         recall_trust_percent: how alike a past task must be, at least, for its winners to be recalled.
         progressive: trials in a row without improvement before one operation more is let into the space, which then
             starts with two; 0 searches the whole space from the start.
@@ -50,6 +53,7 @@ class SearchPolicy(StrictModel):
         "naswot"  # `read_stream` says what is unknown, as for strategies
     )
     recall: int = Field(default=3, ge=0, le=1000)
+    published: int | None = Field(default=None, ge=0, le=1000)
     recall_trust_percent: Percent = 30
     progressive: int = Field(default=0, ge=0, le=1_000_000)
     finalists_per_task: int = Field(default=2, ge=1, le=1000)
@@ -59,6 +63,15 @@ class SearchPolicy(StrictModel):
         if self.sample > self.population:
             raise ValueError(f"sample {self.sample} is larger than population {self.population}")
         return self
+
+    @property
+    def published_first(self) -> int:
+        """How many published cells start a search for which nothing is remembered."""
+        return _PUBLISHED if self.published is None else self.published
+
+    def record(self) -> dict[str, Any]:
+        """As events and certificates hold it; what is left out stays out."""
+        return self.model_dump(mode="json", exclude_none=True)
 
     def strategy_settings(self) -> dict[str, int]:
         """The settings that strategies read; each takes its own."""

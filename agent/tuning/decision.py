@@ -69,7 +69,7 @@ def policy_on_trial(state: LifeState, stream: Stream) -> SearchPolicy | None:
     """The policy that rounds are lent to, if there is one and it was proposed in the place of this stream's."""
     if stream.tuning is None or state.policy_trial is None:
         return None
-    if state.policy_trial.base != stream.policy.model_dump(mode="json"):
+    if state.policy_trial.base != stream.policy.record():
         return None
     return SearchPolicy.model_validate(state.policy_trial.new)
 
@@ -107,7 +107,7 @@ def _former(state: LifeState, stream: Stream, present: SearchPolicy) -> SearchPo
 
 def _latest_change(state: LifeState, stream: Stream) -> events.PolicyAdopted | events.PolicyRolledBack | None:
     """What this life last made of that stream's very policy."""
-    base = stream.policy.model_dump(mode="json")
+    base = stream.policy.record()
     return next((change for change in reversed(state.policy_changes) if change.base == base), None)
 
 
@@ -148,7 +148,7 @@ def judge_policy(
     except ValueError as error:
         first = str(error).splitlines()
         return events.PolicyRefused(**{**record, "reason": f"not a search policy: {' '.join(first[1:3])}"})
-    record["new"] = new.model_dump(mode="json")
+    record["new"] = new.record()
     if new.finalists_per_task > stream.budget.full_trainings:
         return events.PolicyRefused(**{**record, "reason": "finalists_per_task is above the budget's full_trainings"})
     if not envelope.of_scope("policy"):
@@ -191,7 +191,7 @@ def tune(
     if former is not None and policy_replaced(state, stream) == former:
         controls = _controls(state)
         if doubts(controls):
-            return [judge(former.model_dump(mode="json"), evidence=None, rolls_back=True, controls=controls)]
+            return [judge(former.record(), evidence=None, rolls_back=True, controls=controls)]
     if not rehearsal.possible:
         return [events.PolicyKept(**{**_record(stream, old, place), "reason": "too few trials to rehearse on"})]
     seed = seeding.derive(stream.seed, "tuning", place.run, place.after_task)
@@ -203,7 +203,7 @@ def tune(
             continue
         numbers = range(_CHOOSING, _CHOOSING + stream.tuning.rehearsals)
         evidence = compare(rehearsal, new, old, numbers) if admitted else None
-        decided.append(judge(new.model_dump(mode="json"), evidence=evidence, rolls_back=new == former))
+        decided.append(judge(new.record(), evidence=evidence, rolls_back=new == former))
         if admitted:
             break
     return decided or [events.PolicyKept(**{**_record(stream, old, place), "reason": "no proposal did better"})]
@@ -211,11 +211,11 @@ def tune(
 
 def _record(stream: Stream, old: SearchPolicy, place: Place, *, new: dict[str, object] | None = None) -> dict[str, Any]:
     """What every decision says; as long as nothing else is known, that nothing is proposed."""
-    dumped = old.model_dump(mode="json")
+    dumped = old.record()
     return {
         "run": place.run,
         "after_task": place.after_task,
-        "base": stream.policy.model_dump(mode="json"),
+        "base": stream.policy.record(),
         "old": dumped,
         "new": dumped if new is None else new,
         "evidence": None,

@@ -22,8 +22,9 @@ from selfnas.errors import InputError
 from selfnas.networks.costs import costs
 from selfnas.networks.reference import residual_network
 from selfnas.plugins import MissingPluginError
-from selfnas.spaces.architecture import TaskShape
+from selfnas.spaces.architecture import Architecture, TaskShape
 from selfnas.spaces.named import parse_architecture, space_named
+from selfnas.spaces.published import published
 
 __all__ = ["TaskChecker"]
 
@@ -224,6 +225,8 @@ class TaskChecker:
             yield "its score is not the best of its curve, or it has one though it failed"
         if evaluated.origin == "recalled" and evaluated.digest not in self._recalled:
             yield "called recalled, and was not"
+        if evaluated.origin == "published" and not _is_published(parse_architecture(evaluated.architecture)):
+            yield "called published, and is not"
 
     # --- finalists ---
 
@@ -403,3 +406,7 @@ def _unheard(audited: events.Audited, trained: events.Trained) -> Iterator[str]:
     )  # fmt: skip
     if not fits:
         yield f"nothing that is recorded supports its reason: {reason}"
+
+
+def _is_published(architecture: Architecture) -> bool:
+    return architecture in published(architecture.space, architecture.macro)

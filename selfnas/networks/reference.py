@@ -9,10 +9,9 @@ from __future__ import annotations
 from selfnas.networks.costs import costs
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 from selfnas.spaces.named import SPACES
+from selfnas.spaces.published import RESIDUAL_CELL
 
-__all__ = ["RESIDUAL_CELL", "residual_network"]
-
-RESIDUAL_CELL = "|conv3x3~0|+|none~0|conv3x3~1|+|skip~0|none~1|skip~2|"  # Dong & Yang 2020 (ICLR), ResNet baseline
+__all__ = ["residual_network"]
 
 
 def residual_network(params: int, shape: TaskShape, *, depth: int, resolution: int) -> Architecture:

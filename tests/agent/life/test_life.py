@@ -68,6 +68,17 @@ def test_a_life_goes_from_stream_to_admitted_motifs(lived: Path) -> None:
 
 
 @pytest.mark.slow
+def test_what_nothing_is_remembered_for_starts_from_published_cells(lived: Path) -> None:
+    """As many as the policy has places that memory left, before anything is drawn."""
+    for run in state(lived / "home").runs:
+        for task in run.tasks:
+            origins = [evaluated.origin for evaluated in task.evaluations]
+            places = max(3 - len(task.started.recalled), 0)
+            assert origins.count("published") == places
+            assert "searched" not in origins[: places + origins.count("recalled")]
+
+
+@pytest.mark.slow
 def test_everything_trained_was_certified_before(lived: Path) -> None:
     """No evaluation precedes a certificate for the same architecture on the same task."""
     certified: set[str] = set()

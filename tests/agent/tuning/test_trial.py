@@ -175,7 +175,7 @@ def test_a_trial_goes_on_until_it_is_won_or_its_tasks_are_used_up(
         assert list(checker.decided(decided[0])) == []
         assert policy_in_force(state, STREAM) == OLD
         assert policy_on_trial(state, STREAM) == SearchPolicy.model_validate(decided[0].new)
-        assert decided[0].new == {**OLD.model_dump(mode="json"), "strategy": "surrogate"}
+        assert decided[0].new == {**OLD.record(), "strategy": "surrogate"}
         feed(checker, tried(state, won=won, lost=lost, task=task))
         decided = tune(state, state.runs[0], STREAM, envelope, unused, previous="")
         assert [type(one) for one in decided] == [end]
@@ -252,7 +252,7 @@ def test_a_policy_that_stops_paying_is_tried_against_the_one_it_replaced(
         feed(checker, control(task, won=won))
     [found] = tune(state, state.runs[0], STREAM, envelope, unused, previous="")
     assert type(found) is ends
-    old = OLD.model_dump(mode="json")
+    old = OLD.record()
     if isinstance(found, PolicyProposed):
         assert (found.rolls_back, found.new, found.evidence) == (True, old, None)
         assert list(checker.decided(changed(found, controls=Wins(won=3, lost=0)))) == [
