@@ -89,9 +89,9 @@ class Life:
         """One row for each evaluation, in order.
 
         Columns: `run`, `task`, `number` from 1, `architecture`, `digest`, `origin` (`searched`, `recalled`,
-        `published`, `promoted`), `fidelity`, `epochs` trained, `score` (validation accuracy in [0, 1], NaN where
-        training failed), `worth` (what the search maximises), `proxy`, `reason` of a failure; one column for each cost
-        of an objective.
+        `scored`, `published`, `promoted`), `fidelity`, `epochs` trained, `score` (validation accuracy in [0, 1], NaN
+        where training failed), `worth` (what the search maximises), `proxy`, `reason` of a failure; one column for
+        each cost of an objective.
         """
         with self._opened() as state:
             return frames.trials(state)

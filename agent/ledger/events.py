@@ -678,8 +678,9 @@ class Evaluated(Facts, frozen=True, kw_only=True):
         task: name of the task.
         architecture: as text.
         digest: its SHA-256.
-        origin: `searched`, `recalled`, `published` (a cell of `selfnas.spaces.published`) or `promoted` to a higher
-            fidelity.
+        origin: `searched`, `recalled`, `scored` (among the best of an earlier task that gave no winner), `published` (a
+            cell of `selfnas.spaces.published`) or `promoted` to a higher fidelity.
+        fidelity.
         proxy: its score by the policy's proxy; nothing where none was computed.
         proxies: scores by all proxies, where the policy learns from them.
         fidelity: name of the fidelity.

@@ -12,10 +12,7 @@ from agent.memory.proxy import LEARNED, learned_scores
 from agent.stream.policy import SearchPolicy
 from agent.tuning.trial import CONTROL, TRIAL, Purpose
 from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.named import parse_architecture
-from selfnas.spaces.published import published
 from selfnas.strategies import Strategy
-from selfnas.strategies.guided import GUIDED
 from selfnas.strategies.halving import Assignment, SuccessiveHalving
 from selfnas.training.early_stopping import least_accuracies
 from selfnas.training.evaluation import Evaluation, Evaluator, Fidelity, OnDone, ProxyScorer, Request
@@ -29,6 +26,7 @@ def round_events(
     strategy: Strategy,
     policy: SearchPolicy,
     *,
+    warm: Mapping[Architecture, str],
     lent: Mapping[Purpose, Lent],
     on_done: OnDone,
 ) -> list[Facts]:
@@ -39,22 +37,20 @@ def round_events(
         evaluator: scores what is chosen; proxies choose only where it has them.
         strategy: proposes.
         policy: by which the round is lived.
+        warm: what is still to be tried first, each with its origin.
         lent: what each evaluation says of whose round it is.
         on_done: called at each evaluation that is done.
     """
-    task, domain, recalled = context.task, context.domain(), _recalled_left(context)
-    start = _published_left(context, policy)
-    warm = [*recalled, *start]
+    task, domain = context.task, context.domain()
     bracket, promoted, wanted = _planned(context, policy)
     known = bracket.comparable(task.trials) if bracket else task.trials
     oversample = policy.oversample if isinstance(evaluator, ProxyScorer) else 1
-    proposed = strategy(known, domain, wanted * oversample, context.rng("round", task.rounds), warm=warm)
+    proposed = strategy(known, domain, wanted * oversample, context.rng("round", task.rounds), warm=list(warm))
     gated = [(architecture, context.gate(architecture)) for architecture in proposed]
     events: list[Facts] = [made for architecture, made in gated if str(architecture) not in task.certificates]
     events += _explained_examples(context, domain)
     certified = [architecture for architecture, made in gated if isinstance(made, Certified)]
-    origins = {context.known_by(one): "published" for one in start}
-    origins |= {context.known_by(one): "recalled" for one in recalled}
+    origins = {context.known_by(one): origin for one, origin in warm.items()}
     chosen, proxies = _choose(context, evaluator, policy, certified, wanted, first=origins)
     fidelity = bracket.rungs[0] if bracket else context.stream.low.fidelity("low")
     requests = [_request(context, up.architecture, up.fidelity) for up in promoted]
@@ -80,28 +76,6 @@ def _planned(context: TaskContext, policy: SearchPolicy) -> tuple[SuccessiveHalv
     bracket = stream.halving.bracket(task.rounds)
     promoted = bracket.promotions(task.trials)[:wanted]
     return bracket, promoted, wanted - len(promoted)
-
-
-def _recalled_left(context: TaskContext) -> list[Architecture]:
-    """Recalled architectures that were neither tried nor rejected yet."""
-    known = _known(context)
-    left = (one for one in context.task.started.recalled if context.known_by(one) not in known)
-    return [parse_architecture(one.architecture) for one in left]
-
-
-def _published_left(context: TaskContext, policy: SearchPolicy) -> list[Architecture]:
-    """Published cells that fill the places which memory leaves, as far as they are admitted and were not tried yet."""
-    if context.tabular or policy.strategy in GUIDED:  # whose supernet says what comes first
-        return []
-    remembered = {context.known_by(one) for one in context.task.started.recalled}
-    further = (one for one in published(context.space, context.macro) if context.known_by(one) not in remembered)
-    places = max(policy.published_first - len(context.task.started.recalled), 0)
-    known = _known(context)
-    return [one for one in [*filter(context.admits, further)][:places] if context.known_by(one) not in known]
-
-
-def _known(context: TaskContext) -> set[str]:
-    return {context.known_by(record) for record in (*context.task.evaluations, *context.task.rejected)}
 
 
 def _explained_examples(context: TaskContext, domain: GuardedDomain) -> list[Gated]:

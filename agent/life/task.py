@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from agent.ledger.events import Facts, TaskFinished
 from agent.life.context import TaskContext
 from agent.life.finalists import compared, finalist_events, next_finalists
+from agent.life.first import first_left
 from agent.life.observer import Observer
 from agent.life.rounds import round_events
 from agent.life.start import started
@@ -49,12 +50,13 @@ def live_task(
     if not context.started:
         append([started(context, turns.present)])
     observer.task_begins(context.task, steps=budget.evaluations + turns.present.finalists_per_task + 1)
-    strategy = turns.policy.strategy
-    if strategy in GUIDED and isinstance(evaluator, SupernetTrainer) and context.task.supernet is None:
-        append([searched_supernet(context, evaluator, strategy)])
+    guided = turns.policy.strategy
+    if guided in GUIDED and isinstance(evaluator, SupernetTrainer) and context.task.supernet is None:
+        append([searched_supernet(context, evaluator, guided)])
     while len(context.task.trials) < budget.evaluations and not context.task.exhausted:
         policy, lent = turns.policy, turns.lent()
-        append(round_events(context, evaluator, _strategy(context, policy), policy, lent=lent, on_done=on_done))
+        strategy, warm = _strategy(context, policy), first_left(context, policy)
+        append(round_events(context, evaluator, strategy, policy, warm=warm, lent=lent, on_done=on_done))
     while chosen := next_finalists(context, turns.present):
         append(finalist_events(context, evaluator, chosen, on_done=on_done))
     best = context.task.best()

@@ -33,7 +33,8 @@ class SearchPolicy(StrictModel):
         oversample: candidates certified and scored by proxy for each one trained; 1 switches the proxy off.
         proxy: the score without training that picks among them, our own or of a plug-in; `learned` combines all of our
             own by what trials showed.
-        recall: how many remembered architectures start the search on a task.
+        recall: how many remembered architectures start the search on a task: winners of like tasks, then the best that
+            like tasks scored where they have no winner.
         published: with fewer remembered than this, published cells of the space (`selfnas.spaces.published`) fill the
             places; three where it is left out, and never in a table or under a guided strategy.
         recall_trust_percent: how alike a past task must be, at least, for its winners to be recalled.

@@ -37,7 +37,7 @@ PRESENT, PROPOSED = "present", "proposed"
 Purpose = Literal["trial", "control"]  # what a round was lent for
 TRIAL: Purpose = "trial"
 CONTROL: Purpose = "control"
-_GIVEN = ("recalled", "published")  # origins of what no policy proposed
+_GIVEN = ("recalled", "scored", "published")  # origins of what no policy proposed
 _BETS = (0.2, 0.5, 0.8)  # shares of the wealth put on each contest; the wealth is spread over the three
 
 
@@ -67,7 +67,7 @@ class Contests:
     def of(evaluations: Iterable[Evaluated], purpose: Purpose = TRIAL) -> Contests:
         """Of evaluations of one trial, or of controls; those of other rounds must be left out.
 
-        A contest counts when both rounds are complete, of equal size, and held no recalled or published architecture.
+        A contest counts when both rounds are complete, of equal size, and held no architecture that was given.
         """
         rounds: dict[tuple[str, int, str], list[Evaluated]] = {}
         for evaluated in evaluations:

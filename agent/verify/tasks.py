@@ -70,6 +70,8 @@ class TaskChecker:
         self._standing: dict[str, bool] = {}  # whether what its gate let in stands, by digest
         self._recalled: set[str] = set()  # digests
         self._evaluated = 0
+        self._scoring: set[str] = set()  # cells
+        self._scored: set[str] = set()  # on earlier tasks
 
     def run_begins(
         self,
@@ -152,6 +154,8 @@ class TaskChecker:
         self.trained, self.tabular = {}, started.table is not events.UNSET
         self._certified, self._audits, self._verdicts, self._decided = {}, {}, {}, set()
         self._standing, self._evaluated = {}, 0
+        self._scored |= self._scoring
+        self._scoring = set()
         self._recalled = {recalled.digest for recalled in started.recalled}
         if self.tabular:
             names = {recalled.architecture for recalled in started.recalled}
@@ -225,6 +229,10 @@ class TaskChecker:
             yield "its score is not the best of its curve, or it has one though it failed"
         if evaluated.origin == "recalled" and evaluated.digest not in self._recalled:
             yield "called recalled, and was not"
+        cells = _cells(evaluated.architecture)
+        if evaluated.origin == "scored" and cells not in self._scored:
+            yield "called scored on an earlier task, and was not"
+        self._scoring.add(cells)
         if evaluated.origin == "published" and not _is_published(parse_architecture(evaluated.architecture)):
             yield "called published, and is not"
 
@@ -410,3 +418,8 @@ def _unheard(audited: events.Audited, trained: events.Trained) -> Iterator[str]:
 
 def _is_published(architecture: Architecture) -> bool:
     return architecture in published(architecture.space, architecture.macro)
+
+
+def _cells(architecture: str) -> str:
+    """Of a one-line form, what is the same under other macro settings and with further operators."""
+    return architecture.partition(":")[2]

@@ -274,6 +274,7 @@ FORGERIES: dict[str, Edit] = {
     "what refusals call near edited": _field("rejected", "nearest", lambda old: [*old[:-1], "nb201/x"]),
     "hand-designed network made smaller": _field("compared", "architecture", lambda old: old.replace("/c", "/c1", 1)),
     "evaluations called recalled": _field("evaluated", "origin", lambda _: "recalled"),
+    "evaluations called scored": _field("evaluated", "origin", lambda _: "scored"),
     "evaluations called published": _field("evaluated", "origin", lambda _: "published"),
     "evaluations doubled": _double("evaluated"),
     "full trainings of tasks edited": _field("task.finished", "full_trainings", lambda old: old + 1),
