@@ -23,11 +23,12 @@ __all__ = ["AUDITS", "EVENTS", "MOTIFS", "TASKS", "TRIALS", "audits", "events", 
 
 # By column, as pandas names the type.
 TASKS: Mapping[str, str] = {
-    "run": "int64", "task": "str", "stream": "str", "space": "str", "finished": "bool", "evaluations": "int64",
-    "failed": "int64", "evaluations_to_best": "int64", "full_trainings": "int64", "admitted": "int64", "winner": "str",
-    "validation": "float64", "test": "float64", "test_low": "float64", "test_high": "float64", "params": "Int64",
-    "reference_test": "float64", "reference_params": "Int64", "closest": "str", "closest_validation": "float64",
-    "closest_test": "float64", "missed": "str", "would_decide": "str",
+    "run": "int64", "task": "str", "stream": "str", "space": "str", "metric": "str", "finished": "bool",
+    "evaluations": "int64", "failed": "int64", "evaluations_to_best": "int64", "full_trainings": "int64",
+    "admitted": "int64", "winner": "str", "validation": "float64", "test": "float64", "test_low": "float64",
+    "test_high": "float64", "params": "Int64", "reference_test": "float64", "reference_params": "Int64",
+    "closest": "str", "closest_validation": "float64", "closest_test": "float64", "missed": "str",
+    "would_decide": "str",
 }  # fmt: skip
 TRIALS: Mapping[str, str] = {
     "run": "int64", "task": "str", "number": "int64", "architecture": "str", "digest": "str", "origin": "str",
@@ -35,7 +36,8 @@ TRIALS: Mapping[str, str] = {
 }  # fmt: skip
 MOTIFS: Mapping[str, str] = {
     "event": "int64", "run": "int64", "task": "str", "architecture": "str", "digest": "str", "validation": "float64",
-    "test": "float64", "params": "int64", "review": "str", "quarantined": "bool", "weights_sha256": "str",
+    "test": "float64", "metric": "str", "params": "int64", "review": "str", "quarantined": "bool",
+    "weights_sha256": "str",
 }  # fmt: skip
 AUDITS: Mapping[str, str] = {
     "run": "int64", "task": "str", "digest": "str", "standing": "str", "audit": "str", "subject": "str",
@@ -63,6 +65,7 @@ def tasks(state: LifeState) -> pd.DataFrame:
                     "task": task.name,
                     "stream": run.started.record.stream,
                     "space": run.started.record.space if task.started.space is UNSET else task.started.space,
+                    "metric": found.metric,
                     "finished": task.finished is not None,
                     "evaluations": found.evaluations,
                     "failed": found.failed,
@@ -128,6 +131,7 @@ def motifs(state: LifeState) -> pd.DataFrame:
             "digest": motif.digest,
             "validation": motif.validation,
             "test": motif.test,
+            "metric": motif.metric or "accuracy",
             "params": motif.params,
             "review": motif.review,
             "quarantined": quarantined,

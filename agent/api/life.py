@@ -74,11 +74,12 @@ class Life:
     def tasks(self) -> pd.DataFrame:
         """One row for each task of each run.
 
-        Columns: `run`, `task`, `stream`, `space`, `finished`; `evaluations` at low fidelity, how many of them `failed`,
-        and `evaluations_to_best`; `full_trainings` and how many were `admitted`; of the `winner` (its digest)
-        `validation` and `test` accuracy in [0, 1] with a 95 % interval `test_low` to `test_high`, and `params`; of the
-        hand-designed network `reference_test` and `reference_params`. Where a finished task admitted nothing: its best
-        finalist `closest` (digest) with `closest_validation` and `closest_test`, what it `missed`, and what
+        Columns: `run`, `task`, `stream`, `space`, `metric` (its name), `finished`; `evaluations` at low fidelity, how
+        many of them `failed`, and `evaluations_to_best`; `full_trainings` and how many were `admitted`; of the `winner`
+        (its digest) `validation`, the score that the search maximised, and `test`, the metric in its own unit, with a
+        95 % interval `test_low` to `test_high`, both of them accuracy in [0, 1] where that is the metric; `params`; of
+        the hand-designed network `reference_test` and `reference_params`. Where a finished task admitted nothing: its
+        best finalist `closest` (digest) with `closest_validation` and `closest_test`, what it `missed`, and what
         `would_decide` it, in words; `shortfall` has all of it.
         """
         with self._opened() as state:
@@ -89,9 +90,9 @@ class Life:
         """One row for each evaluation, in order.
 
         Columns: `run`, `task`, `number` from 1, `architecture`, `digest`, `origin` (`searched`, `recalled`,
-        `scored`, `published`, `promoted`), `fidelity`, `epochs` trained, `score` (validation accuracy in [0, 1], NaN
-        where training failed), `worth` (what the search maximises), `proxy`, `reason` of a failure; one column for
-        each cost of an objective.
+        `scored`, `published`, `promoted`), `fidelity`, `epochs` trained, `score` (validation accuracy in [0, 1], or by
+        another metric; NaN where training failed), `worth` (what the search maximises), `proxy`, `reason` of a failure;
+        one column for each cost of an objective.
         """
         with self._opened() as state:
             return frames.trials(state)
@@ -101,7 +102,7 @@ class Life:
         """One row for each admitted architecture, in order of admission.
 
         Columns: number of the admitting `event`, `run`, `task`, `architecture`, `digest`, `validation` and `test`
-        accuracy in [0, 1], `params`, `review` (`approved`, `overruled` or empty), `quarantined`, `weights_sha256`.
+        as of a task, `metric`, `params`, `review` (`approved`, `overruled` or empty), `quarantined`, `weights_sha256`.
         """
         with self._opened() as state:
             return frames.motifs(state)

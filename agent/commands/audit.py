@@ -9,6 +9,7 @@ from agent.ledger.home import Home
 from agent.state.state import replay
 from agent.verify.reaudit import find_finalist, reaudit
 from audits import calibration_of, card, load_suite
+from audits.calibrating.matrix import CALIBRATED_KIND
 from selfnas.files import check_kind, write_whole
 
 __all__ = ["audit_recorded"]
@@ -54,7 +55,7 @@ def audit_recorded(
             done.verdict,
             title=f"{held.name}: {finalist.digest[:12]}",
             facts=facts,
-            calibration=calibration_of(done.suite),
+            calibration=calibration_of(done.suite) if held.kind == CALIBRATED_KIND else None,
         )
         if file is not None:
             write_whole(file, text)

@@ -16,8 +16,9 @@ from rich.table import Table
 from agent.ledger.events import PolicyAdopted, PolicyRolledBack
 from agent.report.changes import changed
 from agent.report.shortfall import Shortfall, shortfall
-from agent.report.summary import Accuracy, TaskSummary, summarise
+from agent.report.summary import Accuracy, TaskSummary, TestScore, shown_score, summarise
 from agent.state.state import RunState, TaskState
+from selfnas.training.metrics import METRICS
 
 __all__ = ["ConsoleObserver", "guard_table", "policy_sentence", "results_table", "show_shortfalls", "where_next"]
 
@@ -126,9 +127,9 @@ def results_table(run: RunState) -> Table:
         table.add_row(
             escape(row.task),
             f"{row.evaluations_to_best}/{row.evaluations}" + (f"\n{row.failed} failed" if row.failed else ""),
-            "–" if row.validation is None else f"{100 * row.validation:.1f}",
-            "nothing admitted" if row.test is None else _percent(row.test),
-            "–" if row.reference_test is None else _percent(row.reference_test),
+            "–" if row.validation is None else shown_score(row.metric, row.validation),
+            "nothing admitted" if row.test is None else _shown(row.test),
+            "–" if row.reference_test is None else _shown(row.reference_test),
             "–" if row.share_of_reference is None else f"{100 * row.share_of_reference:.0f}",
             "–" if row.params is None else f"{row.params:,}",
         )
@@ -157,11 +158,11 @@ def _refused_table(found: Shortfall) -> Table:
     for name in ("finalist", "valid\n%", "test accuracy\n% [95 %]", "missed"):
         table.add_column(name, justify="right" if "%" in name else "left", overflow="fold", no_wrap="%" in name)
     for one in found.finalists:
-        validation = "failed" if one.failure else f"{100 * one.validation:.1f}"
+        validation = "failed" if one.failure else shown_score(found.metric, one.validation)
         missed = escape("\n".join(map(str, one.misses)) or one.missed)
-        table.add_row(one.digest[:12], validation, "–" if one.test is None else _percent(one.test), missed)
+        table.add_row(one.digest[:12], validation, "–" if one.test is None else _shown(one.test), missed)
     if found.reference is not None:
-        table.add_row("hand-designed", "", _percent(found.reference), f"{found.reference_params:,} parameters")
+        table.add_row("hand-designed", "", _shown(found.reference), f"{found.reference_params:,} parameters")
     return table
 
 
@@ -192,9 +193,13 @@ def guard_table(run: RunState) -> Table:
     return table
 
 
-def _percent(accuracy: Accuracy) -> str:
-    low, high = accuracy.interval
-    return f"{100 * accuracy.estimate:.1f} [{100 * low:.1f}–{100 * high:.1f}]"
+def _shown(score: TestScore) -> str:
+    """An accuracy in per cent; of other metrics the name on a line of its own."""
+    low, high = score.interval
+    if isinstance(score, Accuracy):
+        return f"{100 * score.estimate:.1f} [{100 * low:.1f}–{100 * high:.1f}]"
+    shown = METRICS[score.record.name].shown
+    return f"{score.title}\n{shown(score.estimate)} [{shown(low)}–{shown(high)}]"
 
 
 def where_next(home: Path, *, console: Console) -> None:

@@ -16,6 +16,7 @@ from agent.ledger.events import OperatorRefused
 from agent.ledger.home import Home
 from agent.memory.operators import find_operator, operator_revocation
 from agent.memory.subcells import find_sub_cell, mined_in_force, revocation, sentence
+from agent.report.summary import told_figures
 from agent.report.uses import uses_of
 from agent.state.state import LifeState, Motif, TaskState, replay
 from audits import Finding
@@ -45,7 +46,7 @@ def show_motifs(home: Path, *, task: str | None) -> None:
     for motif in chosen:
         console.print(
             f"[bold]{motif.digest[:12]}[/]  {escape(motif.task)}, run {motif.run}: "
-            f"validation {100 * motif.validation:.1f} %, test {100 * motif.test:.1f} %, {motif.params:,} parameters",
+            f"{told_figures(motif.metric, motif.validation, motif.test)}, {motif.params:,} parameters",
             soft_wrap=True,
         )
         console.print(f"  {escape(motif.architecture)}", soft_wrap=True, highlight=False)
@@ -76,9 +77,7 @@ def show_motif(home: Path, digest: str, *, optional: bool = False) -> None:
             task = _task_of(state, motif)
             console.print(f"[bold]{motif.digest}[/]\n{escape(motif.architecture)}")
             console.print(f"admitted on task {escape(motif.task)} in run {motif.run}, event {motif.seq}")
-            console.print(
-                f"validation {100 * motif.validation:.1f} %, test {100 * motif.test:.1f} %, {motif.params:,} parameters"
-            )
+            console.print(f"{told_figures(motif.metric, motif.validation, motif.test)}, {motif.params:,} parameters")
             console.print(f"weights: {Home(home).weights / (motif.weights_sha256 + '.safetensors')}", soft_wrap=True)
             console.print(f"pictures: {Home(home).pictures(motif.run, motif.task) / motif.digest[:12]}", soft_wrap=True)
             audited = task.finalist(motif.digest).audited

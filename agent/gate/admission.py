@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agent.workers.jobs import FullAnswer
     from audits import AuditVerdict, Finding, Suite
     from constraints import Guard
+    from selfnas.data.targets import TargetKind
 
 __all__ = ["admission", "decide", "findings_of", "recorded_findings"]
 
@@ -55,11 +56,16 @@ def findings_of(audited: Audited) -> list[Finding]:
     return [audits.Finding.from_record(msgspec.to_builtins(record)) for record in audited.findings]
 
 
-def admission(answer: FullAnswer, suite: Suite) -> AuditVerdict:
+def admission(answer: FullAnswer, suite: Suite, *, kind: TargetKind = "classification") -> AuditVerdict:
     """What the audits of a fully trained network let follow.
 
     Training that failed, audits that broke, another suite than the one in force, findings that are missing: each is a
     reason not to admit.
+
+    Args:
+        answer: of the job that trained, tested and audited it.
+        suite: in force.
+        kind: of the task's target.
     """
     for broken, reason in (
         (answer.score is None, f"training failed: {answer.reason}"),
@@ -69,4 +75,4 @@ def admission(answer: FullAnswer, suite: Suite) -> AuditVerdict:
     ):
         if broken:
             return audits.AuditVerdict(decision="undecided", reasons=(reason,))
-    return audits.judge([audits.Finding.from_record(record) for record in answer.findings], suite)
+    return audits.judge([audits.Finding.from_record(record) for record in answer.findings], suite, kind=kind)

@@ -43,6 +43,7 @@ __all__ = [
     "Json",
     "LedgerError",
     "Lent",
+    "MetricRecord",
     "MinedRecord",
     "MotifQuarantined",
     "MotifRestored",
@@ -347,6 +348,24 @@ class Inherited(_Part, frozen=True, kw_only=True):
     share: Number | None
 
 
+class MetricRecord(_Part, frozen=True, kw_only=True):
+    """A metric on the test split.
+
+    Attributes:
+        name: of the metric (`selfnas.training.metrics`).
+        estimate: in the metric's own unit; of numbers, that of the data.
+        low: lower limit of its 95 % interval; nothing where there are too few examples for one.
+        high: upper limit.
+        n: number of test examples.
+    """
+
+    name: str
+    estimate: Number
+    low: Number | None
+    high: Number | None
+    n: Integer
+
+
 class FindingRecord(_Part, frozen=True, kw_only=True):
     """One finding of an audit; see `audits.Finding`.
 
@@ -568,6 +587,8 @@ class TaskStarted(Facts, frozen=True, kw_only=True):
         table: the table that it is looked up in, where there is one.
         shape: the shape of its examples.
         description: statistics of the task by name; nothing for a table.
+        target: kind of what is asked of an example; left out for classification.
+        metric: name of what scores and tests are measured by; left out for accuracy.
         guard: digest of constraint set, space, macro settings and shape.
         space: name of the space with composed operators; left out where it is the stream's.
         admitted_count: how many architectures the guard admits.
@@ -583,6 +604,8 @@ class TaskStarted(Facts, frozen=True, kw_only=True):
     table: Table | UnsetType = UNSET
     shape: Shape
     description: dict[str, Number] | None
+    target: str | UnsetType = UNSET
+    metric: str | UnsetType = UNSET
     guard: str
     space: str | UnsetType = UNSET
     admitted_count: Count
@@ -684,7 +707,8 @@ class Evaluated(Facts, frozen=True, kw_only=True):
         proxy: its score by the policy's proxy; nothing where none was computed.
         proxies: scores by all proxies, where the policy learns from them.
         fidelity: name of the fidelity.
-        score: best validation accuracy in [0, 1]; nothing where training failed.
+        score: best validation accuracy in [0, 1], or what another metric makes of it, more being better; nothing where
+            training failed.
         reason: why it failed; empty where it did not.
         curve: validation accuracy after each epoch.
         costs: costs by name, where the stream has an objective.
@@ -747,8 +771,9 @@ class Tested(Facts, frozen=True, kw_only=True):
         architecture: as text.
         reason: why training failed; empty where it did not.
         test_correct: test examples that it classifies correctly.
-        test_count: number of test examples.
+        test_count: number of test examples; 0 where they have no single class.
         params: number of trainable parameters.
+        metric: what the task's metric says of it, where that is not accuracy.
     """
 
     bulk: ClassVar[bool] = True
@@ -758,10 +783,13 @@ class Tested(Facts, frozen=True, kw_only=True):
     test_correct: Integer
     test_count: Integer
     params: Integer
+    metric: MetricRecord | UnsetType = UNSET
 
     @property
     def test(self) -> float:
-        """Test accuracy in [0, 1]; 0.0 where nothing was tested."""
+        """Test accuracy in [0, 1], or the task's metric in its own unit; 0.0 where nothing was tested."""
+        if self.metric is not UNSET:
+            return float(self.metric.estimate)
         return self.test_correct / self.test_count if self.test_count else 0.0
 
 
@@ -816,11 +844,12 @@ class Admitted(Facts, frozen=True, kw_only=True):
         task_digest: SHA-256 of its data and splits.
         architecture: as text.
         digest: its SHA-256.
-        validation: validation accuracy in [0, 1].
-        test: test accuracy in [0, 1].
+        validation: validation accuracy in [0, 1], or the score by another metric.
+        test: test accuracy in [0, 1], or the estimate of another metric.
         params: number of trainable parameters.
         certificate: JSON text of the constraint gate's certificate.
         weights_sha256: SHA-256 of its weights' file.
+        metric: what the task's metric says of it, where that is not accuracy.
     """
 
     kind: ClassVar[str] = "admitted"
@@ -834,6 +863,7 @@ class Admitted(Facts, frozen=True, kw_only=True):
     params: Integer
     certificate: str
     weights_sha256: str
+    metric: MetricRecord | UnsetType = UNSET
 
 
 class Refused(Facts, frozen=True, kw_only=True):

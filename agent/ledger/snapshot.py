@@ -21,7 +21,7 @@ __all__ = ["Row", "Snapshot", "foreign_snapshot"]
 
 Row: TypeAlias = tuple[Any, ...]
 
-_APPLICATION_ID, _FORMAT = 0x5E1F_0A6, 1
+_APPLICATION_ID, _FORMAT = 0x5E1F_0A6, 2
 _PATIENCE_SECONDS = 30.0  # while verification reads
 _SCHEMA = """
 CREATE TABLE upto (events INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
@@ -39,7 +39,8 @@ CREATE INDEX described_digests ON described (space, digest);
 CREATE TABLE motifs (
     seq INTEGER PRIMARY KEY, described INTEGER NOT NULL, validation REAL NOT NULL, run INTEGER NOT NULL,
     task TEXT NOT NULL, digest TEXT NOT NULL, architecture TEXT NOT NULL, shape TEXT NOT NULL, test REAL NOT NULL,
-    params INTEGER NOT NULL, weights_sha256 TEXT NOT NULL, review TEXT NOT NULL
+    params INTEGER NOT NULL, weights_sha256 TEXT NOT NULL, review TEXT NOT NULL,
+    metric TEXT NOT NULL
 ) STRICT;
 CREATE INDEX ranking ON motifs (described, validation DESC, seq);
 CREATE INDEX finalists ON motifs (run, task, digest);

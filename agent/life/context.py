@@ -22,6 +22,7 @@ from audits import Suite
 from constraints import ConstraintSet, Guard
 from selfnas import seeding
 from selfnas.data.probes import TaskDescription
+from selfnas.data.targets import TargetKind
 from selfnas.data.tasks import TaskSpec
 from selfnas.devices.devices import Device
 from selfnas.plugins import Identity, Plugin
@@ -29,6 +30,7 @@ from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 from selfnas.spaces.named import space_named
 from selfnas.strategies.transfer import PastTask
 from selfnas.tables.tabular import TabularEvaluator
+from selfnas.training.metrics import COUNTED
 
 __all__ = ["Prepared", "PreparedTask", "TaskContext"]
 
@@ -38,7 +40,8 @@ class PreparedTask:
     """One task of a stream, loaded once and described; workers load the arrays again.
 
     A task that is looked up has a `table` and no description, for there are no examples to describe. A task that
-    succeeds another has its motif in `service`, which is tried first.
+    succeeds another has its motif in `service`, which is tried first. What is asked of its examples is of a `kind`, and
+    a `metric` makes scores of answers.
     """
 
     spec: TaskSpec
@@ -48,6 +51,8 @@ class PreparedTask:
     guard: Guard
     table: TabularEvaluator | None = None
     service: Motif | None = None
+    kind: TargetKind = "classification"
+    metric: str = COUNTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

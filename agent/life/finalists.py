@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import UnsetType
+
 from agent.gate.admission import admission, recorded_findings
-from agent.ledger.events import UNSET, Admitted, Audited, Compared, Facts, Refused, Tabulated, Trained
+from agent.ledger.events import UNSET, Admitted, Audited, Compared, Facts, MetricRecord, Refused, Tabulated, Trained
 from agent.life.context import TaskContext
 from agent.memory.weights import inherited_record, source_of
 from agent.state.state import Finalist, Motif
@@ -60,7 +62,13 @@ def compared(context: TaskContext, examiner: Examiner, finalist: Finalist, *, on
         reason=answer.reason,
         test_correct=answer.test_correct,
         test_count=answer.test_count,
+        metric=_metric(answer),
     )
+
+
+def _metric(answer: FullAnswer) -> MetricRecord | UnsetType:
+    """As the ledger keeps it; left out where accuracy is counted, or nothing was tested."""
+    return UNSET if answer.metric is None else MetricRecord(**answer.metric.model_dump())
 
 
 def _full(context: TaskContext, architecture: Architecture) -> Request:
@@ -134,9 +142,10 @@ def _examination(
         test_count=answer.test_count,
         params=params,
         weights_sha256=answer.weights_sha256,
+        metric=_metric(answer),
         inherited=UNSET if source is None else inherited_record(source, answer.inherited),
     )
-    verdict = admission(answer, context.prepared.suite)
+    verdict = admission(answer, context.prepared.suite, kind=context.own.kind)
     failed, reasons = list(verdict.failed), list(verdict.reasons)
     audited = Audited(
         task=task,
@@ -160,5 +169,6 @@ def _examination(
         params=params,
         certificate=context.task.certificates[text],
         weights_sha256=answer.weights_sha256,
+        metric=trained.metric,
     )
     return [trained, audited, admitted]

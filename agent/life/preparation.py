@@ -18,7 +18,7 @@ from audits.contract.plants import unplanted, with_plants
 from constraints import ConstraintSet, Guard, load_set
 from selfnas import plugins
 from selfnas.data.probes import describe
-from selfnas.data.tasks import TaskSpec, load_task
+from selfnas.data.tasks import Task, TaskSpec, load_task
 from selfnas.devices.devices import Device, load_device
 from selfnas.documents import Place
 from selfnas.errors import InputError, Problem
@@ -32,6 +32,7 @@ from selfnas.tables.tabular import (
     synthetic_benchmark,
     table_digest,
 )
+from selfnas.training.metrics import default_metric, metric_for
 
 __all__ = ["prepare", "reference"]
 
@@ -211,7 +212,23 @@ class _Loader:
             with_plants(AuditData.of(task), self.suite.plants)
         description = describe(task, seed=self.stream.seed)
         guard = self._guard(spec, task.shape)
-        return PreparedTask(spec=spec, shape=task.shape, digest=task.digest, description=description, guard=guard)
+        return PreparedTask(
+            spec=spec,
+            shape=task.shape,
+            digest=task.digest,
+            description=description,
+            guard=guard,
+            kind=task.target.kind,
+            metric=self._metric(task),
+        )
+
+    def _metric(self, task: Task) -> str:
+        """What scores of a task are made of; a metric of the stream that its target cannot have is reported."""
+        try:
+            return metric_for(task.target, self.stream.metrics)
+        except ValueError as error:
+            self.problems.add(("metric", task.target.kind), f"task {task.name!r}: {error}")
+            return default_metric(task.target)
 
     def _table(self, spec: TaskSpec) -> TabularEvaluator:
         path, space = spec.path or "", self.stream.space

@@ -8,6 +8,7 @@ from agent.memory.recall import order_by_expected_score, recall
 from agent.stream.policy import SearchPolicy
 from selfnas.data.probes import TaskDescription
 from selfnas.spaces.named import parse_architecture
+from selfnas.training.metrics import COUNTED
 
 __all__ = ["started"]
 
@@ -22,6 +23,8 @@ def started(context: TaskContext, policy: SearchPolicy) -> TaskStarted:
         table=UNSET if own.table is None else Table(name=own.table.benchmark.name, dataset=own.table.task),
         shape=Shape.of(own.shape),
         description=None if own.description is None else own.description.named(),
+        target=UNSET if own.kind == "classification" else own.kind,
+        metric=UNSET if own.metric == COUNTED else own.metric,
         guard=context.guard.digest,
         space=UNSET if space.name == context.stream.space else space.name,
         admitted_count=Count(low=str(count.low), high=str(count.high), exact=count.exact),

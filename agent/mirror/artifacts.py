@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from agent.ledger.events import Rejected
 from agent.ledger.home import EXAMPLE, Home
 from agent.mirror.review_tags import plain
+from agent.report.summary import shown_score
 from agent.state.state import Finalist, RunState, TaskState
+from selfnas.training.metrics import METRICS
 
 if TYPE_CHECKING:
     from audits import Finding, Suite
@@ -47,29 +49,37 @@ def write_task_files(exhibit: Exhibit, folder: Path) -> None:
 def write_finalist_files(exhibit: Exhibit, finalist: Finalist, findings: Sequence[Finding], folder: Path) -> None:
     """The certificate, the audit card as Markdown and as a page with its pictures inside, and the pictures."""
     from audits import calibration_of, card, card_page, judge
+    from audits.calibrating.matrix import CALIBRATED_KIND
 
     run, task, suite = exhibit.run, exhibit.task, exhibit.suite
     (folder / "certificate.json").write_text(task.certificates.get(finalist.architecture, "{}"), encoding="utf-8")
     pictures = {path.name: path.read_bytes() for path in sorted(exhibit.pictures(finalist).glob("*.png"))}
     text = card(
         findings,
-        judge(findings, suite),
+        judge(findings, suite, kind=task.kind),
         title=f"{task.name}: {finalist.digest[:12]} is {finalist.outcome}",
         facts={
             "architecture": finalist.architecture,
             "digest": finalist.digest,
             "parameters": f"{finalist.trained.params:,}",
-            "validation accuracy": f"{100 * finalist.trained.validation:.1f} %",
+            **_validation(task, finalist),
             "constraint set": run.started.constraint_set.name,
             "suite": f"{suite.name} ({suite.digest[:12]})",
         },
-        calibration=calibration_of(suite),
+        calibration=calibration_of(suite) if task.kind == CALIBRATED_KIND else None,
         figures={Path(name).stem: name for name in pictures},
     )
     (folder / "audit-card.md").write_text(text, encoding="utf-8")
     (folder / "audit-card.html").write_text(card_page(text, pictures=pictures), encoding="utf-8")
     for name, content in pictures.items():
         (folder / name).write_bytes(content)
+
+
+def _validation(task: TaskState, finalist: Finalist) -> dict[str, str]:
+    title, value = METRICS[task.metric].title, shown_score(task.metric, finalist.trained.validation)
+    if METRICS[task.metric].unit == "share":
+        return {f"validation {title}": f"{value} %"}
+    return {"validation score": f"{value}, from {title}"}
 
 
 def example_of(exhibit: Exhibit, finalist: Finalist) -> NDArray[np.float32]:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from agent.ledger.events import Standing
+from agent.ledger.events import UNSET, Standing
 from agent.mirror.review_tags import plain
-from agent.report.summary import Accuracy
+from agent.report.summary import Accuracy, score_of, shown_score
 from agent.state.state import Finalist, RunState, TaskState
+from selfnas.data.targets import TargetKind
+from selfnas.training.metrics import METRICS
 
 if TYPE_CHECKING:
     from audits import Finding, Suite
 
 __all__ = ["data_source", "model_card"]
+
+
+_OUTPUTS: Mapping[TargetKind, str] = {
+    "classification": "logits in the order of the labels",
+    "multilabel": "a logit for each label, in their order",
+    "regression": "standardised numbers, or their quantiles, as the task scales its targets",
+    "ordinal": "a logit for each threshold between two neighbouring classes, of lying above it",
+}
 
 
 def model_card(run: RunState, task: TaskState, finalist: Finalist, findings: Sequence[Finding], suite: Suite) -> str:
@@ -41,23 +51,27 @@ def _lines(
     yield f"**{_standing(finalist)}** Constraint set {constraint_set}, audit suite {suite.name}.\n"
     yield "### What it is\n"
     yield (
-        f"`{finalist.architecture}`, {trained.params:,} parameters: a classifier found by "
+        f"`{finalist.architecture}`, {trained.params:,} parameters: a network for {task.kind}, found by "
         f"search on task {task.name} of stream {stream.stream}, run {run.number}, seed {stream.seed}.\n"
     )
     yield "### How to use it\n"
     size = "×".join(map(str, shape.size))
     yield (
         f"A plain `torch.export` program: float32 `(n, {shape.channels}, {size})`, scaled as the task scales its "
-        f"training split, to `(n, {shape.classes})` logits in the order of the labels. Made for this task's data; "
+        f"training split, to `(n, {shape.classes})`: {_OUTPUTS[task.kind]}. Made for this task's data; "
         "other data need their own audit (`selfnas audits run`).\n"
     )
     source = data_source(run, task).replace("`", "\\u0060")  # the same JSON, which cannot end the code it stands in
     yield f"### Data\n\n`{source}`, digest `{task.started.task_digest[:16]}`.\n"
     yield "### Measured\n"
-    if trained.test_count:
-        accuracy = Accuracy(trained.test_correct, trained.test_count)
-        yield f"- test accuracy {accuracy} (95 % interval, n = {trained.test_count})"
-    yield f"- validation accuracy {100 * trained.validation:.1f} %, which the search has seen"
+    if (tested := score_of(trained)) is not None:
+        told = f"accuracy {tested}" if isinstance(tested, Accuracy) else str(tested)
+        yield f"- test {told} (95 % interval, n = {tested.count})"
+    if task.kind != "classification" or trained.metric is not UNSET:
+        yield f"- {METRICS[task.metric].title}: {METRICS[task.metric].meaning}"
+    value, metric = shown_score(task.metric, trained.validation), METRICS[task.metric]
+    shown = f"{metric.title} {value} %" if metric.unit == "share" else f"score {value}"
+    yield f"- validation {shown}, which the search has seen"
     for finding in findings:
         measured = finding.role == "gate" and finding.statistic != UNTESTED
         if measured and finding.low is not None and finding.high is not None:

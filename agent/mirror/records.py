@@ -6,6 +6,7 @@ Nothing here knows MLflow.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from agent.gate.admission import findings_of
 from agent.ledger.events import UNSET, Event, PolicyDecided
 from agent.report.changes import changed
 from agent.report.shortfall import shortfall
-from agent.report.summary import TaskSummary, summarise
+from agent.report.summary import Accuracy, TaskSummary, TestScore, score_of, summarise
 from agent.state.state import Finalist, RunState, TaskState
 from audits import Finding, Suite
+from selfnas.training.metrics import METRICS
 
 __all__ = ["Record", "Value", "finalist_record", "policy_record", "recorded_audit", "task_record"]
 
@@ -48,6 +50,7 @@ def task_record(run: RunState, task: TaskState, suite: Suite, *, key: str) -> Re
         "task": task.name,
         "run": str(run.number),
         "verdict": "admitted" if summary.admitted else "nothing admitted",
+        "metric": summary.metric,
         "winner": summary.winner,
         "recalled_from": ", ".join(summary.recalled) or "nothing",
         "kept_out_by_rule": json.dumps(summary.by_rule),
@@ -69,9 +72,11 @@ def task_record(run: RunState, task: TaskState, suite: Suite, *, key: str) -> Re
         "closest_validation": closest.validation if closest else None,
         "closest_test": closest.test.estimate if closest and closest.test else None,
     }
-    best, curve = 0.0, []
-    for step, accuracy in enumerate(task.accuracies, start=1):
-        best = max(best, accuracy or 0.0)
+    best, curve = -math.inf, []
+    for step, score in enumerate(task.accuracies, start=1):
+        best = max(best, -math.inf if score is None else score)
+        if math.isinf(best):
+            continue
         curve.append(("best_so_far", best, step))
     parameters = {
         "seed": stream["seed"],
@@ -108,7 +113,7 @@ def finalist_record(task: TaskState, finalist: Finalist, *, key: str) -> Record:
     metrics: dict[str, float | None] = {
         "validation": trained.validation,
         "params": trained.params,
-        "test": trained.test if trained.test_count else None,
+        "test": trained.test if score_of(trained) is not None else None,
     }
     for finding in recorded_audit(finalist):
         name = re.sub(r"[^A-Za-z0-9_. /-]", "_", f"audit.{finding.label}")
@@ -166,7 +171,15 @@ def _known(values: Mapping[str, float | int | None]) -> list[Value]:
     return [(name, float(value), 0) for name, value in values.items() if value is not None]
 
 
+def _brief(score: TestScore) -> str:
+    """The estimate alone."""
+    if isinstance(score, Accuracy):
+        return f"{100 * score.estimate:.1f} %"
+    metric = METRICS[score.record.name]
+    return f"{metric.title} {metric.shown(score.estimate)}{metric.suffix}"
+
+
 def _outcome(summary: TaskSummary) -> str:
     if summary.test is None:
         return f"nothing admitted of {summary.full_trainings}"
-    return f"{summary.admitted}/{summary.full_trainings} admitted · test {100 * summary.test.estimate:.1f} %"
+    return f"{summary.admitted}/{summary.full_trainings} admitted · test {_brief(summary.test)}"

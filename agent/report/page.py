@@ -17,6 +17,7 @@ from agent.report import page_pictures as report_pictures
 from agent.report.changes import changed, evidence_in_words
 from agent.report.figures import Evidence, figures, rejections
 from agent.report.shortfall import shortfall
+from agent.report.summary import shown_score, told_figures
 from agent.report.task_figures import TaskEvidence
 from agent.report.uses import operator_records, uses_of
 from agent.state.state import LifeState, Motif
@@ -100,6 +101,10 @@ def _encoded(picture: bytes) -> str:
     return base64.b64encode(picture).decode("ascii")
 
 
+def _figures(motif: Motif) -> str:
+    return told_figures(motif.metric, motif.validation, motif.test)
+
+
 def _number(value: float | None, form: str = ".2f") -> str:
     return "–" if value is None else format(value, form)
 
@@ -162,7 +167,7 @@ def _shortfalls(evidence: Evidence) -> list[dict[str, object]]:
                 tuple(
                     (
                         one.digest[:12],
-                        "failed" if one.failure else f"{100 * one.validation:.1f}",
+                        "failed" if one.failure else shown_score(found.metric, one.validation),
                         "–" if one.test is None else str(one.test).replace(" %", ""),
                         one.missed,
                     )
@@ -228,8 +233,7 @@ def _motifs(evidence: Evidence) -> list[dict[str, str]]:
         shown.append(
             {
                 "name": motif.digest[:12],
-                "origin": f"admitted on {motif.task}, run {motif.run}: test {100 * motif.test:.1f} %, "
-                f"{motif.params:,} parameters",
+                "origin": f"admitted on {motif.task}, run {motif.run}: {_figures(motif)}, {motif.params:,} parameters",
                 "uses": f"tried first on {', '.join(used)}" if used else "not used on another task yet",
                 "architecture": motif.architecture,
                 "picture": _encoded(picture),

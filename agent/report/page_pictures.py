@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from agent.report.figures import Transfer
+from agent.report.summary import Accuracy
 from agent.report.task_figures import Curve, TaskEvidence
 from selfnas.figures import png
 from selfnas.spaces.cell import Cell
@@ -92,14 +93,14 @@ def cells_picture(title: str, cells: Sequence[tuple[str, Cell]], *, part: bool =
 
 
 def cost_picture(tasks: Sequence[TaskEvidence]) -> bytes | None:
-    """Test accuracy over parameters of winners and of the hand-designed networks; None where nothing was trained."""
+    """Test accuracy over parameters of winners and of the hand-designed networks; None where no task has one."""
     figure = Figure(figsize=(6.4, 4), layout="constrained")
     axes = figure.subplots()
     for label, colour, marker, pairs in (
         ("winner", _WITH, "o", [(t.summary.params, t.summary.test) for t in tasks]),
         ("hand-designed", _HAND, "x", [(t.summary.reference_params, t.summary.reference_test) for t in tasks]),
     ):
-        known = [(params, test) for params, test in pairs if params is not None and test is not None]
+        known = [(params, test) for params, test in pairs if params is not None and isinstance(test, Accuracy)]
         if not known:
             continue
         estimates = np.array([100 * test.estimate for _, test in known])

@@ -9,23 +9,35 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from selfnas.training.metrics import METRICS
+
 __all__ = ["draw_regret", "draw_search_curve"]
 
 _LINES = ("#999999", "#56B4E9", "#E69F00", "#CC79A7", "#0072B2", "#009E73", "#D55E00", "#000000", "#8C6D31", "#7A3E9D")
 
 
 def draw_search_curve(
-    axes: Axes, scores: Sequence[float | None], *, recalled: Sequence[bool], finalists: Sequence[bool], title: str
+    axes: Axes,
+    scores: Sequence[float | None],
+    *,
+    recalled: Sequence[bool],
+    finalists: Sequence[bool],
+    title: str,
+    metric: str = "accuracy",
 ) -> Axes:
     """Score of each evaluation in order, and the best so far.
 
     Args:
-        scores: validation accuracy in [0, 1] at low fidelity; None where training failed.
+        scores: validation accuracy in [0, 1], or score by another metric, at low fidelity; None where training failed.
         recalled: which came from the library.
         finalists: which were trained fully afterwards.
+        title: above the picture.
+        metric: what scores are made of.
     """
     order = np.arange(1, len(scores) + 1)
-    values = np.array([np.nan if score is None else 100 * score for score in scores])
+    known = METRICS[metric]
+    unit = 100 if known.unit == "share" else 1
+    values = np.array([np.nan if score is None else unit * score for score in scores])
     from_memory, final = np.array(recalled, dtype=bool), np.array(finalists, dtype=bool)
     best = np.fmax.accumulate(values) if len(values) else values
     axes.step(order, best, where="post", color="#0072B2", linewidth=2, label="best so far")
@@ -39,7 +51,8 @@ def draw_search_curve(
     if failed.any():
         axes.plot(order[failed], np.full(failed.sum(), axes.get_ylim()[0]), "x", color="black", label="failed")
     axes.set_xlabel("evaluation")
-    axes.set_ylabel("validation accuracy at low fidelity (%)")
+    score = f"{known.title} at low fidelity (%)" if unit > 1 else f"score by {known.title} at low fidelity"
+    axes.set_ylabel(f"validation {score}")
     axes.set_title(title, fontsize=10)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=5, frameon=False)  # hides no dot

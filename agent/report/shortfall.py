@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.gate.admission import findings_of
-from agent.report.summary import Accuracy, accuracy_of
+from agent.report.summary import Accuracy, TestScore, score_of
 from agent.state.state import Finalist, TaskState
+from selfnas.training.metrics import METRICS
 
 if TYPE_CHECKING:
     from audits import Finding
@@ -22,7 +23,7 @@ __all__ = ["Miss", "NearlyAdmitted", "Shortfall", "rises", "shortfall"]
 
 _SIDES = {"floor": "at least", "ceiling": "at most", None: "limit"}
 _FEWEST_EPOCHS = 4  # of a curve, for its end to say something
-_RISE = 0.005  # of validation accuracy from one quarter of the epochs to the next, that counts as still rising
+_RISE = 0.005  # of validation score from one quarter of the epochs to the next, that counts as still rising
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,19 +85,19 @@ class NearlyAdmitted:
     """A finalist that was not admitted.
 
     Attributes:
-        validation: accuracy in [0, 1].
+        validation: score; accuracy in [0, 1] where that is the metric.
         test: None where nothing was tested.
         failure: why its training failed; empty where it did not.
         misses: findings of gates that it did not pass, the failed ones first.
         reasons: why it was not admitted, in the audits' own words.
-        rising: whether validation accuracy still rose at the end of its training.
+        rising: whether validation score still rose at the end of its training.
     """
 
     digest: str
     architecture: str
     decision: str
     validation: float
-    test: Accuracy | None
+    test: TestScore | None
     params: int
     failure: str
     misses: tuple[Miss, ...]
@@ -114,20 +115,22 @@ class Shortfall:
     """A finished task that admitted nothing.
 
     Attributes:
-        finalists: best validation accuracy first.
-        reference: test accuracy of the hand-designed network, trained alike; None where there is none.
+        metric: name of what scores and tests are measured by.
+        finalists: best validation score first.
+        reference: test score of the hand-designed network, trained alike; None where there is none.
         deciding: what would decide it, a sentence each.
     """
 
     task: str
+    metric: str
     finalists: tuple[NearlyAdmitted, ...]
-    reference: Accuracy | None
+    reference: TestScore | None
     reference_params: int | None
     deciding: tuple[str, ...]
 
     @property
     def best(self) -> NearlyAdmitted | None:
-        """The finalist that came nearest by validation accuracy; None where none was trained."""
+        """The finalist that came nearest by validation score; None where none was trained."""
         return self.finalists[0] if self.finalists else None
 
     @property
@@ -143,9 +146,10 @@ def shortfall(task: TaskState) -> Shortfall | None:
         return None
     ranked = sorted(map(_nearly, task.finalists), key=lambda one: (bool(one.failure), -one.validation))
     compared = task.compared
-    reference = accuracy_of(compared) if compared is not None and compared.validation is not None else None
+    reference = score_of(compared) if compared is not None and compared.validation is not None else None
     return Shortfall(
         task=task.name,
+        metric=task.metric,
         finalists=tuple(ranked),
         reference=reference,
         reference_params=compared.params if compared is not None and reference is not None else None,
@@ -154,7 +158,7 @@ def shortfall(task: TaskState) -> Shortfall | None:
 
 
 def rises(curve: Sequence[float]) -> bool:
-    """Whether a curve of validation accuracy by epoch still rose at its end.
+    """Whether a curve of validation score by epoch still rose at its end.
 
     Example:
         >>> rises([0.2, 0.3, 0.4, 0.5]), rises([0.5, 0.6, 0.6, 0.6]), rises([0.1, 0.5])
@@ -182,7 +186,7 @@ def _nearly(finalist: Finalist) -> NearlyAdmitted:
         architecture=finalist.architecture,
         decision=audited.decision if audited else "undecided",
         validation=trained.validation,
-        test=accuracy_of(trained),
+        test=score_of(trained),
         params=trained.params,
         failure=trained.reason,
         misses=tuple(sorted(misses, key=lambda miss: miss.finding.decision != "fail")),
@@ -199,7 +203,7 @@ def _reasons(finalist: Finalist) -> Iterator[str]:
         yield f"{review.facts.author}: {review.facts.reason}"
 
 
-def _deciding(task: TaskState, ranked: Sequence[NearlyAdmitted], reference: Accuracy | None) -> Iterator[str]:
+def _deciding(task: TaskState, ranked: Sequence[NearlyAdmitted], reference: TestScore | None) -> Iterator[str]:
     if not ranked:
         yield from _untrained(task)
         return
@@ -211,7 +215,7 @@ def _deciding(task: TaskState, ranked: Sequence[NearlyAdmitted], reference: Accu
     yield from _examples(best)
     if best.rising:
         yield (
-            "training: validation accuracy of the best finalist still rose at the end: more epochs or steps under "
+            "training: validation score of the best finalist still rose at the end: more epochs or steps under "
             "`full` may do"
         )
     if reference is not None and best.test is not None:
@@ -265,12 +269,14 @@ def _examples(best: NearlyAdmitted) -> Iterator[str]:
         )
 
 
-def _beside(best: Accuracy, reference: Accuracy) -> str:
+def _beside(best: TestScore, reference: TestScore) -> str:
     """What the hand-designed network says about where the fault lies."""
     (low, high), (reference_low, reference_high) = best.interval, reference.interval
     told = f"reference: the hand-designed network of this size, trained alike, has test {reference}"
-    if reference_low > high:
+    more_is_better = isinstance(best, Accuracy) or METRICS[best.record.name].higher
+    above, below = reference_low > high, low > reference_high
+    if above if more_is_better else below:
         return f"{told}, clearly better than the best finalist: a longer search, or a wider space, may find as much"
-    if low > reference_high:
+    if below if more_is_better else above:
         return f"{told}, clearly worse than the best finalist"
     return f"{told}, no clear difference: what both lack is data or training, rather than search"

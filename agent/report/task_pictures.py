@@ -37,6 +37,7 @@ def draw_task(task: TaskState, folder: Path) -> tuple[Path, ...]:
         recalled=[evaluation.origin == "recalled" for evaluation in task.evaluations],
         finalists=[evaluation.digest in finalists for evaluation in task.evaluations],
         title=f"{task.name}: search",
+        metric=task.metric,
     )
     save(figure, folder / "search.png")
     for finalist in task.finalists:

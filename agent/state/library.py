@@ -21,11 +21,11 @@ __all__ = ["Library", "Motif", "Points", "as_point"]
 
 _MOTIF = (
     "SELECT m.seq, m.validation, m.run, m.task, m.digest, m.architecture, m.shape, m.test, m.params, m.weights_sha256,"
-    " m.review, d.digest, d.description FROM motifs AS m JOIN described AS d ON d.id = m.described"
+    " m.review, m.metric, d.digest, d.description FROM motifs AS m JOIN described AS d ON d.id = m.described"
 )
 _FIELDS = (
     "seq", "validation", "run", "task", "digest", "architecture", "shape", "test", "params", "weights_sha256", "review",
-    "task_digest", "description",
+    "metric", "task_digest", "description",
 )  # fmt: skip
 _AT_ONCE = 1000  # rows of a walk through all
 _BEST_AT_ONCE = 8  # rows of a task's ranking
@@ -41,11 +41,12 @@ class Motif:
         task_digest: of that task's content.
         description: of that task, JSON text.
         shape: of that task.
-        validation: accuracy on that task after full training, in [0, 1].
-        test: accuracy on its test split; for people, never used by the agent.
+        validation: score on that task after full training; accuracy in [0, 1] where `metric` is empty.
+        test: of that metric on its test split; for people, never used by the agent.
         params: trainable numbers on that task.
         seq: number of the event that admitted it.
         review: `approved` or `overruled` (let in by a person against the audits); empty while no person has looked.
+        metric: name of the task's metric; empty for accuracy.
     """
 
     architecture: str
@@ -61,6 +62,7 @@ class Motif:
     seq: int
     weights_sha256: str
     review: str = ""
+    metric: str = ""
 
     @property
     def where(self) -> tuple[int, str, str]:
@@ -159,9 +161,9 @@ class Library(Sequence[Motif]):
             )  # fmt: skip
             found = self._rows.ask("SELECT id FROM described WHERE key = ?", key)
         self._rows.tell(
-            "INSERT INTO motifs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO motifs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             motif.seq, found[0][0], motif.validation, motif.run, motif.task, motif.digest, motif.architecture,
-            _shape_text(motif.shape), motif.test, motif.params, motif.weights_sha256, motif.review,
+            _shape_text(motif.shape), motif.test, motif.params, motif.weights_sha256, motif.review, motif.metric,
         )  # fmt: skip
         self._rank(motif.space, found[0][0])
 

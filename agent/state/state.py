@@ -317,4 +317,5 @@ def _motif(
         seq=seq,
         weights_sha256=facts.weights_sha256,
         review=review,
+        metric="" if facts.metric is events.UNSET else facts.metric.name,
     )

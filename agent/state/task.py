@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from agent.ledger import events
+from selfnas.data.targets import TARGET_KINDS, TargetKind
 from selfnas.digests import canonical_json
 from selfnas.plugins import MissingPluginError
 from selfnas.search.history import Trial
@@ -104,6 +105,26 @@ class TaskState:
     def tabular(self) -> bool:
         """Whether its scores are looked up in a table."""
         return self.started.table is not events.UNSET
+
+    @property
+    def kind(self) -> TargetKind:
+        """What is asked of its examples.
+
+        Raises:
+            LedgerError: none of what there is.
+        """
+        told = self.started.target
+        if told is events.UNSET:
+            return "classification"
+        for known in TARGET_KINDS:
+            if told == known:
+                return known
+        raise events.LedgerError(f"task {self.name} has target {told!r}: need one of {', '.join(TARGET_KINDS)}")
+
+    @property
+    def metric(self) -> str:
+        """Name of what scores and tests are measured by."""
+        return "accuracy" if self.started.metric is events.UNSET else self.started.metric
 
     @property
     def shape(self) -> TaskShape:

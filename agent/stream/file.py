@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +17,7 @@ from agent.stream.shipped import stream_path
 from agent.stream.training import FidelitySection, TrainingSection
 from selfnas import plugins
 from selfnas.data.datasets import source_names
+from selfnas.data.targets import TargetKind
 from selfnas.data.tasks import TaskSpec
 from selfnas.devices.roofline import cost_names
 from selfnas.digests import canonical_json
@@ -25,6 +26,7 @@ from selfnas.errors import InputError, Problem, suggestion
 from selfnas.plugins import Plugin
 from selfnas.spaces.architecture import Macro
 from selfnas.spaces.named import MOST_COMPOSED, spaces_by_name
+from selfnas.training.metrics import METRICS
 
 __all__ = ["STREAM_GROUPS", "Stream", "StreamFile", "load_plugins", "read_stream"]
 
@@ -113,6 +115,7 @@ class Stream(StrictModel):
     low: FidelitySection = FidelitySection(epochs=3)
     full: FidelitySection = FidelitySection(epochs=15, patience=6)
     training: TrainingSection = TrainingSection()
+    metric: dict[TargetKind, str] | None = None  # by kind of target; each has a default
     inherit: Literal["motif"] | None = None  # full training of what was recalled starts from the motif's weights
     policy: SearchPolicy = SearchPolicy()
     objective: ObjectiveSection | None = None
@@ -121,6 +124,11 @@ class Stream(StrictModel):
     curve_stop: Literal[True] | None = None  # give up low trainings whose curve cannot reach the best any more
     tuning: TuningSection | None = None
     tasks: list[TaskSpec] = Field(min_length=1, max_length=10_000)
+
+    @property
+    def metrics(self) -> Mapping[TargetKind, str]:
+        """Those that it names, by kind of target."""
+        return self.metric or {}
 
     @property
     def digest(self) -> str:
@@ -186,6 +194,9 @@ def _unknown(document: StreamFile) -> Iterator[Problem]:
         listed += [(("objective", "weights", name), name) for name in objective.weights]
         listed += [(("objective", "limits", name), name) for name in objective.limits]
         known.append(("unknown cost", cost_names(), listed))
+    for kind, name in stream.metrics.items():
+        fitting = [metric.name for metric in METRICS.values() if kind in metric.kinds]
+        known.append((f"metric of {kind}: unknown", fitting, [(("metric", kind), name)]))
     listed = [(("tasks", index, "source"), task.source) for index, task in enumerate(stream.tasks)]
     known.append(("source: unknown", source_names(), listed))
     for what, names, told in known:

@@ -89,4 +89,4 @@ def _reaudit(
     if used.digest == recorded.digest:
         before = [] if finalist.audited is None else findings_of(finalist.audited)
         changed = tuple(finding.label for finding in findings if finding not in before)
-    return Reaudit(findings=findings, verdict=judge(findings, used), suite=used, changed=changed)
+    return Reaudit(findings=findings, verdict=judge(findings, used, kind=task.kind), suite=used, changed=changed)

@@ -21,8 +21,8 @@ _TABLES = {
     "task": "SELECT run || '/' || name, run, place, name, first, last, tabular FROM tasks ORDER BY run, place",
     "motif": (
         "SELECT m.seq, m.validation, m.run, m.task, m.digest, m.architecture, m.shape, m.test, m.params,"
-        " m.weights_sha256, m.review, d.space, d.digest, d.description FROM motifs AS m LEFT JOIN described AS d"
-        " ON d.id = m.described ORDER BY m.seq"
+        " m.weights_sha256, m.review, m.metric, d.space, d.digest, d.description FROM motifs AS m"
+        " LEFT JOIN described AS d ON d.id = m.described ORDER BY m.seq"
     ),
     "described task": "SELECT key, space, digest, description, best FROM described ORDER BY key",
 }

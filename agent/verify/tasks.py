@@ -14,6 +14,7 @@ from collections.abc import Container, Iterator, Sequence
 from agent.gate.admission import findings_of
 from agent.ledger import events
 from agent.ledger.home import Home
+from agent.verify.metrics import kind_of, wrong_metric
 from agent.verify.refusals import wrong_refusal
 from audits import Finding, Suite, absent, judge, uncovered
 from constraints import Certificate, ConstraintSet, Context, verify_certificate
@@ -160,6 +161,8 @@ class TaskChecker:
         if self.tabular:
             names = {recalled.architecture for recalled in started.recalled}
             yield from (f"recalled {name}, which no table gave" for name in sorted(names - self._tabulated))
+        self._kind, wrong = kind_of(started)
+        yield from wrong
         shape = self._shapes[self.run, self.name] = started.shape.task_shape
         for recalled in started.recalled:
             if parse_architecture(recalled.architecture).digest != recalled.digest:
@@ -258,6 +261,8 @@ class TaskChecker:
             yield f"it has {counted} parameters, not {tested.params}"
         if not 0 <= tested.test_correct <= tested.test_count:
             yield f"{tested.test_correct} of {tested.test_count} test examples cannot be right"
+        if self._started is not None:
+            yield from wrong_metric(tested, self._started)
 
     def _audited(self, audited: events.Audited) -> Iterator[str]:
         self._checked["audit verdicts"] += 1
@@ -282,8 +287,8 @@ class TaskChecker:
             yield from _unheard(audited, trained)
             return
         yield from self._uncovered(findings, self._suite)
-        yield from absent(findings, self._suite, advisory=True)
-        again = judge(findings, self._suite)
+        yield from absent(findings, self._suite, kind=self._kind, advisory=True)
+        again = judge(findings, self._suite, kind=self._kind)
         self._verdicts[digest] = again.decision
         if again.decision != audited.decision:
             yield f"recorded as {audited.decision}, but its findings say {again.decision}"
@@ -296,7 +301,7 @@ class TaskChecker:
             if record["name"] == self.name:
                 spec = TaskSpec.model_validate_json(json.dumps(record))
                 known_as = spec.succeeds or spec.name
-                yield from uncovered(findings, suite, task=known_as, nuisances=spec.nuisance_names)
+                yield from uncovered(findings, suite, task=known_as, nuisances=spec.nuisance_names, kind=self._kind)
                 return
         yield "its task is not of the run's stream"
 
@@ -334,7 +339,7 @@ class TaskChecker:
             yield "what was admitted is not what was trained"
         elif trained.reason:
             yield f"admitted though its training failed: {trained.reason}"
-        elif admitted.test != trained.test:
+        elif admitted.test != trained.test or admitted.metric != trained.metric:
             yield "its test score is not what was counted"
         if self._started is None or admitted.task_digest != self._started.task_digest:
             yield "it was admitted on other data than the task's"

@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter
 
 from agent.stream.file import MacroSection
 from agent.stream.training import FidelitySection, TrainingSection
+from selfnas.data.targets import TargetKind
 from selfnas.data.tasks import TaskSpec
 from selfnas.documents import StrictModel
 from selfnas.errors import SelfnasError
@@ -27,6 +28,7 @@ __all__ = [
     "Job",
     "LowAnswer",
     "LowJob",
+    "MetricAnswer",
     "NeededPlugin",
     "PluginChangedError",
     "ProxyAnswer",
@@ -129,10 +131,21 @@ class ProxyJob(_OfArchitecture):
     proxy: str
 
 
+class MetricAnswer(StrictModel):
+    """A metric on the test split, see `selfnas.training.metrics.Measured`."""
+
+    name: str
+    estimate: float
+    low: float | None
+    high: float | None
+    n: int
+
+
 class LowJob(_OfArchitecture):
     """Train at low fidelity.
 
     Attributes:
+        metrics: by kind of target what scores are made of; the default of the kind where none is named.
         least: score needed at each validation, or training stops (`selfnas.training.early_stopping`); none never
             stops.
     """
@@ -140,6 +153,7 @@ class LowJob(_OfArchitecture):
     kind: Literal["low"] = "low"
     training: TrainingSection
     fidelity: FidelitySection
+    metrics: dict[TargetKind, str] = Field(default_factory=dict)
     least: list[float] = Field(default_factory=list)
 
 
@@ -147,6 +161,7 @@ class FullJob(_OfArchitecture):
     """Train fully; then, if there is a suite, audit.
 
     Attributes:
+        metrics: as of a `LowJob`.
         suite: text of the audit suite; None trains only.
         weights: directory that keeps the weights, in a file named by its SHA-256; None keeps none.
         pictures: directory for pictures of what the audits saw; None draws none.
@@ -156,6 +171,7 @@ class FullJob(_OfArchitecture):
     kind: Literal["full"] = "full"
     training: TrainingSection
     fidelity: FidelitySection
+    metrics: dict[TargetKind, str] = Field(default_factory=dict)
     suite: str | None = None
     audit_seed: int = 0
     weights: str | None = None
@@ -219,7 +235,7 @@ class ProxyAnswer(_Answer):
 
 
 class LowAnswer(_Answer):
-    """Best validation accuracy and the curve; a failure has a reason and no score."""
+    """Best validation score and the curve; a failure has a reason and no score."""
 
     curve: list[float] = Field(default_factory=list)
 
@@ -228,10 +244,12 @@ class FullAnswer(_Answer):
     """What full training and the audits gave.
 
     Attributes:
-        score: best validation accuracy; None when training failed.
+        score: best validation accuracy, or score by another metric; None when training failed.
         audit_seconds: of `seconds`, what the audits and their pictures took.
         curve: validation accuracy after each epoch.
-        test_correct: test examples classified correctly, of `test_count`; for reporting alone.
+        test_correct: test examples classified correctly, of `test_count`; for reporting alone. Both 0 where examples
+            have no single class.
+        metric: on the test split, where the metric is not accuracy.
         findings: records of `audits.Finding`; empty when nothing was audited.
         audit_error: why the audits could not be run to their end.
         suite_digest: of the suite that was run.
@@ -243,6 +261,7 @@ class FullAnswer(_Answer):
     curve: list[float] = Field(default_factory=list)
     test_correct: int = 0
     test_count: int = 0
+    metric: MetricAnswer | None = None
     findings: list[dict[str, str | int | float | None]] = Field(default_factory=list)
     audit_error: str = ""
     suite_digest: str = ""

@@ -27,6 +27,7 @@ from agent.workers.jobs import (
     Job,
     LowAnswer,
     LowJob,
+    MetricAnswer,
     PluginChangedError,
     ProxyAnswer,
     ProxyJob,
@@ -218,13 +219,15 @@ def _low(job: LowJob) -> LowAnswer:
 
 
 def _full(job: FullJob) -> FullAnswer:
+    from selfnas.training.outputs import predicted
     from selfnas.training.training import Examples, predict
 
     result, network, task, inherited = _train(job)
     if result.failure:
         return FullAnswer(score=None, reason=result.failure, curve=list(result.curve), inherited=inherited)
     test = Examples.of(task.test.x, task.test.y, device=job.device)
-    correct = int((predict(network, test.x).argmax(dim=1) == test.y).sum())
+    outputs = predict(network, test.x)
+    correct = int((predicted(outputs, task.target) == test.y).sum()) if task.target.counted else 0
     begun = time.perf_counter()
     findings, error, suite_digest = _audit(job, network, task) if job.suite else ([], "", "")
     audit_seconds = time.perf_counter() - begun if job.suite else 0.0
@@ -233,13 +236,27 @@ def _full(job: FullJob) -> FullAnswer:
         audit_seconds=audit_seconds,
         curve=list(result.curve),
         test_correct=correct,
-        test_count=len(test),
+        test_count=len(test) if task.target.counted else 0,
+        metric=_measured(job, task, outputs),
         findings=findings,
         audit_error=error,
         suite_digest=suite_digest,
         weights_sha256=_keep(result.weights, Path(job.weights)) if job.weights else "",
         inherited=inherited,
     )
+
+
+def _measured(job: FullJob, task: Task, outputs: Tensor) -> MetricAnswer | None:
+    """The task's metric on its test split; None where it is accuracy, which is counted."""
+    import torch
+
+    from selfnas.training.metrics import COUNTED, measure, metric_for
+
+    metric = metric_for(task.target, job.metrics)
+    if metric == COUNTED:
+        return None
+    found = measure(metric, outputs, torch.from_numpy(task.test.y), task.target)
+    return MetricAnswer(name=metric, estimate=found.estimate, low=found.low, high=found.high, n=found.n)
 
 
 def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task, float | None]:

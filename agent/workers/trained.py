@@ -158,7 +158,12 @@ class TrainedEvaluator:
 
     def _training(self, request: Request) -> dict[str, Any]:
         fidelity = FidelitySection.of(request.fidelity)
-        return {**self._of(request), "training": self.stream.training, "fidelity": fidelity}
+        return {
+            **self._of(request),
+            "training": self.stream.training,
+            "fidelity": fidelity,
+            "metrics": self.stream.metrics,
+        }
 
     def _full(self, examination: Examination) -> jobs.FullJob:
         training, inherit = self._training(examination.request), examination.inherit

@@ -10,10 +10,12 @@ from audits.catalogue.registry import audit_named, audit_names
 from audits.contract.finding import Bound, Finding, decide
 from audits.verdicts.suite import Suite
 from audits.verdicts.verdict import UNTESTED, bound_of, judge, settle
+from selfnas.data.targets import TargetKind
 from selfnas.training import intervals
 
 __all__ = [
     "BATTERY",
+    "CALIBRATED_KIND",
     "HEALTHY",
     "ROWS_BESIDE_AUDITS",
     "Direction",
@@ -26,6 +28,7 @@ __all__ = [
     "separations",
 ]
 
+CALIBRATED_KIND: TargetKind = "classification"  # of every specimen; nothing is known of other kinds
 HEALTHY = "healthy"  # the control that has no defect
 
 # What a usual interpretability battery looks at; any failure rejects. The calibration error stands last.

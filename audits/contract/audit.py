@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from audits.contract.data import AuditData
 from audits.contract.examinee import Examinee
 from audits.contract.finding import Bound
-from selfnas.data.targets import TargetKind
+from selfnas.data.targets import TARGET_KINDS, TargetKind
 
 __all__ = ["EVERY_KIND", "About", "Audit", "Instrument", "Measure", "Measurement", "Setting", "Statistic"]
 
 Instrument = Literal["", "integrated gradients", "occlusion", "saliency"]
 About = Literal["", "nuisance", "trigger"]
-EVERY_KIND: tuple[TargetKind, ...] = get_args(TargetKind)
+EVERY_KIND = TARGET_KINDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

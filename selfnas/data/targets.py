@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.errors import InputError, ShapeError
 
-__all__ = ["Axes", "Floats", "InputKind", "Labels", "Target", "TargetKind", "Targets", "classes_of"]
+__all__ = ["TARGET_KINDS", "Axes", "Floats", "InputKind", "Labels", "Target", "TargetKind", "Targets", "classes_of"]
 
 TargetKind = Literal["classification", "multilabel", "regression", "ordinal"]
+TARGET_KINDS: tuple[TargetKind, ...] = get_args(TargetKind)
 InputKind = Literal["image", "series", "table", "tokens"]
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float32]

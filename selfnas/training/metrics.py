@@ -20,12 +20,23 @@ from selfnas.training import intervals
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["METRICS", "Measured", "Metric", "default_metric", "measure", "metrics_for", "score"]
+__all__ = [
+    "COUNTED",
+    "METRICS",
+    "Measured",
+    "Metric",
+    "default_metric",
+    "measure",
+    "metric_for",
+    "metrics_for",
+    "score",
+]
 
 Unit = Literal["share", "own", "nats", "none"]
 Interval = tuple[float, float, float]  # estimate, low, high
 Floats = NDArray[np.float64]
 
+COUNTED = "accuracy"  # which ledgers keep as counts of right answers
 _WORST = -8.0  # no score is lower, so that one wild network does not stretch the scale of all
 
 
@@ -101,6 +112,18 @@ def default_metric(target: Target) -> str:
         'accuracy'
     """
     return "pinball" if target.quantiles else _DEFAULTS[target.kind]
+
+
+def metric_for(target: Target, stated: Mapping[TargetKind, str]) -> str:
+    """What is measured where a stream names metrics by kind of target; the default where it names none of this kind.
+
+    Raises:
+        ValueError: it does not fit the target.
+    """
+    chosen = stated.get(target.kind) or default_metric(target)
+    if chosen not in METRICS or not METRICS[chosen].fits(target):
+        raise ValueError(f"metric {chosen!r} does not fit {target.kind}: it can have {', '.join(metrics_for(target))}")
+    return chosen
 
 
 def metrics_for(target: Target) -> tuple[str, ...]:
