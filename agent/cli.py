@@ -266,12 +266,16 @@ def export_motif(
     refused: Annotated[
         bool, typer.Option("--refused", help="A network that the audits refused; the file says so in name and content.")
     ] = False,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="The network alone, for prepared examples; needs no data.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
+    base: Annotated[Path, typer.Option(help="Directory of the stream file, if its data paths are relative.")] = Path(),
 ) -> None:
-    """Write the trained network as a torch.export program that needs none of this project."""
+    """Write the trained network as a torch.export program that takes raw examples and needs none of this project."""
     from agent.commands.motifs import export
 
-    export(home, digest, output, task=task, refused=refused, force=force)
+    export(home, digest, output, task=task, base=base, refused=refused, bare=bare, force=force)
 
 
 class _Lives:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.ledger.events import Standing
 from agent.ledger.home import Home
@@ -15,10 +15,15 @@ from agent.state.state import Finalist, LifeState, RunState, TaskState, replay
 from selfnas.errors import InputError
 from selfnas.files import check_kind, check_new, write_whole
 
-__all__ = ["FACTS", "Exported", "export"]
+if TYPE_CHECKING:
+    from selfnas.data.tasks import Task
+    from selfnas.training.exported import Check
+    from selfnas.training.whole import WholeNetwork
 
-FACTS = "selfnas.json"  # what the file says of itself, among the extra files of a torch.export program
+__all__ = ["Exported", "export", "predictor"]
+
 _REFUSED = "refused"
+_ROUNDED = 200  # one of so many answers may turn by rounding, where examples are resized
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,22 +44,36 @@ class Exported:
 
 
 def export(
-    home: str | Path, digest: str, output: str | Path, *, task: str = "", refused: bool = False, force: bool = False
+    home: str | Path,
+    digest: str,
+    output: str | Path,
+    *,
+    task: str = "",
+    base: str | Path = "",
+    refused: bool = False,
+    bare: bool = False,
+    force: bool = False,
 ) -> Exported:
     """Write a trained network as a `torch.export` program with a free batch size, and a JSON file beside it.
+
+    The program takes raw examples, as the source of the task has them, and gives named outputs. It is checked before it
+    is written: read back and run on the raw test examples, it must answer as the ledger says that the network does.
 
     Args:
         home: directory of the life.
         digest: beginning of the architecture's; of the latest run that has it.
         output: the `.pt2` file; with `refused` its name says so: if need be `.refused` is put before `.pt2`.
         task: only networks of this task; empty for all.
+        base: directory that relative paths of data start from, that of the stream file.
         refused: export a finalist that stands refused, which is never done otherwise. File name, facts inside and facts
             beside it say `refused`, and why.
+        bare: the network alone, from prepared examples to what it gives for each output; needs no data.
         force: what lies at the place of the file may be replaced; never a file of the home.
 
     Raises:
-        InputError: no such network, or several; it stands otherwise than asked for; its weights are missing or were
-            changed; or the file cannot be written, or something lies there already.
+        InputError: no such network, or several; it stands otherwise than asked for; its weights or its data are missing
+            or were changed; or the file cannot be written, or something lies there already.
+        ExportError: what would be written does not answer as the network did.
 
     Example:
         >>> export("lives/first", "4f1c", "digits.pt2").facts["verdict"]  # doctest: +SKIP
@@ -69,12 +88,29 @@ def export(
         state = replay(ledger)
         run, held, finalist = _chosen(state, digest, task=task, refused=refused)
         facts = _facts(run, held, finalist, head=ledger.head()[1])
-        content = _program(root, held, finalist, facts)
+        make = _bare if bare else _whole
+        content, signature = make(root, run, held, finalist, facts, base=Path(base))
     write_whole(path, content)
     write_whole(beside, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
-    sizes = ", ".join(map(str, ("b", held.shape.channels, *held.shape.size)))
-    signature = f"({sizes}) float32 -> (b, {held.shape.classes}) logits"
     return Exported(path=path, beside=beside, facts=facts, signature=signature)
+
+
+def predictor(
+    home: Home, run: RunState, held: TaskState, finalist: Finalist, *, base: Path
+) -> tuple[WholeNetwork, Task]:
+    """A finalist's network with its preparation, on the CPU and in evaluation mode; and the task with its data.
+
+    Raises:
+        InputError: weights or data are missing, or were changed.
+    """
+    from agent.state.networks import restore_network
+    from agent.state.recorded import recorded_task
+    from selfnas.training.whole import WholeNetwork
+
+    network = restore_network(held, finalist.architecture, home.weights_file(finalist.trained.weights_sha256))
+    task = recorded_task(run, held, home=home, base=base)
+    whole = WholeNetwork(network, task.preparation)
+    return whole.eval(), task
 
 
 def _named(output: Path, *, refused: bool) -> Path:
@@ -156,16 +192,60 @@ def _facts(run: RunState, task: TaskState, finalist: Finalist, *, head: str) -> 
     }
 
 
-def _program(home: Home, task: TaskState, finalist: Finalist, facts: dict[str, object]) -> bytes:
-    """The bytes of a `.pt2` file."""
+def _bare(
+    home: Home, run: RunState, held: TaskState, finalist: Finalist, facts: dict[str, object], *, base: Path
+) -> tuple[bytes, str]:
+    """The network alone; what it says of its inputs is their shape."""
     import torch
 
     from agent.state.networks import restore_network
+    from selfnas.training.exported import program
 
-    shape = task.shape
-    network = restore_network(task, finalist.architecture, home.weights_file(finalist.trained.weights_sha256))
-    example = torch.zeros((2, shape.channels, *shape.size))
-    program = torch.export.export(network, (example,), dynamic_shapes={"x": {0: torch.export.Dim("batch")}})
-    buffer = io.BytesIO()
-    torch.export.save(program, buffer, extra_files={FACTS: json.dumps(facts, ensure_ascii=False)})
-    return buffer.getvalue()
+    shape = held.shape
+    network = restore_network(held, finalist.architecture, home.weights_file(finalist.trained.weights_sha256))
+    sizes = ["b", shape.channels, *shape.size]
+    facts["input"] = {"prepared": True, "shape": sizes, "type": "float32"}
+    facts["outputs"] = {"": f"(b, {shape.classes}) what the network gives for each output"}
+    content = program(network, torch.zeros((2, shape.channels, *shape.size)), facts)
+    return content, f"prepared ({', '.join(map(str, sizes))}) float32 -> (b, {shape.classes})"
+
+
+def _whole(
+    home: Home, run: RunState, held: TaskState, finalist: Finalist, facts: dict[str, object], *, base: Path
+) -> tuple[bytes, str]:
+    """Raw examples in, named outputs out; checked on raw test examples."""
+    from agent.state.recorded import data_folder, recorded_spec
+    from selfnas.data.originals import originals
+    from selfnas.data.tasks import read_source
+    from selfnas.training.exported import check, described, whole_program
+
+    try:
+        whole, task = predictor(home, run, held, finalist, base=base)
+    except InputError as error:
+        raise InputError(f"{error}; --bare writes the network alone, for prepared examples") from error
+    spec, preparation = recorded_spec(run, held), task.preparation
+    found = originals(task, read_source(spec, base=data_folder(spec, home=home, base=base)))
+    facts |= described(whole, task, found)
+    checked = check(whole_program(whole, preparation, facts), whole, task, found)
+    _hold_to_ledger(checked, finalist)
+    facts["checked"] = asdict(checked)
+    sizes = ", ".join(str(side or "any") for side in preparation.raw)
+    signature = f"raw (b, {sizes}) -> {', '.join(whole.described)}; {checked}"
+    return whole_program(whole, preparation, facts), signature  # once more, for it says what the check gave
+
+
+def _hold_to_ledger(checked: Check, finalist: Finalist) -> None:
+    """Refuse a file that does not answer as the network did.
+
+    Raises:
+        ExportError: it does not.
+    """
+    from selfnas.training.exported import ExportError
+
+    trained = finalist.trained
+    off = abs(checked.correct - trained.test_correct) if checked.whole and checked.correct is not None else 0
+    if max(checked.otherwise, off) > checked.count // _ROUNDED:
+        raise ExportError(
+            f"{finalist.digest[:12]}: not written, for it would not answer as the network did: {checked}; the ledger "
+            f"has {trained.test_correct} of {trained.test_count} right"
+        )

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from agent.api.exporting import Exported
     from agent.report.shortfall import Shortfall
     from agent.verify.verification import Verification
-    from selfnas.data.tasks import Task, TaskSpec
+    from selfnas.data.tasks import Task
     from selfnas.networks.network import Network
     from selfnas.search.subcells import SubCell
+    from selfnas.training.whole import WholeNetwork
 
 __all__ = ["Life", "open_life"]
 
@@ -180,13 +181,40 @@ class Life:
             weights = Home(self.home).weights_file(finalist.trained.weights_sha256)
             return restore_network(held, finalist.architecture, weights)
 
+    def predictor(self, digest: str, *, task: str = "") -> WholeNetwork:
+        """The same network with its preparation before it: raw examples in, named outputs out.
+
+        Args:
+            digest: as for `network`.
+            task: as for `network`.
+
+        Raises:
+            InputError: as `network`; or the data that its preparation was fitted on are missing or were changed.
+
+        Example:
+            >>> open_life("lives/first").predictor("4f1c")(images)["predicted"]  # doctest: +SKIP
+        """
+        from agent.api.exporting import predictor
+        from agent.verify.reaudit import find_finalist
+
+        with self._opened() as state:
+            run, held, finalist = find_finalist(state, digest, task=task)
+            return predictor(Home(self.home), run, held, finalist, base=self._base)[0]
+
     def export(
-        self, digest: str, output: str | Path, *, task: str = "", refused: bool = False, force: bool = False
+        self,
+        digest: str,
+        output: str | Path,
+        *,
+        task: str = "",
+        refused: bool = False,
+        bare: bool = False,
+        force: bool = False,
     ) -> Exported:
         """Write a trained network to a file that needs none of this project; see `agent.api.exporting.export`."""
         from agent.api.exporting import export
 
-        return export(self.home, digest, output, task=task, refused=refused, force=force)
+        return export(self.home, digest, output, task=task, base=self._base, refused=refused, bare=bare, force=force)
 
     def task(self, name: str) -> Task:
         """A task with its data, of the latest run that has it.
@@ -194,16 +222,11 @@ class Life:
         Raises:
             InputError: no such task, a task of a table, or data that are missing or were changed since.
         """
-        from agent.state.recorded import recorded_spec
-        from selfnas.data.tasks import load_task
+        from agent.state.recorded import recorded_task
 
         with self._opened() as state:
             run, found = _latest(state, name)
-            spec = recorded_spec(run, found)
-            loaded = load_task(spec, base=self._base_of(spec))
-        if loaded.digest != found.started.task_digest:
-            raise InputError(f"task {name!r}: its data are not those that the ledger records")
-        return loaded
+            return recorded_task(run, found, home=Home(self.home), base=self._base)
 
     def sub_cells(self) -> tuple[SubCell, ...]:
         """What winners of several tasks share, the surest gain first; each draws itself in a notebook."""
@@ -251,11 +274,6 @@ class Life:
             if self._known is None or self._known[0] != head:
                 self._known = head, replay(ledger)
             yield self._known[1]
-
-    def _base_of(self, spec: TaskSpec) -> Path:
-        """Where the data of a task lie: in the home, if a Python program had them written there."""
-        own = Home(self.home).stream
-        return own if spec.path is not None and (own / spec.path).is_file() else self._base
 
 
 def _latest(state: LifeState, name: str) -> tuple[RunState, TaskState]:

@@ -91,17 +91,20 @@ def show_motif(home: Path, digest: str, *, optional: bool = False) -> None:
             console.print(f"certificate: {escape(task.certificates[motif.architecture])}", soft_wrap=True)
 
 
-def export(home: Path, digest: str, output: Path, *, task: str, refused: bool, force: bool) -> None:
+def export(
+    home: Path, digest: str, output: Path, *, task: str, base: Path, refused: bool, bare: bool, force: bool
+) -> None:
     """Write a trained network to a file, and say what it takes and gives; see `agent.api.exporting`.
 
     Raises:
         InputError: as `agent.api.exporting.export`.
+        ExportError: likewise.
     """
     from agent.api.exporting import export as written
 
     with opened_life(home):
         pass  # says which plug-ins are not here
-    made = written(home, digest, output, task=task, refused=refused, force=force)
+    made = written(home, digest, output, task=task, base=base, refused=refused, bare=bare, force=force)
     if refused:
         Console(stderr=True).print("this network was refused by the audits; the file says so", style="yellow")
     print(f"{made.path}: {made.signature}; torch.export.load reads it\n{made.beside}: the same in words")

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
+from pathlib import Path
 
 from pydantic import ValidationError
 
 from agent.ledger.events import LedgerError
+from agent.ledger.home import Home
 from agent.state.state import RunState, TaskState
 from agent.stream.file import Stream
 from audits import Suite, parse_suite
 from constraints import ConstraintSet, parse_set
 from selfnas import plugins
-from selfnas.data.tasks import TaskSpec
+from selfnas.data.tasks import Task, TaskSpec, load_task
+from selfnas.errors import InputError
 
-__all__ = ["recorded_set", "recorded_spec", "recorded_stream", "recorded_suite", "suite_of"]
+__all__ = [
+    "data_folder",
+    "recorded_set",
+    "recorded_spec",
+    "recorded_stream",
+    "recorded_suite",
+    "recorded_task",
+    "suite_of",
+]
 
 _NAME = "recorded.yaml"  # in messages
 
@@ -84,6 +95,30 @@ def recorded_spec(run: RunState, task: TaskState) -> TaskSpec:
         return TaskSpec.model_validate_json(json.dumps(specs[task.index]))
     except ValidationError as error:
         raise LedgerError(f"task {task.name} of run {run.number} cannot be read: {_first(error)}") from error
+
+
+def recorded_task(run: RunState, task: TaskState, *, home: Home, base: Path) -> Task:
+    """A task of a run with its data, which must be those that the ledger names.
+
+    Args:
+        home: of the life; data that a Python program had written there are found in any case.
+        base: directory that relative paths of data start from.
+
+    Raises:
+        InputError: the data are missing, unreadable, or were changed since.
+        LedgerError: as `recorded_spec`.
+    """
+    spec = recorded_spec(run, task)
+    loaded = load_task(spec, base=data_folder(spec, home=home, base=base))
+    if loaded.digest != task.started.task_digest:
+        raise InputError(f"task {task.name!r}: its data are not those that the ledger records")
+    return loaded
+
+
+def data_folder(spec: TaskSpec, *, home: Home, base: Path) -> Path:
+    """Where the path of a task starts from: in the home, if a Python program had its data written there."""
+    own = home.stream
+    return own if spec.path is not None and (own / spec.path).is_file() else base
 
 
 def _first(error: ValidationError) -> str:

@@ -29,6 +29,7 @@ _WRITTEN = {  # by commands, for people
     "experiments/latency/this-machine.yaml",
     "rejections.md",
     "selfnas.json",
+    "use.py",
 }
 
 _GROUPS = {f"selfnas.{group}" for group in plugins.groups()}  # of entry points

@@ -336,7 +336,7 @@ def test_the_commands_that_look_at_a_life(lived: Path, selfnas: Run, tmp_path: P
     exported = selfnas("motifs", "export", digest, "-o", tmp_path / "net.pt2", "--home", home)
     assert exported.returncode == 0, exported.stderr
     program = torch.export.load(tmp_path / "net.pt2").module()
-    assert program(torch.zeros(5, 1, 8, 8)).shape == (5, 10)
+    assert program(torch.zeros(5, 8, 8, dtype=torch.uint8))["logits"].shape == (5, 10)
     verified = selfnas("verify", "--home", home)
     assert verified.returncode == 0
     assert "all hold" in verified.stdout

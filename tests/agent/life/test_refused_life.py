@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
-from agent.api.exporting import FACTS
 from agent.api.life import open_life
 from agent.ledger.events import Compared, Refused
 from agent.ledger.store import reading
@@ -15,6 +16,7 @@ from agent.state.state import replay
 from agent.verify.verification import verify
 from audits.external.exported import load_exported
 from selfnas.errors import InputError
+from selfnas.training.exported import FACTS
 from tests.agent.conftest import inside
 from tests.stress.forgeries import rewrite
 from tests.stress.forgery_edits import Events
@@ -25,8 +27,8 @@ stream: few
 format: 1
 macro: {channels: 2, depth: 1, resolution: 8}
 budget: {evaluations: 2, full_trainings: 2}
-low: {epochs: 1, fraction: 0.5}
-full: {epochs: 2}
+low: {epochs: 1, steps: 0, fraction: 0.5}
+full: {epochs: 2, steps: 0}
 policy: {population: 3, sample: 2, batch: 2, oversample: 1, finalists_per_task: 1, recall: 1}
 tasks:
   - {name: few, source: digits, limit: 60}
@@ -107,11 +109,26 @@ def test_a_refused_network_is_exported_under_that_name_alone(place: Path, tmp_pa
         facts = json.loads(text)
         assert facts["verdict"] == "refused"
         assert facts["reasons"] == list(found.best.reasons)
-    x = torch.from_numpy(life.task("few").test.x)
-    guessed = program.module()(x).argmax(dim=1).numpy()
+        assert facts["target"]["names"] == [str(digit) for digit in range(10)]
+        assert (facts["input"]["shape"], facts["input"]["seen"]) == (["b", 8, 8], {"low": 0.0, "high": 16.0})
+    task, images = life.task("few"), load_digits().images
+    rows = {row.tobytes(): image for row, image in zip(task.preparation.apply(images), images, strict=True)}
+    raw = torch.from_numpy(np.stack([rows[row.tobytes()] for row in task.test.x]))
     assert found.best.test is not None
-    assert int((guessed == life.task("few").test.y).sum()) == found.best.test.correct
-    assert load_exported(made.path)(x[:3]).shape == (3, 10)
+    for network in (program.module(), life.predictor(found.best.digest)):
+        answers = network(raw)["predicted"].numpy()
+        assert int((answers == task.test.y).sum()) == found.best.test.correct
+
+
+def test_the_network_alone_needs_no_data(place: Path, tmp_path: Path) -> None:
+    """It gives the logits of prepared examples, and can be audited like anybody's."""
+    import torch
+
+    life = open_life(place / "home")
+    digest = next(iter(life.tasks.closest))
+    made = life.export(digest, tmp_path / "refused.pt2", refused=True, bare=True)
+    x = torch.from_numpy(life.task("few").test.x)
+    torch.testing.assert_close(load_exported(made.path)(x), life.network(digest)(x))
 
 
 @pytest.mark.parametrize("name", ["there.refused.pt2", "link.refused.pt2", "dangling.refused.pt2"])

@@ -1,0 +1,161 @@
+"""A whole network as a `.pt2` file: written, described, and checked against the network that it was made of."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from selfnas.data.originals import Originals
+from selfnas.data.preparation import PadStep, Preparation, ResizeStep
+from selfnas.data.tasks import Task
+from selfnas.errors import SelfnasError
+from selfnas.training.outputs import predicted
+from selfnas.training.training import predict
+from selfnas.training.whole import WholeNetwork
+
+__all__ = ["FACTS", "Check", "ExportError", "check", "described", "program", "whole_program"]
+
+FACTS = "selfnas.json"  # what the file says of itself, among the extra files of a torch.export program
+_BATCH = 256
+_SPARE = 4  # how much longer a side that differs is traced than the least that it can be
+
+
+class ExportError(SelfnasError, RuntimeError):
+    """What would be written does not answer as the network did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What a file answers on raw test examples, beside what the network answers on prepared ones.
+
+    Attributes:
+        count: raw test examples that were run.
+        of: test examples of the task; the others cannot be had, since the task draws noise or plants a nuisance.
+        correct: of those that were run, answered rightly by the file; None where examples have no single class.
+        otherwise: answered otherwise than by the network; of numbers, further off than a thousandth of their spread.
+    """
+
+    count: int
+    of: int
+    correct: int | None
+    otherwise: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether every test example could be run."""
+        return self.count == self.of
+
+    def __str__(self) -> str:
+        if not self.count:
+            return "not checked on raw examples: the task draws noise or plants a nuisance in each of them"
+        share = "" if self.whole else f" of {self.of}"
+        right = "" if self.correct is None else f", {self.correct} answered rightly"
+        return (
+            f"checked on {self.count}{share} raw test examples{right}, {self.otherwise} otherwise than by the network"
+        )
+
+
+def program(network: nn.Module, example: Tensor, facts: Mapping[str, object], *, free: Sequence[int] = (0,)) -> bytes:
+    """The bytes of a `.pt2` file.
+
+    Args:
+        network: in evaluation mode, of one argument `x`; its parameters take no gradients any more.
+        example: what it is traced with.
+        facts: what the file says of itself.
+        free: axes of any length; the first is the batch.
+    """
+    least = {0: 1} | {axis: example.shape[axis] - _SPARE for axis in free if axis}
+    names = {axis: f"side{axis}" if axis else "batch" for axis in free}
+    shapes = {axis: torch.export.Dim(name, min=max(1, least[axis])) for axis, name in names.items()}
+    made = torch.export.export(network.requires_grad_(False), (example,), dynamic_shapes={"x": shapes})
+    buffer = io.BytesIO()
+    torch.export.save(made, buffer, extra_files={FACTS: json.dumps(facts, ensure_ascii=False)})
+    return buffer.getvalue()
+
+
+def whole_program(whole: WholeNetwork, preparation: Preparation, facts: Mapping[str, object]) -> bytes:
+    """The same of a whole network, for raw examples of any number; sides that differ in the source may differ here."""
+    raw = preparation.raw
+    least = _least(preparation)
+    sides = [side or least + _SPARE for side in raw]
+    free = [0, *(axis for axis, side in enumerate(raw, start=1) if not side)]
+    return program(whole, torch.zeros((2, *sides)), facts, free=free)
+
+
+def _least(preparation: Preparation) -> int:
+    """The least that a side may have which differs from example to example."""
+    first = next((step for step in preparation.steps if isinstance(step, ResizeStep | PadStep)), None)
+    return max(first.size) if isinstance(first, ResizeStep) else 1
+
+
+def described(whole: WholeNetwork, task: Task, found: Originals) -> dict[str, object]:
+    """What a file says of what it takes and gives."""
+    preparation, target = task.preparation, task.target
+    table = task.inputs == "table"
+    seen = [_range(*each) for each in zip(found.low, found.high, strict=True)]
+    taken: dict[str, object] = {
+        "kind": task.inputs,
+        "shape": ["b", *(side or "any" for side in preparation.raw)],
+        "axes": preparation.axes,
+        "type": f"any; the source has {preparation.dtype}",
+    }
+    if table:
+        taken["columns"] = [
+            {"name": column.name, "codes": list(column.categories)} if column.categorical
+            else {"name": column.name, "seen": each}
+            for column, each in zip(preparation.columns, seen, strict=True)
+        ]  # fmt: skip
+    else:
+        taken["seen"] = seen[0]
+    given = {"kind": target.kind, "names": list(target.names), "units": list(preparation.units)}
+    quantiles = {"quantiles": list(target.quantiles)} if target.quantiles else {}
+    return {"input": taken, "target": {**given, **quantiles}, "outputs": whole.described}
+
+
+def _range(low: float, high: float) -> dict[str, float] | None:
+    """Of the numbers seen in training; None where there were none."""
+    return None if np.isnan(low) or np.isnan(high) else {"low": float(low), "high": float(high)}
+
+
+def check(content: bytes, whole: WholeNetwork, task: Task, found: Originals) -> Check:
+    """Read a file back, run it on raw test examples, and compare.
+
+    Args:
+        content: of the file, which this process has made.
+        whole: that it was made of.
+        task: with its test split.
+        found: the raw test examples.
+    """
+    target, places = task.target, np.asarray(found.places, dtype=np.int64)
+    count, of = len(places), len(task.test)
+    if not count:
+        return Check(count=0, of=of, correct=None, otherwise=0)
+    module = torch.export.load(io.BytesIO(content)).module()
+    with torch.no_grad():
+        answers = torch.cat([module(batch)["predicted"] for batch in _batches(found.x)])
+        own = predicted(predict(whole.network, torch.from_numpy(task.test.x[places])), target)
+    correct = None
+    if target.counted:
+        correct = int((answers.numpy() == task.test.y[places]).sum())
+    spread = torch.as_tensor(target.scale or 1.0, dtype=torch.float64)
+    apart = ((answers.to(torch.float64) - own.to(torch.float64)).abs() / spread > 1e-3).reshape(count, -1).any(dim=1)
+    return Check(count=count, of=of, correct=correct, otherwise=int(apart.sum()))
+
+
+def _batches(examples: Sequence[NDArray[Any]]) -> Iterator[Tensor]:
+    """Raw examples in their order, those of one shape that follow each other together."""
+    start = 0
+    while start < len(examples):
+        stop = start + 1
+        while stop < min(len(examples), start + _BATCH) and examples[stop].shape == examples[start].shape:
+            stop += 1
+        yield torch.from_numpy(np.ascontiguousarray(np.stack(examples[start:stop])))
+        start = stop

@@ -1,0 +1,291 @@
+"""A trained network made whole: raw examples in, named outputs out, all of it one graph of tensor operations.
+
+What `selfnas.data.preparation` does with arrays is done here with tensors, step by step, and what
+`selfnas.training.outputs` makes of a network's numbers is in the graph too. So what is exported needs no scaling, no
+class names and no units from anywhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import singledispatch
+
+import torch
+from torch import Tensor, nn
+
+from selfnas.data.preparation import (
+    ColumnStep,
+    FillStep,
+    LayoutStep,
+    OneHotStep,
+    PadStep,
+    Preparation,
+    ReorderStep,
+    ResizeStep,
+    ScaleStep,
+    TurnStep,
+)
+from selfnas.data.targets import Target, TargetKind
+from selfnas.training.outputs import in_units, predicted, probabilities, sorted_quantiles
+
+__all__ = ["OUTPUTS", "PreparedInputs", "WholeNetwork"]
+
+# By name what a whole network gives for `b` examples, in words.
+OUTPUTS: Mapping[TargetKind, Mapping[str, str]] = {
+    "classification": {
+        "logits": "(b, classes) what the network gives for each class",
+        "probabilities": "(b, classes) that add up to 1",
+        "predicted": "(b,) the number of the likeliest class, a place in its names",
+    },
+    "ordinal": {
+        "logits": "(b, classes - 1) what the network gives for lying above each class but the last",
+        "probabilities": "(b, classes) that add up to 1",
+        "predicted": "(b,) the number of the middle class, a place in its names",
+    },
+    "multilabel": {
+        "logits": "(b, labels) what the network gives for each label",
+        "probabilities": "(b, labels) of each label on its own",
+        "predicted": "(b, labels) 1 where the label is the likelier, else 0",
+    },
+    "regression": {
+        "predicted": "(b, numbers) in the units of the data",
+    },
+}
+_QUANTILES = {"quantiles": "(b, quantiles) in the units of the data, ascending"}
+_CLIP = 3.0  # as `selfnas.data.preparation.ColumnStep` bends numbers
+
+
+class PreparedInputs(nn.Module):
+    """The steps of a preparation, as tensor operations.
+
+    Args:
+        preparation: whose steps they are.
+    """
+
+    def __init__(self, preparation: Preparation) -> None:
+        super().__init__()
+        self.steps = nn.ModuleList([in_tensors(step) for step in preparation.steps])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(b, *raw)` numbers of any type to what a network sees, float32."""
+        for step in self.steps:
+            x = step(x)
+        return x.to(torch.float32)
+
+
+class WholeNetwork(nn.Module):
+    """A network with what stands before and behind it.
+
+    Args:
+        network: from prepared inputs to `(b, outputs)`; used as it is, in the mode that it is in.
+        preparation: of its task.
+    """
+
+    def __init__(self, network: nn.Module, preparation: Preparation) -> None:
+        super().__init__()
+        self.preparation, self.network, self.target = PreparedInputs(preparation), network, preparation.target
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """`(b, *raw)` raw examples to outputs by name; `described` says what each of them is."""
+        return _NAMED[self.target.kind](self.network(self.preparation(x)), self.target)
+
+    @property
+    def described(self) -> dict[str, str]:
+        """By name what each output is, in words."""
+        return {**OUTPUTS[self.target.kind], **(_QUANTILES if self.target.quantiles else {})}
+
+
+def _classes(outputs: Tensor, target: Target) -> dict[str, Tensor]:
+    found = {"logits": outputs, "probabilities": probabilities(outputs, target)}
+    return {**found, "predicted": predicted(outputs, target)}
+
+
+def _numbers(outputs: Tensor, target: Target) -> dict[str, Tensor]:
+    answers = {"predicted": predicted(outputs, target)}
+    if target.quantiles:
+        answers["quantiles"] = in_units(sorted_quantiles(outputs, target), target)
+    return answers
+
+
+_NAMED: Mapping[TargetKind, Callable[[Tensor, Target], dict[str, Tensor]]] = {
+    "classification": _classes, "ordinal": _classes, "multilabel": _classes, "regression": _numbers,
+}  # fmt: skip
+
+
+@singledispatch
+def in_tensors(step: object) -> nn.Module:
+    """A step of a preparation as a module that does the same with tensors.
+
+    Raises:
+        TypeError: no step of a preparation.
+    """
+    raise TypeError(f"{type(step).__name__} is no step of a preparation")
+
+
+def _cast(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Numbers of another type, whatever theirs is; `Tensor.to` would tie a traced graph to one type."""
+    cast: Tensor = torch.ops.aten._to_copy.default(x, dtype=dtype)
+    return cast
+
+
+class _Layout(nn.Module):
+    def __init__(self, step: LayoutStep) -> None:
+        super().__init__()
+        self.axes = step.axes
+
+    def forward(self, x: Tensor) -> Tensor:
+        moved = x.unsqueeze(1) if self.axes in ("hw", "l") else x
+        if self.axes in ("hwc", "lc"):
+            moved = x.movedim(-1, 1)
+        return _cast(moved, torch.float32)
+
+
+class _Pad(nn.Module):
+    def __init__(self, step: PadStep) -> None:
+        super().__init__()
+        self.length = step.length
+
+    def forward(self, x: Tensor) -> Tensor:
+        behind = torch.full((x.shape[0], x.shape[1], self.length), torch.nan, dtype=x.dtype, device=x.device)
+        return torch.cat([x, behind], dim=-1)[..., : self.length]
+
+
+class _Resize(nn.Module):
+    def __init__(self, step: ResizeStep) -> None:
+        super().__init__()
+        self.size = step.size
+
+    def forward(self, x: Tensor) -> Tensor:
+        for axis, side in enumerate(self.size, start=2):
+            weights = _area_weights(x.shape[axis], side, x.device)
+            missing = x.isnan()
+            covered = _along((~missing).to(torch.float64), weights, axis)
+            total = _along(torch.where(missing, 0.0, x).to(torch.float64), weights, axis)
+            mean = torch.where(covered > 0, total / covered, torch.nan)
+            x = torch.where(missing.any(), mean, total).to(torch.float32)
+        return x
+
+
+def _area_weights(old: int, new: int, device: torch.device) -> Tensor:
+    """`(new, old)` as `selfnas.data.preparation.area_weights`; the old side may be known at run time alone."""
+    edges = torch.arange(new + 1, dtype=torch.float64, device=device) * old / new
+    cells = torch.arange(old, dtype=torch.float64, device=device)
+    overlap = torch.minimum(edges[1:, None], cells + 1) - torch.maximum(edges[:-1, None], cells)
+    return overlap.clamp(min=0) * new / old
+
+
+def _along(x: Tensor, weights: Tensor, axis: int) -> Tensor:
+    return (x.movedim(axis, -1) @ weights.T).movedim(-1, axis)
+
+
+class _Scale(nn.Module):
+    def __init__(self, step: ScaleStep) -> None:
+        super().__init__()
+        self.center, self.scale = (
+            nn.Buffer(torch.tensor(each, dtype=torch.float32)) for each in (step.center, step.scale)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        one = (1, -1, *(1,) * (x.ndim - 2))
+        return (x - self.center.reshape(one)) / self.scale.reshape(one)
+
+
+class _Fill(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        missing = x.isnan()
+        observed = (~missing).to(torch.float64).mean(dim=1, keepdim=True).to(torch.float32)
+        return torch.cat([torch.where(missing, 0.0, x), observed], dim=1)
+
+
+class _Turn(nn.Module):
+    def __init__(self, step: TurnStep) -> None:
+        super().__init__()
+        self.turns = step.turns
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flip(-1) if x.ndim == 3 else torch.rot90(x, self.turns, (2, 3))
+
+
+class _Reorder(nn.Module):
+    def __init__(self, step: ReorderStep) -> None:
+        super().__init__()
+        self.order = nn.Buffer(torch.tensor(step.order, dtype=torch.int64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(2)[..., self.order].reshape(x.shape)
+
+
+class _OneHot(nn.Module):
+    def __init__(self, step: OneHotStep) -> None:
+        super().__init__()
+        self.size = step.size
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = torch.arange(self.size, dtype=x.dtype, device=x.device)
+        return (x == tokens[None, :, None]).to(torch.float32)
+
+
+class _Columns(nn.Module):
+    """Features by what they are, all of one kind at once, then put into the order of the columns."""
+
+    def __init__(self, step: ColumnStep) -> None:
+        super().__init__()
+        numbers: list[tuple[int, float, float]] = []
+        codes: list[tuple[int, int, int]] = []  # column, code, and which of the categorical columns it is
+        others: list[tuple[int, bool]] = []  # categorical columns, and whether their NaN is told apart
+        missing: list[int] = []
+        kinds: list[tuple[int, int]] = []  # of each feature: which kind, and its place there
+        for index, column in enumerate(step.columns):
+            if column.categorical:
+                for code in column.kept:
+                    kinds.append((1, len(codes)))
+                    codes.append((index, code, len(others)))
+                kinds.append((2, len(others)))
+                others.append((index, column.missing))
+            else:
+                kinds.append((0, len(numbers)))
+                numbers.append((index, column.center, column.factor))
+            if column.missing:
+                kinds.append((3, len(missing)))
+                missing.append(index)
+        starts = (0, len(numbers), len(numbers) + len(codes), len(numbers) + len(codes) + len(others))
+        belongs = torch.zeros((len(codes), len(others)), dtype=torch.float32)
+        for place, (_, _, other) in enumerate(codes):
+            belongs[place, other] = 1
+        self.number_columns = _places([index for index, _, _ in numbers])
+        self.center, self.factor = _doubles([each for _, each, _ in numbers]), _doubles([f for _, _, f in numbers])
+        self.code_columns, self.codes = _places([c for c, _, _ in codes]), _doubles([code for _, code, _ in codes])
+        self.other_columns, self.belongs = _places([column for column, _ in others]), nn.Buffer(belongs)
+        self.told = nn.Buffer(torch.tensor([told for _, told in others], dtype=torch.bool))
+        self.missing_columns = _places(missing)
+        self.order = _places([starts[kind] + place for kind, place in kinds])
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = _cast(x, torch.float64)
+        values = wide[:, self.number_columns]
+        scaled = (values - self.center) * self.factor
+        numbers = torch.where(values.isnan(), 0.0, scaled / torch.sqrt(1 + (scaled / _CLIP) ** 2)).to(torch.float32)
+        own = (wide[:, self.code_columns] == self.codes).to(torch.float32)
+        elsewhere = wide[:, self.other_columns].isnan() & self.told
+        other = ((own @ self.belongs == 0) & ~elsewhere).to(torch.float32)
+        missing = wide[:, self.missing_columns].isnan().to(torch.float32)
+        return torch.cat([numbers, own, other, missing], dim=1)[:, self.order]
+
+
+def _places(of: list[int]) -> nn.Buffer:
+    return nn.Buffer(torch.tensor(of, dtype=torch.int64))
+
+
+def _doubles(of: list[int] | list[float]) -> nn.Buffer:
+    return nn.Buffer(torch.tensor(of, dtype=torch.float64))
+
+
+in_tensors.register(LayoutStep, _Layout)
+in_tensors.register(PadStep, _Pad)
+in_tensors.register(ResizeStep, _Resize)
+in_tensors.register(ScaleStep, _Scale)
+in_tensors.register(FillStep, lambda step: _Fill())
+in_tensors.register(TurnStep, _Turn)
+in_tensors.register(ReorderStep, _Reorder)
+in_tensors.register(OneHotStep, _OneHot)
+in_tensors.register(ColumnStep, _Columns)
