@@ -19,11 +19,9 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
 
     The common unit keeps an input whose output hardly differs from the baseline's from dividing by nothing.
     """
-    chosen = examinee.sample(len(examinee.data.x), int(settings["samples"]), "completeness")
-    targets = examinee.explained(examinee.audit_logits()[chosen])
-    attributions, difference = integrated_gradients(
-        examinee, examinee.data.x[chosen], targets, steps=int(settings["steps"])
-    )
+    x, logits = examinee.probes(int(settings["samples"]), "completeness")
+    targets = examinee.explained(logits)
+    attributions, difference = integrated_gradients(examinee, x, targets, steps=int(settings["steps"]))
     residual = (attributions.flatten(1).sum(1) - difference).abs().numpy()
     unit = float(difference.abs().mean())
     # A constant network explains nothing: no error to speak of, and no interval either, hence void.

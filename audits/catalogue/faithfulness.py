@@ -26,10 +26,8 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     how far the explained output is on its way from the mean training input's to its own.
     """
     data = examinee.data
-    chosen = examinee.sample(len(data.x), int(settings["samples"]), "faithfulness")
-    x, targets = data.x[chosen], examinee.explained(examinee.audit_logits()[chosen])
-    tiles = tile(data.size)
-    logits = examinee.audit_logits()[chosen]
+    x, logits = examinee.probes(int(settings["samples"]), "faithfulness")
+    targets, tiles = examinee.explained(logits), tile(data.size)
     effects = ablation_effects(examinee, examinee.network, x, targets, tiles, logits=logits)
     nothing = examinee.logits(baseline(examinee)).expand(len(x), -1)
     support = _Support.of(data.target, logits, nothing, targets)

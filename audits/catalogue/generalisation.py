@@ -9,58 +9,53 @@ from torch import Tensor
 
 from audits.contract.audit import EVERY_KIND, Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
-from audits.methods.skills import skill
+from audits.methods.skills import Answers, held_out_answers, skill
+from selfnas.data.targets import Target
 from selfnas.training import intervals
+from selfnas.training.outputs import predicted
 
 __all__ = ["AUDIT", "measure"]
 
 
 def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measurement]:
-    """How much better the network is on training inputs than on audit inputs.
+    """How much better the network is on training inputs than on inputs that it has not seen.
 
-    Of classification, training accuracy minus audit accuracy, as a difference of independent proportions; of other
-    kinds, the difference of skills (`audits.methods.skills`), as one of independent estimates.
+    Of classification, training accuracy minus accuracy on the others, as a difference of independent proportions; of
+    other kinds, the difference of skills (`audits.methods.skills`), as one of independent estimates.
     """
     data = examinee.data
     seen = examinee.sample(len(data.x_train), int(settings["train_samples"]), "generalisation", "train")
     new = examinee.sample(len(data.x), int(settings["samples"]), "generalisation", "audit")
-    if data.target.kind == "classification":
-        return _counted(examinee, seen, new)
-    return _graded(examinee, seen, new)
+    known = examinee.logits(data.x_train[seen])
+    gap = _counted if data.target.kind == "classification" else _graded
+    return (gap(data.target, known, data.y_train[seen].cpu(), held_out_answers(examinee, new)),)
 
 
-def _counted(examinee: Examinee, seen: Tensor, new: Tensor) -> Sequence[Measurement]:
-    data = examinee.data
-    right_seen = int((examinee.logits(data.x_train[seen]).argmax(1) == data.y_train[seen].cpu()).sum())
-    right_new = int((examinee.predictions()[new] == data.y[new].cpu()).sum())
-    low, high = intervals.difference(right_seen, len(seen), right_new, len(new))
-    return (
-        Measurement(
-            statistic="gap",
-            estimate=right_seen / len(seen) - right_new / len(new),
-            low=low,
-            high=high,
-            n=len(new),
-            note=f"{right_seen} of {len(seen)} training inputs right, {right_new} of {len(new)} audit inputs",
-        ),
+def _counted(target: Target, known: Tensor, y: Tensor, found: Answers) -> Measurement:
+    right_seen = int((predicted(known, target) == y).sum())
+    right_new, n = int((predicted(found.outputs, target) == found.y).sum()), len(found.y)
+    low, high = intervals.difference(right_seen, len(y), right_new, n)
+    return Measurement(
+        statistic="gap",
+        estimate=right_seen / len(y) - right_new / n,
+        low=low,
+        high=high,
+        n=n,
+        note=f"{right_seen} of {len(y)} training inputs right, {right_new} of {n} others{found.note}",
     )
 
 
-def _graded(examinee: Examinee, seen: Tensor, new: Tensor) -> Sequence[Measurement]:
+def _graded(target: Target, known: Tensor, y: Tensor, found: Answers) -> Measurement:
     """Limits of both are recovered and combined as those of independent estimates (Zou and Donner 2008)."""
-    data = examinee.data
-    known = skill(examinee.logits(data.x_train[seen]), data.y_train[seen].cpu(), data.target)
-    fresh = skill(examinee.audit_logits()[new], data.y[new].cpu(), data.target)
-    gap = known.estimate - fresh.estimate
-    return (
-        Measurement(
-            statistic="gap",
-            estimate=gap,
-            low=gap - math.hypot(known.estimate - known.low, fresh.high - fresh.estimate),
-            high=gap + math.hypot(known.high - known.estimate, fresh.estimate - fresh.low),
-            n=len(new),
-            note=f"skill {known.estimate:.3f} on {len(seen)} training inputs, {fresh.estimate:.3f} on audit inputs",
-        ),
+    seen, new = skill(known, y, target), skill(found.outputs, found.y, target)
+    gap = seen.estimate - new.estimate
+    return Measurement(
+        statistic="gap",
+        estimate=gap,
+        low=gap - math.hypot(seen.estimate - seen.low, new.high - new.estimate),
+        high=gap + math.hypot(seen.high - seen.estimate, new.estimate - new.low),
+        n=len(found.y),
+        note=f"skill {seen.estimate:.3f} on {len(y)} training inputs, {new.estimate:.3f} on others{found.note}",
     )
 
 

@@ -19,9 +19,8 @@ __all__ = ["AUDIT", "measure", "rank_correlations"]
 
 def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measurement]:
     """Mean rank correlation of saliency maps before and after drawing every weight anew."""
-    data = examinee.data
-    chosen = examinee.sample(len(data.x), int(settings["samples"]), "randomisation")
-    x, targets = data.x[chosen], examinee.explained(examinee.audit_logits()[chosen])
+    x, logits = examinee.probes(int(settings["samples"]), "randomisation")
+    targets = examinee.explained(logits)
     stranger = untrained(examinee.network, examinee.generator("randomisation", "weights"))
     own, other = (_saliency(examinee, network, x, targets) for network in (examinee.network, stranger))
     correlations = rank_correlations(own, other)

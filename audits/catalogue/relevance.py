@@ -24,8 +24,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     look attentive. Each of them is one observation, its mean over every other input.
     """
     data = examinee.data
-    chosen = examinee.sample(len(data.x), int(settings["samples"]), "relevance")
-    x = data.x[chosen]
+    x, _ = examinee.probes(int(settings["samples"]), "relevance")
     probes = [tile(data.size, region=nuisance.region) for nuisance in data.nuisances]
     stranger, draw = duplicate(examinee.network), examinee.generator("relevance", "untrained")
     means = []  # per stranger: of each probe

@@ -23,8 +23,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     from captum.attr import IntegratedGradients
     from captum.metrics import sensitivity_max
 
-    data = examinee.data
-    chosen = examinee.sample(len(data.x), int(settings["samples"]), "sensitivity")
+    probes, logits = examinee.probes(int(settings["samples"]), "sensitivity")
     draw = examinee.generator("sensitivity", "noise")
     start = baseline(examinee).to(examinee.device)
     method = IntegratedGradients(examinee.network)
@@ -41,10 +40,10 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     with torch.enable_grad():
         changes = sensitivity_max(
             explain,
-            data.x[chosen].to(examinee.device),
+            probes.to(examinee.device),
             perturb_func=perturb,
             n_perturb_samples=int(settings["perturbations"]),
-            target=examinee.explained(examinee.audit_logits()[chosen]).to(examinee.device),
+            target=examinee.explained(logits).to(examinee.device),
         )
     values = changes.detach().to("cpu", torch.float64).numpy()
     if not np.isfinite(values).all():

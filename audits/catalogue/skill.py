@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor
 
 from audits.contract.audit import EVERY_KIND, Audit, Measurement, Setting, Statistic
+from audits.contract.data import AuditData
 from audits.contract.examinee import Examinee
-from audits.methods.skills import Skill, centroid_classes, lead, simple_outputs, skill
+from audits.methods.skills import Answers, Skill, held_out_answers, lead, skill
 from selfnas.training import intervals
+from selfnas.training.outputs import predicted
 
 __all__ = ["AUDIT", "measure"]
 
 
 def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measurement]:
-    """How good the network is on the audit split, on two scales that mean the same on every task.
+    """How good the network is on inputs that it has not seen, on two scales that mean the same on every task.
 
     Of classification, `above_chance` is `(accuracy - chance) / (1 - chance)` with chance the share of the largest class
     (at least one in `classes`), and `against_centroid` is accuracy over the accuracy of a nearest-centroid rule on the
@@ -27,15 +28,15 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     network has of it beyond a simple rule: nearest centroids of ordered classes, else ridge regression.
     """
     chosen = examinee.sample(len(examinee.data.x), int(settings["samples"]), "skill")
+    found = held_out_answers(examinee, chosen, beside_simple=True)
     if examinee.data.target.kind == "classification":
-        return _counted(examinee, chosen)
-    return _graded(examinee, chosen)
+        return _counted(examinee.data, found)
+    return _graded(examinee, found)
 
 
-def _counted(examinee: Examinee, chosen: Tensor) -> Sequence[Measurement]:
-    data = examinee.data
-    truth, n = data.y[chosen].cpu(), len(chosen)
-    hits = examinee.predictions()[chosen] == truth
+def _counted(data: AuditData, found: Answers) -> Sequence[Measurement]:
+    truth, n = found.y, len(found.y)
+    hits, simple = (predicted(each, data.target) == truth for each in (found.outputs, found.simple))
     right = int(hits.sum())
     low, high = intervals.binomial(right, n)
     accuracy = right / n
@@ -43,9 +44,8 @@ def _counted(examinee: Examinee, chosen: Tensor) -> Sequence[Measurement]:
     chance = max(torch.bincount(truth, minlength=data.classes).max().item() / n, 1 / data.classes)
     # One class alone in the split leaves nothing to be better at: no interval, hence void.
     scale = 1 / (1 - chance) if chance < 1 else float("nan")
-    simple = centroid_classes(data, data.x[chosen]) == truth
     share = simple.double().mean().item()
-    note = f"{right} of {n} right; chance {chance:.3f}, nearest centroid {share:.3f}"
+    note = f"{right} of {n} right; chance {chance:.3f}, nearest centroid {share:.3f}{found.note}"
     reference = max(share, chance)
     paired = share > chance  # then both were counted on the same inputs; chance is no count
     limits = intervals.paired_ratio(hits.numpy(), simple.numpy()) if paired else (low / reference, high / reference)
@@ -69,17 +69,16 @@ def _counted(examinee: Examinee, chosen: Tensor) -> Sequence[Measurement]:
     ]
 
 
-def _graded(examinee: Examinee, chosen: Tensor) -> Sequence[Measurement]:
-    data, n = examinee.data, len(chosen)
-    outputs, y = examinee.audit_logits()[chosen], data.y[chosen].cpu()
-    simple = simple_outputs(data, data.x[chosen])
+def _graded(examinee: Examinee, found: Answers) -> Sequence[Measurement]:
+    data, n = examinee.data, len(found.y)
+    outputs, simple, y = found.outputs, found.simple, found.y
     own, other = (skill(each, y, data.target) for each in (outputs, simple))
     ahead = lead(outputs, simple, y, data.target, seed=examinee.seed)
-    note = f"skill {own.estimate:.3f}; simple rule {other.estimate:.3f}"
+    note = f"skill {own.estimate:.3f}; simple rule {other.estimate:.3f}{found.note}"
     ahead = Skill(estimate=1 + ahead.estimate, low=1 + ahead.low, high=1 + ahead.high)
     return [
-        Measurement(statistic=name, estimate=found.estimate, low=found.low, high=found.high, n=n, note=note)
-        for name, found in (("above_chance", own), ("against_centroid", ahead))
+        Measurement(statistic=name, estimate=each.estimate, low=each.low, high=each.high, n=n, note=note)
+        for name, each in (("above_chance", own), ("against_centroid", ahead))
     ]
 
 

@@ -20,16 +20,16 @@ _STEPS = 8  # integration points for each baseline; the mean over baselines smoo
 def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measurement]:
     """Mean rank correlation of two attributions of the same inputs, each averaged over its own random baselines."""
     data = examinee.data
-    chosen = examinee.sample(len(data.x), int(settings["samples"]), "stability")
-    targets = examinee.explained(examinee.audit_logits()[chosen])
+    x, logits = examinee.probes(int(settings["samples"]), "stability")
+    targets = examinee.explained(logits)
     repeats = int(settings["baselines"])
     maps = []
     for half in range(2):
         draw = examinee.generator("stability", half)
-        starts = data.x_train[torch.randint(len(data.x_train), (repeats * len(chosen),), generator=draw)]
-        repeated = data.x[chosen].repeat(repeats, *[1] * (data.x.ndim - 1))
+        starts = data.x_train[torch.randint(len(data.x_train), (repeats * len(x),), generator=draw)]
+        repeated = x.repeat(repeats, *[1] * (x.ndim - 1))
         drawn, _ = integrated_gradients(examinee, repeated, targets.repeat(repeats), steps=_STEPS, start=starts)
-        maps.append(drawn.reshape(repeats, len(chosen), -1).mean(0))
+        maps.append(drawn.reshape(repeats, len(x), -1).mean(0))
     correlations = rank_correlations(*maps)
     note = f"Spearman correlation, {repeats} training inputs as baselines on each side"
     return (measured_mean("agreement", correlations, note=note),)

@@ -12,7 +12,10 @@ from selfnas.data.targets import Target
 from selfnas.data.tasks import Nuisance, Task
 from selfnas.errors import InputError, ShapeError
 
-__all__ = ["AuditData", "Trigger", "region_slices"]
+__all__ = ["FEWEST_ALONE", "AuditData", "CrossFitted", "Trigger", "region_slices"]
+
+# Audit examples below which intervals leave a network of 95 % accuracy undecided, so that cross-fitted answers help.
+FEWEST_ALONE = 100
 
 _TABLE = 2  # dimensions of a batch of rows
 _UNSTATED = Target.of_classes(2)
@@ -42,6 +45,32 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CrossFitted:
+    """Answers to the training examples by networks that had not seen them: trained alike, each on the other folds.
+
+    Attributes:
+        outputs: `(m, outputs)` of those networks.
+        simple: `(m, outputs)` of the simple rule, fitted to the same folds (`audits.methods.skills`).
+        y: as of a split.
+        networks: how many there were.
+    """
+
+    outputs: Tensor
+    simple: Tensor
+    y: Tensor
+    networks: int
+
+    def __post_init__(self) -> None:
+        if self.outputs.shape != self.simple.shape or len(self.outputs) != len(self.y):
+            raise ShapeError(
+                f"cross-fitted answers do not fit each other: {tuple(self.outputs.shape)}, {tuple(self.simple.shape)} "
+                f"and {tuple(self.y.shape)}"
+            )
+        if not bool(torch.isfinite(self.outputs).all()):
+            raise InputError("cross-fitted answers hold values that are not finite")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AuditData:
     """The data of one task as the audits see it.
 
@@ -57,6 +86,7 @@ class AuditData:
         triggers: known triggers to fire at the network; names are unique.
         columns: of a table, what its features are called; empty where they have no names.
         task: the task's name, by which a suite may add nuisances and triggers of its own.
+        cross: further evidence of how good networks of this making are, where the audit split is small.
     """
 
     x_train: Tensor
@@ -69,6 +99,7 @@ class AuditData:
     triggers: tuple[Trigger, ...] = ()
     columns: tuple[str, ...] = ()
     task: str = ""
+    cross: CrossFitted | None = None
 
     def __post_init__(self) -> None:
         if self.target is _UNSTATED:

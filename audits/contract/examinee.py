@@ -70,6 +70,19 @@ class Examinee:
             self._logits["audit"] = self.logits(self.data.x)
         return self._logits["audit"]
 
+    def probes(self, count: int, *names: str | int) -> tuple[Tensor, Tensor]:
+        """Inputs and their logits for questions that do not depend on whether the network has seen them.
+
+        They are of the audit split; where this holds fewer than `count`, training inputs make up the number.
+        """
+        data = self.data
+        chosen = self.sample(len(data.x), count, *names)
+        x, logits = data.x[chosen], self.audit_logits()[chosen]
+        if len(chosen) < count:
+            further = data.x_train[self.sample(len(data.x_train), count - len(chosen), *names, "train")]
+            x, logits = torch.cat([x, further]), torch.cat([logits, self.logits(further)])
+        return x, logits
+
     def predictions(self) -> Tensor:
         """Its answers on the audit split: `(n,)` classes, `(n, labels)` 0 or 1, or `(n, numbers)` in their units."""
         return predicted(self.audit_logits(), self.data.target)

@@ -12,7 +12,7 @@ Classification has counts, whose intervals are exact; its audits use those thems
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,19 +20,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from audits.contract.data import AuditData
+from audits.contract.examinee import Examinee
 from selfnas import seeding
 from selfnas.data.targets import Target, TargetKind
 from selfnas.training import intervals
 from selfnas.training.metrics import measure
-from selfnas.training.outputs import predicted, truth
+from selfnas.training.outputs import losses, predicted, truth
 
-__all__ = ["Skill", "centroid_classes", "lead", "simple_outputs", "skill"]
+__all__ = ["Answers", "Skill", "centroid_classes", "held_out_answers", "lead", "simple_outputs", "skill"]
 
 Floats = NDArray[np.float64]
 
 _RESAMPLES = 400
 _ROWS = 2_000  # training rows that a simple rule is fitted to; bounds memory and time
 _PENALTIES = tuple(10.0**power for power in range(-2, 5))
+_CONTRADICTED = 0.1
 _SURE = 30.0  # a logit that leaves no doubt
 
 
@@ -75,6 +77,55 @@ def lead(outputs: Tensor, simple: Tensor, y: Tensor, target: Target, *, seed: in
     estimate = point(outputs, y, target) - point(simple, y, target)
     low, high = np.quantile(gaps, [0.025, 0.975])
     return Skill(estimate=estimate, low=min(float(low), estimate), high=max(float(high), estimate))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answers:
+    """What networks and the simple rule gave on examples that they had not seen, and what is true."""
+
+    outputs: Tensor
+    simple: Tensor
+    y: Tensor
+    note: str = ""
+
+
+def held_out_answers(examinee: Examinee, chosen: Tensor, *, beside_simple: bool = False) -> Answers:
+    """Of audit examples; with the cross-fitted ones, where there are any and the network is not worse than these.
+
+    Cross-fitted answers are of networks that were made alike, so they say how good such networks are, but nothing of a
+    defect that this one has alone. So they count only where the network's own answers do not speak against it: where
+    its losses on the audit split are no greater than theirs at the 10 % level.
+
+    Args:
+        examinee: the network with its data.
+        chosen: `(k,)` audit examples.
+        beside_simple: whether the simple rule's answers are wanted too; else they are the network's own.
+
+    Source: Viele et al. 2014 (Pharmaceutical Statistics 13), test-then-pool.
+    """
+    data = examinee.data
+    outputs = examinee.audit_logits()[chosen]
+    simple = simple_outputs(data, data.x[chosen]) if beside_simple else outputs
+    own = Answers(outputs=outputs, simple=simple, y=data.y[chosen].cpu())
+    cross = data.cross
+    if cross is None:
+        return own
+    alone, others = (losses(each.outputs, each.y, data.target).numpy() for each in (own, cross))
+    if _worse(alone, others):
+        return replace(own, note="; cross-fitted answers left out, for this network does worse than those made alike")
+    return Answers(
+        outputs=torch.cat([own.outputs, cross.outputs]),
+        simple=torch.cat([own.simple, cross.simple]),
+        y=torch.cat([own.y, cross.y]),
+        note=f"; {len(cross.y)} of them cross-fitted by {cross.networks} networks made alike",
+    )
+
+
+def _worse(alone: Floats, others: Floats) -> bool:
+    """Whether the first losses are greater than the second, by ranks (Mann and Whitney 1947)."""
+    from scipy.stats import mannwhitneyu
+
+    return bool(mannwhitneyu(alone, others, alternative="greater").pvalue < _CONTRADICTED)
 
 
 def simple_outputs(data: AuditData, x: Tensor) -> Tensor:
@@ -163,6 +214,11 @@ def _ridge_numbers(data: AuditData, x: Tensor) -> Tensor:
     return given.expand(-1, len(data.target.quantiles)) if data.target.quantiles else given
 
 
+def _centroid_logits(data: AuditData, x: Tensor) -> Tensor:
+    classes = centroid_classes(data, x)
+    return torch.where(classes[:, None] == torch.arange(data.target.outputs), _SURE, -_SURE).double()
+
+
 def _centroid_thresholds(data: AuditData, x: Tensor) -> Tensor:
     classes = centroid_classes(data, x)
     above = classes[:, None] > torch.arange(data.target.outputs)
@@ -177,5 +233,8 @@ _POINTS: Mapping[TargetKind, Point] = {
     "regression": _regression_point, "multilabel": _multilabel_point, "ordinal": _ordinal_point,
 }  # fmt: skip
 _SIMPLE: Mapping[TargetKind, Callable[[AuditData, Tensor], Tensor]] = {
-    "regression": _ridge_numbers, "multilabel": _ridge, "ordinal": _centroid_thresholds,
-}  # fmt: skip
+    "classification": _centroid_logits,
+    "regression": _ridge_numbers,
+    "multilabel": _ridge,
+    "ordinal": _centroid_thresholds,
+}

@@ -121,8 +121,8 @@ MUTATIONS: list[tuple[str, str, str, str, Callable[[ModuleType, SimpleNamespace]
     (
         "sign flipped: gap",
         "audits.catalogue.generalisation",
-        "right_seen / len(seen) - right_new / len(new)",
-        "right_new / len(new) - right_seen / len(seen)",
+        "right_seen / len(y) - right_new / n",
+        "right_new / n - right_seen / len(y)",
         knows_good_from_bad_gap,
     ),
     (
@@ -163,8 +163,8 @@ MUTATIONS: list[tuple[str, str, str, str, Callable[[ModuleType, SimpleNamespace]
     (
         "labels shuffled: skill",
         "audits.catalogue.skill",
-        "truth = data.y[chosen].cpu()",
-        "truth = data.y[chosen].cpu()[torch.randperm(len(chosen), generator=examinee.generator('mutant'))]",
+        "truth, n = found.y, len(found.y)",
+        "truth, n = found.y[torch.randperm(len(found.y), generator=torch.Generator().manual_seed(1))], len(found.y)",
         scores_right_answers,
     ),
     (
