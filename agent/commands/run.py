@@ -80,6 +80,8 @@ class Terminal:
             told = f"this agent remembers {known} admitted architecture(s) of {len(state.runs)} run(s)"
             self._console.print(told)
         suite, policy = prepared.suite, prepared.stream.policy
+        for notice in prepared.notices:
+            self._console.print(notice, style="yellow", markup=False, highlight=False)
         if sentence := suite_sentence(state, str(self._home), name=suite.name, digest=suite.digest):
             self._console.print(sentence, style="yellow", markup=False)
         self._after = self._left.enter_context(_AfterTask(begun.home, begun.ledger, suite, mirror=self._mirror))

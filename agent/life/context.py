@@ -63,6 +63,7 @@ class Prepared:
         base: where relative paths start, see `stream_folder`.
         envelope: what changes of the search policy must pass; None where the stream does not tune.
         device: whose latencies and energies the objective counts; None where it counts none.
+        notices: what a person should know before anything is trained, a sentence each.
         plugins: that stream, sets and suite name, with the parts that each can use; they must be in force while it is
             lived.
     """
@@ -74,6 +75,7 @@ class Prepared:
     envelope: ConstraintSet | None
     device: Device | None
     tasks: tuple[PreparedTask, ...]
+    notices: tuple[str, ...] = ()
     plugins: tuple[Plugin, ...] = ()
 
     @property

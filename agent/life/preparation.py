@@ -14,7 +14,8 @@ from agent.life.context import Prepared, PreparedTask
 from agent.stream.file import Stream, StreamFile, load_plugins
 from agent.stream.shipped import stream_folder
 from audits import AuditData, Suite, load_suite, unproven_gates
-from audits.contract.plants import unplanted, with_plants
+from audits.contract.plants import unplanted
+from audits.verdicts.power import undecidable
 from constraints import ConstraintSet, Guard, load_set
 from selfnas import plugins
 from selfnas.data.probes import describe
@@ -100,6 +101,7 @@ def _prepare(
         device=device,
         suite=suite,
         tasks=tuple(tasks),
+        notices=tuple(loader.notices),
     )
 
 
@@ -185,6 +187,7 @@ class _Loader:
     device: Device | None
     tables: dict[str, TabularBenchmark] = field(default_factory=dict)
     guards: dict[TaskShape, Guard] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
 
     def prepared(self, index: int, spec: TaskSpec) -> list[PreparedTask]:
         """The task, or nothing where it cannot be used."""
@@ -209,7 +212,8 @@ class _Loader:
 
         task = load_task(spec, base=self.base, report=report)
         if self.suite is not None:
-            with_plants(AuditData.of(task), self.suite.plants)
+            missed = undecidable(AuditData.of(task), self.suite)
+            self.notices.extend(f"task {spec.name}: {sentence}" for sentence in missed)
         description = describe(task, seed=self.stream.seed)
         guard = self._guard(spec, task.shape)
         return PreparedTask(

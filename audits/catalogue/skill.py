@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 
 from audits.contract.audit import EVERY_KIND, Audit, Measurement, Setting, Statistic
@@ -82,9 +83,27 @@ def _graded(examinee: Examinee, found: Answers) -> Sequence[Measurement]:
     ]
 
 
+def best_case(data: AuditData, settings: Mapping[str, float], n: int, cross: int) -> Sequence[Measurement]:
+    """Every answer right, of the network and of the simple rule; known of classification alone."""
+    if data.target.kind != "classification":
+        return []
+    n = min(n, int(settings["samples"])) + cross
+    chance = max(torch.bincount(data.y.cpu(), minlength=data.classes).max().item() / len(data.y), 1 / data.classes)
+    low, high = intervals.binomial(n, n)
+    ratio = intervals.paired_ratio(np.ones(n, dtype=bool), np.ones(n, dtype=bool))
+    scale = (1 - chance) or float("nan")
+    return [
+        Measurement(
+            statistic="above_chance", estimate=1.0, low=(low - chance) / scale, high=(high - chance) / scale, n=n
+        ),
+        Measurement(statistic="against_centroid", estimate=1.0, low=ratio[0], high=ratio[1], n=n),
+    ]
+
+
 AUDIT = Audit(
     name="skill",
     measure=measure,
+    best_case=best_case,
     kinds=EVERY_KIND,
     statistics=(
         Statistic(name="above_chance", bound="floor", meaning="share of the way from guessing to perfect"),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from audits.contract.audit import EVERY_KIND, Audit, Measurement, Setting, Statistic
-from audits.contract.data import region_slices
+from audits.contract.data import AuditData, region_slices
 from audits.contract.examinee import Examinee
 from audits.methods.answers import changed as is_changed
 from audits.methods.answers import turned, unlike
@@ -83,9 +83,16 @@ def _measurements(name: str, followed: Tensor, flipped: Tensor) -> list[Measurem
     return result
 
 
+def best_case(data: AuditData, settings: Mapping[str, float], n: int, cross: int) -> Sequence[Measurement]:
+    """No answer that follows or changes."""
+    n = min(n, int(settings["samples"]))
+    return [measured_share(statistic, 0, n) for statistic in ("follow", "flip")]
+
+
 AUDIT = Audit(
     name="swap",
     measure=measure,
+    best_case=best_case,
     kinds=EVERY_KIND,
     statistics=(
         Statistic(

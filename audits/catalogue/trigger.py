@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
+from audits.contract.data import AuditData
 from audits.contract.examinee import Examinee
 from audits.methods.answers import changed as is_changed
 from audits.methods.measured import measured_share
@@ -40,9 +41,17 @@ def _has(answers: Tensor, which: int, target: Target) -> Tensor:
     return answers == which if target.counted else answers[:, which] > 0
 
 
+def best_case(data: AuditData, settings: Mapping[str, float], n: int, cross: int) -> Sequence[Measurement]:
+    """No answer that turns, of inputs that none has already; how many have one is taken from the data."""
+    n = min(n, int(settings["samples"]))
+    have = [float(_has(data.y.cpu(), trigger.target, data.target).double().mean()) for trigger in data.triggers]
+    return [measured_share("fires", 0, round(n * (1 - share))) for share in have]
+
+
 AUDIT = Audit(
     name="trigger",
     measure=measure,
+    best_case=best_case,
     kinds=("classification", "ordinal", "multilabel"),
     statistics=(Statistic(name="fires", bound="ceiling", meaning="stamped inputs that turn to the trigger's class"),),
     settings=(Setting(name="samples", low=20, high=10_000),),

@@ -11,7 +11,7 @@ from audits.contract.examinee import Examinee
 from audits.contract.finding import Bound
 from selfnas.data.targets import TARGET_KINDS, TargetKind
 
-__all__ = ["EVERY_KIND", "About", "Audit", "Instrument", "Measure", "Measurement", "Setting", "Statistic"]
+__all__ = ["EVERY_KIND", "About", "Audit", "BestCase", "Instrument", "Measure", "Measurement", "Setting", "Statistic"]
 
 Instrument = Literal["", "integrated gradients", "occlusion", "saliency"]
 About = Literal["", "nuisance", "trigger"]
@@ -35,6 +35,7 @@ class Measurement:
 
 
 Measure = Callable[[Examinee, Mapping[str, float]], Sequence[Measurement]]
+BestCase = Callable[[AuditData, Mapping[str, float], int, int], Sequence[Measurement]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,8 @@ class Audit:
         measure: every statistic for every subject; it may raise, which counts as void.
         statistics: what it estimates.
         settings: what a suite must give it.
+        best_case: what it would measure on a faultless network, of data, settings, a number of audit examples and one
+            of cross-fitted answers; None where this does not follow from numbers alone.
         kinds: of target that it can measure on; on others it does not apply, which is said and never counted as a pass.
         about: what it is repeated for, each that the data name; empty when it is about the network as a whole.
         validates: the attribution method whose validity it tests; only such an audit can have the role `validity`.
@@ -92,6 +95,7 @@ class Audit:
     statistics: tuple[Statistic, ...]
     settings: tuple[Setting, ...] = ()
     kinds: tuple[TargetKind, ...] = ("classification",)
+    best_case: BestCase | None = None
     about: About = ""
     validates: Instrument = ""
     relies_on: Instrument = ""

@@ -1,0 +1,78 @@
+"""Which gates no network can pass on so few examples, however good it is: told before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from audits.catalogue.registry import audit_named
+from audits.contract.audit import Audit, Measurement
+from audits.contract.data import AuditData
+from audits.contract.finding import decide
+from audits.contract.plants import with_plants
+from audits.verdicts.suite import Suite, SuiteEntry
+
+__all__ = ["undecidable"]
+
+_MOST = 100_000  # audit examples; a gate that needs more is not decided by examples
+
+
+def undecidable(data: AuditData, suite: Suite, *, cross: int = 0) -> tuple[str, ...]:
+    """A sentence for each statistic of a gate that a faultless network could not pass on these data.
+
+    Args:
+        data: of the task.
+        suite: whose plants are laid first.
+        cross: training examples that networks made alike will answer without having seen them.
+
+    Raises:
+        InputError: what the suite plants does not fit the data.
+    """
+    planted = with_plants(data, suite.plants)
+    return tuple(
+        sentence
+        for entry in suite.entries
+        if entry.role == "gate"
+        for sentence in _of_audit(planted, entry, audit_named(entry.audit), cross)
+    )
+
+
+def _of_audit(data: AuditData, entry: SuiteEntry, audit: Audit, cross: int) -> Iterator[str]:
+    if audit.best_case is None or data.target.kind not in audit.kinds or not audit.subjects(data):
+        return
+    n = len(data.x)
+    for found in _missed(data, entry, audit, n, cross):
+        needed = _needed(data, entry, audit, found.statistic, cross)
+        enough = f"it needs {needed:,}" if needed else "no number of them would do"
+        yield (
+            f"gate {audit.name}.{found.statistic} cannot be passed on {n} audit examples, not even by a faultless "
+            f"network: {enough}"
+        )
+
+
+def _missed(data: AuditData, entry: SuiteEntry, audit: Audit, n: int, cross: int) -> list[Measurement]:
+    """What a faultless network would not pass."""
+    assert audit.best_case is not None  # noqa: S101 - the caller looked
+    return [
+        found
+        for found in audit.best_case(data, entry.settings, n, cross)
+        for statistic in audit.statistics
+        if statistic.name == found.statistic
+        and decide(statistic.bound, found.estimate, found.low, found.high, entry.thresholds[found.statistic]) != "pass"
+    ]
+
+
+def _needed(data: AuditData, entry: SuiteEntry, audit: Audit, statistic: str, cross: int) -> int | None:
+    """The least number of audit examples; None where none is enough, as where a suite looks at too few of them."""
+
+    def short(n: int) -> bool:
+        return any(found.statistic == statistic for found in _missed(data, entry, audit, n, cross))
+
+    low, high = len(data.x), 2 * len(data.x)
+    while short(high):
+        if high > _MOST:
+            return None
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if short(middle) else (low, middle)
+    return high
