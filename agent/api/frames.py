@@ -27,6 +27,7 @@ TASKS: Mapping[str, str] = {
     "evaluations": "int64", "failed": "int64", "evaluations_to_best": "int64", "full_trainings": "int64",
     "admitted": "int64", "winner": "str", "validation": "float64", "test": "float64", "test_low": "float64",
     "test_high": "float64", "params": "Int64", "reference_test": "float64", "reference_params": "Int64",
+    "baseline": "str", "baseline_test": "float64", "gain": "float64", "gain_low": "float64", "gain_high": "float64",
     "closest": "str", "closest_validation": "float64", "closest_test": "float64", "missed": "str",
     "would_decide": "str",
 }  # fmt: skip
@@ -80,6 +81,7 @@ def tasks(state: LifeState) -> pd.DataFrame:
                     "params": found.params,
                     "reference_test": found.reference_test.estimate if found.reference_test else None,
                     "reference_params": found.reference_params,
+                    **(found.rival.figures if found.rival else {}),
                     "closest": near.digest if near else None,
                     "closest_validation": near.validation if near else None,
                     "closest_test": near.test.estimate if near and near.test else None,

@@ -79,9 +79,10 @@ class Life:
         many of them `failed`, and `evaluations_to_best`; `full_trainings` and how many were `admitted`; of the `winner`
         (its digest) `validation`, the score that the search maximised, and `test`, the metric in its own unit, with a
         95 % interval `test_low` to `test_high`, both of them accuracy in [0, 1] where that is the metric; `params`; of
-        the hand-designed network `reference_test` and `reference_params`. Where a finished task admitted nothing: its
-        best finalist `closest` (digest) with `closest_validation` and `closest_test`, what it `missed`, and what
-        `would_decide` it, in words; `shortfall` has all of it.
+        the hand-designed network `reference_test` and `reference_params`; the best `baseline` with `baseline_test`, and
+        the winner's `gain` over it on the same examples, with a 95 % interval `gain_low` to `gain_high`. Where a
+        finished task admitted nothing: its best finalist `closest` (digest) with `closest_validation` and
+        `closest_test`, what it `missed`, and what `would_decide` it, in words; `shortfall` has all of it.
         """
         with self._opened() as state:
             return frames.tasks(state)

@@ -61,6 +61,7 @@ class Stream:
         tuning: how the agent may change its policy; None leaves it as it is.
         operators: most composed operators in force; None composes none.
         inherit: `motif` where full training of what was recalled starts from the motif's weights.
+        baselines: what each task's winner is compared with: the usual ones of its kind, none, or some by name.
         curve_stop: whether low trainings are given up whose curve cannot reach the best any more.
 
     Raises:
@@ -86,6 +87,7 @@ class Stream:
     operators: int | None = None
     inherit: Literal["motif"] | None = None
     curve_stop: bool = False
+    baselines: Literal["auto", "none"] | Sequence[str] = "auto"
 
     def __post_init__(self) -> None:
         self.model()
@@ -111,6 +113,7 @@ class Stream:
             "supernet": self.supernet,
             "halving": self.halving,
             "curve_stop": self.curve_stop or None,
+            "baselines": _baselines(self.baselines),
             "tuning": self.tuning,
             "tasks": [_stated(task) for task in self.tasks],
         }
@@ -173,6 +176,12 @@ def _reference(value: str | Path | ConstraintSet | Suite) -> str:
     if isinstance(value, str):
         return value
     return str(value.absolute()) if isinstance(value, Path) else f"{value.name}-{value.digest[:16]}.yaml"
+
+
+def _baselines(wanted: str | Sequence[str]) -> str | list[str] | None:
+    """As a stream file states them; nothing where they are the usual ones."""
+    named = wanted if isinstance(wanted, str) else list(wanted)
+    return None if named == "auto" else named
 
 
 def _absolute(name: str) -> str:

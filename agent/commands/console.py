@@ -17,10 +17,19 @@ from agent.ledger.events import PolicyAdopted, PolicyRolledBack
 from agent.report.changes import changed
 from agent.report.shortfall import Shortfall, shortfall
 from agent.report.summary import Accuracy, TaskSummary, TestScore, shown_score, summarise
+from agent.state.rivals import Rival, rival_sentences
 from agent.state.state import RunState, TaskState
 from selfnas.training.metrics import METRICS
 
-__all__ = ["ConsoleObserver", "guard_table", "policy_sentence", "results_table", "show_shortfalls", "where_next"]
+__all__ = [
+    "ConsoleObserver",
+    "guard_table",
+    "policy_sentence",
+    "results_table",
+    "show_rivals",
+    "show_shortfalls",
+    "where_next",
+]
 
 
 class ConsoleObserver:
@@ -114,11 +123,10 @@ def results_table(run: RunState) -> Table:
     table = Table(title=f"run {run.number}: what was found", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     headers = (
         "task",
-        "to best\n/ evals",
-        "valid\n%",
         "test accuracy\n% [95 %]",
-        "hand-designed\n% [95 %]",
-        "share\n%",
+        "best\nbaseline %",
+        "gain, points\n[95 %]",
+        "hand-\ndesigned",
         "params",
     )
     for name in headers:
@@ -126,15 +134,25 @@ def results_table(run: RunState) -> Table:
     for row in map(summarise, run.tasks):
         table.add_row(
             escape(row.task),
-            f"{row.evaluations_to_best}/{row.evaluations}" + (f"\n{row.failed} failed" if row.failed else ""),
-            "–" if row.validation is None else shown_score(row.metric, row.validation),
             "nothing admitted" if row.test is None else _shown(row.test),
-            "–" if row.reference_test is None else _shown(row.reference_test),
-            "–" if row.share_of_reference is None else f"{100 * row.share_of_reference:.0f}",
+            "–" if row.rival is None else f"{row.rival.shown}\n{row.rival.record.name}",
+            "–" if row.rival is None else _coloured(row.rival),
+            "–" if row.reference_test is None else shown_score(row.metric, row.reference_test.estimate),
             "–" if row.params is None else f"{row.params:,}",
         )
     table.caption = "hand-designed: residual cell of nearly equal size, trained alike"
     return table
+
+
+def show_rivals(run: RunState, *, console: Console) -> None:
+    """How winners compare with the best baseline, a sentence for each task."""
+    for sentence in rival_sentences(run):
+        console.print(escape(sentence), highlight=False)
+
+
+def _coloured(rival: Rival) -> str:
+    colour = {"gain": "green", "loss": "red", "open": "default"}[rival.verdict]
+    return f"[{colour}]{escape(rival.difference)}[/]"
 
 
 def show_shortfalls(run: RunState, *, console: Console) -> None:
@@ -174,7 +192,7 @@ def guard_table(run: RunState) -> Table:
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    for name in ("task", "recalled from", "kept out by rule", "finalists refused\nby audit"):
+    for name in ("task", "best at\n/ evals", "recalled from", "kept out by rule", "finalists refused\nby audit"):
         table.add_column(name, overflow="fold")
     for row in map(summarise, run.tasks):
         counts = Counter(row.recalled)
@@ -183,6 +201,7 @@ def guard_table(run: RunState) -> Table:
             recalled.append("[green]gave the winner[/]")
         table.add_row(
             escape(row.task),
+            f"{row.evaluations_to_best}/{row.evaluations}" + (f"\n{row.failed} failed" if row.failed else ""),
             "\n".join(recalled) or "nothing",
             escape("\n".join(f"{name} {count}" for name, count in row.by_rule.items()) or "none"),
             escape(

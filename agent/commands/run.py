@@ -17,6 +17,7 @@ from agent.commands.console import (
     guard_table,
     policy_sentence,
     results_table,
+    show_rivals,
     show_shortfalls,
     where_next,
 )
@@ -121,6 +122,7 @@ class Terminal:
             if change.run == run.number:
                 console.print(policy_sentence(change))
         console.print(results_table(run), guard_table(run))
+        show_rivals(run, console=console)
         show_shortfalls(run, console=console)
         console.print(begun.work.sentence(lived, workers=begun.workers))
         where_next(self._home, console=console)

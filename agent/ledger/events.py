@@ -28,6 +28,8 @@ __all__ = [
     "UNSET",
     "Admitted",
     "Audited",
+    "BaselineRecord",
+    "Baselined",
     "Certified",
     "Compared",
     "Confirmation",
@@ -442,6 +444,35 @@ class Confirmation(_Part, frozen=True, kw_only=True):
     tasks: Integer
 
 
+class BaselineRecord(_Part, frozen=True, kw_only=True):
+    """What a baseline came to on the test split; see `selfnas.baselines`.
+
+    Attributes:
+        name: of the baseline.
+        metric: what was measured; see `selfnas.training.metrics`.
+        estimate: the value; nothing where the baseline failed.
+        low: lower end of its 95 % interval; nothing where there are too few examples for one.
+        high: upper end.
+        n: number of test examples.
+        rows: examples of training and validation split that it was fitted on.
+        at_hand: examples that the two splits have.
+        hits: which classes were answered, a bit for each test example that is compared, as hexadecimal text; left out
+            where an example has no single class, or the baseline failed.
+        reason: why it failed; empty where it did not.
+    """
+
+    name: str
+    metric: str
+    estimate: Number | None
+    low: Number | None
+    high: Number | None
+    n: Integer
+    rows: Integer
+    at_hand: Integer
+    hits: str | UnsetType = UNSET
+    reason: str
+
+
 class MinedRecord(_Part, frozen=True, kw_only=True):
     """A sub-cell that winners share.
 
@@ -594,6 +625,7 @@ class TaskStarted(Facts, frozen=True, kw_only=True):
         admitted_count: how many architectures the guard admits.
         space_count: how many architectures the space has, in decimal digits.
         recalled: what was recalled from earlier tasks, the most promising first.
+        baselines: names of the baselines that are fitted before the task ends; left out where there are none.
     """
 
     kind: ClassVar[str] = "task.started"
@@ -611,6 +643,7 @@ class TaskStarted(Facts, frozen=True, kw_only=True):
     admitted_count: Count
     space_count: str
     recalled: list[Recalled]
+    baselines: list[str] | UnsetType = UNSET
 
 
 class SupernetTrained(Facts, frozen=True, kw_only=True):
@@ -774,6 +807,8 @@ class Tested(Facts, frozen=True, kw_only=True):
         test_count: number of test examples; 0 where they have no single class.
         params: number of trainable parameters.
         metric: what the task's metric says of it, where that is not accuracy.
+        test_hits: which of them it classifies correctly, a bit for each that is compared, as hexadecimal text; left out
+            where nothing was tested.
     """
 
     bulk: ClassVar[bool] = True
@@ -784,6 +819,7 @@ class Tested(Facts, frozen=True, kw_only=True):
     test_count: Integer
     params: Integer
     metric: MetricRecord | UnsetType = UNSET
+    test_hits: str | UnsetType = UNSET
 
     @property
     def test(self) -> float:
@@ -919,6 +955,20 @@ class Compared(Tested, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "compared"
     validation: Number | None
+
+
+class Baselined(Facts, frozen=True, kw_only=True):
+    """Baselines that owe nothing to the search were fitted, on training and validation split together, and tested.
+
+    Attributes:
+        task: name of the task.
+        results: one for each baseline that the task began with, in that order.
+    """
+
+    kind: ClassVar[str] = "baselined"
+    bulk: ClassVar[bool] = True
+    task: str
+    results: list[BaselineRecord]
 
 
 class TaskFinished(Facts, frozen=True, kw_only=True):

@@ -24,15 +24,34 @@ __all__ = ["GENESIS", "Ledger", "event_hash", "reading"]
 
 GENESIS = "0" * 64
 _APPLICATION_ID = 0x5E1F_0A5  # marks a SQLite file as one of ours
-_SCHEMA_VERSION = 3
-# By landmarks a life is opened, by decisions where a snapshot stands for the rest of them.
-_LANDMARK, _DECISION = (
-    f"kind NOT IN ({', '.join(repr(kind) for kind in kinds)})" for kinds in (BULK, sorted((*BULK, *KEPT)))
-)
-_INDICES = {"landmarks": _LANDMARK, "decisions": _DECISION}
-_INDEX = {name: f"CREATE INDEX {name} ON events (seq) WHERE {which};" for name, which in _INDICES.items()}
+_SCHEMA_VERSION = 4
+_SINCE = {"baselined": 4}  # formats whose indices first knew these kinds
+
+
+def _indices(version: int) -> dict[str, str]:
+    """What the indices of a format hold, by name.
+
+    By landmarks a life is opened, by decisions where a snapshot stands for the rest of them.
+    """
+    rest = {"landmarks": BULK, "decisions": sorted((*BULK, *KEPT))}
+    known = {name: [kind for kind in kinds if _SINCE.get(kind, 0) <= version] for name, kinds in rest.items()}
+    return {name: f"kind NOT IN ({', '.join(map(repr, kinds))})" for name, kinds in known.items()}
+
+
+def _index(name: str, version: int) -> str:
+    """The statement that makes an index as a format has it."""
+    return f"CREATE INDEX {name} ON events (seq) WHERE {_indices(version)[name]};"
+
+
+_INDICES = _indices(_SCHEMA_VERSION)
+_LANDMARK, _DECISION = _INDICES["landmarks"], _INDICES["decisions"]
 # From that version to the next, each in a transaction of its own.
-_MIGRATIONS = {1: _INDEX["landmarks"], 2: _INDEX["decisions"]}
+_MIGRATIONS = {
+    1: _index("landmarks", 2),
+    2: _index("decisions", 3),
+    3: f"DROP INDEX IF EXISTS landmarks; DROP INDEX IF EXISTS decisions; {_index('landmarks', 4)}"
+    f"{_index('decisions', 4)}",
+}
 _SCHEMA = """
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, payload TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL
@@ -273,7 +292,8 @@ class Ledger:
 
     def _index_faults(self) -> Iterator[str]:
         """A life is opened by indices; they must name what the table holds."""
-        for name, which in _INDICES.items():
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        for name, which in _indices(version).items():
             named = self._db.execute(f"SELECT seq FROM events WHERE {which} ORDER BY seq")  # noqa: S608 - ours
             held = self._db.execute(f"SELECT seq FROM events NOT INDEXED WHERE {which} ORDER BY seq")  # noqa: S608
             if any(one != other for one, other in zip_longest(named, held)):

@@ -41,7 +41,7 @@ class PreparedTask:
 
     A task that is looked up has a `table` and no description, for there are no examples to describe. A task that
     succeeds another has its motif in `service`, which is tried first. What is asked of its examples is of a `kind`, and
-    a `metric` makes scores of answers.
+    a `metric` makes scores of answers. `baselines` are the names of those that it is compared with.
     """
 
     spec: TaskSpec
@@ -53,6 +53,7 @@ class PreparedTask:
     service: Motif | None = None
     kind: TargetKind = "classification"
     metric: str = COUNTED
+    baselines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,7 @@ def compared(context: TaskContext, examiner: Examiner, finalist: Finalist, *, on
         test_correct=answer.test_correct,
         test_count=answer.test_count,
         metric=_metric(answer),
+        test_hits=answer.test_hits or UNSET,
     )
 
 
@@ -140,6 +141,7 @@ def _examination(
         curve=answer.curve,
         test_correct=answer.test_correct,
         test_count=answer.test_count,
+        test_hits=answer.test_hits or UNSET,
         params=params,
         weights_sha256=answer.weights_sha256,
         metric=_metric(answer),

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from agent.life.baselines import announced
 from agent.life.context import Prepared, PreparedTask
 from agent.stream.file import Stream, StreamFile, load_plugins
 from agent.stream.shipped import stream_folder
@@ -224,6 +225,7 @@ class _Loader:
             guard=guard,
             kind=task.target.kind,
             metric=self._metric(task),
+            baselines=announced(self.stream, task),
         )
 
     def _metric(self, task: Task) -> str:

@@ -32,6 +32,7 @@ def started(context: TaskContext, policy: SearchPolicy) -> TaskStarted:
         recalled=(
             _tabulated(context, policy) if own.description is None else _admitted(context, policy, own.description)
         ),
+        baselines=list(own.baselines) or UNSET,
     )
 
 

@@ -1,14 +1,16 @@
 """The life of one task: describe and recall, search in rounds, score finalists in full, compare, close.
 
 It is one life for every evaluator. Where networks can be examined, finalists are audited and the best of them,
-admitted or not, is compared with a hand-designed network; where a supernet can be trained, it may guide strategies.
+admitted or not, is compared with a hand-designed network and with baselines that owe nothing to the search; where a
+supernet can be trained, it may guide strategies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from agent.ledger.events import Facts, TaskFinished
+from agent.ledger.events import UNSET, Facts, TaskFinished
+from agent.life.baselines import baselined
 from agent.life.context import TaskContext
 from agent.life.finalists import compared, finalist_events, next_finalists
 from agent.life.first import first_left
@@ -20,7 +22,7 @@ from agent.life.turns import Turns
 from agent.memory.operators import composing_entries
 from agent.memory.subcells import blocks_in_force, mined_in_force, mining_entries
 from agent.stream.policy import SearchPolicy
-from agent.workers.trained import Examiner, SupernetTrainer
+from agent.workers.trained import BaselineFitter, Examiner, SupernetTrainer
 from selfnas.strategies import Strategy, make_strategy
 from selfnas.strategies.evolution import with_subcells
 from selfnas.strategies.guided import GUIDED
@@ -62,6 +64,9 @@ def live_task(
     best = context.task.best()
     if isinstance(evaluator, Examiner) and context.task.compared is None and best is not None:
         append([compared(context, evaluator, best, on_done=on_done)])
+    names = context.task.started.baselines
+    if isinstance(evaluator, BaselineFitter) and names is not UNSET and context.task.baselined is None:
+        append([baselined(context, evaluator, names)])
     append(_closing(context))
     observer.task_ends(context.run, context.task)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from agent.ledger.events import UNSET, Standing
 from agent.mirror.review_tags import plain
 from agent.report.summary import Accuracy, score_of, shown_score
+from agent.state.rivals import rivals
 from agent.state.state import Finalist, RunState, TaskState
 from selfnas.data.targets import TargetKind
 from selfnas.training.metrics import METRICS
@@ -67,6 +68,7 @@ def _lines(
     if (tested := score_of(trained)) is not None:
         told = f"accuracy {tested}" if isinstance(tested, Accuracy) else str(tested)
         yield f"- test {told} (95 % interval, n = {tested.count})"
+    yield from _rivals(task, finalist)
     if task.kind != "classification" or trained.metric is not UNSET:
         yield f"- {METRICS[task.metric].title}: {METRICS[task.metric].meaning}"
     value, metric = shown_score(task.metric, trained.validation), METRICS[task.metric]
@@ -84,6 +86,16 @@ def _lines(
     yield f"- architecture digest `{finalist.digest}`"
     yield f"- weights SHA-256 `{trained.weights_sha256}`"
     yield "- certificate, audit card and pictures: artifacts of the source run"
+
+
+def _rivals(task: TaskState, finalist: Finalist) -> Iterator[str]:
+    """Each baseline that was fitted on the same rows, beside this network."""
+    for rival in rivals(task, finalist):
+        if rival.record.estimate is None:
+            yield f"- {rival.title}: failed"
+        else:
+            points = "" if rival.against is None else f"; this network differs by {rival.difference} points"
+            yield f"- {rival.title}, fitted on the same rows: {rival.record.metric} {rival.shown}{points}"
 
 
 def _standing(finalist: Finalist) -> str:

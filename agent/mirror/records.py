@@ -16,6 +16,7 @@ from agent.ledger.events import UNSET, Event, PolicyDecided
 from agent.report.changes import changed
 from agent.report.shortfall import shortfall
 from agent.report.summary import Accuracy, TaskSummary, TestScore, score_of, summarise
+from agent.state.rivals import rivals
 from agent.state.state import Finalist, RunState, TaskState
 from audits import Finding, Suite
 from selfnas.training.metrics import METRICS
@@ -43,7 +44,7 @@ class Record:
 def task_record(run: RunState, task: TaskState, suite: Suite, *, key: str) -> Record:
     """The run of a task, as audits and gate left it."""
     stream, summary, short = run.started.stream, summarise(task), shortfall(task)
-    closest = short.best if short else None
+    closest, rival = short.best if short else None, summary.rival
     tags = {
         "kind": "task",
         "key": key,
@@ -58,6 +59,7 @@ def task_record(run: RunState, task: TaskState, suite: Suite, *, key: str) -> Re
         "constraint_set": run.started.constraint_set.name,
         "audit_suite": suite.name,
         **(short.words if short else {}),
+        **({"best_baseline": rival.title, "against_baseline": rival.verdict} if rival else {}),
     }
     metrics = {
         "evaluations": summary.evaluations,
@@ -69,6 +71,8 @@ def task_record(run: RunState, task: TaskState, suite: Suite, *, key: str) -> Re
         "test_low": summary.test.interval[0] if summary.test else None,
         "test_high": summary.test.interval[1] if summary.test else None,
         "hand_designed_test": summary.reference_test.estimate if summary.reference_test else None,
+        **({name: value for name, value in rival.figures.items() if not isinstance(value, str)} if rival else {}),
+        **{f"baseline.{one.record.name}": one.record.estimate for one in rivals(task)},
         "closest_validation": closest.validation if closest else None,
         "closest_test": closest.test.estimate if closest and closest.test else None,
     }

@@ -20,6 +20,7 @@ from agent.report.shortfall import shortfall
 from agent.report.summary import shown_score, told_figures
 from agent.report.task_figures import TaskEvidence
 from agent.report.uses import operator_records, uses_of
+from agent.state.rivals import rivals
 from agent.state.state import LifeState, Motif
 from selfnas.plugins import MissingPluginError
 from selfnas.search.subcells import picture_cell
@@ -42,6 +43,7 @@ _CURVES = 24  # tasks drawn; the latest, so that a page of 200 tasks is made in 
 _MOTIFS = 12  # drawn
 _USES = 8  # of a sub-cell, named; the latest
 _ROWS = 400  # of one table
+_SAID = {"gain": "better", "loss": "worse", "open": "–"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def render(evidence: Evidence, *, title: str = "") -> str:
         curves_note=_curves_note(tasks, drawn),
         matrix=_encoded(report_pictures.matrix_picture(labels, evidence.transfers)) if evidence.transfers else "",
         shortfalls=_shortfalls(evidence),
+        baselines=_baseline_table(evidence),
         transfers=_transfer_table(evidence),
         motifs=_motifs(evidence),
         motifs_note=_motifs_note(evidence),
@@ -126,7 +129,8 @@ def _tiles(evidence: Evidence) -> list[dict[str, str]]:
 def _task_table(tasks: Sequence[TaskEvidence]) -> _Table:
     columns = (
         "task", "#evaluations", "#best at", "#to 99 % of own best", "#to 99 % of cold best", "#cold needed",
-        "#search efficiency", "#forward transfer", "#novelty", "recalled", "#test %", "#hand-designed %",
+        "#search efficiency", "#forward transfer", "#novelty", "recalled", "#test %",
+        "#best baseline %", "#gain, points", "#hand-designed %",
     )  # fmt: skip
     rows = []
     for task in tasks:
@@ -148,6 +152,8 @@ def _task_table(tasks: Sequence[TaskEvidence]) -> _Table:
                 _number(task.novelty),
                 recalled,
                 "–" if row.test is None else str(row.test).replace(" %", ""),
+                "–" if row.rival is None else f"{row.rival.shown} ({row.rival.record.name})",
+                "–" if row.rival is None else row.rival.difference,
                 "–" if row.reference_test is None else str(row.reference_test).replace(" %", ""),
             )
         )
@@ -328,6 +334,18 @@ def _audit_table(evidence: Evidence) -> _Table:
         ("finding", "role", *(f"#{decision}" for decision in decisions)),
         tuple((name, roles[name], *(str(counter[d]) for d in decisions)) for name, counter in counts.items()),
     )
+
+
+def _baseline_table(evidence: Evidence) -> _Table:
+    return _Table(
+        ("task", "baseline", "measured", "#estimate", "#95 %", "#winner minus baseline, points", "winner", "remark"),
+        tuple(
+            (shown.label, one.title, one.record.metric, one.shown, one.limits, one.difference, _SAID[one.verdict],
+             one.note)
+            for shown, (_, task) in zip(evidence.tasks, evidence.state.readable_tasks(), strict=True)
+            for one in rivals(task)
+        ),
+    )  # fmt: skip
 
 
 def _refusal_table(evidence: Evidence) -> _Table:

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from agent.ledger.events import UNSET, LedgerError, MetricRecord, Standing, Tested
+from agent.state.rivals import Rival, best_rival
 from agent.state.state import TaskState
 from selfnas.training.metrics import METRICS, Measured
 
@@ -112,6 +113,7 @@ class TaskSummary:
         by_audit: finalists that each audit (or another reason) kept out.
         recalled: `task (run)` of each remembered architecture tried.
         winner_was_recalled: whether memory gave the winner.
+        rival: the best baseline; None where none was fitted.
         tabulated: the best validation score of the finalists, where the task is a table.
     """
 
@@ -133,15 +135,7 @@ class TaskSummary:
     recalled: tuple[str, ...]
     winner_was_recalled: bool
     tabulated: float | None
-
-    @property
-    def share_of_reference(self) -> float | None:
-        """The winner's test accuracy over the hand-designed network's; of other metrics, of those that are shares."""
-        if self.test is None or self.reference_test is None or self.reference_test.estimate <= 0:
-            return None
-        if METRICS[self.metric].unit != "share":
-            return None
-        return self.test.estimate / self.reference_test.estimate
+    rival: Rival | None
 
 
 def summarise(task: TaskState) -> TaskSummary:
@@ -175,6 +169,7 @@ def summarise(task: TaskState) -> TaskSummary:
         by_audit=dict(by_audit.most_common()),
         recalled=tuple(f"{one.from_task} (run {one.from_run})" for one in recalled),
         winner_was_recalled=bool(best) and any(best and one.digest == best.digest for one in recalled),
+        rival=best_rival(task),
         tabulated=max((found.validation for found in task.tabulated), default=None),
     )
 

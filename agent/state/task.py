@@ -64,6 +64,7 @@ class TaskState:
     finalists: list[Finalist] = field(default_factory=list)
     tabulated: list[events.Tabulated] = field(default_factory=list)
     compared: events.Compared | None = None
+    baselined: events.Baselined | None = None
     finished: events.TaskFinished | None = None
     _description: str = field(default="", repr=False)
     _trials: list[Trial] = field(default_factory=list, repr=False)  # of the first evaluations; made when asked for
@@ -187,5 +188,7 @@ class TaskState:
                 self.tabulated.append(facts)
             case events.Compared():
                 self.compared = facts
+            case events.Baselined():
+                self.baselined = facts
             case events.TaskFinished():
                 self.finished = facts

@@ -16,6 +16,7 @@ from agent.stream.policy import OWN_PROXIES, SearchPolicy
 from agent.stream.shipped import stream_path
 from agent.stream.training import FidelitySection, TrainingSection
 from selfnas import plugins
+from selfnas.baselines.catalogue import baseline_names
 from selfnas.data.datasets import source_names
 from selfnas.data.targets import TargetKind
 from selfnas.data.tasks import TaskSpec
@@ -35,6 +36,10 @@ _REHEARSED = ("transfer", "surrogate", "regularised_evolution", "local_search", 
 # What such a file can use of a plug-in.
 STREAM_GROUPS = ("operations", "spaces", "strategies", "sources", "proxies", "objectives")
 Rehearsable = Annotated[str, WithJsonSchema({"anyOf": [{"enum": [*_REHEARSED]}, {"type": "string"}]})]
+Baselines = Annotated[
+    Literal["auto", "none"] | Annotated[list[str], Field(min_length=1, max_length=32)],
+    WithJsonSchema({"anyOf": [{"enum": ["auto", "none"]}, {"type": "array", "items": {"enum": [*baseline_names()]}}]}),
+]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
 
@@ -121,6 +126,7 @@ class Stream(StrictModel):
     objective: ObjectiveSection | None = None
     supernet: SupernetSection | None = None
     halving: HalvingSection | None = None
+    baselines: Baselines | None = None  # what each task's winner is compared with; None is `auto`
     curve_stop: Literal[True] | None = None  # give up low trainings whose curve cannot reach the best any more
     tuning: TuningSection | None = None
     tasks: list[TaskSpec] = Field(min_length=1, max_length=10_000)
@@ -197,6 +203,9 @@ def _unknown(document: StreamFile) -> Iterator[Problem]:
     for kind, name in stream.metrics.items():
         fitting = [metric.name for metric in METRICS.values() if kind in metric.kinds]
         known.append((f"metric of {kind}: unknown", fitting, [(("metric", kind), name)]))
+    if isinstance(stream.baselines, list):
+        listed = [(("baselines", index), name) for index, name in enumerate(stream.baselines)]
+        known.append(("unknown baseline", baseline_names(), listed))
     listed = [(("tasks", index, "source"), task.source) for index, task in enumerate(stream.tasks)]
     known.append(("source: unknown", source_names(), listed))
     for what, names, told in known:

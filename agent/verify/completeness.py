@@ -13,7 +13,8 @@ __all__ = ["CompletenessChecker"]
 
 _NAMED = (
     events.SupernetTrained, events.Filtered, events.Evaluated, events.Trained, events.Audited, events.Admitted,
-    events.Refused, events.Tabulated, events.Compared, events.TaskFinished,
+    events.Refused, events.Tabulated, events.Compared, events.Baselined,
+    events.TaskFinished,
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from agent.ledger import events
 from selfnas.data.targets import TARGET_KINDS, TargetKind
 from selfnas.training.metrics import METRICS, Metric
 
-__all__ = ["kind_of", "wrong_metric"]
+__all__ = ["kind_of", "possible", "wrong_metric"]
 
 
 def kind_of(started: events.TaskStarted) -> tuple[TargetKind, list[str]]:
@@ -38,13 +38,13 @@ def wrong_metric(tested: events.Tested, started: events.TaskStarted) -> Iterator
     if not limits[0] <= found.estimate <= limits[1]:
         yield f"{found.name} {found.estimate:g} lies outside its own interval"
     metric = METRICS.get(found.name)
-    if metric is not None and not _possible(metric, found.estimate):
+    if metric is not None and not possible(metric, found.estimate):
         yield f"{found.name} cannot be {found.estimate:g}"
     if tested.test_count and found.n != tested.test_count:
         yield f"{found.name} is of {found.n} examples, and {tested.test_count} were tested"
 
 
-def _possible(metric: Metric, value: float) -> bool:
+def possible(metric: Metric, value: float) -> bool:
     """Shares and R² are at most 1, shares and losses at least 0."""
     if not math.isfinite(value) or (metric.higher and value > 1):
         return False

@@ -21,6 +21,7 @@ from agent.memory.subcells import check_mining, mining_due
 from agent.state.plugins import of_runs
 from agent.state.recorded import recorded_set, recorded_suite
 from agent.state.state import LifeState
+from agent.verify.baselines import BaselineChecker
 from agent.verify.completeness import CompletenessChecker
 from agent.verify.costs import CostChecker
 from agent.verify.drift import WatchChecker
@@ -83,6 +84,7 @@ class _Checker:
         self._hashes = {GENESIS}
         self._tasks = TaskChecker(home, self._hashes, checked)
         self._order = OrderChecker()
+        self._baselines = BaselineChecker(checked)
         self._reviews = ReviewChecker()
         self._costs = CostChecker()
         self._policies = PolicyChecker(self._hashes)
@@ -181,6 +183,7 @@ class _Checker:
         yield self._order.check(event.facts)
         yield self._tasks.check(event.facts)
         yield self._complete.check(event.facts)
+        yield self._baselines.check(event.facts)
         match event.facts:
             case events.RunStarted() as started:
                 yield from self._begin_run(started)

@@ -20,6 +20,8 @@ from selfnas.errors import SelfnasError
 __all__ = [
     "ANSWERS",
     "Answer",
+    "BaselineAnswer",
+    "BaselineJob",
     "DataChangedError",
     "FullAnswer",
     "FullJob",
@@ -179,7 +181,20 @@ class FullJob(_OfArchitecture):
     inherit: str | None = None
 
 
-Job = SupernetJob | InheritJob | ProxyJob | LowJob | FullJob
+class BaselineJob(_OnTask):
+    """Fit a baseline on training and validation split together, and test it.
+
+    Attributes:
+        name: of the baseline.
+        metrics: as of a `LowJob`.
+    """
+
+    kind: Literal["baseline"] = "baseline"
+    name: str
+    metrics: dict[TargetKind, str] = Field(default_factory=dict)
+
+
+Job = BaselineJob | SupernetJob | InheritJob | ProxyJob | LowJob | FullJob
 
 
 class SupernetAnswer(StrictModel):
@@ -249,6 +264,7 @@ class FullAnswer(_Answer):
         curve: validation accuracy after each epoch.
         test_correct: test examples classified correctly, of `test_count`; for reporting alone. Both 0 where examples
             have no single class.
+        test_hits: which of them, as `selfnas.baselines.paired` writes it.
         metric: on the test split, where the metric is not accuracy.
         findings: records of `audits.Finding`; empty when nothing was audited.
         audit_error: why the audits could not be run to their end.
@@ -262,6 +278,7 @@ class FullAnswer(_Answer):
     test_correct: int = 0
     test_count: int = 0
     metric: MetricAnswer | None = None
+    test_hits: str = ""
     findings: list[dict[str, str | int | float | None]] = Field(default_factory=list)
     audit_error: str = ""
     suite_digest: str = ""
@@ -269,9 +286,29 @@ class FullAnswer(_Answer):
     inherited: float | None = None
 
 
-Answer = SupernetAnswer | InheritAnswer | ProxyAnswer | LowAnswer | FullAnswer
+class BaselineAnswer(StrictModel):
+    """What a baseline came to; see `selfnas.baselines.BaselineResult`.
+
+    Attributes:
+        hits: as `selfnas.baselines.paired` writes it; empty where an example has no single class.
+    """
+
+    metric: str = ""
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    rows: int = 0
+    at_hand: int = 0
+    hits: str = ""
+    reason: str = ""
+    seconds: float = 0.0
+
+
+Answer = BaselineAnswer | SupernetAnswer | InheritAnswer | ProxyAnswer | LowAnswer | FullAnswer
 # By kind of job what answers it; made of a reason alone where the job broke.
 ANSWERS: Mapping[str, type[Answer]] = {
+    "baseline": BaselineAnswer,
     "supernet": SupernetAnswer, "inherit": InheritAnswer, "proxy": ProxyAnswer, "low": LowAnswer, "full": FullAnswer,
 }  # fmt: skip
 

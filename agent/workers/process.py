@@ -19,6 +19,8 @@ from agent.stream.file import STREAM_GROUPS
 from agent.workers.jobs import (
     ANSWERS,
     Answer,
+    BaselineAnswer,
+    BaselineJob,
     DataChangedError,
     FullAnswer,
     FullJob,
@@ -88,7 +90,7 @@ def run_job(text: str) -> str:
     job = job_from_json(text)
     begun = time.perf_counter()
     doing: Mapping[str, Callable[[Any], Answer]] = {
-        "supernet": _supernet, "inherit": _inherit, "proxy": _proxy, "low": _low, "full": _full,
+        "baseline": _baseline, "supernet": _supernet, "inherit": _inherit, "proxy": _proxy, "low": _low, "full": _full,
     }  # fmt: skip
     try:
         with in_force(*_plugins(job)):
@@ -218,7 +220,22 @@ def _low(job: LowJob) -> LowAnswer:
     return LowAnswer(score=score, reason=result.failure, curve=list(result.curve))
 
 
+def _baseline(job: BaselineJob) -> BaselineAnswer:
+    from selfnas.baselines.comparing import fit_baseline
+    from selfnas.baselines.paired import hits_in_text
+    from selfnas.training.metrics import metric_for
+
+    task = _task(job)
+    result = fit_baseline(job.name, task, seed=job.seed, metric=metric_for(task.target, job.metrics))
+    told = BaselineAnswer(rows=result.rows, at_hand=result.at_hand, reason=result.reason)
+    if (found := result.measured) is None:
+        return told
+    measured = {"metric": found.name, "estimate": found.estimate, "low": found.low, "high": found.high, "n": found.n}
+    return told.model_copy(update={**measured, "hits": hits_in_text(result.hits) if len(result.hits) else ""})
+
+
 def _full(job: FullJob) -> FullAnswer:
+    from selfnas.baselines.paired import hits_in_text
     from selfnas.training.outputs import predicted
     from selfnas.training.training import Examples, predict
 
@@ -227,7 +244,7 @@ def _full(job: FullJob) -> FullAnswer:
         return FullAnswer(score=None, reason=result.failure, curve=list(result.curve), inherited=inherited)
     test = Examples.of(task.test.x, task.test.y, device=job.device)
     outputs = predict(network, test.x)
-    correct = int((predicted(outputs, task.target) == test.y).sum()) if task.target.counted else 0
+    right = (predicted(outputs, task.target) == test.y).cpu().numpy() if task.target.counted else None
     begun = time.perf_counter()
     findings, error, suite_digest = _audit(job, network, task) if job.suite else ([], "", "")
     audit_seconds = time.perf_counter() - begun if job.suite else 0.0
@@ -235,8 +252,9 @@ def _full(job: FullJob) -> FullAnswer:
         score=result.best,
         audit_seconds=audit_seconds,
         curve=list(result.curve),
-        test_correct=correct,
-        test_count=len(test) if task.target.counted else 0,
+        test_correct=0 if right is None else int(right.sum()),
+        test_count=0 if right is None else len(test),
+        test_hits="" if right is None else hits_in_text(right),
         metric=_measured(job, task, outputs),
         findings=findings,
         audit_error=error,

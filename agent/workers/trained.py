@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from agent.stream.file import Stream
 from agent.stream.training import FidelitySection
 from agent.workers import jobs
-from agent.workers.jobs import FullAnswer, InheritAnswer, LowAnswer, ProxyAnswer, SupernetAnswer
+from agent.workers.jobs import BaselineAnswer, FullAnswer, InheritAnswer, LowAnswer, ProxyAnswer, SupernetAnswer
 from agent.workers.pool import WorkerDied, Workers
 from agent.workers.timing import WorkTime
 from selfnas.data.tasks import TaskSpec
@@ -22,9 +22,9 @@ from selfnas.spaces.architecture import Architecture
 from selfnas.strategies.guided import DIFFERENTIABLE
 from selfnas.training.evaluation import Evaluation, OnDone, ProxyScores, Request, unheard
 
-__all__ = ["Examination", "Examiner", "SupernetTrainer", "TrainedEvaluator"]
+__all__ = ["BaselineFitter", "Examination", "Examiner", "SupernetTrainer", "TrainedEvaluator"]
 
-Answer = TypeVar("Answer", ProxyAnswer, LowAnswer, FullAnswer, SupernetAnswer, InheritAnswer)
+Answer = TypeVar("Answer", BaselineAnswer, ProxyAnswer, LowAnswer, FullAnswer, SupernetAnswer, InheritAnswer)
 
 _TOGETHER = 8  # architectures that one job scores with a supernet
 
@@ -49,6 +49,15 @@ class Examiner(Protocol):
 
     def examine(self, examinations: Sequence[Examination], *, on_done: OnDone = unheard) -> Sequence[FullAnswer]:
         """What full training, tests and audits gave, in order."""
+        ...
+
+
+@runtime_checkable
+class BaselineFitter(Protocol):
+    """An evaluator that can fit baselines on its task, to compare its networks with."""
+
+    def fit_baselines(self, names: Sequence[str], *, seed: int) -> Sequence[BaselineAnswer]:
+        """What each came to on the test split, in order."""
         ...
 
 
@@ -110,6 +119,11 @@ class TrainedEvaluator:
     def examine(self, examinations: Sequence[Examination], *, on_done: OnDone = unheard) -> list[FullAnswer]:
         """Full trainings with their tests; with audits by the suite, weights and pictures where wanted."""
         return self._answers([self._full(each) for each in examinations], FullAnswer, on_done)
+
+    def fit_baselines(self, names: Sequence[str], *, seed: int) -> list[BaselineAnswer]:
+        """A job for each, all at once."""
+        common = {**self._on_task(seed), "metrics": self.stream.metrics}
+        return self._answers([jobs.BaselineJob(**common, name=name) for name in names], BaselineAnswer)
 
     def train_supernet(self, strategy: str, *, seed: int, folder: Path) -> SupernetAnswer:
         """One job; it fails with a reason."""

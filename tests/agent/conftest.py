@@ -14,6 +14,7 @@ import pytest
 TINY = """\
 stream: tiny
 format: 1
+baselines: [nearest, linear]
 macro: {channels: 4, depth: 1, resolution: 8}
 budget: {evaluations: 4, full_trainings: 2}
 low: {epochs: 1, steps: 0, fraction: 0.5}

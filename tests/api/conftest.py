@@ -22,6 +22,7 @@ x, y = load_digits(return_X_y=True)
 stream = Stream(
     name="own",
     tasks=[Task.from_arrays(x.reshape(-1, 8, 8), y, name="mine", limit=900)],
+    baselines=["nearest"],
     macro=MacroSection(channels=4, resolution=8),
     budget=BudgetSection(evaluations=4, full_trainings=2),
     low=FidelitySection(epochs=1, steps=0, fraction=0.5),

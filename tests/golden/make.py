@@ -49,6 +49,7 @@ _ONE = f"""\
 budget: {{evaluations: 4, full_trainings: 2}}
 policy: {{population: 4, sample: 2, batch: 2, oversample: 2, finalists_per_task: 1, recall: 1}}
 {_FIRST}"""
+_RIVALLED = _ONE.replace("macro:", "baselines: [nearest, linear]\nmacro:")
 _GUIDED = _ONE.replace("population: 4", "strategy: gdas, population: 4") + "supernet: {epochs: 2}\n"
 # After a policy was adopted on made-up tables where one searches well near the best, tables follow where one does not.
 _TUNED = """\
@@ -146,7 +147,12 @@ def watched(place: Path) -> None:
     )
 
 
-_LIVES: dict[str, Callable[[Path], None]] = {one.__name__: one for one in (tabular, trained, tuned, watched)}
+def rivalled(place: Path) -> None:
+    """A winner beside baselines that owe nothing to the search."""
+    _run(place, _RIVALLED)
+
+
+_LIVES: dict[str, Callable[[Path], None]] = {one.__name__: one for one in (tabular, trained, tuned, watched, rivalled)}
 
 
 def main() -> None:

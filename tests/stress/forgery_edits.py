@@ -215,6 +215,16 @@ FORGERIES: dict[str, Edit] = {
     "audits dropped": _drop("audited"),
     "audits doubled": _double("audited"),
     "audit moved after the admission": _move("audited", -2),
+    # baselines
+    "estimates of baselines raised": _inner("baselined", "results", "estimate", lambda old: min(1.0, old + 0.01)),
+    "intervals of baselines widened": _inner("baselined", "results", "high", lambda old: old + 0.01),
+    "examples of baselines inflated": _inner("baselined", "results", "n", lambda old: 10 * old),
+    "answers of baselines edited": _inner("baselined", "results", "hits", lambda old: "0" + old[1:]),
+    "rows of baselines inflated": _inner("baselined", "results", "rows", lambda old: 10 * old),
+    "a baseline left out": _field("baselined", "results", lambda old: old[:-1]),
+    "baselines dropped": _drop("baselined"),
+    "baselines doubled": _double("baselined"),
+    "answers of networks edited": _field("trained", "test_hits", lambda old: "0" + old[1:]),
     # certificates
     "verdict of certificates flipped": _inner("certified", "certificate", "verdict", lambda old: _OTHER[old]),
     "rules of certificates edited": _inner("certified", "certificate", "rules", lambda old: "f" + old[1:]),

@@ -41,6 +41,7 @@ tasks:
 _TRAINING = """\
 stream: kills
 format: 1
+baselines: none
 macro: {channels: 4, depth: 1, resolution: 6}
 budget: {evaluations: 4, full_trainings: 2}
 low: {epochs: 1, steps: 0}

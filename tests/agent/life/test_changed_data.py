@@ -20,6 +20,7 @@ from tests.agent.made_up import blank
 STREAM = """\
 stream: changing
 format: 1
+baselines: none
 macro: {channels: 4, depth: 1, resolution: 8}
 budget: {evaluations: 2, full_trainings: 2}
 policy: {population: 3, sample: 2, batch: 2, oversample: 2, finalists_per_task: 1}

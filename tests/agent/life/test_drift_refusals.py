@@ -32,6 +32,7 @@ from tests.agent.tabular_lives import ledger_of
 STREAM = """\
 stream: own
 format: 1
+baselines: none
 macro: {channels: 4, depth: 1, resolution: 8}
 tasks:
   - {name: first, source: npz, path: own.npz}

@@ -238,7 +238,7 @@ PRAGMA user_version=1;
 
 
 def test_a_ledger_of_format_1_is_read_as_it_is_and_migrated_when_a_life_goes_on(lived: Path, tmp_path: Path) -> None:
-    """Looking changes nothing; opening for writing makes format 3 of it, with the same events; others are refused."""
+    """Looking changes nothing; opening for writing makes format 4 of it, with the same events; others are refused."""
     home, whole = Home(tmp_path / "old"), events(lived / "whole")
     home.root.mkdir()
     old = sqlite3.connect(home.ledger)
@@ -258,14 +258,14 @@ def test_a_ledger_of_format_1_is_read_as_it_is_and_migrated_when_a_life_goes_on(
     done = inside(tmp_path, *LIVE, "old")
     assert done.returncode == 0, done.stderr
     assert events(home.root) == whole
-    assert old.execute("PRAGMA user_version").fetchone() == (3,)
+    assert old.execute("PRAGMA user_version").fetchone() == (4,)
     assert old.execute("SELECT count(*) FROM sqlite_schema WHERE name IN ('landmarks', 'decisions')").fetchone() == (2,)
     old.execute("PRAGMA user_version = 0")
     old.commit()
     old.close()
     refused = inside(tmp_path, *LIVE, "old")
     assert refused.returncode == 2
-    assert "ledger format 0, but this release reads formats 1 to 3" in refused.stderr
+    assert "ledger format 0, but this release reads formats 1 to 4" in refused.stderr
 
 
 def test_a_mirror_that_is_gone_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, selfnas: Run) -> None:

@@ -23,6 +23,7 @@ from tests.agent.made_up import blank
 GUIDED_LIFE = """\
 stream: guided
 format: 1
+baselines: none
 macro: {channels: 4, depth: 1, resolution: 8}
 low: {epochs: 1, steps: 0, fraction: 0.5}
 full: {epochs: 2, steps: 0}

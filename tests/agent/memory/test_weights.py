@@ -37,6 +37,7 @@ from tests.agent.made_up import changed, made_up
 STREAM = """\
 stream: inheriting
 format: 1
+baselines: none
 macro: {channels: 4, depth: 1, resolution: 8}
 budget: {evaluations: 1, full_trainings: 1}
 low: {epochs: 1, steps: 0, fraction: 0.3}

@@ -100,7 +100,7 @@ def test_other_weights_give_other_findings_and_other_data_are_refused(place: Pat
 def test_a_run_tells_the_share_of_audits(place: Path) -> None:
     """Shares of training, audits and proxies are measured and sum to the whole."""
     line = next(line for line in (place / "output.txt").read_text().splitlines() if " busy for " in line)
-    shares = {name: float(share) for name, share in re.findall(r"(training|audits|proxies) ([\d.]+) %", line)}
+    shares = {name: float(share) for name, share in re.findall(r"(training|audits|baselines|proxies) ([\d.]+) %", line)}
     assert shares["training"] > 0
     assert shares["audits"] > 0
     assert abs(sum(shares.values()) - 100) < 0.2

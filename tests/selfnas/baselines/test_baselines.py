@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from selfnas.baselines import BASELINES, baselines_for, compare, fit_baseline
+from selfnas.baselines import BASELINES, BaselineResult, baselines_for, compare, fit_baseline
 from selfnas.baselines.baseline import Baseline, Setting, form_of
 from selfnas.baselines.catalogue import baseline_named
+from selfnas.data.preparation import Preparation
 from selfnas.data.targets import InputKind, Target, Targets
 from selfnas.data.tasks import Split, Task, TaskSpec, load_task
 from selfnas.errors import InputError
+from selfnas.spaces.architecture import TaskShape
+from selfnas.training.metrics import METRICS, default_metric
 
 LINE = Target(kind="regression", names=("a", "b"), center=(0.0, 0.0), scale=(1.0, 1.0))
 SPREAD = Target(kind="regression", names=("a",), center=(0.0,), scale=(1.0,), quantiles=(0.1, 0.5, 0.9))
@@ -70,6 +73,12 @@ def loss(scores: NDArray[np.float64], y: Targets, target: Target) -> float:
     return float(np.abs(scores - y).mean())
 
 
+def estimate(result: BaselineResult) -> float:
+    """What was measured."""
+    assert result.measured is not None
+    return result.measured.estimate
+
+
 @pytest.mark.parametrize("target", [Target.of_classes(2), STEPS, TAGS, LINE, SPREAD], ids=form_of)
 @pytest.mark.parametrize("inputs", SHAPES)
 def test_each_beats_the_constant_on_every_kind(inputs: InputKind, target: Target) -> None:
@@ -100,18 +109,19 @@ def test_digits_are_told_as_well_as_is_known(digits: Task) -> None:
     """Nearest neighbours and forests are near 96 % with 480 rows, and the interval holds the estimate."""
     found = {one.name: one for one in compare(digits)}
     for name in ("nearest", "forest", "resnet"):
-        assert (found[name].estimate or 0) > 0.9, name
-    assert (found["constant"].estimate or 1) < 0.12
+        assert estimate(found[name]) > 0.9, name
+    assert estimate(found["constant"]) < 0.12
     for one in found.values():
-        assert one.low is not None and one.estimate is not None and one.high is not None  # noqa: PT018
-        assert one.low <= one.estimate == one.hits.mean() <= one.high
-        assert (one.rows, one.n, one.note) == (one.at_hand, len(digits.test), "")
+        assert one.measured is not None
+        assert one.measured.name == "accuracy"
+        assert (one.measured.low or 1) <= one.measured.estimate == one.hits.mean() <= (one.measured.high or 0)
+        assert (one.rows, one.measured.n, one.note) == (one.at_hand, len(digits.test), "")
         assert one.at_hand == len(digits.train) + len(digits.validation)
 
 
 def test_kernels_read_series_that_distances_do_not(series: Task) -> None:
     """On MNIST-1D, where digits lie anywhere, neighbours fail and kernels do not."""
-    found = {one.name: one.estimate or 0.0 for one in compare(series, ["nearest", "nearest_dtw", "rocket"])}
+    found = {one.name: estimate(one) for one in compare(series, ["nearest", "nearest_dtw", "rocket"])}
     assert found["rocket"] > 0.78
     assert found["constant"] < found["nearest"] < found["nearest_dtw"] < found["rocket"] - 0.15
 
@@ -166,7 +176,31 @@ def test_what_is_too_large_fails_with_a_reason(digits: Task, monkeypatch: pytest
         "selfnas.baselines.catalogue.BASELINES", [replace(baseline_named("forest"), limit=lambda setting: 3)]
     )
     found = fit_baseline("forest", digits)
-    assert (found.estimate, found.reason) == (None, "the task is too large for it")
+    assert (found.measured, found.note) == (None, "the task is too large for it")
+
+
+@pytest.mark.parametrize("target", [STEPS, TAGS, LINE, SPREAD], ids=form_of)
+@pytest.mark.parametrize("inputs", ["table", "series"])
+def test_every_kind_is_measured_by_its_own_metric(inputs: InputKind, target: Target) -> None:
+    """Better than by the constant, and by another metric where it is named."""
+    x, y = made(inputs, target, 400)
+    parts = [Split(x=x[i:j], y=y[i:j]) for i, j in ((0, 200), (200, 250), (250, 300), (300, 400))]
+    shape = TaskShape(channels=x.shape[1], size=x.shape[2:], classes=target.outputs)
+    train, validation, audit, test = parts
+    task = Task(
+        name="own", shape=shape, target=target, inputs=inputs,
+        train=train, validation=validation, audit=audit, test=test,
+        preparation=Preparation(inputs=inputs, raw=x.shape[1:], dtype="float32", steps=(), target=target),
+    )  # fmt: skip
+    nothing, *others = compare(task)
+    better = 1 if METRICS[default_metric(target)].higher else -1
+    assert min(better * estimate(one) for one in others) > better * estimate(nothing)
+    assert {one.measured.name for one in others if one.measured} == {default_metric(target)}
+    if target is LINE:
+        (_, other) = compare(task, ["nearest"], metric="mae")
+        assert (other.measured.name if other.measured else "") == "mae"
+    with pytest.raises(InputError, match=f"metric 'nothing' is not for {target.kind}"):
+        compare(task, metric="nothing")
 
 
 def test_names_that_are_none_are_told(digits: Task) -> None:

@@ -1,0 +1,48 @@
+"""The baselines of a task: which they are, and what the ledger says of them at the end of its search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.ledger.events import UNSET, Baselined, BaselineRecord
+from agent.life.context import TaskContext
+from agent.stream.file import Stream
+from agent.workers.jobs import BaselineAnswer
+from agent.workers.trained import BaselineFitter
+from selfnas import seeding
+from selfnas.baselines.catalogue import baselines_for
+from selfnas.data.tasks import Task
+
+__all__ = ["announced", "baselined"]
+
+
+def announced(stream: Stream, task: Task) -> tuple[str, ...]:
+    """Names of the baselines that a stream wants for a task; none of those that it names may suit it."""
+    if stream.baselines == "none":
+        return ()
+    wanted = None if stream.baselines in (None, "auto") else stream.baselines
+    return baselines_for(task.inputs, task.target, wanted)
+
+
+def baselined(context: TaskContext, fitter: BaselineFitter, names: Sequence[str]) -> Baselined:
+    """Fit them; equal in every run on the same data."""
+    seed = seeding.derive(context.stream.seed, "baselines", context.own.digest)
+    answers = fitter.fit_baselines(names, seed=seed)
+    results = [_record(name, answer) for name, answer in zip(names, answers, strict=True)]
+    return Baselined(task=context.task.name, results=results)
+
+
+def _record(name: str, answer: BaselineAnswer) -> BaselineRecord:
+    """Without the seconds, which no two lives share."""
+    return BaselineRecord(
+        name=name,
+        metric=answer.metric,
+        estimate=answer.estimate,
+        low=answer.low,
+        high=answer.high,
+        n=answer.n,
+        rows=answer.rows,
+        at_hand=answer.at_hand,
+        hits=answer.hits or UNSET,
+        reason=answer.reason,
+    )
