@@ -58,7 +58,7 @@ _EXTENSION_POINTS: Mapping[str, str] = MappingProxyType(
         "operations": "selfnas.spaces.named:OPERATION_EXTENSION_POINT",
         "spaces": "selfnas.spaces.named:SPACE_EXTENSION_POINT",
         "strategies": "selfnas.strategies.table:EXTENSION_POINT",
-        "sources": "selfnas.data.datasets:EXTENSION_POINT",
+        "sources": "selfnas.data.sources.packaged:EXTENSION_POINT",
         "proxies": "selfnas.training.proxies:EXTENSION_POINT",
         "objectives": "selfnas.devices.roofline:EXTENSION_POINT",
         "quantities": "selfnas.networks.costs:EXTENSION_POINT",

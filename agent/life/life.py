@@ -167,7 +167,8 @@ class Life:
         if begun is None or begun.finished is not None:
             return
         if begun.started.task_digest != self.prepared.tasks[begun.index].digest:
-            raise _cut_off(run, f" in task {begun.name!r}, whose data were changed since", "the data that began it")
+            how = f" in task {begun.name!r}, whose data, or the release that reads them, were changed since"
+            raise _cut_off(run, how, "the data and the release that began it")
 
     def _check_set(self, accept_set: str) -> None:
         if not self.state.runs:

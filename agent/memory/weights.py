@@ -17,7 +17,7 @@ from pathlib import Path
 from agent.ledger.events import UNSET, Inherited, LedgerError, TaskRecord
 from agent.state.library import Motif
 from agent.state.state import LifeState, TaskState
-from selfnas.data.datasets import PACKAGED
+from selfnas.data.sources.packaged import PACKAGED
 from selfnas.errors import InputError
 
 __all__ = ["inherited_record", "keeps_splits_apart", "shared_numbers", "source_of"]

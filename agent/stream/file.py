@@ -17,7 +17,7 @@ from agent.stream.shipped import stream_path
 from agent.stream.training import FidelitySection, TrainingSection
 from selfnas import plugins
 from selfnas.baselines.catalogue import baseline_names
-from selfnas.data.datasets import source_names
+from selfnas.data.sources.packaged import source_names
 from selfnas.data.targets import TargetKind
 from selfnas.data.tasks import TaskSpec
 from selfnas.devices.roofline import cost_names

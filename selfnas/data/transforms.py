@@ -5,17 +5,14 @@ Each transformation is a pure function over all four splits; regions that are kn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
 
-from selfnas.data.preparation import ReorderStep, ScaleStep, Step, TurnStep
-from selfnas.data.raw import Floats, Split
-from selfnas.data.targets import Labels, Targets, classes_of
-from selfnas.documents import StrictModel
+from selfnas.data.preparation import ReorderStep, ScaleStep, Splits, TurnStep
+from selfnas.data.spec import Nuisance, NuisanceSpec, PlantedNuisance, Region, TransformSpec
+from selfnas.data.targets import Floats, InputKind, Labels, Split, Targets, classes_of
 from selfnas.errors import InputError
 from selfnas.seeding import generator
 
@@ -30,137 +27,18 @@ __all__ = [
     "transform",
 ]
 
-Region = tuple[tuple[int, int], ...]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Nuisance:
-    """A part of the input that should not decide the class.
-
-    Attributes:
-        region: (start, stop) for each spatial dimension, stop excluded.
-    """
-
-    name: str
-    region: Region
-
-    def fit(self, size: tuple[int, ...]) -> None:
-        """Check the region against a spatial size.
-
-        Raises:
-            InputError: another number of dimensions, or it leaves the input.
-        """
-        if len(self.region) != len(size):
-            raise InputError(
-                f"nuisance {self.name!r} has a region of {len(self.region)} dimensions, the input has {len(size)}"
-            )
-        for (start, stop), side in zip(self.region, size, strict=True):
-            if not 0 <= start < stop <= side:
-                raise InputError(
-                    f"nuisance {self.name!r}: [{start}, {stop}] does not fit a side of {side}: "
-                    f"need 0 <= start < stop <= {side}"
-                )
-
-    def index(self) -> tuple[slice, ...]:
-        """What selects the region from `(n, channels, *size)`, after the first two axes."""
-        return tuple(slice(start, stop) for start, stop in self.region)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Splits:
-    """The four splits on their way to a task.
-
-    Attributes:
-        parts: `train`, `validation`, `audit`, `test`.
-        nuisances: regions named so far.
-        steps: what was done to every example alike, in order.
-    """
-
-    parts: Mapping[str, Split]
-    classes: int
-    nuisances: tuple[Nuisance, ...] = ()
-    steps: tuple[Step, ...] = ()
-
-    @property
-    def size(self) -> tuple[int, ...]:
-        """Spatial size of an example."""
-        return self.parts["train"].x.shape[2:]
-
-    def map(self, change: Callable[[Floats, Targets], tuple[Floats, Targets]]) -> Splits:
-        """Every split changed alike."""
-        changed = {name: change(part.x, part.y) for name, part in self.parts.items()}
-        return replace(self, parts={name: Split(x=x, y=y) for name, (x, y) in changed.items()})
-
-    def after(self, step: Step) -> Splits:
-        """Every example of every split after one step, which is noted."""
-        return replace(self.map(lambda x, y: (step.apply(x), y)), steps=(*self.steps, step))
-
-
-class NuisanceSpec(StrictModel):
-    """A named region, as written in a stream file."""
-
-    name: Annotated[str, Field(min_length=1, max_length=64)]
-    region: Annotated[list[list[int]], Field(min_length=1, max_length=2)]
-
-    @field_validator("region")
-    @classmethod
-    def _pairs(cls, region: list[list[int]]) -> list[list[int]]:
-        if any(len(pair) != 2 for pair in region):
-            raise ValueError(f"a region is one [start, stop] for each dimension, not {region}")
-        return region
-
-    def nuisance(self) -> Nuisance:
-        """The value it stands for, not yet checked against an input."""
-        return Nuisance(name=self.name, region=tuple((start, stop) for start, stop in self.region))
-
-
-class PlantedNuisance(NuisanceSpec):
-    """A patch that tells the class.
-
-    In a share `correlation` of the training examples the patch shows the pattern of the example's own class, in the
-    others that of a class drawn uniformly. The other splits have shares of their own, 0 (no relation) unless stated.
-    The patterns are +-`strength` in standard deviations of the training inputs.
-    """
-
-    correlation: Share
-    strength: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 3.0
-    validation: Share = 0.0
-    audit: Share = 0.0
-    test: Share = 0.0
-
-
-class TransformSpec(StrictModel):
-    """One transformation: exactly one key.
-
-    `rotate` turns images counter-clockwise (a series can only be reversed, by 180); `permute_labels` renames the
-    classes by a permutation drawn from that seed; `classes` keeps the listed classes and renumbers them in that order;
-    `noise` adds Gaussian noise of that many standard deviations; `invert` swaps dark and bright; `permute_pixels`
-    shuffles positions, the same way in every example; `nuisance` plants a patch that tells the class.
-    """
-
-    rotate: Literal[90, 180, 270] | None = None
-    permute_labels: Seed | None = None
-    classes: Annotated[list[int], Field(min_length=2)] | None = None
-    noise: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] | None = None
-    invert: Literal[True] | None = None
-    permute_pixels: Seed | None = None
-    nuisance: PlantedNuisance | None = None
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> TransformSpec:
-        given = sorted(self.model_fields_set)
-        if len(given) != 1:
-            raise ValueError(f"a transformation has exactly one key, not {', '.join(given) or 'none'}")
-        if getattr(self, given[0]) is None:
-            raise ValueError(f"{given[0]} needs a value")
-        return self
-
-    @property
-    def key(self) -> str:
-        """Which transformation it is."""
-        return next(iter(self.model_fields_set))
+_ANYTHING: tuple[InputKind, ...] = ("image", "series", "table", "tokens")
+_FITS: Mapping[str, tuple[InputKind, ...]] = {
+    "rotate": ("image", "series"),
+    "permute_labels": _ANYTHING,
+    "classes": _ANYTHING,
+    "noise": ("image", "series", "table"),
+    "invert": ("image", "series", "table"),
+    "permute_pixels": ("image", "series"),
+    "nuisance": ("image", "series"),
+}
+_OF_CLASSES = ("permute_labels", "classes", "nuisance")
 
 
 def transform(data: Splits, spec: TransformSpec, *, seed: int) -> Splits:
@@ -169,6 +47,10 @@ def transform(data: Splits, spec: TransformSpec, *, seed: int) -> Splits:
     Raises:
         InputError: the transformation does not fit the data.
     """
+    if data.inputs not in _FITS[spec.key]:
+        raise InputError(f"{spec.key} goes with {' and '.join(_FITS[spec.key])} data, not with {data.inputs} data")
+    if not data.classes and spec.key in _OF_CLASSES:
+        raise InputError(f"{spec.key} goes with classification, which is not what this task asks for")
     if spec.rotate is not None:
         return _rotate(data, spec.rotate)
     if spec.permute_labels is not None:

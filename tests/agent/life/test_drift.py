@@ -23,7 +23,7 @@ from agent.stream.file import read_stream
 from agent.verify.verification import verify
 from agent.workers.pool import WorkerDied
 from agent.workers.process import run_job
-from selfnas.data.datasets import read_packaged
+from selfnas.data.sources.packaged import read_packaged
 from selfnas.errors import InputError
 from selfnas.seeding import generator
 from tests.agent.conftest import TINY

@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from selfnas.data.datasets import Split, read_npz, read_packaged
+from selfnas.data.datasets import Split, read_npz
+from selfnas.data.sources.packaged import read_packaged
 from selfnas.errors import InputError, ShapeError
 
 DATA = Path(os.environ.get("SELFNAS_DATA", Path(__file__).parents[4] / "shared" / "data")) / "tasks"
 IMAGES = np.arange(12 * 5 * 6, dtype=np.uint8).reshape(12, 5, 6)
+SQUARES = np.arange(12 * 6 * 6).reshape(12, 6, 6)
 LABELS = np.arange(12) % 3
 
 
@@ -78,7 +80,7 @@ def test_labels_are_numbered_in_sorted_order(tmp_path: Path, y: np.ndarray, name
         ({"x": IMAGES}, "needs the keys x, y or x_train, y_train, x_test, y_test; it has x"),
         ({"x_train": IMAGES, "y_train": LABELS}, "it has x_train, y_train"),
         ({"x": IMAGES, "y": LABELS[:5]}, r"x has 12 examples, so y must have shape \(12,\), not \(5,\)"),
-        ({"x": IMAGES, "y": np.eye(12)}, r"y must have shape \(12,\), not \(12, 12\)"),
+        ({"x": IMAGES, "y": np.eye(12)}, r"one-hot classes, `target: multilabel` as labels"),
         ({"x": IMAGES, "y": LABELS + 0.5}, "y holds 0.5: labels are whole numbers or strings"),
         ({"x": IMAGES, "y": LABELS.astype(complex)}, "labels are whole numbers or strings"),
         ({"x": IMAGES, "y": np.full(12, np.nan)}, "y holds nan: labels"),
@@ -86,12 +88,15 @@ def test_labels_are_numbered_in_sorted_order(tmp_path: Path, y: np.ndarray, name
         ({"x": IMAGES[:, :2], "y": LABELS}, r"x has shape \(12, 2, 6\): image data are .* sides of at least 4"),
         ({"x": np.zeros((12, 5, 6, 2)), "y": LABELS}, r"x has shape \(12, 5, 6, 2\)"),
         ({"x": np.zeros(12), "y": LABELS}, r"x has shape \(12,\): series data are"),
-        ({"x": np.where(IMAGES == 200, np.nan, 1.0), "y": LABELS}, "1 values that are not finite, .* in example 6"),
+        (
+            {"x": np.where(SQUARES == 220, np.nan, 1.0), "y": LABELS},
+            "1 values that are not finite, .* in example 6; only",
+        ),
         ({"x": np.full((12, 5, 6), 1e300), "y": LABELS}, "not finite"),
         ({"x": np.array([None] * 12), "y": LABELS}, "x holds pickled Python objects, which are never read"),
         (
             {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:, :4], "y_test": LABELS},
-            r"examples of shape \(5, 6\), x_test of \(4, 6\)",
+            r"examples of shape \(1, 5, 6\), x_test of \(1, 4, 6\)",
         ),
         (
             {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES, "y_test": LABELS.astype(str)},

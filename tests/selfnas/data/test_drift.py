@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from selfnas.data.batches import load_batches, write_examples
-from selfnas.data.datasets import read_npz, read_packaged
+from selfnas.data.datasets import read_npz
 from selfnas.data.drift import DriftMonitor, InputProfile
+from selfnas.data.sources.packaged import read_packaged
 from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.errors import InputError
 from selfnas.seeding import generator

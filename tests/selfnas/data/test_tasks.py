@@ -161,8 +161,8 @@ def test_problems_are_reported_at_their_place() -> None:
         ({"name": "../up", "source": "digits"}, "letters, digits"),
         ({"name": "a\n", "source": "digits"}, "letters, digits"),
         ({"name": "a", "source": "npz"}, "source npz needs a path"),
-        ({"name": "a", "source": "digits", "path": "x.npz"}, "go with source npz"),
-        ({"name": "a", "source": "npz", "path": "a\0b"}, "name of an .npz file"),
+        ({"name": "a", "source": "digits", "path": "x.npz"}, "path goes with source npz"),
+        ({"name": "a", "source": "npz", "path": "a\0b"}, "name of a file or folder"),
         ({"name": "a", "source": "digits", "limit": 0}, "greater than or equal to 8"),
     ],
 )
@@ -174,14 +174,27 @@ def test_malformed_specs_are_refused(keys: dict[str, object], message: str) -> N
 
 def test_an_unknown_source_is_refused_with_what_is_known() -> None:
     """It may be of a plug-in, so that it is looked up when a task is loaded."""
-    with pytest.raises(InputError, match="unknown source 'cifar10'; known: digits, mnist5k, mnist1d, npz, table"):
+    with pytest.raises(InputError, match="unknown source 'cifar10'; known: digits, mnist5k, mnist1d, npz, npy, table"):
         load(source="cifar10")
 
 
 def test_limit_too_small_for_the_classes() -> None:
-    """Ten classes in four splits need forty examples."""
-    with pytest.raises(InputError, match="limit 30 is too small for 10 classes: need at least 40"):
+    """Ten classes in four splits need forty examples, and more where a class is rarer than the others."""
+    with pytest.raises(InputError, match=r"limit 30 is too small: class '8' .* 2 of its 174 .*, and needs 4; .* 42"):
         load(source="digits", limit=30)
+    assert sum(len(load(source="digits", limit=42).split(name)) for name in SPLITS) <= 42
+
+
+def test_a_limit_is_kept_with_rare_classes(tmp_path: Path) -> None:
+    """Never more examples than the limit, and classes in their proportion, or a sentence."""
+    y = np.concatenate([np.zeros(1000, int), np.repeat(np.arange(1, 10), 10)])
+    base = saved(tmp_path, x=np.random.default_rng(0).random((len(y), 8, 8)), y=y)
+    with pytest.raises(InputError, match="class '1' would keep 0 of its 10 examples, and needs 4; need at least 436"):
+        load(base, source="npz", path="data.npz", limit=100)
+    task = load(base, source="npz", path="data.npz", limit=440)
+    assert sum(len(task.split(name)) for name in SPLITS) <= 440
+    every = np.concatenate([task.split(name).y for name in SPLITS])
+    assert float((every == 0).mean()) == pytest.approx(1000 / 1090, abs=0.01)
 
 
 def test_named_region_must_fit() -> None:
@@ -212,13 +225,17 @@ def test_real_data_load(name: str, shape: tuple[int, ...]) -> None:
     assert (task.shape.channels, *task.shape.size, task.shape.classes) == shape
 
 
-def test_a_small_training_part_is_audited_with_examples_of_the_test_part(tmp_path: Path) -> None:
-    """Too few to audit with in training: the audit split is cut from the test part, disjoint from what is left."""
+def test_a_test_part_is_left_whole_unless_a_person_says_otherwise(tmp_path: Path) -> None:
+    """The audit split comes from training; on request, where that is too small, from the test part."""
     rng = np.random.default_rng(0)
     x = rng.random((600, 2, 12)).astype(np.float32)
     y = np.arange(600) % 3
     np.savez(tmp_path / "small.npz", x_train=x[:240], y_train=y[:240], x_test=x[240:], y_test=y[240:])
-    task = load_task(TaskSpec(name="small", source="npz", path="small.npz", kind="series"), base=tmp_path)
+    spec = TaskSpec(name="small", source="npz", path="small.npz", kind="series")
+    whole = load_task(spec, base=tmp_path)
+    assert (len(whole.train), len(whole.validation), len(whole.audit), len(whole.test)) == (168, 36, 36, 360)
+    assert whole.reading.endswith("split 168/36/36/360 (train/validation/audit/test), test as the source has it")
+    task = load_task(spec.model_copy(update={"audit_from": "test"}), base=tmp_path)
     assert (len(task.train), len(task.validation), len(task.audit), len(task.test)) == (204, 36, 108, 252)
     rows = np.concatenate([task.split(name).x for name in ("train", "validation", "audit", "test")])
     assert len(np.unique(rows.reshape(600, -1), axis=0)) == 600
