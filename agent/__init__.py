@@ -9,7 +9,7 @@ from selfnas.lazy import loading
 
 if TYPE_CHECKING:
     from agent.api.life import Life, open_life
-    from agent.api.running import Begun, RunObserver, run
+    from agent.api.running import Begun, RunObserver, continue_task, run
     from agent.api.streams import Stream
     from agent.life.observer import Observer, Unobserved
     from agent.stream.fidelities import HalvingSection
@@ -42,6 +42,7 @@ __all__ = [
     "TuningSection",
     "Unobserved",
     "Verification",
+    "continue_task",
     "open_life",
     "run",
     "shipped_streams",
@@ -51,7 +52,7 @@ __getattr__, __dir__ = loading(
     __name__,
     {
         "api.life": ("Life", "open_life"),
-        "api.running": ("Begun", "RunObserver", "run"),
+        "api.running": ("Begun", "RunObserver", "continue_task", "run"),
         "api.streams": ("Stream",),
         "life.observer": ("Observer", "Unobserved"),
         "stream.fidelities": ("HalvingSection",),

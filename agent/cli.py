@@ -67,8 +67,9 @@ def selfnas(
 @app.command("run")
 def run_stream(
     stream: Annotated[
-        Path, typer.Argument(metavar="STREAM", help="The stream file to live through, or a shipped stream: quickstart.")
-    ],
+        Path | None,
+        typer.Argument(metavar="STREAM", help="The stream file to live through, or a shipped stream: quickstart."),
+    ] = None,
     home: _Home = _DEFAULT_HOME,
     seed: Annotated[int | None, typer.Option(help="Seed of the run; stands in for the file's.")] = None,
     workers: Annotated[
@@ -82,27 +83,63 @@ def run_stream(
         str,
         typer.Option(metavar="DIGEST", help="Go on under another constraint set; motifs it forbids are quarantined."),
     ] = "",
+    continued: Annotated[
+        str,
+        typer.Option(
+            "--continue",
+            metavar="TASK",
+            help="Give this finished task more budget; STREAM is needed only where its data paths are relative.",
+        ),
+    ] = "",
+    evaluations: Annotated[
+        int, typer.Option(metavar="+N", help="With --continue: further trainings at low fidelity.")
+    ] = 0,
+    full_trainings: Annotated[
+        int | None,
+        typer.Option(metavar="+N", help="With --continue: further full trainings; default: as many as it had."),
+    ] = None,
     device: Annotated[str, typer.Option(help="Torch device for training: auto, cpu, cuda, cuda:1, mps.")] = "auto",
     mirror: Annotated[bool, typer.Option(help="Mirror finished tasks to MLflow.")] = True,
 ) -> None:
-    """Live through a stream; a life that was cut off goes on where it stopped."""
+    """Live through a stream; a life that was cut off goes on where it stopped. Or give a finished task more budget."""
     import logging
 
-    from agent.api.running import run
+    from agent.api.running import continue_task, run
     from agent.commands.run import Terminal
+    from agent.stream.shipped import stream_folder, stream_path
 
+    if stream is None and not continued:
+        raise typer.BadParameter("Missing argument 'STREAM'.")
+    if continued and (seed is not None or settings or accept_set):
+        raise typer.BadParameter(
+            "--continue takes what the ledger records: it goes without --seed, --set, --accept-set."
+        )
+    if not continued and (evaluations or full_trainings is not None):
+        raise typer.BadParameter("--evaluations and --full-trainings go with --continue TASK.")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     with Terminal(home, mirror=mirror) as terminal:
-        run(
-            stream,
-            home,
-            seed=seed,
-            settings=settings or (),
-            workers=workers,
-            device=device,
-            accept_set=accept_set,
-            observer=terminal,
-        )
+        if continued:
+            continue_task(
+                home,
+                continued,
+                evaluations=evaluations,
+                full_trainings=full_trainings,
+                base=Path() if stream is None else stream_folder(stream_path(stream)),
+                workers=workers,
+                device=device,
+                observer=terminal,
+            )
+        elif stream is not None:
+            run(
+                stream,
+                home,
+                seed=seed,
+                settings=settings or (),
+                workers=workers,
+                device=device,
+                accept_set=accept_set,
+                observer=terminal,
+            )
 
 
 @app.command()

@@ -98,7 +98,8 @@ def trials(state: LifeState) -> pd.DataFrame:
     def rows() -> Iterable[dict[str, object]]:
         for run in state.runs:
             for task in run.tasks:
-                for number, told in enumerate(task.evaluations, start=1):
+                own = task.own_evaluations
+                for number, told in enumerate(own, start=1 + len(task.evaluations) - len(own)):
                     costs.update(dict.fromkeys(told.recorded_costs, "float64"))
                     yield {
                         "run": run.number,

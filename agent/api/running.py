@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from agent.api.life import Life
 from agent.api.streams import Stream
 from agent.ledger.home import Home, hold
-from agent.ledger.store import Ledger
+from agent.ledger.store import Ledger, reading
 from agent.life.observer import Observer, Unobserved
-from agent.state.state import LifeState, RunState
+from agent.state.plugins import of_life
+from agent.state.state import LifeState, RunState, replay
 from agent.stream.file import read_stream
 from agent.stream.shipped import stream_folder, stream_path
 from agent.workers import interrupt
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from agent.life.context import Prepared
     from agent.workers.timing import WorkTime
 
-__all__ = ["Begun", "RunObserver", "run"]
+__all__ = ["Begun", "RunObserver", "continue_task", "run"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,24 +109,101 @@ def run(
     place = Path(home)
     path = stream.write(Home(place).stream) if isinstance(stream, Stream) else stream_path(Path(stream))
     document = read_stream(path, overrides=[*settings, *([f"seed={seed}"] if seed is not None else [])])
-    watching = observer if isinstance(observer, RunObserver) else _Partly(observer or Unobserved())
-    count = workers or len(os.sched_getaffinity(0))
+
+    def prepared(checks: Callable[[str], None]) -> Prepared:
+        from agent.life.preparation import prepare
+
+        return prepare(document, on_task=checks)
+
+    means = _Means(workers=workers, device=device, observer=observer, method=method)
+    _lived(place, prepared, means, accept_set=accept_set)
+    return Life(place, base=stream_folder(path))
+
+
+def continue_task(
+    home: str | Path,
+    task: str,
+    *,
+    evaluations: int = 0,
+    full_trainings: int | None = None,
+    base: str | Path = "",
+    workers: int | None = 1,
+    device: str = "cpu",
+    observer: Observer | None = None,
+    method: str | None = None,
+) -> Life:
+    """Give a finished task more budget: a run of its own that goes on with all that was certified and scored.
+
+    Under the constraint set, the suite and the settings that it was lived under. One that was cut off goes on where it
+    stopped, whether the budget is named again or not.
+
+    Args:
+        home: directory of the life.
+        task: name of a finished task; its latest run counts.
+        evaluations: further trainings at low fidelity.
+        full_trainings: further full trainings; None takes as many as the task had.
+        base: directory that relative paths of data start from, that of the stream file.
+        workers: worker processes; None takes one per core. They change no event.
+        device: torch device for training: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+        observer: told of progress; a `RunObserver` of the whole run too.
+        method: how worker processes start, as `multiprocessing` names it; None chooses.
+
+    Returns:
+        The life, for reading.
+
+    Raises:
+        InputError: there is no such finished task, or it cannot go on (`agent.life.continuing`).
+        LedgerError: an event could not be written, or the ledger is damaged.
+        KeyboardInterrupt: Ctrl-C was pressed; what was finished is kept.
+
+    Example:
+        >>> continue_task("lives/first", "digits", evaluations=16).tasks  # doctest: +SKIP
+    """
+    place, folder = Path(home), Path(base)
+
+    def prepared(checks: Callable[[str], None]) -> Prepared:
+        from agent.life.continuing import More, prepared_continuation
+
+        more = More(evaluations=evaluations, full_trainings=full_trainings)
+        with reading(place) as ledger, of_life(ledger):
+            return prepared_continuation(replay(ledger), Home(place), task, more, base=folder, on_task=checks)
+
+    _lived(place, prepared, _Means(workers=workers, device=device, observer=observer, method=method))
+    return Life(place, base=folder)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Means:
+    """With what a run is lived; see `run`."""
+
+    workers: int | None
+    device: str
+    observer: Observer | None
+    method: str | None
+
+
+def _lived(
+    home: Path, make: Callable[[Callable[[str], None]], Prepared], means: _Means, *, accept_set: str = ""
+) -> None:
+    """Prepare while the workers warm up, hold the home, live; `make` is handed what is told each task to be checked."""
+    observer = means.observer or Unobserved()
+    watching = observer if isinstance(observer, RunObserver) else _Partly(observer)
+    count = means.workers or len(os.sched_getaffinity(0))
     with ExitStack() as opened:
         opened.enter_context(interrupt.listening())
-        pool = opened.enter_context(Workers(count, method=method))
+        pool = opened.enter_context(Workers(count, method=means.method))
         pool.warm_up()
         # Imported while the workers import the same.
         from agent.life.life import Life as Living
-        from agent.life.preparation import prepare
         from agent.workers.device import chosen_device
 
         def checks(task: str) -> None:
             interrupt.check()
             watching.checks(task)
 
-        prepared, chosen = prepare(document, on_task=checks), chosen_device(device)
+        prepared, chosen = make(checks), chosen_device(means.device)
         opened.enter_context(in_force(*prepared.plugins))
-        held = opened.enter_context(hold(place))
+        held = opened.enter_context(hold(home))
         ledger = opened.enter_context(Ledger(held.ledger, clock=time.time))
         living = Living(ledger, prepared, pool, home=held, device=chosen, observer=watching)
         opened.callback(living.state.close)
@@ -133,7 +211,6 @@ def run(
         begun = Begun(home=held, ledger=ledger, prepared=prepared, state=living.state, workers=count, work=living.work)
         watching.run_begins(begun)
         watching.run_ends(begun, living.run())
-    return Life(place, base=stream_folder(path))
 
 
 class _Partly:

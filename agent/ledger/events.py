@@ -544,6 +544,7 @@ class RunStarted(Facts, frozen=True, kw_only=True):
         device: the device whose costs the objective counts, where it counts any.
         device_digest: SHA-256 of the device.
         plugins: whose parts stream, constraint sets and audit suite could use, by name; not given where they name none.
+        continues: number of the run whose task it gives more budget to, its only one; not given where tasks are begun.
     """
 
     kind: ClassVar[str] = "run.started"
@@ -558,6 +559,7 @@ class RunStarted(Facts, frozen=True, kw_only=True):
     device: Settings | UnsetType = UNSET
     device_digest: str | UnsetType = UNSET
     plugins: list[PluginRecord] | UnsetType = UNSET
+    continues: Integer | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         try:
@@ -626,6 +628,8 @@ class TaskStarted(Facts, frozen=True, kw_only=True):
         space_count: how many architectures the space has, in decimal digits.
         recalled: what was recalled from earlier tasks, the most promising first.
         baselines: names of the baselines that are fitted before the task ends; left out where there are none.
+        continues: number of the run that lived the same task before, whose certificates and trials count here too; left
+            out where there is none.
     """
 
     kind: ClassVar[str] = "task.started"
@@ -644,6 +648,7 @@ class TaskStarted(Facts, frozen=True, kw_only=True):
     space_count: str
     recalled: list[Recalled]
     baselines: list[str] | UnsetType = UNSET
+    continues: Integer | UnsetType = UNSET
 
 
 class SupernetTrained(Facts, frozen=True, kw_only=True):
@@ -977,8 +982,8 @@ class TaskFinished(Facts, frozen=True, kw_only=True):
     Attributes:
         run: number of the run.
         task: name of the task.
-        evaluations: number of trainings at low fidelity, or of cells looked up.
-        full_trainings: number of full trainings.
+        evaluations: number of trainings at low fidelity, or of cells looked up; with those of a task that it continues.
+        full_trainings: number of full trainings, likewise.
         winner: digest of the best admitted finalist; nothing where none was admitted.
     """
 

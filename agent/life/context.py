@@ -67,6 +67,7 @@ class Prepared:
         notices: what a person should know before anything is trained, a sentence each.
         plugins: that stream, sets and suite name, with the parts that each can use; they must be in force while it is
             lived.
+        continues: number of the run whose task, the only one of the stream, gets more budget; None begins tasks.
     """
 
     stream: Stream
@@ -78,6 +79,7 @@ class Prepared:
     tasks: tuple[PreparedTask, ...]
     notices: tuple[str, ...] = ()
     plugins: tuple[Plugin, ...] = ()
+    continues: int | None = None
 
     @property
     def identities(self) -> tuple[Identity, ...]:
@@ -126,6 +128,12 @@ class TaskContext:
         return self.run.tasks[self.index]
 
     @property
+    def before(self) -> TaskState | None:
+        """The same task in the run that this one goes on with, if it does."""
+        number = self.prepared.continues
+        return None if number is None else self.state.runs[number - 1].tasks.named(self.own.spec.name)
+
+    @property
     def tabular(self) -> bool:
         """Whether its scores are looked up in a table."""
         return self.own.table is not None
@@ -156,6 +164,8 @@ class TaskContext:
             return space_named(self.stream.space)
         if self.started:
             return space_named(self.stream.space if self.task.started.space is UNSET else self.task.started.space)
+        if self.before is not None:
+            return space_named(self.stream.space if self.before.started.space is UNSET else self.before.started.space)
         most, set_digest = self.stream.operators or 0, self.prepared.set_.digest
         return space_in_force(self.state, space=self.stream.space, most=most, set_digest=set_digest)
 

@@ -30,13 +30,13 @@ __all__ = ["compared", "finalist_events", "next_finalists"]
 def next_finalists(context: TaskContext, policy: SearchPolicy) -> list[Architecture]:
     """The best by low-fidelity score that were not scored in full yet, as many as policy and budget allow."""
     task, want, objective = context.task, policy.finalists_per_task, context.stream.objective
-    done = {finalist.digest for finalist in task.finalists} | {told.digest for told in task.tabulated}
-    if len(done) >= want and (task.admitted() or task.tabulated):
+    known, here = task.fully_trained, len(task.finalists) + len(task.tabulated)
+    if here >= want and (task.admitted() or task.tabulated):
         return []
-    room = min(want - len(done) if len(done) < want else want, context.stream.budget.full_trainings - len(done))
+    room = min(want - here if here < want else want, context.stream.budget.full_trainings - len(known))
     pairs = zip(task.trials, task.evaluations, strict=True)
     within = [trial for trial, at in pairs if objective is None or objective.within(at.recorded_costs)]
-    left = [trial.architecture for trial in ranked_by_rung(within) if trial.architecture.digest not in done]
+    left = [trial.architecture for trial in ranked_by_rung(within) if trial.architecture.digest not in known]
     return left[: max(room, 0)]
 
 

@@ -150,6 +150,10 @@ class Life:
         if run is None:
             self._check_set(accept_set)
             return
+        if (run.started.continues is UNSET) != (self.prepared.continues is None):
+            name = run.started.record.tasks[0].name
+            how = "" if run.started.continues is UNSET else f" while it gave task {name!r} more budget"
+            raise _cut_off(run, how, f"--continue {name}" if how else "the files that began it")
         if how := changed(run.started, self.prepared.identities):
             raise _cut_off(run, f" and {how}", "what was installed when it began")
         for what, now in _identity(self.prepared).items():
@@ -196,6 +200,7 @@ class Life:
             policy_set=_policy_set(prepared.envelope),
             device=UNSET if device is None else device.model_dump(mode="json", exclude_none=True),
             plugins=recorded(prepared.identities),
+            continues=UNSET if prepared.continues is None else prepared.continues,
             **_identity(prepared),
         )
         self.append([started, *again])

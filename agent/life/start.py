@@ -29,6 +29,7 @@ def started(context: TaskContext, policy: SearchPolicy) -> TaskStarted:
         space=UNSET if space.name == context.stream.space else space.name,
         admitted_count=Count(low=str(count.low), high=str(count.high), exact=count.exact),
         space_count=str(space.count()),
+        continues=UNSET if context.prepared.continues is None else context.prepared.continues,
         recalled=(
             _tabulated(context, policy) if own.description is None else _admitted(context, policy, own.description)
         ),

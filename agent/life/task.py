@@ -90,7 +90,7 @@ def _closing(context: TaskContext) -> list[Facts]:
         run=run.number,
         task=task.name,
         evaluations=len(task.trials),
-        full_trainings=len(task.finalists),
+        full_trainings=len(task.fully_trained) - len(task.tabulated),
         winner=admitted[0].digest if admitted else None,
     )
     mined = mining_entries(state, run, task, space=stream.space, tabular=context.tabular)

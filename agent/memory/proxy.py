@@ -25,7 +25,12 @@ Scores = Mapping[str, float | None]  # by proxy; None where it is not finite
 
 def learned_scores(state: LifeState, task: TaskState, candidates: Sequence[Scores]) -> list[float | None]:
     """What each candidate is worth by its proxies, given the trials so far; None where no proxy could be computed."""
-    before = (other for run in reversed(state.runs) for other in reversed(run.tasks) if other is not task)
+    before = (
+        other
+        for run in reversed(state.runs)
+        for other in reversed(run.tasks)
+        if other is not task and (run.number, other.name) not in state.continued
+    )
     earlier = [_trials(other) for other in islice(before, _LOOKED_AT) if other.is_readable]
     taught = [one for one in earlier if len(one.scores)][:_TASKS]
     found = combined(_matrix(candidates), _trials(task), taught[::-1])

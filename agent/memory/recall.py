@@ -134,6 +134,8 @@ def past_tasks(
     for run, task in state.latest(tabular=tabular):
         if before is not None and (run.number, task.index) >= (len(state.runs), before.index):
             continue
+        if (run.number, task.name) in state.continued:
+            continue  # what it taught is among the trials of the run that went on with it
         if not task.is_readable:
             continue
         usable = (trial for trial in task.trials if not trial.failed and trial.fidelity in _COMPARABLE)

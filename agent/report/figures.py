@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from agent.ledger.events import (
+    UNSET,
     Evaluated,
     LedgerError,
     PolicyDecided,
@@ -181,17 +182,21 @@ def rejections(evidence: Evidence) -> Counter[str]:
 
 def _read(ledger: Ledger) -> _Life:
     life = _Life(LifeState(), [], ledger.times(), {})
+    clocks: dict[tuple[int, str], Clock] = {}  # by run and name of task
     searched: set[tuple[str, bool]] = set()  # space and whether tabular, of the tasks begun
     for event in ledger.events():
         life.state.apply(event)
         match event.facts:
             case TaskStarted() as started:
-                life.clocks.append(Clock(event.seq))
                 run, task = life.state.runs[-1], life.state.runs[-1].tasks.open
+                before = clocks.get((started.continues, task.name)) if started.continues is not UNSET else None
+                clock = Clock(event.seq, list(before.evaluated) if before else [])
+                life.clocks.append(clock)
+                clocks[run.number, task.name] = clock
                 kind = (run.started.record.space, task.tabular)
                 taught = kind in searched and "transfer" in _strategies(run.started.record, life.state)
                 taught = taught or (kind in life.state.mined and _implants(run.started.record, life.state))
-                life.cold[run.number, task.index] = not (started.recalled or taught)
+                life.cold[run.number, task.index] = not (started.recalled or taught or task.before)
                 searched.add(kind)
             case Evaluated():
                 life.clocks[-1].evaluated.append(event.seq)

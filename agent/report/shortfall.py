@@ -141,11 +141,16 @@ class Shortfall:
 
 
 def shortfall(task: TaskState) -> Shortfall | None:
-    """What the events of a task say; None where it is not finished, is a table, or admitted something."""
-    if task.finished is None or task.tabular or task.admitted():
+    """What the events of a task say; None where it is not finished, is a table, or admitted something.
+
+    A task that goes on with an earlier one counts what that trained and admitted too.
+    """
+    chain = tuple(_chain(task))
+    if task.finished is None or task.tabular or any(one.admitted() for one in chain):
         return None
-    ranked = sorted(map(_nearly, task.finalists), key=lambda one: (bool(one.failure), -one.validation))
-    compared = task.compared
+    finalists = [finalist for one in chain for finalist in one.finalists]
+    ranked = sorted(map(_nearly, finalists), key=lambda one: (bool(one.failure), -one.validation))
+    compared = next((one.compared for one in chain if one.compared is not None), None)
     reference = score_of(compared) if compared is not None and compared.validation is not None else None
     return Shortfall(
         task=task.name,
@@ -155,6 +160,13 @@ def shortfall(task: TaskState) -> Shortfall | None:
         reference_params=compared.params if compared is not None and reference is not None else None,
         deciding=tuple(_deciding(task, ranked, reference)),
     )
+
+
+def _chain(task: TaskState | None) -> Iterator[TaskState]:
+    """A task and those that it goes on with, the latest first."""
+    while task is not None:
+        yield task
+        task = task.before
 
 
 def rises(curve: Sequence[float]) -> bool:
@@ -276,7 +288,9 @@ def _beside(best: TestScore, reference: TestScore) -> str:
     more_is_better = isinstance(best, Accuracy) or METRICS[best.record.name].higher
     above, below = reference_low > high, low > reference_high
     if above if more_is_better else below:
-        return f"{told}, clearly better than the best finalist: a longer search, or a wider space, may find as much"
+        return (
+            f"{told}, clearly better than the best finalist: a longer search (run --continue) or a wider space may do"
+        )
     if below if more_is_better else above:
         return f"{told}, clearly worse than the best finalist"
     return f"{told}, no clear difference: what both lack is data or training, rather than search"

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import overload
 
-from agent.ledger.events import Event, LedgerError, Reviewed, TaskFinished, TaskStarted, misplaced
+from agent.ledger.events import UNSET, Event, LedgerError, Reviewed, TaskFinished, TaskStarted, misplaced
 from agent.ledger.snapshot import Snapshot
 from agent.ledger.store import Ledger
 from agent.state.task import TaskState
@@ -85,7 +85,7 @@ class Archive:
                     f"{self.snapshot.path}: events {first} to {last} are not task {name!r} of run {run}: remove this "
                     "file, it is rebuilt from the ledger"
                 )
-            task = TaskState(index=place, name=name, first=first, started=starts[0])
+            task = TaskState.begun(starts[0], index=place, first=first, before=self._before(starts[0]))
             for event in events[1:]:
                 try:
                     task.apply(event.facts)
@@ -96,6 +96,15 @@ class Archive:
             self._keep(run, task)
         self._kept.move_to_end((run, place))
         return self._kept[run, place]
+
+    def _before(self, started: TaskStarted) -> TaskState | None:
+        """The same task in the run that it goes on with."""
+        if started.continues is UNSET:
+            return None
+        place = self.place(started.continues, started.task)
+        if place is None:
+            raise LedgerError(f"task {started.task!r} goes on with run {started.continues}, which did not finish it")
+        return self.task(started.continues, place)
 
     def reviews(self, run: int, task: str) -> Sequence[Event[Reviewed]]:
         """What people decided about finalists of a task, whenever that was, oldest first."""
@@ -182,9 +191,9 @@ class Tasks(Sequence[TaskState]):
             raise LookupError("no task has begun")
         return self[-1]
 
-    def begin(self, started: TaskStarted, first: int) -> None:
-        """A task starts with event number `first`."""
-        self.here.append(TaskState(index=len(self), name=started.task, first=first, started=started))
+    def begin(self, started: TaskStarted, first: int, *, before: TaskState | None) -> None:
+        """A task starts with event number `first`; `before` is the same task in a run that it goes on with."""
+        self.here.append(TaskState.begun(started, index=len(self), first=first, before=before))
 
     def close(self, last: int, *, whole: bool) -> None:
         """The open task ended with that event; with an archive it is let go.

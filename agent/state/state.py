@@ -49,6 +49,7 @@ class LifeState:
     Attributes:
         archive: where finished tasks are read from when asked for; None keeps all of them here.
         settles: whether the snapshot is to be kept at the end of every task.
+        continued: run and name of tasks that a later run goes on with: what they evaluated counts there.
         restored: numbers of the admitting events whose motifs came back from quarantine.
     """
 
@@ -66,6 +67,7 @@ class LifeState:
     revoked: dict[str, events.SubcellRevoked | events.OperatorRevoked] = field(default_factory=dict)  # by digest
     operators: list[events.OperatorDecided] = field(default_factory=list)  # what was decided of them
     restored: set[int] = field(default_factory=set)
+    continued: set[tuple[int, str]] = field(default_factory=set)
     policy_changes: list[events.PolicyAdopted | events.PolicyRolledBack] = field(default_factory=list)  # in order
     policy_decisions: list[events.Event[events.PolicyDecided]] = field(default_factory=list)  # in order
     policy_trial: events.PolicyProposed | None = None  # the policy that is on trial, as it was proposed
@@ -83,6 +85,21 @@ class LifeState:
     def readable_tasks(self) -> Iterator[tuple[RunState, TaskState]]:
         """The same without those in a space of a plug-in that is not here."""
         return ((run, task) for run, task in self.tasks() if task.is_readable)
+
+    def before(self, started: events.TaskStarted) -> TaskState | None:
+        """The finished task that one which starts goes on with; None where it starts afresh.
+
+        Raises:
+            LookupError: there is no such task.
+        """
+        if started.continues is events.UNSET:
+            return None
+        if not 1 <= started.continues < len(self.runs):
+            raise LookupError(f"there is no earlier run {started.continues} to go on with")
+        tasks = self.runs[started.continues - 1].tasks
+        if started.task not in tasks.names or (task := tasks.named(started.task)).finished is None:
+            raise LookupError(f"run {started.continues} did not finish a task {started.task}")
+        return task
 
     def reviews(self) -> Iterator[int]:
         """Numbers of the events by which people decided about finalists."""
@@ -199,7 +216,7 @@ class LifeState:
             case events.RunFinished():
                 run.finished = True
             case events.TaskStarted() as started:
-                run.tasks.begin(started, event.seq)
+                run.tasks.begin(started, event.seq, before=self.before(started))
             case events.MotifRevised() as revised:
                 self._change_standing(revised)
             case _:
@@ -236,6 +253,8 @@ class LifeState:
             same = {name: getattr(before, name) for name in _WHOLE if getattr(before, name) == getattr(facts, name)}
             facts = msgspec.structs.replace(facts, **same)
         place = len(self.runs) + 1
+        if facts.continues is not events.UNSET:
+            self.continued.update((facts.continues, task.name) for task in facts.record.tasks)
         self.runs.append(RunState(number=place, started=facts, tasks=Tasks(self.archive, place), first=first))
 
     def _change_standing(self, revised: events.MotifRevised) -> None:

@@ -48,12 +48,14 @@ class TaskState:
 
     Attributes:
         first: number of the event that started it.
+        before: the same task in the run that this one goes on with; what it evaluated stands first in `evaluations`.
     """
 
     index: int
     name: str
     first: int
     started: events.TaskStarted
+    before: TaskState | None = None
     supernet: events.SupernetTrained | None = None
     evaluations: list[events.Evaluated] = field(default_factory=list)
     certificates: dict[str, str] = field(default_factory=dict)  # by spelled architecture
@@ -68,6 +70,27 @@ class TaskState:
     finished: events.TaskFinished | None = None
     _description: str = field(default="", repr=False)
     _trials: list[Trial] = field(default_factory=list, repr=False)  # of the first evaluations; made when asked for
+
+    @staticmethod
+    def begun(started: events.TaskStarted, *, index: int, first: int, before: TaskState | None) -> TaskState:
+        """As it begins: with nothing, or with all that was proposed, certified and scored in an earlier run."""
+        task = TaskState(index=index, name=started.task, first=first, started=started, before=before)
+        if before is not None:
+            task.supernet, task.rounds, task.exhausted = before.supernet, before.rounds, before.exhausted
+            task.evaluations, task.rejected = list(before.evaluations), list(before.rejected)
+            task.certificates = dict(before.certificates)
+        return task
+
+    @property
+    def own_evaluations(self) -> list[events.Evaluated]:
+        """Without those of the task that it goes on with."""
+        return self.evaluations[len(self.before.evaluations) if self.before else 0 :]
+
+    @property
+    def fully_trained(self) -> set[str]:
+        """Digests of what was trained or looked up in full, with those of the task that it goes on with."""
+        own = {one.digest for one in self.finalists} | {told.digest for told in self.tabulated}
+        return own | (self.before.fully_trained if self.before else set())
 
     @property
     def trials(self) -> list[Trial]:

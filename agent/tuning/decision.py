@@ -229,7 +229,7 @@ def _controls(state: LifeState) -> Contests:
     """The latest controls since the latest trial ended."""
     backwards = (task for run in reversed(state.runs) for task in reversed(run.tasks))
     latest = reversed(list(islice(backwards, _LOOKED_AT)))
-    return latest_controls((found for task in latest for found in task.evaluations), number=state.policy_trials + 1)
+    return latest_controls((found for task in latest for found in task.own_evaluations), number=state.policy_trials + 1)
 
 
 def _judged(state: LifeState, stream: Stream, envelope: ConstraintSet, place: Place) -> events.PolicyDecided:
@@ -242,7 +242,7 @@ def _judged(state: LifeState, stream: Stream, envelope: ConstraintSet, place: Pl
         for run in state.runs[trial.run - 1 :]
         for task in run.tasks[trial.after_task if run.number == trial.run else 0 :]
     ]  # what it was proposed after cannot have been lent to it
-    lent = [[found for found in task.evaluations if lent_number(found) == number] for task in since]
+    lent = [[found for found in task.own_evaluations if lent_number(found) == number] for task in since]
     contests = Contests.of(evaluated for found in lent for evaluated in found)
     tried = sum(map(bool, lent))
     record: dict[str, Any] = {

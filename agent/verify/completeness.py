@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.ledger import events
+from agent.state.state import TaskState
 from agent.stream.objective import ObjectiveSection
 from agent.verify.policy import PolicyChecker
 from agent.verify.tasks import TaskChecker
@@ -36,6 +37,7 @@ class CompletenessChecker:
         self._evaluations = 0
         self._candidates: set[str] = set()  # digests that may become finalists
         self._tabulated: list[str] = []
+        self._trained_before: set[str] = set()  # digests
         self._exhausted = False
         self._compared = 0
 
@@ -44,6 +46,14 @@ class CompletenessChecker:
         self._stream, self._rungs = started.record, started.stream.get("halving") is not None
         section = self._stream.objective
         self._objective = None if section is None else ObjectiveSection.model_validate(section)
+
+    def goes_on(self, before: TaskState) -> None:
+        """The task that just began goes on with a finished one: what was proposed and scored there counts."""
+        self._refused_by = {rule for one in before.rejected for rule in one.failed}
+        self._open_verdicts = any(isinstance(one, events.Quarantined) for one in before.rejected)
+        self._evaluations, self._exhausted = len(before.evaluations), before.exhausted
+        scored = (one for one in before.evaluations if one.score is not None and self._within(one))
+        self._candidates, self._trained_before = {one.digest for one in scored}, before.fully_trained
 
     def check(self, facts: events.Facts) -> Iterator[str]:
         """Problems of one event of a task, in sentences."""
@@ -55,6 +65,7 @@ class CompletenessChecker:
             case events.TaskStarted():
                 self._refused_by, self._open_verdicts, self._evaluations = set(), False, 0
                 self._candidates, self._tabulated, self._exhausted, self._compared = set(), [], False, 0
+                self._trained_before = set()
             case events.Rejected() | events.Quarantined():
                 self._refused_by.update(facts.failed)
                 self._open_verdicts |= isinstance(facts, events.Quarantined)
@@ -106,7 +117,8 @@ class CompletenessChecker:
         budget = self._stream.budget
         if self._evaluations < budget.evaluations and not self._exhausted:
             yield f"it ended after {self._evaluations} of {budget.evaluations} evaluations, though not exhausted"
-        most = min(budget.full_trainings, len(self._candidates))
+        known = len(self._trained_before)
+        most = min(budget.full_trainings - known, len(self._candidates - self._trained_before))
         wanted = min(self._policies.present.finalists_per_task, most)
         if self._tasks.tabular:
             if len(self._tabulated) != wanted:

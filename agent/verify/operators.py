@@ -37,8 +37,10 @@ class ComposingChecker:
         """Problems of the space that a task of trained networks is searched in; `state` is of the events before."""
         if not state.runs:
             return  # the order of events says so
-        run = state.runs[-1].started
+        run, before = state.runs[-1].started, state.before(started)
         stream = run.record
+        if before is not None:
+            return  # what it goes on with says where it searches
         wanted = space_in_force(
             state, space=stream.space, most=stream.operators or 0, set_digest=run.constraint_set_digest
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.ledger import events
+from agent.state.state import TaskState
 
 __all__ = ["OrderChecker"]
 
@@ -43,6 +44,10 @@ class OrderChecker:
                 yield from self._decide(facts)
             case events.RunFinished():
                 yield from self._finish_run(facts)
+
+    def goes_on(self, before: TaskState) -> None:
+        """The task that just began goes on with a finished one: what was evaluated there is not evaluated again."""
+        self._evaluated = {(one.architecture, one.fidelity) for one in before.evaluations}
 
     def _begin_run(self, started: events.RunStarted) -> Iterator[str]:
         if self._open_run:

@@ -14,6 +14,7 @@ from collections.abc import Container, Iterator, Sequence
 from agent.gate.admission import findings_of
 from agent.ledger import events
 from agent.ledger.home import Home
+from agent.state.state import TaskState
 from agent.verify.metrics import kind_of, wrong_metric
 from agent.verify.refusals import wrong_refusal
 from audits import Finding, Suite, absent, judge, uncovered
@@ -71,6 +72,7 @@ class TaskChecker:
         self._standing: dict[str, bool] = {}  # whether what its gate let in stands, by digest
         self._recalled: set[str] = set()  # digests
         self._evaluated = 0
+        self._before: set[str] = set()  # digests of what was trained fully in the task that it goes on with
         self._scoring: set[str] = set()  # cells
         self._scored: set[str] = set()  # on earlier tasks
 
@@ -88,6 +90,12 @@ class TaskChecker:
         """
         self.run, self._set, self._suite, self._lacking = self.run + 1, set_, suite, lacking
         self._stream, self._specs = started.record, started.stream["tasks"]
+
+    def goes_on(self, before: TaskState) -> None:
+        """The task that just began goes on with a finished one: its certificates hold, its budget counts."""
+        self._evaluated, self._before = len(before.evaluations), before.fully_trained
+        for architecture, certificate in before.certificates.items():
+            self._certified[architecture] = certificate, Certificate.from_json(certificate).digest
 
     def certificate(self, architecture: str) -> str:
         """The certificate issued for an architecture on the present task; empty where there is none."""
@@ -154,7 +162,7 @@ class TaskChecker:
         self._started, self._guard, self.name = started, started.guard, started.task
         self.trained, self.tabular = {}, started.table is not events.UNSET
         self._certified, self._audits, self._verdicts, self._decided = {}, {}, {}, set()
-        self._standing, self._evaluated = {}, 0
+        self._standing, self._evaluated, self._before = {}, 0, set()
         self._scored |= self._scoring
         self._scoring = set()
         self._recalled = {recalled.digest for recalled in started.recalled}
@@ -243,11 +251,12 @@ class TaskChecker:
 
     def _training(self, trained: events.Trained) -> Iterator[str]:
         yield from self._candidate(trained)
-        if trained.digest in self.trained:
+        if trained.digest in self.trained or trained.digest in self._before:
             yield "trained fully a second time on this task"
         self.trained[trained.digest] = trained
-        if self._stream is None or len(self.trained) > self._stream.budget.full_trainings:
-            yield f"full training number {len(self.trained)}, beyond the budget of the task"
+        number = len(self._before) + len(self.trained)
+        if self._stream is None or number > self._stream.budget.full_trainings:
+            yield f"full training number {number}, beyond the budget of the task"
         yield from self._counts(trained)
         if trained.validation != (0.0 if trained.reason else max(trained.curve, default=0.0)):
             yield "its validation accuracy is not the best of its curve, or it has one though training failed"
@@ -387,8 +396,9 @@ class TaskChecker:
             yield f"winner {finished.winner}, but the best that was admitted and stands is {best}"
         if finished.evaluations != self._evaluated:
             yield f"finished after {finished.evaluations} evaluations, but {self._evaluated} are recorded"
-        if finished.full_trainings != len(self.trained):
-            yield f"finished after {finished.full_trainings} full trainings, but {len(self.trained)} are recorded"
+        if finished.full_trainings != len(self._before) + len(self.trained):
+            number = len(self._before) + len(self.trained)
+            yield f"finished after {finished.full_trainings} full trainings, but {number} are recorded"
         yield from (
             f"{digest[:12]} was trained fully, and nothing was decided about it"
             for digest in self.trained

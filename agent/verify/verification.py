@@ -23,6 +23,7 @@ from agent.state.recorded import recorded_set, recorded_suite
 from agent.state.state import LifeState
 from agent.verify.baselines import BaselineChecker
 from agent.verify.completeness import CompletenessChecker
+from agent.verify.continuing import continued_run, continued_task
 from agent.verify.costs import CostChecker
 from agent.verify.drift import WatchChecker
 from agent.verify.motifs import MotifChecker
@@ -242,6 +243,8 @@ class _Checker:
         if suite is None or suite.digest != started.audit_suite_digest:
             yield [fault or "the recorded audit suite does not have the recorded digest"]
         yield _unrecorded(started, [*(set_.plugins if set_ else ()), *(suite.plugins if suite else ())])
+        if self._state is not None:
+            yield continued_run(self._state, started)
         self._tasks.run_begins(started, set_, suite, lacking=lacking)
         self._complete.run_begins(started)
         self._motifs.run_begins(started, set_)
@@ -255,6 +258,13 @@ class _Checker:
         self._costs.task_begins(started)
         self._policies.task_begins()
         self._inheritance.task_begins(started)
+        before = None if self._state is None else self._state.before(started)
+        if before is not None:
+            self._order.goes_on(before)
+            self._tasks.goes_on(before)
+            self._complete.goes_on(before)
+        if self._state is not None:
+            yield continued_task(self._state, started)
         if not self._tasks.tabular:
             yield self._reviews.task_begins(started)
             yield self._motifs.task_begins(started)
