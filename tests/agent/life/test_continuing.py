@@ -9,7 +9,7 @@ import pytest
 
 from agent.api.life import open_life
 from agent.api.running import continue_task, run
-from agent.ledger.events import Event, Evaluated, Facts, TaskStarted
+from agent.ledger.events import Evaluated, Event, Facts, TaskStarted
 from agent.ledger.store import reading
 from agent.life.life import Life
 from agent.memory.recall import past_tasks
