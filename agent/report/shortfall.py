@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from agent.gate.admission import findings_of
 from agent.report.summary import Accuracy, TestScore, score_of
+from agent.state.rivals import rivals
 from agent.state.state import Finalist, TaskState
 from selfnas.training.metrics import METRICS
 
@@ -230,6 +231,10 @@ def _deciding(task: TaskState, ranked: Sequence[NearlyAdmitted], reference: Test
             "training: validation score of the best finalist still rose at the end: more epochs or steps under "
             "`full` may do"
         )
+    finalist = task.best()
+    for rival in rivals(task, finalist) if finalist is not None else ():
+        if rival.verdict == "loss":
+            yield f"baseline: {rival.title} has {rival.shown}, clearly better than the best finalist"
     if reference is not None and best.test is not None:
         yield _beside(best.test, reference)
 

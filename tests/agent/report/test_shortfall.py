@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from agent.ledger import events
@@ -10,6 +11,7 @@ from agent.report.shortfall import Miss, rises, shortfall
 from agent.state.task import TaskState
 from audits import Finding
 from audits.contract.finding import decide
+from selfnas.baselines.paired import hits_in_text
 from selfnas.training.intervals import binomial, wilson
 from tests.agent.made_up import made_up
 
@@ -161,3 +163,21 @@ def test_where_nothing_was_trained_rules_and_failures_are_named() -> None:
     assert found.best is None
     assert any("1 of 1 trainings at low fidelity failed: out of memory" in sentence for sentence in found.deciding)
     assert any(sentence.startswith("rule small: it alone kept 7") for sentence in found.deciding)
+
+
+def test_a_baseline_that_does_clearly_better_is_named() -> None:
+    """There was something to learn; one that does not is passed over."""
+    few, most = np.arange(100) < 30, np.arange(100) < 90
+    results = [
+        events.BaselineRecord(
+            name=name, metric="accuracy", estimate=float(hits.mean()), low=None, high=None, n=100, rows=9, at_hand=9,
+            hits=hits_in_text(hits), reason="",
+        )
+        for name, hits in (("forest", most), ("nearest", few))
+    ]  # fmt: skip
+    trained = refused("a" * 64, OPEN, test_correct=30, test_count=100, test_hits=hits_in_text(few))
+    found = shortfall(task_of(*trained, events.Baselined(task="first", results=results)))
+    assert found is not None
+    assert [one for one in found.deciding if one.startswith("baseline: ")] == [
+        "baseline: random forest has 90.0, clearly better than the best finalist"
+    ]
