@@ -40,6 +40,7 @@ __all__ = [
     "Facts",
     "Filtered",
     "FindingRecord",
+    "GainRecord",
     "Gated",
     "Inherited",
     "Json",
@@ -444,6 +445,22 @@ class Confirmation(_Part, frozen=True, kw_only=True):
     tasks: Integer
 
 
+class GainRecord(_Part, frozen=True, kw_only=True):
+    """By how much a network is better than a baseline on the same test examples, in the unit of the task's metric.
+
+    Attributes:
+        digest: SHA-256 of the network's architecture.
+        estimate: above 0 where the network is better.
+        low: lower end of the 95 % interval; nothing where there are too few examples for one.
+        high: upper end.
+    """
+
+    digest: str
+    estimate: Number
+    low: Number | None
+    high: Number | None
+
+
 class BaselineRecord(_Part, frozen=True, kw_only=True):
     """What a baseline came to on the test split; see `selfnas.baselines`.
 
@@ -458,6 +475,7 @@ class BaselineRecord(_Part, frozen=True, kw_only=True):
         at_hand: examples that the two splits have.
         hits: which classes were answered, a bit for each test example that is compared, as hexadecimal text; left out
             where an example has no single class, or the baseline failed.
+        gain: of the winner over it, where the metric is not accuracy; of an accuracy it follows from the bits.
         reason: why it failed; empty where it did not.
     """
 
@@ -470,6 +488,7 @@ class BaselineRecord(_Part, frozen=True, kw_only=True):
     rows: Integer
     at_hand: Integer
     hits: str | UnsetType = UNSET
+    gain: GainRecord | UnsetType = UNSET
     reason: str
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.ledger.events import UNSET, Baselined, BaselineRecord
+from agent.ledger.events import UNSET, Baselined, BaselineRecord, GainRecord, Trained
 from agent.life.context import TaskContext
 from agent.stream.file import Stream
 from agent.workers.jobs import BaselineAnswer
@@ -12,6 +12,7 @@ from agent.workers.trained import BaselineFitter
 from selfnas import seeding
 from selfnas.baselines.catalogue import baselines_for
 from selfnas.data.tasks import Task
+from selfnas.training.metrics import COUNTED
 
 __all__ = ["announced", "baselined"]
 
@@ -26,14 +27,24 @@ def announced(stream: Stream, task: Task) -> tuple[str, ...]:
 
 def baselined(context: TaskContext, fitter: BaselineFitter, names: Sequence[str]) -> Baselined:
     """Fit them; equal in every run on the same data."""
-    seed = seeding.derive(context.stream.seed, "baselines", context.own.digest)
-    answers = fitter.fit_baselines(names, seed=seed)
-    results = [_record(name, answer) for name, answer in zip(names, answers, strict=True)]
+    seed, winner = seeding.derive(context.stream.seed, "baselines", context.own.digest), _compared(context)
+    weights = None if winner is None else context.home.weights_file(winner.weights_sha256)
+    against = None if winner is None or weights is None else (winner.architecture, weights)
+    answers = fitter.fit_baselines(names, seed=seed, against=against)
+    digest = "" if winner is None else winner.digest
+    results = [_record(name, answer, digest) for name, answer in zip(names, answers, strict=True)]
     return Baselined(task=context.task.name, results=results)
 
 
-def _record(name: str, answer: BaselineAnswer) -> BaselineRecord:
+def _compared(context: TaskContext) -> Trained | None:
+    """The winner, where a difference does not follow from which classes were answered."""
+    inside = context.task.admitted()
+    return inside[0].trained if inside and context.own.metric != COUNTED else None
+
+
+def _record(name: str, answer: BaselineAnswer, digest: str) -> BaselineRecord:
     """Without the seconds, which no two lives share."""
+    gain = answer.gain
     return BaselineRecord(
         name=name,
         metric=answer.metric,
@@ -44,5 +55,6 @@ def _record(name: str, answer: BaselineAnswer) -> BaselineRecord:
         rows=answer.rows,
         at_hand=answer.at_hand,
         hits=answer.hits or UNSET,
+        gain=UNSET if gain is None else GainRecord(digest=digest, estimate=gain[0], low=gain[1], high=gain[2]),
         reason=answer.reason,
     )

@@ -94,7 +94,7 @@ def _rivals(task: TaskState, finalist: Finalist) -> Iterator[str]:
         if rival.record.estimate is None:
             yield f"- {rival.title}: failed"
         else:
-            points = "" if rival.against is None else f"; this network differs by {rival.difference} points"
+            points = "" if rival.gain is None else f"; this network differs by {rival.gain} {rival.gain.points}"
             yield f"- {rival.title}, fitted on the same rows: {rival.record.metric} {rival.shown}{points}"
 
 

@@ -1,7 +1,8 @@
 """What a person would have tried instead, beside the network that a task came to.
 
 A network counts as better, or worse, only where the interval of the difference says so. The difference is taken on the
-same test examples, one by one, from the bits that the ledger holds; so anybody can take it again.
+same test examples: of accuracies from the bits that the ledger holds, so that anybody can take it again; of other
+metrics it is recorded.
 """
 
 from __future__ import annotations
@@ -10,16 +11,63 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.ledger.events import UNSET, BaselineRecord, LedgerError, Tested
+from agent.ledger.events import UNSET, BaselineRecord, LedgerError, Trained
 from agent.state.state import Finalist, RunState, TaskState
 from selfnas.baselines.catalogue import BASELINES
-from selfnas.baselines.paired import Paired, hits_from_text, paired
-from selfnas.training.metrics import COUNTED, METRICS
+from selfnas.baselines.paired import hits_from_text, paired
+from selfnas.training.metrics import COUNTED, METRICS, Metric
 
-__all__ = ["Rival", "best_rival", "rival_sentences", "rivals"]
+__all__ = ["Gain", "Rival", "best_rival", "rival_sentences", "rivals"]
 
 Verdict = Literal["gain", "loss", "open"]
 _TITLES = {baseline.name: baseline.title for baseline in BASELINES}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """By how much the network is better, in the unit of the metric, with a 95 % interval.
+
+    Attributes:
+        metric: what the unit is of; None where the metric is not known here.
+        limits: of the interval; None where there are too few examples.
+    """
+
+    metric: Metric | None
+    estimate: float
+    limits: tuple[float, float] | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """`gain` where the whole interval says that the network is better, `loss` where it says that it is worse."""
+        if self.limits is None:
+            return "open"
+        return "gain" if self.limits[0] > 0 else "loss" if self.limits[1] < 0 else "open"
+
+    @property
+    def points(self) -> str:
+        """What the numbers are: points of a share, or the metric."""
+        if self.metric is None:
+            return ""
+        return "points" if self.metric.unit == "share" else f"in {self.metric.title}"
+
+    def size(self) -> str:
+        """How much, without a sign, and the interval the way round that makes it positive."""
+        low, high = self.limits or (self.estimate, self.estimate)
+        low, high = (-high, -low) if self.estimate < 0 else (low, high)
+        shown = self._number(abs(self.estimate)).removeprefix("+")
+        return f"{shown} {self.points}" + (f" [{self._plain(low)}, {self._plain(high)}]" if self.limits else "")
+
+    def __str__(self) -> str:
+        shown = self._number(self.estimate)
+        return shown if self.limits is None else f"{shown} [{', '.join(map(self._plain, self.limits))}]"
+
+    def _plain(self, value: float) -> str:
+        return self._number(value).removeprefix("+")
+
+    def _number(self, value: float) -> str:
+        """Signed."""
+        size = f"{abs(value):.3f}" if self.metric is None else self.metric.shown(abs(value))
+        return f"{'−' if value < 0 else '+'}{size}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +76,12 @@ class Rival:
 
     Attributes:
         record: what the ledger says of it.
-        against: the network, then the baseline, on the same test examples; None without a network, or where no such
-            comparison is recorded.
+        gain: of the network over it, on the same test examples; None without a network, or where no such comparison is
+            recorded.
     """
 
     record: BaselineRecord
-    against: Paired | None
+    gain: Gain | None
 
     @property
     def title(self) -> str:
@@ -50,11 +98,8 @@ class Rival:
 
     @property
     def verdict(self) -> Verdict:
-        """`gain` where the whole interval says that the network is better, `loss` where it says that it is worse."""
-        if self.against is None:
-            return "open"
-        low, high = self.against.interval
-        return "gain" if low > 0 else "loss" if high < 0 else "open"
+        """`gain` or `loss` of the network where the interval says so; else `open`."""
+        return "open" if self.gain is None else self.gain.verdict
 
     @property
     def shown(self) -> str:
@@ -74,19 +119,16 @@ class Rival:
 
     @property
     def difference(self) -> str:
-        """Network minus baseline in points, with its interval; a dash where it is not known."""
-        if self.against is None:
-            return "–"
-        low, high = self.against.interval
-        return f"{_signed(self.against.difference)} [{_plain(low)}, {_plain(high)}]"
+        """Network minus baseline, in points of a share, with its interval; a dash where it is not known."""
+        return "–" if self.gain is None else str(self.gain)
 
     @property
     def figures(self) -> dict[str, str | float | None]:
-        """Its name and estimate, and the gain over it as a share of examples, by the names that tables use."""
+        """Its name and estimate, and the gain over it in the unit of the metric, by the names that tables use."""
         found: dict[str, str | float | None] = {"baseline": self.record.name, "baseline_test": self.record.estimate}
-        if self.against is not None:
-            low, high = self.against.interval
-            found |= {"gain": self.against.difference, "gain_low": low, "gain_high": high}
+        if self.gain is not None:
+            found["gain"] = self.gain.estimate
+            found |= dict(zip(("gain_low", "gain_high"), self.gain.limits or (None, None), strict=True))
         return found
 
     @property
@@ -107,7 +149,7 @@ def rivals(task: TaskState, finalist: Finalist | None = None) -> tuple[Rival, ..
         return ()
     beside = finalist or next(iter(task.admitted()), None)
     tested = beside.trained if beside else None
-    return tuple(Rival(record=record, against=_against(tested, record)) for record in task.baselined.results)
+    return tuple(Rival(record=record, gain=_gain(tested, record)) for record in task.baselined.results)
 
 
 def best_rival(task: TaskState) -> Rival | None:
@@ -121,37 +163,29 @@ def rival_sentences(run: RunState) -> Iterator[str]:
     """How the winner of each task of a run compares with the best baseline, and which baselines failed or were cut."""
     for task in run.tasks:
         best = best_rival(task)
-        if best is not None and best.against is not None:
-            yield f"{task.name}: {_SAID[best.verdict].format(title=best.title, points=_points(best.against))}"
+        if best is not None and best.gain is not None:
+            yield f"{task.name}: {_SAID[best.verdict].format(title=best.title, points=best.gain.size())}"
         elif best is not None:
-            yield f"{task.name}: nothing admitted; the {best.title} has {best.shown}"
+            winner = "" if task.admitted() else "nothing admitted; "
+            yield f"{task.name}: {winner}the {best.title} has {best.shown}"
         yield from (f"{task.name}: {rival.title}: {rival.note}" for rival in rivals(task) if rival.note)
 
 
-def _against(tested: Tested | None, record: BaselineRecord) -> Paired | None:
-    """The two on the same examples, where both say which classes they answered."""
-    if tested is None or tested.test_hits is UNSET or record.hits is UNSET or record.metric != COUNTED:
+def _gain(tested: Trained | None, record: BaselineRecord) -> Gain | None:
+    """From the bits of both where they say which classes were answered, else as it was recorded of this network."""
+    if tested is None:
+        return None
+    metric, told = METRICS.get(record.metric), record.gain
+    if told is not UNSET and told.digest == tested.digest:
+        limits = None if told.low is None or told.high is None else (float(told.low), float(told.high))
+        return Gain(metric=metric, estimate=float(told.estimate), limits=limits)
+    if tested.test_hits is UNSET or record.hits is UNSET or record.metric != COUNTED:
         return None
     try:
-        return paired(hits_from_text(tested.test_hits, tested.test_count), hits_from_text(record.hits, record.n))
+        found = paired(hits_from_text(tested.test_hits, tested.test_count), hits_from_text(record.hits, record.n))
     except ValueError as error:
         raise LedgerError(f"baseline {record.name} of task {tested.task} cannot be compared: {error}") from error
-
-
-def _points(against: Paired) -> str:
-    """The size of a difference, with its interval the way round that makes it positive."""
-    low, high = against.interval
-    if against.difference < 0:
-        low, high = -high, -low
-    return f"{100 * abs(against.difference):.1f} points [{_plain(low)}, {_plain(high)}]"
-
-
-def _plain(share: float) -> str:
-    return _signed(share).removeprefix("+")
-
-
-def _signed(share: float) -> str:
-    return f"{100 * share:+.1f}".replace("-", "−")
+    return Gain(metric=metric, estimate=found.difference, limits=found.interval)
 
 
 _SAID = {

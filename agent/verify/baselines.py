@@ -34,17 +34,20 @@ class BaselineChecker:
         self._recorded = 0
         self._tested = 0  # test examples of the present task, as its finalists say
         self._metric = COUNTED
+        self._trained: set[str] = set()  # digests
 
     def check(self, facts: events.Facts) -> Iterator[str]:
         """Problems of one event of a task, in sentences."""
         match facts:
             case events.TaskStarted():
                 self._names = [] if facts.baselines is events.UNSET else facts.baselines
-                self._recorded, self._tested = 0, 0
+                self._recorded, self._tested, self._trained = 0, 0, set()
                 self._metric = COUNTED if facts.metric is events.UNSET else facts.metric
                 if self._names and facts.table is not events.UNSET:
                     yield "baselines are announced of a task that is only a table"
             case events.Tested():
+                if isinstance(facts, events.Trained):
+                    self._trained.add(facts.digest)
                 measured = 0 if facts.metric is events.UNSET else facts.metric.n
                 self._tested = max(self._tested, facts.test_count, measured)
                 yield from _hits(facts.test_hits, facts.test_correct, facts.test_count)
@@ -82,8 +85,21 @@ class BaselineChecker:
             yield f"it was tested on {one.n} examples, the finalists on {self._tested}"
         if (one.low is not None and one.low > one.estimate) or (one.high is not None and one.high < one.estimate):
             yield "its interval does not hold its estimate"
+        yield from self._gain(one)
         if one.metric == COUNTED:
             yield from _counted(one, one.estimate)
+
+    def _gain(self, one: events.BaselineRecord) -> Iterator[str]:
+        """A gain that was measured is of a network that was trained here; how it came to be is not repeated."""
+        gain = one.gain
+        if gain is events.UNSET:
+            return
+        if one.metric == COUNTED:
+            yield "a gain in accuracy follows from the bits, and is not recorded"
+        if gain.digest not in self._trained:
+            yield f"it is compared with {gain.digest[:12]}, which was not trained on this task"
+        if (gain.low is not None and gain.low > gain.estimate) or (gain.high is not None and gain.high < gain.estimate):
+            yield "the interval of the gain over it does not hold the estimate"
 
 
 def _counted(one: events.BaselineRecord, estimate: float) -> Iterator[str]:

@@ -187,11 +187,15 @@ class BaselineJob(_OnTask):
     Attributes:
         name: of the baseline.
         metrics: as of a `LowJob`.
+        against: a network to compare with, in one-line form; None compares with none.
+        weights: file of that network's weights, named by its SHA-256.
     """
 
     kind: Literal["baseline"] = "baseline"
     name: str
     metrics: dict[TargetKind, str] = Field(default_factory=dict)
+    against: str | None = None
+    weights: str = ""
 
 
 Job = BaselineJob | SupernetJob | InheritJob | ProxyJob | LowJob | FullJob
@@ -291,6 +295,7 @@ class BaselineAnswer(StrictModel):
 
     Attributes:
         hits: as `selfnas.baselines.paired` writes it; empty where an example has no single class.
+        gain: of the network to compare with, and its 95 % interval; None where it was compared with none.
     """
 
     metric: str = ""
@@ -301,6 +306,7 @@ class BaselineAnswer(StrictModel):
     rows: int = 0
     at_hand: int = 0
     hits: str = ""
+    gain: tuple[float, float | None, float | None] | None = None
     reason: str = ""
     seconds: float = 0.0
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from audits import AuditData
+    from selfnas.baselines.comparing import BaselineResult
     from selfnas.data.tasks import Task
     from selfnas.networks.network import Network
     from selfnas.spaces.architecture import Macro, Space, TaskShape
@@ -231,7 +232,28 @@ def _baseline(job: BaselineJob) -> BaselineAnswer:
     if (found := result.measured) is None:
         return told
     measured = {"metric": found.name, "estimate": found.estimate, "low": found.low, "high": found.high, "n": found.n}
-    return told.model_copy(update={**measured, "hits": hits_in_text(result.hits) if len(result.hits) else ""})
+    hits = hits_in_text(result.hits) if len(result.hits) else ""
+    return told.model_copy(update={**measured, "hits": hits, "gain": _gain(job, task, result, found.name)})
+
+
+def _gain(
+    job: BaselineJob, task: Task, result: BaselineResult, metric: str
+) -> tuple[float, float | None, float | None] | None:
+    """Of the network to compare with over the baseline; None where there is none."""
+    import torch
+
+    from selfnas.baselines.differences import metric_difference
+    from selfnas.networks.network import build_network
+    from selfnas.spaces.named import parse_architecture
+    from selfnas.training.training import predict
+
+    if job.against is None or result.outputs is None:
+        return None
+    network = build_network(parse_architecture(job.against), task.shape, seed=0).to(job.device)
+    network.load_state_dict(dict(_weights(Path(job.weights))))
+    outputs = predict(network, torch.from_numpy(task.test.x).to(job.device)).cpu()
+    found = metric_difference(metric, outputs, result.outputs, torch.from_numpy(task.test.y), task.target)
+    return found.estimate, found.low, found.high
 
 
 def _full(job: FullJob) -> FullAnswer:

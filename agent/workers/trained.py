@@ -56,8 +56,10 @@ class Examiner(Protocol):
 class BaselineFitter(Protocol):
     """An evaluator that can fit baselines on its task, to compare its networks with."""
 
-    def fit_baselines(self, names: Sequence[str], *, seed: int) -> Sequence[BaselineAnswer]:
-        """What each came to on the test split, in order."""
+    def fit_baselines(
+        self, names: Sequence[str], *, seed: int, against: tuple[str, Path] | None = None
+    ) -> Sequence[BaselineAnswer]:
+        """What each came to on the test split, in order; compared with an architecture, its weights in a file."""
         ...
 
 
@@ -120,9 +122,13 @@ class TrainedEvaluator:
         """Full trainings with their tests; with audits by the suite, weights and pictures where wanted."""
         return self._answers([self._full(each) for each in examinations], FullAnswer, on_done)
 
-    def fit_baselines(self, names: Sequence[str], *, seed: int) -> list[BaselineAnswer]:
+    def fit_baselines(
+        self, names: Sequence[str], *, seed: int, against: tuple[str, Path] | None = None
+    ) -> list[BaselineAnswer]:
         """A job for each, all at once."""
         common = {**self._on_task(seed), "metrics": self.stream.metrics}
+        if against is not None:
+            common |= {"against": against[0], "weights": str(against[1])}
         return self._answers([jobs.BaselineJob(**common, name=name) for name in names], BaselineAnswer)
 
     def train_supernet(self, strategy: str, *, seed: int, folder: Path) -> SupernetAnswer:

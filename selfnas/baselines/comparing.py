@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from selfnas import seeding
-from selfnas.baselines.baseline import Baseline, Scores, Setting
+from selfnas.baselines.baseline import Baseline, Setting
 from selfnas.baselines.catalogue import baseline_named, baselines_for
 from selfnas.data.targets import TargetKind, Targets
 from selfnas.data.tasks import Task
@@ -41,6 +41,7 @@ class BaselineResult:
         measured: on the test split, with a 95 % interval; None where it failed.
         rows: examples that it was fitted on.
         at_hand: examples that it could have been fitted on.
+        outputs: `(n, outputs)` what a network would give for the test examples; None where it failed.
         hits: `(n,)` whether the class of each test example was answered; empty where an example has no single class.
         reason: why it failed; empty where it did not.
         seconds: that it took.
@@ -52,6 +53,7 @@ class BaselineResult:
     rows: int
     at_hand: int
     hits: NDArray[np.bool_]
+    outputs: Tensor | None = field(default=None, repr=False)
     reason: str = ""
     seconds: float = 0.0
 
@@ -102,6 +104,8 @@ def fit_baseline(name: str, task: Task, *, seed: int = 0, metric: str | None = N
         raise InputError(f"baseline {name!r} is not for {task.inputs} data of which {task.target.kind} is asked")
     if metric not in METRICS or not METRICS[metric].fits(task.target):
         raise InputError(f"metric {metric!r} is not for {task.target.kind}")
+    import torch
+
     begun = time.perf_counter()
     x = np.concatenate([task.train.x, task.validation.x])
     y: Targets = np.concatenate([task.train.y, task.validation.y])
@@ -117,9 +121,10 @@ def fit_baseline(name: str, task: Task, *, seed: int = 0, metric: str | None = N
     scores = baseline.fit(x, y, setting)(task.test.x)
     if not np.isfinite(scores).all():
         return _failed(baseline, setting, "it gave numbers that are not finite")
-    measured, hits = _measured(scores, task, metric)
+    outputs = _OUTPUTS[task.target.kind](torch.from_numpy(scores))
+    measured, hits = _measured(outputs, task, metric)
     return BaselineResult(
-        name=name, title=baseline.title, measured=measured, rows=rows, at_hand=setting.rows, hits=hits,
+        name=name, title=baseline.title, measured=measured, rows=rows, at_hand=setting.rows, hits=hits, outputs=outputs,
         seconds=time.perf_counter() - begun,
     )  # fmt: skip
 
@@ -131,13 +136,13 @@ def _failed(baseline: Baseline, setting: Setting, reason: str) -> BaselineResult
     )  # fmt: skip
 
 
-def _measured(scores: Scores, task: Task, metric: str) -> tuple[Measured, NDArray[np.bool_]]:
+def _measured(outputs: Tensor, task: Task, metric: str) -> tuple[Measured, NDArray[np.bool_]]:
     """The metric, and which classes were answered."""
     import torch
 
     from selfnas.training.outputs import predicted
 
-    outputs, y = _OUTPUTS[task.target.kind](torch.from_numpy(scores)), torch.from_numpy(task.test.y)
+    y = torch.from_numpy(task.test.y)
     hits = predicted(outputs, task.target) == y if task.target.counted else torch.zeros(0, dtype=torch.bool)
     return measure(metric, outputs, y, task.target), hits.numpy()
 

@@ -16,6 +16,7 @@ from agent.ledger.events import (
     Audited,
     Baselined,
     BaselineRecord,
+    GainRecord,
     LedgerError,
     Refused,
     RunStarted,
@@ -91,9 +92,9 @@ def test_the_same_accuracies_are_told_apart_by_which_examples_they_are_of() -> N
     """Discordant examples widen the interval, whatever the two shares are."""
     same = rivals(next(iter(ended(right(0.92), record("forest", right(0.9))).tasks)))[0]
     other = rivals(next(iter(ended(right(0.92), record("forest", right(0.9, start=40))).tasks)))[0]
-    assert same.against is not None
-    assert other.against is not None
-    assert same.against.difference == pytest.approx(other.against.difference)
+    assert same.gain is not None
+    assert other.gain is not None
+    assert same.gain.estimate == pytest.approx(other.gain.estimate)
     assert (same.verdict, other.verdict) == ("gain", "open")
 
 
@@ -118,12 +119,24 @@ def test_without_a_winner_the_baselines_stand_alone() -> None:
 
 
 def test_of_losses_the_lowest_is_the_best() -> None:
-    """By the direction of the metric; no difference is told where answers are not recorded."""
-    losses = {"a": 2.0, "b": 1.0}
-    results = [record(name, right(0.5), metric="mae", estimate=loss, hits=UNSET) for name, loss in losses.items()]
-    best = best_rival(next(iter(ended(right(0.9), *results).tasks)))
-    assert best is not None
-    assert (best.record.name, best.against, best.difference) == ("b", None, "–")
+    """By the direction of the metric; the difference is the recorded one, if it is of this very network."""
+    losses = {"forest": 2.0, "linear": 1.0}
+    gain = {"digest": "d", "estimate": -0.5, "low": -0.75, "high": -0.25}
+    for digest, told in (("d", "−0.500 [−0.750, −0.250]"), ("other", "–")):
+        results = [
+            record(
+                name, right(0.5), metric="mae", estimate=loss, hits=UNSET, gain=GainRecord(**{**gain, "digest": digest})
+            )
+            for name, loss in losses.items()
+        ]
+        run = ended(right(0.9), *results)
+        best = best_rival(next(iter(run.tasks)))
+        assert best is not None
+        assert (best.record.name, best.difference) == ("linear", told)
+        if digest == "d":
+            said = "first: the linear model is better, by 0.500 in mean absolute error [0.250, 0.750]"
+            assert list(rival_sentences(run)) == [said]
+            assert best.figures["gain_low"] == -0.75
 
 
 def test_answers_on_other_examples_are_refused() -> None:

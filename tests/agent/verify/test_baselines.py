@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from agent.ledger.events import UNSET, Baselined, BaselineRecord, Compared, Facts, TaskFinished, TaskStarted, Trained
+from agent.ledger.events import (
+    UNSET,
+    Baselined,
+    BaselineRecord,
+    Compared,
+    Facts,
+    GainRecord,
+    TaskFinished,
+    TaskStarted,
+    Trained,
+)
 from agent.verify.baselines import BaselineChecker
 from selfnas.baselines.paired import MOST_COMPARED, hits_in_text
 from selfnas.training import intervals
@@ -62,6 +72,24 @@ def test_what_a_life_writes_holds() -> None:
     other = replace(error, estimate=-1.0, low=-2.0)
     assert list(_checked(measured, Baselined(task="first", results=[other]))) == ["baseline a: mae cannot be -1"]
     assert problems(names=()) == []
+
+
+def test_a_gain_is_of_a_network_of_the_task() -> None:
+    """With an interval that holds it, and of another metric than accuracy."""
+    error = replace(record("a"), metric="mae", estimate=3.5, low=3.0, high=4.0, hits=UNSET)
+    measured = made_up(TaskStarted, baselines=["a"], metric="mae", target="regression")
+    trained = made_up(Trained, metric={"name": "mae", "estimate": 1.0, "low": 0.5, "high": 1.5, "n": N})
+    gain = GainRecord(digest="d", estimate=0.5, low=0.25, high=0.75)
+    for told, expected in (
+        (gain, []),
+        (replace(gain, low=None, high=None), []),
+        (replace(gain, digest="e"), ["baseline a: it is compared with e, which was not trained on this task"]),
+        (replace(gain, low=0.6), ["baseline a: the interval of the gain over it does not hold the estimate"]),
+    ):
+        result = Baselined(task="first", results=[replace(error, gain=told)])
+        assert list(_checked(measured, trained, result)) == expected
+    (problem,) = problems(replace(record("a"), gain=gain), names=("a",))
+    assert problem == "baseline a: a gain in accuracy follows from the bits, and is not recorded"
 
 
 def _checked_large(result: BaselineRecord, count: int) -> list[str]:

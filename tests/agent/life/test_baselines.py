@@ -1,0 +1,52 @@
+"""Lives that are measured beside baselines, or are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.ledger.events import UNSET
+from agent.ledger.home import Home
+from agent.state.rivals import best_rival
+from agent.state.state import LifeState, replay
+from agent.verify.verification import verify
+from tests.agent.conftest import TINY, Run
+from tests.agent.tabular_lives import ledger_of
+
+ONE = TINY[: TINY.index("  - {name: again")].replace("evaluations: 4", "evaluations: 2")
+
+
+def lived(selfnas: Run, text: str, *settings: str) -> tuple[LifeState, str]:
+    """The state after one run, which verifies, and what was printed."""
+    Path("tiny.yaml").write_text(text)
+    sets = [word for setting in settings for word in ("--set", setting)]
+    done = selfnas("run", "tiny.yaml", "--home", "home", "--workers", "1", "--no-mirror", *sets)
+    assert done.returncode == 0, done.stderr
+    home = Home(Path("home"))
+    with ledger_of(home.root) as ledger:
+        assert verify(ledger, home).problems == []
+        return replay(ledger), done.stdout
+
+
+@pytest.mark.slow
+def test_by_another_metric_a_gain_is_measured(
+    selfnas: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the winner's own weights, and recorded with its interval."""
+    monkeypatch.chdir(tmp_path)
+    state, printed = lived(selfnas, ONE.replace("macro:", "metric: {classification: balanced_accuracy}\nmacro:"))
+    [task] = state.runs[0].tasks
+    assert task.baselined is not None
+    digest = task.admitted()[0].digest
+    for one in task.baselined.results:
+        assert one.metric == "balanced_accuracy"
+        assert one.gain is not UNSET
+        assert one.gain.digest == digest
+    best = best_rival(task)
+    assert best is not None
+    assert best.gain is not None
+    tested = task.admitted()[0].trained.metric
+    assert tested is not UNSET
+    assert best.record.estimate == pytest.approx(tested.estimate - best.gain.estimate)
+    assert best.difference in printed
