@@ -30,9 +30,7 @@ def lived(selfnas: Run, text: str, *settings: str) -> tuple[LifeState, str]:
 
 
 @pytest.mark.slow
-def test_by_another_metric_a_gain_is_measured(
-    selfnas: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_by_another_metric_a_gain_is_measured(selfnas: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the winner's own weights, and recorded with its interval."""
     monkeypatch.chdir(tmp_path)
     state, printed = lived(selfnas, ONE.replace("macro:", "metric: {classification: balanced_accuracy}\nmacro:"))

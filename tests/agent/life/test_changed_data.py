@@ -85,5 +85,5 @@ def test_a_run_that_was_cut_off_does_not_go_on_with_other_data_or_rules(tmp_path
         (tmp_path / "envelope.yaml").write_text(ENVELOPE.replace("why: w", "why: another reason"))
         life(ledger).check_resumable()
         write_data(tmp_path, seed=1)
-        with pytest.raises(InputError, match="cut off in task 'own', whose data, or the release .* were changed"):
+        with pytest.raises(InputError, match=r"cut off in task 'own', whose data, or the release .* were changed"):
             life(ledger).check_resumable()
