@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.ledger.events import Standing
+from agent.ledger.events import UNSET, Standing, Trained
 from agent.ledger.home import Home
 from agent.ledger.store import reading
 from agent.state.plugins import of_life
@@ -188,8 +188,14 @@ def _facts(run: RunState, task: TaskState, finalist: Finalist, *, head: str) -> 
         "audit_suite": {"name": started.audit_suite.name, "digest": started.audit_suite_digest},
         "ledger_head": head,
         "validation": trained.validation,
-        "test": {"correct": trained.test_correct, "count": trained.test_count},
+        "metric": task.metric,
+        "test": {"estimate": trained.test, "count": trained.test_count or _measured_on(trained)},
     }
+
+
+def _measured_on(trained: Trained) -> int:
+    """Number of test examples where no accuracy is counted."""
+    return 0 if trained.metric is UNSET else trained.metric.n
 
 
 def _bare(
@@ -226,7 +232,7 @@ def _whole(
     spec, preparation = recorded_spec(run, held), task.preparation
     found = originals(task, read_source(spec, base=data_folder(spec, home=home, base=base)))
     facts |= described(whole, task, found)
-    checked = check(whole_program(whole, preparation, facts), whole, task, found)
+    checked = check(whole_program(whole, preparation, facts), whole, task, found, metric=held.metric)
     _hold_to_ledger(checked, finalist)
     facts["checked"] = asdict(checked)
     sizes = ", ".join(str(side or "any") for side in preparation.raw)
@@ -242,10 +248,10 @@ def _hold_to_ledger(checked: Check, finalist: Finalist) -> None:
     """
     from selfnas.training.exported import ExportError
 
-    trained = finalist.trained
-    off = abs(checked.correct - trained.test_correct) if checked.whole and checked.correct is not None else 0
-    if max(checked.otherwise, off) > checked.count // _ROUNDED:
+    recorded, found = finalist.trained.test, checked.estimate
+    apart = checked.whole and found is not None and abs(found - recorded) > max(abs(recorded), 1 / _ROUNDED) / _ROUNDED
+    if apart or checked.otherwise > checked.count // _ROUNDED:
+        name = finalist.digest[:12]
         raise ExportError(
-            f"{finalist.digest[:12]}: not written, for it would not answer as the network did: {checked}; the ledger "
-            f"has {trained.test_correct} of {trained.test_count} right"
+            f"{name}: not written, for it would not answer as the network did: {checked}; the ledger has {recorded:.4g}"
         )

@@ -67,9 +67,9 @@ def originals(task: Task, raw: RawData) -> Originals:
 
 def _chunks(raw: RawData) -> Iterator[NDArray[Any]]:
     """All examples of a source in its own axes."""
-    for part in (raw.x, *((raw.test[0],) if raw.test else ())):
-        for start in range(0, len(part), _AT_ONCE):
-            yield _own_axes(part[start : start + _AT_ONCE], raw)
+    for part, (_, y) in raw.parts.items():
+        for start in range(0, len(y), _AT_ONCE):
+            yield _own_axes(raw.rows(part, np.arange(start, min(len(y), start + _AT_ONCE))), raw)
 
 
 def _own_axes(x: NDArray[Any], raw: RawData) -> NDArray[Any]:

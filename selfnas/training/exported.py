@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from selfnas.data.originals import Originals
 from selfnas.data.preparation import PadStep, Preparation, ResizeStep
+from selfnas.data.targets import Target
 from selfnas.data.tasks import Task
 from selfnas.errors import SelfnasError
+from selfnas.training.metrics import METRICS, measure
 from selfnas.training.outputs import predicted
 from selfnas.training.training import predict
 from selfnas.training.whole import WholeNetwork
@@ -39,13 +41,15 @@ class Check:
     Attributes:
         count: raw test examples that were run.
         of: test examples of the task; the others cannot be had, since the task draws noise or plants a nuisance.
-        correct: of those that were run, answered rightly by the file; None where examples have no single class.
+        metric: that the task is measured by.
+        estimate: what it says of the file's answers; None where none could be run.
         otherwise: answered otherwise than by the network; of numbers, further off than a thousandth of their spread.
     """
 
     count: int
     of: int
-    correct: int | None
+    metric: str
+    estimate: float | None
     otherwise: int
 
     @property
@@ -54,13 +58,11 @@ class Check:
         return self.count == self.of
 
     def __str__(self) -> str:
-        if not self.count:
+        if self.estimate is None:
             return "not checked on raw examples: the task draws noise or plants a nuisance in each of them"
-        share = "" if self.whole else f" of {self.of}"
-        right = "" if self.correct is None else f", {self.correct} answered rightly"
-        return (
-            f"checked on {self.count}{share} raw test examples{right}, {self.otherwise} otherwise than by the network"
-        )
+        share, found = "" if self.whole else f" of {self.of}", METRICS[self.metric]
+        measured = f"{found.title} {found.shown(self.estimate)}{found.suffix}"
+        return f"{measured} on {self.count}{share} raw test examples, {self.otherwise} otherwise than by the network"
 
 
 def program(network: nn.Module, example: Tensor, facts: Mapping[str, object], *, free: Sequence[int] = (0,)) -> bytes:
@@ -125,7 +127,7 @@ def _range(low: float, high: float) -> dict[str, float] | None:
     return None if np.isnan(low) or np.isnan(high) else {"low": float(low), "high": float(high)}
 
 
-def check(content: bytes, whole: WholeNetwork, task: Task, found: Originals) -> Check:
+def check(content: bytes, whole: WholeNetwork, task: Task, found: Originals, *, metric: str) -> Check:
     """Read a file back, run it on raw test examples, and compare.
 
     Args:
@@ -133,21 +135,31 @@ def check(content: bytes, whole: WholeNetwork, task: Task, found: Originals) -> 
         whole: that it was made of.
         task: with its test split.
         found: the raw test examples.
+        metric: that the task is measured by.
     """
     target, places = task.target, np.asarray(found.places, dtype=np.int64)
     count, of = len(places), len(task.test)
     if not count:
-        return Check(count=0, of=of, correct=None, otherwise=0)
+        return Check(count=0, of=of, metric=metric, estimate=None, otherwise=0)
     module = torch.export.load(io.BytesIO(content)).module()
     with torch.no_grad():
-        answers = torch.cat([module(batch)["predicted"] for batch in _batches(found.x)])
+        given = [module(batch) for batch in _batches(found.x)]
         own = predicted(predict(whole.network, torch.from_numpy(task.test.x[places])), target)
-    correct = None
-    if target.counted:
-        correct = int((answers.numpy() == task.test.y[places]).sum())
+    answers = torch.cat([each["predicted"] for each in given])
+    outputs = torch.cat([_outputs(each, target) for each in given])
+    measured = measure(metric, outputs, torch.from_numpy(task.test.y[places]), target)
     spread = torch.as_tensor(target.scale or 1.0, dtype=torch.float64)
     apart = ((answers.to(torch.float64) - own.to(torch.float64)).abs() / spread > 1e-3).reshape(count, -1).any(dim=1)
-    return Check(count=count, of=of, correct=correct, otherwise=int(apart.sum()))
+    return Check(count=count, of=of, metric=metric, estimate=measured.estimate, otherwise=int(apart.sum()))
+
+
+def _outputs(answers: Mapping[str, Tensor], target: Target) -> Tensor:
+    """What a network gave for what a file answered."""
+    if "logits" in answers:
+        return answers["logits"]
+    values = answers.get("quantiles", answers["predicted"])
+    scale, center = (values.new_tensor(each) for each in (target.scale, target.center))
+    return ((values - center) / scale).to(torch.float32)
 
 
 def _batches(examples: Sequence[NDArray[Any]]) -> Iterator[Tensor]:

@@ -132,12 +132,16 @@ class _Layout(nn.Module):
     def __init__(self, step: LayoutStep) -> None:
         super().__init__()
         self.axes = step.axes
+        self.offset = nn.Buffer(torch.tensor(step.offset, dtype=torch.float64))
 
     def forward(self, x: Tensor) -> Tensor:
         moved = x.unsqueeze(1) if self.axes in ("hw", "l") else x
         if self.axes in ("hwc", "lc"):
             moved = x.movedim(-1, 1)
-        return _cast(moved, torch.float32)
+        if not len(self.offset):
+            return _cast(moved, torch.float32)
+        offset = self.offset.reshape(1, -1, *(1,) * (moved.ndim - 2))
+        return (_cast(moved, torch.float64) - offset).to(torch.float32)
 
 
 class _Pad(nn.Module):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -28,8 +29,9 @@ from selfnas.data.preparation import (
     TurnStep,
 )
 from selfnas.data.targets import Axes, Target
-from selfnas.data.tasks import TaskSpec, load_task, read_source
+from selfnas.data.tasks import Task, TaskSpec, load_task, read_source
 from selfnas.training.exported import FACTS, check, described, whole_program
+from selfnas.training.metrics import default_metric, measure
 from selfnas.training.outputs import predicted
 from selfnas.training.whole import OUTPUTS, PreparedInputs, WholeNetwork, in_tensors
 
@@ -54,6 +56,7 @@ PREPARED: dict[str, tuple[Axes, tuple[Step, ...], NDArray[Any]]] = {
     "grey image": ("hw", (ScaleStep(center=(99.0,), scale=(50.0,)),), RNG.integers(0, 255, (7, 6, 8), dtype=np.uint8)),
     "colours last": ("hwc", (ResizeStep(size=(4, 5)), TurnStep(turns=3)), RNG.random((7, 6, 8, 3))),
     "colours first": ("chw", (ReorderStep(order=tuple(range(48))[::-1]),), RNG.random((7, 3, 6, 8)).astype("f4")),
+    "series far from 0": ("cl", (SCALE,), RNG.random((7, 2, 12)) * 1e-3 + 1e6),
     "series": ("l", (PadStep(length=9), TurnStep(turns=2)), RNG.integers(-9, 9, (7, 12))),
     "series with gaps": ("cl", (PadStep(length=15), SCALE, FillStep()), GAPS),
     "series made shorter": ("lc", (ResizeStep(size=(5,)), SCALE, FillStep()), GAPS.transpose(0, 2, 1)),
@@ -66,7 +69,8 @@ PREPARED: dict[str, tuple[Axes, tuple[Step, ...], NDArray[Any]]] = {
 def preparation(name: str, target: Target = CLASSES) -> Preparation:
     """One of them."""
     axes, steps, raw = PREPARED[name]
-    first = () if axes == "f" else (LayoutStep(axes=axes),)
+    offset = (1e6, 1e6) if "far" in name else ()
+    first = () if axes == "f" else (LayoutStep(axes=axes, offset=offset),)
     return Preparation(inputs="image", raw=raw.shape[1:], dtype=raw.dtype.name, steps=(*first, *steps), target=target)
 
 
@@ -169,13 +173,56 @@ def test_a_file_is_checked_on_raw_test_examples(tmp_path: Path) -> None:
     assert isinstance(told["target"], dict)
     assert told["target"]["names"] == ["blue", "green", "red"]
     content = whole_program(whole, task.preparation, told)
-    done = check(content, whole, task, found)
+    done = check(content, whole, task, found, metric="accuracy")
     assert done.whole
     assert done.otherwise == 0
     guessed = whole.network(torch.from_numpy(task.test.x)).argmax(dim=1).numpy()
-    assert done.correct == int((guessed == task.test.y).sum())
+    assert done.estimate == float((guessed == task.test.y).mean())
     other = WholeNetwork(whole.network, replace(task.preparation, steps=task.preparation.steps[:2])).eval()
-    assert check(whole_program(other, task.preparation, {}), whole, task, found).otherwise > 0
+    assert check(whole_program(other, task.preparation, {}), whole, task, found, metric="accuracy").otherwise > 0
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "table of numbers and names": {
+        "x": pd.DataFrame({"age": RNG.random(90) * 50, "city": ["Bern", "Oslo", None] * 30, "fee": RNG.random(90)}),
+        "y": RNG.random(90) * 1000 + 500,
+        "target": {"kind": "regression", "units": ["kEUR"]},
+    },
+    "series of unequal lengths": {
+        "x": [RNG.random(length) + 1e6 for length in RNG.integers(8, 14, 90)],
+        "y": np.arange(90) % 3,
+        "kind": "series",
+    },
+    "several labels": {"x": RNG.random((90, 6, 6)), "y": RNG.integers(0, 2, (90, 3)), "target": "multilabel"},
+    "ordered classes": {
+        "x": RNG.random((90, 6, 6, 5)),
+        "y": np.arange(90) % 4,
+        "target": "ordinal",
+        "channels": "last",
+    },
+    "tokens": {"x": RNG.integers(0, 7, (90, 10)), "y": np.arange(90) % 2, "kind": "tokens", "vocabulary": 7},
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_tasks_of_every_kind_are_whole(name: str, tmp_path: Path) -> None:
+    """All raw test examples are found, and the file answers each as the network does, by the kind's own metric."""
+    given = dict(KINDS[name])
+    task = Task.from_arrays(given.pop("x"), given.pop("y"), name="own", **given)
+    assert task.own is not None
+    task.own.arrays.write(tmp_path / str(task.own.spec.path))
+    found = originals(task, read_source(task.own.spec, base=tmp_path))
+    assert found.places == tuple(range(len(task.test)))
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(task.test.x[0].size, task.target.outputs))
+    whole, metric = WholeNetwork(network, task.preparation).eval(), default_metric(task.target)
+    content = whole_program(whole, task.preparation, described(whole, task, found))
+    done = check(content, whole, task, found, metric=metric)
+    with torch.no_grad():
+        outputs = network(torch.from_numpy(task.test.x))
+    assert done.otherwise == 0
+    wanted = measure(metric, outputs, torch.from_numpy(task.test.y), task.target).estimate
+    assert done.estimate == pytest.approx(wanted, rel=1e-4)
 
 
 def test_what_a_task_draws_is_no_raw_example(tmp_path: Path) -> None:
@@ -185,6 +232,6 @@ def test_what_a_task_draws_is_no_raw_example(tmp_path: Path) -> None:
     task = load_task(spec, base=tmp_path)
     found = originals(task, read_source(spec, base=tmp_path))
     whole = whole_of(task.preparation, RNG.random((2, 6, 6)))
-    done = check(b"", whole, task, found)
-    assert (done.count, done.correct) == (0, None)
+    done = check(b"", whole, task, found, metric="accuracy")
+    assert (done.count, done.estimate) == (0, None)
     assert "the task draws noise" in str(done)
