@@ -28,7 +28,7 @@ from selfnas.data.columns import Column, ColumnType
 from selfnas.data.forms import Channels, Form, form_of
 from selfnas.data.labels import decoded, read_targets
 from selfnas.data.preparation import LayoutStep
-from selfnas.data.raw import Fetch, Kind, RawData, check_memory, check_pair
+from selfnas.data.raw import Fetch, Kind, RawData, as_examples, check_memory, check_pair
 from selfnas.data.spec import TaskSpec
 from selfnas.data.targets import Split, TargetSpec
 from selfnas.errors import InputError, cause
@@ -38,7 +38,6 @@ __all__ = [
     "Kind",
     "RawData",
     "Split",
-    "as_examples",
     "own_arrays",
     "raw_data",
     "read_arrays",
@@ -184,29 +183,6 @@ def _plain(values: ArrayLike) -> NDArray[Any]:
     if found.dtype.hasobject and all(isinstance(each, str) for each in found.reshape(-1).tolist()):
         return found.astype(np.str_)
     return found
-
-
-def as_examples(x: ArrayLike | Sequence[ArrayLike]) -> NDArray[Any]:
-    """An array of examples; series of unequal lengths become one with NaN behind the shorter ones.
-
-    Args:
-        x: what `numpy.asarray` takes, or a list of `(length,)` or `(channels, length)` arrays.
-
-    Raises:
-        InputError: examples that differ in more than their length.
-    """
-    try:
-        return np.asarray(x)
-    except ValueError:
-        pass
-    held = [np.asarray(each) for each in x] if isinstance(x, Sequence) else []
-    if not held or len({(each.ndim, each.shape[:-1]) for each in held}) > 1 or held[0].ndim not in (1, 2):
-        raise InputError("x holds examples of unlike shapes; series may differ in length alone")
-    length = max(each.shape[-1] for each in held)
-    padded = np.full((len(held), *held[0].shape[:-1], length), np.nan)
-    for row, each in zip(padded, held, strict=True):
-        row[..., : each.shape[-1]] = each
-    return padded
 
 
 def read_npz(

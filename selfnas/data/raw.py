@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from selfnas.data.columns import Column
 from selfnas.data.targets import Axes, Floats, InputKind, RawTargets, Split, TargetKind
 from selfnas.errors import InputError
 
-__all__ = ["SPLITS", "Fetch", "Floats", "Kind", "Part", "RawData", "Rows", "Split", "check_memory", "check_pair"]
+__all__ = [
+    "SPLITS",
+    "Fetch",
+    "Floats",
+    "Kind",
+    "Part",
+    "RawData",
+    "Rows",
+    "Split",
+    "as_examples",
+    "check_memory",
+    "check_pair",
+]
 
 SPLITS = ("train", "validation", "audit", "test")
 Kind = InputKind
@@ -103,6 +115,29 @@ class Rows:
 
     part: str
     rows: NDArray[np.int64]
+
+
+def as_examples(x: ArrayLike | Sequence[ArrayLike]) -> NDArray[Any]:
+    """An array of examples; series of unequal lengths become one with NaN behind the shorter ones.
+
+    Args:
+        x: what `numpy.asarray` takes, or a list of `(length,)` or `(channels, length)` arrays.
+
+    Raises:
+        InputError: examples that differ in more than their length.
+    """
+    try:
+        return np.asarray(x)
+    except ValueError:
+        pass
+    held = [np.asarray(each) for each in x] if isinstance(x, Sequence) else []
+    if not held or len({(each.ndim, each.shape[:-1]) for each in held}) > 1 or held[0].ndim not in (1, 2):
+        raise InputError("x holds examples of unlike shapes; series may differ in length alone")
+    length = max(each.shape[-1] for each in held)
+    padded = np.full((len(held), *held[0].shape[:-1], length), np.nan)
+    for row, each in zip(padded, held, strict=True):
+        row[..., : each.shape[-1]] = each
+    return padded
 
 
 def check_memory(needed: int, most: int, what: str = "the arrays") -> None:

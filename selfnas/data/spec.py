@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 PACKAGED_SOURCES = ("digits", "mnist5k", "mnist1d")
-FILES = ("npz", "npy")  # sources whose examples are where `path` says
+FILES = ("npz", "npy", "csv", "parquet", "folder", "ts")  # sources whose examples are where `path` says
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

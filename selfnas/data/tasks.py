@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,7 +22,11 @@ from selfnas.data.forms import Channels
 from selfnas.data.preparation import Preparation, Splits
 from selfnas.data.raw import SPLITS, Kind, Part, RawData
 from selfnas.data.reading import sentence
+from selfnas.data.sources.archives import read_archive
+from selfnas.data.sources.collections import arrays_of, parts_of
+from selfnas.data.sources.folders import read_folder
 from selfnas.data.sources.packaged import read_packaged
+from selfnas.data.sources.tables import read_csv, read_parquet
 from selfnas.data.spec import FILES, Nuisance, NuisanceSpec, TaskSpec, TransformSpec
 from selfnas.data.splitting import split_rows
 from selfnas.data.targets import InputKind, Split, Target, TargetKind, TargetSpec
@@ -36,6 +40,25 @@ __all__ = ["SPLITS", "Nuisance", "Own", "Split", "Task", "TaskSpec", "load_task"
 Place = tuple[str | int, ...]
 Report = Callable[[Place, str], Problem]
 Examples = ArrayLike | Sequence[ArrayLike]
+
+
+class Options(TypedDict, total=False):
+    """What `Task.from_arrays` takes besides arrays; see there."""
+
+    groups: ArrayLike | None
+    kind: Kind | None
+    inputs: Kind | None
+    channels: Channels | None
+    target: TargetSpec | TargetKind | Mapping[str, object] | None
+    vocabulary: int | None
+    limit: int | None
+    resize: int | None
+    memory: str | None
+    audit_from: Literal["training", "test"] | None
+    split_seed: int
+    transforms: Sequence[TransformSpec]
+    nuisances: Sequence[NuisanceSpec]
+
 
 _DIMENSIONS: Mapping[InputKind, int] = {"image": 2, "series": 1, "tokens": 1, "table": 0}
 
@@ -187,6 +210,31 @@ class Task:
         )
         return replace(task, own=Own(spec=spec, arrays=arrays))
 
+    @classmethod
+    def from_dataset(
+        cls, data: object, *, name: str, test: object = None, validation: object = None, **options: Unpack[Options]
+    ) -> Task:
+        """A task of a PyTorch `Dataset` or a `LightningDataModule`: every sample is read once and kept.
+
+        Args:
+            data: has a length and gives `(input, answer)` by number; or a data module, whose training, validation and
+                test sets become the parts.
+            name: letters, digits, - and _.
+            test: the same for a test part; None cuts one out of `data`.
+            validation: the same for a validation part.
+            options: as of `from_arrays`. The digest is over the samples, so augmentation has no place in the data set.
+
+        Raises:
+            InputError: no such data set, or samples that `from_arrays` refuses.
+        """
+        parts = {"train": data, "validation": validation, "test": test}
+        if hasattr(data, "train_dataloader"):
+            parts |= parts_of(data)
+        most = TaskSpec(name="t", source="digits", memory=options.get("memory")).most_bytes
+        held = {part: arrays_of(each, most=most) for part, each in parts.items() if each is not None}
+        x, y = held["train"]
+        return cls.from_arrays(x, y, name=name, test=held.get("test"), validation=held.get("validation"), **options)
+
     @property
     def known_as(self) -> str:
         """The name by which suites know it."""
@@ -243,6 +291,10 @@ def read_source(spec: TaskSpec, *, base: Path) -> RawData:
 _READERS: Mapping[str, Callable[[Path, Path, TaskSpec], RawData]] = {
     "npz": lambda path, _, spec: stored(path, spec),
     "npy": lambda path, base, spec: read_npy(path, base / str(spec.labels), spec),
+    "csv": lambda path, _, spec: read_csv(path, spec),
+    "parquet": lambda path, _, spec: read_parquet(path, spec),
+    "folder": lambda path, _, spec: read_folder(path, spec),
+    "ts": lambda path, _, spec: raw_data(read_archive(path, spec), kind="series", channels="first", target=spec.target),
 }
 
 
