@@ -302,8 +302,8 @@ def _parts(table: _Table, spec: TaskSpec) -> dict[str, NDArray[np.int64]]:
     odd = np.flatnonzero(~np.isin(said, list(_SPLITS)))
     if len(odd):
         raise InputError(
-            f"split: column {spec.split!r} says {str(said[odd[0]])!r} in row {odd[0] + table.first}: need train, validation "
-            "or test"
+            f"split: column {spec.split!r} says {str(said[odd[0]])!r} in row {odd[0] + table.first}: need train, "
+            "validation or test"
         )
     found = {part: np.flatnonzero(said == name) for name, part in _SPLITS.items()}
     if not len(found["x"]):
