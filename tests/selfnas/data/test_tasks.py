@@ -174,7 +174,8 @@ def test_malformed_specs_are_refused(keys: dict[str, object], message: str) -> N
 
 def test_an_unknown_source_is_refused_with_what_is_known() -> None:
     """It may be of a plug-in, so that it is looked up when a task is loaded."""
-    with pytest.raises(InputError, match="unknown source 'cifar10'; known: digits, mnist5k, mnist1d, npz, npy, csv, parquet, folder"):
+    known = "digits, mnist5k, mnist1d, npz, npy, csv, parquet, folder, ts, table"
+    with pytest.raises(InputError, match=f"unknown source 'cifar10'; known: {known}"):
         load(source="cifar10")
 
 
