@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from agent.gate.review import finalists
-from agent.ledger.events import UNSET
 from agent.ledger.store import Ledger
 from agent.report.shortfall import shortfall
 from agent.report.summary import summarise
@@ -65,7 +64,7 @@ def tasks(state: LifeState) -> pd.DataFrame:
                     "run": run.number,
                     "task": task.name,
                     "stream": run.started.record.stream,
-                    "space": run.started.record.space if task.started.space is UNSET else task.started.space,
+                    "space": run.started.record.space_of(task.started),
                     "metric": found.metric,
                     "finished": task.finished is not None,
                     "evaluations": found.evaluations,

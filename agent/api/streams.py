@@ -46,10 +46,10 @@ class Stream:
         name: letters, digits, - and _.
         tasks: in the order to live them; of `Task.from_arrays`, or as a stream file states them.
         seed: of the run.
-        space: name of the search space.
+        space: name of the search space; None takes for each task the one that fits its inputs.
         constraints: a shipped set by name, a file, or a set of `parse_set` or `load_set`.
         audits: a shipped suite by name, a file, or a suite of `parse_suite` or `load_suite`.
-        macro: how cells are stacked.
+        macro: how cells are stacked; what it leaves open follows the inputs of each task.
         budget: the ceiling for each task.
         low: how thoroughly candidates are trained.
         full: how thoroughly finalists are trained.
@@ -71,7 +71,7 @@ class Stream:
     name: str
     tasks: Sequence[Task | TaskSpec]
     seed: int = 0
-    space: str = "nb201"
+    space: str | None = None
     constraints: str | Path | ConstraintSet = "baseline"
     audits: str | Path | Suite = "baseline"
     macro: MacroSection = field(default_factory=MacroSection)

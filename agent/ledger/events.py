@@ -18,8 +18,9 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from selfnas.digests import canonical_json
-from selfnas.errors import SelfnasError
-from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.errors import ArchitectureError, SelfnasError
+from selfnas.spaces.architecture import TaskShape
+from selfnas.spaces.macro import Macro, parse_macro
 
 __all__ = [
     "BULK",
@@ -174,9 +175,16 @@ class _Budget(Struct, frozen=True, kw_only=True):
 
 
 class _MacroRecord(Struct, frozen=True, kw_only=True):
-    channels: Integer
-    depth: Integer
-    resolution: Integer
+    channels: Integer | None = None
+    depth: Integer | None = None
+    resolution: Integer | None = None
+    head: str | None = None
+    stem: Integer | None = None
+
+    def stated(self) -> dict[str, int | str]:
+        """What is not left open."""
+        each: dict[str, int | str | None] = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: value for name, value in each.items() if value is not None}
 
 
 class TaskRecord(Struct, frozen=True, kw_only=True):
@@ -200,9 +208,9 @@ class StreamRecord(Struct, frozen=True, kw_only=True):
 
     Attributes:
         stream: its name.
-        space: name of the search space.
+        space: name of the search space; None where each task has its own.
         seed: of the run.
-        macro: how cells are stacked.
+        macro: how cells are stacked, as far as the stream says.
         policy: the search policy that the run began with, as `SearchPolicy` wrote it.
         budget: the ceiling of each task.
         tasks: in order.
@@ -216,12 +224,12 @@ class StreamRecord(Struct, frozen=True, kw_only=True):
     """
 
     stream: str
-    space: str
     seed: Integer
-    macro: _MacroRecord
     policy: Settings
     budget: _Budget
     tasks: list[TaskRecord]
+    space: str | None = None
+    macro: _MacroRecord = _MacroRecord()
     constraints: str = ""
     audits: str = ""
     tuning: Settings | None = None
@@ -245,10 +253,35 @@ class StreamRecord(Struct, frozen=True, kw_only=True):
                 return spec
         raise LookupError(f"the stream has no task {name}")
 
-    @property
-    def stacking(self) -> Macro:
-        """The macro settings as networks are built by."""
-        return Macro(channels=self.macro.channels, depth=self.macro.depth, resolution=self.macro.resolution)
+    def space_of(self, started: TaskStarted) -> str:
+        """Name of the space that a task is searched in, with composed operators.
+
+        Raises:
+            ArchitectureError: neither the stream nor the task says.
+        """
+        space = self.space if started.space is UNSET else started.space
+        if space is None:
+            raise ArchitectureError(f"task {started.task} names no space, and its stream names none")
+        return space
+
+    def stacking_of(self, started: TaskStarted) -> Macro:
+        """The macro settings as networks of a task are built by.
+
+        Raises:
+            ArchitectureError: neither the stream nor the task says.
+        """
+        if started.macro is not UNSET:
+            return parse_macro(started.macro)
+        stated = self.macro
+        if stated.channels is None or stated.depth is None or stated.resolution is None:
+            raise ArchitectureError(f"task {started.task} names no macro settings, and its stream leaves some open")
+        return Macro(
+            channels=stated.channels,
+            depth=stated.depth,
+            resolution=stated.resolution,
+            head=stated.head or "average",
+            stem=stated.stem or 0,
+        )
 
 
 class Shape(_Part, frozen=True, kw_only=True):
@@ -643,6 +676,7 @@ class TaskStarted(Facts, frozen=True, kw_only=True):
         metric: name of what scores and tests are measured by; left out for accuracy.
         guard: digest of constraint set, space, macro settings and shape.
         space: name of the space with composed operators; left out where it is the stream's.
+        macro: how cells are stacked, as architectures spell it; left out where the stream says all of it.
         admitted_count: how many architectures the guard admits.
         space_count: how many architectures the space has, in decimal digits.
         recalled: what was recalled from earlier tasks, the most promising first.
@@ -663,6 +697,7 @@ class TaskStarted(Facts, frozen=True, kw_only=True):
     metric: str | UnsetType = UNSET
     guard: str
     space: str | UnsetType = UNSET
+    macro: str | UnsetType = UNSET
     admitted_count: Count
     space_count: str
     recalled: list[Recalled]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from agent.gate.admission import decide
 from agent.gate.domain import GuardedDomain, SpelledGuardedDomain
-from agent.ledger.events import UNSET, Evaluated, Gated, Recalled
+from agent.ledger.events import Evaluated, Gated, Recalled
 from agent.ledger.home import Home
 from agent.memory.operators import space_in_force
 from agent.memory.recall import past_tasks
@@ -40,14 +40,17 @@ class PreparedTask:
     """One task of a stream, loaded once and described; workers load the arrays again.
 
     A task that is looked up has a `table` and no description, for there are no examples to describe. A task that
-    succeeds another has its motif in `service`, which is tried first. What is asked of its examples is of a `kind`, and
-    a `metric` makes scores of answers. `baselines` are the names of those that it is compared with.
+    succeeds another has its motif in `service`, which is tried first. `guard` is for `space`, which is without composed
+    operators. What is asked of its examples is of a `kind`, and a `metric` makes scores of answers. `baselines` are the
+    names of those that it is compared with.
     """
 
     spec: TaskSpec
     shape: TaskShape
     digest: str
     description: TaskDescription | None
+    space: Space
+    macro: Macro
     guard: Guard
     table: TabularEvaluator | None = None
     service: Motif | None = None
@@ -140,8 +143,9 @@ class TaskContext:
 
     @property
     def macro(self) -> Macro:
-        """How cells are stacked."""
-        return self.stream.macro.macro()
+        """How cells are stacked; a task that is gone on with keeps what it began with."""
+        known = self.task if self.started else self.before
+        return self.own.macro if known is None else self.run.started.record.stacking_of(known.started)
 
     def rng(self, purpose: str, number: int) -> np.random.Generator:
         """Chance of one step of this task in this run."""
@@ -160,19 +164,20 @@ class TaskContext:
     @cached_property
     def space(self) -> Space:
         """Searched here: with the operators in force when the task began."""
+        base = self.own.space
         if self.tabular:
-            return space_named(self.stream.space)
+            return base
         if self.started:
-            return space_named(self.stream.space if self.task.started.space is UNSET else self.task.started.space)
+            return space_named(self.run.started.record.space_of(self.task.started))
         if self.before is not None:
-            return space_named(self.stream.space if self.before.started.space is UNSET else self.before.started.space)
+            return space_named(self.run.started.record.space_of(self.before.started))
         most, set_digest = self.stream.operators or 0, self.prepared.set_.digest
-        return space_in_force(self.state, space=self.stream.space, most=most, set_digest=set_digest)
+        return space_in_force(self.state, space=base.name, most=most, set_digest=set_digest)
 
     @cached_property
     def guard(self) -> Guard:
         """The constraint set compiled for that space."""
-        if self.space.name == self.stream.space:
+        if (self.space, self.macro) == (self.own.space, self.own.macro):
             return self.own.guard
         return Guard(self.prepared.set_, space=self.space, macro=self.macro, shape=self.own.shape)
 

@@ -52,7 +52,7 @@ def finalist_events(
 def compared(context: TaskContext, examiner: Examiner, finalist: Finalist, *, on_done: OnDone) -> Compared:
     """Train the hand-designed network of a finalist's size the same way."""
     shape, macro = context.own.shape, context.macro
-    reference = residual_network(finalist.trained.params, shape, depth=macro.depth, resolution=macro.resolution)
+    reference = residual_network(finalist.trained.params, shape, macro=macro)
     (answer,) = examiner.examine([Examination(request=_full(context, reference))], on_done=on_done)
     return Compared(
         task=context.task.name,

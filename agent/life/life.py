@@ -32,7 +32,6 @@ from agent.workers.trained import TrainedEvaluator
 from constraints import ConstraintSet, policy_digest
 from selfnas import plugins, seeding
 from selfnas.errors import InputError
-from selfnas.spaces.named import space_named
 from selfnas.training.evaluation import Evaluator
 
 __all__ = ["Life"]
@@ -112,6 +111,8 @@ class Life:
             workers=self.workers,
             work=self.work,
             stream=self.prepared.stream,
+            space=own.space.name,
+            macro=str(own.macro),
             task=own.spec,
             task_digest=own.digest,
             base=self.prepared.base,
@@ -126,11 +127,11 @@ class Life:
         """Decide about the search policy after a task."""
         stream, prepared = self.prepared.stream, self.prepared.tasks[index]
         assert self.prepared.envelope is not None  # noqa: S101 - the caller asked
-        space = space_named(stream.space)
+        space = prepared.space
         past = past_tasks(self.state, before=None, space=space.name, tabular=prepared.table is not None)
         rehearsal = Rehearsal(
             past,
-            GuardedDomain(prepared.guard, space=space, macro=stream.macro.macro()),
+            GuardedDomain(prepared.guard, space=space, macro=prepared.macro),
             budget=stream.budget.evaluations,
             seed=seeding.derive(stream.seed, "rehearsal", run.number, index),
         )

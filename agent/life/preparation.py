@@ -24,8 +24,10 @@ from selfnas.data.tasks import Task, TaskSpec, load_task
 from selfnas.devices.devices import Device, load_device
 from selfnas.documents import Place
 from selfnas.errors import InputError, Problem
-from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.named import space_named
+from selfnas.networks.defaults import default_space
+from selfnas.spaces.architecture import Macro, Space, TaskShape
+from selfnas.spaces.named import SPACES, space_named
+from selfnas.spaces.operation import kinds_of_input
 from selfnas.tables.tabular import (
     MADE_UP,
     TabularBenchmark,
@@ -187,7 +189,7 @@ class _Loader:
     suite: Suite | None
     device: Device | None
     tables: dict[str, TabularBenchmark] = field(default_factory=dict)
-    guards: dict[TaskShape, Guard] = field(default_factory=dict)
+    guards: dict[tuple[str, Macro, TaskShape], Guard] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
 
     def prepared(self, index: int, spec: TaskSpec) -> list[PreparedTask]:
@@ -201,9 +203,19 @@ class _Loader:
 
     def _tabular(self, spec: TaskSpec) -> PreparedTask:
         table = self._table(spec)
-        shape, digest = _table_shape(table), table_digest(table)
-        guard = self._guard(spec, shape)
-        return PreparedTask(spec=spec, shape=shape, digest=digest, description=None, guard=guard, table=table)
+        shape, digest, space = _table_shape(table), table_digest(table), table.benchmark.space
+        macro = self.stream.macro.macro(shape)
+        guard = self._guard(spec, space, macro, shape)
+        return PreparedTask(
+            spec=spec,
+            shape=shape,
+            digest=digest,
+            description=None,
+            space=space,
+            macro=macro,
+            guard=guard,
+            table=table,
+        )
 
     def _described(self, index: int, spec: TaskSpec) -> PreparedTask:
         """A task with examples; what the suite plants in them is tried now, not after training."""
@@ -216,13 +228,15 @@ class _Loader:
             missed = undecidable(AuditData.of(task), self.suite)
             self.notices.extend(f"task {spec.name}: {sentence}" for sentence in missed)
         description = describe(task, seed=self.stream.seed)
-        guard = self._guard(spec, task.shape)
+        space, macro = self._space(spec, task.shape), self.stream.macro.macro(task.shape)
         return PreparedTask(
             spec=spec,
             shape=task.shape,
             digest=task.digest,
             description=description,
-            guard=guard,
+            space=space,
+            macro=macro,
+            guard=self._guard(spec, space, macro, task.shape),
             kind=task.target.kind,
             metric=self._metric(task),
             baselines=announced(self.stream, task),
@@ -236,40 +250,58 @@ class _Loader:
             self.problems.add(("metric", task.target.kind), f"task {task.name!r}: {error}")
             return default_metric(task.target)
 
+    def _space(self, spec: TaskSpec, shape: TaskShape) -> Space:
+        """The stream's, or the one that fits the task's inputs best of those that the constraint set is for."""
+        inputs, here = kinds_of_input([shape.dimensions]), self.stream.space
+        if here is None:
+            permitted = self.set_.spaces if self.set_ is not None else tuple(SPACES)
+            found = default_space(shape.dimensions, permitted)
+            if found is None:
+                message = f"none of the spaces it is for ({', '.join(permitted)}) fits {inputs}: task {spec.name!r}"
+                raise InputError([self.problems.placed(("constraints",), message)])
+            return found
+        space = space_named(here)
+        if shape.dimensions not in space.dimensions:
+            message = (
+                f"space {space.name} is for {kinds_of_input(space.dimensions)}, and task {spec.name!r} has {inputs}: "
+                "leave `space` out, so that each task takes one that fits it"
+            )
+            raise InputError([self.problems.placed(("space",), message)])
+        return space
+
     def _table(self, spec: TaskSpec) -> TabularEvaluator:
         path, space = spec.path or "", self.stream.space
         if path not in self.tables:
             self.tables[path] = read_benchmark(self.base / path) if path else synthetic_benchmark(tasks=MADE_UP)
         table = self.tables[path]
-        if table.space.name != space:
+        if space is not None and table.space.name != space:
             raise InputError(f"task {spec.name!r}: table {table.name} is of space {table.space.name!r}, not {space!r}")
         return TabularEvaluator(benchmark=table, task=str(spec.dataset))
 
-    def _guard(self, spec: TaskSpec, shape: TaskShape) -> Guard:
+    def _guard(self, spec: TaskSpec, space: Space, macro: Macro, shape: TaskShape) -> Guard:
         """The set compiled for a shape; what it or the objective makes impossible is reported."""
         if self.set_ is None:
             raise InputError([])  # its own problems are reported already
-        self.problems.add(("objective",), *_uncosted(self.stream, shape, self.device))
-        if shape not in self.guards:
-            space = space_named(self.stream.space)
-            self.guards[shape] = guard = Guard(self.set_, space=space, macro=self.stream.macro.macro(), shape=shape)
+        self.problems.add(("objective",), *_uncosted(self.stream, space, macro, shape, self.device))
+        key = space.name, macro, shape
+        if key not in self.guards:
+            self.guards[key] = guard = Guard(self.set_, space=space, macro=macro, shape=shape)
             if guard.count().high == 0:
                 message = (
                     f"constraint set {self.set_.name!r} admits nothing in space {space.name!r} for task {spec.name!r}: "
                     f"these rules clash: {', '.join(guard.clash())}"
                 )
                 self.problems.add(("constraints",), message)
-        return self.guards[shape]
+        return self.guards[key]
 
 
-def _uncosted(stream: Stream, shape: TaskShape, device: Device | None) -> list[str]:
+def _uncosted(stream: Stream, space: Space, macro: Macro, shape: TaskShape, device: Device | None) -> list[str]:
     """Why the objective's costs of networks for such a task cannot be computed; found on two hundred networks."""
     if stream.objective is None or (stream.objective.device is not None and device is None):
         return []
-    space = space_named(stream.space)
     for vector in space.draw(np.random.default_rng(0), 200):
         try:
-            stream.objective.costs(space.decode(vector, macro=stream.macro.macro()), shape, device)
+            stream.objective.costs(space.decode(vector, macro=macro), shape, device)
         except InputError as error:
             return [str(error)]
     return []

@@ -16,6 +16,7 @@ __all__ = ["started"]
 def started(context: TaskContext, policy: SearchPolicy) -> TaskStarted:
     """The event that begins a task, under the policy in force."""
     own, count, space = context.own, context.guard.count(), context.space
+    stated = context.stream.macro.stated()
     return TaskStarted(
         run=context.run.number,
         task=own.spec.name,
@@ -27,6 +28,7 @@ def started(context: TaskContext, policy: SearchPolicy) -> TaskStarted:
         metric=UNSET if own.metric == COUNTED else own.metric,
         guard=context.guard.digest,
         space=UNSET if space.name == context.stream.space else space.name,
+        macro=UNSET if stated == context.macro else str(context.macro),
         admitted_count=Count(low=str(count.low), high=str(count.high), exact=count.exact),
         space_count=str(space.count()),
         continues=UNSET if context.prepared.continues is None else context.prepared.continues,

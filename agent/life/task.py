@@ -77,7 +77,7 @@ def _strategy(context: TaskContext, policy: SearchPolicy) -> Strategy:
         chosen = guided_strategy(context.task)
     else:
         made = make_strategy(policy.strategy, policy.strategy_settings())
-        blocks = blocks_in_force(context.state, space=context.stream.space, tabular=context.tabular)
+        blocks = blocks_in_force(context.state, space=context.own.space.name, tabular=context.tabular)
         chosen = with_past_tasks(with_subcells(made, blocks), context.past)
     return Progressive(strategy=chosen, patience=policy.progressive) if policy.progressive else chosen
 
@@ -85,6 +85,7 @@ def _strategy(context: TaskContext, policy: SearchPolicy) -> Strategy:
 def _closing(context: TaskContext) -> list[Facts]:
     """The end of a task, with what it gives to later ones: what winners share, and an operator composed of that."""
     state, run, task, stream = context.state, context.run, context.task, context.stream
+    space = context.own.space.name
     admitted = task.admitted()
     finished = TaskFinished(
         run=run.number,
@@ -93,16 +94,16 @@ def _closing(context: TaskContext) -> list[Facts]:
         full_trainings=len(task.fully_trained) - len(task.tabulated),
         winner=admitted[0].digest if admitted else None,
     )
-    mined = mining_entries(state, run, task, space=stream.space, tabular=context.tabular)
+    mined = mining_entries(state, run, task, space=space, tabular=context.tabular)
     composed: Sequence[Facts] = ()
     if stream.operators is not None and not context.tabular:
         composed = composing_entries(
             state,
             run,
             task,
-            mined_in_force(state, space=stream.space, tabular=False, latest=mined),
+            mined_in_force(state, space=space, tabular=False, latest=mined),
             context.prepared.set_,
-            space=stream.space,
+            space=space,
             macro=context.macro,
             shape=context.own.shape,
             most=stream.operators,

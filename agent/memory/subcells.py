@@ -16,7 +16,7 @@ from agent.memory.recall import past_tasks
 from agent.state.state import LifeState, RunState, TaskState
 from selfnas.errors import ArchitectureError, InputError
 from selfnas.search.subcells import SubCell
-from selfnas.spaces.named import space_named
+from selfnas.spaces.named import base_name, space_named
 from selfnas.strategies.mining import LEAST_SHARE, LEAST_TASKS, MinedSubCell, mine
 
 __all__ = [
@@ -59,7 +59,8 @@ def mining_due(state: LifeState) -> bool:
     """Whether a new list must follow the end of the latest task, by the same code that writes it."""
     run = state.runs[-1]
     task = run.tasks[len(run.tasks) - 1]
-    return bool(mining_entries(state, run, task, space=run.started.record.space, tabular=task.tabular))
+    space = base_name(run.started.record.space_of(task.started))
+    return bool(mining_entries(state, run, task, space=space, tabular=task.tabular))
 
 
 def mined_in_force(

@@ -28,6 +28,7 @@ from agent.report.task_figures import Clock, Curve, TaskEvidence, incumbent_curv
 from agent.state.drift import Drift, fold
 from agent.state.state import LifeState, RunState, TaskState
 from selfnas.errors import SelfnasError
+from selfnas.spaces.named import base_name
 
 __all__ = ["Evidence", "Transfer", "figures", "gather", "rejections", "transfers"]
 
@@ -193,7 +194,7 @@ def _read(ledger: Ledger) -> _Life:
                 clock = Clock(event.seq, list(before.evaluated) if before else [])
                 life.clocks.append(clock)
                 clocks[run.number, task.name] = clock
-                kind = (run.started.record.space, task.tabular)
+                kind = (base_name(run.started.record.space_of(started)), task.tabular)
                 taught = kind in searched and "transfer" in _strategies(run.started.record, life.state)
                 taught = taught or (kind in life.state.mined and _implants(run.started.record, life.state))
                 life.cold[run.number, task.index] = not (started.recalled or taught or task.before)

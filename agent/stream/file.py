@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, WithJsonSchema
+from pydantic import Field, StringConstraints, WithJsonSchema, model_validator
 
 from agent.stream.fidelities import HalvingSection
 from agent.stream.objective import ObjectiveSection
@@ -24,8 +25,9 @@ from selfnas.devices.roofline import cost_names
 from selfnas.digests import canonical_json
 from selfnas.documents import Document, PluginName, StrictModel, read_document
 from selfnas.errors import InputError, Problem, suggestion
+from selfnas.networks.defaults import default_macro
 from selfnas.plugins import Plugin
-from selfnas.spaces.architecture import Macro
+from selfnas.spaces.architecture import Macro, TaskShape
 from selfnas.spaces.named import MOST_COMPOSED, spaces_by_name
 from selfnas.training.metrics import METRICS
 
@@ -44,15 +46,35 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63
 
 
 class MacroSection(StrictModel):
-    """How cells are stacked; see `selfnas.spaces.architecture.Macro`."""
+    """How cells are stacked; see `selfnas.spaces.macro.Macro`.
 
-    channels: int = Field(default=8, ge=2, le=4096)
-    depth: int = Field(default=1, ge=1, le=64)
-    resolution: int = Field(default=16, ge=4, le=4096)
+    Where width, depth or resolution is left open, it follows each task's inputs, as does the head. Where all three are
+    stated, the stack is that of NAS-Bench-201: its head is the mean unless another is named.
 
-    def macro(self) -> Macro:
-        """As the search uses it."""
-        return Macro(channels=self.channels, depth=self.depth, resolution=self.resolution)
+    Attributes:
+        channels: width of the first stage; it doubles at each of the two reductions.
+        depth: cells per stage, over three stages.
+        resolution: the stem halves larger images, at most twice, until no side exceeds it; series may be four times as
+            long.
+        head: how positions are brought down to a vector.
+        stem: stride of the stem, in place of what the resolution asks for.
+    """
+
+    channels: int | None = Field(default=None, ge=2, le=4096)
+    depth: int | None = Field(default=None, ge=1, le=64)
+    resolution: int | None = Field(default=None, ge=4, le=4096)
+    head: Literal["average", "grid4", "attention", "peaks"] | None = None
+    stem: Literal[1, 2, 4] | None = None
+
+    def macro(self, shape: TaskShape) -> Macro:
+        """As the search uses it on tasks of a shape."""
+        return self.stated() or replace(default_macro(shape), **self.model_dump(exclude_none=True))
+
+    def stated(self) -> Macro | None:
+        """What it says by itself; None where it leaves width, depth or resolution open."""
+        if self.channels is None or self.depth is None or self.resolution is None:
+            return None
+        return Macro(**self.model_dump(exclude_none=True))
 
 
 class BudgetSection(StrictModel):
@@ -111,7 +133,7 @@ class Stream(StrictModel):
     format: Literal[1]
     plugins: list[PluginName] | None = Field(default=None, min_length=1, max_length=32)
     seed: int = Field(default=0, ge=0, lt=2**62)
-    space: str = "nb201"
+    space: str | None = None
     operators: int | None = Field(default=None, ge=1, le=MOST_COMPOSED)  # most composed of mined sub-cells, in force
     macro: MacroSection = MacroSection()
     constraints: str = "baseline"
@@ -130,6 +152,22 @@ class Stream(StrictModel):
     curve_stop: Literal[True] | None = None  # give up low trainings whose curve cannot reach the best any more
     tuning: TuningSection | None = None
     tasks: list[TaskSpec] = Field(min_length=1, max_length=10_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _space_of_tables(cls, stated: object) -> object:
+        """Tables have no inputs that a space could follow: where all tasks are tables, it is NAS-Bench-201's."""
+        if not isinstance(stated, Mapping) or not isinstance(tasks := stated.get("tasks"), Sequence):
+            return stated
+        sources = [task.get("source") if isinstance(task, Mapping) else getattr(task, "source", "") for task in tasks]
+        if not sources or set(sources) != {"table"}:
+            return stated
+        macro = stated.get("macro", {})
+        if isinstance(macro, MacroSection):
+            macro = macro.model_dump(exclude_none=True)
+        if isinstance(macro, Mapping):
+            macro = {"channels": 8, "depth": 1, "resolution": 16, **macro}
+        return {"space": "nb201", **stated, "macro": macro}
 
     @property
     def metrics(self) -> Mapping[TargetKind, str]:
@@ -186,7 +224,7 @@ def _unknown(document: StreamFile) -> Iterator[Problem]:
     stream = document.value
     tuning, objective = stream.tuning, stream.objective
     known: list[tuple[str, Sequence[str], list[tuple[Place, str]]]] = [
-        ("unknown space", sorted(spaces_by_name()), [(("space",), stream.space)]),
+        ("unknown space", sorted(spaces_by_name()), [(("space",), stream.space)] if stream.space else []),
         ("unknown strategy", sorted([*strategy_names(), *GUIDED]), [(("policy", "strategy"), stream.policy.strategy)]),
         ("proxy: unknown", (*OWN_PROXIES, *plugins.names("proxies")), [(("policy", "proxy"), stream.policy.proxy)]),
     ]
@@ -248,9 +286,10 @@ def _misfits(document: StreamFile) -> Iterator[Problem]:
 def _operator_problems(stream: Stream, *, guided: bool) -> Iterator[str]:
     """Why a stream can have no composed operators."""
     spaces = spaces_by_name()
-    if stream.operators is None or stream.space not in spaces:
+    if stream.operators is None:
         return
-    if any(template.in_degree is not None for template in spaces[stream.space].templates):
+    known = spaces.get(stream.space) if stream.space is not None else None
+    if known is not None and any(template.in_degree is not None for template in known.templates):
         yield f"space {stream.space} has nodes of a fixed number of edges: no operator can stand alone to be judged"
     if guided:
         yield f"strategy {stream.policy.strategy!r} searches a supernet, which composed operators are no part of"

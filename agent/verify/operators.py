@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 
-from agent.ledger.events import UNSET, OperatorDecided, TaskStarted
+from agent.ledger.events import OperatorDecided, TaskStarted
 from agent.memory.operators import alone, next_operator, operator_digest, space_in_force
 from agent.memory.subcells import mined_in_force
 from agent.state.state import LifeState
 from agent.verify.refusals import wrong_refusal
 from constraints import Certificate, ConstraintSet, Context, verify_certificate
-from selfnas.spaces.named import composed_space, space_named
+from selfnas.spaces.named import base_name, composed_space, space_named
 
 __all__ = ["ComposingChecker"]
 
@@ -41,10 +41,11 @@ class ComposingChecker:
         stream = run.record
         if before is not None:
             return  # what it goes on with says where it searches
-        wanted = space_in_force(
-            state, space=stream.space, most=stream.operators or 0, set_digest=run.constraint_set_digest
-        )
-        searched = stream.space if started.space is UNSET else started.space
+        searched = stream.space_of(started)
+        base = base_name(searched)
+        if stream.space not in (None, base):
+            yield f"it searched {searched}, but the stream says {stream.space}"
+        wanted = space_in_force(state, space=base, most=stream.operators or 0, set_digest=run.constraint_set_digest)
         if searched != wanted.name:
             yield f"it searched {searched}, though the operators in force make it {wanted.name}"
 
@@ -70,7 +71,7 @@ class ComposingChecker:
         if decided.digest != operator_digest(space, operator) or decided.constraint_set_digest != set_digest:
             yield "its digest or its constraint set is another"
         certificate = Certificate.from_json(decided.certificate)
-        macro = stream.stacking
+        macro = stream.stacking_of(task.started)
         here = composed_space(space_named(space), (operator,))
         subject = str(alone(here, operator, macro))
         if certificate.verdict != decided.verdict:

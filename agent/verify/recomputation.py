@@ -105,8 +105,8 @@ class _Again:
         if self._set is None or self._stream is None:
             yield "there is no usable constraint set to count by"
             return
-        space = self._stream.space if started.space is events.UNSET else started.space
-        context = Context(space=space_named(space), macro=self._stream.stacking, shape=started.shape.task_shape)
+        space, macro = self._stream.space_of(started), self._stream.stacking_of(started)
+        context = Context(space=space_named(space), macro=macro, shape=started.shape.task_shape)
         count, recorded = self._guard(self._set, context).count(), started.admitted_count
         if recorded.exact != count.exact or (count.exact and {recorded.low, recorded.high} != {str(count.low)}):
             yield f"it says that {recorded.low} to {recorded.high} architectures are admitted, counted are {count.low}"

@@ -25,6 +25,7 @@ from selfnas.networks.costs import costs
 from selfnas.networks.reference import residual_network
 from selfnas.plugins import MissingPluginError
 from selfnas.spaces.architecture import Architecture, TaskShape
+from selfnas.spaces.macro import Macro
 from selfnas.spaces.named import parse_architecture, space_named
 from selfnas.spaces.published import published
 
@@ -177,8 +178,9 @@ class TaskChecker:
                 yield f"recalled {recalled.architecture} under another digest"
         if self._set is not None and self._stream is not None:
             # Which space it is, the composed operators say.
-            space = self._stream.space if started.space is events.UNSET else started.space
-            context = Context(space=space_named(space), macro=self._stream.stacking, shape=shape)
+            space, macro = self._stream.space_of(started), self._stream.stacking_of(started)
+            yield from _misstacked(macro, self._stream)
+            context = Context(space=space_named(space), macro=macro, shape=shape)
             if context.digest(self._set.digest) != self._guard:
                 yield "its guard is not that of the run's constraint set for the task's shape"
 
@@ -372,10 +374,10 @@ class TaskChecker:
         if best is None:
             yield "compared with nothing: no network was trained to the end"
             return
-        if self._stream is None or shape is None:
+        if self._stream is None or shape is None or self._started is None:
             return  # said before
-        macro = self._stream.stacking
-        expected = residual_network(self.trained[best].params, shape, depth=macro.depth, resolution=macro.resolution)
+        macro = self._stream.stacking_of(self._started)
+        expected = residual_network(self.trained[best].params, shape, macro=macro)
         if compared.architecture != str(expected):
             what = "winner" if self.winner() else "best finalist"
             yield f"the hand-designed network of the {what}'s size is {expected}"
@@ -429,6 +431,13 @@ def _unheard(audited: events.Audited, trained: events.Trained) -> Iterator[str]:
     )  # fmt: skip
     if not fits:
         yield f"nothing that is recorded supports its reason: {reason}"
+
+
+def _misstacked(macro: Macro, stream: events.StreamRecord) -> Iterator[str]:
+    """Problems of a task's macro settings: those that the stream states are its own."""
+    for name, value in stream.macro.stated().items():
+        if getattr(macro, name) != value:
+            yield f"its {name} is {getattr(macro, name)}, but the stream says {value}"
 
 
 def _is_published(architecture: Architecture) -> bool:

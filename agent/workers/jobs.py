@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from agent.stream.file import MacroSection
 from agent.stream.training import FidelitySection, TrainingSection
 from selfnas.data.targets import TargetKind
 from selfnas.data.tasks import TaskSpec
@@ -94,7 +93,7 @@ class SupernetJob(_OnTask):
 
     Attributes:
         space: its name.
-        macro: how cells are stacked.
+        macro: how cells are stacked, as architectures spell it.
         method: how the supernet is searched (`selfnas.training.differentiable`), or `one_shot`: trained path by path
             and kept.
         epochs: passes over the training data; None leaves it to the method.
@@ -103,7 +102,7 @@ class SupernetJob(_OnTask):
 
     kind: Literal["supernet"] = "supernet"
     space: str
-    macro: MacroSection
+    macro: str
     method: Literal["darts", "darts_second_order", "gdas", "one_shot"]
     epochs: int | None = None
     weights: str | None = None
@@ -121,7 +120,7 @@ class InheritJob(_OnTask):
 
     kind: Literal["inherit"] = "inherit"
     space: str
-    macro: MacroSection
+    macro: str
     weights: str
     architectures: list[str]
 

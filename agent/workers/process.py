@@ -140,13 +140,14 @@ def _loaded(spec: str, base: str, digest: str) -> Task:
 
 
 def _supernet(job: SupernetJob) -> SupernetAnswer:
+    from selfnas.spaces.macro import parse_macro
     from selfnas.spaces.named import space_named
     from selfnas.training.differentiable import SupernetPlan, search_supernet
     from selfnas.training.supernet import build_supernet
     from selfnas.training.training import Examples
 
     task = _task(job)
-    supernet = build_supernet(space_named(job.space), job.macro.macro(), task.shape, seed=job.seed).to(job.device)
+    supernet = build_supernet(space_named(job.space), parse_macro(job.macro), task.shape, seed=job.seed).to(job.device)
     data = Examples.of(task.train.x, task.train.y, device=job.device)
     if job.method == "one_shot":
         return _one_shot(job, supernet, data)
@@ -171,13 +172,14 @@ def _one_shot(job: SupernetJob, supernet: Supernet, data: Examples) -> SupernetA
 def _inherit(job: InheritJob) -> InheritAnswer:
     import numpy as np
 
+    from selfnas.spaces.macro import parse_macro
     from selfnas.spaces.named import parse_architecture, space_named
     from selfnas.strategies.one_shot import score_paths
     from selfnas.training.training import Examples
 
     task = _task(job)
     space = space_named(job.space)
-    supernet = _kept_supernet(job.weights, space, job.macro.macro(), task.shape, job.device)
+    supernet = _kept_supernet(job.weights, space, parse_macro(job.macro), task.shape, job.device)
     vectors = np.stack([space.encode(parse_architecture(text)) for text in job.architectures])
     validation = Examples.of(task.validation.x, task.validation.y, device=job.device)
     return InheritAnswer(scores=score_paths(supernet, vectors, validation).tolist())

@@ -84,6 +84,8 @@ class TrainedEvaluator:
         workers: who trains.
         work: adds up how long they took.
         stream: says how networks and supernets are trained.
+        space: name of the space that supernets are of.
+        macro: how their cells are stacked, as architectures spell it.
         task: as the stream states it.
         task_digest: of the content that it must have.
         base: directory that the task's relative path starts from.
@@ -97,6 +99,8 @@ class TrainedEvaluator:
     workers: Workers
     work: WorkTime
     stream: Stream
+    space: str
+    macro: str
     task: TaskSpec
     task_digest: str
     base: Path
@@ -171,7 +175,7 @@ class TrainedEvaluator:
         return {**job, "plugins": needed}
 
     def _on_space(self, seed: int) -> dict[str, Any]:
-        return {**self._on_task(seed), "space": self.stream.space, "macro": self.stream.macro}
+        return {**self._on_task(seed), "space": self.space, "macro": self.macro}
 
     def _of(self, request: Request) -> dict[str, Any]:
         return {**self._on_task(request.seed), "architecture": str(request.architecture)}

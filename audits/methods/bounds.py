@@ -6,6 +6,7 @@ here raises, so a bound is never made up.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -23,7 +24,10 @@ class UnboundedOperationError(SelfnasError):
 
 
 _SHAPE = ("shape", "ndim", "size", "dim", "new_zeros")  # what is asked of a tensor beside its values
-_INCREASING_METHODS = ("flatten", "reshape", "view", "mean", "relu")  # in every element
+_INCREASING_METHODS = (  # in every element
+    "amax", "flatten", "mean", "permute", "relu", "reshape", "sigmoid", "sum", "transpose", "unsqueeze", "view",
+)  # fmt: skip
+_GELU_LOWEST = -0.7517916  # where gelu has its one minimum, to within rounding
 
 
 class Bounds:
@@ -57,6 +61,26 @@ class Bounds:
         return _add(torch.add, self, other)
 
     __radd__ = __add__
+
+    def __mul__(self, other: Bounds | Tensor | float) -> Bounds:
+        return _multiply(torch.mul, self, other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: float) -> Bounds:
+        return _multiply(torch.mul, self, 1 / other)
+
+    def __matmul__(self, other: Bounds) -> Bounds:
+        return _matrix_product(torch.matmul, self, other)
+
+    def softmax(self, dim: int) -> Bounds:
+        """Of each share at most and at least, the others taken at their other ends."""
+        return _softmax(torch.softmax, self, dim)
+
+    def chunk(self, chunks: int, dim: int = 0) -> tuple[Bounds, ...]:
+        """In equal parts."""
+        parts = zip(self.low.chunk(chunks, dim), self.high.chunk(chunks, dim), strict=True)
+        return tuple(Bounds(low, high) for low, high in parts)
 
 
 Rule = Callable[..., Any]
@@ -116,6 +140,88 @@ def _add(function: Callable[..., Tensor], first: Any, second: Any, *, alpha: flo
     return Bounds(pairs[0][0] + pairs[1][0], pairs[0][1] + pairs[1][1])
 
 
+def _ends(x: Any) -> tuple[Any, Any]:
+    return (x.low, x.high) if isinstance(x, Bounds) else (x, x)
+
+
+def _multiply(function: Callable[..., Tensor], first: Any, second: Any) -> Bounds:
+    """Element by element: the least and the most of the products of the ends."""
+    products = torch.stack([torch.as_tensor(one * other) for one in _ends(first) for other in _ends(second)])
+    return Bounds(products.amin(dim=0), products.amax(dim=0))
+
+
+def _matrix_product(function: Callable[..., Tensor], first: Any, second: Any) -> Bounds:
+    """Centre and radius of each side; the radius of a product is at most what the absolute values allow."""
+    sides = [((high + low) / 2, (high - low) / 2) for low, high in (_ends(first), _ends(second))]
+    (one, around), (other, beside) = sides
+    moved, spread = one @ other, one.abs() @ beside + around @ (other.abs() + beside)
+    return Bounds(moved - spread, moved + spread)
+
+
+def _softmax(function: Callable[..., Tensor], x: Bounds, dim: int, *args: Any, **kwargs: Any) -> Bounds:
+    top = x.high.amax(dim=dim, keepdim=True)
+    low, high = (x.low - top).exp(), (x.high - top).exp()
+    others = [each.sum(dim=dim, keepdim=True) - each for each in (low, high)]
+    return Bounds(low / (low + others[1].clamp_min(0)), high / (high + others[0].clamp_min(0)))
+
+
+def _normalised(x: Bounds, dims: tuple[int, ...], eps: float) -> Bounds:
+    """Mean 0 and variance 1 over some dimensions, by the example's own moments."""
+    low = x.low - x.high.mean(dim=dims, keepdim=True)
+    high = x.high - x.low.mean(dim=dims, keepdim=True)
+    if bool((x.low == x.high).all()):
+        least = most = low.square()
+    else:
+        least = torch.where((low <= 0) & (high >= 0), torch.zeros_like(low), torch.minimum(low.square(), high.square()))
+        most = torch.maximum(low.square(), high.square())
+    scale = Bounds(
+        torch.rsqrt(most.mean(dim=dims, keepdim=True) + eps), torch.rsqrt(least.mean(dim=dims, keepdim=True) + eps)
+    )
+    found = _multiply(torch.mul, Bounds(low, high), scale)
+    # No value lies farther from the mean of n values than this many of their standard deviations.
+    farthest = (math.prod(x.shape[dim] for dim in dims) - 1) ** 0.5
+    return Bounds(found.low.clamp_min(-farthest), found.high.clamp_max(farthest))
+
+
+def _affine(x: Bounds, weight: Tensor | None, bias: Tensor | None) -> Bounds:
+    scaled = x if weight is None else _multiply(torch.mul, x, weight)
+    return scaled if bias is None else scaled + bias
+
+
+def _layer_norm(
+    function: Callable[..., Tensor],
+    x: Bounds,
+    shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    *args: Any,
+) -> Bounds:
+    return _affine(_normalised(x, tuple(range(-len(shape), 0)), eps), weight, bias)
+
+
+def _group_norm(
+    function: Callable[..., Tensor],
+    x: Bounds,
+    groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    *args: Any,
+) -> Bounds:
+    found = _normalised(x.reshape(x.shape[0], groups, -1), (2,), eps).reshape(x.shape)
+    wide = [None if each is None else each.reshape(1, -1, *[1] * (x.ndim - 2)) for each in (weight, bias)]
+    return _affine(found, *wide)
+
+
+def _gelu(function: Callable[..., Tensor], x: Bounds, *args: Any, **kwargs: Any) -> Bounds:
+    """It falls until its one minimum and rises from there."""
+    ends = function(x.low, *args, **kwargs), function(x.high, *args, **kwargs)
+    inside = (x.low < _GELU_LOWEST) & (x.high > _GELU_LOWEST)
+    lowest = function(torch.full_like(x.low, _GELU_LOWEST), *args, **kwargs)
+    return Bounds(torch.where(inside, lowest, torch.minimum(*ends)), torch.maximum(*ends))
+
+
 def _cat(function: Callable[..., Tensor], parts: Sequence[Bounds | Tensor], *args: Any, **kwargs: Any) -> Bounds:
     lows = [part.low if isinstance(part, Bounds) else part for part in parts]
     highs = [part.high if isinstance(part, Bounds) else part for part in parts]
@@ -131,6 +237,7 @@ _INCREASING = (
     functional.max_pool2d,
     functional.adaptive_avg_pool1d,
     functional.adaptive_avg_pool2d,
+    torch.sigmoid,
 )
 
 _RULES: Mapping[Callable[..., Any], Rule] = {
@@ -142,8 +249,13 @@ _RULES: Mapping[Callable[..., Any], Rule] = {
     functional.conv1d: _linear,
     functional.conv2d: _linear,
     functional.batch_norm: _batch_norm,
+    functional.layer_norm: _layer_norm,
+    functional.group_norm: _group_norm,
+    functional.gelu: _gelu,
     torch.cat: _cat,
     torch.add: _add,
+    torch.mul: _multiply,
+    Tensor.mul: _multiply,
 }
 
 
@@ -157,12 +269,22 @@ def _aten_batch_norm(function: Callable[..., Tensor], x: Bounds, *args: Any, **k
 _ATEN_RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("aten::flatten.using_ints", "aten::mean.dim", "aten::view", "aten::reshape"), _each),
     **dict.fromkeys(("aten::avg_pool1d", "aten::avg_pool2d", "aten::max_pool1d", "aten::max_pool2d"), _each),
+    **dict.fromkeys(("aten::amax", "aten::permute", "aten::sigmoid", "aten::sum.dim_IntList"), _each),
+    **dict.fromkeys(("aten::transpose.int", "aten::unsqueeze"), _each),
     **dict.fromkeys(("aten::adaptive_avg_pool1d", "aten::adaptive_avg_pool2d"), _each),
     **dict.fromkeys(("aten::relu", "aten::relu_"), _rectified),
     **dict.fromkeys(("aten::linear", "aten::conv1d", "aten::conv2d"), _linear),
     "aten::dropout": _same,
     "aten::batch_norm": _aten_batch_norm,
     "aten::cat": _cat,
+    "aten::chunk": lambda _, x, *args: x.chunk(*args),
+    "aten::div.Tensor": lambda _, x, other: x / other,
+    "aten::gelu": _gelu,
+    "aten::group_norm": _group_norm,
+    "aten::layer_norm": _layer_norm,
+    "aten::matmul": _matrix_product,
+    "aten::mul.Tensor": _multiply,
+    "aten::softmax.int": _softmax,
     "aten::add.Tensor": _add,
     "aten::sym_size.int": lambda _, x, axis: x.shape[axis],
     "aten::new_zeros": lambda _, x, *args, **kwargs: x.new_zeros(*args, **kwargs),

@@ -16,8 +16,9 @@ from constraints.language.applicability import When
 from constraints.language.lexicon import Scope
 from constraints.language.rules import Context, Rule
 from constraints.language.syntax import Condition, Extreme, Linear
+from selfnas.networks.defaults import main_dimensions
 from selfnas.spaces.architecture import Macro, Space, TaskShape
-from selfnas.spaces.named import main_dimensions, space_named
+from selfnas.spaces.named import space_named
 
 __all__ = ["loosening", "reference_contexts"]
 

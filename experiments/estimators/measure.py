@@ -24,7 +24,7 @@ from selfnas.errors import InputError, suggestion
 from selfnas.models.ranking import ProxyTrials, combined
 from selfnas.networks.network import build_network, inherit
 from selfnas.search.domain import SpaceDomain
-from selfnas.spaces.architecture import Architecture
+from selfnas.spaces.architecture import Architecture, Macro, Space
 from selfnas.spaces.named import parse_architecture, space_named
 from selfnas.strategies.guided import DIFFERENTIABLE, GUIDED
 from selfnas.strategies.one_shot import OneShotPlan, evolve_paths, score_paths, train_paths
@@ -52,7 +52,7 @@ def scores(
     """Rank correlation of every cheap score with full training, on networks that are built and trained."""
     stream, task = _open(stream_file, task_name)
     plan, full = TrainingPlan(**stream.training.model_dump()), stream.full.fidelity("full")
-    drawn = random_networks(space_named(stream.space), stream.macro.macro(), networks, seed=seed)
+    drawn = random_networks(*_setting(stream), networks, seed=seed)
     rows, low = _rows(keep, stream, task_name), stream.low.fidelity("low")
 
     def score(architecture: str) -> list[Scored]:
@@ -93,7 +93,7 @@ def scores(
     print_table(
         ("score", "Spearman", "95 %", "seconds"),
         shown,
-        title=f"{task.name}: {len(done)} networks of {stream.space}/{stream.macro.macro()} against full training "
+        title=f"{task.name}: {len(done)} networks of {_named(stream)} against full training "
         f"(accuracy {np.quantile(truth, 0.1):.3f} to {np.quantile(truth, 0.9):.3f}, 10 % to 90 %)",
     )
     ratio = float(np.median([one.together / max(one.seconds.values()) for one in done]))
@@ -116,7 +116,7 @@ def inheritance(
     low, plan = stream.low.fidelity("low"), TrainingPlan(**stream.training.model_dump())
     once = Fidelity(name="once", epochs=1, fraction=low.fraction)
     training, validation = (Examples.of(part.x, part.y) for part in (task.train, task.validation))
-    space = space_named(stream.space)
+    space, _ = _setting(stream)
     columns: dict[str, list[float]] = {"one epoch": [], "one epoch with a parent's weights": [], "the parent": []}
     shares = []
     for one in done:
@@ -187,8 +187,24 @@ def _open(stream_file: Path, task_name: str) -> tuple[Stream, Task]:
     return stream, load_task(spec, base=stream_folder(Path(document.path)))
 
 
+def _setting(stream: Stream) -> tuple[Space, Macro]:
+    """The space and the macro settings that a stream states.
+
+    Raises:
+        InputError: it leaves them open.
+    """
+    macro = stream.macro.stated()
+    if stream.space is None or macro is None:
+        raise InputError("state `space`, and `macro` with channels, depth and resolution")
+    return space_named(stream.space), macro
+
+
+def _named(stream: Stream) -> str:
+    return "/".join(map(str, _setting(stream)))
+
+
 def _rows(keep: Path, stream: Stream, task_name: str) -> Rows[Scored]:
-    return Rows(keep, of=Scored, settings={"task": task_name, "networks": f"{stream.space}/{stream.macro.macro()}"})
+    return Rows(keep, of=Scored, settings={"task": task_name, "networks": _named(stream)})
 
 
 def _latest(rows: Rows[Scored]) -> dict[str, Scored]:
@@ -221,7 +237,7 @@ def _shown(values: NDArray[np.float64], truth: NDArray[np.float64], *, seed: int
 
 
 def _differentiable(stream: Stream, task: Task, method: str, *, seed: int) -> tuple[Architecture, str]:
-    space, macro = space_named(stream.space), stream.macro.macro()
+    space, macro = _setting(stream)
     supernet = build_supernet(space, macro, task.shape, seed=seed)
     found = search_supernet(
         supernet, Examples.of(task.train.x, task.train.y), SupernetPlan(method=DIFFERENTIABLE[method]), seed=seed
@@ -231,7 +247,7 @@ def _differentiable(stream: Stream, task: Task, method: str, *, seed: int) -> tu
 
 
 def _one_shot(stream: Stream, task: Task, done: list[Scored], *, seed: int) -> tuple[Architecture, str]:
-    space, macro = space_named(stream.space), stream.macro.macro()
+    space, macro = _setting(stream)
     supernet = build_supernet(space, macro, task.shape, seed=seed)
     training, validation = (Examples.of(part.x, part.y) for part in (task.train, task.validation))
     train_paths(supernet, training, OneShotPlan(), seed=seed)

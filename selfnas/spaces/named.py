@@ -28,9 +28,7 @@ __all__ = [
     "architecture_from_json",
     "base_name",
     "composed_space",
-    "default_space",
     "in_force",
-    "main_dimensions",
     "operation_named",
     "parse_architecture",
     "respelled",
@@ -91,8 +89,6 @@ SPACES: Mapping[str, Space] = MappingProxyType(
         "tabular": Space(name="tabular", templates=_cells_of("skip", "linear", "mlp", "gated")),
     }
 )
-# By spatial dimensions of a task's inputs, the space that is searched where nobody names one.
-_DEFAULTS: Mapping[int, str] = MappingProxyType({0: "tabular", 1: "series", 2: "image"})
 _added: Mapping[str, Space] = {}  # beside them, as long as `in_force` holds
 
 
@@ -177,27 +173,6 @@ def space_named(name: str) -> Space:
     if not brace or not operators.endswith("}"):
         raise ArchitectureError(f"a space with composed operators reads 'nb201{{a>b,a>b&c}}', not {name[:60]!r}")
     return composed_space(space, tuple(operators[:-1].split(",")))
-
-
-def default_space(dimensions: int) -> Space:
-    """The space that is searched for tasks of so many spatial dimensions where nobody names one.
-
-    Example:
-        >>> [default_space(dimensions).name for dimensions in (0, 1, 2)]
-        ['tabular', 'series', 'image']
-    """
-    return SPACES[_DEFAULTS[dimensions]]
-
-
-def main_dimensions(space: Space) -> int:
-    """Which inputs stand for a space where none are given: those that it is the default for, else its largest.
-
-    Example:
-        >>> [main_dimensions(SPACES[name]) for name in ("tabular", "series", "darts")]
-        [0, 1, 2]
-    """
-    meant = [dimensions for dimensions, name in _DEFAULTS.items() if name == space.base]
-    return meant[0] if meant else max(space.dimensions)
 
 
 def _known(name: str) -> Space | None:

@@ -15,6 +15,7 @@ TINY = """\
 stream: tiny
 format: 1
 baselines: [nearest, linear]
+space: nb201
 macro: {channels: 4, depth: 1, resolution: 8}
 budget: {evaluations: 4, full_trainings: 2}
 low: {epochs: 1, steps: 0, fraction: 0.5}

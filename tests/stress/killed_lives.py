@@ -42,6 +42,7 @@ _TRAINING = """\
 stream: kills
 format: 1
 baselines: none
+space: nb201
 macro: {channels: 4, depth: 1, resolution: 6}
 budget: {evaluations: 4, full_trainings: 2}
 low: {epochs: 1, steps: 0}

@@ -21,6 +21,7 @@ STREAM = """\
 stream: changing
 format: 1
 baselines: none
+space: nb201
 macro: {channels: 4, depth: 1, resolution: 8}
 budget: {evaluations: 2, full_trainings: 2}
 policy: {population: 3, sample: 2, batch: 2, oversample: 2, finalists_per_task: 1}

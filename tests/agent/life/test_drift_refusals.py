@@ -33,6 +33,7 @@ STREAM = """\
 stream: own
 format: 1
 baselines: none
+space: nb201
 macro: {channels: 4, depth: 1, resolution: 8}
 tasks:
   - {name: first, source: npz, path: own.npz}

@@ -10,7 +10,6 @@ from agent.ledger.home import Home
 from agent.ledger.store import Event, Ledger
 from agent.life.supernet import guided_strategy, supernet_trained
 from agent.state.state import TaskState, replay
-from agent.stream.file import MacroSection
 from agent.verify.verification import verify
 from agent.workers.jobs import SupernetAnswer, SupernetJob
 from agent.workers.process import run_job
@@ -24,6 +23,7 @@ GUIDED_LIFE = """\
 stream: guided
 format: 1
 baselines: none
+space: nb201
 macro: {channels: 4, depth: 1, resolution: 8}
 low: {epochs: 1, steps: 0, fraction: 0.5}
 full: {epochs: 2, steps: 0}
@@ -106,7 +106,7 @@ def test_a_failed_supernet_leaves_uniform_draws() -> None:
         device="cpu",
         seed=0,
         space="no-such-space",
-        macro=MacroSection(),
+        macro="c8n1r16",
         method="gdas",
     )
     answer = SupernetAnswer.model_validate_json(run_job(job.model_dump_json(exclude_none=True)))

@@ -26,6 +26,7 @@ STREAM = """\
 stream: few
 format: 1
 baselines: none
+space: nb201
 macro: {channels: 2, depth: 1, resolution: 8}
 budget: {evaluations: 2, full_trainings: 2}
 low: {epochs: 1, steps: 0, fraction: 0.5}

@@ -48,6 +48,7 @@ stream: composing
 format: 1
 constraints: rules.yaml
 baselines: none
+space: nb201
 macro: {channels: 4, depth: 1, resolution: 8}
 budget: {evaluations: 30, full_trainings: 1}
 operators: 2

@@ -38,6 +38,7 @@ STREAM = """\
 stream: inheriting
 format: 1
 baselines: none
+space: nb201
 macro: {channels: 4, depth: 1, resolution: 8}
 budget: {evaluations: 1, full_trainings: 1}
 low: {epochs: 1, steps: 0, fraction: 0.3}
