@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,11 +33,21 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from agent.api.running import Begun
+    from agent.life.context import PreparedTask
     from audits import Suite
 
+_MOST_READINGS = 20
 _PATIENCE = 2  # tasks in a row that MLflow would not take; then it is left alone for the rest of the run
 
-__all__ = ["Terminal"]
+__all__ = ["Terminal", "readings"]
+
+
+def readings(tasks: Sequence[PreparedTask]) -> Iterator[str]:
+    """A line for each task that says how its data were read; of many tasks the first ones."""
+    told = [task for task in tasks if task.reading]
+    yield from (f"task {task.spec.name}: {task.reading}" for task in told[:_MOST_READINGS])
+    if len(told) > _MOST_READINGS:
+        yield f"… and {len(told) - _MOST_READINGS:,} tasks more"
 
 
 class Terminal:
@@ -81,6 +92,8 @@ class Terminal:
             told = f"this agent remembers {known} admitted architecture(s) of {len(state.runs)} run(s)"
             self._console.print(told)
         suite, policy = prepared.suite, prepared.stream.policy
+        for line in readings(prepared.tasks):
+            self._console.print(line, markup=False, highlight=False)
         for notice in prepared.notices:
             self._console.print(notice, style="yellow", markup=False, highlight=False)
         if sentence := suite_sentence(state, str(self._home), name=suite.name, digest=suite.digest):

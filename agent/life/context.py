@@ -42,7 +42,7 @@ class PreparedTask:
     A task that is looked up has a `table` and no description, for there are no examples to describe. A task that
     succeeds another has its motif in `service`, which is tried first. `guard` is for `space`, which is without composed
     operators. What is asked of its examples is of a `kind`, and a `metric` makes scores of answers. `baselines` are the
-    names of those that it is compared with.
+    names of those that it is compared with. The `reading` says in one line how its data were read.
     """
 
     spec: TaskSpec
@@ -57,6 +57,7 @@ class PreparedTask:
     kind: TargetKind = "classification"
     metric: str = COUNTED
     baselines: tuple[str, ...] = ()
+    reading: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

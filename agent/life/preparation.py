@@ -240,6 +240,7 @@ class _Loader:
             kind=task.target.kind,
             metric=self._metric(task),
             baselines=announced(self.stream, task),
+            reading=task.reading,
         )
 
     def _metric(self, task: Task) -> str:

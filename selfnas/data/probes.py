@@ -16,15 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.data.raw import Floats
-from selfnas.data.targets import Labels
+from selfnas.data.targets import Labels, Targets, classes_of
 from selfnas.data.tasks import Task
 from selfnas.errors import InputError
 from selfnas.seeding import generator
 
-__all__ = ["FEATURES", "TaskDescription", "describe", "distance"]
+__all__ = ["FEATURES", "TaskDescription", "describe", "distance", "kinds_of"]
 
 _MAX_EXAMPLES = 1000
 _MIN_EXAMPLES = 100
+_PSEUDO_CLASSES = 8  # that numbers and combinations of labels are sorted into
 _MAX_NUMBERS = 2**22  # looked at in all; inputs so large that this binds are seen through fewer examples
 _MAX_INPUTS = 4096  # larger inputs are averaged down first
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -100,22 +101,44 @@ def describe(task: Task, *, seed: int) -> TaskDescription:
     rng = generator(seed, "describe")
     affordable = max(_MIN_EXAMPLES, _MAX_NUMBERS // math.prod(task.train.x.shape[1:]))
     chosen = np.sort(rng.permutation(len(task.train))[: min(_MAX_EXAMPLES, affordable)])
-    x, y = task.train.x[chosen], task.train.labels[chosen]
+    every, classes = kinds_of(task.train.y)
+    x, y = task.train.x[chosen], every[chosen]
     flat = _averaged(x).reshape(len(x), -1).astype(np.float64)
     found = {
         "dimensions": float(task.shape.dimensions),
         "log2_train": math.log2(len(task.train)),
         "log2_positions": math.log2(math.prod(task.shape.size)),
         "log2_channels": math.log2(task.shape.channels),
-        "log2_classes": math.log2(task.shape.classes),
-        "class_entropy": _entropy(task.train.labels, task.shape.classes),
+        "log2_classes": math.log2(classes),
+        "class_entropy": _entropy(every, classes),
         **_moments(x),
         "roughness": _roughness(x),
-        **_accuracies(flat, y, task.shape.classes),
+        **_accuracies(flat, y, classes),
         **_class_geometry(flat, y),
         **_variance_shares(flat),
     }
     return TaskDescription(values=tuple(float(found[name]) for name in FEATURES))
+
+
+def kinds_of(y: Targets) -> tuple[Labels, int]:
+    """`(n,)` a number for each example that stands for its class, and how many there are, at least 2.
+
+    Numbers are sorted into quantiles of the first of them; of several labels at once each combination is one, the rarer
+    ones together. So tasks of every kind are described by the same features.
+    """
+    if y.dtype == np.int64:
+        classes = classes_of(y)
+        return classes, max(2, int(classes.max()) + 1)
+    if y.shape[1] > 1 and np.isin(y, (0, 1)).all():
+        _, index, counts = np.unique(y, axis=0, return_inverse=True, return_counts=True)
+        common = np.argsort(-counts, kind="stable")[: _PSEUDO_CLASSES - 1]
+        places = np.full(len(counts), len(common), dtype=np.int64)
+        places[common] = np.arange(len(common))
+        found = places[index.reshape(-1)]
+    else:
+        edges = np.unique(np.quantile(y[:, 0], np.arange(1, _PSEUDO_CLASSES) / _PSEUDO_CLASSES))
+        found = np.searchsorted(edges, y[:, 0], side="right").astype(np.int64)
+    return found, max(2, int(found.max()) + 1)
 
 
 def distance(one: TaskDescription, other: TaskDescription) -> float:
@@ -137,7 +160,7 @@ def distances(one: TaskDescription, others: NDArray[np.float64]) -> NDArray[np.f
 def _averaged(x: Floats) -> Floats:
     """Neighbouring positions averaged until an example has few enough numbers."""
     smaller = x
-    while math.prod(smaller.shape[1:]) > _MAX_INPUTS and max(smaller.shape[2:]) >= 2:
+    while math.prod(smaller.shape[1:]) > _MAX_INPUTS and max(smaller.shape[2:], default=1) >= 2:
         for axis in range(2, x.ndim):
             even = smaller.shape[axis] - smaller.shape[axis] % 2
             if even:
@@ -164,7 +187,12 @@ def _moments(x: Floats) -> dict[str, float]:
 
 
 def _roughness(x: Floats) -> float:
-    """Mean squared difference of neighbouring positions over twice the variance: 0 smooth, 1 unrelated."""
+    """Mean squared difference of neighbouring positions over twice the variance: 0 smooth, 1 unrelated.
+
+    Columns of a table have no neighbours, and count as unrelated.
+    """
+    if x.ndim == 2:
+        return 1.0
     steps = [float((np.diff(x, axis=axis).astype(np.float64) ** 2).mean()) for axis in range(2, x.ndim)]
     return float(np.mean(steps)) / (2 * float(x.var(dtype=np.float64)) or 1.0)
 

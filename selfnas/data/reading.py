@@ -17,6 +17,8 @@ _COLOURS: Mapping[int, str] = {1: "grey images", 3: "colour images"}
 def sentence(raw: RawData, data: Splits, target: Target, *, rows: Mapping[str, Rows], repeated: int) -> str:
     """How many examples of which form, what is asked of them, how they were split, and what was guessed.
 
+    Names come from files of anybody; what a terminal does not print is escaped.
+
     Args:
         raw: the source.
         data: the finished splits.
@@ -35,7 +37,7 @@ def sentence(raw: RawData, data: Splits, target: Target, *, rows: Mapping[str, R
     told = [f"{sum(counts):,} {_inputs(raw, data)}, {_asked(target)}", split, *raw.notes]
     if repeated:
         told.append(f"{repeated:,} of {counts[-1]:,} test examples are training or validation examples as well")
-    return "; ".join(told)
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in "; ".join(told))
 
 
 def _inputs(raw: RawData, data: Splits) -> str:

@@ -105,3 +105,26 @@ def test_large_and_degenerate_inputs_take_under_a_second(size: tuple[int, ...]) 
     start = time.process_time()
     describe(task, seed=0)
     assert time.process_time() - start < 5
+
+
+def test_every_kind_of_task_is_described() -> None:
+    """Tables, numbers, labels, orders and tokens; a task of numbers is near the same task of their classes."""
+    rng = np.random.default_rng(0)
+    n = 160
+    rows = rng.standard_normal((n, 6))
+    price = rows[:, :2].sum(axis=1) + 0.1 * rng.standard_normal(n)
+    classes = np.digitize(price, np.quantile(price, np.arange(1, 8) / 8))
+    made = {
+        "numbers": Task.from_arrays(rows, price, name="t", kind="table", target="regression"),
+        "classes": Task.from_arrays(rows, classes, name="t", kind="table"),
+        "orders": Task.from_arrays(rows, classes, name="t", kind="table", target="ordinal"),
+        "labels": Task.from_arrays(rows, rows[:, :3] > 0, name="t", kind="table", target="multilabel"),
+        "tokens": Task.from_arrays(rng.integers(0, 4, (n, 12)), classes, name="t", kind="tokens"),
+        "series": Task.from_arrays(rng.standard_normal((n, 1, 40)).cumsum(axis=2), classes, name="t", kind="series"),
+        "images": Task.from_arrays(rng.integers(0, 99, (n, 8, 8)), classes, name="t", kind="image"),
+    }
+    found = {name: describe(task, seed=0) for name, task in made.items()}
+    assert found["classes"] == found["orders"]
+    assert distance(found["numbers"], found["classes"]) < 0.1
+    assert distance(found["numbers"], found["series"]) > 0.2
+    assert distance(found["numbers"], found["images"]) > 0.2

@@ -326,3 +326,12 @@ def test_keys_that_do_not_go_with_a_source() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             TaskSpec.model_validate({"name": "t", **keys})
+
+
+def test_names_from_files_cannot_steer_a_terminal(tmp_path: Path) -> None:
+    """Escape sequences and marks that turn text around are written out."""
+    task = load(
+        as_csv(tmp_path, {"a\x1b[31m": SIZE.tolist(), "b\u202e": SITE.tolist(), "species": SPECIES.tolist()}), **CLASSES
+    )
+    assert task.reading.isprintable()
+    assert "(a\\x1b[31m) and 1 categorical (b\\u202e of 2)" in task.reading
