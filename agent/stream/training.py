@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal
+
 from pydantic import Field, model_validator
 
 from selfnas.documents import StrictModel
 from selfnas.training.evaluation import Fidelity
+from selfnas.training.recipes import SLOTS
 
-__all__ = ["FidelitySection", "TrainingSection"]
+if TYPE_CHECKING:
+    from selfnas.data.tasks import Task
+    from selfnas.training.training import TrainingPlan
+
+__all__ = ["FidelitySection", "SlotsSection", "TrainingSection"]
 
 # Least and most optimiser steps where a stream does not say: below the floor, networks are told apart by chance.
 _FLOORS = {"low": 120, "full": 400}
@@ -64,10 +71,52 @@ class FidelitySection(StrictModel):
         )
 
 
+class SlotsSection(StrictModel):
+    """Numbers of a recipe in place of its own; see `selfnas.training.recipes.Recipe`."""
+
+    shift: float | None = Field(default=None, ge=0, le=SLOTS["shift"])
+    zoom: float | None = Field(default=None, ge=0, le=SLOTS["zoom"])
+    turn: float | None = Field(default=None, ge=0, le=SLOTS["turn"])
+    flip: float | None = Field(default=None, ge=0, le=SLOTS["flip"])
+    cutout: float | None = Field(default=None, ge=0, le=SLOTS["cutout"])
+    jitter: float | None = Field(default=None, ge=0, le=SLOTS["jitter"])
+    scaling: float | None = Field(default=None, ge=0, le=SLOTS["scaling"])
+    crop: float | None = Field(default=None, ge=0, le=SLOTS["crop"])
+    warp: float | None = Field(default=None, ge=0, le=SLOTS["warp"])
+    noise: float | None = Field(default=None, ge=0, le=SLOTS["noise"])
+    swap: float | None = Field(default=None, ge=0, le=SLOTS["swap"])
+    mixup: float | None = Field(default=None, ge=0, le=SLOTS["mixup"])
+    average: float | None = Field(default=None, ge=0, le=SLOTS["average"])
+
+
 class TrainingSection(StrictModel):
-    """Optimiser settings; see `selfnas.training.training.TrainingPlan`."""
+    """Settings of the optimiser, and what is done to examples and weights beside its steps.
+
+    Attributes:
+        batch_size: examples in one step, at most; where there are few, an epoch still has eight steps, of at least 16.
+        recipe: `plain`, `light`, `strong`, or `auto`, which chooses by kind of input and number of training examples.
+        class_weights: `balanced` lets rare classes count as much as frequent ones in the loss.
+    """
 
     batch_size: int = Field(default=64, ge=2, le=65_536)
     learning_rate: float = Field(default=6e-3, gt=0, le=10)
     weight_decay: float = Field(default=5e-2, ge=0, le=10)
     label_smoothing: float = Field(default=0.05, ge=0, lt=1)
+    recipe: Literal["auto", "plain", "light", "strong"] | None = None
+    slots: SlotsSection | None = None
+    class_weights: Literal["balanced"] | None = None
+
+    def plan(self, task: Task) -> TrainingPlan:
+        """How networks of a task are trained; what is not stated follows from its data."""
+        from selfnas.training.plans import plan_for
+
+        return plan_for(
+            task,
+            recipe=self.recipe or "auto",
+            slots={} if self.slots is None else self.slots.model_dump(exclude_none=True),
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            label_smoothing=self.label_smoothing,
+            balanced=self.class_weights is not None,
+        )

@@ -60,6 +60,7 @@ HEAVY = (
     "audits.cards.figures",
     "audits.verdicts.run",
     "selfnas.training.differentiable",
+    "selfnas.training.plans",
     "selfnas.training.proxies",
     "selfnas.data.tasks",
     "selfnas.training.training",
@@ -305,7 +306,8 @@ def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task, float 
     """What training gave, the network, its task, and the share of it that was inherited."""
     from selfnas.networks.network import build_network, inherit
     from selfnas.spaces.named import parse_architecture
-    from selfnas.training.training import Examples, TrainingPlan, train
+    from selfnas.training.plans import goal_of
+    from selfnas.training.training import Examples, train
 
     task = _task(job)
     network = build_network(parse_architecture(job.architecture), task.shape, seed=job.seed).to(job.device)
@@ -315,10 +317,11 @@ def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task, float 
         network,
         Examples.of(task.train.x, task.train.y, device=job.device),
         Examples.of(task.validation.x, task.validation.y, device=job.device),
-        TrainingPlan(**job.training.model_dump()),
+        job.training.plan(task),
         job.fidelity.fidelity(job.kind),
         seed=job.seed,
         least=job.least if isinstance(job, LowJob) else (),
+        goal=goal_of(task),
     )
     return result, network, task, inherited
 

@@ -31,7 +31,7 @@ from selfnas.strategies.one_shot import OneShotPlan, evolve_paths, score_paths, 
 from selfnas.training.differentiable import SupernetPlan, discretise, search_supernet
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.supernet import build_supernet
-from selfnas.training.training import Examples, TrainingPlan, train
+from selfnas.training.training import Examples, train
 
 _TAUGHT, _SPLITS = 16, 200  # networks that a combination is learned from, and random choices of them
 
@@ -51,7 +51,7 @@ def scores(
 ) -> None:
     """Rank correlation of every cheap score with full training, on networks that are built and trained."""
     stream, task = _open(stream_file, task_name)
-    plan, full = TrainingPlan(**stream.training.model_dump()), stream.full.fidelity("full")
+    plan, full = stream.training.plan(task), stream.full.fidelity("full")
     drawn = random_networks(*_setting(stream), networks, seed=seed)
     rows, low = _rows(keep, stream, task_name), stream.low.fidelity("low")
 
@@ -113,7 +113,7 @@ def inheritance(
     """
     stream, task = _open(stream_file, task_name)
     done = _scored(keep, stream, task_name)
-    low, plan = stream.low.fidelity("low"), TrainingPlan(**stream.training.model_dump())
+    low, plan = stream.low.fidelity("low"), stream.training.plan(task)
     once = Fidelity(name="once", epochs=1, fraction=low.fraction)
     training, validation = (Examples.of(part.x, part.y) for part in (task.train, task.validation))
     space, _ = _setting(stream)
@@ -158,7 +158,7 @@ def supernets(
     done = _scored(keep, stream, task_name)
     truth = np.array([one.truth for one in done])
     print(f"{task.name}: {len(done)} random networks reach {np.median(truth):.4f} (median), {truth.max():.4f} (best)")
-    plan, full = TrainingPlan(**stream.training.model_dump()), stream.full.fidelity("full")
+    plan, full = stream.training.plan(task), stream.full.fidelity("full")
     for method in methods or sorted(GUIDED):
         begun = time.process_time()
         if method == "one_shot":

@@ -19,7 +19,7 @@ from experiments.harness import Rows, Set, measure_grid, print_table, run
 from selfnas import seeding
 from selfnas.data.tasks import load_task
 from selfnas.networks.network import build_network
-from selfnas.training.training import Examples, TrainingPlan, train
+from selfnas.training.training import Examples, train
 
 
 def repeatability(
@@ -33,7 +33,7 @@ def repeatability(
     torch.set_num_threads(1)
     document = read_stream(stream, overrides=settings or [])
     prepared, value = prepare(document), document.value
-    plan, low = TrainingPlan(**value.training.model_dump()), value.low.fidelity("low")
+    low = value.low.fidelity("low")
     shown, rows = [], Rows(out, of=dict)
     for ready in prepared.tasks:
         # The cells are the same on every task of a shape, and each is another network.
@@ -41,6 +41,7 @@ def repeatability(
         cells = {a.digest: a for a in (ready.guard.space.decode(row, macro=ready.macro) for row in drawn)}
         task = load_task(ready.spec, base=prepared.base)
         training, validation = (Examples.of(part.x, part.y) for part in (task.train, task.validation))
+        plan = value.training.plan(task)
 
         def trained(cell: tuple[str, str, int]) -> list[dict[str, Any]]:
             name, digest, again = cell

@@ -22,7 +22,7 @@ from selfnas import seeding
 from selfnas.data.tasks import load_task
 from selfnas.networks.network import build_network
 from selfnas.search.history import Trial, best_trial
-from selfnas.training.training import Examples, TrainingPlan, accuracy, train
+from selfnas.training.training import Examples, accuracy, train
 
 FIRST, AFTER, SEED = 3, 3, 2000
 
@@ -49,7 +49,7 @@ def retrain(
     torch.set_num_threads(1)
     document = read_stream(stream, overrides=settings or [])
     prepared, value = prepare(document), document.value
-    plan, low = TrainingPlan(**value.training.model_dump()), value.low.fidelity("low")
+    low = value.low.fidelity("low")
     pairs: dict[str, tuple[dict[str, list[Trial]], dict[str, list[Trial]]]] = {}
     for argument in lives:
         seed, _, homes = argument.partition("=")
@@ -63,6 +63,7 @@ def retrain(
         found = {seed: (*warm[name], *cold[name]) for seed, (warm, cold) in pairs.items() if name in warm.keys() & cold}
         cells = {(name, one.architecture.digest): one.architecture for trials in found.values() for one in trials}
         task = load_task(ready.spec, base=prepared.base)
+        plan = value.training.plan(task)
 
         def trained(cell: tuple[str, str]) -> list[dict[str, Any]]:
             own = seeding.derive(SEED, "low", cell[1])

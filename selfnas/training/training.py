@@ -20,11 +20,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from selfnas import seeding
-from selfnas.data.targets import Targets
+from selfnas.data.targets import InputKind, Target, Targets
+from selfnas.training.augmentation import augmented, mixing
+from selfnas.training.averaging import WeightAverage
 from selfnas.training.evaluation import Fidelity
+from selfnas.training.losses import constant_outputs, loss_for
+from selfnas.training.metrics import score
+from selfnas.training.recipes import PLAIN, Recipe
 from selfnas.training.schedule import Schedule, fit_schedule
 
-__all__ = ["Examples", "TrainingPlan", "TrainingResult", "accuracy", "predict", "train"]
+__all__ = ["Examples", "Goal", "TrainingPlan", "TrainingResult", "accuracy", "predict", "train"]
 
 _OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 
@@ -37,17 +42,47 @@ class TrainingPlan:
         learning_rate: peak of one cycle, see `selfnas.training.schedule`.
         weight_decay: decoupled (AdamW).
         label_smoothing: in [0, 1).
+        recipe: what is done to examples and weights beside.
+        class_weights: see `selfnas.training.losses.loss_for`; none weighs all alike.
     """
 
     batch_size: int = 64
     learning_rate: float = 4e-3
     weight_decay: float = 5e-2
     label_smoothing: float = 0.05
+    recipe: Recipe = PLAIN
+    class_weights: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """What networks are trained for.
+
+    Attributes:
+        target: what is asked of an example; None is classification, whose score is accuracy.
+        inputs: what an example is; None changes no example, whatever the recipe.
+        metric: that is scored; None takes the target's default.
+    """
+
+    target: Target | None = None
+    inputs: InputKind | None = None
+    metric: str | None = None
+
+    def score(self, outputs: Tensor, y: Tensor) -> float:
+        """What a search maximises."""
+        if self.target is None:
+            return float((outputs.argmax(dim=1) == y).double().mean())
+        return score(outputs, y, self.target, self.metric)
+
+    def chance(self, training: Tensor, validation: Tensor) -> float:
+        """The score of the best answer that looks at no example."""
+        constant = constant_outputs(training, self.target)
+        return self.score(constant.expand(len(validation), -1), validation)
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Inputs `(n, channels, *size)` float32 and labels `(n,)` int64 on one device."""
+    """Inputs `(n, channels, *size)` float32 and what a split holds as `y`, on one device."""
 
     x: Tensor
     y: Tensor
@@ -67,7 +102,7 @@ class TrainingResult:
 
     Attributes:
         failure: why there is no usable network; empty when there is one.
-        curve: validation accuracy in [0, 1] at each validation.
+        curve: score at each validation.
         train_loss: mean loss since the validation before the last; NaN when it failed.
         weights: state of the network at the best validation, the latest of equals; empty when it failed.
         best_step: how many steps had been taken by then.
@@ -94,6 +129,7 @@ def train(
     *,
     seed: int,
     least: Sequence[float] = (),
+    goal: Goal | None = None,
 ) -> TrainingResult:
     """Fit a network in place and leave it with the weights of its best validation.
 
@@ -103,13 +139,19 @@ def train(
         validation: decides which weights are kept, and early stopping.
         fidelity: how many steps, on which fraction of the data, with how much patience.
         seed: decides the order of examples and the subset.
-        least: validation accuracy needed at each validation; a training that is below stops there with what it has.
+        least: score needed at each validation; a training that is below stops there with what it has.
+        goal: what it is trained for; None is classification.
     """
+    goal = goal or Goal()
     subset = _subset(training, fidelity.fraction, seed)
     schedule = fit_schedule(fidelity, len(subset), batch_size=plan.batch_size)
     batches = _Batches(subset, schedule, seeding.torch_generator(seed, "order"))
-    module = _Module(network, plan, schedule)
-    watcher = _Watcher(validation, schedule, fidelity.patience, least, chance=_chance(subset, validation))
+    average = None
+    if plan.recipe.average:
+        draw = seeding.torch_generator(seed, "statistics")
+        average = WeightAverage(network, steps=plan.recipe.average * schedule.steps, x=subset.x, generator=draw)
+    module = _Module(network, plan, schedule, goal, average, seeding.torch_generator(seed, "augmentation"))
+    watcher = _Watcher(validation, schedule, fidelity.patience, least, goal, chance=goal.chance(subset.y, validation.y))
     device = training.x.device
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -186,18 +228,45 @@ class _Batches:
 
 
 class _Module(pl.LightningModule):
-    def __init__(self, network: nn.Module, plan: TrainingPlan, schedule: Schedule) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        plan: TrainingPlan,
+        schedule: Schedule,
+        goal: Goal,
+        average: WeightAverage | None,
+        generator: torch.Generator,
+    ) -> None:
         super().__init__()
         self.network = network
-        self._plan, self._schedule = plan, schedule
-        self._loss = nn.CrossEntropyLoss(label_smoothing=plan.label_smoothing)
+        self._plan, self._schedule, self._goal = plan, schedule, goal
+        self._average, self._generator = average, generator
+        self._loss = loss_for(goal.target, smoothing=plan.label_smoothing, weights=plan.class_weights)
         self._losses: list[Tensor] = []
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         x, y = batch
-        loss: Tensor = self._loss(self.network(x), y)
+        recipe, inputs = self._plan.recipe, self._goal.inputs
+        if inputs is not None:
+            x = augmented(x, recipe, self._generator, inputs=inputs)
+        if recipe.mixup and x.is_floating_point():
+            partner, own = mixing(len(x), recipe, self._generator)
+            partner = partner.to(x.device)
+            outputs = self.network(own * x + (1 - own) * x[partner])
+            loss = own * self._loss(outputs, y) + (1 - own) * self._loss(outputs, y[partner])
+        else:
+            loss = self._loss(self.network(x), y)
         self._losses.append(loss.detach())
         return loss
+
+    def on_train_batch_end(self, outputs: object, batch: object, batch_idx: int) -> None:
+        if self._average is not None:
+            self._average.update(self.network)
+
+    @property
+    def delivered(self) -> nn.Module:
+        """The network whose weights count: averaged, or as they are."""
+        return self.network if self._average is None else self._average.network
 
     def on_train_epoch_start(self) -> None:
         self._losses.clear()
@@ -220,9 +289,16 @@ class _Watcher(pl.Callback):
     """
 
     def __init__(
-        self, validation: Examples, schedule: Schedule, patience: int, least: Sequence[float], *, chance: float
+        self,
+        validation: Examples,
+        schedule: Schedule,
+        patience: int,
+        least: Sequence[float],
+        goal: Goal,
+        *,
+        chance: float,
     ) -> None:
-        self._validation, self._schedule, self._chance = validation, schedule, chance
+        self._validation, self._schedule, self._goal, self._chance = validation, schedule, goal, chance
         self._patience, self._least = patience, least
         self._worse = 0
         self.curve: list[float] = []
@@ -232,28 +308,24 @@ class _Watcher(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, _Module)  # noqa: S101 - narrows the type
-        logits = predict(pl_module.network, self._validation.x)
+        delivered = pl_module.delivered
+        outputs = predict(delivered, self._validation.x)
         pl_module.network.train()
-        if not math.isfinite(pl_module.mean_loss()) or not bool(torch.isfinite(logits).all()):
+        if not math.isfinite(pl_module.mean_loss()) or not bool(torch.isfinite(outputs).all()):
             self.failure = "diverged: a loss or an output is not finite"
             trainer.should_stop = True
             return
-        score = float((logits.argmax(dim=1) == self._validation.y).double().mean())
+        score = self._goal.score(outputs, self._validation.y)
         self.curve.append(score)
         best, step = max(self.curve), sum(self._schedule.parts[: len(self.curve)])
         if score == best:
-            self.best_state = {k: v.detach().clone() for k, v in pl_module.network.state_dict().items()}
+            self.best_state = {k: v.detach().clone() for k, v in delivered.state_dict().items()}
             self.best_step = step
         patient = score == best or step <= self._schedule.warm_up or best <= self._chance
         self._worse = 0 if patient else self._worse + 1
         hopeless = len(self.curve) <= len(self._least) and best < self._least[len(self.curve) - 1]
         if hopeless or (self._patience and self._worse >= self._patience):
             trainer.should_stop = True
-
-
-def _chance(training: Examples, validation: Examples) -> float:
-    """Accuracy of always answering the most frequent class."""
-    return float((validation.y == training.y.mode().values).double().mean())
 
 
 def _quiet_lightning() -> None:

@@ -1,0 +1,67 @@
+"""How a task's networks are trained where nothing is stated: recipe, batches and weights of classes from the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from selfnas.data.tasks import Task
+from selfnas.training.augmentation import mirror_keeps_labels
+from selfnas.training.losses import balanced_weights
+from selfnas.training.recipes import Recipe, recipe_for
+from selfnas.training.training import Goal, TrainingPlan
+
+__all__ = ["goal_of", "plan_for"]
+
+_SMALLEST_BATCH = 16
+_EACH_EPOCH = 8  # steps that an epoch of a small set is cut into, as far as the batches stay large enough
+
+
+def goal_of(task: Task, metric: str | None = None) -> Goal:
+    """What networks for a task are trained for; its default metric if none is named."""
+    return Goal(target=task.target, inputs=task.inputs, metric=metric)
+
+
+def plan_for(
+    task: Task,
+    *,
+    recipe: str = "auto",
+    slots: Mapping[str, float] | None = None,
+    batch_size: int = 64,
+    learning_rate: float = 6e-3,
+    weight_decay: float = 5e-2,
+    label_smoothing: float = 0.05,
+    balanced: bool = False,
+) -> TrainingPlan:
+    """The plan of a task.
+
+    Args:
+        task: by whose kind of input and number of training examples `auto` chooses.
+        recipe: a name of `selfnas.training.recipes.RECIPES`, or `auto`.
+        slots: of the recipe, in place of its own.
+        batch_size: examples in a step, at most: fewer where there are few, so that an epoch has eight steps.
+        learning_rate: see `TrainingPlan`.
+        weight_decay: see `TrainingPlan`.
+        label_smoothing: see `TrainingPlan`.
+        balanced: whether rare classes count as much as frequent ones.
+
+    Raises:
+        KeyError: no such recipe.
+        ValueError: a slot that there is not, or beyond its limits.
+    """
+    count, stated = len(task.train), dict(slots or {})
+    return TrainingPlan(
+        batch_size=min(batch_size, max(_SMALLEST_BATCH, count // _EACH_EPOCH)),
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        label_smoothing=label_smoothing,
+        recipe=_recipe(task, recipe, count, stated),
+        class_weights=balanced_weights(task.train.y, task.target) if balanced else (),
+    )
+
+
+def _recipe(task: Task, name: str, count: int, stated: Mapping[str, float]) -> Recipe:
+    """By name, or chosen; `auto` mirrors images where that keeps their labels."""
+    if name == "auto" and task.inputs == "image" and task.target.kind == "classification" and "flip" not in stated:
+        mirrored = mirror_keeps_labels(task.train.x, task.train.labels)
+        stated = {**stated, "flip": 0.5 if mirrored else 0.0}
+    return recipe_for(name, task.inputs, count, stated)
