@@ -54,6 +54,7 @@ class Stream:
         low: how thoroughly candidates are trained.
         full: how thoroughly finalists are trained.
         training: of the optimiser.
+        refit: whether finalists are trained once more, on training and validation data together.
         policy: how the agent searches.
         objective: costs beside accuracy; None where accuracy alone counts.
         supernet: for guided strategies.
@@ -79,6 +80,7 @@ class Stream:
     low: FidelitySection = field(default_factory=lambda: FidelitySection(epochs=3))
     full: FidelitySection = field(default_factory=lambda: FidelitySection(epochs=15, patience=6))
     training: TrainingSection = field(default_factory=TrainingSection)
+    refit: bool = True
     policy: SearchPolicy = field(default_factory=SearchPolicy)
     objective: ObjectiveSection | None = None
     supernet: SupernetSection | None = None
@@ -107,6 +109,7 @@ class Stream:
             "low": self.low,
             "full": self.full,
             "training": self.training,
+            "refit": None if self.refit else False,
             "inherit": self.inherit,
             "policy": self.policy,
             "objective": self.objective,

@@ -70,6 +70,7 @@ __all__ = [
     "PolicyTried",
     "Quarantined",
     "Recalled",
+    "Refit",
     "Refused",
     "Rejected",
     "Reviewed",
@@ -220,6 +221,7 @@ class StreamRecord(Struct, frozen=True, kw_only=True):
         objective: section `objective`; None where accuracy alone counts.
         operators: most composed operators in force; None composes none.
         inherit: `motif` where full training may start from a motif's weights.
+        refit: whether finalists are trained once more on training and validation data; None is true.
         plugins: names of plug-ins whose parts the stream uses.
     """
 
@@ -236,6 +238,7 @@ class StreamRecord(Struct, frozen=True, kw_only=True):
     objective: Settings | None = None
     operators: Integer | None = None
     inherit: str | None = None
+    refit: bool | None = None
     plugins: list[str] | None = None
 
     def __post_init__(self) -> None:
@@ -400,6 +403,18 @@ class MetricRecord(_Part, frozen=True, kw_only=True):
     low: Number | None
     high: Number | None
     n: Integer
+
+
+class Refit(_Part, frozen=True, kw_only=True):
+    """How a network was trained on training and validation examples together, once it was known for how long.
+
+    Attributes:
+        steps: optimiser steps.
+        examples: number of training and validation examples.
+    """
+
+    steps: Integer
+    examples: Integer
 
 
 class FindingRecord(_Part, frozen=True, kw_only=True):
@@ -868,6 +883,8 @@ class Tested(Facts, frozen=True, kw_only=True):
         metric: what the task's metric says of it, where that is not accuracy.
         test_hits: which of them it classifies correctly, a bit for each that is compared, as hexadecimal text; left out
             where nothing was tested.
+        refit: how the network that was tested, audited and kept was trained, where that is not the one whose validation
+            score is told: on training and validation examples together.
     """
 
     bulk: ClassVar[bool] = True
@@ -879,6 +896,7 @@ class Tested(Facts, frozen=True, kw_only=True):
     params: Integer
     metric: MetricRecord | UnsetType = UNSET
     test_hits: str | UnsetType = UNSET
+    refit: Refit | UnsetType = UNSET
 
     @property
     def test(self) -> float:

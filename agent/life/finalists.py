@@ -11,7 +11,18 @@ from collections.abc import Mapping, Sequence
 from msgspec import UnsetType
 
 from agent.gate.admission import admission, recorded_findings
-from agent.ledger.events import UNSET, Admitted, Audited, Compared, Facts, MetricRecord, Refused, Tabulated, Trained
+from agent.ledger.events import (
+    UNSET,
+    Admitted,
+    Audited,
+    Compared,
+    Facts,
+    MetricRecord,
+    Refit,
+    Refused,
+    Tabulated,
+    Trained,
+)
 from agent.life.context import TaskContext
 from agent.memory.weights import inherited_record, source_of
 from agent.state.state import Finalist, Motif
@@ -64,12 +75,18 @@ def compared(context: TaskContext, examiner: Examiner, finalist: Finalist, *, on
         test_count=answer.test_count,
         metric=_metric(answer),
         test_hits=answer.test_hits or UNSET,
+        refit=_refit(answer),
     )
 
 
 def _metric(answer: FullAnswer) -> MetricRecord | UnsetType:
     """As the ledger keeps it; left out where accuracy is counted, or nothing was tested."""
     return UNSET if answer.metric is None else MetricRecord(**answer.metric.model_dump())
+
+
+def _refit(answer: FullAnswer) -> Refit | UnsetType:
+    """What the ledger says of a second training; nothing where there was none."""
+    return UNSET if answer.refit is None else Refit(steps=answer.refit.steps, examples=answer.refit.examples)
 
 
 def _full(context: TaskContext, architecture: Architecture) -> Request:
@@ -143,6 +160,7 @@ def _examination(
         test_count=answer.test_count,
         test_hits=answer.test_hits or UNSET,
         params=params,
+        refit=_refit(answer),
         weights_sha256=answer.weights_sha256,
         metric=_metric(answer),
         inherited=UNSET if source is None else inherited_record(source, answer.inherited),

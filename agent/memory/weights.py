@@ -3,8 +3,9 @@
 A finalist that was recalled starts from the weights with which that very architecture was admitted before, as far as
 names and shapes agree; the rest, such as the head for other classes, is fresh. It may not where those weights could
 have seen examples that this task validates, audits or tests on: allowed are other packaged sources, the same source cut
-into the same splits, and the very same task. Files of one's own, and sources of plug-ins, cannot be told apart so, and
-count only as the last.
+into the same splits, and the very same task; but only other packaged sources where those weights were trained on
+validation examples as well. Files of one's own, and sources of plug-ins, cannot be told apart so, and count only as the
+last.
 The same holds of every task whose weights those weights were begun with.
 """
 
@@ -40,8 +41,9 @@ def source_of(state: LifeState, task: TaskState, architecture: str) -> Motif | N
     now = run.started.record.task(task.name)
     for earlier, name in _descent(state, motif):
         taught = state.runs[earlier - 1]
-        same = taught.tasks.named(name).started.task_digest == task.started.task_digest
-        if not (same or keeps_splits_apart(taught.started.record.task(name), now)):
+        refit = taught.tasks.named(name).finalist(motif.digest).trained.refit is not UNSET
+        same = not refit and taught.tasks.named(name).started.task_digest == task.started.task_digest
+        if not (same or keeps_splits_apart(taught.started.record.task(name), now, refit=refit)):
             return None
     return motif
 
@@ -64,11 +66,12 @@ def _descent(state: LifeState, motif: Motif) -> Iterator[tuple[int, str]]:
     raise LedgerError(f"motif {motif.digest[:12]} of run {motif.run} says that its weights come from themselves")
 
 
-def keeps_splits_apart(then: TaskRecord, now: TaskRecord) -> bool:
+def keeps_splits_apart(then: TaskRecord, now: TaskRecord, *, refit: bool = False) -> bool:
     """Whether nothing that one task trains on can be what another one validates, audits or tests on.
 
     Args:
         then, now: task specifications as a stream records them.
+        refit: whether the earlier one trained on its validation examples as well.
 
     Example:
         >>> digits = TaskRecord(name="a", source="digits"), TaskRecord(name="b", source="digits", split_seed=1)
@@ -77,7 +80,8 @@ def keeps_splits_apart(then: TaskRecord, now: TaskRecord) -> bool:
     """
     if not {then.source, now.source} <= PACKAGED.keys():
         return False
-    return then.source != now.source or (then.limit, then.split_seed) == (now.limit, now.split_seed)
+    same_splits = (then.limit, then.split_seed) == (now.limit, now.split_seed)
+    return then.source != now.source or (same_splits and not refit)
 
 
 def inherited_record(source: Motif, share: float | None) -> Inherited:

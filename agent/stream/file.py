@@ -143,6 +143,7 @@ class Stream(StrictModel):
     full: FidelitySection = FidelitySection(epochs=15, patience=6)
     training: TrainingSection = TrainingSection()
     metric: dict[TargetKind, str] | None = None  # by kind of target; each has a default
+    refit: bool | None = None  # finalists are trained again, on training and validation data; so if absent
     inherit: Literal["motif"] | None = None  # full training of what was recalled starts from the motif's weights
     policy: SearchPolicy = SearchPolicy()
     objective: ObjectiveSection | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent.gate.admission import findings_of
 from agent.gate.review import finalists
+from agent.ledger.events import UNSET
 from agent.ledger.home import Home
 from agent.state.networks import restore_network
 from agent.state.plugins import of_runs
@@ -84,7 +85,14 @@ def _reaudit(
     seed = seeding.derive(run.started.record.seed, "audit", loaded.digest, finalist.digest)
     recorded = suite_of(run)
     used = suite or recorded
-    findings = run_suite(network, AuditData.of(loaded), used, seed=seed)
+    refit = finalist.trained.refit
+    fitted = len(loaded.train) + len(loaded.validation)
+    if refit is not UNSET and refit.examples != fitted:
+        raise InputError(
+            f"task {task.name!r}: the ledger says that its network was trained on {refit.examples} examples, there are "
+            f"{fitted} for training and validation"
+        )
+    findings = run_suite(network, AuditData.of(loaded, refit=refit is not UNSET), used, seed=seed)
     changed = None
     if used.digest == recorded.digest:
         before = [] if finalist.audited is None else findings_of(finalist.audited)

@@ -76,6 +76,7 @@ class TaskChecker:
         self._before: set[str] = set()  # digests of what was trained fully in the task that it goes on with
         self._scoring: set[str] = set()  # cells
         self._scored: set[str] = set()  # on earlier tasks
+        self._fitted = 0  # training and validation examples, by the first network that was trained on both
 
     def run_begins(
         self,
@@ -165,7 +166,7 @@ class TaskChecker:
         self._certified, self._audits, self._verdicts, self._decided = {}, {}, {}, set()
         self._standing, self._evaluated, self._before = {}, 0, set()
         self._scored |= self._scoring
-        self._scoring = set()
+        self._scoring, self._fitted = set(), 0
         self._recalled = {recalled.digest for recalled in started.recalled}
         if self.tabular:
             names = {recalled.architecture for recalled in started.recalled}
@@ -274,6 +275,20 @@ class TaskChecker:
             yield f"{tested.test_correct} of {tested.test_count} test examples cannot be right"
         if self._started is not None:
             yield from wrong_metric(tested, self._started)
+        yield from self._refit(tested)
+
+    def _refit(self, tested: events.Tested) -> Iterator[str]:
+        """A second training must be wanted, of a network that could be trained, on as many examples as every other."""
+        refit = tested.refit
+        if refit is events.UNSET:
+            return
+        if self._stream is not None and self._stream.refit is False:
+            yield "trained a second time on validation data too, which its stream rules out"
+        if tested.reason or refit.steps < 1:
+            yield f"a second training of {refit.steps} steps, of a network that failed or of none at all"
+        self._fitted = self._fitted or refit.examples
+        if refit.examples != self._fitted or refit.examples < 2:
+            yield f"trained a second time on {refit.examples} examples, another network of the task on {self._fitted}"
 
     def _audited(self, audited: events.Audited) -> Iterator[str]:
         self._checked["audit verdicts"] += 1

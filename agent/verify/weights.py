@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.ledger.events import UNSET, Admitted, Reviewed, RunStarted, StreamRecord, TaskStarted, Trained
+from agent.ledger.events import UNSET, Admitted, Reviewed, RunStarted, StreamRecord, TaskRecord, TaskStarted, Trained
 from agent.ledger.home import Home
 from agent.memory.weights import keeps_splits_apart, shared_numbers
 
@@ -22,6 +22,7 @@ class InheritanceChecker:
         self._streams: list[StreamRecord] = []
         self._digests: dict[tuple[int, str], str] = {}  # of tasks' content
         self._started: TaskStarted | None = None
+        self._refit: set[tuple[int, str, str]] = set()  # whose weights have seen validation examples
 
     def run_begins(self, started: RunStarted) -> None:
         """A run over a stream."""
@@ -39,6 +40,8 @@ class InheritanceChecker:
     def trained(self, trained: Trained) -> Iterator[str]:
         """Problems of a full training that says it started from a motif's weights."""
         inherited, digest = trained.inherited, trained.digest
+        if trained.refit is not UNSET:
+            self._refit.add((len(self._streams), trained.task, digest))
         if inherited is UNSET:
             return
         if not self._streams or self._started is None:
@@ -55,11 +58,7 @@ class InheritanceChecker:
         taught = ((inherited.run, inherited.task), *self._descent.get((inherited.run, inherited.task, digest), ()))
         self._descent[len(self._streams), trained.task, digest] = taught
         now = self._streams[-1].task(trained.task)
-        if any(
-            self._digests.get((run, task)) != self._started.task_digest
-            and not keeps_splits_apart(self._streams[run - 1].task(task), now)
-            for run, task in taught
-        ):
+        if any(not self._apart(run, task, digest, now) for run, task in taught):
             yield "the weights that it inherited may have seen what it is tested on"
         if inherited.share is None:
             if not trained.reason:
@@ -68,3 +67,9 @@ class InheritanceChecker:
         own, source = (self._home.weights_file(name) for name in (trained.weights_sha256, inherited.weights_sha256))
         if own.is_file() and source.is_file() and shared_numbers(own, source) != inherited.share:
             yield f"it says that it inherited {inherited.share}, its weights say {shared_numbers(own, source)}"
+
+    def _apart(self, run: int, task: str, digest: str, now: TaskRecord) -> bool:
+        """Whether weights of an earlier task cannot have seen what the present one validates, audits or tests on."""
+        refit = (run, task, digest) in self._refit
+        same = self._started is not None and self._digests.get((run, task)) == self._started.task_digest
+        return (same and not refit) or keeps_splits_apart(self._streams[run - 1].task(task), now, refit=refit)

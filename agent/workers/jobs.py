@@ -34,6 +34,7 @@ __all__ = [
     "PluginChangedError",
     "ProxyAnswer",
     "ProxyJob",
+    "RefitAnswer",
     "SupernetAnswer",
     "SupernetJob",
     "job_from_json",
@@ -167,6 +168,7 @@ class FullJob(_OfArchitecture):
         weights: directory that keeps the weights, in a file named by its SHA-256; None keeps none.
         pictures: directory for pictures of what the audits saw; None draws none.
         inherit: file of weights, named by its SHA-256, that training starts from as far as they fit; None from none.
+        refit: whether a second network is trained on training and validation examples together and takes its place.
     """
 
     kind: Literal["full"] = "full"
@@ -178,6 +180,7 @@ class FullJob(_OfArchitecture):
     weights: str | None = None
     pictures: str | None = None
     inherit: str | None = None
+    refit: bool = False
 
 
 class BaselineJob(_OnTask):
@@ -258,6 +261,13 @@ class LowAnswer(_Answer):
     curve: list[float] = Field(default_factory=list)
 
 
+class RefitAnswer(StrictModel):
+    """How a network was trained on training and validation examples together."""
+
+    steps: int
+    examples: int
+
+
 class FullAnswer(_Answer):
     """What full training and the audits gave.
 
@@ -274,6 +284,7 @@ class FullAnswer(_Answer):
         suite_digest: of the suite that was run.
         weights_sha256: of the safetensors file; empty when none was kept.
         inherited: share of the network's numbers that were taken over; None where none were to be.
+        refit: of the network that was tested, audited and kept; None where that is the one that was scored.
     """
 
     audit_seconds: float = 0.0
@@ -287,6 +298,7 @@ class FullAnswer(_Answer):
     suite_digest: str = ""
     weights_sha256: str = ""
     inherited: float | None = None
+    refit: RefitAnswer | None = None
 
 
 class BaselineAnswer(StrictModel):

@@ -33,6 +33,7 @@ from agent.workers.jobs import (
     PluginChangedError,
     ProxyAnswer,
     ProxyJob,
+    RefitAnswer,
     SupernetAnswer,
     SupernetJob,
     job_from_json,
@@ -267,11 +268,12 @@ def _full(job: FullJob) -> FullAnswer:
     result, network, task, inherited = _train(job)
     if result.failure:
         return FullAnswer(score=None, reason=result.failure, curve=list(result.curve), inherited=inherited)
+    network, weights, refit = _refit(job, task, network, result)
     test = Examples.of(task.test.x, task.test.y, device=job.device)
     outputs = predict(network, test.x)
     right = (predicted(outputs, task.target) == test.y).cpu().numpy() if task.target.counted else None
     begun = time.perf_counter()
-    findings, error, suite_digest = _audit(job, network, task) if job.suite else ([], "", "")
+    findings, error, suite_digest = _audit(job, network, task, refit) if job.suite else ([], "", "")
     audit_seconds = time.perf_counter() - begun if job.suite else 0.0
     return FullAnswer(
         score=result.best,
@@ -284,8 +286,9 @@ def _full(job: FullJob) -> FullAnswer:
         findings=findings,
         audit_error=error,
         suite_digest=suite_digest,
-        weights_sha256=_keep(result.weights, Path(job.weights)) if job.weights else "",
+        weights_sha256=_keep(weights, Path(job.weights)) if job.weights else "",
         inherited=inherited,
+        refit=refit,
     )
 
 
@@ -304,15 +307,11 @@ def _measured(job: FullJob, task: Task, outputs: Tensor) -> MetricAnswer | None:
 
 def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task, float | None]:
     """What training gave, the network, its task, and the share of it that was inherited."""
-    from selfnas.networks.network import build_network, inherit
-    from selfnas.spaces.named import parse_architecture
     from selfnas.training.plans import goal_of
     from selfnas.training.training import Examples, train
 
     task = _task(job)
-    network = build_network(parse_architecture(job.architecture), task.shape, seed=job.seed).to(job.device)
-    source = job.inherit if isinstance(job, FullJob) else None
-    inherited = None if source is None else round(inherit(network, _weights(Path(source))), 6)
+    network, inherited = _network(job, task, seed=job.seed)
     result = train(
         network,
         Examples.of(task.train.x, task.train.y, device=job.device),
@@ -324,6 +323,38 @@ def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task, float 
         goal=goal_of(task),
     )
     return result, network, task, inherited
+
+
+def _network(job: LowJob | FullJob, task: Task, *, seed: int) -> tuple[Network, float | None]:
+    """An untrained network, and the share of it that was inherited."""
+    from selfnas.networks.network import build_network, inherit
+    from selfnas.spaces.named import parse_architecture
+
+    network = build_network(parse_architecture(job.architecture), task.shape, seed=seed).to(job.device)
+    source = job.inherit if isinstance(job, FullJob) else None
+    return network, None if source is None else round(inherit(network, _weights(Path(source))), 6)
+
+
+def _refit(
+    job: FullJob, task: Task, network: Network, first: TrainingResult
+) -> tuple[Network, Mapping[str, Tensor], RefitAnswer | None]:
+    """What is kept: a network trained on all examples, or the first where that is not wanted or fails."""
+    from selfnas import seeding
+    from selfnas.training.plans import goal_of
+    from selfnas.training.refit import refit_fidelity
+    from selfnas.training.training import Examples, train
+
+    if not job.refit:
+        return network, first.weights, None
+    seed, counts = seeding.derive(job.seed, "refit"), (len(task.train), len(task.validation))
+    training, validation = (Examples.of(part.x, part.y, device=job.device) for part in (task.train, task.validation))
+    fidelity = refit_fidelity(first, training=counts[0], validation=counts[1])
+    again, _ = _network(job, task, seed=seed)
+    plan, goal = job.training.plan(task), goal_of(task)
+    result = train(again, training.and_also(validation), None, plan, fidelity, seed=seed, goal=goal)
+    if result.failure:
+        return network, first.weights, None
+    return again, result.weights, RefitAnswer(steps=fidelity.steps, examples=sum(counts))
 
 
 def _weights(path: Path) -> Mapping[str, Tensor]:
@@ -340,11 +371,13 @@ def _weights(path: Path) -> Mapping[str, Tensor]:
     return load(content)
 
 
-def _audit(job: FullJob, network: Network, task: Task) -> tuple[list[dict[str, str | int | float | None]], str, str]:
+def _audit(
+    job: FullJob, network: Network, task: Task, refit: RefitAnswer | None
+) -> tuple[list[dict[str, str | int | float | None]], str, str]:
     """Findings, why they are not complete, and the suite's digest; an audit that breaks never admits."""
     import audits
 
-    data = audits.AuditData.of(task)
+    data = audits.AuditData.of(task, refit=refit is not None)
     tensors = {name: getattr(data, name).to(job.device) for name in ("x_train", "y_train", "x", "y")}
     data = replace(data, **tensors)
     try:

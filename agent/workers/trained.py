@@ -191,7 +191,8 @@ class TrainedEvaluator:
 
     def _full(self, examination: Examination) -> jobs.FullJob:
         training, inherit = self._training(examination.request), examination.inherit
-        job = jobs.FullJob(**training, inherit=None if inherit is None else str(inherit))
+        refit = self.stream.refit is not False
+        job = jobs.FullJob(**training, inherit=None if inherit is None else str(inherit), refit=refit)
         if examination.audit_seed is None:
             return job
         pictures = self.pictures / examination.request.architecture.digest[:12]

@@ -129,11 +129,19 @@ class AuditData:
                 )
 
     @staticmethod
-    def of(task: Task) -> AuditData:
-        """The training and audit splits of a task, sharing its memory."""
+    def of(task: Task, *, refit: bool = False) -> AuditData:
+        """The training and audit splits of a task, sharing its memory.
+
+        Args:
+            refit: whether the network was trained on the validation split too, which is then part of the training data.
+        """
+        x_train, y_train = torch.from_numpy(task.train.x), torch.from_numpy(task.train.y)
+        if refit:
+            x_train = torch.cat([x_train, torch.from_numpy(task.validation.x)])
+            y_train = torch.cat([y_train, torch.from_numpy(task.validation.y)])
         return AuditData(
-            x_train=torch.from_numpy(task.train.x),
-            y_train=torch.from_numpy(task.train.y),
+            x_train=x_train,
+            y_train=y_train,
             x=torch.from_numpy(task.audit.x),
             y=torch.from_numpy(task.audit.y),
             classes=task.shape.classes,

@@ -10,7 +10,7 @@ import logging
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -95,6 +95,10 @@ class Examples:
     def __len__(self) -> int:
         return len(self.y)
 
+    def and_also(self, others: Examples) -> Examples:
+        """These, then others."""
+        return Examples(torch.cat([self.x, others.x]), torch.cat([self.y, others.y]))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingResult:
@@ -106,6 +110,7 @@ class TrainingResult:
         train_loss: mean loss since the validation before the last; NaN when it failed.
         weights: state of the network at the best validation, the latest of equals; empty when it failed.
         best_step: how many steps had been taken by then.
+        steps: of the whole schedule, were it not ended early.
     """
 
     failure: str
@@ -113,6 +118,7 @@ class TrainingResult:
     train_loss: float
     weights: Mapping[str, Tensor]
     best_step: int = 0
+    steps: int = 0
 
     @property
     def best(self) -> float:
@@ -123,7 +129,7 @@ class TrainingResult:
 def train(
     network: nn.Module,
     training: Examples,
-    validation: Examples,
+    validation: Examples | None,
     plan: TrainingPlan,
     fidelity: Fidelity,
     *,
@@ -136,7 +142,7 @@ def train(
     Args:
         network: maps `(b, channels, *size)` to `(b, c)` logits; trained on the device its inputs are on.
         training: a `fraction` of it, drawn by seed, is used.
-        validation: decides which weights are kept, and early stopping.
+        validation: decides which weights are kept, and early stopping; with None the last weights are kept.
         fidelity: how many steps, on which fraction of the data, with how much patience.
         seed: decides the order of examples and the subset.
         least: score needed at each validation; a training that is below stops there with what it has.
@@ -145,13 +151,15 @@ def train(
     goal = goal or Goal()
     subset = _subset(training, fidelity.fraction, seed)
     schedule = fit_schedule(fidelity, len(subset), batch_size=plan.batch_size)
+    if validation is None:
+        schedule = replace(schedule, parts=(schedule.steps,))
     batches = _Batches(subset, schedule, seeding.torch_generator(seed, "order"))
     average = None
     if plan.recipe.average:
         draw = seeding.torch_generator(seed, "statistics")
         average = WeightAverage(network, steps=plan.recipe.average * schedule.steps, x=subset.x, generator=draw)
     module = _Module(network, plan, schedule, goal, average, seeding.torch_generator(seed, "augmentation"))
-    watcher = _Watcher(validation, schedule, fidelity.patience, least, goal, chance=goal.chance(subset.y, validation.y))
+    watcher = _Watcher(validation, schedule, fidelity.patience, least, goal, chance=_chance(goal, subset, validation))
     device = training.x.device
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -184,6 +192,7 @@ def train(
         train_loss=math.nan if failure else module.mean_loss(),
         weights={} if failure else watcher.best_state,
         best_step=0 if failure else watcher.best_step,
+        steps=schedule.steps,
     )
 
 
@@ -290,7 +299,7 @@ class _Watcher(pl.Callback):
 
     def __init__(
         self,
-        validation: Examples,
+        validation: Examples | None,
         schedule: Schedule,
         patience: int,
         least: Sequence[float],
@@ -309,23 +318,34 @@ class _Watcher(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, _Module)  # noqa: S101 - narrows the type
         delivered = pl_module.delivered
-        outputs = predict(delivered, self._validation.x)
+        held = self._validation
+        outputs = None if held is None else predict(delivered, held.x)
         pl_module.network.train()
-        if not math.isfinite(pl_module.mean_loss()) or not bool(torch.isfinite(outputs).all()):
+        if not math.isfinite(pl_module.mean_loss()) or not (outputs is None or bool(torch.isfinite(outputs).all())):
             self.failure = "diverged: a loss or an output is not finite"
             trainer.should_stop = True
             return
-        score = self._goal.score(outputs, self._validation.y)
+        if outputs is None or held is None:
+            self._keep(delivered, self._schedule.steps)
+            return
+        score = self._goal.score(outputs, held.y)
         self.curve.append(score)
         best, step = max(self.curve), sum(self._schedule.parts[: len(self.curve)])
         if score == best:
-            self.best_state = {k: v.detach().clone() for k, v in delivered.state_dict().items()}
-            self.best_step = step
+            self._keep(delivered, step)
         patient = score == best or step <= self._schedule.warm_up or best <= self._chance
         self._worse = 0 if patient else self._worse + 1
         hopeless = len(self.curve) <= len(self._least) and best < self._least[len(self.curve) - 1]
         if hopeless or (self._patience and self._worse >= self._patience):
             trainer.should_stop = True
+
+    def _keep(self, network: nn.Module, step: int) -> None:
+        self.best_state = {name: value.detach().clone() for name, value in network.state_dict().items()}
+        self.best_step = step
+
+
+def _chance(goal: Goal, training: Examples, validation: Examples | None) -> float:
+    return 0.0 if validation is None else goal.chance(training.y, validation.y)
 
 
 def _quiet_lightning() -> None:

@@ -20,6 +20,7 @@ macro: {channels: 4, depth: 1, resolution: 8}
 budget: {evaluations: 4, full_trainings: 2}
 low: {epochs: 1, steps: 0, fraction: 0.5}
 full: {epochs: 8, steps: 0}
+training: {recipe: plain}
 policy: {population: 3, sample: 2, batch: 2, oversample: 2, finalists_per_task: 1, recall: 1}
 tasks:
   - {name: first, source: digits, limit: 900}

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = """\
 from sklearn.datasets import load_digits
 
-from agent import BudgetSection, FidelitySection, MacroSection, SearchPolicy, Stream, run
+from agent import BudgetSection, FidelitySection, MacroSection, SearchPolicy, Stream, TrainingSection, run
 from selfnas import Task
 
 x, y = load_digits(return_X_y=True)
@@ -27,6 +27,7 @@ stream = Stream(
     budget=BudgetSection(evaluations=4, full_trainings=2),
     low=FidelitySection(epochs=1, steps=0, fraction=0.5),
     full=FidelitySection(epochs=8, steps=0),
+    training=TrainingSection(recipe="light"),
     policy=SearchPolicy(population=3, sample=2, batch=2, oversample=2, finalists_per_task=1, recall=1),
 )
 print("begun")

@@ -225,6 +225,9 @@ FORGERIES: dict[str, Edit] = {
     "baselines dropped": _drop("baselined"),
     "baselines doubled": _double("baselined"),
     "answers of networks edited": _field("trained", "test_hits", lambda old: "0" + old[1:]),
+    # second trainings, on validation examples too
+    "second trainings of no step": _inner("trained", "refit", "steps", lambda _: 0),
+    "second trainings on more examples than another network": _inner("compared", "refit", "examples", lambda n: n + 1),
     # certificates
     "verdict of certificates flipped": _inner("certified", "certificate", "verdict", lambda old: _OTHER[old]),
     "rules of certificates edited": _inner("certified", "certificate", "rules", lambda old: "f" + old[1:]),

@@ -47,7 +47,7 @@ macro: {channels: 4, depth: 1, resolution: 6}
 budget: {evaluations: 4, full_trainings: 2}
 low: {epochs: 1, steps: 0}
 full: {epochs: 4, steps: 0}
-training: {batch_size: 32}
+training: {batch_size: 32, recipe: plain}
 policy: {population: 3, sample: 2, batch: 2, oversample: 2, finalists_per_task: 1, recall: 1}
 tasks:
   - {name: bars, source: npz, path: bars.npz}

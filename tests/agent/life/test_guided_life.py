@@ -27,6 +27,7 @@ space: nb201
 macro: {channels: 4, depth: 1, resolution: 8}
 low: {epochs: 1, steps: 0, fraction: 0.5}
 full: {epochs: 2, steps: 0}
+training: {recipe: plain}
 policy: {batch: 2, oversample: 2, proxy: learned, finalists_per_task: 1, recall: 0}
 supernet: {epochs: 2, inherited: 24}
 tasks:

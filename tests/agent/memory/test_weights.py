@@ -14,6 +14,7 @@ from agent.ledger.events import (
     Facts,
     Inherited,
     Recalled,
+    Refit,
     RunStarted,
     TaskRecord,
     TaskStarted,
@@ -43,6 +44,8 @@ macro: {channels: 4, depth: 1, resolution: 8}
 budget: {evaluations: 1, full_trainings: 1}
 low: {epochs: 1, steps: 0, fraction: 0.3}
 full: {epochs: 8, steps: 0}
+training: {recipe: plain}
+refit: false
 inherit: motif
 policy: {population: 3, sample: 2, batch: 1, oversample: 1, finalists_per_task: 1, recall: 1, recall_trust_percent: 0}
 tasks:
@@ -74,7 +77,7 @@ def job(place: Path, **changes: object) -> FullJob:
     wanted: dict[str, object] = {
         "task": spec, "task_digest": load_task(spec, base=place).digest, "base": str(place), "device": "cpu", "seed": 1,
         "architecture": "nb201/c4n1r8:|conv3x3~0|+|none~0|skip~1|+|conv1x1~0|none~1|conv3x3~2|",
-        "training": TrainingSection(learning_rate=0.02), "fidelity": FidelitySection(epochs=5, steps=0),
+        "training": TrainingSection(learning_rate=0.02, recipe="plain"), "fidelity": FidelitySection(epochs=5, steps=0),
         "weights": str(place / "weights"),
     }  # fmt: skip
     return FullJob.model_validate(wanted | changes)
@@ -128,6 +131,7 @@ def test_weights_that_may_have_seen_what_is_tested_on_are_not_taken(
     """Other splits of the same source, and files that nothing is known of, keep their weights."""
     earlier, later = (msgspec.convert({"name": "t", **told}, TaskRecord) for told in (then, now))
     assert keeps_splits_apart(earlier, later) is apart
+    assert keeps_splits_apart(earlier, later, refit=True) is (then["source"] != now["source"] and apart)
 
 
 @pytest.mark.slow
@@ -163,12 +167,17 @@ def test_weights_are_refused_for_what_those_before_them_saw(lived: Path) -> None
         assert source_of(life, again, architecture) is not None
         specs[2]["split_seed"] = 1
         assert source_of(life, again, architecture) is None
+        specs[2]["split_seed"] = 0
+        assert source_of(life, again, architecture) is not None
+        first = run.tasks[0].finalists[0]
+        first.trained = changed(first.trained, refit=Refit(steps=9, examples=9))  # has seen what `again` validates on
+        assert source_of(life, again, architecture) is None
 
 
 def test_verification_asks_what_those_before_them_saw(tmp_path: Path) -> None:
     """The same three tasks as a ledger could claim them."""
 
-    def problems(**last: object) -> list[str]:
+    def problems(refit: str = "", **last: object) -> list[str]:
         specs = [{"name": "a", "source": "digits"}, {"name": "b", "source": "mnist5k"}, {"name": "c", **last}]
         stream = made_up(RunStarted).stream | {"inherit": "motif", "tasks": specs}
         checker = InheritanceChecker(Home(tmp_path))
@@ -179,12 +188,15 @@ def test_verification_asks_what_those_before_them_saw(tmp_path: Path) -> None:
             checker.task_begins(made_up(TaskStarted, task=here, task_digest=here, recalled=recalled))
             own = {"task": here, "digest": "d", "architecture": "x", "weights_sha256": 64 * here}
             source = Inherited(run=1, task=before, weights_sha256=64 * before, share=1.0)
-            told = {"inherited": source} if before else {}
+            told: dict[str, object] = {"inherited": source} if before else {}
+            told |= {"refit": Refit(steps=9, examples=9)} if here == refit else {}
             found += checker.trained(made_up(Trained, **own, **told))
             checker.let_in(made_up(Admitted, **own), run=1, task=here)
         return found
 
     assert problems(source="digits") == []
+    assert problems(source="digits", refit="b") == []
+    assert problems(source="digits", refit="a") == ["the weights that it inherited may have seen what it is tested on"]
     assert problems(source="digits", split_seed=1) == [
         "the weights that it inherited may have seen what it is tested on"
     ]
