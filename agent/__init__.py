@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from agent.stream.objective import ObjectiveSection
     from agent.stream.policy import SearchPolicy
     from agent.stream.shipped import shipped_streams
-    from agent.stream.training import FidelitySection, TrainingSection
+    from agent.stream.training import CrossValidationSection, FidelitySection, SlotsSection, TrainingSection
     from agent.verify.verification import Verification
 
 __all__ = [
     "Begun",
     "BudgetSection",
+    "CrossValidationSection",
     "FidelitySection",
     "HalvingSection",
     "Life",
@@ -36,6 +37,7 @@ __all__ = [
     "Observer",
     "RunObserver",
     "SearchPolicy",
+    "SlotsSection",
     "Stream",
     "SupernetSection",
     "TrainingSection",
@@ -65,7 +67,7 @@ __getattr__, __dir__ = loading(
         "stream.objective": ("ObjectiveSection",),
         "stream.policy": ("SearchPolicy",),
         "stream.shipped": ("shipped_streams",),
-        "stream.training": ("FidelitySection", "TrainingSection"),
+        "stream.training": ("CrossValidationSection", "FidelitySection", "SlotsSection", "TrainingSection"),
         "verify.verification": ("Verification",),
     },
 )

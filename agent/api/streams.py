@@ -23,7 +23,7 @@ from agent.stream.file import (
 from agent.stream.file import Stream as StreamModel
 from agent.stream.objective import ObjectiveSection
 from agent.stream.policy import SearchPolicy
-from agent.stream.training import FidelitySection, TrainingSection
+from agent.stream.training import CrossValidationSection, FidelitySection, TrainingSection
 from selfnas.data.tasks import Task, TaskSpec
 from selfnas.documents import check_model
 from selfnas.errors import InputError, cause
@@ -54,6 +54,7 @@ class Stream:
         low: how thoroughly candidates are trained.
         full: how thoroughly finalists are trained.
         training: of the optimiser.
+        cross_validation: of candidates of small tasks; None takes the defaults.
         refit: whether finalists are trained once more, on training and validation data together.
         policy: how the agent searches.
         objective: costs beside accuracy; None where accuracy alone counts.
@@ -80,6 +81,7 @@ class Stream:
     low: FidelitySection = field(default_factory=lambda: FidelitySection(epochs=3))
     full: FidelitySection = field(default_factory=lambda: FidelitySection(epochs=15, patience=6))
     training: TrainingSection = field(default_factory=TrainingSection)
+    cross_validation: CrossValidationSection | None = None
     refit: bool = True
     policy: SearchPolicy = field(default_factory=SearchPolicy)
     objective: ObjectiveSection | None = None
@@ -109,6 +111,7 @@ class Stream:
             "low": self.low,
             "full": self.full,
             "training": self.training,
+            "cross_validation": self.cross_validation,
             "refit": None if self.refit else False,
             "inherit": self.inherit,
             "policy": self.policy,

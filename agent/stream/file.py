@@ -15,7 +15,7 @@ from agent.stream.fidelities import HalvingSection
 from agent.stream.objective import ObjectiveSection
 from agent.stream.policy import OWN_PROXIES, SearchPolicy
 from agent.stream.shipped import stream_path
-from agent.stream.training import FidelitySection, TrainingSection
+from agent.stream.training import CrossValidationSection, FidelitySection, TrainingSection
 from selfnas import plugins
 from selfnas.baselines.catalogue import baseline_names
 from selfnas.data.sources.packaged import source_names
@@ -143,6 +143,7 @@ class Stream(StrictModel):
     full: FidelitySection = FidelitySection(epochs=15, patience=6)
     training: TrainingSection = TrainingSection()
     metric: dict[TargetKind, str] | None = None  # by kind of target; each has a default
+    cross_validation: CrossValidationSection | None = None  # of candidates of small tasks; with its defaults if absent
     refit: bool | None = None  # finalists are trained again, on training and validation data; so if absent
     inherit: Literal["motif"] | None = None  # full training of what was recalled starts from the motif's weights
     policy: SearchPolicy = SearchPolicy()

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from selfnas.data.tasks import Task
     from selfnas.training.training import TrainingPlan
 
-__all__ = ["FidelitySection", "SlotsSection", "TrainingSection"]
+__all__ = ["CrossValidationSection", "FidelitySection", "SlotsSection", "TrainingSection"]
 
 # Least and most optimiser steps where a stream does not say: below the floor, networks are told apart by chance.
-_FLOORS = {"low": 120, "full": 400}
+_FLOORS = {"low": 120, "full": 800}
 _CEILINGS = {"low": 600}
 
 
@@ -26,7 +26,7 @@ class FidelitySection(StrictModel):
 
     Attributes:
         steps: least number of optimiser steps, which small data make more epochs of; 0 is no floor. By default 120
-            for `low` and 400 for `full`.
+            for `low` and 800 for `full`.
         max_steps: most of them, which large data make fewer epochs of; 0 is no limit. By default 600 for `low`, and
             no limit for `full`.
     """
@@ -69,6 +69,21 @@ class FidelitySection(StrictModel):
             fraction=self.fraction,
             patience=self.patience,
         )
+
+
+class CrossValidationSection(StrictModel):
+    """How candidates of small tasks are scored; see `selfnas.training.cross_validation`.
+
+    Attributes:
+        below: tasks with fewer training and validation examples together than this are scored so; 0 scores all on
+            their validation split.
+        folds: parts that are held out in turn.
+        repeats: how often, each time with other parts.
+    """
+
+    below: int = Field(default=400, ge=0, le=1_000_000)
+    folds: int = Field(default=3, ge=2, le=100)
+    repeats: int = Field(default=2, ge=1, le=100)
 
 
 class SlotsSection(StrictModel):

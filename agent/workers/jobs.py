@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from agent.stream.training import FidelitySection, TrainingSection
+from agent.stream.training import CrossValidationSection, FidelitySection, TrainingSection
 from selfnas.data.targets import TargetKind
 from selfnas.data.tasks import TaskSpec
 from selfnas.documents import StrictModel
@@ -150,6 +150,7 @@ class LowJob(_OfArchitecture):
         metrics: by kind of target what scores are made of; the default of the kind where none is named.
         least: score needed at each validation, or training stops (`selfnas.training.early_stopping`); none never
             stops.
+        cross_validation: how small tasks are scored.
     """
 
     kind: Literal["low"] = "low"
@@ -157,6 +158,7 @@ class LowJob(_OfArchitecture):
     fidelity: FidelitySection
     metrics: dict[TargetKind, str] = Field(default_factory=dict)
     least: list[float] = Field(default_factory=list)
+    cross_validation: CrossValidationSection = CrossValidationSection(below=0)
 
 
 class FullJob(_OfArchitecture):
@@ -256,9 +258,16 @@ class ProxyAnswer(_Answer):
 
 
 class LowAnswer(_Answer):
-    """Best validation score and the curve; a failure has a reason and no score."""
+    """Best score of the curve, and the curve; a failure has a reason and no score.
+
+    Attributes:
+        folds: parts that were held out in turn; 0 where the validation split was.
+        repeats: how often.
+    """
 
     curve: list[float] = Field(default_factory=list)
+    folds: int = 0
+    repeats: int = 0
 
 
 class RefitAnswer(StrictModel):

@@ -220,6 +220,9 @@ def _proxy(job: ProxyJob) -> ProxyAnswer:
 
 
 def _low(job: LowJob) -> LowAnswer:
+    task, small = _task(job), job.cross_validation
+    if len(task.train) + len(task.validation) < small.below:
+        return _cross_validated(job, task)
     result, _, _, _ = _train(job)
     score = None if result.failure else result.best
     return LowAnswer(score=score, reason=result.failure, curve=list(result.curve))
@@ -258,6 +261,30 @@ def _gain(
     outputs = predict(network, torch.from_numpy(task.test.x).to(job.device)).cpu()
     found = metric_difference(metric, outputs, result.outputs, torch.from_numpy(task.test.y), task.target)
     return found.estimate, found.low, found.high
+
+
+def _cross_validated(job: LowJob, task: Task) -> LowAnswer:
+    """The score of a small task: every training and validation example is held out in turn."""
+    from selfnas import seeding
+    from selfnas.training.cross_validation import cross_validate
+    from selfnas.training.plans import goal_of
+    from selfnas.training.training import Examples
+
+    training, validation = (Examples.of(part.x, part.y, device=job.device) for part in (task.train, task.validation))
+    folds, repeats = job.cross_validation.folds, job.cross_validation.repeats
+    found = cross_validate(
+        lambda seed: _network(job, task, seed=seed)[0],
+        training.and_also(validation),
+        job.training.plan(task),
+        job.fidelity.fidelity(job.kind),
+        goal_of(task, job.metrics),
+        folds=folds,
+        repeats=repeats,
+        seed=job.seed,
+        split_seed=seeding.derive(0, "cross-validation", task.digest),
+    )
+    score = None if found.failure else found.best
+    return LowAnswer(score=score, reason=found.failure, curve=list(found.curve), folds=folds, repeats=repeats)
 
 
 def _full(job: FullJob) -> FullAnswer:
@@ -320,7 +347,7 @@ def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task, float 
         job.fidelity.fidelity(job.kind),
         seed=job.seed,
         least=job.least if isinstance(job, LowJob) else (),
-        goal=goal_of(task),
+        goal=goal_of(task, job.metrics),
     )
     return result, network, task, inherited
 
@@ -350,7 +377,7 @@ def _refit(
     training, validation = (Examples.of(part.x, part.y, device=job.device) for part in (task.train, task.validation))
     fidelity = refit_fidelity(first, training=counts[0], validation=counts[1])
     again, _ = _network(job, task, seed=seed)
-    plan, goal = job.training.plan(task), goal_of(task)
+    plan, goal = job.training.plan(task), goal_of(task, job.metrics)
     result = train(again, training.and_also(validation), None, plan, fidelity, seed=seed, goal=goal)
     if result.failure:
         return network, first.weights, None

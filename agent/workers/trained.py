@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from agent.stream.file import Stream
-from agent.stream.training import FidelitySection
+from agent.stream.training import CrossValidationSection, FidelitySection
 from agent.workers import jobs
 from agent.workers.jobs import BaselineAnswer, FullAnswer, InheritAnswer, LowAnswer, ProxyAnswer, SupernetAnswer
 from agent.workers.pool import WorkerDied, Workers
@@ -112,7 +112,11 @@ class TrainedEvaluator:
 
     def evaluate(self, requests: Sequence[Request], *, on_done: OnDone = unheard) -> list[Evaluation]:
         """Best validation accuracies after training at each request's fidelity, with the curves."""
-        asked = [jobs.LowJob(**self._training(request), least=list(request.least)) for request in requests]
+        small = self.stream.cross_validation or CrossValidationSection()
+        asked = [
+            jobs.LowJob(**self._training(request), least=list(request.least), cross_validation=small)
+            for request in requests
+        ]
         answers = self._answers(asked, LowAnswer, on_done)
         return [Evaluation(score=one.score, reason=one.reason, curve=tuple(one.curve)) for one in answers]
 

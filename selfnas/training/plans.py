@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from selfnas.data.targets import TargetKind
 from selfnas.data.tasks import Task
 from selfnas.training.augmentation import mirror_keeps_labels
 from selfnas.training.losses import balanced_weights
+from selfnas.training.metrics import metric_for
 from selfnas.training.recipes import Recipe, recipe_for
 from selfnas.training.training import Goal, TrainingPlan
 
@@ -16,9 +18,14 @@ _SMALLEST_BATCH = 16
 _EACH_EPOCH = 8  # steps that an epoch of a small set is cut into, as far as the batches stay large enough
 
 
-def goal_of(task: Task, metric: str | None = None) -> Goal:
-    """What networks for a task are trained for; its default metric if none is named."""
-    return Goal(target=task.target, inputs=task.inputs, metric=metric)
+def goal_of(task: Task, metrics: Mapping[TargetKind, str] | None = None) -> Goal:
+    """What networks for a task are trained for.
+
+    Args:
+        task: says what is asked of an example.
+        metrics: by kind of target what is scored; the default of the kind where none is named.
+    """
+    return Goal(target=task.target, inputs=task.inputs, metric=metric_for(task.target, metrics or {}))
 
 
 def plan_for(

@@ -15,6 +15,7 @@ __all__ = ["MOST_VALIDATIONS", "Schedule", "fit_schedule"]
 
 MOST_VALIDATIONS = 20  # in one training, so that long ones on few examples do not spend their time on validating
 _FEWEST_VALIDATIONS = 4  # where a training is not made of whole epochs
+_BETWEEN = 25  # steps between two of them there, at least
 _WARM_UP = 10  # one in so many steps
 
 
@@ -74,7 +75,8 @@ def fit_schedule(fidelity: Fidelity, examples: int, *, batch_size: int) -> Sched
     steps = min(steps, fidelity.max_steps) if fidelity.max_steps else steps
     if steps == whole and fidelity.epochs <= MOST_VALIDATIONS:
         return Schedule(per_epoch=per_epoch, parts=(per_epoch,) * fidelity.epochs)
-    count = min(MOST_VALIDATIONS, max(_FEWEST_VALIDATIONS, steps // per_epoch), steps)
+    seldom = max(_FEWEST_VALIDATIONS, min(steps // per_epoch, steps // _BETWEEN))
+    count = min(MOST_VALIDATIONS, seldom, steps)
     ends = [steps * (place + 1) // count for place in range(count)]
     parts = (end - begin for begin, end in zip([0, *ends], ends, strict=False))
     return Schedule(per_epoch=per_epoch, parts=tuple(parts))

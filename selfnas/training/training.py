@@ -111,6 +111,7 @@ class TrainingResult:
         weights: state of the network at the best validation, the latest of equals; empty when it failed.
         best_step: how many steps had been taken by then.
         steps: of the whole schedule, were it not ended early.
+        outputs: `(n, outputs)` for the validation examples, at each validation.
     """
 
     failure: str
@@ -119,6 +120,7 @@ class TrainingResult:
     weights: Mapping[str, Tensor]
     best_step: int = 0
     steps: int = 0
+    outputs: tuple[Tensor, ...] = ()
 
     @property
     def best(self) -> float:
@@ -136,6 +138,7 @@ def train(
     seed: int,
     least: Sequence[float] = (),
     goal: Goal | None = None,
+    schedule: Schedule | None = None,
 ) -> TrainingResult:
     """Fit a network in place and leave it with the weights of its best validation.
 
@@ -147,10 +150,11 @@ def train(
         seed: decides the order of examples and the subset.
         least: score needed at each validation; a training that is below stops there with what it has.
         goal: what it is trained for; None is classification.
+        schedule: of the steps; None fits one to the fidelity and the number of examples.
     """
     goal = goal or Goal()
     subset = _subset(training, fidelity.fraction, seed)
-    schedule = fit_schedule(fidelity, len(subset), batch_size=plan.batch_size)
+    schedule = schedule or fit_schedule(fidelity, len(subset), batch_size=plan.batch_size)
     if validation is None:
         schedule = replace(schedule, parts=(schedule.steps,))
     batches = _Batches(subset, schedule, seeding.torch_generator(seed, "order"))
@@ -193,6 +197,7 @@ def train(
         weights={} if failure else watcher.best_state,
         best_step=0 if failure else watcher.best_step,
         steps=schedule.steps,
+        outputs=tuple(watcher.outputs),
     )
 
 
@@ -311,6 +316,7 @@ class _Watcher(pl.Callback):
         self._patience, self._least = patience, least
         self._worse = 0
         self.curve: list[float] = []
+        self.outputs: list[Tensor] = []
         self.best_state: dict[str, Tensor] = {}
         self.best_step = 0
         self.failure = ""
@@ -330,6 +336,7 @@ class _Watcher(pl.Callback):
             return
         score = self._goal.score(outputs, held.y)
         self.curve.append(score)
+        self.outputs.append(outputs)
         best, step = max(self.curve), sum(self._schedule.parts[: len(self.curve)])
         if score == best:
             self._keep(delivered, step)

@@ -11,7 +11,7 @@ from selfnas.training.evaluation import Fidelity
     ("stated", "name", "least", "most"),
     [
         ({"epochs": 3}, "low", 120, 600),
-        ({"epochs": 3}, "full", 400, 0),
+        ({"epochs": 3}, "full", 800, 0),
         ({"epochs": 3}, "rung0", 0, 0),
         ({"epochs": 3, "steps": 0}, "low", 0, 600),
         ({"epochs": 3, "steps": 0, "max_steps": 0}, "low", 0, 0),

@@ -100,7 +100,7 @@ def test_patience_is_lost_by_what_is_worse(
 def test_patience_is_not_lost_during_warm_up(digits: tuple[Examples, Examples]) -> None:
     """Forty epochs in twenty parts: the first two are warm-up."""
     model = Scripted([90, 10, 90, 10, 10, *[99] * 15], digits[1].y)
-    result = train(model, *digits, TrainingPlan(batch_size=40), Fidelity(name="full", epochs=40, patience=1), seed=0)
+    result = train(model, *digits, TrainingPlan(batch_size=8), Fidelity(name="full", epochs=40, patience=1), seed=0)
     assert len(result.curve) == 4
 
 
@@ -109,8 +109,8 @@ def test_patience_is_not_lost_during_warm_up(digits: tuple[Examples, Examples]) 
     [
         (Fidelity(name="low", epochs=3), 6400, 300, 3),
         (Fidelity(name="low", epochs=3, steps=120), 6400, 300, 3),
-        (Fidelity(name="low", epochs=3, steps=120), 30, 120, MOST_VALIDATIONS),
-        (Fidelity(name="low", steps=120), 30, 120, MOST_VALIDATIONS),
+        (Fidelity(name="low", epochs=3, steps=120), 30, 120, 4),
+        (Fidelity(name="low", steps=400), 30, 400, 16),
         (Fidelity(name="low", steps=3), 30, 3, 3),
         (Fidelity(name="low", epochs=3, steps=120, max_steps=150), 6400, 150, 4),
         (Fidelity(name="full", epochs=100), 640, 1000, MOST_VALIDATIONS),

@@ -1,0 +1,132 @@
+"""Scores of small data: every example is held out in turn, so that a score does not hang on a few validation examples.
+
+The folds of a task are the same for every network, so that what is hard in them is hard for all. Held-out answers of a
+repeat are put together before they are scored: each example counts once, whatever its fold.
+
+Source: Stone 1974; stratified folds, Kohavi 1995 (IJCAI).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from selfnas import seeding
+from selfnas.data.targets import Target, Targets
+from selfnas.training.evaluation import Fidelity
+from selfnas.training.schedule import fit_schedule
+from selfnas.training.training import Examples, Goal, TrainingPlan, train
+
+__all__ = ["CrossValidated", "cross_validate", "held_out"]
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossValidated:
+    """What cross-validation gave.
+
+    Attributes:
+        failure: why a training failed; empty when none did.
+        curve: at each validation the score of all held-out answers, as a mean over repeats; empty when one failed.
+    """
+
+    failure: str
+    curve: tuple[float, ...]
+
+    @property
+    def best(self) -> float:
+        """The best of `curve`."""
+        return max(self.curve, default=0.0)
+
+
+def held_out(
+    y: Targets, target: Target | None, *, folds: int, seed: int, groups: Sequence[str] | None = None
+) -> list[Rows]:
+    """Which examples each fold holds out: disjoint, all of them, in parts that are as equal as can be.
+
+    Args:
+        y: as a split holds it.
+        target: what it means; classes and sets of labels are spread evenly over the folds. None is classification.
+        folds: at least 2, at most as many as there are examples or groups.
+        seed: decides the rest.
+        groups: of each example; examples of a group are held out together, and then classes are not spread.
+
+    Example:
+        >>> [rows.tolist() for rows in held_out(np.array([0, 0, 1, 1]), None, folds=2, seed=0)]
+        [[0, 2], [1, 3]]
+    """
+    draw, count = seeding.generator(seed, "folds"), len(y)
+    kinds = np.zeros(count, dtype=np.int64) if groups is None else np.unique(groups, return_inverse=True)[1]
+    if groups is None and (target is None or target.kind != "regression"):
+        kinds = np.unique(y, axis=0, return_inverse=True)[1].reshape(count)
+    order = draw.permutation(count)
+    order = order[np.argsort(kinds[order], kind="stable")]  # each kind together, within it at random
+    if groups is None:
+        return [np.sort(order[fold::folds]) for fold in range(folds)]
+    parts: list[list[Rows]] = [[] for _ in range(folds)]
+    held = [np.flatnonzero(kinds == kind) for kind in draw.permutation(int(kinds.max()) + 1)]
+    for rows in sorted(held, key=len, reverse=True):
+        min(parts, key=lambda part: sum(map(len, part))).append(rows)
+    return [np.sort(np.concatenate(part)) for part in parts]
+
+
+def cross_validate(
+    build: Callable[[int], nn.Module],
+    examples: Examples,
+    plan: TrainingPlan,
+    fidelity: Fidelity,
+    goal: Goal,
+    *,
+    folds: int,
+    repeats: int,
+    seed: int,
+    split_seed: int,
+    groups: Sequence[str] | None = None,
+) -> CrossValidated:
+    """The score of an architecture by repeated cross-validation.
+
+    Args:
+        build: a fresh network by its seed.
+        examples: all that may be trained on and scored with.
+        plan: how each network is trained.
+        fidelity: how thoroughly; no training ends early.
+        goal: what it is trained for.
+        folds: see `held_out`.
+        repeats: how often, each time with other folds.
+        seed: of networks and trainings.
+        split_seed: of the folds.
+        groups: see `held_out`.
+    """
+    y = examples.y.cpu().numpy()
+    curves = []
+    for repeat in range(repeats):
+        parts = held_out(y, goal.target, folds=folds, seed=seeding.derive(split_seed, repeat), groups=groups)
+        schedule = fit_schedule(fidelity, len(y) - max(map(len, parts)), batch_size=plan.batch_size)
+        answers: list[Tensor] = []
+        for number, rows in enumerate(parts):
+            own = seeding.derive(seed, "fold", repeat, number)
+            inside = np.setdiff1d(np.arange(len(y)), rows)
+            training, validation = _chosen(examples, inside), _chosen(examples, rows)
+            network = build(own)
+            at = replace(schedule, per_epoch=max(1, (len(inside) + plan.batch_size // 2) // plan.batch_size))
+            result = train(
+                network, training, validation, plan, replace(fidelity, patience=0), seed=own, goal=goal, schedule=at
+            )
+            if result.failure:
+                return CrossValidated(failure=result.failure, curve=())
+            answers.append(torch.stack(result.outputs))
+        together = torch.cat(answers, 1)
+        truth = _chosen(examples, np.concatenate(parts)).y
+        curves.append([goal.score(outputs, truth) for outputs in together])
+    return CrossValidated(failure="", curve=tuple(float(each) for each in np.mean(curves, axis=0)))
+
+
+def _chosen(examples: Examples, rows: Rows) -> Examples:
+    index = torch.from_numpy(rows).to(examples.x.device)
+    return Examples(examples.x[index], examples.y[index])
