@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 __all__ = ["HEAVY", "run_job", "start"]
 
 
+_VALIDATED = {"low": 2_000, "full": 5_000}  # validation examples, at most: scores are then exact to a point or less
 # What jobs import that takes seconds.
 HEAVY = (
     "audits.cards.figures",
@@ -342,7 +343,7 @@ def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task, float 
     result = train(
         network,
         Examples.of(task.train.x, task.train.y, device=job.device),
-        Examples.of(task.validation.x, task.validation.y, device=job.device),
+        _validation(job, task),
         job.training.plan(task),
         job.fidelity.fidelity(job.kind),
         seed=job.seed,
@@ -350,6 +351,21 @@ def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task, float 
         goal=goal_of(task, job.metrics),
     )
     return result, network, task, inherited
+
+
+def _validation(job: LowJob | FullJob, task: Task) -> Examples:
+    """What a training is scored on: the validation split, or so many of it that a score takes little time."""
+    import torch
+
+    from selfnas import seeding
+    from selfnas.training.training import Examples
+
+    whole, most = Examples.of(task.validation.x, task.validation.y, device=job.device), _VALIDATED[job.kind]
+    if len(whole) <= most:
+        return whole
+    return whole.rows(
+        torch.randperm(len(whole), generator=seeding.torch_generator(0, "validation", task.digest))[:most]
+    )
 
 
 def _network(job: LowJob | FullJob, task: Task, *, seed: int) -> tuple[Network, float | None]:
@@ -378,7 +394,7 @@ def _refit(
     fidelity = refit_fidelity(first, training=counts[0], validation=counts[1])
     again, _ = _network(job, task, seed=seed)
     plan, goal = job.training.plan(task), goal_of(task, job.metrics)
-    result = train(again, training.and_also(validation), None, plan, fidelity, seed=seed, goal=goal)
+    result = train(again, [training, validation], None, plan, fidelity, seed=seed, goal=goal)
     if result.failure:
         return network, first.weights, None
     return again, result.weights, RefitAnswer(steps=fidelity.steps, examples=sum(counts))

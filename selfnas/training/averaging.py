@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
-__all__ = ["WeightAverage"]
+__all__ = ["STATISTICS", "WeightAverage"]
 
-_EXAMPLES = 512  # by which statistics are computed
+STATISTICS = 512  # training examples that are enough for them
 _BATCH = 128
 
 
@@ -26,16 +26,14 @@ class WeightAverage:
     Args:
         network: whose weights are averaged; it is copied.
         steps: over about how many steps.
-        x: `(n, channels, *size)` training examples, as they come; at most 512 of them are looked at.
-        generator: on the CPU; chooses these.
+        x: `(n, channels, *size)` training examples, as they come, that statistics are computed on.
     """
 
-    def __init__(self, network: nn.Module, *, steps: float, x: Tensor, generator: torch.Generator) -> None:
+    def __init__(self, network: nn.Module, *, steps: float, x: Tensor) -> None:
         decay = 1 - 1 / max(1.0, steps)
         average: Any = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         self._average = AveragedModel(network, multi_avg_fn=average)
-        chosen = torch.randperm(len(x), generator=generator)[:_EXAMPLES]
-        self._batches = list(x[chosen.to(x.device)].tensor_split(max(1, len(chosen) // _BATCH)))
+        self._batches = list(x.tensor_split(max(1, len(x) // _BATCH)))
 
     def update(self, network: nn.Module) -> None:
         """Take in the weights after one more step."""

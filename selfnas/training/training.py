@@ -5,6 +5,7 @@ A training that diverges or runs out of memory is an outcome (`TrainingResult.fa
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
 import math
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from selfnas import seeding
 from selfnas.data.targets import InputKind, Target, Targets
 from selfnas.training.augmentation import augmented, mixing
-from selfnas.training.averaging import WeightAverage
+from selfnas.training.averaging import STATISTICS, WeightAverage
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.losses import constant_outputs, loss_for
 from selfnas.training.metrics import score
@@ -95,8 +96,13 @@ class Examples:
     def __len__(self) -> int:
         return len(self.y)
 
+    def rows(self, index: Tensor) -> Examples:
+        """Some of them, copied."""
+        index = index.to(self.x.device)
+        return Examples(self.x[index], self.y[index])
+
     def and_also(self, others: Examples) -> Examples:
-        """These, then others."""
+        """These, then others; copied."""
         return Examples(torch.cat([self.x, others.x]), torch.cat([self.y, others.y]))
 
 
@@ -130,7 +136,7 @@ class TrainingResult:
 
 def train(
     network: nn.Module,
-    training: Examples,
+    training: Examples | Sequence[Examples],
     validation: Examples | None,
     plan: TrainingPlan,
     fidelity: Fidelity,
@@ -144,7 +150,7 @@ def train(
 
     Args:
         network: maps `(b, channels, *size)` to `(b, c)` logits; trained on the device its inputs are on.
-        training: a `fraction` of it, drawn by seed, is used.
+        training: a `fraction` of it, drawn by seed, is used; several are taken together, without a copy.
         validation: decides which weights are kept, and early stopping; with None the last weights are kept.
         fidelity: how many steps, on which fraction of the data, with how much patience.
         seed: decides the order of examples and the subset.
@@ -153,18 +159,19 @@ def train(
         schedule: of the steps; None fits one to the fidelity and the number of examples.
     """
     goal = goal or Goal()
-    subset = _subset(training, fidelity.fraction, seed)
-    schedule = schedule or fit_schedule(fidelity, len(subset), batch_size=plan.batch_size)
+    pool = _Pool([training] if isinstance(training, Examples) else training, fidelity.fraction, seed)
+    schedule = schedule or fit_schedule(fidelity, len(pool), batch_size=plan.batch_size)
     if validation is None:
         schedule = replace(schedule, parts=(schedule.steps,))
-    batches = _Batches(subset, schedule, seeding.torch_generator(seed, "order"))
+    batches = _Batches(pool, schedule, seeding.torch_generator(seed, "order"))
     average = None
     if plan.recipe.average:
-        draw = seeding.torch_generator(seed, "statistics")
-        average = WeightAverage(network, steps=plan.recipe.average * schedule.steps, x=subset.x, generator=draw)
+        draw = torch.randperm(len(pool), generator=seeding.torch_generator(seed, "statistics"))
+        seen = pool.rows(draw[:STATISTICS]).x
+        average = WeightAverage(network, steps=plan.recipe.average * schedule.steps, x=seen)
     module = _Module(network, plan, schedule, goal, average, seeding.torch_generator(seed, "augmentation"))
-    watcher = _Watcher(validation, schedule, fidelity.patience, least, goal, chance=_chance(goal, subset, validation))
-    device = training.x.device
+    watcher = _Watcher(validation, schedule, fidelity.patience, least, goal, chance=_chance(goal, pool, validation))
+    device = pool.device
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _quiet_lightning()
@@ -213,31 +220,60 @@ def accuracy(network: nn.Module, examples: Examples) -> float:
     return float((predict(network, examples.x).argmax(dim=1) == examples.y).double().mean())
 
 
-def _subset(examples: Examples, fraction: float, seed: int) -> Examples:
-    if fraction >= 1:
-        return examples
-    count = max(2, round(len(examples) * fraction))
-    order = torch.randperm(len(examples), generator=seeding.torch_generator(seed, "subset"))[:count]
-    order = order.to(examples.x.device)
-    return Examples(examples.x[order], examples.y[order])
+class _Pool:
+    """What a training draws its batches from: a share of one or more sets of examples, none of which is copied."""
+
+    def __init__(self, parts: Sequence[Examples], fraction: float, seed: int) -> None:
+        self._parts, self.device = parts, parts[0].x.device
+        whole = sum(map(len, parts))
+        self._chosen: Tensor | None = None
+        if fraction < 1:
+            order = torch.randperm(whole, generator=seeding.torch_generator(seed, "subset"))
+            self._chosen = order[: max(2, round(whole * fraction))]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts)) if self._chosen is None else len(self._chosen)
+
+    @property
+    def y(self) -> Tensor:
+        """Of all of them."""
+        y = torch.cat([part.y for part in self._parts])
+        return y if self._chosen is None else y[self._chosen.to(y.device)]
+
+    def rows(self, index: Tensor) -> Examples:
+        """Some of them, by place, copied."""
+        index = index if self._chosen is None else self._chosen[index]
+        if len(self._parts) == 1:
+            return self._parts[0].rows(index)
+        begin, found = 0, list[Examples]()
+        places = []
+        for part in self._parts:
+            inside = ((index >= begin) & (index < begin + len(part))).nonzero().squeeze(1)
+            places.append(inside)
+            found.append(part.rows(index[inside] - begin))
+            begin += len(part)
+        back = torch.cat(places).argsort()
+        together = functools.reduce(Examples.and_also, found)
+        return together.rows(back)
 
 
 class _Batches:
     """Shuffled batches of tensors already in memory: a hundred times cheaper than a DataLoader for small data."""
 
-    def __init__(self, examples: Examples, schedule: Schedule, generator: torch.Generator) -> None:
-        self._examples, self._schedule, self._generator = examples, schedule, generator
+    def __init__(self, pool: _Pool, schedule: Schedule, generator: torch.Generator) -> None:
+        self._pool, self._schedule, self._generator = pool, schedule, generator
         self._parts, self._order = iter(schedule.parts), self._orders()
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of the next part of the schedule."""
         for part in itertools.islice(self._order, next(self._parts)):
-            yield self._examples.x[part], self._examples.y[part]
+            chosen = self._pool.rows(part)
+            yield chosen.x, chosen.y
 
     def _orders(self) -> Iterator[Tensor]:
         """Numbers of the examples of each batch, in a new order each epoch, without end."""
         while True:
-            order = torch.randperm(len(self._examples), generator=self._generator).to(self._examples.x.device)
+            order = torch.randperm(len(self._pool), generator=self._generator)
             yield from order.tensor_split(self._schedule.per_epoch)
 
 
@@ -351,7 +387,7 @@ class _Watcher(pl.Callback):
         self.best_step = step
 
 
-def _chance(goal: Goal, training: Examples, validation: Examples | None) -> float:
+def _chance(goal: Goal, training: _Pool, validation: Examples | None) -> float:
     return 0.0 if validation is None else goal.chance(training.y, validation.y)
 
 

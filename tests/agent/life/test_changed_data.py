@@ -24,6 +24,9 @@ baselines: none
 space: nb201
 macro: {channels: 4, depth: 1, resolution: 8}
 budget: {evaluations: 2, full_trainings: 2}
+low: {epochs: 1, steps: 0}
+full: {epochs: 4, steps: 0}
+training: {recipe: plain}
 policy: {population: 3, sample: 2, batch: 2, oversample: 2, finalists_per_task: 1}
 tuning: {envelope: envelope.yaml}
 tasks:

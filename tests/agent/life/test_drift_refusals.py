@@ -35,6 +35,9 @@ format: 1
 baselines: none
 space: nb201
 macro: {channels: 4, depth: 1, resolution: 8}
+low: {epochs: 3, steps: 0}
+full: {epochs: 15, steps: 0, patience: 6}
+training: {recipe: plain}
 tasks:
   - {name: first, source: npz, path: own.npz}
 """

@@ -17,8 +17,10 @@ stream: few
 format: 1
 macro: {channels: 2, depth: 1, resolution: 8}
 budget: {evaluations: 4, full_trainings: 1}
-low: {epochs: 1}
-full: {epochs: 1}
+low: {epochs: 1, steps: 0}
+full: {epochs: 1, steps: 0}
+training: {recipe: plain}
+cross_validation: {below: 0}
 policy: {population: 3, sample: 2, batch: 4, oversample: 1, finalists_per_task: 1, recall: 1}
 tasks:
   - {name: few, source: digits, limit: 60}

@@ -31,6 +31,7 @@ macro: {channels: 2, depth: 1, resolution: 8}
 budget: {evaluations: 2, full_trainings: 2}
 low: {epochs: 1, steps: 0, fraction: 0.5}
 full: {epochs: 2, steps: 0}
+training: {recipe: plain}
 policy: {population: 3, sample: 2, batch: 2, oversample: 1, finalists_per_task: 1, recall: 1}
 tasks:
   - {name: few, source: digits, limit: 60}

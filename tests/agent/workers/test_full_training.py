@@ -48,8 +48,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
     held: dict[str, list[Any]] = {"trained": [], "validated": [], "audited": []}
     train, run_suite = training.train, audits.run_suite
 
-    def spied(network: Any, own: Examples, validation: Examples | None, *rest: Any, **named: Any) -> TrainingResult:
-        held["trained"].append(own)
+    def spied(network: Any, own: Any, validation: Examples | None, *rest: Any, **named: Any) -> TrainingResult:
+        held["trained"].append(own if isinstance(own, Examples) else own[0].and_also(own[1]))
         held["validated"].append(validation)
         return train(network, own, validation, *rest, **named)
 

@@ -143,7 +143,7 @@ def test_an_average_has_statistics_of_its_own() -> None:
     """Weights lag behind exponentially; batch-norm statistics are those of the examples, not of past batches."""
     network = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
     x = 5 + 2 * torch.randn(200, 3, generator=generator())
-    average = WeightAverage(network, steps=2, x=x, generator=generator())
+    average = WeightAverage(network, steps=2, x=x)
     average.update(network)
     start = network[0].weight.detach().clone()
     with torch.no_grad():

@@ -154,14 +154,37 @@ def test_a_fraction_of_the_data_is_what_is_used(digits: tuple[Examples, Examples
 @pytest.mark.parametrize("count", [2, 3, 63, 64, 65, 97, 129])
 def test_no_batch_has_a_single_example(count: int) -> None:
     """Batch norm cannot train on one example, so a leftover joins the batch before."""
-    from selfnas.training.training import _Batches
+    from selfnas.training.training import _Batches, _Pool
 
     examples = Examples(torch.zeros(count, 1), torch.zeros(count, dtype=torch.int64))
     schedule = fit_schedule(Fidelity(name="low", epochs=1), count, batch_size=64)
-    sizes = [len(y) for _, y in _Batches(examples, schedule, torch.Generator())]
+    sizes = [len(y) for _, y in _Batches(_Pool([examples], 1.0, 0), schedule, torch.Generator())]
     assert sum(sizes) == count
     assert min(sizes) >= 2
     assert max(sizes) <= 97
+
+
+@pytest.mark.parametrize("fraction", [1.0, 0.4])
+def test_several_sets_are_trained_on_as_one(fraction: float) -> None:
+    """Each example once an epoch, with its own label; the same as if they had been put together."""
+    whole = Examples(torch.arange(50.0).view(50, 1, 1), torch.arange(50) % 3)
+    parts = [
+        Examples(whole.x[:20], whole.y[:20]),
+        Examples(whole.x[20:23], whole.y[20:23]),
+        whole.rows(torch.arange(23, 50)),
+    ]
+    seen: list[list[Tensor]] = []
+    for training in (whole, parts):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(1, 3))
+        held: list[Tensor] = []
+        model.register_forward_hook(lambda module, x, _, held=held: held.append(x[0]) if module.training else None)
+        fidelity = Fidelity(name="low", epochs=2, fraction=fraction)
+        result = train(model, training, None, TrainingPlan(batch_size=8), fidelity, seed=0)
+        assert result.curve == ()
+        seen.append([*held, *result.weights.values()])
+    assert all(torch.equal(one, two) for one, two in zip(*seen, strict=True))
+    assert sum(map(len, seen[0][:-2])) == 2 * round(50 * fraction)
 
 
 class Diverging(nn.Module):
