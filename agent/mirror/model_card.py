@@ -60,7 +60,8 @@ def _lines(
     yield (
         f"A plain `torch.export` program: float32 `(n, {shape.channels}, {size})`, scaled as the task scales its "
         f"training split, to `(n, {shape.classes})`: {_OUTPUTS[task.kind]}. Made for this task's data; "
-        "other data need their own audit (`selfnas audits run`).\n"
+        "other data need their own audit (`selfnas audits run`). `selfnas motifs export` writes the same network for "
+        "raw examples, with names and units.\n"
     )
     source = data_source(run, task).replace("`", "\\u0060")  # the same JSON, which cannot end the code it stands in
     yield f"### Data\n\n`{source}`, digest `{task.started.task_digest[:16]}`.\n"

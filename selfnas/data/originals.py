@@ -15,6 +15,7 @@ from selfnas.data.tasks import Task
 __all__ = ["Originals", "originals"]
 
 _AT_ONCE = 512  # examples prepared together
+_SOME = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,12 +25,14 @@ class Originals:
     Attributes:
         x: raw examples `(*raw,)`, in the axes of the source.
         places: of each in the test split; all of them, unless the task draws noise or plants nuisances.
+        some: a few raw examples, whatever split they are in.
         low: smallest number seen in training, by column of a table, else one for all; NaN where none was seen.
         high: largest, likewise.
     """
 
     x: tuple[NDArray[Any], ...]
     places: tuple[int, ...]
+    some: NDArray[Any]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
 
@@ -46,7 +49,7 @@ def originals(task: Task, raw: RawData) -> Originals:
     found: dict[int, NDArray[Any]] = {}
     table = task.inputs == "table"
     low = np.full(task.preparation.raw if table else (1,), np.inf)
-    high = -low
+    high, some = -low, next(_chunks(raw))[:_SOME]
     for examples in _chunks(raw):
         for example, row in zip(examples, task.preparation.apply(examples), strict=True):
             key = row.tobytes()
@@ -60,6 +63,7 @@ def originals(task: Task, raw: RawData) -> Originals:
     return Originals(
         x=tuple(found[place] for place in places),
         places=places,
+        some=some,
         low=np.where(nothing, np.nan, low),
         high=np.where(nothing, np.nan, high),
     )

@@ -39,10 +39,10 @@ class Check:
     """What a file answers on raw test examples, beside what the network answers on prepared ones.
 
     Attributes:
-        count: raw test examples that were run.
+        count: raw test examples that were run; other raw examples where there are none of these.
         of: test examples of the task; the others cannot be had, since the task draws noise or plants a nuisance.
         metric: that the task is measured by.
-        estimate: what it says of the file's answers; None where none could be run.
+        estimate: what it says of the file's answers; None where no test example could be run.
         otherwise: answered otherwise than by the network; of numbers, further off than a thousandth of their spread.
     """
 
@@ -55,11 +55,12 @@ class Check:
     @property
     def whole(self) -> bool:
         """Whether every test example could be run."""
-        return self.count == self.of
+        return self.estimate is not None and self.count == self.of
 
     def __str__(self) -> str:
         if self.estimate is None:
-            return "not checked on raw examples: the task draws noise or plants a nuisance in each of them"
+            what = "its test examples cannot be had raw, for the task draws noise or plants a nuisance in them"
+            return f"{what}; {self.otherwise} of {self.count} other raw examples otherwise than by the network"
         share, found = "" if self.whole else f" of {self.of}", METRICS[self.metric]
         measured = f"{found.title} {found.shown(self.estimate)}{found.suffix}"
         return f"{measured} on {self.count}{share} raw test examples, {self.otherwise} otherwise than by the network"
@@ -138,19 +139,20 @@ def check(content: bytes, whole: WholeNetwork, task: Task, found: Originals, *, 
         metric: that the task is measured by.
     """
     target, places = task.target, np.asarray(found.places, dtype=np.int64)
-    count, of = len(places), len(task.test)
-    if not count:
-        return Check(count=0, of=of, metric=metric, estimate=None, otherwise=0)
+    examples = found.x or tuple(found.some)
+    x = task.test.x[places] if found.x else task.preparation.apply(found.some)
+    count, of = len(examples), len(task.test)
     module = torch.export.load(io.BytesIO(content)).module()
     with torch.no_grad():
-        given = [module(batch) for batch in _batches(found.x)]
-        own = predicted(predict(whole.network, torch.from_numpy(task.test.x[places])), target)
+        given = [module(batch) for batch in _batches(examples)]
+        own = predicted(predict(whole.network, torch.from_numpy(x)), target)
     answers = torch.cat([each["predicted"] for each in given])
-    outputs = torch.cat([_outputs(each, target) for each in given])
-    measured = measure(metric, outputs, torch.from_numpy(task.test.y[places]), target)
+    outputs, estimate = torch.cat([_outputs(each, target) for each in given]), None
+    if found.x:
+        estimate = measure(metric, outputs, torch.from_numpy(task.test.y[places]), target).estimate
     spread = torch.as_tensor(target.scale or 1.0, dtype=torch.float64)
     apart = ((answers.to(torch.float64) - own.to(torch.float64)).abs() / spread > 1e-3).reshape(count, -1).any(dim=1)
-    return Check(count=count, of=of, metric=metric, estimate=measured.estimate, otherwise=int(apart.sum()))
+    return Check(count=count, of=of, metric=metric, estimate=estimate, otherwise=int(apart.sum()))
 
 
 def _outputs(answers: Mapping[str, Tensor], target: Target) -> Tensor:

@@ -226,12 +226,12 @@ def test_tasks_of_every_kind_are_whole(name: str, tmp_path: Path) -> None:
 
 
 def test_what_a_task_draws_is_no_raw_example(tmp_path: Path) -> None:
-    """Noise is in no source: nothing is found, and that is said."""
+    """Noise is in no source: no test example is found, which is said; other raw examples are answered alike."""
     np.savez(tmp_path / "own.npz", x=RNG.random((60, 6, 6)), y=np.arange(60) % 3)
     spec = TaskSpec(name="own", source="npz", path="own.npz", transforms=[{"noise": 0.5}])
     task = load_task(spec, base=tmp_path)
     found = originals(task, read_source(spec, base=tmp_path))
     whole = whole_of(task.preparation, RNG.random((2, 6, 6)))
-    done = check(b"", whole, task, found, metric="accuracy")
-    assert (done.count, done.estimate) == (0, None)
-    assert "the task draws noise" in str(done)
+    done = check(whole_program(whole, task.preparation, {}), whole, task, found, metric="accuracy")
+    assert (done.whole, done.estimate, done.otherwise) == (False, None, 0)
+    assert "for the task draws noise" in str(done)
