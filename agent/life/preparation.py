@@ -238,17 +238,18 @@ class _Loader:
             macro=macro,
             guard=self._guard(spec, space, macro, task.shape),
             kind=task.target.kind,
-            metric=self._metric(task),
+            metric=self._metric(index, spec, task),
             baselines=announced(self.stream, task),
             reading=task.reading,
         )
 
-    def _metric(self, task: Task) -> str:
-        """What scores of a task are made of; a metric of the stream that its target cannot have is reported."""
+    def _metric(self, index: int, spec: TaskSpec, task: Task) -> str:
+        """What scores of a task are made of; a metric that is named and that its target cannot have is reported."""
         try:
-            return metric_for(task.target, self.stream.metrics)
+            return metric_for(task.target, self.stream.metrics_of(spec))
         except ValueError as error:
-            self.problems.add(("metric", task.target.kind), f"task {task.name!r}: {error}")
+            place = ("metric", task.target.kind) if spec.metric is None else ("tasks", index, "metric")
+            self.problems.add(place, f"task {task.name!r}: {error}")
             return default_metric(task.target)
 
     def _space(self, spec: TaskSpec, shape: TaskShape) -> Space:

@@ -19,7 +19,7 @@ from agent.stream.training import CrossValidationSection, FidelitySection, Train
 from selfnas import plugins
 from selfnas.baselines.catalogue import baseline_names
 from selfnas.data.sources.packaged import source_names
-from selfnas.data.targets import TargetKind
+from selfnas.data.targets import TARGET_KINDS, TargetKind
 from selfnas.data.tasks import TaskSpec
 from selfnas.devices.roofline import cost_names
 from selfnas.digests import canonical_json
@@ -171,10 +171,9 @@ class Stream(StrictModel):
             macro = {"channels": 8, "depth": 1, "resolution": 16, **macro}
         return {"space": "nb201", **stated, "macro": macro}
 
-    @property
-    def metrics(self) -> Mapping[TargetKind, str]:
-        """Those that it names, by kind of target."""
-        return self.metric or {}
+    def metrics_of(self, task: TaskSpec) -> Mapping[TargetKind, str]:
+        """By kind of target what one of its tasks is measured by, as far as it is named; the task's own goes first."""
+        return self.metric or {} if task.metric is None else dict.fromkeys(TARGET_KINDS, task.metric)
 
     @property
     def digest(self) -> str:
@@ -240,12 +239,14 @@ def _unknown(document: StreamFile) -> Iterator[Problem]:
         listed += [(("objective", "weights", name), name) for name in objective.weights]
         listed += [(("objective", "limits", name), name) for name in objective.limits]
         known.append(("unknown cost", cost_names(), listed))
-    for kind, name in stream.metrics.items():
+    for kind, name in (stream.metric or {}).items():
         fitting = [metric.name for metric in METRICS.values() if kind in metric.kinds]
         known.append((f"metric of {kind}: unknown", fitting, [(("metric", kind), name)]))
     if isinstance(stream.baselines, list):
         listed = [(("baselines", index), name) for index, name in enumerate(stream.baselines)]
         known.append(("unknown baseline", baseline_names(), listed))
+    listed = [(("tasks", index, "metric"), task.metric) for index, task in enumerate(stream.tasks) if task.metric]
+    known.append(("metric: unknown", list(METRICS), listed))
     listed = [(("tasks", index, "source"), task.source) for index, task in enumerate(stream.tasks)]
     known.append(("source: unknown", source_names(), listed))
     for what, names, told in known:

@@ -134,7 +134,7 @@ class TrainedEvaluator:
         self, names: Sequence[str], *, seed: int, against: tuple[str, Path] | None = None
     ) -> list[BaselineAnswer]:
         """A job for each, all at once."""
-        common = {**self._on_task(seed), "metrics": self.stream.metrics}
+        common = {**self._on_task(seed), "metrics": self.stream.metrics_of(self.task)}
         if against is not None:
             common |= {"against": against[0], "weights": str(against[1])}
         return self._answers([jobs.BaselineJob(**common, name=name) for name in names], BaselineAnswer)
@@ -190,7 +190,7 @@ class TrainedEvaluator:
             **self._of(request),
             "training": self.stream.training,
             "fidelity": fidelity,
-            "metrics": self.stream.metrics,
+            "metrics": self.stream.metrics_of(self.task),
         }
 
     def _full(self, examination: Examination) -> jobs.FullJob:

@@ -117,6 +117,8 @@ class TaskSpec(StrictModel):
         kind: `image`, `series`, `table` or `tokens`, where the shape of the arrays does not tell.
         channels: whether the axis of channels comes `first` or `last` in an example, where the shape does not tell.
         target: what is asked of each example; classification where nothing is said.
+        metric: what scores and tests are measured by (`selfnas.training.metrics`); that of the stream, or of the kind
+            of target, where nothing is said.
         vocabulary: how many tokens there are, 0 to one less; the largest that occurs and one where nothing is said.
         columns: of a file with columns, the type of some: `numeric`, `categorical` or `ignore`. Of the others it is
             told by their values, and said when a run begins.
@@ -145,6 +147,7 @@ class TaskSpec(StrictModel):
     kind: InputKind | None = None
     channels: Literal["first", "last"] | None = None
     target: TargetSpec | None = None
+    metric: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     vocabulary: Annotated[int, Field(ge=2, le=2**31)] | None = None
     columns: Annotated[dict[ColumnName, ColumnType], Field(min_length=1, max_length=10_000)] | None = None
     groups: ColumnName | None = None

@@ -50,6 +50,7 @@ class Options(TypedDict, total=False):
     inputs: Kind | None
     channels: Channels | None
     target: TargetSpec | TargetKind | Mapping[str, object] | None
+    metric: str | None
     vocabulary: int | None
     limit: int | None
     resize: int | None
@@ -136,6 +137,7 @@ class Task:
         inputs: Kind | None = None,
         channels: Channels | None = None,
         target: TargetSpec | TargetKind | Mapping[str, object] | None = None,
+        metric: str | None = None,
         columns: Mapping[str, ColumnType] | None = None,
         vocabulary: int | None = None,
         limit: int | None = None,
@@ -163,6 +165,7 @@ class Task:
             channels: whether the axis of channels comes `first` or `last`, where the shape does not tell.
             target: `classification`, `ordinal`, `multilabel` or `regression`, or the mapping of a stream file with
                 further keys: `{"kind": "regression", "units": ["kg"]}`.
+            metric: what scores and tests are measured by; the default of the target where nothing is said.
             columns: of a DataFrame, the type of some columns: `numeric`, `categorical` or `ignore`.
             vocabulary: of tokens, how many there are.
             limit: at most so many examples in all, classes kept in proportion.
@@ -192,6 +195,7 @@ class Task:
             "kind": kind or inputs or ("table" if arrays.columns else None),
             "channels": channels,
             "target": target if target is None or isinstance(target, str | TargetSpec) else dict(target),
+            "metric": metric,
             "vocabulary": vocabulary,
             "limit": limit,
             "resize": resize,
