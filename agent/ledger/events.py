@@ -196,12 +196,14 @@ class TaskRecord(Struct, frozen=True, kw_only=True):
         source: where its examples come from.
         limit: at most so many examples; None takes all.
         split_seed: what the examples were split by.
+        audit_from: which part the audit split was cut from, where the stream says so.
     """
 
     name: str
     source: str = ""
     limit: Integer | None = None
     split_seed: Integer = 0
+    audit_from: str | None = None
 
 
 class StreamRecord(Struct, frozen=True, kw_only=True):

@@ -24,6 +24,9 @@ from selfnas.errors import InputError
 __all__ = ["inherited_record", "keeps_splits_apart", "shared_numbers", "source_of"]
 
 
+_TESTED = ("mnist1d",)  # packaged sources with a test part of their own
+
+
 def source_of(state: LifeState, task: TaskState, architecture: str) -> Motif | None:
     """The motif whose weights a finalist may start from: the one it was recalled from, where that is allowed."""
     run = state.runs[-1]
@@ -80,8 +83,11 @@ def keeps_splits_apart(then: TaskRecord, now: TaskRecord, *, refit: bool = False
     """
     if not {then.source, now.source} <= PACKAGED.keys():
         return False
-    same_splits = (then.limit, then.split_seed) == (now.limit, now.split_seed)
-    return then.source != now.source or (same_splits and not refit)
+    if then.source != now.source:
+        return True
+    if refit or (then.source in _TESTED and then.limit is not None):
+        return False  # of the latter an earlier release may have cut the audit split from another part
+    return (then.limit, then.split_seed, then.audit_from) == (now.limit, now.split_seed, now.audit_from)
 
 
 def inherited_record(source: Motif, share: float | None) -> Inherited:

@@ -43,7 +43,7 @@ def data_from_file(path: Path, *, task: str, standardise: bool) -> AuditData:
         axes = (0, *range(2, x.ndim))
         mean = x_train.mean(axes, keepdims=True, dtype=np.float64)
         spread = x_train.std(axes, keepdims=True, dtype=np.float64)
-        spread[spread < 1e-12] = 1.0
+        spread[spread <= 1e-12 * np.abs(x_train).max(axes, keepdims=True)] = 1.0
         x_train, x = (((each - mean) / spread).astype(np.float32) for each in (x_train, x))
     return AuditData(
         x_train=torch.from_numpy(np.ascontiguousarray(x_train)),

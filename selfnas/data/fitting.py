@@ -34,7 +34,8 @@ MOST_TOKENS = 512  # of a vocabulary, which become a channel each
 _MOST_CATEGORIES = 32  # of a column, the most frequent in training, that have a feature of their own
 _CONSTANT = 1e-12  # a channel whose deviation is a smaller share of its largest number shows one value
 _FAR = 1e3  # a channel whose mean is more deviations from 0 is moved before float32 takes its digits away
-_AT_ONCE = 2**24  # numbers of one block, where more do not fit in memory twice
+_AT_ONCE = 2**24  # numbers that are measured at once; more in blocks of
+_BLOCK = 2**20
 _FLOAT_BYTES = 4
 SCALED = ("image", "series")  # channels of these have mean 0 and standard deviation 1
 
@@ -63,7 +64,7 @@ def fitted(
         for name, each in rows.items()
     }
     for name, (x, y) in further.items():
-        parts[name] = Split(x=_after(x, first), y=_stored(y, target))
+        parts[name] = Split(x=_after(x, first).copy(), y=_stored(y, target))  # scaled in place below
     classes = len(target.names) if target.kind == "classification" else 0
     data = Splits(parts=parts, classes=classes, inputs=raw.kind, steps=first)
     if raw.kind == "table":
@@ -71,7 +72,9 @@ def fitted(
     if raw.kind == "tokens":
         return data.after(OneHotStep(size=_vocabulary(raw, spec))), target
     data = standardised(data)
-    return (data.after(FillStep()) if any(np.isnan(part.x).any() for part in data.parts.values()) else data), target
+    return (
+        data.after(FillStep()) if any(np.isnan(part.x.max(initial=0)) for part in data.parts.values()) else data
+    ), target
 
 
 def target_of(raw: RawData, rows: Mapping[str, Rows]) -> Target:
@@ -173,32 +176,36 @@ def _after(x: NDArray[Any], steps: tuple[Step, ...]) -> Floats:
 def standardised(data: Splits) -> Splits:
     """Mean 0 and standard deviation 1 in every channel of train; the other splits by the same numbers.
 
-    NaN is left out of what is measured.
+    NaN is left out of what is measured. The memory of the splits is used again: these must not be used any more.
     """
     mean, spread, largest = _moments(data.parts["train"].x)
     spread = np.where(spread <= _CONSTANT * largest, 1.0, spread)
     center, scale = (tuple(each.astype(np.float32).tolist()) for each in (mean, spread))
-    return data.after(ScaleStep(center=center, scale=scale))
+    return data.scaled(ScaleStep(center=center, scale=scale))
 
 
 def _moments(x: Floats) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """By channel mean, standard deviation and largest magnitude, in float64 whatever the order of summation."""
     axes = (0, *range(2, x.ndim))
-    if np.isnan(x).any():
+    high, low = x.max(axis=axes), x.min(axis=axes)
+    if np.isnan(high).any():
         held = np.moveaxis(x, 1, 0).reshape(x.shape[1], -1)
         if np.isnan(held).all(axis=1).any():
             raise InputError("a channel holds no number in any training example: leave it out")
         measured = (np.nanmean(held, axis=1, dtype=np.float64), np.nanstd(held, axis=1, dtype=np.float64))
         return (*map(np.asarray, measured), np.nanmax(np.abs(held), axis=1))
-    mean, largest = x.mean(axis=axes, dtype=np.float64), np.maximum(x.max(axis=axes), -x.min(axis=axes))
+    largest = np.maximum(high, -low)
     if x.size <= _AT_ONCE:
-        return mean, x.std(axis=axes, dtype=np.float64), largest
-    # A deviation in float64 takes a copy of twice the size: block by block it does not.
+        return x.mean(axis=axes, dtype=np.float64), x.std(axis=axes, dtype=np.float64), largest
+    # Float64 takes a copy of twice the size: block by block it does not.
+    block, count = max(1, _BLOCK // math.prod(x.shape[1:])), x.size // x.shape[1]
+    mean = (
+        sum((x[k : k + block].sum(axis=axes, dtype=np.float64) for k in range(0, len(x), block)), np.zeros(1)) / count
+    )
     total, one = np.zeros(x.shape[1]), (1, -1, *(1,) * (x.ndim - 2))
-    block = max(1, _AT_ONCE // math.prod(x.shape[1:]))
     for start in range(0, len(x), block):
         total += ((x[start : start + block] - mean.reshape(one)) ** 2).sum(axis=axes)
-    return mean, np.sqrt(total / (x.size // x.shape[1])), largest
+    return mean, np.sqrt(total / count), largest
 
 
 def _column(column: Column, values: NDArray[Any]) -> Column:

@@ -171,10 +171,14 @@ class ScaleStep:
 
     def apply(self, x: Floats) -> Floats:
         """`(x - center) / scale` in float32."""
+        return self.apply_to(x.copy())
+
+    def apply_to(self, x: Floats) -> Floats:
+        """The same in place, for arrays that nobody else holds: large ones are not held twice."""
         one = (1, -1, *(1,) * (x.ndim - 2))
-        moved = x - np.asarray(self.center, dtype=np.float32).reshape(one)
-        moved /= np.asarray(self.scale, dtype=np.float32).reshape(one)
-        return moved
+        x -= np.asarray(self.center, dtype=np.float32).reshape(one)
+        x /= np.asarray(self.scale, dtype=np.float32).reshape(one)
+        return x
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -414,6 +418,10 @@ class Splits:
     def after(self, step: Step) -> Splits:
         """Every example of every split after one step, which is noted."""
         return replace(self.map(lambda x, y: (step.apply(x), y)), steps=(*self.steps, step))
+
+    def scaled(self, step: ScaleStep) -> Splits:
+        """As `after`, in the memory of these splits, which must not be used any more."""
+        return replace(self.map(lambda x, y: (step.apply_to(x), y)), steps=(*self.steps, step))
 
 
 def _encoded(column: Column, values: Sequence[object]) -> NDArray[np.float64]:

@@ -417,6 +417,6 @@ def _content_digest(task: Task) -> str:
     for name in SPLITS:
         part = task.split(name)
         content.update(f"{name} {part.x.shape}".encode())
-        content.update(np.ascontiguousarray(part.x).astype("<f4", copy=False).tobytes())
+        content.update(np.ascontiguousarray(part.x).astype("<f4", copy=False).data.cast("B"))
         content.update(np.ascontiguousarray(part.y).astype("<i8" if task.target.counted else "<f4").tobytes())
     return content.hexdigest()

@@ -58,3 +58,40 @@ def test_a_broken_file_is_named(how: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         load_batches(TaskSpec(name="digits", source="digits"), [path], base=tmp_path)
     assert str(caught.value).startswith(str(path))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["0", "1", "2"],
+        ["01", "02", "03"],
+        ["-0", "1", "2"],
+        ["٣", "٤", "٥"],
+        ["--1", "2", "3"],
+        ["99999999999999999999", "1", "2"],
+        ["1_0", "2", "3"],
+        [" 1", "2", "3"],
+    ],
+)
+def test_names_of_classes_come_back_as_they_were_written(names: list[str], tmp_path: Path) -> None:
+    """Numbers are stored as numbers only where that loses nothing; any number of channels, in any place."""
+    rng = np.random.default_rng(0)
+    for kind, shape in (
+        ("image", (3, 1, 8, 8)),
+        ("image", (3, 5, 8, 6)),
+        ("image", (3, 3, 8, 8)),
+        ("series", (3, 9, 4)),
+    ):
+        x = rng.random(shape)
+        file = tmp_path / write_examples(tmp_path, x, np.array(names, dtype=np.str_), kind=kind)
+        back, labels = read_examples(file, kind=kind)  # type: ignore[arg-type]
+        assert labels.tolist() == names
+        assert np.array_equal(back, x)
+
+
+def test_other_than_classes_are_not_watched(tmp_path: Path) -> None:
+    """New data are compared by their classes."""
+    np.savez(tmp_path / "n.npz", x=np.random.default_rng(0).random((40, 8, 8)), y=np.arange(40.0) / 3)
+    spec = TaskSpec.model_validate({"name": "n", "source": "npz", "path": "n.npz", "target": "regression"})
+    with pytest.raises(InputError, match="new data are compared by classes of images or series alone"):
+        load_batches(spec, [tmp_path / "n.npz"], base=tmp_path)
