@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from audits.catalogue.registry import AUDITS
     from audits.contract.data import AuditData, Trigger
     from audits.contract.finding import Finding, Role
+    from audits.verdicts.power import undecidable, wants_cross_fitting
     from audits.verdicts.run import run_suite
     from audits.verdicts.suite import Suite, load_suite, parse_suite
     from audits.verdicts.verdict import AuditVerdict, absent, judge, uncovered
@@ -40,7 +41,9 @@ __all__ = [
     "read_calibration",
     "run_suite",
     "uncovered",
+    "undecidable",
     "unproven_gates",
+    "wants_cross_fitting",
 ]
 
 __getattr__, __dir__ = loading(
@@ -52,6 +55,7 @@ __getattr__, __dir__ = loading(
         "catalogue.registry": ("AUDITS",),
         "contract.data": ("AuditData", "Trigger"),
         "contract.finding": ("Finding", "Role"),
+        "verdicts.power": ("undecidable", "wants_cross_fitting"),
         "verdicts.run": ("run_suite",),
         "verdicts.suite": ("Suite", "load_suite", "parse_suite"),
         "verdicts.verdict": ("AuditVerdict", "absent", "judge", "uncovered"),

@@ -35,6 +35,7 @@ __all__ = [
     "Compared",
     "Confirmation",
     "Count",
+    "CrossRecord",
     "Evaluated",
     "Event",
     "Evidence",
@@ -417,6 +418,20 @@ class Refit(_Part, frozen=True, kw_only=True):
 
     steps: Integer
     examples: Integer
+
+
+class CrossRecord(_Part, frozen=True, kw_only=True):
+    """Answers of networks made alike that audits counted.
+
+    Attributes:
+        networks: how many were trained.
+        examples: training examples that each of them answered its part of.
+        sha256: SHA-256 of the answers' file beside the weights.
+    """
+
+    networks: Integer
+    examples: Integer
+    sha256: str
 
 
 class FindingRecord(_Part, frozen=True, kw_only=True):
@@ -938,6 +953,7 @@ class Audited(Facts, frozen=True, kw_only=True):
         decision: `admit`, `reject` or `undecided`.
         failed: names of the gates that failed.
         reasons: why, one sentence each.
+        cross: answers of networks made alike that were counted beside its own, where there were any.
     """
 
     kind: ClassVar[str] = "audited"
@@ -949,6 +965,7 @@ class Audited(Facts, frozen=True, kw_only=True):
     decision: str
     failed: list[str]
     reasons: list[str]
+    cross: CrossRecord | UnsetType = UNSET
 
 
 class Admitted(Facts, frozen=True, kw_only=True):

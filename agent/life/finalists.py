@@ -16,6 +16,7 @@ from agent.ledger.events import (
     Admitted,
     Audited,
     Compared,
+    CrossRecord,
     Facts,
     MetricRecord,
     Refit,
@@ -175,6 +176,7 @@ def _examination(
         decision=verdict.decision,
         failed=failed,
         reasons=reasons,
+        cross=UNSET if answer.cross is None else CrossRecord(**answer.cross.model_dump()),
     )
     if verdict.decision != "admit":
         refused = Refused(task=task, architecture=text, digest=digest, decision=verdict.decision, reasons=reasons)

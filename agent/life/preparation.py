@@ -14,9 +14,9 @@ from agent.life.baselines import announced
 from agent.life.context import Prepared, PreparedTask
 from agent.stream.file import Stream, StreamFile, load_plugins
 from agent.stream.shipped import stream_folder
-from audits import AuditData, Suite, load_suite, unproven_gates
+from audits import AuditData, Suite, load_suite, undecidable, unproven_gates
+from audits.contract.data import FEWEST_ALONE
 from audits.contract.plants import unplanted
-from audits.verdicts.power import undecidable
 from constraints import ConstraintSet, Guard, load_set
 from selfnas import plugins
 from selfnas.data.probes import describe
@@ -225,7 +225,9 @@ class _Loader:
 
         task = load_task(spec, base=self.base, report=report)
         if self.suite is not None:
-            missed = undecidable(AuditData.of(task), self.suite)
+            data = AuditData.of(task)
+            crossed = len(task.train) + len(task.validation) if len(task.audit) < FEWEST_ALONE else 0
+            missed = undecidable(data, self.suite, cross=crossed)
             self.notices.extend(f"task {spec.name}: {sentence}" for sentence in missed)
         description = describe(task, seed=self.stream.seed)
         space, macro = self._space(spec, task.shape), self.stream.macro.macro(task.shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.gate.admission import findings_of
@@ -13,6 +13,7 @@ from agent.state.networks import restore_network
 from agent.state.plugins import of_runs
 from agent.state.recorded import recorded_spec, suite_of
 from agent.state.state import Finalist, LifeState, RunState, TaskState
+from agent.workers.cross_fitted import read_cross_fitted
 from audits import AuditData, AuditVerdict, Finding, Suite, judge, run_suite
 from selfnas import seeding
 from selfnas.data.tasks import load_task
@@ -74,6 +75,15 @@ def reaudit(
         return _reaudit(home, run, task, finalist, base, suite)
 
 
+def _with_cross(home: Home, data: AuditData, finalist: Finalist) -> AuditData:
+    """With the answers of networks made alike that the recorded audit counted."""
+    cross = UNSET if finalist.audited is None else finalist.audited.cross
+    if cross is UNSET:
+        return data
+    kept = read_cross_fitted(home.weights_file(cross.sha256), data.y_train, networks=cross.networks)
+    return replace(data, cross=kept)
+
+
 def _reaudit(
     home: Home, run: RunState, task: TaskState, finalist: Finalist, base: Path, suite: Suite | None
 ) -> Reaudit:
@@ -92,7 +102,8 @@ def _reaudit(
             f"task {task.name!r}: the ledger says that its network was trained on {refit.examples} examples, there are "
             f"{fitted} for training and validation"
         )
-    findings = run_suite(network, AuditData.of(loaded, refit=refit is not UNSET), used, seed=seed)
+    data = _with_cross(home, AuditData.of(loaded, refit=refit is not UNSET), finalist)
+    findings = run_suite(network, data, used, seed=seed)
     changed = None
     if used.digest == recorded.digest:
         before = [] if finalist.audited is None else findings_of(finalist.audited)

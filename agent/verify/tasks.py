@@ -145,17 +145,21 @@ class TaskChecker:
 
     def weights(self, facts: events.Admitted | events.Reviewed) -> Iterator[str]:
         """Whether the weights that an event names are there, and what their name says."""
+        yield from self._kept(facts.weights_sha256, "weights")
+
+    def _kept(self, sha256: str, what: str) -> Iterator[str]:
+        """Whether a file of the home is there, and what its name says."""
         try:
-            weights = self._home.weights_file(facts.weights_sha256)
+            path = self._home.weights_file(sha256)
         except InputError as error:
             yield str(error)
             return
-        if not weights.is_file():
-            yield f"its weights are missing: {weights.name}"
-        elif hashlib.sha256(weights.read_bytes()).hexdigest() != facts.weights_sha256:
-            yield f"its weights were changed: {weights.name}"
+        if not path.is_file():
+            yield f"its {what} are missing: {path.name}"
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+            yield f"its {what} were changed: {path.name}"
         else:
-            self._checked["weights"] += 1
+            self._checked[what] += 1
 
     # --- beginning and search ---
 
@@ -307,6 +311,8 @@ class TaskChecker:
                 raise self._lacking
             yield "there is no usable audit suite to check the findings against"
             return
+        if audited.cross is not events.UNSET:
+            yield from self._kept(audited.cross.sha256, "cross-fitted answers")
         findings = findings_of(audited)
         if (audited.decision, audited.failed, audited.reasons) == ("undecided", [], [_EDITED]) or not findings:
             self._verdicts[digest] = "undecided"

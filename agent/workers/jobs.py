@@ -21,6 +21,7 @@ __all__ = [
     "Answer",
     "BaselineAnswer",
     "BaselineJob",
+    "CrossAnswer",
     "DataChangedError",
     "FullAnswer",
     "FullJob",
@@ -270,6 +271,14 @@ class LowAnswer(_Answer):
     repeats: int = 0
 
 
+class CrossAnswer(StrictModel):
+    """Answers of networks made alike that the audits counted, in a file named by its SHA-256."""
+
+    networks: int
+    examples: int
+    sha256: str
+
+
 class RefitAnswer(StrictModel):
     """How a network was trained on training and validation examples together."""
 
@@ -289,6 +298,7 @@ class FullAnswer(_Answer):
         test_hits: which of them, as `selfnas.baselines.paired` writes it.
         metric: on the test split, where the metric is not accuracy.
         findings: records of `audits.Finding`; empty when nothing was audited.
+        cross: answers of networks made alike that the findings count; None where they count none.
         audit_error: why the audits could not be run to their end.
         suite_digest: of the suite that was run.
         weights_sha256: of the safetensors file; empty when none was kept.
@@ -303,6 +313,7 @@ class FullAnswer(_Answer):
     metric: MetricAnswer | None = None
     test_hits: str = ""
     findings: list[dict[str, str | int | float | None]] = Field(default_factory=list)
+    cross: CrossAnswer | None = None
     audit_error: str = ""
     suite_digest: str = ""
     weights_sha256: str = ""

@@ -10,7 +10,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from agent.workers.jobs import (
     Answer,
     BaselineAnswer,
     BaselineJob,
+    CrossAnswer,
     DataChangedError,
     FullAnswer,
     FullJob,
@@ -301,7 +302,7 @@ def _full(job: FullJob) -> FullAnswer:
     outputs = predict(network, test.x)
     right = (predicted(outputs, task.target) == test.y).cpu().numpy() if task.target.counted else None
     begun = time.perf_counter()
-    findings, error, suite_digest = _audit(job, network, task, refit) if job.suite else ([], "", "")
+    audited = _audit(job, network, task, refit, result) if job.suite else Audits()
     audit_seconds = time.perf_counter() - begun if job.suite else 0.0
     return FullAnswer(
         score=result.best,
@@ -311,9 +312,10 @@ def _full(job: FullJob) -> FullAnswer:
         test_count=0 if right is None else len(test),
         test_hits="" if right is None else hits_in_text(right),
         metric=_measured(job, task, outputs),
-        findings=findings,
-        audit_error=error,
-        suite_digest=suite_digest,
+        findings=audited.findings,
+        cross=audited.cross,
+        audit_error=audited.error,
+        suite_digest=audited.suite_digest,
         weights_sha256=_keep(weights, Path(job.weights)) if job.weights else "",
         inherited=inherited,
         refit=refit,
@@ -414,26 +416,66 @@ def _weights(path: Path) -> Mapping[str, Tensor]:
     return load(content)
 
 
-def _audit(
-    job: FullJob, network: Network, task: Task, refit: RefitAnswer | None
-) -> tuple[list[dict[str, str | int | float | None]], str, str]:
-    """Findings, why they are not complete, and the suite's digest; an audit that breaks never admits."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audits:
+    """What audits gave: findings, why they are not complete, the suite's digest, and whose answers they count."""
+
+    findings: list[dict[str, str | int | float | None]] = field(default_factory=list)
+    error: str = ""
+    suite_digest: str = ""
+    cross: CrossAnswer | None = None
+
+
+def _audit(job: FullJob, network: Network, task: Task, refit: RefitAnswer | None, first: TrainingResult) -> Audits:
+    """An audit that breaks never admits."""
     import audits
 
     data = audits.AuditData.of(task, refit=refit is not None)
     tensors = {name: getattr(data, name).to(job.device) for name in ("x_train", "y_train", "x", "y")}
-    data = replace(data, **tensors)
+    data, cross = replace(data, **tensors), None
     try:
         suite = audits.parse_suite(str(job.suite), name="suite")
         with in_force(*suite.plugins):
             findings = audits.run_suite(network, data, suite, seed=job.audit_seed)
+            if job.weights and audits.wants_cross_fitting(findings, data):
+                crossed, cross = _cross_fitted(job, task, data, refit, first)
+                if cross is not None:
+                    findings = audits.run_suite(network, crossed, suite, seed=job.audit_seed)
         if job.pictures:
             _draw(network, data, Path(job.pictures), seed=job.audit_seed)
     except Exception as error:
         if is_storage_fault(error):  # says nothing about the network
             raise
-        return [], f"{type(error).__name__}: {error}", ""
-    return [finding.to_record() for finding in findings], "", suite.digest
+        return Audits(error=f"{type(error).__name__}: {error}")
+    return Audits(findings=[finding.to_record() for finding in findings], suite_digest=suite.digest, cross=cross)
+
+
+def _cross_fitted(
+    job: FullJob, task: Task, data: AuditData, refit: RefitAnswer | None, first: TrainingResult
+) -> tuple[AuditData, CrossAnswer | None]:
+    """The data with answers of networks made alike, which are kept; without where a training of one failed."""
+    from agent.workers.cross_fitted import cross_fitted, tensors_of
+    from selfnas import seeding
+    from selfnas.networks.network import build_network
+    from selfnas.spaces.named import parse_architecture
+    from selfnas.training.evaluation import Fidelity
+    from selfnas.training.plans import goal_of
+    from selfnas.training.refit import refit_fidelity
+
+    architecture, count = parse_architecture(job.architecture), len(data.y_train)
+    steps = refit.steps if refit is not None else refit_fidelity(first, training=count, validation=0).steps
+    found = cross_fitted(
+        lambda seed: build_network(architecture, task.shape, seed=seed).to(job.device),
+        data,
+        job.training.plan(task),
+        goal_of(task, job.metrics),
+        Fidelity(name="cross-fit", steps=steps),
+        seed=seeding.derive(job.seed, "cross-fit"),
+    )
+    if found is None:
+        return data, None
+    digest = _keep(tensors_of(found), Path(str(job.weights)))
+    return replace(data, cross=found), CrossAnswer(networks=found.networks, examples=count, sha256=digest)
 
 
 def _draw(network: Network, data: AuditData, folder: Path, *, seed: int) -> None:

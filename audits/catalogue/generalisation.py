@@ -73,6 +73,7 @@ AUDIT = Audit(
     name="generalisation",
     measure=measure,
     best_case=best_case,
+    pools=True,
     kinds=EVERY_KIND,
     statistics=(
         Statistic(

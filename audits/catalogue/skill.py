@@ -104,6 +104,7 @@ AUDIT = Audit(
     name="skill",
     measure=measure,
     best_case=best_case,
+    pools=True,
     kinds=EVERY_KIND,
     statistics=(
         Statistic(name="above_chance", bound="floor", meaning="share of the way from guessing to perfect"),

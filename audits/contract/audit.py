@@ -78,6 +78,7 @@ class Audit:
         settings: what a suite must give it.
         best_case: what it would measure on a faultless network, of data, settings, a number of audit examples and one
             of cross-fitted answers; None where this does not follow from numbers alone.
+        pools: whether it counts cross-fitted answers where there are any (`audits.contract.data.CrossFitted`).
         kinds: of target that it can measure on; on others it does not apply, which is said and never counted as a pass.
         about: what it is repeated for, each that the data name; empty when it is about the network as a whole.
         validates: the attribution method whose validity it tests; only such an audit can have the role `validity`.
@@ -96,6 +97,7 @@ class Audit:
     settings: tuple[Setting, ...] = ()
     kinds: tuple[TargetKind, ...] = ("classification",)
     best_case: BestCase | None = None
+    pools: bool = False
     about: About = ""
     validates: Instrument = ""
     relies_on: Instrument = ""

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from audits.catalogue.registry import audit_named
 from audits.contract.audit import Audit, Measurement
-from audits.contract.data import AuditData
-from audits.contract.finding import decide
+from audits.contract.data import FEWEST_ALONE, AuditData
+from audits.contract.finding import Finding, decide
 from audits.contract.plants import with_plants
 from audits.verdicts.suite import Suite, SuiteEntry
 
-__all__ = ["undecidable"]
+__all__ = ["undecidable", "wants_cross_fitting"]
 
 _MOST = 100_000  # audit examples; a gate that needs more is not decided by examples
+
+
+def wants_cross_fitting(findings: Sequence[Finding], data: AuditData) -> bool:
+    """Whether answers of networks made alike may decide what findings on a small audit split leave open.
+
+    Not where a gate failed, for then nothing else counts.
+    """
+    gates = [finding for finding in findings if finding.role == "gate"]
+    if len(data.x) >= FEWEST_ALONE or any(finding.decision == "fail" for finding in gates):
+        return False
+    return any(finding.decision == "inconclusive" and audit_named(finding.audit).pools for finding in gates)
 
 
 def undecidable(data: AuditData, suite: Suite, *, cross: int = 0) -> tuple[str, ...]:

@@ -3,6 +3,9 @@
 The folds of a task are the same for every network, so that what is hard in them is hard for all. Held-out answers of a
 repeat are put together before they are scored: each example counts once, whatever its fold.
 
+The same folds give answers to every example by a network that had not seen it (*cross-fitting*, Chernozhukov et al.
+2018, Econometrics Journal 21): how good networks of one making are, where few examples can be kept aside.
+
 Source: Stone 1974; stratified folds, Kohavi 1995 (IJCAI).
 """
 
@@ -20,9 +23,9 @@ from selfnas import seeding
 from selfnas.data.targets import Target, Targets
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.schedule import fit_schedule
-from selfnas.training.training import Examples, Goal, TrainingPlan, train
+from selfnas.training.training import Examples, Goal, TrainingPlan, predict, train
 
-__all__ = ["CrossValidated", "cross_validate", "held_out"]
+__all__ = ["CrossFit", "CrossValidated", "cross_fit", "cross_validate", "held_out"]
 
 Rows = NDArray[np.int64]
 
@@ -43,6 +46,19 @@ class CrossValidated:
     def best(self) -> float:
         """The best of `curve`."""
         return max(self.curve, default=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CrossFit:
+    """What cross-fitting gave.
+
+    Attributes:
+        outputs: `(n, outputs)` to all examples, in their order.
+        parts: which examples each network had not seen.
+    """
+
+    outputs: Tensor
+    parts: tuple[NDArray[np.int64], ...]
 
 
 def held_out(
@@ -125,6 +141,48 @@ def cross_validate(
         truth = _chosen(examples, np.concatenate(parts)).y
         curves.append([goal.score(outputs, truth) for outputs in together])
     return CrossValidated(failure="", curve=tuple(float(each) for each in np.mean(curves, axis=0)))
+
+
+def cross_fit(
+    build: Callable[[int], nn.Module],
+    examples: Examples,
+    plan: TrainingPlan,
+    fidelity: Fidelity,
+    goal: Goal,
+    *,
+    folds: int,
+    seed: int,
+    groups: Sequence[str] | None = None,
+) -> CrossFit | None:
+    """Train a network for each fold on all others, for as many passes as the one that they stand beside.
+
+    Args:
+        build: a fresh network by its seed.
+        examples: that network's training examples.
+        plan: how it was trained.
+        fidelity: its number of steps; there is no early end.
+        goal: what it was trained for.
+        folds: how many networks; at most as many as there are examples.
+        seed: of folds, networks and trainings.
+        groups: of each example; those of a group are held out together.
+
+    Returns:
+        None where a training failed.
+    """
+    count = len(examples)
+    parts = held_out(examples.y.cpu().numpy(), goal.target, folds=min(folds, count), seed=seed, groups=groups)
+    outputs: list[Tensor] = []
+    for number, rows in enumerate(parts):
+        own, inside = seeding.derive(seed, "fold", number), np.setdiff1d(np.arange(count), rows)
+        network = build(own)
+        steps = max(1, round(fidelity.steps * len(inside) / count))
+        shorter = replace(fidelity, steps=steps, max_steps=0)
+        result = train(network, _chosen(examples, inside), None, plan, shorter, seed=own, goal=goal)
+        if result.failure:
+            return None
+        outputs.append(predict(network, _chosen(examples, rows).x))
+    order = torch.from_numpy(np.argsort(np.concatenate(parts)))
+    return CrossFit(outputs=torch.cat(outputs).cpu()[order], parts=tuple(parts))
 
 
 def _chosen(examples: Examples, rows: Rows) -> Examples:

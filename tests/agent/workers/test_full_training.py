@@ -27,7 +27,7 @@ audits: [{audit: skill, role: gate, thresholds: {above_chance: 0.2, against_cent
 SPEC = TaskSpec(name="digits", source="digits", limit=300)
 
 
-def answer(place: Path, task: Task, **changes: object) -> FullAnswer:
+def answer(place: Path, task: Task, /, **changes: object) -> FullAnswer:
     """What a worker makes of a short full training."""
     job = FullJob.model_validate(
         {
@@ -117,3 +117,25 @@ def test_a_refit_takes_as_many_passes_as_were_right(best: int, steps: int) -> No
     """More examples, more steps; never less than half of what was planned."""
     first = TrainingResult(failure="", curve=(0.9,), train_loss=0.1, weights={}, best_step=best, steps=400)
     assert refit_fidelity(first, training=100, validation=20).steps == steps
+
+
+def test_what_a_small_audit_split_leaves_open_networks_made_alike_decide(
+    tmp_path: Path, seen: dict[str, list[Any]]
+) -> None:
+    """They see no audit and no test example, and each answers what it has not seen."""
+    spec = TaskSpec(name="digits", source="digits", limit=120, resize=4)
+    task = load_task(spec, base=tmp_path)
+    strict = SUITE.replace("above_chance: 0.2", "above_chance: 0.7").replace(
+        "against_centroid: 0.8", "against_centroid: 0.5"
+    )
+    changes = {"task": spec, "refit": True, "suite": strict, "fidelity": FidelitySection(epochs=1, steps=60)}
+    found = answer(tmp_path, task, **changes)
+    held_out = rows(torch.from_numpy(task.audit.x)) | rows(torch.from_numpy(task.test.x))
+    assert not any(rows(examples.x) & held_out for examples in seen["trained"])
+    assert found.cross is not None
+    count = len(task.train) + len(task.validation)
+    assert (found.cross.networks, found.cross.examples) == (5, count)
+    assert (tmp_path / "weights" / f"{found.cross.sha256}.safetensors").is_file()
+    assert {finding["n"] for finding in found.findings} == {count + len(task.audit)}
+    siblings = [rows(examples.x) for examples in seen["trained"][2:]]
+    assert all(len(each) < count for each in siblings)
