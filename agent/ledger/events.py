@@ -540,7 +540,8 @@ class BaselineRecord(_Part, frozen=True, kw_only=True):
         at_hand: examples that the two splits have.
         hits: which classes were answered, a bit for each test example that is compared, as hexadecimal text; left out
             where an example has no single class, or the baseline failed.
-        gain: of the winner over it, where the metric is not accuracy; of an accuracy it follows from the bits.
+        gain: of the winner, or the best finalist, over it, where the metric is not accuracy; of accuracies it follows
+            from the bits.
         reason: why it failed; empty where it did not.
     """
 

@@ -27,19 +27,19 @@ def announced(stream: Stream, task: Task) -> tuple[str, ...]:
 
 def baselined(context: TaskContext, fitter: BaselineFitter, names: Sequence[str]) -> Baselined:
     """Fit them; equal in every run on the same data."""
-    seed, winner = seeding.derive(context.stream.seed, "baselines", context.own.digest), _compared(context)
-    weights = None if winner is None else context.home.weights_file(winner.weights_sha256)
-    against = None if winner is None or weights is None else (winner.architecture, weights)
+    seed, best = seeding.derive(context.stream.seed, "baselines", context.own.digest), _compared(context)
+    against = None if best is None else (best.architecture, context.home.weights_file(best.weights_sha256))
     answers = fitter.fit_baselines(names, seed=seed, against=against)
-    digest = "" if winner is None else winner.digest
+    digest = "" if best is None else best.digest
     results = [_record(name, answer, digest) for name, answer in zip(names, answers, strict=True)]
     return Baselined(task=context.task.name, results=results)
 
 
 def _compared(context: TaskContext) -> Trained | None:
-    """The winner, where a difference does not follow from which classes were answered."""
-    inside = context.task.admitted()
-    return inside[0].trained if inside and context.own.metric != COUNTED else None
+    """The winner, else the best finalist, where a difference does not follow from which classes were answered."""
+    best = context.task.best()
+    kept = best is not None and best.trained.weights_sha256
+    return best.trained if best and kept and context.own.metric != COUNTED else None
 
 
 def _record(name: str, answer: BaselineAnswer, digest: str) -> BaselineRecord:

@@ -17,6 +17,7 @@ _ANY = frozenset[Form]({"classes", "labels", "numbers", "quantiles"})
 _POINTS = _ANY - {"quantiles"}
 _IMAGES, _SERIES = frozenset[InputKind]({"image"}), frozenset[InputKind]({"series"})
 _TABLES, _TOKENS = frozenset[InputKind]({"table"}), frozenset[InputKind]({"tokens"})
+_EVERY = _IMAGES | _SERIES | _TABLES | _TOKENS
 _MOST_ROWS = 20_000
 
 
@@ -45,6 +46,11 @@ def _linear(setting: Setting) -> int:
     return min(_MOST_ROWS, int(2e7 / (setting.values * setting.columns**0.5)))
 
 
+def _bag(setting: Setting) -> int:
+    """Only the vocabulary is looked at, not the places."""
+    return min(_MOST_ROWS, int(2e7 / (setting.size[0] * setting.columns**0.5)))
+
+
 def _trees(setting: Setting) -> int:
     """A tree looks at the root of all values of a row."""
     return min(_MOST_ROWS, int(1e6 / setting.values**0.5))
@@ -70,22 +76,24 @@ def _warped(setting: Setting) -> int:
 
 BASELINES: Sequence[Baseline] = (
     Baseline(
-        name="constant", title="constant", inputs=_IMAGES | _SERIES | _TABLES | _TOKENS, forms=_ANY,
+        name="constant", title="constant", inputs=_EVERY, forms=_ANY,
         fit=estimators.constant, limit=_every_row,
     ),
     Baseline(
-        name="nearest", title="nearest neighbour", inputs=_IMAGES | _SERIES | _TABLES, forms=_POINTS,
-        fit=estimators.nearest, limit=_pairs,
+        name="nearest", title="nearest neighbour", inputs=_EVERY, forms=_POINTS, fit=estimators.nearest, limit=_pairs,
     ),
     Baseline(
         name="nearest_dtw", title="nearest by warping", inputs=_SERIES, forms=_POINTS, fit=nearest_dtw, limit=_warped,
     ),
     Baseline(
-        name="linear", title="linear model", inputs=_IMAGES | _TABLES, forms=_POINTS, fit=estimators.LINEAR,
+        name="linear", title="linear model", inputs=_IMAGES | _TABLES | _TOKENS, forms=_POINTS, fit=estimators.LINEAR,
         limit=_linear,
     ),
     Baseline(
-        name="forest", title="random forest", inputs=_IMAGES | _TABLES, forms=_POINTS, fit=estimators.FOREST,
+        name="bag", title="bag of tokens", inputs=_TOKENS, forms=_POINTS, fit=estimators.bag, limit=_bag,
+    ),
+    Baseline(
+        name="forest", title="random forest", inputs=_IMAGES | _TABLES | _TOKENS, forms=_POINTS, fit=estimators.FOREST,
         limit=_trees,
     ),
     Baseline(

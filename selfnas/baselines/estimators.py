@@ -13,7 +13,7 @@ from selfnas import seeding
 from selfnas.baselines.baseline import Floats, Form, Predict, Scores, Setting
 from selfnas.data.targets import Targets
 
-__all__ = ["BOOSTING", "FOREST", "LINEAR", "constant", "flat", "ideal", "nearest"]
+__all__ = ["BOOSTING", "FOREST", "LINEAR", "bag", "constant", "flat", "ideal", "nearest"]
 
 Estimator: TypeAlias = Any  # of scikit-learn, which has no types
 Column: TypeAlias = NDArray[np.int64] | NDArray[np.float32]  # (n,)
@@ -37,6 +37,17 @@ def nearest(x: Floats, y: Targets, setting: Setting) -> Predict:
     told = ideal(y, setting)
     found = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(flat(x))
     return lambda rows: told[found.kneighbors(flat(rows), return_distance=False)[:, 0]]
+
+
+def bag(x: Floats, y: Targets, setting: Setting) -> Predict:
+    """A linear model of how often each token is there, wherever it stands."""
+
+    def counts(rows: Floats) -> Floats:
+        found: Floats = np.log1p(rows.sum(axis=-1))
+        return found
+
+    predict = LINEAR(counts(x), y, setting)
+    return lambda rows: predict(counts(rows))
 
 
 def flat(x: Floats) -> Floats:

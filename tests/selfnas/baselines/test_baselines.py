@@ -101,6 +101,7 @@ def test_images_and_series_have_the_rivals_that_a_person_would_try(digits: Task,
     assert baselines_for(digits.inputs, digits.target) == ("constant", "nearest", "linear", "forest", "resnet")
     assert baselines_for(series.inputs, series.target) == ("constant", "nearest", "nearest_dtw", "rocket", "resnet")
     assert baselines_for("table", LINE) == ("constant", "nearest", "linear", "forest", "boosting")
+    assert baselines_for("tokens", Target.of_classes(2)) == ("constant", "nearest", "linear", "bag", "forest")
     assert baselines_for(series.inputs, series.target, ["inception"]) == ("constant", "inception")
     assert len({baseline.name for baseline in BASELINES}) == len(BASELINES)
 
@@ -161,6 +162,7 @@ def test_bounds_shrink_with_the_size_of_a_task(baseline: Baseline) -> None:
         ("image", (1, 8, 8), (3, 96, 96)),
         ("series", (1, 100), (9, 5000)),
         ("table", (9,), (999,)),
+        ("tokens", (50, 20), (5000, 99)),
     ):
         if inputs in baseline.inputs:
             told = {"inputs": inputs, "target": Target.of_classes(10), "seed": 0}
@@ -201,6 +203,16 @@ def test_every_kind_is_measured_by_its_own_metric(inputs: InputKind, target: Tar
         assert (other.measured.name if other.measured else "") == "mae"
     with pytest.raises(InputError, match=f"metric 'nothing' is not for {target.kind}"):
         compare(task, metric="nothing")
+
+
+def test_tokens_are_counted_wherever_they_stand() -> None:
+    """Which of two tokens is there more often, no model of places tells."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 30, (600, 24))
+    task = Task.from_arrays(x, (x == 3).sum(axis=1) > (x == 5).sum(axis=1), name="t", kind="tokens", vocabulary=30)
+    found = {one.name: estimate(one) for one in compare(task)}
+    assert found["bag"] > 0.97
+    assert max(value for name, value in found.items() if name != "bag") < 0.85
 
 
 def test_names_that_are_none_are_told(digits: Task) -> None:
