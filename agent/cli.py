@@ -158,9 +158,10 @@ def verify(
     ] = None,
     mlflow: Annotated[bool, typer.Option("--mlflow", help="Compare every MLflow record of this life too.")] = False,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Ask Z3 again about every certificate, audit a sample of networks again.")
+        bool,
+        typer.Option("--deep", help="Ask Z3 about every certificate, audit networks, fit baselines again."),
     ] = False,
-    sample: Annotated[int, typer.Option(min=0, help="With --deep: how many networks.")] = 3,
+    sample: Annotated[int, typer.Option(min=0, help="With --deep: how many networks, and how many baselines.")] = 3,
     seed: Annotated[int, typer.Option(help="With --deep: of the draw of networks.")] = 0,
     base: Annotated[
         Path, typer.Option(help="With --deep: directory of the stream file, if its data paths are relative.")

@@ -241,7 +241,7 @@ class Life:
         """Check everything that the ledger claims; `problems` of the result is empty when all holds.
 
         Args:
-            deep: ask Z3 again about every certificate, and audit a sample of networks again.
+            deep: ask Z3 about every certificate, audit a sample of networks and fit a sample of baselines again.
             sample: with `deep`, how many networks.
             seed: with `deep`, of the draw of networks.
             key: public key that the head of the chain must be signed with.

@@ -19,7 +19,7 @@ class Depth:
     """How far to compute again.
 
     Attributes:
-        sample: networks to audit again.
+        sample: networks to audit again, and baselines to fit again.
         seed: of their draw.
         base: directory of the stream file, where relative paths of data start.
     """
@@ -63,12 +63,17 @@ def verified(
             result.problems += problems
         if state is not None and depth is not None:
             from agent.verify.recomputation import audit_again, solve_again
+            from agent.verify.refitting import fit_again
 
             for further in (
                 solve_again(ledger, progress=lambda count: progress(f"{count} certificates solved again")),
                 audit_again(
                     Home(home), state, count=depth.sample, seed=depth.seed, base=depth.base,
                     progress=lambda name: progress(f"auditing {name}"),
+                ),
+                fit_again(
+                    state, count=depth.sample, seed=depth.seed, base=depth.base,
+                    progress=lambda name: progress(f"fitting {name}"),
                 ),
             ):  # fmt: skip
                 result.checked += further.checked

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from agent.ledger.events import UNSET, Baselined, BaselineRecord, GainRecord, Trained
 from agent.life.context import TaskContext
+from agent.state.rivals import baseline_seed
 from agent.stream.file import Stream
 from agent.workers.jobs import BaselineAnswer
 from agent.workers.trained import BaselineFitter
-from selfnas import seeding
 from selfnas.baselines.catalogue import baselines_for
 from selfnas.data.tasks import Task
 from selfnas.training.metrics import COUNTED
@@ -27,7 +27,7 @@ def announced(stream: Stream, task: Task) -> tuple[str, ...]:
 
 def baselined(context: TaskContext, fitter: BaselineFitter, names: Sequence[str]) -> Baselined:
     """Fit them; equal in every run on the same data."""
-    seed, best = seeding.derive(context.stream.seed, "baselines", context.own.digest), _compared(context)
+    seed, best = baseline_seed(context.stream.seed, context.own.digest), _compared(context)
     against = None if best is None else (best.architecture, context.home.weights_file(best.weights_sha256))
     answers = fitter.fit_baselines(names, seed=seed, against=against)
     digest = "" if best is None else best.digest

@@ -13,11 +13,12 @@ from typing import Literal
 
 from agent.ledger.events import UNSET, BaselineRecord, LedgerError, Trained
 from agent.state.state import Finalist, RunState, TaskState
+from selfnas import seeding
 from selfnas.baselines.catalogue import BASELINES
 from selfnas.baselines.paired import hits_from_text, paired
 from selfnas.training.metrics import COUNTED, METRICS, Metric
 
-__all__ = ["Gain", "Rival", "best_rival", "rival_sentences", "rivals"]
+__all__ = ["Gain", "Rival", "baseline_seed", "best_rival", "rival_sentences", "rivals"]
 
 Verdict = Literal["gain", "loss", "open"]
 _TITLES = {baseline.name: baseline.title for baseline in BASELINES}
@@ -137,6 +138,11 @@ class Rival:
         record = self.record
         cut = f"fitted on {record.rows:,} of {record.at_hand:,} rows" if record.rows < record.at_hand else ""
         return record.reason or cut
+
+
+def baseline_seed(seed: int, task_digest: str) -> int:
+    """What baselines of a task draw from, in every run with that seed."""
+    return seeding.derive(seed, "baselines", task_digest)
 
 
 def rivals(task: TaskState, finalist: Finalist | None = None) -> tuple[Rival, ...]:

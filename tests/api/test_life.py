@@ -77,6 +77,7 @@ def test_a_life_verifies_from_its_home_alone(place: Path, tmp_path: Path) -> Non
     result = open_life(tmp_path / "copy").verify(deep=True, sample=1)
     assert result.problems == []
     assert result.checked["networks audited again"] == 1
+    assert result.checked["baselines fitted again"] == 1
 
 
 def test_changed_arrays_are_found(place: Path, tmp_path: Path) -> None:
