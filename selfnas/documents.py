@@ -21,18 +21,22 @@ from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, Documen
 from selfnas.errors import InputError, Problem, cause, suggestion
 
 __all__ = [
+    "ONE",
+    "SEVERAL",
     "Document",
     "PluginName",
     "StrictModel",
     "check_model",
     "checked_text",
     "load_yaml",
+    "one_or_several",
     "parse_document",
     "read_document",
     "read_text",
     "salvage_document",
 ]
 
+ONE, SEVERAL = "<one>", "<several>"  # tags of a union, which no person needs to hear of
 _MAX_BYTES = 250_000  # no file that a person edits comes near; bounds time and memory on hostile input
 _MAX_DEPTH = 32
 # Characters that steer a terminal or turn the order of text around: what a person sees would not be what is read. Tabs
@@ -94,6 +98,14 @@ class Document(Generic[Model]):
     def problem(self, place: Place, message: str) -> Problem:
         """A problem at the nearest known place on the way to `place`."""
         return _located(self.path, self.places, place, message)
+
+
+def one_or_several(value: object) -> str:
+    """Which side of `Annotated[Annotated[x, Tag(ONE)] | Annotated[list[x], Tag(SEVERAL)], Discriminator(…)]` is meant.
+
+    A value that is wrong is then told of one side alone.
+    """
+    return SEVERAL if isinstance(value, list | tuple) else ONE
 
 
 def read_document(path: Path, model: type[Model], *, overrides: Sequence[str] = ()) -> Document[Model]:
@@ -330,7 +342,7 @@ def _explain(
 ) -> Iterator[tuple[Problem, Place]]:
     seen = set()
     for detail in error.errors(include_url=False):
-        place = detail["loc"]
+        place = tuple(step for step in detail["loc"] if step not in (ONE, SEVERAL))
         if detail["type"] == "extra_forbidden":
             message = f"unknown key {place[-1]!r}{suggestion(str(place[-1]), _siblings(model, place))}"
         elif detail["type"] == "missing":

@@ -42,7 +42,7 @@ class GuardedDomain:
 
     def nearest(self, vector: Vector) -> Vector:
         """`(k, slots)` the admitted architectures fewest edits from a `(slots,)` vector, by the guard's own repair."""
-        return self._guard.admitted.nearest(vector)[1]
+        return self._guard.nearest(vector)[1]
 
     def admits(self, vectors: Vector) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """`(n,)` whether each row of `(n, slots)` is admitted; what is not is tallied by rule."""

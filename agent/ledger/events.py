@@ -20,7 +20,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from selfnas.digests import canonical_json
 from selfnas.errors import ArchitectureError, SelfnasError
 from selfnas.spaces.architecture import TaskShape
-from selfnas.spaces.macro import Macro, parse_macro
+from selfnas.spaces.stacked import Choices, parse_choices
 
 __all__ = [
     "BULK",
@@ -177,16 +177,20 @@ class _Budget(Struct, frozen=True, kw_only=True):
 
 
 class _MacroRecord(Struct, frozen=True, kw_only=True):
-    channels: Integer | None = None
-    depth: Integer | None = None
-    resolution: Integer | None = None
-    head: str | None = None
-    stem: Integer | None = None
+    channels: Integer | list[Integer] | None = None
+    depth: Integer | list[Integer] | None = None
+    resolution: Integer | list[Integer] | None = None
+    head: str | list[str] | None = None
+    stem: Integer | list[Integer] | None = None
 
-    def stated(self) -> dict[str, int | str]:
-        """What is not left open."""
-        each: dict[str, int | str | None] = {name: getattr(self, name) for name in self.__struct_fields__}
-        return {name: value for name, value in each.items() if value is not None}
+    def stated(self) -> dict[str, tuple[Any, ...]]:
+        """The values of each setting that the stream does not leave open."""
+        each = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {
+            name: tuple(value) if isinstance(value, list) else (value,)
+            for name, value in each.items()
+            if value is not None
+        }
 
 
 class TaskRecord(Struct, frozen=True, kw_only=True):
@@ -270,24 +274,18 @@ class StreamRecord(Struct, frozen=True, kw_only=True):
             raise ArchitectureError(f"task {started.task} names no space, and its stream names none")
         return space
 
-    def stacking_of(self, started: TaskStarted) -> Macro:
-        """The macro settings as networks of a task are built by.
+    def choices_of(self, started: TaskStarted) -> Choices:
+        """How networks of a task may be stacked.
 
         Raises:
             ArchitectureError: neither the stream nor the task says.
         """
         if started.macro is not UNSET:
-            return parse_macro(started.macro)
-        stated = self.macro
-        if stated.channels is None or stated.depth is None or stated.resolution is None:
+            return parse_choices(started.macro)
+        stated = self.macro.stated()
+        if not {"channels", "depth", "resolution"} <= set(stated):
             raise ArchitectureError(f"task {started.task} names no macro settings, and its stream leaves some open")
-        return Macro(
-            channels=stated.channels,
-            depth=stated.depth,
-            resolution=stated.resolution,
-            head=stated.head or "average",
-            stem=stated.stem or 0,
-        )
+        return Choices(**stated)
 
 
 class Shape(_Part, frozen=True, kw_only=True):
@@ -709,7 +707,7 @@ class TaskStarted(Facts, frozen=True, kw_only=True):
         metric: name of what scores and tests are measured by; left out for accuracy.
         guard: digest of constraint set, space, macro settings and shape.
         space: name of the space with composed operators; left out where it is the stream's.
-        macro: how cells are stacked, as architectures spell it; left out where the stream says all of it.
+        macro: how cells may be stacked, in one way as architectures spell it; left out where the stream says all of it.
         admitted_count: how many architectures the guard admits.
         space_count: how many architectures the space has, in decimal digits.
         recalled: what was recalled from earlier tasks, the most promising first.

@@ -20,6 +20,7 @@ from agent.state.state import LifeState, Motif, RunState, TaskState
 from agent.stream.file import Stream
 from audits import Suite
 from constraints import ConstraintSet, Guard
+from constraints.judging.stacked import guard_for
 from selfnas import seeding
 from selfnas.data.probes import TaskDescription
 from selfnas.data.targets import TargetKind
@@ -28,6 +29,7 @@ from selfnas.devices.devices import Device
 from selfnas.plugins import Identity, Plugin
 from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 from selfnas.spaces.named import space_named
+from selfnas.spaces.stacked import Choices, stacked
 from selfnas.strategies.transfer import PastTask
 from selfnas.tables.tabular import TabularEvaluator
 from selfnas.training.metrics import COUNTED
@@ -40,9 +42,10 @@ class PreparedTask:
     """One task of a stream, loaded once and described; workers load the arrays again.
 
     A task that is looked up has a `table` and no description, for there are no examples to describe. A task that
-    succeeds another has its motif in `service`, which is tried first. `guard` is for `space`, which is without composed
-    operators. What is asked of its examples is of a `kind`, and a `metric` makes scores of answers. `baselines` are the
-    names of those that it is compared with. The `reading` says in one line how its data were read.
+    succeeds another has its motif in `service`, which is tried first. `guard` is for `space`, without composed
+    operators, stacked in all ways that the `choices` leave open. What is asked of its examples is of a `kind`, and a
+    `metric` makes scores of answers. `baselines` are the names of those that it is compared with. The `reading` says in
+    one line how its data were read.
     """
 
     spec: TaskSpec
@@ -50,7 +53,7 @@ class PreparedTask:
     digest: str
     description: TaskDescription | None
     space: Space
-    macro: Macro
+    choices: Choices
     guard: Guard
     table: TabularEvaluator | None = None
     service: Motif | None = None
@@ -143,10 +146,15 @@ class TaskContext:
         return self.own.table is not None
 
     @property
-    def macro(self) -> Macro:
-        """How cells are stacked; a task that is gone on with keeps what it began with."""
+    def choices(self) -> Choices:
+        """How cells may be stacked; a task that is gone on with keeps what it began with."""
         known = self.task if self.started else self.before
-        return self.own.macro if known is None else self.run.started.record.stacking_of(known.started)
+        return self.own.choices if known is None else self.run.started.record.choices_of(known.started)
+
+    @property
+    def macro(self) -> Macro:
+        """How cells are stacked where nothing is chosen."""
+        return self.choices.first
 
     def rng(self, purpose: str, number: int) -> np.random.Generator:
         """Chance of one step of this task in this run."""
@@ -163,8 +171,8 @@ class TaskContext:
         return str(found) if isinstance(found, Architecture) else found.architecture
 
     @cached_property
-    def space(self) -> Space:
-        """Searched here: with the operators in force when the task began."""
+    def cells(self) -> Space:
+        """The space of the cells: with the operators in force when the task began."""
         base = self.own.space
         if self.tabular:
             return base
@@ -176,11 +184,16 @@ class TaskContext:
         return space_in_force(self.state, space=base.name, most=most, set_digest=set_digest)
 
     @cached_property
+    def space(self) -> Space:
+        """Searched here: of cells, and of ways to stack them where there is a choice."""
+        return stacked(self.cells, self.choices)
+
+    @cached_property
     def guard(self) -> Guard:
         """The constraint set compiled for that space."""
-        if (self.space, self.macro) == (self.own.space, self.own.macro):
+        if (self.cells, self.choices) == (self.own.space, self.own.choices):
             return self.own.guard
-        return Guard(self.prepared.set_, space=self.space, macro=self.macro, shape=self.own.shape)
+        return guard_for(self.prepared.set_, space=self.space, macro=self.macro, shape=self.own.shape)
 
     @cached_property
     def past(self) -> tuple[PastTask, ...]:
@@ -188,7 +201,8 @@ class TaskContext:
         return past_tasks(
             self.state,
             before=self.task if self.started else None,
-            space=self.space.name,
+            space=self.cells.name,
+            choices=self.choices,
             tabular=self.tabular,
             description=self.own.description,
         )

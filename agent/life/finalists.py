@@ -34,6 +34,7 @@ from agent.workers.trained import Examination, Examiner
 from selfnas.networks.costs import costs
 from selfnas.networks.reference import residual_network
 from selfnas.spaces.architecture import Architecture
+from selfnas.spaces.named import parse_architecture
 from selfnas.training.evaluation import Evaluation, Evaluator, OnDone, Request
 
 __all__ = ["compared", "finalist_events", "next_finalists"]
@@ -62,8 +63,8 @@ def finalist_events(
 
 
 def compared(context: TaskContext, examiner: Examiner, finalist: Finalist, *, on_done: OnDone) -> Compared:
-    """Train the hand-designed network of a finalist's size the same way."""
-    shape, macro = context.own.shape, context.macro
+    """Train the hand-designed network of a finalist's size, stacked like it, the same way."""
+    shape, macro = context.own.shape, parse_architecture(finalist.trained.architecture).macro
     reference = residual_network(finalist.trained.params, shape, macro=macro)
     (answer,) = examiner.examine([Examination(request=_full(context, reference))], on_done=on_done)
     return Compared(

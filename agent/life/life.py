@@ -32,6 +32,7 @@ from agent.workers.trained import TrainedEvaluator
 from constraints import ConstraintSet, policy_digest
 from selfnas import plugins, seeding
 from selfnas.errors import InputError
+from selfnas.spaces.stacked import stacked
 from selfnas.training.evaluation import Evaluator
 
 __all__ = ["Life"]
@@ -112,7 +113,7 @@ class Life:
             work=self.work,
             stream=self.prepared.stream,
             space=own.space.name,
-            macro=str(own.macro),
+            macro=str(own.choices.first),
             task=own.spec,
             task_digest=own.digest,
             base=self.prepared.base,
@@ -127,11 +128,17 @@ class Life:
         """Decide about the search policy after a task."""
         stream, prepared = self.prepared.stream, self.prepared.tasks[index]
         assert self.prepared.envelope is not None  # noqa: S101 - the caller asked
-        space = prepared.space
-        past = past_tasks(self.state, before=None, space=space.name, tabular=prepared.table is not None)
+        space = stacked(prepared.space, prepared.choices)
+        past = past_tasks(
+            self.state,
+            before=None,
+            space=space.name,
+            tabular=prepared.table is not None,
+            choices=prepared.choices,
+        )
         rehearsal = Rehearsal(
             past,
-            GuardedDomain(prepared.guard, space=space, macro=prepared.macro),
+            GuardedDomain(prepared.guard, space=space, macro=prepared.choices.first),
             budget=stream.budget.evaluations,
             seed=seeding.derive(stream.seed, "rehearsal", run.number, index),
         )

@@ -18,6 +18,7 @@ from audits import AuditData, Suite, load_suite, undecidable, unproven_gates
 from audits.contract.data import FEWEST_ALONE
 from audits.contract.plants import unplanted
 from constraints import ConstraintSet, Guard, load_set
+from constraints.judging.stacked import guard_for
 from selfnas import plugins
 from selfnas.data.probes import describe
 from selfnas.data.tasks import Task, TaskSpec, load_task
@@ -28,6 +29,7 @@ from selfnas.networks.defaults import default_space
 from selfnas.spaces.architecture import Macro, Space, TaskShape
 from selfnas.spaces.named import SPACES, space_named
 from selfnas.spaces.operation import kinds_of_input
+from selfnas.spaces.stacked import Choices, stacked
 from selfnas.tables.tabular import (
     MADE_UP,
     TabularBenchmark,
@@ -189,7 +191,7 @@ class _Loader:
     suite: Suite | None
     device: Device | None
     tables: dict[str, TabularBenchmark] = field(default_factory=dict)
-    guards: dict[tuple[str, Macro, TaskShape], Guard] = field(default_factory=dict)
+    guards: dict[tuple[str, Choices, TaskShape], Guard] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
 
     def prepared(self, index: int, spec: TaskSpec) -> list[PreparedTask]:
@@ -204,15 +206,15 @@ class _Loader:
     def _tabular(self, spec: TaskSpec) -> PreparedTask:
         table = self._table(spec)
         shape, digest, space = _table_shape(table), table_digest(table), table.benchmark.space
-        macro = self.stream.macro.macro(shape)
-        guard = self._guard(spec, space, macro, shape)
+        choices = self.stream.macro.choices(shape)
+        guard = self._guard(spec, space, choices, shape)
         return PreparedTask(
             spec=spec,
             shape=shape,
             digest=digest,
             description=None,
             space=space,
-            macro=macro,
+            choices=choices,
             guard=guard,
             table=table,
         )
@@ -230,15 +232,15 @@ class _Loader:
             missed = undecidable(data, self.suite, cross=crossed)
             self.notices.extend(f"task {spec.name}: {sentence}" for sentence in missed)
         description = describe(task, seed=self.stream.seed)
-        space, macro = self._space(spec, task.shape), self.stream.macro.macro(task.shape)
+        space, choices = self._space(spec, task.shape), self.stream.macro.choices(task.shape)
         return PreparedTask(
             spec=spec,
             shape=task.shape,
             digest=task.digest,
             description=description,
             space=space,
-            macro=macro,
-            guard=self._guard(spec, space, macro, task.shape),
+            choices=choices,
+            guard=self._guard(spec, space, choices, task.shape),
             kind=task.target.kind,
             metric=self._metric(index, spec, task),
             baselines=announced(self.stream, task),
@@ -282,14 +284,15 @@ class _Loader:
             raise InputError(f"task {spec.name!r}: table {table.name} is of space {table.space.name!r}, not {space!r}")
         return TabularEvaluator(benchmark=table, task=str(spec.dataset))
 
-    def _guard(self, spec: TaskSpec, space: Space, macro: Macro, shape: TaskShape) -> Guard:
+    def _guard(self, spec: TaskSpec, space: Space, choices: Choices, shape: TaskShape) -> Guard:
         """The set compiled for a shape; what it or the objective makes impossible is reported."""
         if self.set_ is None:
             raise InputError([])  # its own problems are reported already
-        self.problems.add(("objective",), *_uncosted(self.stream, space, macro, shape, self.device))
-        key = space.name, macro, shape
+        searched = stacked(space, choices)
+        self.problems.add(("objective",), *_uncosted(self.stream, searched, choices.first, shape, self.device))
+        key = space.name, choices, shape
         if key not in self.guards:
-            self.guards[key] = guard = Guard(self.set_, space=space, macro=macro, shape=shape)
+            self.guards[key] = guard = guard_for(self.set_, space=searched, macro=choices.first, shape=shape)
             if guard.count().high == 0:
                 message = (
                     f"constraint set {self.set_.name!r} admits nothing in space {space.name!r} for task {spec.name!r}: "

@@ -28,7 +28,7 @@ def started(context: TaskContext, policy: SearchPolicy) -> TaskStarted:
         metric=UNSET if own.metric == COUNTED else own.metric,
         guard=context.guard.digest,
         space=UNSET if space.name == context.stream.space else space.name,
-        macro=UNSET if stated == context.macro else str(context.macro),
+        macro=UNSET if stated == context.choices else str(context.choices),
         admitted_count=Count(low=str(count.low), high=str(count.high), exact=count.exact),
         space_count=str(space.count()),
         continues=UNSET if context.prepared.continues is None else context.prepared.continues,
@@ -49,6 +49,7 @@ def _admitted(context: TaskContext, policy: SearchPolicy, description: TaskDescr
         task_digest=own.digest,
         space=context.space.name,
         macro=context.macro,
+        choices=context.choices,
         reviewed_only=context.prepared.suite.approval == "before-reuse",
         first=own.service,
     )

@@ -15,7 +15,8 @@ from agent.stream.policy import SearchPolicy
 from selfnas.data.probes import TaskDescription, distance
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture, Macro, Space
-from selfnas.spaces.named import adapted, base_name, respelled, space_named
+from selfnas.spaces.named import adapted, base_name, parse_architecture, respelled, space_named
+from selfnas.spaces.stacked import Choices, stacked
 from selfnas.strategies.transfer import PastTask, agreed
 
 __all__ = ["Recollection", "order_by_expected_score", "past_tasks", "recall"]
@@ -47,6 +48,7 @@ def recall(
     task_digest: str,
     space: str,
     macro: Macro,
+    choices: Choices | None = None,
     reviewed_only: bool = False,
     first: Motif | None = None,
 ) -> tuple[Recollection, ...]:
@@ -55,6 +57,7 @@ def recall(
     Winners of this very task (equal `task_digest`) come first, all of them: nothing can be misjudged there. Then the
     most alike task gives its best, then the next task its best, and round again: a misjudged likeness then
     costs one evaluation rather than all of them.
+    What is recalled is stacked as `macro` says, unless the way in which it won is one of the `choices`.
     With `reviewed_only` what no person let in gives nothing. Tasks below `policy.recall_trust_percent` give nothing.
     """
     trust = policy.recall_trust_percent
@@ -68,7 +71,7 @@ def recall(
     chosen: dict[str, Recollection] = {}
     if first is not None and (first.review or not reviewed_only):
         like = _likeness(description, first.description)
-        again = adapted(first.architecture, here, macro)
+        again = _restacked(first.architecture, here, macro, choices)
         if again is not None:
             chosen[again.digest] = Recollection(architecture=again, motif=first, likeness=like)
     most = policy.recall + len(chosen)
@@ -78,11 +81,16 @@ def recall(
             break
         if motif.architecture not in spelled:
             spelled.add(motif.architecture)
-            again = adapted(motif.architecture, here, macro)
+            again = _restacked(motif.architecture, here, macro, choices)
             if again is not None and again.digest not in chosen:
                 library.confirm(motif)
                 chosen[again.digest] = Recollection(architecture=again, motif=motif, likeness=likeness)
     return tuple(chosen.values())
+
+
+def _restacked(text: str, space: Space, macro: Macro, choices: Choices | None) -> Architecture | None:
+    kept = parse_architecture(text).macro
+    return adapted(text, space, kept if choices is not None and kept in choices else macro)
 
 
 def order_by_expected_score(
@@ -120,16 +128,19 @@ def past_tasks(
     space: str,
     tabular: bool,
     description: TaskDescription | None = None,
+    choices: Choices | None = None,
 ) -> tuple[PastTask, ...]:
     """What the latest tasks before `before` (or all there are) taught of `space`, oldest first.
 
     With a `description` each has its likeness to the task described; tables are not described.
 
     Every scored trial counts that `space` can spell, admitted or not: a strategy learns from it and still proposes
-    only what is admitted.
+    only what is admitted. With `choices` of macro settings only what is stacked in one of those ways does, and models
+    see the way.
     Tables and trainings teach only their own kind, since their scores mean different things.
     """
     here = space_named(space)
+    searched = None if choices is None or len(choices) == 1 else stacked(here, choices)
     found: list[PastTask] = []
     for run, task in state.latest(tabular=tabular):
         if before is not None and (run.number, task.index) >= (len(state.runs), before.index):
@@ -140,9 +151,11 @@ def past_tasks(
             continue
         usable = (trial for trial in task.trials if not trial.failed and trial.fidelity in _COMPARABLE)
         trials = tuple(spelled for trial in usable if (spelled := _spelled(trial, here)) is not None)
+        if searched is not None:
+            trials = tuple(trial for trial in trials if searched.spells(trial.architecture))
         if len(trials) > 1:
             like = 1.0 if description is None or tabular else _likeness(description, task.description)
-            found.append(PastTask(name=f"{run.number}/{task.name}", trials=trials, likeness=like))
+            found.append(PastTask(name=f"{run.number}/{task.name}", trials=trials, likeness=like, spelled=searched))
         if len(found) == _TASKS:
             break
     return tuple(reversed(found))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, WithJsonSchema, model_validator
 
 from agent.stream.fidelities import HalvingSection
 from agent.stream.objective import ObjectiveSection
@@ -23,12 +24,13 @@ from selfnas.data.targets import TARGET_KINDS, TargetKind
 from selfnas.data.tasks import TaskSpec
 from selfnas.devices.roofline import cost_names
 from selfnas.digests import canonical_json
-from selfnas.documents import Document, PluginName, StrictModel, read_document
+from selfnas.documents import ONE, SEVERAL, Document, PluginName, StrictModel, one_or_several, read_document
 from selfnas.errors import InputError, Problem, suggestion
 from selfnas.networks.defaults import default_macro
 from selfnas.plugins import Plugin
-from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.architecture import TaskShape
 from selfnas.spaces.named import MOST_COMPOSED, spaces_by_name
+from selfnas.spaces.stacked import MOST_STACKS, Choices
 from selfnas.training.metrics import METRICS
 
 __all__ = ["STREAM_GROUPS", "Stream", "StreamFile", "load_plugins", "read_stream"]
@@ -45,11 +47,24 @@ Baselines = Annotated[
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
 
+_Width = Annotated[int, Field(ge=2, le=4096)]
+_Depth = Annotated[int, Field(ge=1, le=64)]
+_Resolution = Annotated[int, Field(ge=4, le=4096)]
+_Head = Literal["average", "grid4", "attention", "peaks"]
+_Stem = Literal[1, 2, 4]
+_Value = TypeVar("_Value")
+_Some = Annotated[
+    Annotated[_Value, Tag(ONE)] | Annotated[list[_Value], Field(min_length=1, max_length=8), Tag(SEVERAL)],
+    Discriminator(one_or_several),
+]
+
+
 class MacroSection(StrictModel):
     """How cells are stacked; see `selfnas.spaces.macro.Macro`.
 
     Where width, depth or resolution is left open, it follows each task's inputs, as does the head. Where all three are
-    stated, the stack is that of NAS-Bench-201: its head is the mean unless another is named.
+    stated, the stack is that of NAS-Bench-201: its head is the mean unless another is named. Where a list is given, the
+    search chooses of it, for each architecture anew.
 
     Attributes:
         channels: width of the first stage; it doubles at each of the two reductions.
@@ -60,21 +75,27 @@ class MacroSection(StrictModel):
         stem: stride of the stem, in place of what the resolution asks for.
     """
 
-    channels: int | None = Field(default=None, ge=2, le=4096)
-    depth: int | None = Field(default=None, ge=1, le=64)
-    resolution: int | None = Field(default=None, ge=4, le=4096)
-    head: Literal["average", "grid4", "attention", "peaks"] | None = None
-    stem: Literal[1, 2, 4] | None = None
+    channels: _Some[_Width] | None = None
+    depth: _Some[_Depth] | None = None
+    resolution: _Some[_Resolution] | None = None
+    head: _Some[_Head] | None = None
+    stem: _Some[_Stem] | None = None
 
-    def macro(self, shape: TaskShape) -> Macro:
+    def choices(self, shape: TaskShape) -> Choices:
         """As the search uses it on tasks of a shape."""
-        return self.stated() or replace(default_macro(shape), **self.model_dump(exclude_none=True))
+        usual = Choices.of(default_macro(shape))
+        return self.stated() or replace(usual, **self._listed())
 
-    def stated(self) -> Macro | None:
+    def stated(self) -> Choices | None:
         """What it says by itself; None where it leaves width, depth or resolution open."""
         if self.channels is None or self.depth is None or self.resolution is None:
             return None
-        return Macro(**self.model_dump(exclude_none=True))
+        return Choices(**self._listed())
+
+    def _listed(self) -> dict[str, Any]:
+        """What is stated, each a tuple of values."""
+        stated = self.model_dump(exclude_none=True)
+        return {name: tuple(value) if isinstance(value, list) else (value,) for name, value in stated.items()}
 
 
 class BudgetSection(StrictModel):
@@ -263,6 +284,7 @@ def _misfits(document: StreamFile) -> Iterator[Problem]:
 
     stream, strategy = document.value, document.value.policy.strategy
     guided = strategy in GUIDED
+    yield from _macro_problems(document, guided=guided)
     yield from (document.problem(("operators",), message) for message in _operator_problems(stream, guided=guided))
     tables = [task.name for task in stream.tasks if task.source == "table"]
     if guided and tables:
@@ -284,6 +306,25 @@ def _misfits(document: StreamFile) -> Iterator[Problem]:
     for index, task in enumerate(stream.tasks):
         if counts[task.name] > 1 and task.name in {other.name for other in stream.tasks[:index]}:
             yield document.problem(("tasks", index, "name"), f"task name {task.name!r} is used twice")
+
+
+def _macro_problems(document: StreamFile, *, guided: bool) -> Iterator[Problem]:
+    """Why macro settings cannot be chosen as they are listed."""
+    stream = document.value
+    listed = {name: value for name, value in stream.macro.model_dump().items() if isinstance(value, list)}
+    for name, values in listed.items():
+        if len(set(values)) < len(values):
+            yield document.problem(("macro", name), f"{name} has a value twice")
+    ways = math.prod(map(len, listed.values()))
+    if ways > MOST_STACKS:
+        yield document.problem(("macro",), f"these lists leave {ways} ways to stack cells: at most {MOST_STACKS}")
+    if ways > 1 and guided:
+        message = f"strategy {stream.policy.strategy!r} trains one supernet: state one value of each macro setting"
+        yield document.problem(("macro",), message)
+    tables = [task.name for task in stream.tasks if task.source == "table"]
+    if ways > 1 and tables:
+        message = f"task {tables[0]!r} is a table, which knows one way to stack cells: state one value of each setting"
+        yield document.problem(("macro",), message)
 
 
 def _operator_problems(stream: Stream, *, guided: bool) -> Iterator[str]:

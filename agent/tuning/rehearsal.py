@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,7 +138,7 @@ class _World:
         rng = np.random.default_rng(seed)
         count = len(task.trials)
         kept = np.sort(rng.permutation(count)[: max(2, round(_SHARE * count))])
-        part = PastTask(name=task.name, trials=tuple(task.trials[index] for index in kept))
+        part = replace(task, trials=tuple(task.trials[index] for index in kept))
         return _World(part, part.model)
 
     def scores(self, vectors: Vector, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -71,7 +71,7 @@ class ComposingChecker:
         if decided.digest != operator_digest(space, operator) or decided.constraint_set_digest != set_digest:
             yield "its digest or its constraint set is another"
         certificate = Certificate.from_json(decided.certificate)
-        macro = stream.stacking_of(task.started)
+        macro = stream.choices_of(task.started).first
         here = composed_space(space_named(space), (operator,))
         subject = str(alone(here, operator, macro))
         if certificate.verdict != decided.verdict:

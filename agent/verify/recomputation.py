@@ -28,10 +28,12 @@ from agent.verify.reaudit import reaudit
 from agent.verify.verification import Verification
 from audits import Finding
 from constraints import Certificate, ConstraintSet, Context, Guard, decide_policy
+from constraints.judging.stacked import guard_for
 from constraints.language.examples import parse_shape
 from selfnas import seeding
 from selfnas.errors import SelfnasError
 from selfnas.spaces.named import parse_architecture, space_named
+from selfnas.spaces.stacked import stacked
 
 __all__ = ["audit_again", "solve_again"]
 
@@ -105,9 +107,13 @@ class _Again:
         if self._set is None or self._stream is None:
             yield "there is no usable constraint set to count by"
             return
-        space, macro = self._stream.space_of(started), self._stream.stacking_of(started)
-        context = Context(space=space_named(space), macro=macro, shape=started.shape.task_shape)
-        count, recorded = self._guard(self._set, context).count(), started.admitted_count
+        space, choices = space_named(self._stream.space_of(started)), self._stream.choices_of(started)
+        shape = started.shape.task_shape
+        if len(choices) == 1:
+            guard = self._guard(self._set, Context(space=space, macro=choices.first, shape=shape))
+        else:
+            guard = guard_for(self._set, space=stacked(space, choices), macro=choices.first, shape=shape)
+        count, recorded = guard.count(), started.admitted_count
         if recorded.exact != count.exact or (count.exact and {recorded.low, recorded.high} != {str(count.low)}):
             yield f"it says that {recorded.low} to {recorded.high} architectures are admitted, counted are {count.low}"
 

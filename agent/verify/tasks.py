@@ -19,6 +19,7 @@ from agent.verify.metrics import kind_of, wrong_metric
 from agent.verify.refusals import wrong_refusal
 from audits import Finding, Suite, absent, judge, uncovered
 from constraints import Certificate, ConstraintSet, Context, verify_certificate
+from constraints.judging.stacked import guard_digest
 from selfnas.data.tasks import TaskSpec
 from selfnas.errors import InputError
 from selfnas.networks.costs import costs
@@ -28,6 +29,7 @@ from selfnas.spaces.architecture import Architecture, TaskShape
 from selfnas.spaces.macro import Macro
 from selfnas.spaces.named import parse_architecture, space_named
 from selfnas.spaces.published import published
+from selfnas.spaces.stacked import Choices
 
 __all__ = ["TaskChecker"]
 
@@ -66,6 +68,7 @@ class TaskChecker:
         self._tabulated: set[str] = set()  # architectures, by any task
         # of the present task
         self._guard = ""
+        self._guards: dict[Macro, str] = {}  # digest of the guard that judges what is so stacked
         self._certified: dict[str, tuple[str, str]] = {}  # certificate and digest, by architecture
         self._audits: dict[str, events.Audited] = {}  # by digest
         self._verdicts: dict[str, str] = {}  # that the findings give, by digest
@@ -166,6 +169,7 @@ class TaskChecker:
     def _begin(self, started: events.TaskStarted) -> Iterator[str]:
         """The guard must be that of the run's set and space for the very shape that the task has."""
         self._started, self._guard, self.name = started, started.guard, started.task
+        self._guards = {}
         self.trained, self.tabular = {}, started.table is not events.UNSET
         self._certified, self._audits, self._verdicts, self._decided = {}, {}, {}, set()
         self._standing, self._evaluated, self._before = {}, 0, set()
@@ -183,10 +187,12 @@ class TaskChecker:
                 yield f"recalled {recalled.architecture} under another digest"
         if self._set is not None and self._stream is not None:
             # Which space it is, the composed operators say.
-            space, macro = self._stream.space_of(started), self._stream.stacking_of(started)
-            yield from _misstacked(macro, self._stream)
-            context = Context(space=space_named(space), macro=macro, shape=shape)
-            if context.digest(self._set.digest) != self._guard:
+            space, choices = space_named(self._stream.space_of(started)), self._stream.choices_of(started)
+            yield from _misstacked(choices, self._stream)
+            self._guards = {
+                macro: Context(space=space, macro=macro, shape=shape).digest(self._set.digest) for macro in choices
+            }
+            if guard_digest(self._set.digest, space, choices, shape) != self._guard:
                 yield "its guard is not that of the run's constraint set for the task's shape"
 
     def _supernet(self, supernet: events.SupernetTrained) -> Iterator[str]:
@@ -211,7 +217,7 @@ class TaskChecker:
             yield f"the certificate says {certificate.verdict}"
         if certificate.architecture != gated.architecture:
             yield "the certificate is for another architecture"
-        if certificate.guard != self._guard:
+        if certificate.guard != self._guards.get(parse_architecture(gated.architecture).macro):
             yield "the certificate was issued by another guard than the task's"
         if certificate.previous not in self._hashes:
             yield "the certificate does not name an earlier event of this life"
@@ -395,10 +401,10 @@ class TaskChecker:
         if best is None:
             yield "compared with nothing: no network was trained to the end"
             return
-        if self._stream is None or shape is None or self._started is None:
+        if shape is None:
             return  # said before
-        macro = self._stream.stacking_of(self._started)
-        expected = residual_network(self.trained[best].params, shape, macro=macro)
+        trained = self.trained[best]
+        expected = residual_network(trained.params, shape, macro=parse_architecture(trained.architecture).macro)
         if compared.architecture != str(expected):
             what = "winner" if self.winner() else "best finalist"
             yield f"the hand-designed network of the {what}'s size is {expected}"
@@ -454,11 +460,11 @@ def _unheard(audited: events.Audited, trained: events.Trained) -> Iterator[str]:
         yield f"nothing that is recorded supports its reason: {reason}"
 
 
-def _misstacked(macro: Macro, stream: events.StreamRecord) -> Iterator[str]:
+def _misstacked(choices: Choices, stream: events.StreamRecord) -> Iterator[str]:
     """Problems of a task's macro settings: those that the stream states are its own."""
-    for name, value in stream.macro.stated().items():
-        if getattr(macro, name) != value:
-            yield f"its {name} is {getattr(macro, name)}, but the stream says {value}"
+    for name, values in stream.macro.stated().items():
+        if getattr(choices, name) != values:
+            yield f"its {name} is of {getattr(choices, name)}, but the stream says {values}"
 
 
 def _is_published(architecture: Architecture) -> bool:

@@ -136,6 +136,13 @@ class Guard:
                 kept = rest
         return tuple(self.rules[index].id for index in kept)
 
+    def nearest(self, vector: Vector, *, limit: int = 3) -> tuple[int, Vector]:
+        """How many edges must change before a `(slots,)` vector is admitted, and up to `limit` members that near.
+
+        The distance is -1 and there are no members when none is known.
+        """
+        return self.admitted.nearest(vector, limit=limit)
+
     def decide(self, architecture: Architecture, *, previous: str = "") -> Decision:
         """Judge one architecture with two engines and certify the result; whatever breaks leaves it undecided."""
         text, digest, reason = "", "", ""
@@ -179,7 +186,7 @@ class Guard:
             )
             for index in broken
         )
-        distance, rows = self.admitted.nearest(vector, limit=limit)
+        distance, rows = self.nearest(vector, limit=limit)
         nearest = tuple(self.space.decode(row, macro=self.context.macro) for row in rows)
         return Explanation(reasons=reasons, nearest=nearest, distance=distance)
 

@@ -205,6 +205,8 @@ def _value(schema: Schema, key: Schema) -> str:
         return ", ".join(f"`{_plain(value)}`" for value in key["enum"])
     if "anyOf" in key:
         return " or ".join(dict.fromkeys(_value(schema, part) for part in key["anyOf"] if part.get("type") != "null"))
+    if "oneOf" in key:
+        return " or ".join(dict.fromkeys(_value(schema, part) for part in key["oneOf"]))
     if key.get("type") == "array":
         items = key.get("items", {})
         what = f"list of {_plural(_value(schema, items))}" if items else "list"

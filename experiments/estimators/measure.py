@@ -193,10 +193,10 @@ def _setting(stream: Stream) -> tuple[Space, Macro]:
     Raises:
         InputError: it leaves them open.
     """
-    macro = stream.macro.stated()
-    if stream.space is None or macro is None:
+    choices = stream.macro.stated()
+    if stream.space is None or choices is None:
         raise InputError("state `space`, and `macro` with channels, depth and resolution")
-    return space_named(stream.space), macro
+    return space_named(stream.space), choices.first
 
 
 def _named(stream: Stream) -> str:

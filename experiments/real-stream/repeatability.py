@@ -38,7 +38,7 @@ def repeatability(
     for ready in prepared.tasks:
         # The cells are the same on every task of a shape, and each is another network.
         drawn = ready.guard.draw(seeding.generator(seed, "repeatability"), 4 * count)
-        cells = {a.digest: a for a in (ready.guard.space.decode(row, macro=ready.macro) for row in drawn)}
+        cells = {a.digest: a for a in (ready.guard.space.decode(row, macro=ready.choices.first) for row in drawn)}
         task = load_task(ready.spec, base=prepared.base)
         training, validation = (Examples.of(part.x, part.y) for part in (task.train, task.validation))
         plan = value.training.plan(task)

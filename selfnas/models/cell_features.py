@@ -31,7 +31,10 @@ _SAMPLE = 2000  # architectures that stand for a space too large to look through
 
 
 def cell_features(space: Space, vectors: Vector, *, places: float = 1.0) -> Matrix:
-    """`(n, f)` traits of unit variance over the space, and `places` for each live edge and its operation, else 0."""
+    """`(n, f)` traits of unit variance over the space, and `places` for each live edge and its operation, else 0.
+
+    Where a search may choose macro settings, 1 for each value that one has, else 0.
+    """
     if is_small(space):
         return _kept_features(space, places)[space.place(vectors)]
     return _features(space, vectors, places)
@@ -113,7 +116,7 @@ def _kept_features(space: Space, places: float) -> Matrix:
 def _features(space: Space, vectors: Vector, places: float) -> Matrix:
     middle, deviation = _moments(space)
     traits = (path_traits(space, vectors) - middle) / deviation
-    return np.concatenate([traits, places * live_operations(space, vectors)], axis=1)
+    return np.concatenate([traits, places * live_operations(space, vectors), space.settings(vectors)], axis=1)
 
 
 @functools.cache

@@ -108,8 +108,11 @@ def _possible(
 ) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
     """`(n, kinds)` which tokens can stand at a position, so that nodes of fixed in-degree get exactly as many edges."""
     index, source, target = space.slots[position]
-    template = space.templates[index]
     possible = np.zeros((len(tokens), widest), dtype=bool)
+    if index < 0:  # a macro setting
+        possible[:, : space.kinds[position]] = True
+        return possible
+    template = space.templates[index]
     possible[:, : len(template.operations) + 1] = True
     if template.in_degree is not None:
         first = position - source

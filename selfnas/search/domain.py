@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from selfnas.search.history import Trial
+from selfnas.search.history import Trial, vectors_of
 from selfnas.spaces.architecture import Architecture, Macro, Space
 from selfnas.spaces.template import Vector
 
@@ -106,9 +106,8 @@ class SpelledDomain(SpaceDomain):
 
 def encoded(history: Sequence[Trial], domain: Domain) -> tuple[list[Trial], Vector]:
     """The trials whose architectures are of the domain's space, and their `(n, slots)` vectors."""
-    kept = [trial for trial in history if trial.architecture.space == domain.space]
-    codes = b"".join(trial.code for trial in kept)
-    return kept, np.frombuffer(codes, dtype=np.int8).reshape(len(kept), len(domain.space.slots))
+    kept = [trial for trial in history if domain.space.spells(trial.architecture)]
+    return kept, vectors_of(kept, domain.space)
 
 
 def neighbours(domain: Domain, vector: Vector) -> Vector:

@@ -6,9 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from selfnas.spaces.architecture import Architecture
+import numpy as np
 
-__all__ = ["Trial", "best_trial"]
+from selfnas.spaces.architecture import Architecture, Space
+from selfnas.spaces.template import Vector
+
+__all__ = ["Trial", "best_trial", "vectors_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,14 @@ class Trial:
     def value(self) -> float:
         """The score, or minus infinity for a failed trial: any success ranks above it."""
         return -math.inf if self.score is None or not math.isfinite(self.score) else self.score
+
+
+def vectors_of(trials: Sequence[Trial], space: Space) -> Vector:
+    """`(n, slots)` the architectures of trials that a space spells."""
+    if trials and trials[0].architecture.space != space:  # its vectors say more than those of the cells
+        return np.stack([space.encode(trial.architecture) for trial in trials])
+    codes = b"".join(trial.code for trial in trials)
+    return np.frombuffer(codes, dtype=np.int8).reshape(len(trials), len(space.slots))
 
 
 def best_trial(history: Sequence[Trial]) -> Trial | None:

@@ -202,6 +202,14 @@ class Space:
             return False
         return True
 
+    def spells(self, architecture: Architecture) -> bool:
+        """Whether the architecture is written in this space; its cells are not looked at."""
+        return architecture.space is self or architecture.space == self
+
+    def settings(self, vectors: Vector) -> NDArray[np.float64]:
+        """`(n, values)` what `(n, slots)` vectors say of macro settings: nothing, unless a search may choose them."""
+        return np.zeros((len(vectors), 0))
+
     def draw(self, rng: np.random.Generator, count: int) -> Vector:
         """`(count, slots)` exactly uniform, independent architectures as slot vectors."""
         return np.concatenate([template.draw(rng, count) for template in self.templates], axis=1)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from selfnas.search.history import vectors_of
 from selfnas.search.subcells import SubCell, contains, parts
 from selfnas.spaces.template import Vector
 from selfnas.strategies.transfer import PastTask
@@ -139,8 +140,7 @@ def percentile_ranks(values: Floats) -> Floats:
 
 def _table(task: PastTask) -> tuple[Vector, Floats]:
     """`(n, slots)` live edges of a task's trials and their `(n,)` percentile ranks."""
-    codes = b"".join(trial.code for trial in task.trials)
-    vectors = np.frombuffer(codes, dtype=np.int8).reshape(len(task.trials), -1)
+    vectors = vectors_of(task.trials, task.space)
     return task.space.effective(vectors), percentile_ranks(np.array([trial.value for trial in task.trials]))
 
 

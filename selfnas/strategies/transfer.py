@@ -23,7 +23,7 @@ from selfnas.models.gaussian_process import GaussianProcess, expected_improvemen
 from selfnas.models.mixture import Mixture
 from selfnas.models.observed import TOP, Observed, promising, remembered
 from selfnas.search.domain import Domain, Proposals, neighbours
-from selfnas.search.history import Trial
+from selfnas.search.history import Trial, vectors_of
 from selfnas.search.small_space import every_vector, is_small
 from selfnas.search.strategy import Strategy
 from selfnas.spaces.architecture import Architecture, Space
@@ -48,24 +48,25 @@ class PastTask:
     Attributes:
         trials: scored on it, in order, at one fidelity; all of one space.
         likeness: of that task to the present one, in [0, 1], as its description tells; equal where none is known.
+        spelled: the space whose vectors its models are to see, where that is not the one that the trials are of.
     """
 
     name: str
     trials: tuple[Trial, ...]
     likeness: float = 1.0
+    spelled: Space | None = None
 
     @property
     def space(self) -> Space:
-        """The space searched then."""
-        return self.trials[0].architecture.space
+        """The space whose vectors its models see."""
+        return self.spelled or self.trials[0].architecture.space
 
     @cached_property
     def _kept(self) -> tuple[Vector, Matrix]:
         """`(n, slots)` and `(n,)` scores of the trials that enter the model."""
         values = np.array([trial.value for trial in self.trials])
         kept = remembered(values, _REMEMBERED // 2)
-        codes = b"".join(self.trials[index].code for index in kept)
-        return np.frombuffer(codes, dtype=np.int8).reshape(len(kept), -1), values[kept]
+        return vectors_of([self.trials[index] for index in kept], self.space), values[kept]
 
     @cached_property
     def model(self) -> GaussianProcess:

@@ -93,7 +93,10 @@ def _check_forms(space: Space, vector: Vector) -> None:
     text = str(architecture)
     promise(parse_architecture(text) == architecture, f"{space}: {text} reads as another architecture")
     cells = text.partition(":")[2]
-    promise(space.parse_cells(cells, macro=_MACRO) == architecture, f"{space}: {cells} reads as another architecture")
+    promise(
+        space.parse_cells(cells, macro=architecture.macro) == architecture,
+        f"{space}: {cells} reads as another architecture",
+    )
     promise(architecture_from_json(architecture.to_json()) == architecture, f"{space}: JSON of {text} reads otherwise")
 
 

@@ -25,6 +25,7 @@ from selfnas.spaces.architecture import Macro, Space, TaskShape
 from selfnas.spaces.named import SPACES, composed_space, in_force, operation_named, parse_architecture, space_named
 from selfnas.spaces.operation import Kernel, Operation, convolution, halved, pooling
 from selfnas.spaces.operations import OPERATIONS, Convolution
+from selfnas.spaces.stacked import parse_choices, stacked
 from selfnas.strategies import make_strategy
 from selfnas.testing import check_operation, check_space
 from selfnas.testing.promises import ConformanceError
@@ -72,7 +73,15 @@ def test_every_operation_keeps_the_promises_of_operations(operation: Operation) 
 
 
 @pytest.mark.parametrize(
-    "space", [*SPACES.values(), space_named("nb201{conv3x3>avg3,skip>conv1x1&avg3}"), WIDER], ids=str
+    "space",
+    [
+        *SPACES.values(),
+        space_named("nb201{conv3x3>avg3,skip>conv1x1&avg3}"),
+        WIDER,
+        stacked(SPACES["transnas-micro"], parse_choices("c8,16n1r16s0haverage,peaks")),
+        stacked(SPACES["darts"], parse_choices("c8n1,2,3r16s0haverage")),
+    ],
+    ids=str,
 )
 def test_every_space_keeps_the_promises_of_spaces(space: Space) -> None:
     """Counts, draws, vectors, texts, neighbours and digests agree."""

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.ledger.events import UNSET, Compared, Facts, TaskStarted
+from agent.ledger.events import UNSET, Compared, Evaluated, Facts, TaskStarted
 from agent.ledger.home import Home
 from agent.ledger.store import Ledger
 from agent.life.preparation import prepare
 from agent.stream.file import read_stream
 from selfnas.errors import InputError
+from selfnas.spaces.named import SPACES, parse_architecture
+from selfnas.spaces.stacked import parse_choices
 from tests.agent.conftest import inside
 
 STREAM = """\
@@ -88,3 +90,40 @@ def test_the_space_is_one_that_the_constraint_set_is_for(place: Path) -> None:
     (place / "few.yaml").write_text("set: few\n" + BOTH.format(spaces="nb201"))
     (place / "mixed.yaml").write_text(STREAM.replace("format: 1\n", "format: 1\nconstraints: few.yaml\n"))
     assert [task.space.name for task in prepare(read_stream(place / "mixed.yaml")).tasks] == ["nb201"] * 3
+
+
+def test_macro_settings_of_a_list_are_searched(place: Path) -> None:
+    """Trials are stacked in several ways, recalled ones as they won; the life verifies, also by counting again."""
+    text = STREAM.replace("channels: 4, depth: 1", "channels: [4, 6], depth: [1, 2], head: [average, peaks]")
+    text = (
+        text.replace("evaluations: 3", "evaluations: 8").replace("batch: 3", "batch: 4").replace("operators: 1\n", "")
+    )
+    (place / "mixed.yaml").write_text(text.replace("  - {name: curves, source: npz, path: curves.npz}\n", ""))
+    done = inside(place, "run", "mixed.yaml", "--home", "home", "--workers", "1", "--no-mirror")
+    assert done.returncode in (0, 1), done.stderr
+    found = facts(place)
+    tasks = [one for one in found if isinstance(one, TaskStarted)]
+    assert [task.macro for task in tasks] == ["c4,6n1,2r16s0haverage,peaks"] * 2
+    assert tasks[0].space_count == str(8 * SPACES["image"].count())
+    stacks = {parse_architecture(one.architecture).macro for one in found if isinstance(one, Evaluated)}
+    assert len(stacks) > 2
+    assert stacks <= set(parse_choices("c4,6n1,2r16s0haverage,peaks"))
+    verified = inside(place, "verify", "--home", "home", "--deep", "--sample", "0")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+@pytest.mark.parametrize(
+    ("macro", "more", "message"),
+    [
+        ("{channels: [8, 8]}", "", "channels has a value twice"),
+        ("{channels: [1, 8]}", "", "channels: need at least 2, not 1"),
+        ("{channels: [4, 5, 6, 7, 8], depth: [1, 2, 3, 4], head: [average, grid4, peaks, attention]}", "", "80 ways"),
+        ("{depth: [1, 2]}", "policy: {strategy: gdas}\n", "trains one supernet"),
+    ],
+)
+def test_lists_that_cannot_be_searched_are_refused(place: Path, macro: str, more: str, message: str) -> None:
+    """At their place in the file."""
+    lines = [line for line in STREAM.splitlines() if not line.startswith(("macro", *(["policy"] if more else [])))]
+    (place / "mixed.yaml").write_text("\n".join(lines).replace("tasks:", f"macro: {macro}\n{more}tasks:"))
+    with pytest.raises(InputError, match=message):
+        read_stream(place / "mixed.yaml")
