@@ -26,6 +26,7 @@ from agent.gate.superseded import suite_sentence
 from agent.ledger.home import Home
 from agent.ledger.store import Ledger
 from agent.mirror.keys import task_key, task_keys
+from agent.state.agreement import ENOUGH, agreement_sentence
 from agent.state.state import LifeState, RunState, TaskState
 from agent.workers import interrupt
 
@@ -94,6 +95,10 @@ class Terminal:
         suite, policy = prepared.suite, prepared.stream.policy
         for line in readings(prepared.tasks):
             self._console.print(line, markup=False, highlight=False)
+        from agent.life.estimate import estimates  # loaded with the life, once the run is prepared
+
+        for estimate in estimates(prepared):
+            self._console.print(str(estimate), markup=False, highlight=False)
         for notice in prepared.notices:
             self._console.print(notice, style="yellow", markup=False, highlight=False)
         if sentence := suite_sentence(state, str(self._home), name=suite.name, digest=suite.digest):
@@ -121,6 +126,9 @@ class Terminal:
         """Print its line; pictures and MLflow records follow on a thread of their own."""
         if self._progress is not None:
             self._progress.task_ends(run, task)
+        for found in task.agreements:
+            if found.correlation < ENOUGH:
+                self._console.print(f"{task.name}: {agreement_sentence(found)}", markup=False, highlight=False)
 
     def run_ends(self, begun: Begun, run: RunState) -> None:
         """Print what was found, and where to look on."""

@@ -28,6 +28,7 @@ __all__ = [
     "KINDS",
     "UNSET",
     "Admitted",
+    "Agreement",
     "Audited",
     "BaselineRecord",
     "Baselined",
@@ -404,6 +405,22 @@ class MetricRecord(_Part, frozen=True, kw_only=True):
     low: Number | None
     high: Number | None
     n: Integer
+
+
+class Agreement(_Part, frozen=True, kw_only=True):
+    """How well repeated scores agree (`agent.state.agreement`).
+
+    Attributes:
+        fidelity: of the scores.
+        architectures: how many were compared.
+        correlation: rank correlation to be expected between two scores of the same architectures.
+        raised: whether later rounds score at a higher fidelity for it.
+    """
+
+    fidelity: str
+    architectures: Integer
+    correlation: Number
+    raised: bool
 
 
 class Refit(_Part, frozen=True, kw_only=True):
@@ -833,7 +850,8 @@ class Evaluated(Facts, frozen=True, kw_only=True):
         score: best validation accuracy in [0, 1], or what another metric makes of it, more being better; nothing where
             training failed.
         reason: why it failed; empty where it did not.
-        curve: validation accuracy after each epoch.
+        curve: score at each validation, of which there is one an epoch where epochs are few.
+        repeats: of a cross-validated score, that of each repeat; their mean is the score.
         costs: costs by name, where the stream has an objective.
         value: what the objective makes of the score.
         objectives: values of a multi-objective search, to be maximised.
@@ -853,6 +871,7 @@ class Evaluated(Facts, frozen=True, kw_only=True):
     score: Number | None
     reason: str
     curve: list[Number]
+    repeats: list[Number] | UnsetType = UNSET
     costs: dict[str, Number] | UnsetType = UNSET
     value: Number | UnsetType | None = UNSET
     objectives: list[Number] | UnsetType = UNSET
@@ -877,6 +896,7 @@ class Filtered(Facts, frozen=True, kw_only=True):
         task: name of the task.
         rules: how many considered architectures each rule kept out before anything was computed.
         exhausted: whether nothing was left to propose.
+        agreement: how well repeated scores of the task's architectures agreed, where that was measured now.
     """
 
     kind: ClassVar[str] = "filtered"
@@ -884,6 +904,7 @@ class Filtered(Facts, frozen=True, kw_only=True):
     task: str
     rules: dict[str, Integer]
     exhausted: bool
+    agreement: Agreement | UnsetType = UNSET
 
 
 class Tested(Facts, frozen=True, kw_only=True):

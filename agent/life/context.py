@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -41,11 +41,11 @@ __all__ = ["Prepared", "PreparedTask", "TaskContext"]
 class PreparedTask:
     """One task of a stream, loaded once and described; workers load the arrays again.
 
-    A task that is looked up has a `table` and no description, for there are no examples to describe. A task that
-    succeeds another has its motif in `service`, which is tried first. `guard` is for `space`, without composed
-    operators, stacked in all ways that the `choices` leave open. What is asked of its examples is of a `kind`, and a
-    `metric` makes scores of answers. `baselines` are the names of those that it is compared with. The `reading` says in
-    one line how its data were read.
+    A task that is looked up has a `table`, no `sizes` of splits and no description, for there are no examples to count
+    and describe. A task that succeeds another has its motif in `service`, which is tried first. `guard` is for `space`,
+    without composed operators, stacked in all ways that the `choices` leave open. What is asked of its examples is of a
+    `kind`, and a `metric` makes scores of answers. `baselines` are the names of those that it is compared with. The
+    `reading` says in one line how its data were read.
     """
 
     spec: TaskSpec
@@ -57,6 +57,7 @@ class PreparedTask:
     guard: Guard
     table: TabularEvaluator | None = None
     service: Motif | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
     kind: TargetKind = "classification"
     metric: str = COUNTED
     baselines: tuple[str, ...] = ()

@@ -21,7 +21,7 @@ from constraints import ConstraintSet, Guard, load_set
 from constraints.judging.stacked import guard_for
 from selfnas import plugins
 from selfnas.data.probes import describe
-from selfnas.data.tasks import Task, TaskSpec, load_task
+from selfnas.data.tasks import SPLITS, Task, TaskSpec, load_task
 from selfnas.devices.devices import Device, load_device
 from selfnas.documents import Place
 from selfnas.errors import InputError, Problem
@@ -241,6 +241,7 @@ class _Loader:
             space=space,
             choices=choices,
             guard=self._guard(spec, space, choices, task.shape),
+            sizes={name: len(task.split(name)) for name in SPLITS},
             kind=task.target.kind,
             metric=self._metric(index, spec, task),
             baselines=announced(self.stream, task),

@@ -8,12 +8,15 @@ from typing import Any
 from agent.gate.domain import GuardedDomain
 from agent.ledger.events import UNSET, Certified, Evaluated, Facts, Filtered, Gated, Lent, Quarantined, Rejected
 from agent.life.context import TaskContext
+from agent.life.fidelity import comparable, low_fidelity, scored_again
 from agent.memory.proxy import LEARNED, learned_scores
+from agent.state.agreement import LOW, measured_agreement
 from agent.stream.policy import SearchPolicy
 from agent.tuning.trial import CONTROL, TRIAL, Purpose
+from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture
 from selfnas.strategies import Strategy
-from selfnas.strategies.halving import Assignment, SuccessiveHalving
+from selfnas.strategies.halving import Assignment
 from selfnas.training.early_stopping import least_accuracies
 from selfnas.training.evaluation import Evaluation, Evaluator, Fidelity, OnDone, ProxyScorer, Request
 
@@ -42,8 +45,7 @@ def round_events(
         on_done: called at each evaluation that is done.
     """
     task, domain = context.task, context.domain()
-    bracket, promoted, wanted = _planned(context, policy)
-    known = bracket.comparable(task.trials) if bracket else task.trials
+    fidelity, known, promoted, wanted = _planned(context, policy)
     oversample = policy.oversample if isinstance(evaluator, ProxyScorer) else 1
     proposed = strategy(known, domain, wanted * oversample, context.rng("round", task.rounds), warm=list(warm))
     gated = [(architecture, context.gate(architecture)) for architecture in proposed]
@@ -52,7 +54,6 @@ def round_events(
     certified = [architecture for architecture, made in gated if isinstance(made, Certified)]
     origins = {context.known_by(one): origin for one, origin in warm.items()}
     chosen, proxies = _choose(context, evaluator, policy, certified, wanted, first=origins)
-    fidelity = bracket.rungs[0] if bracket else context.stream.low.fidelity("low")
     requests = [_request(context, up.architecture, up.fidelity) for up in promoted]
     requests += [_request(context, fresh, fidelity) for fresh in chosen]
     for place, (request, answer) in enumerate(
@@ -64,18 +65,23 @@ def round_events(
         told |= {"trial": lent.get(TRIAL, UNSET), "control": lent.get(CONTROL, UNSET)}
         events.append(_evaluated(context, request, answer, told))
     rules, exhausted = dict(sorted(domain.filtered.items())), not requests and not warm
-    return [*events, Filtered(task=task.name, rules=rules, exhausted=exhausted)]
+    made = [one for one in events if isinstance(one, Evaluated)]
+    agreement = measured_agreement([*task.evaluations, *made], task.agreements)
+    return [*events, Filtered(task=task.name, rules=rules, exhausted=exhausted, agreement=agreement)]
 
 
-def _planned(context: TaskContext, policy: SearchPolicy) -> tuple[SuccessiveHalving | None, Sequence[Assignment], int]:
-    """The bracket of the round, if there are rungs; what it promotes; how many fresh architectures are wanted."""
+def _planned(context: TaskContext, policy: SearchPolicy) -> tuple[Fidelity, Sequence[Trial], Sequence[Assignment], int]:
+    """At which fidelity the round scores, what a strategy may compare, what is scored again, how many are wanted."""
     task, stream = context.task, context.stream
     wanted = min(policy.batch, stream.budget.evaluations - len(task.trials))
-    if stream.halving is None:
-        return None, (), wanted
-    bracket = stream.halving.bracket(task.rounds)
-    promoted = bracket.promotions(task.trials)[:wanted]
-    return bracket, promoted, wanted - len(promoted)
+    if stream.halving is not None:
+        bracket = stream.halving.bracket(task.rounds)
+        promoted: Sequence[Assignment] = bracket.promotions(task.trials)[:wanted]
+        return bracket.rungs[0], bracket.comparable(task.trials), promoted, wanted - len(promoted)
+    fidelity = low_fidelity(stream, task)
+    promoted = scored_again(task, fidelity, wanted)
+    known = task.trials if fidelity.name == LOW else comparable(task.trials, fidelity)
+    return fidelity, known, promoted, wanted - len(promoted)
 
 
 def _explained_examples(context: TaskContext, domain: GuardedDomain) -> list[Gated]:
@@ -151,6 +157,7 @@ def _evaluated(context: TaskContext, request: Request, answer: Evaluation, told:
         score=answer.score,
         reason=answer.reason,
         curve=list(answer.curve),
+        repeats=list(answer.repeats) or UNSET,
         **told,
         **weighed,
     )

@@ -21,7 +21,7 @@ from selfnas.strategies.transfer import PastTask, agreed
 
 __all__ = ["Recollection", "order_by_expected_score", "past_tasks", "recall"]
 
-_COMPARABLE = ("low", "rung0")  # scores of higher rungs mean something else
+_COMPARABLE = ("low", "rung0")  # scores of higher rungs, and of a fidelity that was raised, mean something else
 _TASKS = 30  # the latest so many tasks are modelled, which bounds the cost of a proposal
 
 Item = TypeVar("Item")

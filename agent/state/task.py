@@ -63,6 +63,7 @@ class TaskState:
     filtered: Counter[str] = field(default_factory=Counter)
     rounds: int = 0
     exhausted: bool = False
+    agreements: list[events.Agreement] = field(default_factory=list)
     finalists: list[Finalist] = field(default_factory=list)
     tabulated: list[events.Tabulated] = field(default_factory=list)
     compared: events.Compared | None = None
@@ -78,6 +79,7 @@ class TaskState:
         if before is not None:
             task.supernet, task.rounds, task.exhausted = before.supernet, before.rounds, before.exhausted
             task.evaluations, task.rejected = list(before.evaluations), list(before.rejected)
+            task.agreements = list(before.agreements)
             task.certificates = dict(before.certificates)
         return task
 
@@ -197,6 +199,8 @@ class TaskState:
                 self.rounds += 1
                 self.exhausted = facts.exhausted
                 self.filtered.update(facts.rules)
+                if facts.agreement is not events.UNSET:
+                    self.agreements.append(facts.agreement)
             case events.Evaluated():
                 self.evaluations.append(facts)
             case events.Trained():

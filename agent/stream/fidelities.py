@@ -65,7 +65,10 @@ class HalvingSection(StrictModel):
 
 
 def ranked_by_rung(trials: Sequence[Trial]) -> list[Trial]:
-    """Scored trials, the highest rung first and best first within it; each architecture once, at its highest rung."""
+    """Scored trials, the highest rung first and best first within it; each architecture once, at its highest rung.
+
+    A fidelity that was raised stands above the one it was raised from as a rung does.
+    """
     by_rung: dict[str, list[Trial]] = {}
     for trial in trials:
         by_rung.setdefault(trial.fidelity, []).append(trial)
@@ -77,5 +80,5 @@ def ranked_by_rung(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def _number(rung: str) -> int:
-    digits = rung.removeprefix("rung")
+    digits = rung.removeprefix("rung").removeprefix("raised")
     return int(digits) if digits.isdecimal() else 0

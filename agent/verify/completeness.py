@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.ledger import events
+from agent.state.agreement import RAISED
 from agent.state.state import TaskState
 from agent.stream.objective import ObjectiveSection
 from agent.verify.policy import PolicyChecker
@@ -73,7 +74,7 @@ class CompletenessChecker:
                 yield from self._round(facts)
             case events.Evaluated():
                 self._evaluations += 1
-                if facts.origin == "promoted" and not self._rungs:
+                if facts.origin == "promoted" and not self._rungs and facts.fidelity != RAISED:
                     yield "called promoted, and the stream has no rungs"
                 if facts.score is not None and self._within(facts):
                     self._candidates.add(facts.digest)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 
 from agent.gate.admission import findings_of
 from agent.ledger import events
 from agent.ledger.home import Home
+from agent.state.agreement import LOW, RAISED, measured_agreement
 from agent.state.state import TaskState
 from agent.verify.metrics import kind_of, wrong_metric
 from agent.verify.refusals import wrong_refusal
@@ -79,6 +81,8 @@ class TaskChecker:
         self._before: set[str] = set()  # digests of what was trained fully in the task that it goes on with
         self._scoring: set[str] = set()  # cells
         self._scored: set[str] = set()  # on earlier tasks
+        self._evaluations: list[events.Evaluated] = []
+        self._agreements: list[events.Agreement] = []
         self._fitted = 0  # training and validation examples, by the first network that was trained on both
 
     def run_begins(
@@ -99,6 +103,7 @@ class TaskChecker:
     def goes_on(self, before: TaskState) -> None:
         """The task that just began goes on with a finished one: its certificates hold, its budget counts."""
         self._evaluated, self._before = len(before.evaluations), before.fully_trained
+        self._evaluations, self._agreements = list(before.evaluations), list(before.agreements)
         for architecture, certificate in before.certificates.items():
             self._certified[architecture] = certificate, Certificate.from_json(certificate).digest
 
@@ -131,6 +136,8 @@ class TaskChecker:
                 yield from self._gated(facts)
             case events.Evaluated():
                 yield from self._evaluation(facts)
+            case events.Filtered():
+                yield from self._round(facts)
             case events.Trained():
                 yield from self._training(facts)
             case events.Audited():
@@ -175,6 +182,7 @@ class TaskChecker:
         self._standing, self._evaluated, self._before = {}, 0, set()
         self._scored |= self._scoring
         self._scoring, self._fitted = set(), 0
+        self._evaluations, self._agreements = [], []
         self._recalled = {recalled.digest for recalled in started.recalled}
         if self.tabular:
             names = {recalled.architecture for recalled in started.recalled}
@@ -248,6 +256,8 @@ class TaskChecker:
         yield from self._candidate(evaluated)
         if self._stream is None or self._evaluated > self._stream.budget.evaluations:
             yield f"evaluation number {self._evaluated}, beyond the budget of the task"
+        self._evaluations.append(evaluated)
+        yield from self._fidelity(evaluated)
         score, curve = evaluated.score, evaluated.curve
         if (score is None) != bool(evaluated.reason) or (curve and score not in (None, max(curve))):
             yield "its score is not the best of its curve, or it has one though it failed"
@@ -259,6 +269,25 @@ class TaskChecker:
         self._scoring.add(cells)
         if evaluated.origin == "published" and not _is_published(parse_architecture(evaluated.architecture)):
             yield "called published, and is not"
+
+    def _fidelity(self, evaluated: events.Evaluated) -> Iterator[str]:
+        """Repeats must make the score, and the fidelity be the one that agreement of scores calls for."""
+        repeats, score = evaluated.repeats, evaluated.score
+        if repeats is not events.UNSET and (
+            score is None or not repeats or not math.isclose(sum(repeats) / len(repeats), score, abs_tol=1e-9)
+        ):
+            yield "its score is not the mean of its repeats"
+        raised = any(found.raised for found in self._agreements)
+        if evaluated.fidelity in (LOW, RAISED) and (evaluated.fidelity == RAISED) != raised:
+            yield f"scored at fidelity {evaluated.fidelity}, which the agreement of scores does not call for"
+
+    def _round(self, filtered: events.Filtered) -> Iterator[str]:
+        """What it says of the agreement of scores must be what they give."""
+        measured = measured_agreement(self._evaluations, self._agreements)
+        if measured != filtered.agreement:
+            yield "what it says of the agreement of scores is not what their repeats give"
+        if filtered.agreement is not events.UNSET:
+            self._agreements.append(filtered.agreement)
 
     # --- finalists ---
 

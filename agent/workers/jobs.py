@@ -262,13 +262,11 @@ class LowAnswer(_Answer):
     """Best score of the curve, and the curve; a failure has a reason and no score.
 
     Attributes:
-        folds: parts that were held out in turn; 0 where the validation split was.
-        repeats: how often.
+        repeats: of a cross-validated score, that of each repeat; empty where the validation split was held out.
     """
 
     curve: list[float] = Field(default_factory=list)
-    folds: int = 0
-    repeats: int = 0
+    repeats: list[float] = Field(default_factory=list)
 
 
 class CrossAnswer(StrictModel):

@@ -54,10 +54,10 @@ if TYPE_CHECKING:
     from selfnas.training.supernet import Supernet
     from selfnas.training.training import Examples, TrainingResult
 
-__all__ = ["HEAVY", "run_job", "start"]
+__all__ = ["HEAVY", "VALIDATED", "run_job", "start"]
 
 
-_VALIDATED = {"low": 2_000, "full": 5_000}  # validation examples, at most: scores are then exact to a point or less
+VALIDATED = {"low": 2_000, "full": 5_000}  # validation examples, at most: scores are then exact to a point or less
 # What jobs import that takes seconds.
 HEAVY = (
     "audits.cards.figures",
@@ -286,7 +286,7 @@ def _cross_validated(job: LowJob, task: Task) -> LowAnswer:
         split_seed=seeding.derive(0, "cross-validation", task.digest),
     )
     score = None if found.failure else found.best
-    return LowAnswer(score=score, reason=found.failure, curve=list(found.curve), folds=folds, repeats=repeats)
+    return LowAnswer(score=score, reason=found.failure, curve=list(found.curve), repeats=list(found.repeats))
 
 
 def _full(job: FullJob) -> FullAnswer:
@@ -362,7 +362,7 @@ def _validation(job: LowJob | FullJob, task: Task) -> Examples:
     from selfnas import seeding
     from selfnas.training.training import Examples
 
-    whole, most = Examples.of(task.validation.x, task.validation.y, device=job.device), _VALIDATED[job.kind]
+    whole, most = Examples.of(task.validation.x, task.validation.y, device=job.device), VALIDATED[job.kind]
     if len(whole) <= most:
         return whole
     return whole.rows(

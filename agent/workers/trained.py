@@ -114,11 +114,18 @@ class TrainedEvaluator:
         """Best validation accuracies after training at each request's fidelity, with the curves."""
         small = self.stream.cross_validation or CrossValidationSection()
         asked = [
-            jobs.LowJob(**self._training(request), least=list(request.least), cross_validation=small)
+            jobs.LowJob(
+                **self._training(request),
+                least=list(request.least),
+                cross_validation=small.model_copy(update={"repeats": small.repeats * request.fidelity.repeats}),
+            )
             for request in requests
         ]
         answers = self._answers(asked, LowAnswer, on_done)
-        return [Evaluation(score=one.score, reason=one.reason, curve=tuple(one.curve)) for one in answers]
+        return [
+            Evaluation(score=one.score, reason=one.reason, curve=tuple(one.curve), repeats=tuple(one.repeats))
+            for one in answers
+        ]
 
     def proxy_scores(self, requests: Sequence[Request], *, proxy: str | None = None) -> list[ProxyScores]:
         """Scores of untrained networks."""

@@ -37,10 +37,12 @@ class CrossValidated:
     Attributes:
         failure: why a training failed; empty when none did.
         curve: at each validation the score of all held-out answers, as a mean over repeats; empty when one failed.
+        repeats: the score of each repeat where the curve is best, the latest of equals; empty when one failed.
     """
 
     failure: str
     curve: tuple[float, ...]
+    repeats: tuple[float, ...] = ()
 
     @property
     def best(self) -> float:
@@ -140,7 +142,9 @@ def cross_validate(
         together = torch.cat(answers, 1)
         truth = _chosen(examples, np.concatenate(parts)).y
         curves.append([goal.score(outputs, truth) for outputs in together])
-    return CrossValidated(failure="", curve=tuple(float(each) for each in np.mean(curves, axis=0)))
+    means = [float(each) for each in np.mean(curves, axis=0)]
+    place = len(means) - 1 - means[::-1].index(max(means))
+    return CrossValidated(failure="", curve=tuple(means), repeats=tuple(curve[place] for curve in curves))
 
 
 def cross_fit(

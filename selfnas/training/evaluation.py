@@ -32,6 +32,7 @@ class Fidelity:
         patience: stop after so many validations that were worse than the best, counted from the end of warm-up and
             once the best is above chance; 0 never stops early. There is one validation an epoch, at most
             `selfnas.training.schedule.MOST_VALIDATIONS` in all.
+        repeats: by how many times more repeats a cross-validated score is made than is usual.
     """
 
     name: str
@@ -40,12 +41,15 @@ class Fidelity:
     max_steps: int = 0
     fraction: float = 1.0
     patience: int = 0
+    repeats: int = 1
 
     def __post_init__(self) -> None:
         counts = (self.epochs, self.steps, self.max_steps, self.patience)
         if min(counts) < 0 or not self.epochs + self.steps or not 0 < self.fraction <= 1:
             given = f"{self.epochs}, {self.steps}, {self.fraction:g} and {self.patience}"
             raise ValueError(f"need epochs or steps >= 1, 0 < fraction <= 1 and patience >= 0, not {given}")
+        if self.repeats < 1:
+            raise ValueError(f"need repeats >= 1, not {self.repeats}")
         if 0 < self.max_steps < self.steps:
             raise ValueError(f"need steps <= max_steps, not {self.steps} and {self.max_steps}")
 
@@ -73,6 +77,7 @@ class Evaluation:
     Attributes:
         score: what the search maximises, usually validation accuracy in [0, 1]; None when it failed.
         reason: why it failed; empty when it did not.
+        repeats: of a cross-validated score, that of each repeat; their mean is the score. Empty otherwise.
         curve: score at each validation, of which there is one an epoch where epochs are few; empty where the
             evaluator knows none.
         metrics: further finite numbers by name, such as `test` or costs.
@@ -81,6 +86,7 @@ class Evaluation:
     score: float | None
     reason: str = ""
     curve: tuple[float, ...] = ()
+    repeats: tuple[float, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -10,12 +10,10 @@ from selfnas.training.augmentation import mirror_keeps_labels
 from selfnas.training.losses import balanced_weights
 from selfnas.training.metrics import metric_for
 from selfnas.training.recipes import Recipe, recipe_for
+from selfnas.training.schedule import batch_size_for
 from selfnas.training.training import Goal, TrainingPlan
 
 __all__ = ["goal_of", "plan_for"]
-
-_SMALLEST_BATCH = 16
-_EACH_EPOCH = 8  # steps that an epoch of a small set is cut into, as far as the batches stay large enough
 
 
 def goal_of(task: Task, metrics: Mapping[TargetKind, str] | None = None) -> Goal:
@@ -57,7 +55,7 @@ def plan_for(
     """
     count, stated = len(task.train), dict(slots or {})
     return TrainingPlan(
-        batch_size=min(batch_size, max(_SMALLEST_BATCH, count // _EACH_EPOCH)),
+        batch_size=batch_size_for(count, batch_size),
         learning_rate=learning_rate,
         weight_decay=weight_decay,
         label_smoothing=label_smoothing,

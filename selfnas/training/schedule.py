@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 from selfnas.training.evaluation import Fidelity
 
-__all__ = ["MOST_VALIDATIONS", "Schedule", "fit_schedule"]
+__all__ = ["MOST_VALIDATIONS", "Schedule", "batch_size_for", "fit_schedule"]
 
 MOST_VALIDATIONS = 20  # in one training, so that long ones on few examples do not spend their time on validating
 _FEWEST_VALIDATIONS = 4  # where a training is not made of whole epochs
 _BETWEEN = 25  # steps between two of them there, at least
+_SMALLEST_BATCH = 16
+_EACH_EPOCH = 8  # steps that an epoch of a small set is cut into, as far as the batches stay large enough
 _WARM_UP = 10  # one in so many steps
 
 
@@ -52,6 +54,16 @@ class Schedule:
         if step < self.warm_up:
             return (step + 1) / self.warm_up
         return 0.5 * (1 + math.cos(math.pi * (step - self.warm_up) / max(1, self.steps - self.warm_up)))
+
+
+def batch_size_for(examples: int, most: int) -> int:
+    """Examples in a step: fewer than `most` where an epoch would have less than eight steps, at least 16.
+
+    Example:
+        >>> batch_size_for(30, 64), batch_size_for(300, 64), batch_size_for(3000, 64)
+        (16, 37, 64)
+    """
+    return min(most, max(_SMALLEST_BATCH, examples // _EACH_EPOCH))
 
 
 def fit_schedule(fidelity: Fidelity, examples: int, *, batch_size: int) -> Schedule:
