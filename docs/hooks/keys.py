@@ -22,8 +22,12 @@ __all__ = ["described_twice", "schema_of", "tables", "undescribed"]
 
 Schema = dict[str, Any]
 
-# Where a file may say something shorter than its model: the key, and what its items may be besides.
-_SHORTHAND = {("set", "rules.examples.admit"): {"type": "string"}, ("set", "rules.examples.reject"): {"type": "string"}}
+# Where a file may say something shorter than its model: the key, and what it, or its items, may be besides.
+_SHORTHAND: Mapping[tuple[str, str], Schema] = {
+    ("set", "rules.examples.admit"): {"type": "string"},
+    ("set", "rules.examples.reject"): {"type": "string"},
+    ("stream", "tasks.target"): {"enum": ["classification", "multilabel", "regression", "ordinal"]},
+}
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -102,7 +106,10 @@ def _described(kind: str) -> tuple[Schema, frozenset[str]]:
     for (file, path), shorter in _SHORTHAND.items():
         if file == kind:
             key = _at(schema, path)
-            key["items"] = {"anyOf": [key["items"], shorter]}
+            if "items" in key:
+                key["items"] = {"anyOf": [key["items"], shorter]}
+            else:
+                key["anyOf"] = [shorter, *key["anyOf"]]
     for each in (schema, *schema.get("$defs", {}).values()):
         each["description"] = _summary(each.get("description", ""))
         for key in each.get("properties", {}).values():

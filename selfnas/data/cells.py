@@ -17,6 +17,7 @@ __all__ = ["MISSING", "Cells", "Typed", "typed"]
 Cells = Mapping[str, NDArray[Any]]
 
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "None", "?"})  # cells of text that stand for no value
+_LARGEST = 1e30  # squares of larger numbers leave float64 once they are scaled
 _MOST_CATEGORIES = 1000  # of one column; more are names of examples rather than kinds of them
 
 
@@ -92,7 +93,7 @@ def _one(
 ) -> tuple[Column, dict[str, NDArray[np.float64]]]:
     numeric = all(each.dtype.kind in "buif" for each in held.values())
     if numeric and stated != "categorical":
-        return Column(name=name), {part: each.astype(np.float64) for part, each in held.items()}
+        return Column(name=name), _finite(name, {part: each.astype(np.float64) for part, each in held.items()}, where)
     text = {part: _text(each, name) for part, each in held.items()}
     if not numeric and (stated == "numeric" or (stated is None and written)):
         read = {part: _read(each) for part, each in text.items()}
@@ -103,7 +104,7 @@ def _one(
         ]
         count = sum(cell is not None for each in text.values() for cell in each)
         if not failed:
-            return Column(name=name), read
+            return Column(name=name), _finite(name, read, where)
         if stated == "numeric" or len(failed) < count:
             part, row = failed[0]
             raise InputError(
@@ -112,6 +113,20 @@ def _one(
                 f"{{{name}: categorical}}`, or `ignore`"
             )
     return _coded(name, text)
+
+
+def _finite(
+    name: str, held: dict[str, NDArray[np.float64]], where: Callable[[str, int], str]
+) -> dict[str, NDArray[np.float64]]:
+    """The same numbers, where all that are there can be reckoned with."""
+    for part, values in held.items():
+        bad = np.flatnonzero(np.abs(values) > _LARGEST)
+        if len(bad):
+            raise InputError(
+                f"column {name!r} holds {values[bad[0]]} in {where(part, int(bad[0]))}: need numbers up to "
+                f"{_LARGEST:.0e}, and none where a value is missing"
+            )
+    return held
 
 
 def _text(values: NDArray[Any], name: str) -> list[str | None]:

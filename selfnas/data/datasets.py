@@ -269,6 +269,8 @@ def raw_data(
     layout = LayoutStep(axes=form.axes)
     for key, value in xs.items():
         form_of(value, key, kind=form.kind, channels=channels)
+        if value.ndim != looked_at.ndim:
+            raise InputError(f"{train} has shape {looked_at.shape}, {key} {value.shape}: need equally many axes")
     shaped = _alike({key: _moved(value, layout, form.kind) for key, value in xs.items()}, form, train)
     for key, x in shaped.items():
         check_pair(x, arrays["y" + key[1:]], key, gaps=form.kind != "image" and fetched is None)

@@ -34,6 +34,7 @@ MOST_TOKENS = 512  # of a vocabulary, which become a channel each
 _MOST_CATEGORIES = 32  # of a column, the most frequent in training, that have a feature of their own
 _CONSTANT = 1e-12  # a channel whose deviation is a smaller share of its largest number shows one value
 _FAR = 1e3  # a channel whose mean is more deviations from 0 is moved before float32 takes its digits away
+_SMALLEST = 1e-60  # width of a column's numbers that can still be divided by
 _AT_ONCE = 2**24  # numbers that are measured at once; more in blocks of
 _BLOCK = 2**20
 _FLOAT_BYTES = 4
@@ -220,7 +221,7 @@ def _column(column: Column, values: NDArray[Any]) -> Column:
         return replace(column, factor=0.0, missing=missing)
     low, center, high = np.quantile(present, (0.25, 0.5, 0.75))
     width = (high - low) or (present.max() - present.min()) / 2
-    factor = 1 / width if width > _CONSTANT * np.abs(present).max() else 0.0
+    factor = 1 / width if width > max(_CONSTANT * np.abs(present).max(), _SMALLEST) else 0.0
     return replace(column, center=float(center), factor=float(factor), missing=missing)
 
 

@@ -92,8 +92,10 @@ def _class_values(y: NDArray[Any], key: str, *, stated: bool) -> NDArray[Any]:
             f"{key} must have shape ({len(y)},), not {y.shape}; of several labels or numbers for each example, "
             "`target: multilabel` or `target: regression` says what they are"
         )
-    if y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.round(y)).all() and (np.abs(y) < 2**53).all():
-        return y.astype(np.int64)
+    if y.dtype.kind == "f":
+        wide = y.astype(np.float64)
+        if np.isfinite(wide).all() and (wide == np.round(wide)).all() and (np.abs(wide) < 2**53).all():
+            return wide.astype(np.int64)
     if y.dtype.kind not in "buiU":
         fraction = y[~(np.isfinite(y) & (y == np.round(y)))] if y.dtype.kind == "f" else y[:0]
         found = fraction[0] if len(fraction) else y.dtype
@@ -103,7 +105,11 @@ def _class_values(y: NDArray[Any], key: str, *, stated: bool) -> NDArray[Any]:
 
 
 def _one_hot(y: NDArray[Any]) -> bool:
-    return bool(((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all())
+    return _flags(y) and bool((y.sum(axis=1) == 1).all())
+
+
+def _flags(y: NDArray[Any]) -> bool:
+    return bool(((y == 0) | (y == 1)).all())
 
 
 def _numbered(parts: Sequence[NDArray[Any]]) -> tuple[tuple[str, ...], list[NDArray[np.int64]]]:
@@ -139,7 +145,7 @@ def _labels(held: Mapping[str, NDArray[Any]], spec: TargetSpec | None) -> Answer
     parts: dict[str, RawTargets] = {}
     for key, value in held.items():
         rows = value[:, None] if value.ndim == 1 else value
-        if rows.ndim != 2 or rows.dtype.kind not in "buif" or not ((rows == 0) | (rows == 1)).all():
+        if rows.ndim != 2 or not rows.shape[1] or rows.dtype.kind not in "buif" or not _flags(rows):
             raise InputError(
                 f"{key} has shape {value.shape} of {value.dtype}: the labels of a multilabel task are (n, labels) of "
                 "0 and 1, a column for each label"
@@ -154,9 +160,10 @@ def _numbers(held: Mapping[str, NDArray[Any]], spec: TargetSpec | None) -> Answe
         rows = value[:, None] if value.ndim == 1 else value
         if rows.dtype.kind == "U":
             raise InputError(f"{key} holds text, the first {rows.reshape(-1)[:1].tolist()}: {_NOT_NUMBERS}")
-        if rows.ndim != 2 or rows.dtype.kind not in "buif":
+        if rows.ndim != 2 or not rows.shape[1] or rows.dtype.kind not in "buif":
             raise InputError(f"{key} has shape {value.shape} of {value.dtype}: {_NOT_NUMBERS}")
-        bad = np.flatnonzero(~np.isfinite(rows.astype(np.float64)).all(axis=1))
+        wide = rows.astype(np.float64)
+        bad = np.flatnonzero(~(np.isfinite(wide) & (np.abs(wide) < _LARGEST)).all(axis=1))
         if len(bad):
             raise InputError(f"{key} holds {rows[bad[0]].tolist()} in example {bad[0]}: {_NOT_NUMBERS}")
         parts[key] = rows.astype(np.float64)
@@ -168,6 +175,7 @@ def _numbers(held: Mapping[str, NDArray[Any]], spec: TargetSpec | None) -> Answe
     return Answers(kind="regression", names=names, parts=parts)
 
 
+_LARGEST = 1e30  # squares of larger numbers leave float64 or float32
 _NOT_NUMBERS = (
     "regression asks for finite numbers, (n,) or (n, numbers); leave out examples without one, or see "
     "`target: classification` and `target: ordinal`"

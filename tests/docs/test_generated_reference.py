@@ -63,6 +63,14 @@ def test_schemas_admit_the_files_that_we_ship(kind: str, path: Path) -> None:
     assert [(list(each.path), each.message) for each in problems] == []
 
 
+def test_schemas_admit_short_forms() -> None:
+    """A target may be its kind alone, and of no other kind."""
+    task = {"name": "t", "source": "npz", "path": "t.npz"}
+    for target, known in (("regression", True), ({"kind": "regression", "units": ["kg"]}, True), ("clusters", False)):
+        document = {"stream": "s", "format": 1, "tasks": [{**task, "target": target}]}
+        assert Draft202012Validator(schema_of("stream")).is_valid(document) is known
+
+
 @pytest.mark.parametrize("kind", ["stream", "device"])
 def test_schemas_mark_a_misspelt_key(kind: str) -> None:
     """One letter too many is found."""

@@ -22,6 +22,7 @@ from selfnas.errors import InputError, cause, suggestion
 __all__ = ["read_csv", "read_parquet"]
 
 _SPLITS = {"train": "x", "validation": "validation", "test": "test"}
+_CELL_BYTES = 64  # of a cell of text in memory, roughly
 _TRUTH = {"true": 1.0, "false": 0.0}
 
 
@@ -57,7 +58,10 @@ def read_csv(path: Path, spec: TaskSpec) -> RawData:
             header = [name.strip() for name in next(rows, [])]
             _check_header(header, delimiter)
             columns: list[list[str]] = [[] for _ in header]
+            most = spec.most_bytes // (_CELL_BYTES * len(header))
             for row in rows:
+                if len(columns[0]) >= most:
+                    raise InputError(f"more than {most:,} lines do not fit into memory: `memory: 4 GiB` gives more")
                 if not row:
                     continue
                 if len(row) != len(header):

@@ -197,6 +197,12 @@ def test_series_of_unequal_lengths_and_gaps(tmp_path: Path) -> None:
         made([np.zeros((2, 9)), np.zeros((3, 9))])
 
 
+def test_parts_of_unlike_axes_are_told() -> None:
+    """Grey training images and colour test images."""
+    with pytest.raises(InputError, match=r"x_train has shape \(120, 8, 8\), x_test \(9, 8, 8, 3\): need equally many"):
+        made(IMAGES, test=(np.zeros((9, 8, 8, 3)), CLASSES[:9]))
+
+
 def test_a_longer_test_part_is_padded_alike() -> None:
     """Training series of 20 steps and test series of 32 are one task of 32."""
     task = made(WAVES[:, :20], test=(WAVES[:40], CLASSES[:40]), kind="series")

@@ -125,6 +125,8 @@ def test_missing_cells_and_delimiters(tmp_path: Path) -> None:
             {"target": {"kind": "regression", "column": "species"}},
             "holds 'ant' in line 2, where a number belon",
         ),
+        (table(size=[1e200, *SIZE[1:]]), {}, r"column 'size' holds 1e\+200 in line 2: need numbers up to 1e\+30"),
+        (table(), {"memory": "0.01 MB"}, "more than 52 lines do not fit into memory: `memory: 4 GiB` gives more"),
         (table(), {"groups": "farm"}, "groups: there is no column 'farm'"),
         ({"1": [1], "2": [2]}, {}, "the first line holds numbers alone: it must name the columns"),
         ({"a": [1], " a": [2]}, {}, "two columns are called 'a'"),
