@@ -27,6 +27,7 @@ __all__ = ["load_exported"]
 
 _MAX_BYTES = 2**28  # unpacked; it is held thrice, so that reading stays under 1 GB
 _MAX_JSON = 2**23  # of all graph descriptions together: Python holds some thirty bytes for each of theirs
+_FACTS: Final = "/extra/selfnas.json"  # what our own files say of themselves
 _DROPPED: Final = ("/data/sample_inputs/", "/extra/")
 _MEMBERS = re.compile(
     r"[^/]+/(models/model\.json|data/weights/(weight_\d+|model_weights_config\.json)"
@@ -96,6 +97,8 @@ def _cleaned(path: Path) -> bytes:
     result = io.BytesIO()
     with zipfile.ZipFile(result, "w", zipfile.ZIP_STORED) as archive:
         for name, content in contents.items():
+            if name.endswith(_FACTS) and b'"predicted"' in content:
+                problems.append("it takes raw examples: `selfnas motifs export --bare` writes the network alone")
             if not _MEMBERS.fullmatch(name):
                 problems.append(f"unexpected member {name!r}")
             elif any(part in name for part in _DROPPED):

@@ -132,6 +132,9 @@ def test_the_network_alone_needs_no_data(place: Path, tmp_path: Path) -> None:
     made = life.export(digest, tmp_path / "refused.pt2", refused=True, bare=True)
     x = torch.from_numpy(life.task("few").test.x)
     torch.testing.assert_close(load_exported(made.path)(x), life.network(digest)(x))
+    whole = life.export(digest, tmp_path / "whole.pt2", refused=True)
+    with pytest.raises(InputError, match="it takes raw examples: `selfnas motifs export --bare`"):
+        load_exported(whole.path)
 
 
 @pytest.mark.parametrize("name", ["there.refused.pt2", "link.refused.pt2", "dangling.refused.pt2"])
