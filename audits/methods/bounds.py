@@ -25,7 +25,8 @@ class UnboundedOperationError(SelfnasError):
 
 _SHAPE = ("shape", "ndim", "size", "dim", "new_zeros")  # what is asked of a tensor beside its values
 _INCREASING_METHODS = (  # in every element
-    "amax", "flatten", "mean", "permute", "relu", "reshape", "sigmoid", "sum", "transpose", "unsqueeze", "view",
+    "amax", "clamp", "flatten", "mean", "permute", "relu", "reshape", "sigmoid", "sum", "transpose", "unsqueeze",
+    "view",
 )  # fmt: skip
 _GELU_LOWEST = -0.7517916  # where gelu has its one minimum, to within rounding
 
@@ -61,6 +62,9 @@ class Bounds:
         return _add(torch.add, self, other)
 
     __radd__ = __add__
+
+    def __sub__(self, other: Tensor | float) -> Bounds:
+        return _subtract(torch.sub, self, other)
 
     def __mul__(self, other: Bounds | Tensor | float) -> Bounds:
         return _multiply(torch.mul, self, other)
@@ -138,6 +142,11 @@ def _add(function: Callable[..., Tensor], first: Any, second: Any, *, alpha: flo
         raise UnboundedOperationError("no interval rule for a scaled sum")
     pairs = [(each.low, each.high) if isinstance(each, Bounds) else (each, each) for each in (first, second)]
     return Bounds(pairs[0][0] + pairs[1][0], pairs[0][1] + pairs[1][1])
+
+
+def _subtract(function: Callable[..., Tensor], x: Bounds, other: Tensor | float) -> Bounds:
+    """A number from each end."""
+    return Bounds(x.low - other, x.high - other)
 
 
 def _ends(x: Any) -> tuple[Any, Any]:
@@ -255,6 +264,8 @@ _RULES: Mapping[Callable[..., Any], Rule] = {
     torch.cat: _cat,
     torch.add: _add,
     torch.mul: _multiply,
+    torch.sub: _subtract,
+    Tensor.sub: _subtract,
     Tensor.mul: _multiply,
 }
 
@@ -269,7 +280,7 @@ def _aten_batch_norm(function: Callable[..., Tensor], x: Bounds, *args: Any, **k
 _ATEN_RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("aten::flatten.using_ints", "aten::mean.dim", "aten::view", "aten::reshape"), _each),
     **dict.fromkeys(("aten::avg_pool1d", "aten::avg_pool2d", "aten::max_pool1d", "aten::max_pool2d"), _each),
-    **dict.fromkeys(("aten::amax", "aten::permute", "aten::sigmoid", "aten::sum.dim_IntList"), _each),
+    **dict.fromkeys(("aten::amax", "aten::clamp", "aten::permute", "aten::sigmoid", "aten::sum.dim_IntList"), _each),
     **dict.fromkeys(("aten::transpose.int", "aten::unsqueeze"), _each),
     **dict.fromkeys(("aten::adaptive_avg_pool1d", "aten::adaptive_avg_pool2d"), _each),
     **dict.fromkeys(("aten::relu", "aten::relu_"), _rectified),
@@ -285,6 +296,7 @@ _ATEN_RULES: Mapping[str, Rule] = {
     "aten::matmul": _matrix_product,
     "aten::mul.Tensor": _multiply,
     "aten::softmax.int": _softmax,
+    "aten::sub.Tensor": _subtract,
     "aten::add.Tensor": _add,
     "aten::sym_size.int": lambda _, x, axis: x.shape[axis],
     "aten::new_zeros": lambda _, x, *args, **kwargs: x.new_zeros(*args, **kwargs),

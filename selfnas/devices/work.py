@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from selfnas.networks.stack import Block, Stack, pooled_features, stack
+from selfnas.networks.stack import Block, Stack, laid_out, pooled_features, stack, table_bins
 from selfnas.spaces.architecture import Architecture, TaskShape
 from selfnas.spaces.cell import Cell
 from selfnas.spaces.operation import Kernel, Operation, convolution, halved, pooling
@@ -40,8 +40,8 @@ class Part:
     """A piece of a network that can be timed alone; parts of equal key do the same.
 
     Attributes:
-        kind: an operation's name, or `stem`, `prepare`, `reduction`, `sum`, `join`, `head`, or `head:` and the name of
-            another head than the mean.
+        kind: an operation's name, or `stem`, `prepare`, `reduction`, `sum`, `join`, `head`; `head:` and the name of
+            another head than the mean; `stem:plain` where a table is not laid out in bins.
         channels_in: width of what it reads.
         channels_out: width of what it writes; classes for the head, all outputs together for `join`.
         size: spatial size of what it reads.
@@ -178,7 +178,7 @@ def _block_parts(
 def stem_part(plan: Stack) -> Part:
     """What brings the input to the first cell."""
     return Part(
-        kind="stem",
+        kind="stem" if plan.shape.size or plan.stem_bins else "stem:plain",
         channels_in=plan.shape.channels,
         channels_out=plan.stem_channels,
         size=plan.shape.size,
@@ -207,9 +207,8 @@ def _kernels(part: Part) -> tuple[Kernel, ...]:
         return (Kernel(traffic_bytes=_FLOAT_BYTES * 2 * two * before),)
     if part.kind.startswith("head"):
         return _head_kernels(part, before)
-    if part.kind == "stem":
-        kernel = 3 if part.stride <= 2 else 5
-        return (convolution(one, two, kernel**dimensions, before=before, after=after),)
+    if part.kind.startswith("stem"):
+        return _stem_kernels(part, before, after)
     if part.kind == "prepare":
         return (convolution(one, two, 1, before=before, after=after),)
     if part.kind == "reduction":
@@ -221,6 +220,18 @@ def _kernels(part: Part) -> tuple[Kernel, ...]:
             Kernel(traffic_bytes=_FLOAT_BYTES * 3 * two * after),
         )
     raise AssertionError(f"no part is of kind {part.kind!r}")
+
+
+def _stem_kernels(part: Part, before: int, after: int) -> tuple[Kernel, ...]:
+    """Convolution and norm in one; of a table, before the linear layer, what lays its features out in bins."""
+    one, two = part.channels_in, part.channels_out
+    if part.size:
+        kernel = 3 if part.stride <= 2 else 5
+        return (convolution(one, two, kernel ** len(part.size), before=before, after=after),)
+    bins = table_bins(one) if part.kind == "stem" else 0
+    wide = laid_out(one, bins)
+    linear = convolution(wide, two, 1, before=1, after=1)
+    return (Kernel(traffic_bytes=_FLOAT_BYTES * (one + wide)), linear) if bins else (linear,)
 
 
 def _head_kernels(part: Part, positions: int) -> tuple[Kernel, ...]:

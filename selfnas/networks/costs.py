@@ -182,7 +182,11 @@ def _convolution(channels_in: int, channels_out: int, side: int, out: tuple[int,
 
 
 def _stem(plan: Stack) -> Costs:
-    return _convolution(plan.shape.channels, plan.stem_channels, plan.stem_kernel, plan.stem_size)
+    """Convolution, or linear layer after the features of a table were laid out in bins, with its norm."""
+    laid = _FLOAT_BYTES * plan.stem_inputs if plan.stem_bins else 0
+    return _convolution(plan.stem_inputs, plan.stem_channels, plan.stem_kernel, plan.stem_size) + Costs(
+        activation_bytes=laid
+    )
 
 
 def _head(plan: Stack) -> Costs:

@@ -15,6 +15,7 @@ from selfnas.errors import ArchitectureError, ShapeError
 from selfnas.networks.heads import pooling_head
 from selfnas.networks.operations import average_pool, batch_norm, convolution
 from selfnas.networks.stack import Block, stack
+from selfnas.networks.stems import stem
 from selfnas.spaces.architecture import Architecture, TaskShape
 from selfnas.spaces.cell import Cell, Edge
 from selfnas.spaces.operation import Operation
@@ -65,12 +66,7 @@ class Network(nn.Module):
         operations = architecture.space.operations
         self.shape = shape
         dimensions = shape.dimensions
-        self.stem = nn.Sequential(
-            convolution(
-                shape.channels, plan.stem_channels, plan.stem_kernel, stride=plan.stem_stride, dimensions=dimensions
-            ),
-            batch_norm(plan.stem_channels, dimensions=dimensions),
-        )
+        self.stem = stem(plan)
         self.blocks = nn.ModuleList(
             _Reduction(block, dimensions)
             if block.template is None

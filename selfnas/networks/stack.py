@@ -2,7 +2,8 @@
 
 Single-input spaces follow NAS-Bench-201 (stem, three stages of cells, a residual reduction block between stages);
 two-input spaces follow DARTS (each cell sees the two blocks before it, reduction cells between stages). Tables have no
-resolution to halve: their stem is a linear layer, and what is a reduction elsewhere only widens.
+resolution to halve: their stem is a linear layer over features laid out in bins, and what is a reduction elsewhere only
+widens.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from selfnas.errors import ArchitectureError
 from selfnas.spaces.architecture import Macro, Space, TaskShape
 from selfnas.spaces.operation import halved, kinds_of_input
 
-__all__ = ["Block", "Stack", "grid_stride", "pooled_features", "stack"]
+__all__ = ["Block", "Stack", "grid_stride", "laid_out", "pooled_features", "stack", "table_bins"]
+
+_MOST_BINS, _MOST_BINNED = 16, 1024  # of one feature, and of all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,7 @@ class Stack:
 
     Attributes:
         stem_stride: stride of the stem convolution; its kernel is `stem_kernel`.
+        stem_bins: bins that each feature of a table is laid out in before the stem; 0 for none.
         head: how space is brought down to a vector, of `selfnas.spaces.macro.HEADS`; `average` where there is none.
     """
 
@@ -64,6 +68,12 @@ class Stack:
     stem_size: tuple[int, ...]
     blocks: tuple[Block, ...]
     head: str = "average"
+    stem_bins: int = 0
+
+    @property
+    def stem_inputs(self) -> int:
+        """Channels that the stem's convolution or linear layer reads."""
+        return laid_out(self.shape.channels, self.stem_bins)
 
     @property
     def features(self) -> int:
@@ -80,6 +90,22 @@ def grid_stride(size: tuple[int, ...]) -> tuple[int, ...]:
         ((2, 1), (3,))
     """
     return tuple(-(-side // 4) for side in size)
+
+
+def laid_out(features: int, bins: int) -> int:
+    """How many numbers the features of a table become, each beside its bins."""
+    return features * (1 + bins)
+
+
+def table_bins(features: int) -> int:
+    """How many bins each feature of a table is laid out in: 16, fewer where there are many features, down to none.
+
+    Example:
+        >>> [table_bins(features) for features in (4, 100, 1000)]
+        [16, 10, 0]
+    """
+    bins = min(_MOST_BINS, _MOST_BINNED // features)
+    return bins if bins > 1 else 0
 
 
 def pooled_features(head: str, channels: int, size: tuple[int, ...]) -> int:
@@ -119,6 +145,7 @@ def stack(space: Space, macro: Macro, shape: TaskShape) -> Stack:
         stem_size=size,
         blocks=tuple(blocks),
         head=macro.head if shape.size else "average",
+        stem_bins=0 if shape.size or macro.stem == 1 else table_bins(shape.channels),
     )
 
 

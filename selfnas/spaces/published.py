@@ -25,12 +25,31 @@ _DARTS = (
     "|max3~0|max3~1|+|max3~0|skip~2|+|max3~0|skip~2|+|avg3~0|skip~2|",
 )
 
+_IMAGE = (
+    RESIDUAL_CELL,
+    "|se~0|+|none~0|se~1|+|skip~0|none~1|skip~2|",  # Hu, Shen, Sun 2018 (CVPR), SE-ResNet's block
+    *_NATS,
+)
+_SERIES = (
+    # Ismail Fawaz et al. 2020 (DMKD), InceptionTime's module with a sum for the join
+    "|conv1x1~0|+|max3~0|none~1|+|wide9~0|wide39~1|conv1x1~2|",
+    "|wide9~0|+|none~0|conv3x3~1|+|skip~0|none~1|conv3x3~2|",  # Wang, Yan, Oates 2017 (IJCNN), ResNet's block
+    RESIDUAL_CELL,
+)
+_TABULAR = (
+    "|mlp~0|+|none~0|mlp~1|+|skip~0|none~1|skip~2|",  # Gorishniy et al. 2021 (NeurIPS), ResNet, and their MLP
+    "|linear~0|+|none~0|linear~1|+|none~0|none~1|linear~2|",
+)
+
 # In the order in which they are tried.
 PUBLISHED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "nb201": (RESIDUAL_CELL, *_NATS),
         "transnas-micro": (RESIDUAL_CELL, *_NATS),
         "darts": _DARTS,
+        "image": _IMAGE,
+        "series": _SERIES,
+        "tabular": _TABULAR,
     }
 )
 

@@ -75,6 +75,33 @@ def test_a_table_has_no_stem_to_stride_and_no_head_to_pool(head: str) -> None:
     assert build_network(one, shape, seed=0)(torch.zeros(3, 13)).shape == (3, 1)
 
 
+@pytest.mark.parametrize(
+    ("macro", "features", "bins"), [("c8n1r16", 13, 16), ("c8n1r16s1", 13, 0), ("c8n1r16", 700, 0)]
+)
+def test_features_of_a_table_are_laid_out_in_bins(macro: str, features: int, bins: int) -> None:
+    """Each beside how far it is through each bin; not where the stem says so, nor where there are too many."""
+    shape = TaskShape(channels=features, size=(), classes=2)
+    one = parse_architecture(f"tabular/{macro}:|mlp~0|+|none~0|none~1|+|skip~0|linear~1|none~2|")
+    plan, network, expected = (
+        stack(one.space, one.macro, shape),
+        build_network(one, shape, seed=0).eval(),
+        costs(one, shape),
+    )
+    assert (plan.stem_bins, plan.stem_inputs) == (bins, features * (1 + bins))
+    assert parameter_count(network) == expected.params
+    assert counted_macs(network, shape) == expected.macs
+    assert sum(n * kernel.macs for part, n in parts(one, shape).items() for kernel in part.kernels) == expected.macs
+    if bins:
+        x = torch.linspace(-4, 4, 81)[:, None].repeat(1, features)
+        wide = network.stem[0](x)
+        assert torch.equal(wide[:, :features], x)
+        first = wide[:, features : features + bins]
+        assert (first[0] == 0).all()
+        assert (first[-1] == 1).all()
+        assert (first.diff(dim=0) >= 0).all()
+        assert ((first > 0) & (first < 1)).sum(dim=1).max() == 1
+
+
 def test_a_space_is_not_stacked_for_inputs_that_it_is_not_for() -> None:
     """Nor is an operation built for them."""
     with pytest.raises(ArchitectureError, match="space tabular is for tables, not for series"):

@@ -9,7 +9,11 @@ from selfnas.spaces.architecture import Macro, TaskShape
 from selfnas.spaces.named import SPACES, composed_space
 from selfnas.spaces.published import PUBLISHED, RESIDUAL_CELL, published
 
-SHAPE = TaskShape(channels=1, size=(28, 28), classes=10)
+IMAGES = TaskShape(channels=1, size=(28, 28), classes=10)
+SHAPES = {
+    "series": TaskShape(channels=1, size=(96,), classes=5),
+    "tabular": TaskShape(channels=13, size=(), classes=3),
+}
 
 
 @pytest.mark.parametrize("name", sorted(PUBLISHED))
@@ -18,7 +22,7 @@ def test_each_is_a_network_of_its_own_that_the_shipped_set_admits(name: str) -> 
     space, macro = SPACES[name], Macro(channels=8, depth=1, resolution=16)
     found = published(space, macro)
     assert len({architecture.digest for architecture in found}) == len(found) >= 2
-    guard = Guard(load_set("baseline"), space=space, macro=macro, shape=SHAPE)
+    guard = Guard(load_set("baseline"), space=space, macro=macro, shape=SHAPES.get(name, IMAGES))
     assert not any(guard.violations(space.encode(architecture)[None]).any() for architecture in found)
 
 
