@@ -48,6 +48,7 @@ __all__ = [
 
 _MAX_MEMBERS = 64
 _MAX_BYTES = 2**30  # as stored, and as float32: all of CIFAR-10 fits, a hostile header does not
+_MANY_BYTES = 2**27  # of images, as float32
 _BLOCK_BYTES = 2**24  # of a file that is read block by block
 # What the standard library raises for damaged archives and headers; numpy tokenises old headers.
 _UNREADABLE = (
@@ -206,10 +207,16 @@ def read_npz(
 
 
 def stored(path: Path, spec: TaskSpec) -> RawData:
-    """The same, as a task states it; a file larger than its memory is read block by block, if a limit makes it fit."""
+    """The same, as a task states it; a file larger than its memory is read block by block, if a limit makes it fit.
+
+    So are many images of bytes, so that they are never held both as bytes and as numbers.
+    """
     headers = _headers(path)
-    needed = sum(header.needed for header in headers.values())
-    if needed <= spec.most_bytes or not (spec.limit or spec.resize):
+    needed, xs = sum(header.needed for header in headers.values()), [headers[key] for key in headers if key[0] == "x"]
+    large = needed > spec.most_bytes and (spec.limit or spec.resize)
+    bytes_ = all(x.dtype == np.uint8 and not x.fortran for x in xs) and spec.resize is None
+    many = bytes_ and needed > _MANY_BYTES
+    if not (large or many) or min(len(x.shape) for x in xs) < 3:  # rows of two axes are told by their numbers
         return raw_data(
             _read_members(path, most=spec.most_bytes), kind=spec.kind, channels=spec.channels, target=spec.target
         )
@@ -220,8 +227,7 @@ def stored(path: Path, spec: TaskSpec) -> RawData:
             if header.fortran:
                 raise InputError(f"{path}: {key} is stored column by column, which cannot be read in parts")
             arrays[key] = np.broadcast_to(np.zeros((), header.dtype), header.shape)
-    found = raw_data(arrays, kind=spec.kind, channels=spec.channels, target=spec.target, fetched=_fetch(path, headers))
-    return found
+    return raw_data(arrays, kind=spec.kind, channels=spec.channels, target=spec.target, fetched=_fetch(path, headers))
 
 
 def read_npy(path: Path, labels: Path, spec: TaskSpec) -> RawData:

@@ -60,8 +60,9 @@ def fitted(
     first = _first_steps(raw, rows, spec)
     counted = sum(len(each.rows) for each in rows.values())
     check_memory(counted * _numbers(raw, first, spec) * _FLOAT_BYTES, spec.most_bytes)
+    prepared = _prepared(raw, rows, first)
     parts = {
-        name: Split(x=_prepared(raw, each, first), y=_stored(raw.parts[each.part][1][each.rows], target))
+        name: Split(x=prepared.pop(name), y=_stored(raw.parts[each.part][1][each.rows], target))
         for name, each in rows.items()
     }
     for name, (x, y) in further.items():
@@ -156,15 +157,35 @@ def _offset(raw: RawData, rows: Mapping[str, Rows]) -> tuple[float, ...]:
     return tuple(np.where(far, mean, 0.0).tolist()) if far.any() else ()
 
 
-def _prepared(raw: RawData, rows: Rows, steps: tuple[Step, ...]) -> Floats:
-    """Examples of one split after the first steps; block by block where the whole is not in memory."""
+def _prepared(raw: RawData, rows: Mapping[str, Rows], steps: tuple[Step, ...]) -> dict[str, Floats]:
+    """Examples of each split after the first steps; block by block where the whole is not in memory."""
     if raw.fetch is None:
-        return _after(raw.rows(rows.part, rows.rows), steps)
-    x = np.concatenate([_after(block, steps) for block in raw.fetch(rows.part, rows.rows)])
-    if not np.isfinite(x).all() and raw.kind not in ("series", "tokens"):
-        bad = int(np.argwhere(~np.isfinite(x))[0][0])
-        raise InputError(f"example {rows.rows[bad]} has values that are not finite")
-    return x
+        return {name: _after(raw.rows(each.part, each.rows), steps) for name, each in rows.items()}
+    found: dict[str, Floats] = {}
+    for part in {each.part for each in rows.values()}:
+        found |= _streamed(raw, part, {name: each.rows for name, each in rows.items() if each.part == part}, steps)
+    return {name: found[name] for name in rows}
+
+
+def _streamed(
+    raw: RawData, part: str, rows: Mapping[str, NDArray[np.int64]], steps: tuple[Step, ...]
+) -> dict[str, Floats]:
+    """Examples of the splits that come from one part, which is read once."""
+    assert raw.fetch is not None  # noqa: S101 -- the caller has looked
+    every = np.sort(np.concatenate(list(rows.values())))
+    found: dict[str, Floats] = {}
+    begin = 0
+    for block in raw.fetch(part, every):
+        x, numbers = _after(block, steps), every[begin : begin + len(block)]
+        begin += len(block)
+        if raw.kind == "image" and np.isnan(x.max(initial=0)):
+            bad = int(np.argwhere(np.isnan(x))[0][0])
+            raise InputError(f"example {numbers[bad]} has values that are not finite")
+        for name, mine in rows.items():
+            held = found.setdefault(name, np.empty((len(mine), *x.shape[1:]), dtype=np.float32))
+            start, stop = np.searchsorted(mine, (numbers[0], numbers[-1] + 1))
+            held[start:stop] = x[np.searchsorted(numbers, mine[start:stop])]
+    return found
 
 
 def _after(x: NDArray[Any], steps: tuple[Step, ...]) -> Floats:

@@ -318,11 +318,26 @@ def test_limit_and_resize_come_before_memory_is_counted(tmp_path: Path) -> None:
     np.savez(tmp_path / "large.npz", x=x, y=np.arange(600) % 3)
 
     def load(**keys: Any) -> Task:
-        return load_task(TaskSpec(name="t", source="npz", path="large.npz", **keys), base=tmp_path)
+        return load_task(TaskSpec(**{"name": "t", "source": "npz", "path": "large.npz", **keys}), base=tmp_path)
 
     with pytest.raises(InputError, match=r"would need .* bytes of memory: at most 1,000,000 .* `limit`"):
         load(memory="1 MB")
+    np.savez_compressed(tmp_path / "rows.npz", x=x[:, 0], y=np.arange(600) % 3)
+    with pytest.raises(InputError, match="would need"):
+        load(path="rows.npz", memory="0.05 MB", kind="table", limit=90)
     for keys in ({"limit": 90}, {"resize": 16}, {"limit": 300, "resize": 8}):
         assert load(memory="1 MB", **keys).digest == load(**keys).digest
     with pytest.raises(InputError, match="would need"):
         load(memory="0.1 MB", limit=300)
+
+
+def test_many_images_are_read_block_by_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are the task of the same arrays in memory, whichever part a split comes from."""
+    x = RNG.integers(0, 255, (300, 9, 8, 3), dtype=np.uint8)
+    y = np.arange(300) % 3
+    np.savez(tmp_path / "many.npz", x_train=x[:200], y_train=y[:200], x_test=x[200:], y_test=y[200:])
+    spec = TaskSpec(name="t", source="npz", path="many.npz", audit_from="test")
+    whole = load_task(spec, base=tmp_path)
+    monkeypatch.setattr("selfnas.data.datasets._MANY_BYTES", 1)
+    monkeypatch.setattr("selfnas.data.datasets._BLOCK_BYTES", 7 * 9 * 8 * 3)
+    assert load_task(spec, base=tmp_path).digest == whole.digest
