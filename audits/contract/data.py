@@ -147,6 +147,7 @@ class AuditData:
             classes=task.shape.classes,
             target=task.target,
             nuisances=tuple(task.nuisances),
+            columns=tuple(name for column in task.preparation.columns for name in column.features),
             task=task.known_as,
         )
 

@@ -55,6 +55,32 @@ class NuisanceSpec(StrictModel):
         return Nuisance(name=self.name, region=tuple((start, stop) for start, stop in self.region))
 
 
+class TaskNuisanceSpec(StrictModel):
+    """What should not decide the answer of a task: a region of its finished input, or a column of its table.
+
+    Attributes:
+        name: as audits call it.
+        region: one `[start, stop]` for each dimension.
+        column: of a table, as the source calls it.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    region: Annotated[list[list[int]], Field(min_length=1, max_length=2)] | None = None
+    column: ColumnName | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> TaskNuisanceSpec:
+        if (self.region is None) == (self.column is None):
+            raise ValueError("a nuisance is a region or a column")
+        if self.region is not None:
+            self.nuisance()
+        return self
+
+    def nuisance(self) -> Nuisance:
+        """The region that it stands for, not yet checked against an input."""
+        return NuisanceSpec(name=self.name, region=self.region or []).nuisance()
+
+
 class PlantedNuisance(NuisanceSpec):
     """A patch that tells the class.
 
@@ -133,7 +159,7 @@ class TaskSpec(StrictModel):
             from the test part where training is small.
         split_seed: which examples fall into which split.
         transforms: applied in order, after the inputs were brought to mean 0 and standard deviation 1.
-        nuisances: regions of the finished input that should not decide the class.
+        nuisances: regions of the finished input, or columns of a table, that should not decide the answer.
     """
 
     name: str
@@ -159,7 +185,7 @@ class TaskSpec(StrictModel):
     audit_from: Literal["training", "test"] | None = None
     split_seed: Seed = 0
     transforms: list[TransformSpec] = Field(default_factory=list, max_length=16)
-    nuisances: list[NuisanceSpec] = Field(default_factory=list, max_length=16)
+    nuisances: list[TaskNuisanceSpec] = Field(default_factory=list, max_length=16)
 
     @property
     def nuisance_names(self) -> tuple[str, ...]:

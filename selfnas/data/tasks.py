@@ -19,7 +19,7 @@ from selfnas.data.columns import ColumnType
 from selfnas.data.datasets import Arrays, own_arrays, raw_data, read_npy, stored
 from selfnas.data.fitting import SCALED, fitted, repeated, standardised
 from selfnas.data.forms import Channels
-from selfnas.data.preparation import Preparation, Splits
+from selfnas.data.preparation import ColumnStep, Preparation, Splits
 from selfnas.data.raw import SPLITS, Kind, Part, RawData
 from selfnas.data.reading import sentence
 from selfnas.data.sources.archives import read_archive
@@ -27,12 +27,12 @@ from selfnas.data.sources.collections import arrays_of, parts_of
 from selfnas.data.sources.folders import read_folder
 from selfnas.data.sources.packaged import read_packaged
 from selfnas.data.sources.tables import read_csv, read_parquet
-from selfnas.data.spec import FILES, Nuisance, NuisanceSpec, TaskSpec, TransformSpec
+from selfnas.data.spec import FILES, Nuisance, NuisanceSpec, TaskNuisanceSpec, TaskSpec, TransformSpec
 from selfnas.data.splitting import split_rows
 from selfnas.data.targets import InputKind, Split, Target, TargetKind, TargetSpec
 from selfnas.data.transforms import label_order, transform
 from selfnas.documents import check_model
-from selfnas.errors import InputError, Problem, ShapeError
+from selfnas.errors import InputError, Problem, ShapeError, suggestion
 from selfnas.spaces.architecture import TaskShape
 
 __all__ = ["SPLITS", "Nuisance", "Own", "Split", "Task", "TaskSpec", "load_task", "load_with", "read_source"]
@@ -58,10 +58,15 @@ class Options(TypedDict, total=False):
     audit_from: Literal["training", "test"] | None
     split_seed: int
     transforms: Sequence[TransformSpec]
-    nuisances: Sequence[NuisanceSpec]
+    nuisances: Sequence[NuisanceSpec | TaskNuisanceSpec]
 
 
 _DIMENSIONS: Mapping[InputKind, int] = {"image": 2, "series": 1, "tokens": 1, "table": 0}
+
+
+def _places(size: tuple[int, ...], channels: int) -> tuple[int, ...]:
+    """What regions lie in: the spatial size, or the features of a table."""
+    return size or (channels,)
 
 
 def _plain(place: Place, message: str) -> Problem:
@@ -146,7 +151,7 @@ class Task:
         audit_from: Literal["training", "test"] | None = None,
         split_seed: int = 0,
         transforms: Sequence[TransformSpec] = (),
-        nuisances: Sequence[NuisanceSpec] = (),
+        nuisances: Sequence[NuisanceSpec | TaskNuisanceSpec] = (),
     ) -> Task:
         """A task of arrays in memory: checked, split and scaled exactly as the same arrays in an `.npz` file.
 
@@ -203,7 +208,7 @@ class Task:
             "audit_from": audit_from,
             "split_seed": split_seed,
             "transforms": list(transforms),
-            "nuisances": list(nuisances),
+            "nuisances": [each.model_dump(exclude_none=True) for each in nuisances],
         }
         spec = check_model({key: value for key, value in stated.items() if value is not None}, TaskSpec)
         task, _ = _made(
@@ -253,7 +258,7 @@ class Task:
                 raise ShapeError(f"{name} has examples of shape {part.x.shape[1:]}, the task is {self.shape}")
             self.target.check(part.y, name)
         for nuisance in self.nuisances:
-            nuisance.fit(self.shape.size)
+            nuisance.fit(_places(self.shape.size, self.shape.channels))
         if not self.digest:
             object.__setattr__(self, "digest", _content_digest(self))
 
@@ -345,7 +350,7 @@ def _made(
             data = standardised(data)
         for index, named in enumerate(spec.nuisances):
             place = ("nuisances", index)
-            data = _name_nuisance(data, named.nuisance())
+            data = _name_nuisance(data, _nuisance_of(named, data))
     except InputError as error:
         raise InputError(
             [report(_place(p.message, place, spec), f"task {spec.name!r}: {p.message}") for p in error.problems]
@@ -402,8 +407,22 @@ def _after_transforms(target: Target, spec: TaskSpec) -> Target:
     return replace(target, names=tuple(names))
 
 
+def _nuisance_of(named: TaskNuisanceSpec, data: Splits) -> Nuisance:
+    """A region as it is stated, or the features of a column."""
+    if named.column is None:
+        return named.nuisance()
+    columns = next((step.columns for step in data.steps if isinstance(step, ColumnStep)), ())
+    start = 0
+    for column in columns:
+        if column.name == named.column:
+            return Nuisance(name=named.name, region=((start, start + len(column.features)),))
+        start += len(column.features)
+    known = [column.name for column in columns]
+    raise InputError(f"nuisance {named.name!r}: no column {named.column!r}{suggestion(named.column, known)}")
+
+
 def _name_nuisance(data: Splits, nuisance: Nuisance) -> Splits:
-    nuisance.fit(data.size)
+    nuisance.fit(_places(data.size, data.parts["train"].x.shape[1]))
     if any(known.name == nuisance.name for known in data.nuisances):
         raise InputError(f"nuisance {nuisance.name!r} is named twice")
     return replace(data, nuisances=(*data.nuisances, nuisance))
