@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["data_source", "model_card"]
 
 
+_KINDS: Mapping[TargetKind, str] = {
+    "classification": "a classifier",
+    "multilabel": "a classifier into several labels",
+    "regression": "a network that tells numbers,",
+    "ordinal": "a classifier into ordered classes",
+}
 _OUTPUTS: Mapping[TargetKind, str] = {
     "classification": "logits in the order of the labels",
     "multilabel": "a logit for each label, in their order",
@@ -45,20 +51,20 @@ def _lines(
     run: RunState, task: TaskState, finalist: Finalist, findings: Sequence[Finding], suite: Suite
 ) -> Iterator[str]:
     from audits.catalogue.registry import audit_named
-    from audits.verdicts.verdict import UNTESTED
+    from audits.verdicts.verdict import INAPPLICABLE, UNTESTED
 
     stream, shape, trained = run.started.record, task.shape, finalist.trained
     constraint_set = run.started.constraint_set.name
     yield f"**{_standing(finalist)}** Constraint set {constraint_set}, audit suite {suite.name}.\n"
     yield "### What it is\n"
     yield (
-        f"`{finalist.architecture}`, {trained.params:,} parameters: a network for {task.kind}, found by "
+        f"`{finalist.architecture}`, {trained.params:,} parameters: {_KINDS[task.kind]} found by "
         f"search on task {task.name} of stream {stream.stream}, run {run.number}, seed {stream.seed}.\n"
     )
     yield "### How to use it\n"
-    size = "×".join(map(str, shape.size))
+    size = ", ".join(("n", str(shape.channels), *(["×".join(map(str, shape.size))] if shape.size else [])))
     yield (
-        f"A plain `torch.export` program: float32 `(n, {shape.channels}, {size})`, scaled as the task scales its "
+        f"A plain `torch.export` program: float32 `({size})`, scaled as the task scales its "
         f"training split, to `(n, {shape.classes})`: {_OUTPUTS[task.kind]}. Made for this task's data; "
         "other data need their own audit (`selfnas audits run`). `selfnas motifs export` writes the same network for "
         "raw examples, with names and units.\n"
@@ -81,8 +87,13 @@ def _lines(
             limits = f"[{finding.low:.3f}, {finding.high:.3f}]"
             yield f"- audit {plain(finding.label)}: {finding.decision}, {limits} against {finding.threshold:g}"
     yield "\n### What the audits cannot see\n"
-    for name in dict.fromkeys(finding.audit for finding in findings if finding.role == "gate"):
+    for name in dict.fromkeys(
+        finding.audit for finding in findings if finding.role == "gate" and finding.statistic != INAPPLICABLE
+    ):
         yield f"- {name}: {audit_named(name).misses}"
+    for finding in findings:
+        if finding.role == "gate" and finding.statistic == INAPPLICABLE:
+            yield f"- {finding.audit}: not tested, for it {finding.note}"
     yield "\n### Where it comes from\n"
     yield f"- architecture digest `{finalist.digest}`"
     yield f"- weights SHA-256 `{trained.weights_sha256}`"

@@ -84,7 +84,7 @@ def task_record(run: RunState, task: TaskState, suite: Suite, *, key: str) -> Re
         curve.append(("best_so_far", best, step))
     parameters = {
         "seed": stream["seed"],
-        "space": stream["space"],
+        "space": stream.get("space") or run.started.record.space_of(task.started),
         **{f"macro.{k}": v for k, v in stream["macro"].items()},
         **{f"policy.{k}": v for k, v in stream["policy"].items()},
         **{f"budget.{k}": v for k, v in stream["budget"].items()},
