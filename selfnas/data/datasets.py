@@ -175,15 +175,32 @@ def _frame(value: object) -> Cells | None:
     names, items = getattr(value, "columns", None), getattr(value, "items", None)
     if names is None or not callable(items):
         return None
-    return {str(name): np.asarray(column) for name, column in items()}
+    return {str(name): _numbers(np.asarray(column)) for name, column in items()}
+
+
+def _numbers(cells: NDArray[Any]) -> NDArray[Any]:
+    """Objects that are numbers, as columns of pandas that may lack some are, as numbers with NaN; others with None."""
+    if not cells.dtype.hasobject:
+        return cells
+    held = [None if cell is None or type(cell).__name__ in _NOTHING else cell for cell in cells.tolist()]
+    if all(cell is None or isinstance(cell, int | float | np.number | np.bool_) for cell in held):
+        return np.array([np.nan if cell is None else float(cell) for cell in held])
+    found = np.empty(len(held), dtype=object)
+    found[:] = held
+    return found
+
+
+_NOTHING = ("NAType", "NaTType")  # of pandas, where a value is missing
 
 
 def _plain(values: ArrayLike) -> NDArray[Any]:
-    """An array; objects that are all text, as pandas has them, become text."""
+    """An array; objects that are all text or all numbers, as pandas has them, become that."""
     found = np.asarray(values)
-    if found.dtype.hasobject and all(isinstance(each, str) for each in found.reshape(-1).tolist()):
+    if not found.dtype.hasobject:
+        return found
+    if all(isinstance(each, str) for each in found.reshape(-1).tolist()):
         return found.astype(np.str_)
-    return found
+    return _numbers(found) if found.ndim == 1 else found
 
 
 def read_npz(

@@ -235,9 +235,10 @@ def _target_columns(target: TargetSpec | None, names: Sequence[str]) -> list[str
     """The columns that hold what is asked."""
     wanted = [] if target is None else target.columns or ([target.column] if target.column else [])
     if not wanted:
-        if target is None or target.kind != "multilabel":
+        kind = target.kind if target else "classification"
+        if kind != "multilabel":
             raise InputError(
-                f"target: which column is asked for? `target: {{kind: classification, column: {names[-1]}}}` or "
+                f"target: which column is asked for? `target: {{kind: {kind}, column: {names[-1]}}}` or "
                 f"another of {', '.join(names[:12])}"
             )
         raise InputError("target: which columns hold the labels? `columns` lists them")

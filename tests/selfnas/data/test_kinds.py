@@ -237,6 +237,24 @@ def test_a_data_frame_is_a_table(tmp_path: Path) -> None:
     assert numeric.shape.channels == 3
 
 
+def test_columns_of_pandas_that_may_lack_values() -> None:
+    """Nullable numbers and strings, categories and answers of such types."""
+    frame = pd.DataFrame(
+        {
+            "count": pd.array([None if k % 8 == 0 else k for k in range(N)], dtype="Int64"),
+            "town": pd.Categorical(FRAME["city"]),
+            "name": pd.array([None if k % 9 == 0 else "x" for k in range(N)], dtype="string"),
+        }
+    )
+    task = made(frame, pd.Series(CLASSES, dtype="Int64"))
+    assert [(column.categorical, column.missing) for column in task.preparation.columns] == [
+        (False, True),
+        (True, False),
+        (True, True),
+    ]
+    assert made(frame, pd.Series(["a", "b", "c"], dtype="category").iloc[CLASSES]).target.names == ("a", "b", "c")
+
+
 @pytest.mark.parametrize(
     ("frame", "columns", "message"),
     [
