@@ -83,6 +83,7 @@ class Baseline:
         limit: how many rows it is fitted on at most, so that it takes seconds; more are drawn from by seed, and the
             result says so. Below 1 where the task is too large for it.
         usual: whether it is fitted where nobody names baselines.
+        blind: whether it looks at no inputs, and is given none.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Baseline:
     fit: Fit
     limit: Limit
     usual: bool = True
+    blind: bool = False
 
     def suits(self, inputs: InputKind, target: Target) -> bool:
         """Whether it takes such tasks."""

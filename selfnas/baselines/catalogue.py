@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from selfnas.baselines import estimators
 from selfnas.baselines.baseline import Baseline, Floats, Form, Predict, Setting
-from selfnas.baselines.rocket import FEATURES, rocket
+from selfnas.baselines.rocket import FEWEST_FEATURES, most_series, rocket
 from selfnas.baselines.warping import BAND, nearest_dtw
 from selfnas.data.targets import InputKind, Target, Targets
 from selfnas.errors import InputError, suggestion
@@ -19,6 +19,7 @@ _IMAGES, _SERIES = frozenset[InputKind]({"image"}), frozenset[InputKind]({"serie
 _TABLES, _TOKENS = frozenset[InputKind]({"table"}), frozenset[InputKind]({"tokens"})
 _EVERY = _IMAGES | _SERIES | _TABLES | _TOKENS
 _MOST_ROWS = 20_000
+MOST_SEEN = 32_000  # examples that a reference network sees, at most
 
 
 def _resnet(x: Floats, y: Targets, setting: Setting) -> Predict:
@@ -37,13 +38,18 @@ def _every_row(setting: Setting) -> int:
     return setting.rows
 
 
+def _stepped(setting: Setting) -> int:
+    """No more than a network sees in its steps, nor than 6 · 10^7 numbers, which are 240 MB."""
+    return min(MOST_SEEN, int(6e7 / setting.values))
+
+
 def _pairs(setting: Setting) -> int:
-    """Distances to every asked example, each as long as an example: 10^12 multiplications at most."""
-    return min(_MOST_ROWS, int(1e12 / (setting.asked * setting.values)))
+    """Distances to every asked example, each as long as an example: 3 · 10^11 multiplications at most."""
+    return min(_MOST_ROWS, int(3e11 / (setting.asked * setting.values)))
 
 
 def _linear(setting: Setting) -> int:
-    return min(_MOST_ROWS, int(2e7 / (setting.values * setting.columns**0.5)))
+    return min(_MOST_ROWS, int(4e7 / (setting.values * setting.columns**0.5)))
 
 
 def _bag(setting: Setting) -> int:
@@ -52,8 +58,8 @@ def _bag(setting: Setting) -> int:
 
 
 def _trees(setting: Setting) -> int:
-    """A tree looks at the root of all values of a row."""
-    return min(_MOST_ROWS, int(1e6 / setting.values**0.5))
+    """A hundred trees look at the root of all values of a row, and are deep where classes are hard to tell apart."""
+    return min(_MOST_ROWS, int(1.7e5 / setting.values**0.5))
 
 
 def _boosted(setting: Setting) -> int:
@@ -62,9 +68,8 @@ def _boosted(setting: Setting) -> int:
 
 
 def _kernels(setting: Setting) -> int:
-    """Responses compared with every bias, at most 2 · 10^10; the ridge grows with the cube of the rows."""
-    compared = int(2e10 / (FEATURES * setting.size[-1] * max(1, setting.size[0] / 16))) - setting.asked
-    return min(2_500, compared)
+    """As many as the fewest features leave time for; the ridge grows with the cube of the rows."""
+    return min(2_500, most_series(setting, FEWEST_FEATURES) - setting.asked)
 
 
 def _warped(setting: Setting) -> int:
@@ -78,6 +83,7 @@ BASELINES: Sequence[Baseline] = (
     Baseline(
         name="constant", title="constant", inputs=_EVERY, forms=_ANY,
         fit=estimators.constant, limit=_every_row,
+        blind=True,
     ),
     Baseline(
         name="nearest", title="nearest neighbour", inputs=_EVERY, forms=_POINTS, fit=estimators.nearest, limit=_pairs,
@@ -102,10 +108,10 @@ BASELINES: Sequence[Baseline] = (
     ),
     Baseline(name="rocket", title="MiniRocket-like", inputs=_SERIES, forms=_POINTS, fit=rocket, limit=_kernels),
     Baseline(
-        name="resnet", title="reference ResNet", inputs=_IMAGES | _SERIES, forms=_ANY, fit=_resnet, limit=_every_row,
+        name="resnet", title="reference ResNet", inputs=_IMAGES | _SERIES, forms=_ANY, fit=_resnet, limit=_stepped,
     ),
     Baseline(
-        name="inception", title="InceptionTime-like", inputs=_SERIES, forms=_ANY, fit=_inception, limit=_every_row,
+        name="inception", title="InceptionTime-like", inputs=_SERIES, forms=_ANY, fit=_inception, limit=_stepped,
         usual=False,
     ),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,17 +107,14 @@ def fit_baseline(name: str, task: Task, *, seed: int = 0, metric: str | None = N
     import torch
 
     begun = time.perf_counter()
-    x = np.concatenate([task.train.x, task.validation.x])
-    y: Targets = np.concatenate([task.train.y, task.validation.y])
-    setting = Setting(
-        inputs=task.inputs, target=task.target, rows=len(x), asked=len(task.test), size=x.shape[1:], seed=seed
-    )
-    rows = min(len(x), baseline.limit(setting))
+    at_hand, size = len(task.train) + len(task.validation), task.train.x.shape[1:]
+    setting = Setting(inputs=task.inputs, target=task.target, rows=at_hand, asked=len(task.test), size=size, seed=seed)
+    rows = min(at_hand, baseline.limit(setting))
     if rows < setting.columns:
         return _failed(baseline, setting, "the task is too large for it")
-    if rows < len(x):
-        chosen = np.sort(seeding.generator(seed, "baseline rows").permutation(len(x))[:rows])
-        x, y = x[chosen], y[chosen]
+    chosen = seeding.generator(seed, "baseline rows").permutation(at_hand)[:rows] if rows < at_hand else None
+    y: Targets = _rows(task.train.y, task.validation.y, chosen)
+    x = task.train.x[:0] if baseline.blind else _rows(task.train.x, task.validation.x, chosen)
     scores = baseline.fit(x, y, setting)(task.test.x)
     if not np.isfinite(scores).all():
         return _failed(baseline, setting, "it gave numbers that are not finite")
@@ -127,6 +124,15 @@ def fit_baseline(name: str, task: Task, *, seed: int = 0, metric: str | None = N
         name=name, title=baseline.title, measured=measured, rows=rows, at_hand=setting.rows, hits=hits, outputs=outputs,
         seconds=time.perf_counter() - begun,
     )  # fmt: skip
+
+
+def _rows(first: NDArray[Any], second: NDArray[Any], chosen: NDArray[np.int64] | None) -> NDArray[Any]:
+    """Both together, or the chosen rows of them in their order; nothing else is copied."""
+    if chosen is None:
+        return np.concatenate([first, second])
+    ordered = np.sort(chosen)
+    early = ordered[ordered < len(first)]
+    return np.concatenate([first[early], second[ordered[len(early) :] - len(first)]])
 
 
 def _failed(baseline: Baseline, setting: Setting, reason: str) -> BaselineResult:

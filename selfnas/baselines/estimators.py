@@ -19,6 +19,7 @@ Estimator: TypeAlias = Any  # of scikit-learn, which has no types
 Column: TypeAlias = NDArray[np.int64] | NDArray[np.float32]  # (n,)
 
 _TREES = 100
+_MEGABYTES = 64  # for distances
 _ROUNDS = 100
 _PENALTIES = (1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3)
 
@@ -32,11 +33,18 @@ def constant(x: Floats, y: Targets, setting: Setting) -> Predict:
 
 def nearest(x: Floats, y: Targets, setting: Setting) -> Predict:
     """What the nearest example has, by Euclidean distance."""
+    from sklearn import config_context
     from sklearn.neighbors import NearestNeighbors
 
     told = ideal(y, setting)
     found = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(flat(x))
-    return lambda rows: told[found.kneighbors(flat(rows), return_distance=False)[:, 0]]
+
+    def predict(rows: Floats) -> Scores:
+        with config_context(working_memory=_MEGABYTES):
+            near: Scores = told[found.kneighbors(flat(rows), return_distance=False)[:, 0]]
+        return near
+
+    return predict
 
 
 def bag(x: Floats, y: Targets, setting: Setting) -> Predict:

@@ -21,9 +21,11 @@ from selfnas import seeding
 from selfnas.baselines.baseline import Floats, Form, Predict, Scores, Setting
 from selfnas.data.targets import Targets
 
-__all__ = ["FEATURES", "Kernels", "rocket"]
+__all__ = ["FEATURES", "FEWEST_FEATURES", "Kernels", "features_for", "most_series", "rocket"]
 
 FEATURES = 9_996  # 84 kernels by 119, as in the source
+FEWEST_FEATURES = 1_008
+_COMPARED = 2e10  # responses with biases, at most
 _TAPS = 9
 _TRIPLES = np.array(list(itertools.combinations(range(_TAPS), 3)))  # (84, 3) where a kernel's weight is 2
 _MOST_DILATIONS = 32
@@ -86,7 +88,7 @@ def rocket(x: Floats, y: Targets, setting: Setting) -> Predict:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # sums in one order, whatever the machine
-        kernels = Kernels(x, seed=setting.seed)
+        kernels = Kernels(x, seed=setting.seed, features=features_for(setting, len(x)))
         found = kernels(x)
         centre, spread = found.mean(axis=0), found.std(axis=0)
         spread[spread < 1e-6] = 1.0
@@ -97,6 +99,18 @@ def rocket(x: Floats, y: Targets, setting: Setting) -> Predict:
             return scores((kernels(rows) - centre) / spread)
 
     return predict
+
+
+def most_series(setting: Setting, features: int) -> int:
+    """How many series can be transformed to so many features, each response compared with its bias, in seconds."""
+    return int(_COMPARED / (features * setting.size[-1] * max(1, setting.size[0] / 16)))
+
+
+def features_for(setting: Setting, rows: int) -> int:
+    """How many features there is time for, of rows to fit and those that are asked, in whole sets of kernels."""
+    per_feature = most_series(setting, 1) / (rows + setting.asked)
+    kernels = len(_TRIPLES)
+    return int(min(FEATURES, max(FEWEST_FEATURES, per_feature))) // kernels * kernels
 
 
 def _dilations(length: int, per_kernel: int) -> Mapping[int, int]:

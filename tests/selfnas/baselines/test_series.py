@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from selfnas.baselines.rocket import _TRIPLES, FEATURES, Kernels, _dilations, _responses
+from selfnas.baselines.baseline import Setting
+from selfnas.baselines.catalogue import baseline_named
+from selfnas.baselines.rocket import _TRIPLES, FEATURES, Kernels, _dilations, _responses, features_for
 from selfnas.baselines.warping import BAND, warped_distances
+from selfnas.data.targets import Target
 
 
 def test_responses_are_those_of_the_kernels() -> None:
@@ -35,6 +38,19 @@ def test_as_many_features_as_in_the_source(length: int) -> None:
     assert found.shape == (5, FEATURES)
     assert (found.min() >= 0, found.max() <= 1) == (True, True)
     assert 8 * max(_dilations(length, 119)) < max(9, length)
+
+
+@pytest.mark.parametrize(
+    ("length", "asked", "features", "rows"),
+    [(150, 150, FEATURES, 2500), (300, 10_000, 5292, 2500), (1000, 15_000, 1260, 1000), (5000, 10**5, 1008, 0)],
+)
+def test_many_long_series_have_fewer_features(length: int, asked: int, features: int, rows: int) -> None:
+    """Before rows are left out; where even that takes too long there is no baseline."""
+    setting = Setting(inputs="series", target=Target.of_classes(2), rows=5000, asked=asked, size=(1, length), seed=0)
+    limit = baseline_named("rocket").limit(setting)
+    assert max(0, min(limit, 2500)) >= rows
+    assert (limit > 0) == (rows > 0)
+    assert features_for(setting, max(1, min(rows, limit))) == pytest.approx(features, abs=84)
 
 
 def test_warping_is_the_recurrence_within_the_band() -> None:
