@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,15 @@ from selfnas.training.metrics import METRICS
 
 if TYPE_CHECKING:
     from audits import Finding
+    from audits.contract.finding import Decision, Role
 
 __all__ = ["Miss", "NearlyAdmitted", "Shortfall", "rises", "shortfall"]
 
+# By role of an audit, which of its decisions keep a network out; as `audits.verdicts.verdict.judge` has it.
+_STOPS: Mapping[Role, tuple[Decision, ...]] = {
+    "gate": ("fail", "inconclusive", "void"), "validity": ("void",), "advisory": (),
+}  # fmt: skip
+_MOST = 100  # times as many examples as there were; more are no advice
 _SIDES = {"floor": "at least", "ceiling": "at most", None: "limit"}
 _FEWEST_EPOCHS = 4  # of a curve, for its end to say something
 _RISE = 0.005  # of validation score from one quarter of the epochs to the next, that counts as still rising
@@ -89,7 +95,7 @@ class NearlyAdmitted:
         validation: score; accuracy in [0, 1] where that is the metric.
         test: None where nothing was tested.
         failure: why its training failed; empty where it did not.
-        misses: findings of gates that it did not pass, the failed ones first.
+        misses: findings that kept it out, the failed ones first.
         reasons: why it was not admitted, in the audits' own words.
         rising: whether validation score still rose at the end of its training.
     """
@@ -185,14 +191,14 @@ def rises(curve: Sequence[float]) -> bool:
 
 
 def _nearly(finalist: Finalist) -> NearlyAdmitted:
-    from audits.verdicts.verdict import bound_of  # which loads all audits
+    from audits.verdicts.verdict import INAPPLICABLE, bound_of  # which loads all audits
 
     trained, audited = finalist.trained, finalist.audited
     findings = findings_of(audited) if audited else []
     misses = [
         Miss(finding=finding, side=bound_of(finding))
         for finding in findings
-        if finding.role == "gate" and finding.decision != "pass"
+        if finding.statistic != INAPPLICABLE and finding.decision in _STOPS[finding.role]
     ]
     return NearlyAdmitted(
         digest=finalist.digest,
@@ -276,7 +282,7 @@ def _examples(best: NearlyAdmitted) -> Iterator[str]:
         found = miss.finding
         if found.decision != "inconclusive":
             continue
-        if miss.wanted is None:
+        if miss.wanted is None or miss.wanted > _MOST * found.n:
             yield f"gate {found.label}: undecided, its estimate too near the limit for more examples to decide it"
             continue
         outcome = "pass" if miss.amount == 0 else "fail"

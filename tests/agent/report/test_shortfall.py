@@ -56,12 +56,13 @@ def task_of(*facts: events.Facts, finished: bool = True) -> TaskState:
 
 
 def test_what_was_missed_is_told_with_estimate_interval_and_limit() -> None:
-    """Failed gates before open ones, the best finalist first, validity and advisory audits left out."""
+    """Failed gates before open ones, the best finalist first; what keeps nobody out is left out."""
     advice = finding(0.9, 0.8, 1.0, audit="attack", subject="", statistic="accuracy", role="advisory")
+    never = finding(None, 0.0, 0.0, 0, audit="trigger", statistic="inapplicable", decision="void")
     found = shortfall(
         task_of(
             *refused("a" * 64, FOLLOWS, validation=0.5),
-            *refused("b" * 64, OPEN, FOLLOWS, advice, validation=0.7),
+            *refused("b" * 64, OPEN, FOLLOWS, advice, never, validation=0.7),
             made_up(events.Compared, validation=0.6, test_correct=45, test_count=50, params=99),
         )
     )
@@ -120,6 +121,9 @@ def test_a_share_of_nought_takes_fewer() -> None:
 
 def test_no_number_of_examples_is_promised_where_none_would_do() -> None:
     """An estimate on its threshold, and one that was not made; a failed finding needs none."""
+    near = shortfall(task_of(*refused("a" * 64, finding(0.0995, 0.05, 0.15))))
+    assert near is not None
+    assert "too near the limit" in " ".join(near.deciding)
     on_it, none, failed = finding(0.1, 0.0, 0.2), finding(None, 0.0, 1.0, 0), FOLLOWS
     assert [Miss(finding=as_audited(one), side="ceiling").wanted
             for one in (on_it, none, failed)] == [None, None, None]  # fmt: skip
