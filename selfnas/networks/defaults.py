@@ -18,7 +18,7 @@ _MACROS: Mapping[int, Macro] = MappingProxyType(
     {
         0: Macro(channels=32, depth=1, resolution=16),
         1: Macro(channels=16, depth=1, resolution=16, head="peaks"),
-        2: Macro(channels=8, depth=1, resolution=16, head="peaks"),
+        2: Macro(channels=16, depth=1, resolution=16, head="peaks"),
     }
 )
 
