@@ -31,7 +31,7 @@ class Fidelity:
         fraction: share of the training data used, in (0, 1].
         patience: stop after so many validations that were worse than the best, counted from the end of warm-up and
             once the best is above chance; 0 never stops early. There is one validation an epoch, at most
-            `selfnas.training.schedule.MOST_VALIDATIONS` in all.
+            `selfnas.training.schedule.MOST_VALIDATIONS` in all; where `steps` make more epochs, patience lasts longer.
         repeats: by how many times more repeats a cross-validated score is made than is usual.
     """
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from selfnas.training.evaluation import Fidelity
 
-__all__ = ["MOST_VALIDATIONS", "Schedule", "batch_size_for", "fit_schedule"]
+__all__ = ["MOST_VALIDATIONS", "Schedule", "batch_size_for", "fit_schedule", "patience_in"]
 
 MOST_VALIDATIONS = 20  # in one training, so that long ones on few examples do not spend their time on validating
 _FEWEST_VALIDATIONS = 4  # where a training is not made of whole epochs
@@ -64,6 +64,18 @@ def batch_size_for(examples: int, most: int) -> int:
         (16, 37, 64)
     """
     return min(most, max(_SMALLEST_BATCH, examples // _EACH_EPOCH))
+
+
+def patience_in(fidelity: Fidelity, schedule: Schedule) -> int:
+    """Validations that patience lasts for: the same share of a training that a floor made longer, never fewer.
+
+    Example:
+        >>> full = Fidelity(name="full", epochs=15, steps=800, patience=6)
+        >>> patience_in(full, fit_schedule(full, 30, batch_size=16))
+        8
+    """
+    share = fidelity.patience * len(schedule.parts) / fidelity.epochs if fidelity.epochs else 0
+    return max(fidelity.patience, math.ceil(share))
 
 
 def fit_schedule(fidelity: Fidelity, examples: int, *, batch_size: int) -> Schedule:

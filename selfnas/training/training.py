@@ -28,7 +28,7 @@ from selfnas.training.evaluation import Fidelity
 from selfnas.training.losses import constant_outputs, loss_for
 from selfnas.training.metrics import score
 from selfnas.training.recipes import PLAIN, Recipe
-from selfnas.training.schedule import Schedule, fit_schedule
+from selfnas.training.schedule import Schedule, fit_schedule, patience_in
 
 __all__ = ["Examples", "Goal", "TrainingPlan", "TrainingResult", "accuracy", "predict", "train"]
 
@@ -170,7 +170,8 @@ def train(
         seen = pool.rows(draw[:STATISTICS]).x
         average = WeightAverage(network, steps=plan.recipe.average * schedule.steps, x=seen)
     module = _Module(network, plan, schedule, goal, average, seeding.torch_generator(seed, "augmentation"))
-    watcher = _Watcher(validation, schedule, fidelity.patience, least, goal, chance=_chance(goal, pool, validation))
+    patience = patience_in(fidelity, schedule)
+    watcher = _Watcher(validation, schedule, patience, least, goal, chance=_chance(goal, pool, validation))
     device = pool.device
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
