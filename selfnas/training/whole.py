@@ -7,12 +7,14 @@ class names and no units from anywhere else.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import singledispatch
 
 import torch
 from torch import Tensor, nn
 
+from selfnas.data.columns import Column
 from selfnas.data.preparation import (
     ColumnStep,
     FillStep,
@@ -132,13 +134,13 @@ class _Layout(nn.Module):
     def __init__(self, step: LayoutStep) -> None:
         super().__init__()
         self.axes = step.axes
-        self.offset = nn.Buffer(torch.tensor(step.offset, dtype=torch.float64))
+        self.offset = nn.Buffer(torch.tensor(step.offset, dtype=torch.float64)) if step.offset else None
 
     def forward(self, x: Tensor) -> Tensor:
         moved = x.unsqueeze(1) if self.axes in ("hw", "l") else x
         if self.axes in ("hwc", "lc"):
             moved = x.movedim(-1, 1)
-        if not len(self.offset):
+        if self.offset is None:
             return _cast(moved, torch.float32)
         offset = self.offset.reshape(1, -1, *(1,) * (moved.ndim - 2))
         return (_cast(moved, torch.float64) - offset).to(torch.float32)
@@ -230,58 +232,97 @@ class _OneHot(nn.Module):
 
 
 class _Columns(nn.Module):
-    """Features by what they are, all of one kind at once, then put into the order of the columns."""
+    """Features by what they are, all of one sort at once, then put into the order of the columns.
+
+    A sort that there is none of has no module: torch.export takes all tensors without elements for one.
+    """
 
     def __init__(self, step: ColumnStep) -> None:
         super().__init__()
-        numbers: list[tuple[int, float, float]] = []
-        codes: list[tuple[int, int, int]] = []  # column, code, and which of the categorical columns it is
-        others: list[tuple[int, bool]] = []  # categorical columns, and whether their NaN is told apart
-        missing: list[int] = []
-        kinds: list[tuple[int, int]] = []  # of each feature: which kind, and its place there
-        for index, column in enumerate(step.columns):
-            if column.categorical:
-                for code in column.kept:
-                    kinds.append((1, len(codes)))
-                    codes.append((index, code, len(others)))
-                kinds.append((2, len(others)))
-                others.append((index, column.missing))
-            else:
-                kinds.append((0, len(numbers)))
-                numbers.append((index, column.center, column.factor))
-            if column.missing:
-                kinds.append((3, len(missing)))
-                missing.append(index)
-        starts = (0, len(numbers), len(numbers) + len(codes), len(numbers) + len(codes) + len(others))
-        belongs = torch.zeros((len(codes), len(others)), dtype=torch.float32)
-        for place, (_, _, other) in enumerate(codes):
-            belongs[place, other] = 1
-        self.number_columns = _places([index for index, _, _ in numbers])
-        self.center, self.factor = _doubles([each for _, each, _ in numbers]), _doubles([f for _, _, f in numbers])
-        self.code_columns, self.codes = _places([c for c, _, _ in codes]), _doubles([code for _, code, _ in codes])
-        self.other_columns, self.belongs = _places([column for column, _ in others]), nn.Buffer(belongs)
-        self.told = nn.Buffer(torch.tensor([told for _, told in others], dtype=torch.bool))
-        self.missing_columns = _places(missing)
-        self.order = _places([starts[kind] + place for kind, place in kinds])
+        columns = list(enumerate(step.columns))
+        numbers = [(index, column) for index, column in columns if not column.categorical]
+        named = [(index, column) for index, column in columns if column.categorical]
+        missing = [index for index, column in columns if column.missing]
+        self.parts = nn.ModuleList()
+        found: list[tuple[int, int]] = []  # of each feature so far: its column, and its place among the column's own
+        if numbers:
+            self.parts.append(_Numbers(numbers))
+            found += [(index, 0) for index, _ in numbers]
+        codes = [(index, place) for index, column in named for place in range(len(column.kept))]
+        if codes:
+            self.parts.append(_Codes(named))
+            found += codes
+        if named:
+            self.parts.append(_Others(named))
+            found += [(index, len(column.kept)) for index, column in named]
+        if missing:
+            self.parts.append(_Missing(missing))
+            found += [(index, len(step.columns[index].features)) for index in missing]
+        self.order = _places(sorted(range(len(found)), key=found.__getitem__))
 
     def forward(self, x: Tensor) -> Tensor:
         wide = _cast(x, torch.float64)
-        values = wide[:, self.number_columns]
+        return torch.cat([part(wide) for part in self.parts], dim=1)[:, self.order]
+
+
+_Placed = list[tuple[int, Column]]
+
+
+class _Numbers(nn.Module):
+    def __init__(self, columns: _Placed) -> None:
+        super().__init__()
+        self.columns = _places([index for index, _ in columns])
+        self.center, self.factor = (
+            nn.Buffer(torch.tensor(each, dtype=torch.float64))
+            for each in ([column.center for _, column in columns], [column.factor for _, column in columns])
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        values = x[:, self.columns]
         scaled = (values - self.center) * self.factor
-        numbers = torch.where(values.isnan(), 0.0, scaled / torch.sqrt(1 + (scaled / _CLIP) ** 2)).to(torch.float32)
-        own = (wide[:, self.code_columns] == self.codes).to(torch.float32)
-        elsewhere = wide[:, self.other_columns].isnan() & self.told
-        other = ((own @ self.belongs == 0) & ~elsewhere).to(torch.float32)
-        missing = wide[:, self.missing_columns].isnan().to(torch.float32)
-        return torch.cat([numbers, own, other, missing], dim=1)[:, self.order]
+        bent = scaled / torch.sqrt(1 + (scaled / _CLIP) ** 2)
+        return torch.where(values.isnan(), 0.0, bent).to(torch.float32)
+
+
+class _Codes(nn.Module):
+    def __init__(self, columns: _Placed) -> None:
+        super().__init__()
+        self.columns = _places([index for index, column in columns for _ in column.kept])
+        kept = [code for _, column in columns for code in column.kept]
+        self.codes = nn.Buffer(torch.tensor(kept, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x[:, self.columns] == self.codes).to(torch.float32)
+
+
+class _Others(nn.Module):
+    """1 where a code is none of those that have a feature of their own, or missing and not told apart."""
+
+    def __init__(self, columns: _Placed) -> None:
+        super().__init__()
+        self.columns = _places([index for index, _ in columns])
+        self.told = nn.Buffer(torch.tensor([column.missing for _, column in columns]))
+        most = max(1, *(len(column.kept) for _, column in columns))
+        kept = [[*column.kept, *[math.nan] * (most - len(column.kept))] for _, column in columns]  # equals nothing
+        self.kept = nn.Buffer(torch.tensor(kept, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        values = x[:, self.columns]
+        own = (values.unsqueeze(2) == self.kept).any(dim=2)
+        return (~own & ~(values.isnan() & self.told)).to(torch.float32)
+
+
+class _Missing(nn.Module):
+    def __init__(self, columns: list[int]) -> None:
+        super().__init__()
+        self.columns = _places(columns)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, self.columns].isnan().to(torch.float32)
 
 
 def _places(of: list[int]) -> nn.Buffer:
     return nn.Buffer(torch.tensor(of, dtype=torch.int64))
-
-
-def _doubles(of: list[int] | list[float]) -> nn.Buffer:
-    return nn.Buffer(torch.tensor(of, dtype=torch.float64))
 
 
 in_tensors.register(LayoutStep, _Layout)

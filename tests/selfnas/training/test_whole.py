@@ -41,7 +41,7 @@ NUMBER = Target(kind="regression", names=("price", "size"), center=(10.0, -2.0),
 GAPS = RNG.random((7, 2, 12))
 GAPS[RNG.random(GAPS.shape) < 0.2] = np.nan
 ROWS = np.stack([RNG.random(7) * 90, RNG.integers(0, 4, 7), RNG.random(7), RNG.integers(0, 2, 7)], axis=1)
-ROWS[1], ROWS[2, 1], ROWS[3, 3] = np.nan, np.nan, 5
+ROWS[1], ROWS[2, 1], ROWS[3, 3], ROWS[4, 3] = np.nan, np.nan, 5, -1
 SCALE = ScaleStep(center=(0.3, 0.1), scale=(0.7, 0.2))
 COLUMNS = ColumnStep(
     columns=(
@@ -62,6 +62,7 @@ PREPARED: dict[str, tuple[Axes, tuple[Step, ...], NDArray[Any]]] = {
     "series made shorter": ("lc", (ResizeStep(size=(5,)), SCALE, FillStep()), GAPS.transpose(0, 2, 1)),
     "tokens": ("l", (OneHotStep(size=5),), RNG.integers(0, 7, (7, 12))),
     "table": ("f", (COLUMNS,), ROWS),
+    "table of numbers": ("f", (ColumnStep(columns=COLUMNS.columns[2:3]),), ROWS[:, 2:3]),
     "table of codes": ("f", (ColumnStep(columns=COLUMNS.columns[1:2]),), ROWS[:, 1:2]),
 }
 
