@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ def cross_fitted(
     fidelity: Fidelity,
     *,
     seed: int,
+    groups: Sequence[str] | None = None,
 ) -> CrossFitted | None:
     """Answers to the training examples of an audit, of networks and of the simple rule, each fitted to the other folds.
 
@@ -40,9 +41,10 @@ def cross_fitted(
         goal: for what.
         fidelity: for how many steps.
         seed: of folds, networks and trainings.
+        groups: of each training example; those of a group are held out together.
 
     Returns:
-        None where a training failed.
+        None where a training failed, or all examples are of one group.
     """
     from dataclasses import replace
 
@@ -54,7 +56,10 @@ def cross_fitted(
     from selfnas.training.training import Examples
 
     examples = Examples(data.x_train, data.y_train)
-    found = cross_fit(build, examples, plan, fidelity, goal, folds=FOLDS, seed=seed)
+    folds = min(FOLDS, len(set(groups))) if groups else FOLDS
+    if folds < 2:
+        return None
+    found = cross_fit(build, examples, plan, fidelity, goal, folds=folds, seed=seed, groups=groups)
     if found is None:
         return None
     outputs = found.outputs.double()

@@ -273,7 +273,9 @@ def _cross_validated(job: LowJob, task: Task) -> LowAnswer:
     from selfnas.training.training import Examples
 
     training, validation = (Examples.of(part.x, part.y, device=job.device) for part in (task.train, task.validation))
-    folds, repeats = job.cross_validation.folds, job.cross_validation.repeats
+    groups = [*task.groups["train"], *task.groups["validation"]] if task.groups else None
+    folds = min(job.cross_validation.folds, len(set(groups)) if groups else len(training) + len(validation))
+    repeats = job.cross_validation.repeats
     found = cross_validate(
         lambda seed: _network(job, task, seed=seed)[0],
         training.and_also(validation),
@@ -284,6 +286,7 @@ def _cross_validated(job: LowJob, task: Task) -> LowAnswer:
         repeats=repeats,
         seed=job.seed,
         split_seed=seeding.derive(0, "cross-validation", task.digest),
+        groups=groups,
     )
     score = None if found.failure else found.best
     return LowAnswer(score=score, reason=found.failure, curve=list(found.curve), repeats=list(found.repeats))
@@ -463,6 +466,7 @@ def _cross_fitted(
     from selfnas.training.refit import refit_fidelity
 
     architecture, count = parse_architecture(job.architecture), len(data.y_train)
+    taught = ("train", "validation") if refit is not None else ("train",)
     steps = refit.steps if refit is not None else refit_fidelity(first, training=count, validation=0).steps
     found = cross_fitted(
         lambda seed: build_network(architecture, task.shape, seed=seed).to(job.device),
@@ -471,6 +475,7 @@ def _cross_fitted(
         goal_of(task, job.metrics),
         Fidelity(name="cross-fit", steps=steps),
         seed=seeding.derive(job.seed, "cross-fit"),
+        groups=[group for name in taught for group in task.groups[name]] if task.groups else None,
     )
     if found is None:
         return data, None

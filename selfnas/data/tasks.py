@@ -20,7 +20,7 @@ from selfnas.data.datasets import Arrays, own_arrays, raw_data, read_npy, stored
 from selfnas.data.fitting import SCALED, fitted, repeated, standardised
 from selfnas.data.forms import Channels
 from selfnas.data.preparation import ColumnStep, Preparation, Splits
-from selfnas.data.raw import SPLITS, Kind, Part, RawData
+from selfnas.data.raw import SPLITS, Kind, Part, RawData, Rows
 from selfnas.data.reading import sentence
 from selfnas.data.sources.archives import read_archive
 from selfnas.data.sources.collections import arrays_of, parts_of
@@ -108,6 +108,7 @@ class Task:
             and nuisances that the task draws.
         own: what `from_arrays` made it of; None for every other task.
         reading: one line that says how the data were read, guesses included.
+        groups: by split the group of each example, where examples of a group belong together; empty where they do not.
 
     Raises:
         ShapeError: a split that does not fit `shape` or `target`.
@@ -127,6 +128,7 @@ class Task:
     succeeds: str = ""
     own: Own | None = field(default=None, repr=False)
     reading: str = ""
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_arrays(
@@ -340,6 +342,7 @@ def _made(
         rows = split_rows(raw, spec)
         data, target = fitted(raw, rows, spec, further=further)
         twice = repeated(data) if raw.test is not None else 0
+        groups = _groups(raw, rows, spec)
         for index, step in enumerate(spec.transforms):
             place = ("transforms", index)
             data = transform(data, step, seed=spec.split_seed)
@@ -370,9 +373,23 @@ def _made(
         preparation=preparation,
         nuisances=data.nuisances,
         succeeds=spec.succeeds or "",
+        groups=groups,
         reading=sentence(raw, data, target, rows=rows, repeated=twice),
     )
     return task, {name: data.parts[name] for name in further}
+
+
+def _groups(raw: RawData, rows: Mapping[str, Rows], spec: TaskSpec) -> dict[str, tuple[str, ...]]:
+    """By split the group of each example; examples of a part without groups are one each."""
+    if raw.groups is None:
+        return {}
+    if any(step.classes is not None for step in spec.transforms):
+        raise InputError("groups do not go with the transformation classes: leave those examples out of the source")
+    known = raw.groups
+    return {
+        name: tuple(f"group {known[row]}" if each.part == "x" else f"{each.part} {row}" for row in each.rows)
+        for name, each in rows.items()
+    }
 
 
 # Keys that a problem is located at when its message begins with them.

@@ -296,6 +296,13 @@ def test_groups_stay_together(tmp_path: Path) -> None:
     held = [set(np.unique(task.split(name).x).tolist()) for name in SPLITS]
     assert sum(map(len, held)) == len(set().union(*held)) == 40
     assert "40 groups kept together" in task.reading
+    for name in SPLITS:
+        values = [row[0, 0, 0] for row in task.split(name).x]
+        assert len(values) == len(task.groups[name])
+        assert len(set(zip(values, task.groups[name], strict=True))) == len(set(values)) == len(set(task.groups[name]))
+    assert made(IMAGES).groups == {}
+    with pytest.raises(InputError, match="groups do not go with the transformation classes"):
+        made(IMAGES, CLASSES, groups=patients, transforms=[{"classes": [0, 1]}])
     assert again(task, tmp_path).digest == task.digest
     with pytest.raises(InputError, match="3 groups cannot be dealt out"):
         made(IMAGES, CLASSES, groups=np.arange(N) % 3)

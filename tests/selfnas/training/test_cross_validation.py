@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from agent.stream.training import CrossValidationSection, FidelitySection, Train
 from agent.workers.jobs import LowAnswer, LowJob
 from agent.workers.process import run_job
 from selfnas.data.targets import Target
-from selfnas.data.tasks import TaskSpec, load_task
+from selfnas.data.tasks import Task, TaskSpec, load_task
 from selfnas.training.cross_validation import cross_validate, held_out
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.training import Examples, Goal, TrainingPlan
@@ -133,3 +134,34 @@ def test_a_worker_scores_small_tasks_so(tmp_path: Path) -> None:
     assert (2 * count * pooled.score) == pytest.approx(round(2 * count * pooled.score))
     assert single.score is not None
     assert (len(task.validation) * single.score) == pytest.approx(round(len(task.validation) * single.score))
+
+
+def test_a_worker_holds_groups_out_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No fold asks about a group that its network was taught; fewer folds where there are fewer groups."""
+    from selfnas.training import cross_validation
+
+    groups = np.repeat(np.arange(6), 10)
+    task = Task.from_arrays(np.random.default_rng(0).random((60, 8, 8)), np.arange(60) % 2, name="own", groups=groups)
+    assert task.own is not None
+    task.own.arrays.write(tmp_path / str(task.own.spec.path))
+    parts: list[tuple[list[str], list[np.ndarray]]] = []
+    original = cross_validation.held_out
+
+    def seen(*args: Any, groups: list[str], **keys: Any) -> list[np.ndarray]:
+        held = original(*args, groups=groups, **keys)
+        parts.append((groups, held))
+        return held
+
+    monkeypatch.setattr(cross_validation, "held_out", seen)
+    job = LowJob(
+        task=task.own.spec, task_digest=task.digest, base=str(tmp_path), device="cpu", seed=1,
+        architecture="nb201/c4n1r8:|conv3x3~0|+|none~0|skip~1|+|conv1x1~0|none~1|conv3x3~2|",
+        training=TrainingSection(recipe="plain"), fidelity=FidelitySection(steps=4),
+        cross_validation=CrossValidationSection(below=1000, folds=5, repeats=1),
+    )  # fmt: skip
+    assert LowAnswer.model_validate_json(run_job(job.model_dump_json(exclude_none=True))).score is not None
+    ((told, held),) = parts
+    assert len(told) == len(task.train) + len(task.validation)
+    assert len(held) == min(5, len(set(told)))
+    asked = [{told[row] for row in rows} for rows in held]
+    assert sum(map(len, asked)) == len(set(told))
