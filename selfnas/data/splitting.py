@@ -131,8 +131,10 @@ def _check_classes(raw: RawData, parts: Mapping[str, RawTargets], needed: int) -
             )
     few = np.flatnonzero(counts["x"] < needed)
     if len(few):
-        many = len(few) == classes and classes > _MOST_STRATA and len(parts["x"]) < 2 * classes
+        many = classes > _MOST_STRATA and len(parts["x"]) < _MOST_STRATA * classes
         hint = "; `target: regression` if these are numbers to be told, not classes" if many else ""
+        if "test" not in parts and counts["x"].min() == needed - 1:
+            hint = f"; with a test part of your own {needed - 1} are enough"
         raise InputError(
             f"class {_listed([raw.labels[k] for k in few])} has {counts['x'][few[0]]} examples: every class needs at "
             f"least {needed}, one for each split; leave out such classes, or get more examples{hint}"
