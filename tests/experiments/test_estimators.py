@@ -15,7 +15,14 @@ from selfnas.spaces.architecture import Macro
 from selfnas.spaces.named import SPACES
 from selfnas.training.proxies import PROXIES
 
-STREAM = "stream: t\nformat: 1\nspace: nb201\nmacro: {channels: 2, depth: 1, resolution: 8}\ntasks:\n  - {name: one, source: digits}\n"
+STREAM = """\
+stream: t
+format: 1
+space: nb201
+macro: {channels: 2, depth: 1, resolution: 8}
+tasks:
+  - {name: one, source: digits}
+"""
 MACRO = Macro(channels=2, depth=1, resolution=8)
 
 
