@@ -26,7 +26,7 @@ SLIPS = {
     "unknown set": ("format: 1", "format: 1\nconstraints: basline", "unknown constraint set 'basline'; did you mean"),
     "missing set file": ("format: 1", "format: 1\nconstraints: my/set.yaml", "cannot be read: no such file"),
     "unknown suite": ("format: 1", "format: 1\naudits: basline", "unknown audit suite 'basline'; did you mean"),
-    "unknown space": ("format: 1", "format: 1\nspace: nb202", "unknown space 'nb202'; did you mean 'nb201'?"),
+    "unknown space": ("space: nb201", "space: nb202", "unknown space 'nb202'; did you mean 'nb201'?"),
     "unknown strategy": ("{population", "{strategy: evo, population", "unknown strategy 'evo'"),
     "missing data file": ("source: digits, limit: 900}", "source: npz, path: none.npz}", "none.npz"),
     "unreadable data": ("source: digits, limit: 900}", "source: npz, path: garbage.npz}", "garbage.npz"),
