@@ -192,7 +192,7 @@ def told_figures(metric: str, validation: float, test: float) -> str:
         >>> told_figures("", 0.951, 0.93)
         'validation 95.1 %, test 93.0 %'
         >>> told_figures("mae", -0.2534, 12.5)
-        'validation score -0.253, test MAE 12.5'
+        'validation score -0.253, test mean absolute error 12.5'
     """
     name = metric or "accuracy"
     if name == "accuracy":

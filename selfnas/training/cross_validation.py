@@ -77,7 +77,7 @@ def held_out(
 
     Example:
         >>> [rows.tolist() for rows in held_out(np.array([0, 0, 1, 1]), None, folds=2, seed=0)]
-        [[0, 2], [1, 3]]
+        [[0, 3], [1, 2]]
     """
     draw, count = seeding.generator(seed, "folds"), len(y)
     kinds = np.zeros(count, dtype=np.int64) if groups is None else np.unique(groups, return_inverse=True)[1]

@@ -87,6 +87,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedEvaluator:
         workers=ThisProcess(),  # type: ignore[arg-type]
         work=WorkTime(),
         stream=stream,
+        space="nb201",
+        macro="c4n1r8",
         task=spec,
         task_digest=load_task(spec, base=Path()).digest,
         base=place,
