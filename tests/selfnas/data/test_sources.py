@@ -13,6 +13,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from selfnas.data.preparation import Preparation
+from selfnas.data.sources.collections import parts_of
 from selfnas.data.tasks import SPLITS, Task, TaskSpec, load_task
 from selfnas.errors import InputError
 
@@ -337,3 +338,22 @@ def test_names_from_files_cannot_steer_a_terminal(tmp_path: Path) -> None:
     )
     assert task.reading.isprintable()
     assert "(a\\x1b[31m) and 1 categorical (b\\u202e of 2)" in task.reading
+
+
+def test_hooks_that_nobody_overrides_are_none_and_errors_of_ones_own_are_heard() -> None:
+    """Lightning's own class raises in every hook; a hook of the module's own that raises is no missing part."""
+    import pytorch_lightning as pl
+
+    class Module(pl.LightningDataModule):
+        def train_dataloader(self) -> list[int]:
+            return [1]
+
+    class Broken(Module):
+        def val_dataloader(self) -> list[int]:
+            raise NotImplementedError("mine")
+
+    assert list(parts_of(Module())) == ["train"]
+    with pytest.raises(InputError, match="gives no data set for training"):
+        parts_of(pl.LightningDataModule())
+    with pytest.raises(NotImplementedError, match="mine"):
+        parts_of(Broken())
