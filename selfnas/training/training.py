@@ -161,7 +161,7 @@ def train(
     """
     goal = goal or Goal()
     pool = _Pool([training] if isinstance(training, Examples) else training, fidelity.fraction, seed)
-    network.to(memory_format=torch.channels_last)  # convolutions of images take a quarter less time so
+    _laid_out(network, torch.channels_last)  # convolutions of images take a quarter less time so
     schedule = schedule or fit_schedule(fidelity, len(pool), batch_size=plan.batch_size)
     if validation is None:
         schedule = replace(schedule, parts=(schedule.steps,))
@@ -199,7 +199,8 @@ def train(
     failure = watcher.failure or ("" if watcher.best_state else "no validation was reached")
     if not failure:
         network.load_state_dict(watcher.best_state)
-    network.to(device, memory_format=torch.contiguous_format).eval()
+    _laid_out(network.to(device), torch.contiguous_format)
+    network.eval()
     return TrainingResult(
         failure=failure,
         curve=tuple(watcher.curve),
@@ -393,6 +394,13 @@ class _Watcher(pl.Callback):
             for name, value in network.state_dict().items()
         }
         self.best_step = step
+
+
+def _laid_out(network: nn.Module, order: torch.memory_format) -> None:
+    """Order the memory of its weights of four dimensions, in place."""
+    for each in network.parameters():
+        if each.dim() == 4:
+            each.data = each.data.contiguous(memory_format=order)
 
 
 def _chance(goal: Goal, training: _Pool, validation: Examples | None) -> float:
