@@ -96,7 +96,7 @@ def agreement_sentence(found: Agreement) -> str:
     """For people."""
     told = f"repeated scores of {found.architectures} architectures agree with rank correlation {found.correlation:.2f}"
     if found.raised:
-        return f"{told}: too little to choose by, so later ones are scored with twice the steps and repeats"
+        return f"{told}: too little to choose by, so later ones are scored with twice the repeats"
     if found.correlation >= ENOUGH:
         return told
     if found.noise is not UNSET and found.fidelity == LOW:

@@ -75,20 +75,20 @@ def events_of(home: Path) -> list[Event[Facts]]:
 
 
 def test_the_fidelity_is_raised_and_the_better_half_scored_again(lived: tuple[Path, Chance]) -> None:
-    """After the second round, with twice the steps and repeats; nothing is scored low after that."""
+    """After the second round, with twice the repeats; nothing is scored low after that."""
     home, workers = lived
     facts = [event.facts for event in events_of(home)]
     told = [found.agreement for found in facts if isinstance(found, Filtered) and found.agreement is not UNSET]
     assert [(found.fidelity, found.raised) for found in told] == [(LOW, True), (RAISED, False)]
     assert told[0].correlation < 0.6 < told[1].correlation
-    assert "twice the steps" in agreement_sentence(told[0])
+    assert "twice the repeats" in agreement_sentence(told[0])
     evaluated = [found for found in facts if isinstance(found, Evaluated)]
     assert [found.fidelity for found in evaluated] == [LOW] * 8 + [RAISED] * 8
     best = sorted(evaluated[:8], key=lambda found: -float(found.score or 0))[:4]
     again = [found for found in evaluated if found.origin == "promoted"]
     assert [found.digest for found in again] == [found.digest for found in best]
     steps = [(job.fidelity.steps, job.cross_validation.repeats) for job in workers.asked]
-    assert steps == [(120, 2)] * 8 + [(240, 4)] * 8
+    assert steps == [(120, 2)] * 8 + [(120, 4)] * 8
     assert len({found.digest for found in evaluated}) == 12
 
 
