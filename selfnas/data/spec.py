@@ -160,6 +160,9 @@ class TaskSpec(StrictModel):
         audit_from: `training` cuts the audit split from the training part and leaves a test part whole; `test` cuts it
             from the test part where training is small.
         split_seed: which examples fall into which split.
+        duplicates: what is done about examples that the source holds more than once. Where nothing is said they stay
+            together in one split, and training examples that a test or validation part of the source holds too are
+            left out; `allow` takes them as they are, `refuse` stops before anything is trained.
         transforms: applied in order, after the inputs were brought to mean 0 and standard deviation 1.
         nuisances: regions of the finished input, or columns of a table, that should not decide the answer.
     """
@@ -187,6 +190,7 @@ class TaskSpec(StrictModel):
     memory: Annotated[str, Field(pattern=_MEMORY.pattern)] | None = None
     audit_from: Literal["training", "test"] | None = None
     split_seed: Seed = 0
+    duplicates: Literal["allow", "refuse"] | None = None
     transforms: list[TransformSpec] = Field(default_factory=list, max_length=16)
     nuisances: list[TaskNuisanceSpec] = Field(default_factory=list, max_length=16)
 

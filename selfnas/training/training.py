@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -187,6 +188,7 @@ def train(
             enable_progress_bar=False,
             enable_model_summary=False,
             callbacks=[watcher],
+            plugins=[LightningEnvironment()],  # one process, whatever a cluster's variables say
         )
         try:
             trainer.fit(module, train_dataloaders=batches)
