@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from selfnas.data.preparation import FillStep, PadStep, Splits
+from selfnas.data.preparation import AmplitudeStep, FillStep, PadStep, Splits
 from selfnas.data.raw import SPLITS, RawData, Rows
 from selfnas.data.targets import Target, TargetKind
 
@@ -63,7 +63,9 @@ def _inputs(raw: RawData, data: Splits) -> str:
     gaps = any(isinstance(step, FillStep) for step in data.steps)
     marked = " (unequal lengths and gaps marked in a channel)" if ends else " (gaps marked in a channel)"
     channels = f"{raw.x.shape[1]:,} channel{'s' if raw.x.shape[1] > 1 else ''}"
-    return f"series of {channels} and {length:,} steps{resized}{marked if gaps else ''} ({dtype})"
+    own = next((step.channels for step in data.steps if isinstance(step, AmplitudeStep)), ())
+    scaled = f", {len(own):,} of them scaled in each series by its own amplitude, which is given beside" if own else ""
+    return f"series of {channels}{scaled} and {length:,} steps{resized}{marked if gaps else ''} ({dtype})"
 
 
 def _columns(raw: RawData) -> str:
