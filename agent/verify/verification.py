@@ -17,7 +17,7 @@ from typing import TypeVar
 from agent.ledger import events
 from agent.ledger.home import Home
 from agent.ledger.store import GENESIS, Ledger
-from agent.memory.subcells import check_mining, mining_due
+from agent.memory.subcells import check_mining, due_mining
 from agent.state.plugins import of_runs
 from agent.state.recorded import recorded_set, recorded_suite
 from agent.state.state import LifeState
@@ -31,6 +31,7 @@ from agent.verify.operators import ComposingChecker
 from agent.verify.order import OrderChecker
 from agent.verify.policy import PolicyChecker
 from agent.verify.reviews import ReviewChecker, RevocationChecker
+from agent.verify.searching import SearchChecker
 from agent.verify.snapshot import check_snapshot
 from agent.verify.tasks import TaskChecker
 from agent.verify.weights import InheritanceChecker
@@ -95,10 +96,12 @@ class _Checker:
         self._watches = WatchChecker(self._motifs)
         self._revocations = RevocationChecker()
         self._composing = ComposingChecker(self._hashes)
+        self._searches = SearchChecker(home)
         self._plugins = ExitStack()  # those of the runs so far
         self._runs: list[events.RunStarted] = []
         self._unchecked: dict[str, list[str]] = {}  # events that nothing can be said of, by why
-        self._due = False  # whether a list of sub-cells must come next
+        self._due: list[events.SubcellsMined] = []  # the list of sub-cells that must come next
+        self._mined: list[events.SubcellsMined] = []  # what had to come now
         self._state: LifeState | None = LifeState()  # None once an event could not have happened
 
     def __enter__(self) -> _Checker:
@@ -116,8 +119,8 @@ class _Checker:
         if isinstance(event.facts, events.RunStarted):
             yield from (f"{named}: {problem}" for problem in self._bring(event.facts))
         yield from self._motifs.overdue(event.facts)
-        due, self._due = self._due, False
-        if due and not isinstance(event.facts, events.SubcellsMined):
+        self._mined, self._due = self._due, []
+        if self._mined and not isinstance(event.facts, events.SubcellsMined):
             yield f"{named}: what winners share was to be mined before it, and was not"
         try:
             for part in self._problems(event):
@@ -156,7 +159,7 @@ class _Checker:
             events.readable(event)
             if self._state is not None:
                 self._state.apply(event)
-                self._due = isinstance(event.facts, events.TaskFinished) and mining_due(self._state)
+                self._due = due_mining(self._state) if isinstance(event.facts, events.TaskFinished) else []
         except MissingPluginError as error:  # only what is mined of trials needs their architectures
             self._lacks(error, f"event {event.seq} ({event.kind})")
         except _UNUSABLE as error:
@@ -177,7 +180,8 @@ class _Checker:
 
     def notes(self) -> Iterator[str]:
         """What should be known though it holds."""
-        return self._motifs.otherwise_admitted()
+        yield from self._motifs.otherwise_admitted()
+        yield from self._searches.notes
 
     def _problems(self, event: events.Event[events.Facts]) -> Iterator[Iterable[str]]:
         """What each checker says of an event, apart, so that one that lacks a plug-in stops no other."""
@@ -185,11 +189,15 @@ class _Checker:
         yield self._tasks.check(event.facts)
         yield self._complete.check(event.facts)
         yield self._baselines.check(event.facts)
+        if self._state is not None:
+            yield self._searches.follow(self._state, event.facts)
         match event.facts:
             case events.RunStarted() as started:
                 yield from self._begin_run(started)
             case events.TaskStarted() as started:
                 yield from self._begin_task(started)
+                if self._state is not None:
+                    yield self._searches.task_begins(self._state, started, seq=event.seq)
             case events.Evaluated() as evaluated:
                 yield self._costs.evaluated(evaluated)
                 yield self._policies.evaluated(evaluated)
@@ -218,7 +226,7 @@ class _Checker:
                 self._checked["lists of sub-cells"] += 1
                 self._revocations.listed(mined)
                 if self._state is not None:
-                    yield check_mining(self._state, mined)
+                    yield check_mining(self._state, mined, due=self._mined)
             case events.OperatorDecided() as composed:
                 self._checked["composed operators"] += 1
                 self._revocations.listed(composed)
@@ -247,6 +255,7 @@ class _Checker:
             yield continued_run(self._state, started)
         self._tasks.run_begins(started, set_, suite, lacking=lacking)
         self._complete.run_begins(started)
+        self._searches.run_begins(set_, suite)
         self._motifs.run_begins(started, set_)
         self._composing.run_begins(set_)
         self._inheritance.run_begins(started)
