@@ -12,6 +12,7 @@ from agent.life.fidelity import comparable, low_fidelity, scored_again
 from agent.memory.proxy import LEARNED, learned_scores
 from agent.state.agreement import LOW, measured_agreement
 from agent.stream.policy import SearchPolicy
+from agent.stream.training import plan_digest
 from agent.tuning.trial import CONTROL, TRIAL, Purpose
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture
@@ -160,6 +161,7 @@ def _evaluated(context: TaskContext, request: Request, answer: Evaluation, told:
         reason=answer.reason,
         curve=list(answer.curve),
         repeats=list(answer.repeats) or UNSET,
+        plan=UNSET if context.tabular else plan_digest(context.stream.training, request.fidelity),
         **told,
         **weighed,
     )

@@ -11,6 +11,8 @@ from selfnas.data.drift import DriftMonitor, Look
 
 __all__ = ["WatchChecker"]
 
+_TURNED = 1  # test examples on the edge, that another order of the same sums may turn
+
 
 class WatchChecker:
     """Follows watches through a ledger: verdicts from the recorded numbers, searches only after a drift.
@@ -62,6 +64,8 @@ class WatchChecker:
             yield "the network followed is not the one that was admitted"
         elif motif.tested not in (None, examples):
             yield f"it has errors of {examples} examples, its task tests on {motif.tested}"
+        elif motif.right is not None and abs(started.errors.count("0") - motif.right) > _TURNED:
+            yield f"it is right about {started.errors.count('0')} test examples, in its full training it was about {motif.right}"
         self._looks.pop(watched, None)
         faults = list(_numbers(started))
         yield from faults
@@ -79,6 +83,10 @@ class WatchChecker:
         if (look.verdict, look.change) != (batch.verdict, batch.change):
             recorded = f"{batch.verdict} (change at {batch.change})"
             yield f"recorded as {recorded}, but its numbers say {look.verdict} (change at {look.change})"
+        elif look.by != batch.by:
+            yield f"called found by {batch.by or 'nothing'}, its numbers say {look.by or 'nothing'}"
+        if batch.file != f"{batch.batch}.npz":
+            yield "the file of its examples is not named by their digest"
 
     def _search(self, search: WatchSearch, *, run: int) -> Iterator[str]:
         known = self._looks.get(search.task)

@@ -7,6 +7,7 @@ ledger itself holds, and verdicts are recomputed from the findings. Each other m
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ from agent.memory.subcells import check_mining, due_mining
 from agent.state.plugins import of_runs
 from agent.state.recorded import recorded_set, recorded_suite
 from agent.state.state import LifeState
+from agent.stream.file import Stream
 from agent.verify.baselines import BaselineChecker
 from agent.verify.completeness import CompletenessChecker
 from agent.verify.continuing import continued_run, continued_task
@@ -31,10 +33,15 @@ from agent.verify.operators import ComposingChecker
 from agent.verify.order import OrderChecker
 from agent.verify.policy import PolicyChecker
 from agent.verify.reviews import ReviewChecker, RevocationChecker
-from agent.verify.searching import SearchChecker
+from agent.verify.meaning.examples import ExampleChecker
+from agent.verify.meaning.searching import SearchChecker
+from agent.verify.meaning.tables import TableChecker
+from agent.verify.meaning.trainings import TrainingChecker
 from agent.verify.snapshot import check_snapshot
 from agent.verify.tasks import TaskChecker
 from agent.verify.weights import InheritanceChecker
+from audits import Suite
+from constraints import ConstraintSet
 from selfnas.digests import canonical_json
 from selfnas.errors import InputError, SelfnasError
 from selfnas.plugins import MissingPluginError, Plugin
@@ -96,7 +103,8 @@ class _Checker:
         self._watches = WatchChecker(self._motifs)
         self._revocations = RevocationChecker()
         self._composing = ComposingChecker(self._hashes)
-        self._searches = SearchChecker(home)
+        self._searches, self._tables = SearchChecker(home), TableChecker()
+        self._examples, self._trainings = ExampleChecker(home), TrainingChecker()
         self._plugins = ExitStack()  # those of the runs so far
         self._runs: list[events.RunStarted] = []
         self._unchecked: dict[str, list[str]] = {}  # events that nothing can be said of, by why
@@ -182,6 +190,7 @@ class _Checker:
         """What should be known though it holds."""
         yield from self._motifs.otherwise_admitted()
         yield from self._searches.notes
+        yield from self._tables.notes
 
     def _problems(self, event: events.Event[events.Facts]) -> Iterator[Iterable[str]]:
         """What each checker says of an event, apart, so that one that lacks a plug-in stops no other."""
@@ -189,6 +198,8 @@ class _Checker:
         yield self._tasks.check(event.facts)
         yield self._complete.check(event.facts)
         yield self._baselines.check(event.facts)
+        yield self._tables.check(event.facts)
+        yield self._trainings.check(event.facts)
         if self._state is not None:
             yield self._searches.follow(self._state, event.facts)
         match event.facts:
@@ -196,6 +207,8 @@ class _Checker:
                 yield from self._begin_run(started)
             case events.TaskStarted() as started:
                 yield from self._begin_task(started)
+                yield self._examples.task_begins(started)
+                self._trainings.task_begins(started, self._examples.sizes)
                 if self._state is not None:
                     yield self._searches.task_begins(self._state, started, seq=event.seq)
             case events.Evaluated() as evaluated:
@@ -256,6 +269,9 @@ class _Checker:
         self._tasks.run_begins(started, set_, suite, lacking=lacking)
         self._complete.run_begins(started)
         self._searches.run_begins(set_, suite)
+        self._examples.run_begins(started)
+        self._trainings.run_begins(Stream.model_validate_json(json.dumps(started.stream)))
+        yield _misnamed(started, set_, suite)
         self._motifs.run_begins(started, set_)
         self._composing.run_begins(set_)
         self._inheritance.run_begins(started)
@@ -299,6 +315,19 @@ class _Checker:
         shape = self._tasks.shape(run, task)
         if shape is not None:
             self._motifs.let_in(seq, facts, shape, run=run, task=task, trained=trained)
+
+
+def _misnamed(started: events.RunStarted, set_: ConstraintSet | None, suite: Suite | None) -> Iterator[str]:
+    """Set, suite and policy rules must be called what their own texts say."""
+    parts: list[tuple[str, events.NamedText | events.PolicySet, str | None]] = [
+        ("constraint set", started.constraint_set, set_ and set_.name),
+        ("audit suite", started.audit_suite, suite and suite.name),
+    ]
+    if started.policy_set is not events.UNSET:
+        parts.append(("policy rules", started.policy_set, recorded_set(started.policy_set.text).name))
+    for what, told, name in parts:
+        if name is not None and told.name != name:
+            yield f"it calls its {what} {told.name!r}, whose text says {name!r}"
 
 
 def _unrecorded(started: events.RunStarted, used: Sequence[Plugin]) -> Iterator[str]:
