@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 
 from agent.ledger.events import WatchBatch, WatchEnded, WatchEvent, WatchSearch, WatchStarted
 from agent.state.drift import wrong
+from agent.state.state import LifeState
 from agent.verify.motifs import MotifChecker
 from selfnas.data.drift import DriftMonitor, Look
 
@@ -52,6 +53,19 @@ class WatchChecker:
                     yield f"it ended a search of run {search.run}, which is not the run before it"
                 if facts.successor is not None and facts.successor not in admitted:
                     yield f"successor {facts.successor} was not admitted"
+
+    def outcome(self, ended: WatchEnded, state: LifeState) -> Iterator[str]:
+        """Problems of what a search came to; `state` is of the events before."""
+        if not 1 <= ended.run <= len(state.runs) or not len(state.runs[ended.run - 1].tasks):
+            return  # said before
+        task = state.runs[ended.run - 1].tasks[0]
+        scores = [trial.value for trial in task.trials]
+        best = scores.index(max(scores)) + 1 if scores else 0
+        if (ended.evaluations, ended.evaluations_to_best) != (len(scores), best):
+            yield f"its search took {len(scores)} evaluations, {best} to the best, not what it says"
+        admitted = task.admitted()
+        if ended.successor != (admitted[0].digest if admitted else None):
+            yield "the successor is not the best that its search admitted"
 
     def _started(self, started: WatchStarted) -> Iterator[str]:
         """The network followed must be one that was let in and stands, on this task or as its successor."""

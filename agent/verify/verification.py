@@ -235,6 +235,8 @@ class _Checker:
                 yield self._watches.check(
                     watched, admitted=self._tasks.admitted, run=self._tasks.run, task=self._tasks.name
                 )
+                if isinstance(watched, events.WatchEnded) and self._state is not None:
+                    yield self._watches.outcome(watched, self._state)
             case events.SubcellsMined() as mined:
                 self._checked["lists of sub-cells"] += 1
                 self._revocations.listed(mined)

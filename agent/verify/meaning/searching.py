@@ -166,6 +166,7 @@ class SearchChecker:
             return
         match facts:
             case events.SupernetTrained():
+                yield from _wrong_supernet(lived, facts)
                 lived.held.apply(facts)
             case events.Gated() | events.Evaluated():
                 lived.pending.append(facts)
@@ -289,9 +290,36 @@ def _service(state: LifeState, run: RunState, started: events.TaskStarted) -> Mo
     return None
 
 
+def _wrong_supernet(lived: _Lived, supernet: events.SupernetTrained) -> Iterator[str]:
+    """A supernet is of the policy's strategy; its logits are of the space, its ranking the best first."""
+    strategy, space = lived.turns.policy.strategy, lived.context.space
+    if supernet.strategy != strategy:
+        yield f"a supernet of strategy {supernet.strategy!r}, where the policy's is {strategy!r}"
+    if supernet.logits is not None:
+        wanted = [(len(template.slots), len(template.names) + 1) for template in space.templates]
+        found = [(len(own), width) for own in supernet.logits for width in {len(row) for row in own}]
+        if found != wanted:
+            yield f"its logits are {found}, those of the space {wanted}"
+    section = lived.context.stream.supernet
+    if section is not None and section.epochs is not None and supernet.epochs > section.epochs:
+        yield f"it was trained for {supernet.epochs} epochs, the stream allows {section.epochs}"
+    scores = [] if supernet.ranking is events.UNSET else [score for _, score in supernet.ranking]
+    if scores != sorted(scores, reverse=True):
+        yield "its ranking is not the best first"
+
+
 def _wrong_counts(context: _Recorded, started: events.TaskStarted) -> Iterator[str]:
     if started.space_count != (counted := str(context.space.count())):
         yield f"it says that the space has {started.space_count} architectures, it has {counted}"
+    told = started.admitted_count
+    if not told.low.isdecimal() or not told.high.isdecimal() or (told.exact and told.low != told.high):
+        yield f"it says that {told.low} to {told.high} architectures are admitted, which is no count"
+    elif told.exact and (admitted := context.guard.count()) and (admitted.low, admitted.high) != (
+        int(told.low), int(told.high)
+    ):
+        yield f"it says that {told.low} architectures are admitted, counted are {admitted.low}"
+    elif not int(told.low) <= int(told.high) <= context.space.count():
+        yield f"it says that up to {told.high} architectures are admitted, of {counted}"
 
 
 def _wrong_recall(wanted: Sequence[events.Recalled], found: Sequence[events.Recalled]) -> Iterator[str]:
@@ -315,7 +343,8 @@ def _wrong_round(lived: _Lived, filtered: events.Filtered) -> list[str]:
     problems = list(_differences(lived, filtered, warm))
     if problems and set(warm.values()) - {"recalled"}:
         recalled = {one: origin for one, origin in warm.items() if origin == "recalled"}
-        return problems if any(_differences(lived, filtered, recalled)) else []
+        before = list(_differences(lived, filtered, recalled))
+        return before if not before or problems[0].startswith("strategy") else problems
     return problems
 
 

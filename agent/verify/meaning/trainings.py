@@ -70,6 +70,7 @@ class TrainingChecker:
         self._sizes: Sizes | None = None
         self._metric = ""
         self._tabular = False
+        self._told = False  # whether trainings of this life say by which plan
         self._evaluated: list[events.Evaluated] = []
         self._tested: list[events.Trained | events.Compared] = []
 
@@ -104,7 +105,10 @@ class TrainingChecker:
     def _planned(self, facts: events.Evaluated | events.Tested, name: str) -> Iterator[str]:
         """The digest that a training records must be that of the recorded plan."""
         if facts.plan is events.UNSET or self._stream is None:
+            if self._told and not self._tabular:
+                yield "it does not say by which plan it was trained, and trainings before it do"
             return
+        self._told = True
         if self._tabular:
             yield "it records a plan of training, and was looked up in a table"
         elif facts.plan != plan_digest(self._stream.training, _fidelity(self._stream, name)):
