@@ -23,6 +23,7 @@ from agent.state.plugins import of_runs
 from agent.state.recorded import recorded_set, recorded_suite
 from agent.state.state import LifeState
 from agent.stream.file import Stream
+from agent.stream.policy import OWN_PROXIES
 from agent.verify.baselines import BaselineChecker
 from agent.verify.completeness import CompletenessChecker
 from agent.verify.continuing import continued_run, continued_task
@@ -42,6 +43,7 @@ from agent.verify.tasks import TaskChecker
 from agent.verify.weights import InheritanceChecker
 from audits import Suite
 from constraints import ConstraintSet
+from selfnas import plugins
 from selfnas.digests import canonical_json
 from selfnas.errors import InputError, SelfnasError
 from selfnas.plugins import MissingPluginError, Plugin
@@ -320,7 +322,7 @@ class _Checker:
 
 
 def _misnamed(started: events.RunStarted, set_: ConstraintSet | None, suite: Suite | None) -> Iterator[str]:
-    """Set, suite and policy rules must be called what their own texts say."""
+    """Set, suite and policy rules must be called what their own texts say, and what the stream says of shipped ones."""
     parts: list[tuple[str, events.NamedText | events.PolicySet, str | None]] = [
         ("constraint set", started.constraint_set, set_ and set_.name),
         ("audit suite", started.audit_suite, suite and suite.name),
@@ -330,6 +332,16 @@ def _misnamed(started: events.RunStarted, set_: ConstraintSet | None, suite: Sui
     for what, told, name in parts:
         if name is not None and told.name != name:
             yield f"it calls its {what} {told.name!r}, whose text says {name!r}"
+    stream = started.record
+    for what, called, named in (
+        ("constraint set", stream.constraints, started.constraint_set),
+        ("audit suite", stream.audits, started.audit_suite),
+    ):
+        shipped = called and "/" not in called and not called.endswith((".yaml", ".yml"))
+        if shipped and called != named.name:
+            yield f"its stream names {what} {called!r}, recorded is {named.name!r}"
+    if (proxy := stream.policy.get("proxy")) not in (None, *OWN_PROXIES) and plugins.find("proxies", proxy) is None:
+        yield f"there is no proxy {proxy!r}"
 
 
 def _unrecorded(started: events.RunStarted, used: Sequence[Plugin]) -> Iterator[str]:

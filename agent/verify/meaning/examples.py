@@ -14,8 +14,10 @@ from pathlib import Path
 
 from agent.ledger.events import UNSET, RunStarted, TaskStarted
 from agent.ledger.home import Home
+from selfnas import plugins
 from selfnas.data.probes import FEATURES, describe
 from selfnas.data.sources.packaged import PACKAGED
+from selfnas.data.spec import FILES
 from selfnas.data.tasks import SPLITS, TaskSpec, load_task
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import TaskShape
@@ -25,7 +27,7 @@ __all__ = ["ExampleChecker", "Sizes"]
 _MOST_BYTES = 256 * 2**20  # a larger file takes longer to read than all else that is checked
 _ALIKE = 1e-3  # of a description; sums of thousands of numbers differ less between processors
 _COUNTED = ("neighbour_accuracy", "mean_accuracy")  # of which a tie may be decided otherwise
-_ALIKE_COUNTED = 0.05
+_ALIKE_COUNTED = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +86,12 @@ class ExampleChecker:
         if started.table is not UNSET:
             return
         described = started.description or {}
+        yield from _misshapen(started.shape.task_shape, described)
         if "log2_train" in described:
             self.sizes = Sizes(train=round(2 ** float(described["log2_train"])))
         spec = next((spec for spec in self._specs if spec.name == started.task), None)
+        if spec is not None and spec.source not in (*PACKAGED, *FILES) and plugins.find("sources", spec.source) is None:
+            yield f"there is no source {spec.source!r}"
         base = None if spec is None else self._base(spec)
         if spec is None or base is None:
             return
@@ -129,6 +134,18 @@ class ExampleChecker:
                 described=describe(task, seed=self._seed).named(),
             )
         return self._known[key]
+
+
+def _misshapen(shape: TaskShape, found: Mapping[str, float]) -> Iterator[str]:
+    """What a description says that the shape of an example does not give."""
+    wanted = {
+        "dimensions": float(shape.dimensions),
+        "log2_positions": math.log2(math.prod(shape.size)),
+        "log2_channels": math.log2(shape.channels),
+    }
+    for name, value in wanted.items():
+        if name in found and not math.isclose(value, found[name], abs_tol=_ALIKE):
+            yield f"its description says {name} {found[name]}, its shape gives {value:g}"
 
 
 def _undescribed(wanted: Mapping[str, float], found: Mapping[str, float]) -> Iterator[str]:

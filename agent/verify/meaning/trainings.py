@@ -17,6 +17,7 @@ from agent.state.agreement import LOW, RAISED
 from agent.stream.file import Stream
 from agent.stream.training import CrossValidationSection, plan_digest
 from agent.verify.meaning.examples import Sizes
+from agent.workers.cross_fitted import FOLDS
 from agent.workers.process import VALIDATED
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.refit import refit_steps
@@ -130,6 +131,8 @@ class TrainingChecker:
             both = sizes.train + sizes.validation
             if audited.cross.examples not in (sizes.train, both):
                 yield f"answers to {audited.cross.examples} training examples were counted, there are {both}"
+            if not 2 <= audited.cross.networks <= FOLDS or (not sizes.grouped and audited.cross.networks != FOLDS):
+                yield f"answers of {audited.cross.networks} networks made alike were counted, of {FOLDS}"
 
     def _at_hand(self, baselined: events.Baselined) -> Iterator[str]:
         task = self._known()
