@@ -71,9 +71,7 @@ def round_events(
     return [*events, Filtered(task=task.name, rules=rules, exhausted=exhausted, agreement=agreement)]
 
 
-def planned(
-    context: TaskContext, policy: SearchPolicy
-) -> tuple[Fidelity, Sequence[Trial], Sequence[Assignment], int]:
+def planned(context: TaskContext, policy: SearchPolicy) -> tuple[Fidelity, Sequence[Trial], Sequence[Assignment], int]:
     """At which fidelity the round scores, what a strategy may compare, what is scored again, how many are wanted."""
     task, stream = context.task, context.stream
     wanted = min(policy.batch, stream.budget.evaluations - len(task.trials))

@@ -79,7 +79,8 @@ class WatchChecker:
         elif motif.tested not in (None, examples):
             yield f"it has errors of {examples} examples, its task tests on {motif.tested}"
         elif motif.right is not None and abs(started.errors.count("0") - motif.right) > _TURNED:
-            yield f"it is right about {started.errors.count('0')} test examples, in its full training it was about {motif.right}"
+            right = started.errors.count("0")
+            yield f"it is right about {right} test examples, in its full training it was about {motif.right}"
         self._looks.pop(watched, None)
         faults = list(_numbers(started))
         yield from faults

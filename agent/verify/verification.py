@@ -29,15 +29,15 @@ from agent.verify.completeness import CompletenessChecker
 from agent.verify.continuing import continued_run, continued_task
 from agent.verify.costs import CostChecker
 from agent.verify.drift import WatchChecker
+from agent.verify.meaning.examples import ExampleChecker
+from agent.verify.meaning.searching import SearchChecker
+from agent.verify.meaning.tables import TableChecker
+from agent.verify.meaning.trainings import TrainingChecker
 from agent.verify.motifs import MotifChecker
 from agent.verify.operators import ComposingChecker
 from agent.verify.order import OrderChecker
 from agent.verify.policy import PolicyChecker
 from agent.verify.reviews import ReviewChecker, RevocationChecker
-from agent.verify.meaning.examples import ExampleChecker
-from agent.verify.meaning.searching import SearchChecker
-from agent.verify.meaning.tables import TableChecker
-from agent.verify.meaning.trainings import TrainingChecker
 from agent.verify.snapshot import check_snapshot
 from agent.verify.tasks import TaskChecker
 from agent.verify.weights import InheritanceChecker
@@ -324,8 +324,8 @@ class _Checker:
 def _misnamed(started: events.RunStarted, set_: ConstraintSet | None, suite: Suite | None) -> Iterator[str]:
     """Set, suite and policy rules must be called what their own texts say, and what the stream says of shipped ones."""
     parts: list[tuple[str, events.NamedText | events.PolicySet, str | None]] = [
-        ("constraint set", started.constraint_set, set_ and set_.name),
-        ("audit suite", started.audit_suite, suite and suite.name),
+        ("constraint set", started.constraint_set, set_.name if set_ else None),
+        ("audit suite", started.audit_suite, suite.name if suite else None),
     ]
     if started.policy_set is not events.UNSET:
         parts.append(("policy rules", started.policy_set, recorded_set(started.policy_set.text).name))

@@ -37,7 +37,7 @@ def _is_known(name: str, version: str) -> bool:
         return version.isdecimal() and 1 <= int(version) <= int(VERSION)
     if name != "z3" or not _NUMBERS.fullmatch(version):
         return False
-    return _FIRST <= _numbers(version)[:2] and _numbers(version) <= max(_LATEST, _installed())
+    return _numbers(version)[:2] >= _FIRST and _numbers(version) <= max(_LATEST, _installed())
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -19,7 +19,15 @@ from selfnas.strategies.reinforce import Reinforce
 from selfnas.strategies.surrogate import Surrogate
 from selfnas.strategies.transfer import Transfer
 
-__all__ = ["EXTENSION_POINT", "MOVED", "STRATEGIES", "make_strategy", "settings_of", "strategy_names", "unknown_strategy"]
+__all__ = [
+    "EXTENSION_POINT",
+    "MOVED",
+    "STRATEGIES",
+    "make_strategy",
+    "settings_of",
+    "strategy_names",
+    "unknown_strategy",
+]
 
 # Strategies of ours once, which lives of then may name.
 MOVED = {"ensemble": "selfnas-ensemble now, see experiments/ensemble-plugin"}

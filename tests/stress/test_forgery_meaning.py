@@ -8,7 +8,8 @@ from tests.agent.tabular_lives import ledger_of
 from tests.golden.stored_home import rebuild
 from tests.stress.forgeries import rewrite
 from tests.stress.forgery_edits import Edit
-from tests.stress.forgery_meaning import MEANINGS, with_plans
+from tests.stress.forgery_meaning import MEANINGS
+from tests.stress.forgery_parts import with_plans
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 LIVES = sorted({forgery.life for forgery in MEANINGS.values()})

@@ -186,9 +186,9 @@ class SearchChecker:
     def _task(
         self, state: LifeState, run: RunState, prepared: Prepared, started: events.TaskStarted, spec: TaskSpec
     ) -> PreparedTask:
-        stream, shape = prepared.stream, started.shape.task_shape
+        shape = started.shape.task_shape
         space = space_named(base_name(run.started.record.space_of(started)))
-        choices = stream.macro.choices(shape)
+        choices = run.started.record.choices_of(started)  # what a stream leaves open was chosen when it was lived
         return PreparedTask(
             spec=spec,
             shape=shape,
@@ -345,9 +345,12 @@ def _wrong_counts(context: _Recorded, started: events.TaskStarted) -> Iterator[s
 def _wrong_recall(wanted: Sequence[events.Recalled], found: Sequence[events.Recalled]) -> Iterator[str]:
     """What was recalled must be what library, likeness and policy give; models of past tasks may order it."""
     if (mine := _recalled(wanted)) != (told := _recalled(found)):
-        more = ", ".join(digest[:12] for digest, *_ in sorted(told.keys() - mine.keys())) or "nothing"
-        less = ", ".join(digest[:12] for digest, *_ in sorted(mine.keys() - told.keys())) or "nothing"
-        yield f"what it recalls is not what the library gives by its policy: recalled too much {more}, too little {less}"
+        yield f"it recalls {_listed(told)}; library, likeness and policy give {_listed(mine)}"
+
+
+def _listed(found: Mapping[tuple[str, str, int], float]) -> str:
+    named = (f"{text} of {task}, run {run} ({like:g})" for (text, task, run), like in sorted(found.items()))
+    return ", ".join(named) or "nothing"
 
 
 def _recalled(found: Sequence[events.Recalled]) -> dict[tuple[str, str, int], float]:
@@ -381,7 +384,9 @@ def _differences(lived: _Lived, filtered: events.Filtered, warm: Mapping[Archite
     expected = [str(one) for one in proposed if str(one) not in task.certificates]
     expected += _examples(context, domain, gated)
     if expected != list(gated):
-        place = next((i for i, (a, b) in enumerate(zip(expected, gated, strict=False)) if a != b), min(len(expected), len(gated)))
+        place = next(
+            (i for i, (a, b) in enumerate(zip(expected, gated, strict=False)) if a != b), min(len(expected), len(gated))
+        )
         told, meant = [*gated, "none"][place], [*expected, "none"][place]
         yield f"strategy {name!r} proposes {meant} under the recorded seed, where {told} is recorded"
         return
@@ -390,8 +395,7 @@ def _differences(lived: _Lived, filtered: events.Filtered, warm: Mapping[Archite
         yield f"its rules kept out {rules or 'nothing'} of what was considered, not {filtered.rules or 'nothing'}"
     evaluated = [one for one in lived.pending if isinstance(one, events.Evaluated)]
     certified = [
-        one for one in proposed
-        if str(one) in task.certificates or isinstance(gated.get(str(one)), events.Certified)
+        one for one in proposed if str(one) in task.certificates or isinstance(gated.get(str(one)), events.Certified)
     ]
     ups = [(str(up.architecture), up.fidelity.name) for up in promoted]
     if [(one.architecture, one.fidelity) for one in evaluated[: len(ups)]] != ups:

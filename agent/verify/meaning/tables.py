@@ -70,7 +70,9 @@ class TableChecker:
 
     def _looked_up(self, architecture: str, fidelity: str, told: float | None, what: str) -> Iterator[str]:
         assert self._table is not None  # noqa: S101 - the caller looked
-        request = Request(architecture=parse_architecture(architecture), fidelity=Fidelity(name=fidelity, epochs=1), seed=0)
+        request = Request(
+            architecture=parse_architecture(architecture), fidelity=Fidelity(name=fidelity, epochs=1), seed=0
+        )
         (answer,) = self._table.evaluate([request])
         found = answer.score if what == "validation" else answer.metrics.get(what)
         if told is None or found is None:

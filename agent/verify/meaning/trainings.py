@@ -167,7 +167,9 @@ class TrainingChecker:
         for one in self._evaluated:
             yield from (f"its evaluation of {one.architecture}: {problem}" for problem in _short(task, one))
         for tested in self._tested:
-            yield from (f"its full training of {tested.architecture}: {problem}" for problem in self._full(task, tested))
+            yield from (
+                f"its full training of {tested.architecture}: {problem}" for problem in self._full(task, tested)
+            )
 
     def _full(self, task: _Task, tested: events.Trained | events.Compared) -> Iterator[str]:
         test = None if self._sizes is None else self._sizes.test
@@ -231,9 +233,7 @@ def _short(task: _Task, one: events.Evaluated) -> Iterator[str]:
         yield from _uncounted(task, one.curve, _validated(task, "low"))
 
 
-def _crossed(
-    task: _Task, one: events.Evaluated, repeats: Sequence[events.Number], fidelity: Fidelity
-) -> Iterator[str]:
+def _crossed(task: _Task, one: events.Evaluated, repeats: Sequence[events.Number], fidelity: Fidelity) -> Iterator[str]:
     """Problems of a cross-validated score."""
     if task.both is None:
         return
