@@ -17,7 +17,7 @@ from constraints import Certificate
 from constraints.judging.releases import unknown_engines
 from tests.agent.conftest import inside
 from tests.agent.made_up import made_up
-from tests.agent.tabular_lives import live
+from tests.golden.stored_home import rebuild
 from tests.stress.forgeries import rewrite
 from tests.stress.forgery_edits import Events
 
@@ -167,7 +167,7 @@ def test_engines_are_releases_that_there_were(engines: dict[str, str], known: bo
 
 def test_a_message_of_a_rule_is_no_meaning(tmp_path: Path) -> None:
     """A person may edit it before a life goes on; a message of a rule that is not broken is another matter."""
-    live(tmp_path / "home")
+    rebuild(Path(__file__).parents[2] / "golden" / "tuned", tmp_path / "home")
 
     def edit(change: str) -> str:
         def one(told: Events) -> None:
