@@ -14,7 +14,7 @@ from selfnas.training.evaluation import Fidelity
 
 __all__ = ["comparable", "low_fidelity", "raised_fidelity", "scored_again"]
 
-_MORE = 2  # times as many steps and repeats where the fidelity is raised
+_MORE = 2  # times as many repeats where the fidelity is raised; longer trainings did not agree better
 
 
 def low_fidelity(stream: Stream, task: TaskState) -> Fidelity:
@@ -26,8 +26,7 @@ def low_fidelity(stream: Stream, task: TaskState) -> Fidelity:
 def raised_fidelity(stream: Stream) -> Fidelity:
     """At which they are scored where repeated scores did not agree."""
     low = stream.low.fidelity(LOW)
-    more = {name: _MORE * getattr(low, name) for name in ("epochs", "steps", "max_steps", "repeats")}
-    return replace(low, name=RAISED, **more)
+    return replace(low, name=RAISED, repeats=_MORE * low.repeats)
 
 
 def scored_again(task: TaskState, fidelity: Fidelity, count: int) -> list[Assignment]:
