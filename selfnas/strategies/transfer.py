@@ -57,6 +57,7 @@ _UNLIKE = 0.05  # added to how unlike a task is, so that one that seems the same
 _ORDER = (0, 4, 2, 6, 1, 5, 3, 7)
 _FREE = 8  # trials before the surrogate has a model, and turns that nothing can take from it
 _MOST = 0.75  # of the turns, for the informed process
+_NEAR = 8  # most trusted tasks, the neighbours of whose best are candidates in a large space
 _REMEMBERED = 200  # trials of a past task that enter its model: half of them the best, half the latest
 
 
@@ -97,11 +98,11 @@ class PastTask:
         """`(n,)` what the model says of `(n, slots)` vectors of the task's space, in its own normal scores."""
         if is_small(self.space):
             return self._everywhere[self.space.place(vectors)]
-        return self.model.predict(_features(self.space, vectors))[0]
+        return self.model.mean(_features(self.space, vectors))
 
     @cached_property
     def _everywhere(self) -> Matrix:
-        return self.model.predict(_features(self.space, every_vector(self.space)))[0]
+        return self.model.mean(_features(self.space, every_vector(self.space)))
 
     @cached_property
     def best(self) -> Vector:
@@ -147,7 +148,7 @@ class Transfer:
         """Warm ones, then what past tasks agree on, then what each would choose, then expected improvement."""
         past = tuple(task for task in self.past if len(task.trials) > 1 and task.space == domain.space)
         batch = Proposals(history, domain, count, warm=warm)
-        colds = self._colds(past, history, domain, batch.missing) if past else batch.missing
+        colds, model = self._colds(past, history, domain, batch.missing)
         if colds == batch.missing:
             return self.cold(history, domain, count, rng, warm=warm)
         if colds:
@@ -159,19 +160,24 @@ class Transfer:
             if len(candidates):
                 expected = _expectations(past, candidates)
                 self._open(batch, candidates, expected, used=len(history))
-                if batch.missing > 0 and observed.teaches(least=2):
-                    _propose(batch, domain.space, past, observed.kept(self.memory), candidates, expected, rng)
+                if model is not None:
+                    scores = normal_scores(observed.kept(self.memory).values)
+                    _propose(batch, model, scores, _features(domain.space, candidates), candidates, expected, rng)
         batch.fill(rng)
         return batch.chosen
 
-    def _colds(self, past: Sequence[PastTask], history: Sequence[Trial], domain: Domain, count: int) -> int:
-        """How many of the next `count` proposals are the surrogate's."""
+    def _colds(
+        self, past: Sequence[PastTask], history: Sequence[Trial], domain: Domain, count: int
+    ) -> tuple[int, Mixture | None]:
+        """How many of the next `count` proposals are the surrogate's, and the informed model where it was fitted."""
+        if not past:
+            return count, None
         used, opening = len(history), min(self.initial, len(past) + 1)
         turns = range(max(used, opening), used + count)
         if not turns:
-            return 0
-        share = belief(past, Observed.of(history, domain).kept(self.memory), domain.space)
-        return sum(not informed(turn, share) for turn in turns)
+            return 0, None
+        share, model = belief(past, Observed.of(history, domain).kept(self.memory), domain.space)
+        return sum(not informed(turn, share) for turn in turns), model
 
     def _candidates(
         self, past: tuple[PastTask, ...], observed: Observed, domain: Domain, rng: np.random.Generator
@@ -180,7 +186,8 @@ class Transfer:
         if is_small(domain.space):
             return observed.whole(domain)
         won = np.concatenate([task.best[:TOP] for task in past])
-        near = [neighbours(domain, task.best[0]) for task in past]
+        nearest = sorted(reversed(past), key=lambda task: -task.likeness)[:_NEAR]
+        near = [neighbours(domain, task.best[0]) for task in nearest]
         return observed.around(domain, rng, pool=self.pool, also=[won[domain.admits(won)], *near])
 
     def _open(self, batch: Proposals, candidates: Vector, expected: Matrix, *, used: int) -> None:
@@ -194,20 +201,20 @@ class Transfer:
                     break
 
 
-def belief(past: Sequence[PastTask], seen: Observed, space: Space) -> float:
-    """Probability that past tasks say something of this one; even before any score is seen.
+def belief(past: Sequence[PastTask], seen: Observed, space: Space) -> tuple[float, Mixture | None]:
+    """Probability that past tasks say something of this one, even before any score is seen; and the model that does.
 
     The likelihoods are of all scores seen, each a product of what was foretold of the next from those before it,
     and averaged over the settings of each process. That the past says nothing is either what the surrogate foretells
     or what the informed process does without its past, so that neither gains by how it sees cells.
     """
     if not past or not seen.teaches(least=2):
-        return 0.5 if past else 0.0
+        return (0.5 if past else 0.0), None
     scores = normal_scores(seen.values)
     cold = GaussianProcess.fit(cell_features(space, seen.vectors), scores).evidence
     warm = Mixture.fit(_features(space, seen.vectors), _expectations(past, seen.vectors), scores)
     lead = averaged((cold, warm.silent)) - warm.evidence
-    return float(1.0 / (1.0 + np.exp(np.clip(lead, -500.0, 500.0))))
+    return float(1.0 / (1.0 + np.exp(np.clip(lead, -500.0, 500.0)))), warm
 
 
 def informed(turn: int, share: float) -> bool:
@@ -247,7 +254,10 @@ def _features(space: Space, vectors: Vector) -> Matrix:
 
 def _expectations(past: Sequence[PastTask], vectors: Vector) -> Matrix:
     """`(n, tasks)` what each past task's model expects, in its own normal scores times the trust in it."""
-    return np.stack([task.expects(vectors) for task in past], axis=1) * _trust(past)
+    if is_small(past[0].space):  # each task keeps what it says of every vector
+        return np.stack([task.expects(vectors) for task in past], axis=1) * _trust(past)
+    points = _features(past[0].space, vectors)
+    return np.stack([task.model.mean(points) for task in past], axis=1) * _trust(past)
 
 
 def _trust(past: Sequence[PastTask]) -> Matrix:
@@ -259,17 +269,15 @@ def _trust(past: Sequence[PastTask]) -> Matrix:
 
 def _propose(
     batch: Proposals,
-    space: Space,
-    past: tuple[PastTask, ...],
-    kept: Observed,
+    model: Mixture,
+    scores: Matrix,
+    asked: Matrix,
     candidates: Vector,
     expected: Matrix,
     rng: np.random.Generator,
 ) -> None:
     """Fill the batch by expected improvement; after each proposal the model believes its own mean there."""
-    points, mix, scores = _features(space, kept.vectors), _expectations(past, kept.vectors), normal_scores(kept.values)
-    model = Mixture.fit(points, mix, scores)
-    asked = _features(space, candidates)
+    points, mix = model.points, model.mix
     chosen = promising(model.mean(asked, expected), rng)
     candidates, expected, asked = candidates[chosen], expected[chosen], asked[chosen]
     left = np.ones(len(candidates), dtype=bool)

@@ -42,7 +42,7 @@ def test_a_past_that_says_nothing_leaves_the_proposals_of_the_surrogate(past: tu
     """Equal trials and generators give equal proposals, one or several, with and without some to try first."""
     trials = trials_of(UNLIKE, 24)
     seen = Observed.of(trials, DOMAIN)
-    assert belief(past, seen, TABLE.space) < 1 / 16
+    assert belief(past, seen, TABLE.space)[0] < 1 / 16
     warm: tuple[Architecture, ...] = tuple(trial.architecture for trial in trials_of("a", 2, seed=9))
     strategy = Transfer(past=past)
     for count, first in ((1, ()), (5, ()), (5, warm)):
@@ -52,7 +52,7 @@ def test_a_past_that_says_nothing_leaves_the_proposals_of_the_surrogate(past: tu
 
 def test_so_it_is_where_candidates_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a space too large to look through, the candidates are those that the surrogate draws."""
-    monkeypatch.setattr(transfer, "belief", lambda *_: 0.05)
+    monkeypatch.setattr(transfer, "belief", lambda *_: (0.05, None))
     domain = SpaceDomain(SPACES["darts"], Macro())
     rows = domain.draw(np.random.default_rng(0), 24)
     trials = [Trial(architecture=domain.space.decode(row, macro=domain.macro), score=float(row.sum())) for row in rows]
@@ -66,9 +66,9 @@ def test_a_past_that_says_much_is_believed(past: tuple[PastTask, ...]) -> None:
     rng = np.random.default_rng(0)
     rows = TABLE.space.draw(rng, 12)
     values = TABLE.column(LIKE, "test")[TABLE.rows(rows)]
-    assert belief(past, Observed(values, rows), TABLE.space) > 0.5
-    assert belief(past, Observed(values[:1], rows[:1]), TABLE.space) == 0.5
-    assert belief((), Observed(values, rows), TABLE.space) == 0.0
+    assert belief(past, Observed(values, rows), TABLE.space)[0] > 0.5
+    assert belief(past, Observed(values[:1], rows[:1]), TABLE.space)[0] == 0.5
+    assert belief((), Observed(values, rows), TABLE.space)[0] == 0.0
 
 
 @pytest.mark.parametrize("share", [1.0, 0.8, 0.5, 0.2])
@@ -89,7 +89,7 @@ def test_a_small_share_is_none() -> None:
 
 def test_a_search_holds_what_the_schedule_promises(past: tuple[PastTask, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """Though the past is believed without reserve, proposals at the surrogate's turns are its own, also in a batch."""
-    monkeypatch.setattr(transfer, "belief", lambda *_: 1.0)
+    monkeypatch.setattr(transfer, "belief", lambda *told: (1.0, belief(*told)[1]))
     strategy = Transfer(past=past)
     trials = trials_of(LIKE, 11)
     mine = strategy(trials, DOMAIN, 1, np.random.default_rng(3))
