@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -199,11 +200,15 @@ def report(
     cold: Annotated[
         Path | None, typer.Option("--cold", metavar="HOME", help="A life without memory on the same tasks.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
     mirror: Annotated[bool, typer.Option("--mirror", help="Write page and figures to MLflow too.")] = False,
 ) -> None:
     """One HTML page about a life: curves, transfer, motifs, policy, rejections, audits, costs, named figures."""
     from agent.commands.report import write_report
+    from selfnas.files import check_output
 
+    if output is not None:
+        check_output(output, (".html", ".htm"), force=force)
     write_report(home, output=output, cold=cold, mirror=mirror)
 
 
@@ -347,6 +352,9 @@ def main(*, commands: typer.Typer = app) -> None:
     """
     from selfnas.errors import InputError, SelfnasError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot show is a question mark there
+            stream.reconfigure(errors="replace")
     try:
         code = commands(standalone_mode=False, obj=_Lives(), prog_name="selfnas" if commands is app else None)
     except _UsageError as error:

@@ -48,6 +48,7 @@ def calibrate(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The JSON file to write; default: beside the suite.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
 ) -> None:
     """Train networks that are known to be bad, audit them, and keep the kill matrix beside the suite."""
     import sys
@@ -58,6 +59,10 @@ def calibrate(
     from audits.calibrating.calibration import task_specs
     from audits.calibrating.proof import calibration_file, matrix_table, write_calibration
     from audits.verdicts.suite import load_suite
+    from selfnas.files import check_output
+
+    if output is not None:
+        check_output(output, (".json",), force=force)
 
     torch.set_num_threads(1)
     loaded = load_suite(suite)
@@ -106,6 +111,7 @@ def run(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the card here (Markdown), and figures beside it.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
 ) -> None:
     """Audit one network: an exported file on your data, or a trained network of a life by its digest.
 
@@ -118,7 +124,10 @@ def run(
     from audits.external.single import audit_file
     from audits.verdicts.suite import load_suite
     from selfnas.errors import InputError
+    from selfnas.files import check_output
 
+    if output is not None:
+        check_output(output, (".md",), force=force)
     torch.set_num_threads(1)
     if (home is None) == (data is None):
         raise InputError("audits run: need NETWORK.pt2 and DATA.npz, or DIGEST and --home")

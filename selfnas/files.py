@@ -8,7 +8,7 @@ from pathlib import Path
 
 from selfnas.errors import InputError, cause
 
-__all__ = ["check_kind", "check_new", "write_whole"]
+__all__ = ["check_kind", "check_new", "check_output", "write_whole"]
 
 
 def check_kind(path: Path, suffixes: Sequence[str]) -> Path:
@@ -39,6 +39,19 @@ def check_new(path: Path, *, force: bool) -> Path:
         raise InputError(f"{path}: is a folder")
     if os.path.lexists(path) and not force:
         raise InputError(f"{path}: there is such a file already: choose another name, or replace it with --force")
+    return path
+
+
+def check_output(path: Path, suffixes: Sequence[str], *, force: bool) -> Path:
+    """The same path, of a new file that a command is told to write: of its kind, and not inside the home of a life.
+
+    Raises:
+        InputError: see `check_kind` and `check_new`; or it lies in a home, whose files are the life's own.
+    """
+    check_new(check_kind(path, suffixes), force=force)
+    for folder in path.resolve().parents:
+        if (folder / "ledger.db").is_file():
+            raise InputError(f"{path}: lies in {folder}, the home of a life: choose a place outside it")
     return path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -20,7 +19,7 @@ from agent.state.state import LifeState, RunState, replay
 from agent.stream.file import read_stream
 from agent.stream.shipped import stream_folder, stream_path
 from agent.workers import interrupt
-from agent.workers.pool import Workers
+from agent.workers.pool import Workers, cores
 from selfnas.plugins import in_force
 
 if TYPE_CHECKING:
@@ -188,7 +187,7 @@ def _lived(
     """Prepare while the workers warm up, hold the home, live; `make` is handed what is told each task to be checked."""
     observer = means.observer or Unobserved()
     watching = observer if isinstance(observer, RunObserver) else _Partly(observer)
-    count = means.workers or len(os.sched_getaffinity(0))
+    count = means.workers or cores()
     with ExitStack() as opened:
         opened.enter_context(interrupt.listening())
         pool = opened.enter_context(Workers(count, method=means.method))

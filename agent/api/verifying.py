@@ -54,13 +54,19 @@ def verified(
         state = replay(ledger) if mlflow or depth is not None else None
         if state is not None and mlflow:
             from agent.mirror.keys import task_keys
-            from agent.mirror.writer import Mirror, tracking_uri
+            from agent.mirror.writer import Mirror, store_is_missing, tracking_uri
 
-            progress("comparing MLflow records")
-            keys = task_keys(ledger, state)
-            checked, problems = Mirror(tracking_uri()).check(Home(home), state, keys=keys, times=ledger.times())
-            result.checked += checked
-            result.problems += problems
+            if store_is_missing():
+                result.problems.append(
+                    "there is no mlflow.db in this directory: verify where the life was mirrored, or say where its "
+                    "records are by MLFLOW_TRACKING_URI"
+                )
+            else:
+                progress("comparing MLflow records")
+                keys = task_keys(ledger, state)
+                checked, problems = Mirror(tracking_uri()).check(Home(home), state, keys=keys, times=ledger.times())
+                result.checked += checked
+                result.problems += problems
         if state is not None and depth is not None:
             from agent.verify.recomputation import audit_again, solve_again
             from agent.verify.refitting import fit_again

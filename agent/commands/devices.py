@@ -11,7 +11,7 @@ import typer
 
 from selfnas.errors import InputError
 from selfnas.figures import picture_file
-from selfnas.files import check_kind, write_whole
+from selfnas.files import check_output, write_whole
 
 if TYPE_CHECKING:
     from selfnas.devices.devices import Device
@@ -67,12 +67,13 @@ def rule(
     setting: Annotated[
         str, typer.Option(metavar="SPACE/MACRO@SHAPE", help="Networks that the rule is for.")
     ] = "nb201/c8n1r16@1x8x8/10",
-    out: Annotated[Path | None, typer.Option(help="File to write; default: print.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write; default: print.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
 ) -> None:
     """A constraint set that keeps out what would take longer, so that Z3 checks it before anything is trained."""
     from selfnas.devices.devices import load_device
 
-    file = None if out is None else check_kind(out, (".yaml", ".yml"))
+    file = None if out is None else check_output(out, (".yaml", ".yml"), force=force)
     text = latency_set(load_device(device), setting, at_most_us=at_most)
     if file is None:
         typer.echo(text, nl=False)

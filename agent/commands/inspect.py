@@ -93,7 +93,7 @@ def print_verification(result: Verification) -> bool:
 
 def mirror_life(home: Path, *, rebuild: bool = False) -> bool:
     """Write every finished task that MLflow lacks, or rewrite all of them; True when all are there."""
-    from agent.mirror.writer import Mirror, tracking_uri
+    from agent.mirror.writer import Mirror, tracking_uri, without_password
     from agent.state.recorded import suite_of
 
     console = Console()
@@ -103,7 +103,7 @@ def mirror_life(home: Path, *, rebuild: bool = False) -> bool:
     with opened_life(home) as ledger:
         state = replay(ledger)
         if rebuild and not mirror.forget(task_keys(ledger, state).values()):
-            console.print(f"MLflow records could not be deleted: {uri}")
+            console.print(f"MLflow records could not be deleted: {without_password(uri)}")
             return False
         for run in state.runs:
             suite = suite_of(run)
@@ -112,5 +112,5 @@ def mirror_life(home: Path, *, rebuild: bool = False) -> bool:
                     key = task_key(ledger, run, task)
                     missing += not mirror.write(Home(home), run, task, suite=suite, key=key)
         missing += not mirror.write_standing(Home(home), state, keys=task_keys(ledger, state), times=ledger.times())
-    console.print(f"{missing} task(s) could not be written" if missing else f"MLflow records: {uri}")
+    console.print(f"{missing} task(s) could not be written" if missing else f"MLflow records: {without_password(uri)}")
     return not missing

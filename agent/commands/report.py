@@ -37,8 +37,8 @@ def write_report(home: Path, *, output: Path | None, cold: Path | None, mirror: 
     tasks, seconds = len(done.evidence.tasks), time.perf_counter() - begun
     print(f"{done.path}: {tasks} task(s), {len(done.page):,} characters, {seconds:.1f} s")
     if mirror:
-        from agent.mirror.writer import Mirror, tracking_uri
+        from agent.mirror.writer import Mirror, tracking_uri, without_password
 
         uri = tracking_uri()
         written = Mirror(uri).write_evidence(done.evidence, done.page)
-        print(f"MLflow records: {uri}" if written else "the figures could not be written to MLflow")
+        print(f"MLflow records: {without_password(uri)}" if written else "the figures could not be written to MLflow")

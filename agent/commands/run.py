@@ -186,13 +186,15 @@ class _AfterTask:
             return True
         if self._failures >= _PATIENCE:
             return False
-        from agent.mirror.writer import Mirror, tracking_uri
+        from agent.mirror.writer import Mirror, tracking_uri, without_password
 
         self._uri = tracking_uri()
         try:
             written = Mirror(self._uri).write(self._home, run, task, suite=self._suite, key=key)
         except Exception as error:  # noqa: BLE001 - MLflow is a mirror; that it is down must not stop a life
-            logging.getLogger(__name__).warning("MLflow cannot be reached at %s: %s", self._uri, error)
+            logging.getLogger(__name__).warning(
+                "%s", without_password(f"MLflow cannot be reached at {self._uri}: {error}")
+            )
             written = False
         self._failures = 0 if written else self._failures + 1
         return written
@@ -217,4 +219,6 @@ class _AfterTask:
         if missing:
             console.print(f"{missing} task(s) are not in MLflow yet; `selfnas mirror` writes them")
         elif self._uri:
-            console.print(f"MLflow records: {self._uri}")
+            from agent.mirror.writer import without_password
+
+            console.print(f"MLflow records: {without_password(self._uri)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from agent.life.observer import Unobserved
 from agent.life.successor import Outcome
 from agent.workers import interrupt
 from agent.workers.device import chosen_device
-from agent.workers.pool import Workers
+from agent.workers.pool import Workers, cores
 
 __all__ = ["watch_task"]
 
@@ -47,7 +46,7 @@ def watch_task(
         def search() -> None:
             nonlocal searched
             searched = True
-            with Workers(workers or len(os.sched_getaffinity(0))) as pool:
+            with Workers(workers or cores()) as pool:
                 _tell(console, task, watcher.search(pool, device=chosen, observer=Unobserved()))
 
         batches = watcher.follow(data)

@@ -415,12 +415,14 @@ class Agreement(_Part, frozen=True, kw_only=True):
         architectures: how many were compared.
         correlation: rank correlation to be expected between two scores of the same architectures.
         raised: whether later rounds score at a higher fidelity for it.
+        noise: standard deviation of a score of one architecture.
     """
 
     fidelity: str
     architectures: Integer
     correlation: Number
     raised: bool
+    noise: Number | UnsetType = UNSET
 
 
 class Refit(_Part, frozen=True, kw_only=True):

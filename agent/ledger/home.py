@@ -20,6 +20,7 @@ __all__ = ["AGAIN", "EXAMPLE", "STEP", "Home", "StorageError", "hold", "is_stora
 EXAMPLE = "example.npy"  # two training inputs, beside the pictures of a finalist
 AGAIN = "make room, then the same command goes on from the last whole step"
 STEP = "step-"  # begins the names of directories in a home that serve one step alone
+_PRIVATE = 0o700  # of a new home: examples and decisions of people lie in it
 _STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
@@ -97,15 +98,17 @@ def hold(root: Path) -> Iterator[Home]:
         InputError: not a directory, not writable, or another agent holds it (named by process id and start).
     """
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        root.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
         for part in ("weights", "report"):
             (root / part).mkdir(exist_ok=True)
-        handle = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise InputError(f"--home {root}: cannot be used: {cause(error)}") from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock_folder(folder)  # which stays the same where somebody removes the file
         except OSError as error:
             holder = os.pread(handle, 64, 0).decode(errors="replace").strip()
             raise InputError(f"--home {root}: another agent lives here (process {holder or 'unknown'})") from error
@@ -115,7 +118,17 @@ def hold(root: Path) -> Iterator[Home]:
         _clear(root)
         yield Home(root)
     finally:
+        os.close(folder)
         os.close(handle)
+
+
+def _lock_folder(folder: int) -> None:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            raise
+        # Some network file systems lock no folders; there the file has to do.
 
 
 def _clear(root: Path) -> None:

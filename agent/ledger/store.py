@@ -85,6 +85,7 @@ class Ledger:
 
     def __init__(self, path: Path, *, clock: Callable[[], float], read_only: bool = False) -> None:
         self._path, self._clock = path, clock
+        self._head: tuple[int, str] | None = None  # as it was opened, then after what this one wrote last
         if read_only and not path.is_file():
             raise InputError(f"{path}: there is no ledger here")
         try:
@@ -95,6 +96,7 @@ class Ledger:
                 self._db.close()
                 self._db = sqlite3.connect(f"{target}&immutable=1", uri=True, isolation_level=None)
             self._open(read_only=read_only)
+            self._head = None if read_only else self.head()
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: cannot be used as a ledger: {error}") from error
 
@@ -152,7 +154,7 @@ class Ledger:
             LedgerError: the disk is full or the file cannot be written; nothing was appended.
             ValueError: an event that would not be read again, such as one with a number that is not finite.
         """
-        seq, previous = self.head()
+        seq, previous = known = self._head if self._head is not None else self.head()
         events, rows = [], []
         for facts in entries:
             kind, text = facts.kind, facts.to_json()
@@ -163,6 +165,12 @@ class Ledger:
         now = self._clock()
         try:
             self._db.execute("BEGIN IMMEDIATE")
+            if self.head() != known:
+                self._db.execute("ROLLBACK")
+                raise LedgerError(
+                    f"{self._path}: somebody else has written to it since it was opened, so this step was not written: "
+                    "see that one agent alone lives here, then the same command goes on"
+                )
             self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
             self._db.executemany("INSERT INTO clock VALUES (?, ?)", [(row[0], now) for row in rows])
             self._db.execute("COMMIT")
@@ -172,6 +180,7 @@ class Ledger:
             raise LedgerError(
                 f"{self._path}: this step was not written: {error}; the same command goes on from the last whole step"
             ) from error
+        self._head = seq, previous
         return tuple(events)
 
     def events(

@@ -29,12 +29,15 @@ from agent.state.recorded import recorded_spec
 from agent.state.state import LifeState, Motif, RunState
 from agent.workers.pool import Workers
 from selfnas.data.batches import Batch, load_batches, read_examples, write_examples
-from selfnas.data.drift import InputProfile
+from selfnas.data.drift import InputProfile, by_content
 from selfnas.data.tasks import Split, Task, load_task, read_source
 from selfnas.errors import InputError
 from selfnas.networks.network import Network
 
 __all__ = ["Seen", "Watcher", "in_service"]
+
+
+_ROUNDED = 1e-4  # between two computations of a residual, which is recorded to six digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +124,7 @@ class Watcher:
         watch = self._watch
         if watch is not None and batch.digest in watch.seen:
             return Seen(path=batch.path, known=True)
-        if watch is None or watch.started.weights_sha256 != self.motif.weights_sha256 or self._restarts(watch):
+        if watch is None or self._begins_anew(watch):
             self._append([self._started()])
         watch = self._watch
         assert watch is not None  # noqa: S101 - it was just started
@@ -211,8 +214,10 @@ class Watcher:
 
         from selfnas.training.training import predict
 
-        guessed = predict(self._network, torch.from_numpy(split.x)).argmax(dim=1).numpy()
-        return "".join("0" if right else "1" for right in guessed == split.y), self._profile.residuals(split.x).tolist()
+        order = by_content(split.x, split.labels)
+        x, y = split.x[order], split.labels[order]
+        guessed = predict(self._network, torch.from_numpy(x)).argmax(dim=1).numpy()
+        return "".join("0" if right else "1" for right in guessed == y), self._profile.residuals(x).tolist()
 
     def _started(self) -> WatchStarted:
         errors, residuals = self._numbers(self._task.test)
@@ -226,6 +231,15 @@ class Watcher:
             errors=errors,
             residuals=residuals,
         )
+
+    def _begins_anew(self, watch: Watch) -> bool:
+        """Whether another network is followed now, or the reference is measured otherwise than it was recorded."""
+        if watch.started.weights_sha256 != self.motif.weights_sha256 or self._restarts(watch):
+            return True
+        if watch.batches and watch.confirmed >= 0:  # what was found stands
+            return False
+        then, now = sorted(watch.started.residuals), sorted(self._profile.residuals(self._task.test.x).tolist())
+        return len(then) != len(now) or not np.allclose(then, now, atol=_ROUNDED)
 
     def _restarts(self, watch: Watch) -> bool:
         """Whether the drift found since the watch began has had its search."""

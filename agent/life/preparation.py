@@ -21,6 +21,7 @@ from constraints import ConstraintSet, Guard, load_set
 from constraints.judging.stacked import guard_for
 from selfnas import plugins
 from selfnas.data.probes import describe
+from selfnas.data.splits.duplicates import Prints
 from selfnas.data.tasks import SPLITS, Task, TaskSpec, load_task
 from selfnas.devices.devices import Device, load_device
 from selfnas.documents import Place
@@ -193,6 +194,7 @@ class _Loader:
     tables: dict[str, TabularBenchmark] = field(default_factory=dict)
     guards: dict[tuple[str, Choices, TaskShape], Guard] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    taught: dict[str, Prints] = field(default_factory=dict)  # by task, the examples it trains and validates on
 
     def prepared(self, index: int, spec: TaskSpec) -> list[PreparedTask]:
         """The task, or nothing where it cannot be used."""
@@ -231,6 +233,7 @@ class _Loader:
             crossed = len(task.train) + len(task.validation) if len(task.audit) < FEWEST_ALONE else 0
             missed = undecidable(data, self.suite, cross=crossed)
             self.notices.extend(f"task {spec.name}: {sentence}" for sentence in missed)
+        self._compare(task)
         description = describe(task, seed=self.stream.seed)
         space, choices = self._space(spec, task.shape), self.stream.macro.choices(task.shape)
         return PreparedTask(
@@ -247,6 +250,18 @@ class _Loader:
             baselines=announced(self.stream, task),
             reading=task.reading,
         )
+
+    def _compare(self, task: Task) -> None:
+        """A notice where an earlier task of the stream was taught examples that this one tests on."""
+        if not task.prints:
+            return
+        for name, taught in self.taught.items():
+            if count := int(np.isin(task.prints["test"], taught).sum()):
+                self.notices.append(
+                    f"task {task.name}: {count:,} of its {len(task.test):,} test examples are training or validation "
+                    f"examples of task {name}"
+                )
+        self.taught[task.name] = np.concatenate([task.prints["train"], task.prints["validation"]])
 
     def _metric(self, index: int, spec: TaskSpec, task: Task) -> str:
         """What scores of a task are made of; a metric that is named and that its target cannot have is reported."""
@@ -298,6 +313,12 @@ class _Loader:
                 message = (
                     f"constraint set {self.set_.name!r} admits nothing in space {space.name!r} for task {spec.name!r}: "
                     f"these rules clash: {', '.join(guard.clash())}"
+                )
+                self.problems.add(("constraints",), message)
+            elif guard.is_idle():
+                message = (
+                    f"no rule of constraint set {self.set_.name!r} applies to task {spec.name!r} in space "
+                    f"{space.name!r}: it would admit everything; `selfnas constraints lint` says where rules apply"
                 )
                 self.problems.add(("constraints",), message)
         return self.guards[key]

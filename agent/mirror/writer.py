@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import tempfile
 import warnings
 from collections import Counter
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -36,7 +38,7 @@ from agent.state.state import Finalist, LifeState, RunState, TaskState
 if TYPE_CHECKING:
     from audits import Suite
 
-__all__ = ["Mirror", "server_settings", "tracking_uri"]
+__all__ = ["Mirror", "server_settings", "store_is_missing", "tracking_uri", "without_password"]
 
 # A server that is down is given up after seconds, not minutes: a life that ends waits for its mirror.
 _CLIENT_SETTINGS = {
@@ -47,12 +49,32 @@ _CLIENT_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
 
+_PASSWORD = re.compile(r"(//[^\s/@:]*):[^\s/@]*@")
 _log = logging.getLogger(__name__)
 
 
 def tracking_uri() -> str:
     """Where MLflow keeps its records: `MLFLOW_TRACKING_URI`, or `mlflow.db` in the current directory."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('mlflow.db').resolve()}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{quote(str(_own_store()))}"
+
+
+def store_is_missing() -> bool:
+    """Whether records would be looked for in a file of the current directory, and there is none."""
+    return not os.environ.get("MLFLOW_TRACKING_URI") and not _own_store().is_file()
+
+
+def _own_store() -> Path:
+    return Path("mlflow.db").resolve()
+
+
+def without_password(text: str) -> str:
+    """An address, or a text with addresses, as it may be printed.
+
+    Example:
+        >>> without_password("postgresql://ann:secret@host/db")
+        'postgresql://ann:***@host/db'
+    """
+    return _PASSWORD.sub(r"\1:***@", text)
 
 
 def server_settings() -> dict[str, str]:
@@ -135,7 +157,9 @@ class Mirror:
         try:
             return check_mirror(self._client, home, state, keys=keys, times=times)
         except Exception as error:  # noqa: BLE001 - MLflow raises what its stores raise; unread is not verified
-            return Counter(), [f"MLflow at {self._uri} cannot be read: {type(error).__name__}: {error}"]
+            return Counter(), [
+                without_password(f"MLflow at {self._uri} cannot be read: {type(error).__name__}: {error}")
+            ]
 
     def write_evidence(self, evidence: Evidence, page: str) -> bool:
         """One run for the whole life: the named figures, those of each task as steps, and the report page.
@@ -189,13 +213,15 @@ class Mirror:
         found = self._client.get_experiment_by_name(name)
         if found is not None:
             made = str(found.experiment_id)
+            if found.lifecycle_stage == "deleted":  # as the bin of MLflow's pages does it; with all its runs
+                self._client.restore_experiment(made)
             if found.tags.get("mlflow.note.content") != note(name, made):
                 self._client.set_experiment_tag(made, "mlflow.note.content", note(name, made))
             return made
         location = None
         if self._uri.startswith("sqlite:///"):
             # Beside the database, so that store and artifacts move together.
-            folder = Path(self._uri.removeprefix("sqlite:///")).resolve().parent / "mlartifacts" / name
+            folder = Path(unquote(self._uri.removeprefix("sqlite:///"))).resolve().parent / "mlartifacts" / name
             location = folder.as_uri()
         made = str(self._client.create_experiment(name, artifact_location=location))
         self._client.set_experiment_tag(made, "mlflow.experimentKind", "custom_model_development")

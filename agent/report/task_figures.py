@@ -131,7 +131,7 @@ def task_evidence(
         to_cold_level=_evaluations_to(curve, cold_level) if cold_level is not None else None,
         cold_to_level=_evaluations_to(cold, cold_level) if cold is not None and cold_level is not None else None,
         seconds_to_level=at_level - begun if at_level is not None and begun is not None and at_level >= begun else None,
-        seconds=ended - begun if ended is not None and begun is not None else None,
+        seconds=ended - begun if ended is not None and begun is not None and ended >= begun else None,
         forward_transfer=_forward_transfer(curve, cold),
         novelty=_novelty(best, known),
     )

@@ -14,15 +14,27 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 from msgspec import UnsetType
+from msgspec.structs import replace
 
 from agent.ledger.events import UNSET, Agreement, Evaluated
 
-__all__ = ["ENOUGH", "FEWEST", "LOW", "RAISED", "agreement_sentence", "measured_agreement", "rank_agreement"]
+__all__ = [
+    "ENOUGH",
+    "FEWEST",
+    "LOW",
+    "RAISED",
+    "agreement_sentence",
+    "as_recorded",
+    "measured_agreement",
+    "rank_agreement",
+    "score_noise",
+]
 
 # Names of the fidelity at which candidates are scored, and of what takes its place where repeated scores do not agree.
 LOW, RAISED = "low", "raised1"
 FEWEST = 6  # architectures; fewer say nothing
 ENOUGH = 0.6  # below it, ranks are made by chance as much as by architectures
+_LITTLE = 0.01  # of the best score; where chance moves scores by less, a wrong choice costs next to nothing
 
 
 def rank_agreement(repeats: Sequence[Sequence[float]]) -> float | None:
@@ -53,6 +65,22 @@ def rank_agreement(repeats: Sequence[Sequence[float]]) -> float | None:
     return round(2 * found / (1 + found) if found > 0 else found, 6)
 
 
+def score_noise(repeats: Sequence[Sequence[float]]) -> float:
+    """Standard deviation of a whole score of one architecture, from how far the halves of its repeats lie apart.
+
+    Args:
+        repeats: by architecture the scores of its repeats; equally many, at least two.
+
+    Example:
+        >>> score_noise([[0.5, 0.7], [0.9, 0.7]])
+        0.1
+    """
+    scores = np.array(repeats, dtype=np.float64)
+    half = scores.shape[1] // 2
+    apart = scores[:, :half].mean(1) - scores[:, half:].mean(1)
+    return round(float(np.sqrt(np.mean(apart**2))) / 2, 6)
+
+
 def measured_agreement(evaluations: Sequence[Evaluated], known: Collection[Agreement]) -> Agreement | UnsetType:
     """What is measured at the end of a round: once a fidelity, as soon as it has enough architectures.
 
@@ -68,8 +96,20 @@ def agreement_sentence(found: Agreement) -> str:
     """For people."""
     told = f"repeated scores of {found.architectures} architectures agree with rank correlation {found.correlation:.2f}"
     if found.raised:
-        return f"{told}: too little to choose by, so later ones are scored with twice the steps and repeats"
-    return told if found.correlation >= ENOUGH else f"{told}: its architectures are hardly told apart"
+        return f"{told}: too little to choose by, so later ones are scored with twice the repeats"
+    if found.correlation >= ENOUGH:
+        return told
+    if found.noise is not UNSET and found.fidelity == LOW:
+        return f"{told}: they are nearly equal, for chance moves a score by {found.noise:.1g} alone"
+    return f"{told}: its architectures are hardly told apart"
+
+
+def as_recorded(measured: Agreement | UnsetType, recorded: Agreement | UnsetType) -> Agreement | UnsetType:
+    """What was measured as a life of an earlier release tells it, which had no noise and so raised whatever it was."""
+    if measured is UNSET or recorded is UNSET or recorded.noise is not UNSET:
+        return measured
+    raised = measured.fidelity == LOW and measured.correlation < ENOUGH
+    return replace(measured, noise=UNSET, raised=raised)
 
 
 def _agreement(evaluations: Sequence[Evaluated]) -> Agreement | None:
@@ -87,5 +127,6 @@ def _agreement(evaluations: Sequence[Evaluated]) -> Agreement | None:
     correlation = rank_agreement(repeats)
     if correlation is None:
         return None
-    raised = fidelity == LOW and correlation < ENOUGH
-    return Agreement(fidelity=fidelity, architectures=len(repeats), correlation=correlation, raised=raised)
+    noise, best = score_noise(repeats), max(float(np.mean(scores)) for scores in repeats)
+    raised = fidelity == LOW and correlation < ENOUGH and noise > _LITTLE * abs(best)
+    return Agreement(fidelity=fidelity, architectures=len(repeats), correlation=correlation, noise=noise, raised=raised)

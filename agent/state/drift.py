@@ -31,7 +31,7 @@ class Drift:
     def seconds(self, times: Mapping[int, float]) -> float | None:
         """By the clock from the batch that confirmed it until the search ended; `times` in Unix seconds by event."""
         begun, over = times.get(self.confirmed), times.get(self.ended_at)
-        return over - begun if begun is not None and over is not None else None
+        return over - begun if begun is not None and over is not None and over >= begun else None
 
 
 @dataclass(slots=True, kw_only=True)

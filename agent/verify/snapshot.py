@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from itertools import islice
@@ -34,7 +35,10 @@ def check_snapshot(ledger: Ledger, path: Path) -> Iterator[str]:
 
     A snapshot that is wrong can be removed: it is rebuilt from the ledger.
     """
-    if not path.is_file():
+    if not os.path.lexists(path):
+        return
+    if path.is_symlink() or not path.is_file():
+        yield f"{path.name} is no file of this home: remove it, it is rebuilt from the ledger"
         return
     try:
         held, points, (events, digest) = _read(path)

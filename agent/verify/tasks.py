@@ -15,7 +15,7 @@ from collections.abc import Container, Iterator, Sequence
 from agent.gate.admission import findings_of
 from agent.ledger import events
 from agent.ledger.home import Home
-from agent.state.agreement import LOW, RAISED, measured_agreement
+from agent.state.agreement import LOW, RAISED, as_recorded, measured_agreement
 from agent.state.state import TaskState
 from agent.verify.metrics import kind_of, wrong_metric
 from agent.verify.refusals import wrong_refusal
@@ -283,7 +283,7 @@ class TaskChecker:
 
     def _round(self, filtered: events.Filtered) -> Iterator[str]:
         """What it says of the agreement of scores must be what they give."""
-        measured = measured_agreement(self._evaluations, self._agreements)
+        measured = as_recorded(measured_agreement(self._evaluations, self._agreements), filtered.agreement)
         if measured != filtered.agreement:
             yield "what it says of the agreement of scores is not what their repeats give"
         if filtered.agreement is not events.UNSET:

@@ -18,7 +18,12 @@ from types import ModuleType, TracebackType
 from agent.workers import interrupt
 from agent.workers import process as worker
 
-__all__ = ["WorkerDied", "Workers"]
+__all__ = ["WorkerDied", "Workers", "cores"]
+
+
+def cores() -> int:
+    """How many processor cores this process may use; all that there are where the system does not say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class WorkerDied(Exception):  # noqa: N818 - an outcome that callers record

@@ -62,6 +62,10 @@ def lint_set(set_: ConstraintSet, *, contexts: Sequence[Context] = ()) -> tuple[
         else:
             message = f"together these rules admit nothing in {_places(where, guards)}: {', '.join(clash)}"
             found.append(LintFinding(kind="nothing-admitted", rule="", message=message))
+    idle = [guard for guard in guards if guard.rules and guard.is_idle()]
+    if idle:
+        message = f"no rule applies in {_places(idle, guards)}: everything is admitted there, and no run is begun"
+        found.append(LintFinding(kind="never-applies", rule="", message=message))
     # Where nothing is admitted every rule is redundant beside the clash; that says nothing about it.
     sound = [guard for guard in guards if not any(guard in where for where in clashes.values())]
     for index, rule in enumerate(guards[0].rules if guards else ()):

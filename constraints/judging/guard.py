@@ -121,6 +121,10 @@ class Guard:
         result: NDArray[np.bool_] = evaluate(self.encoding.circuit, [everything], vectors)[:, 0]
         return result
 
+    def is_idle(self) -> bool:
+        """Whether none of the set's rules applies here, so that everything is admitted."""
+        return all(root is None for root in self.encoding.roots)
+
     def clash(self) -> tuple[str, ...]:
         """Ids of rules that together admit nothing, none of which can be left out; empty when something is admitted.
 

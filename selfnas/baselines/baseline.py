@@ -38,6 +38,7 @@ class Setting:
         asked: to be predicted afterwards.
         size: of one example, `(channels, *spatial)`, or `(features,)`.
         seed: decides everything random.
+        steps: of a reference network; None takes so many that it is fitted in seconds.
     """
 
     inputs: InputKind
@@ -46,6 +47,7 @@ class Setting:
     asked: int
     size: tuple[int, ...]
     seed: int
+    steps: int | None = None
 
     @property
     def form(self) -> Form:

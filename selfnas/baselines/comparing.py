@@ -93,8 +93,17 @@ def compare(
     return tuple(fit_baseline(name, task, seed=seed, metric=metric) for name in chosen)
 
 
-def fit_baseline(name: str, task: Task, *, seed: int = 0, metric: str | None = None) -> BaselineResult:
+def fit_baseline(
+    name: str, task: Task, *, seed: int = 0, metric: str | None = None, steps: int | None = None
+) -> BaselineResult:
     """Fit one baseline on training and validation split together, and measure it on the test split.
+
+    Args:
+        name: of the baseline.
+        task: with its own splits.
+        seed: decides everything random.
+        metric: as in `compare`.
+        steps: of a reference network, see `Setting`.
 
     Raises:
         InputError: there is no such baseline, it does not take such tasks, or the metric does not fit.
@@ -108,7 +117,9 @@ def fit_baseline(name: str, task: Task, *, seed: int = 0, metric: str | None = N
 
     begun = time.perf_counter()
     at_hand, size = len(task.train) + len(task.validation), task.train.x.shape[1:]
-    setting = Setting(inputs=task.inputs, target=task.target, rows=at_hand, asked=len(task.test), size=size, seed=seed)
+    setting = Setting(
+        inputs=task.inputs, target=task.target, rows=at_hand, asked=len(task.test), size=size, seed=seed, steps=steps
+    )
     rows = min(at_hand, baseline.limit(setting))
     if rows < setting.columns:
         return _failed(baseline, setting, "the task is too large for it")

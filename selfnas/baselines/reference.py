@@ -128,7 +128,7 @@ def _trained(made: Callable[[], nn.Module], x: Floats, y: Targets, setting: Sett
         torch.manual_seed(seeding.derive(setting.seed, "reference weights"))
         network = made()
     batch = min(_BATCH, len(x))
-    steps = steps_for(_multiplications(network, x), batch)
+    steps = setting.steps or steps_for(_multiplications(network, x), batch)
     optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps, pct_start=0.2)
     examples, targets, rng = torch.from_numpy(x), torch.from_numpy(y), seeding.generator(setting.seed, "reference")

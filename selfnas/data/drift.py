@@ -3,7 +3,8 @@
 Two streams of numbers are followed with ADWIN (Bifet and Gavalda 2007, SDM), an adaptive window that shrinks when the
 means of two of its parts differ by more than chance allows: whether each example was classified wrongly, and how much
 of each input lies outside the main directions of the training inputs. The task's own test examples come first, as the
-reference. Everything is a function of the recorded numbers, so that a ledger can be replayed and re-checked.
+reference. Examples of the reference and of each batch are followed in the order of `by_content`. Everything is a
+function of the recorded numbers, so that a ledger can be replayed and re-checked.
 
 A drift is *confirmed* when the error rate rises: ADWIN says so, or ADWIN says that the inputs changed and an exact test
 says that more errors were made since. Inputs that change without costing accuracy are *suspected* and no more.
@@ -11,6 +12,7 @@ says that more errors were made since. Inputs that change without costing accura
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DriftMonitor", "InputProfile", "Look"]
+__all__ = ["DriftMonitor", "InputProfile", "Look", "by_content"]
 
 _DELTA = 0.002  # of ADWIN: its authors' and river's default
 _LEAST = 20  # examples since an input change before errors are tested
@@ -126,6 +128,24 @@ class DriftMonitor:
         return float(fisher_exact(table, alternative="greater").pvalue) < _ALPHA
 
 
+def by_content(x: NDArray[np.float32], y: NDArray[np.int64] | None = None) -> NDArray[np.intp]:
+    """`(n,)` an order of examples that looks random and does not hang on the one they come in.
+
+    Files are often sorted by class; ADWIN would take one class after another for a change.
+
+    Args:
+        x: `(n, ...)`.
+        y: `(n,)` answers, which tell equal inputs apart.
+    """
+    keys = []
+    for row, example in enumerate(x):
+        content = hashlib.blake2b(np.ascontiguousarray(example).data.cast("B"), digest_size=16)
+        if y is not None:
+            content.update(int(y[row]).to_bytes(8, "little", signed=True))
+        keys.append(content.digest())
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
+
+
 def _log_likelihood(wrong: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of so many errors at their own rate, element by element."""
     from scipy.special import xlogy
@@ -147,8 +167,9 @@ class InputProfile:
 
     @staticmethod
     def of(x: NDArray[np.float32]) -> InputProfile:
-        """Of `(n, channels, *size)` inputs, at most the first thousand."""
-        flat = x[:_MAX_EXAMPLES].reshape(min(len(x), _MAX_EXAMPLES), -1).astype(np.float64)
+        """Of `(n, channels, *size)` inputs; of more than a thousand, of those that their content chooses."""
+        chosen = x if len(x) <= _MAX_EXAMPLES else x[by_content(x)[:_MAX_EXAMPLES]]
+        flat = chosen.reshape(len(chosen), -1).astype(np.float64)
         mean = flat.mean(axis=0)
         directions = np.linalg.svd(flat - mean, full_matrices=False)[2][:_DIRECTIONS]
         return InputProfile(mean, directions)

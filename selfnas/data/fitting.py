@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from selfnas.data.columns import Column
 from selfnas.data.preparation import (
+    AmplitudeStep,
     ColumnStep,
     FillStep,
     LayoutStep,
@@ -34,7 +36,10 @@ MOST_TOKENS = 512  # of a vocabulary, which become a channel each
 _MOST_CATEGORIES = 32  # of a column, the most frequent in training, that have a feature of their own
 _CONSTANT = 1e-12  # a channel whose deviation is a smaller share of its largest number shows one value
 _FAR = 1e3  # a channel whose mean is more deviations from 0 is moved before float32 takes its digits away
+_LOUDER = 10.0  # times as large as quiet deviations are loud ones where each series is brought to its own
+_SILENT = 1e-6  # share of the largest deviation that counts as none
 _SMALLEST = 1e-60  # width of a column's numbers that can still be divided by
+_FEWEST_STEPS = 4  # of a series that has an amplitude
 _AT_ONCE = 2**24  # numbers that are measured at once; more in blocks of
 _BLOCK = 2**20
 _FLOAT_BYTES = 4
@@ -73,7 +78,8 @@ def fitted(
         return data, target
     if raw.kind == "tokens":
         return data.after(OneHotStep(size=_vocabulary(raw, spec))), target
-    data = standardised(data)
+    amplitude = _amplitude(data, spec)
+    data = standardised(data if amplitude is None else data.after(amplitude))
     return (
         data.after(FillStep()) if any(np.isnan(part.x.max(initial=0)) for part in data.parts.values()) else data
     ), target
@@ -155,6 +161,33 @@ def _offset(raw: RawData, rows: Mapping[str, Rows]) -> tuple[float, ...]:
     mean, spread = np.nanmean(x, axis=axes, dtype=np.float64), np.nanstd(x, axis=axes, dtype=np.float64)
     far = (np.abs(mean) > _FAR * spread) & (spread > _CONSTANT * np.abs(mean))
     return tuple(np.where(far, mean, 0.0).tolist()) if far.any() else ()
+
+
+def _amplitude(data: Splits, spec: TaskSpec) -> AmplitudeStep | None:
+    """What brings series to amplitudes of their own; None where the training series are about as loud as each other.
+
+    Scaled all alike, quiet series would be hardly more than 0 beside loud ones, and networks do not see them.
+    """
+    if data.inputs != "series" or spec.amplitude == "common":
+        return None
+    x = data.parts["train"].x
+    if x.shape[2] < _FEWEST_STEPS:
+        return None
+    with np.errstate(invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a series without a number
+        spread = np.nanstd(x, axis=2, dtype=np.float64)
+    found: dict[int, tuple[float, float]] = {}
+    for channel, deviations in enumerate(spread.T):
+        heard = deviations[np.nan_to_num(deviations) > _SILENT * np.nanmax(deviations, initial=0.0)]
+        if not len(heard):
+            continue
+        quiet, usual, loud = np.quantile(heard, (0.05, 0.5, 0.95))
+        if spec.amplitude == "own" or loud > _LOUDER * quiet:
+            found[channel] = (_SILENT * float(heard.max()), float(usual))
+    if not found:
+        return None
+    floors, units = zip(*found.values(), strict=True)
+    return AmplitudeStep(channels=tuple(found), floor=floors, unit=units)
 
 
 def _prepared(raw: RawData, rows: Mapping[str, Rows], steps: tuple[Step, ...]) -> dict[str, Floats]:

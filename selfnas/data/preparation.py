@@ -9,6 +9,7 @@ splits, number for number, and whoever exports a network can write every step in
 | `layout` | `(b, *raw)` numbers in the axes of the source | `(b, channels, *size)` float32; NaN stays |
 | `pad` | `(b, channels, l)` | `(b, channels, length)`: cut, or NaN behind |
 | `resize` | `(b, channels, *old)` | `(b, channels, *new)`: means of areas, by one matrix for each side; NaN left out |
+| `amplitude` | `(b, channels, l)` | `(b, channels + 2 k, l)`; see `AmplitudeStep` |
 | `scale` | `(b, channels, *size)` | `(x - center) / scale` by channel; NaN stays |
 | `fill` | `(b, channels, l)` | NaN made 0, and one channel more: the share of channels that were observed |
 | `turn` | `(b, channels, *size)` | turned by quarters of a circle; a series reversed |
@@ -37,6 +38,7 @@ from selfnas.data.targets import Axes, Floats, InputKind, Split, Target, Targets
 from selfnas.errors import InputError, ShapeError
 
 __all__ = [
+    "AmplitudeStep",
     "Column",
     "ColumnStep",
     "FillStep",
@@ -158,6 +160,39 @@ def _along(x: NDArray[Any], weights: NDArray[np.float64], axis: int) -> NDArray[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AmplitudeStep:
+    """Some channels of each series brought to mean 0 and deviation 1 by its own numbers, which follow as channels.
+
+    Behind all channels come two for each: `asinh(mean / unit)` and `log(deviation / unit)`, at every step where the
+    channel has a number. Nothing is lost but deviations below `floor`. Computed in float64, kept as float32.
+
+    Attributes:
+        channels: which.
+        floor: by channel, the deviation that smaller ones count as; above 0.
+        unit: by channel; above 0.
+    """
+
+    channels: tuple[int, ...]
+    floor: tuple[float, ...]
+    unit: tuple[float, ...]
+
+    def apply(self, x: Floats) -> Floats:
+        """`(b, channels, l)` to `(b, channels + 2 k, l)`; NaN stays."""
+        own = x[:, list(self.channels)].astype(np.float64)
+        floor, unit = (np.asarray(each)[None, :, None] for each in (self.floor, self.unit))
+        present = ~np.isnan(own)
+        count = np.maximum(present.sum(axis=2, keepdims=True), 1)
+        mean = np.where(present, own, 0).sum(axis=2, keepdims=True) / count
+        moved = own - mean
+        spread = np.sqrt((np.where(present, moved, 0) ** 2).sum(axis=2, keepdims=True) / count)
+        spread = np.maximum(spread, floor)
+        told = [np.where(present, each, np.nan) for each in (np.arcsinh(mean / unit), np.log(spread / unit))]
+        kept = x.copy()
+        kept[:, list(self.channels)] = moved / spread
+        return np.concatenate([kept, *(each.astype(np.float32) for each in told)], axis=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleStep:
     """Every channel moved and stretched.
 
@@ -268,12 +303,24 @@ class ColumnStep:
         return np.concatenate([column.apply(wide[:, index]) for index, column in enumerate(self.columns)], axis=1)
 
 
-Step = LayoutStep | PadStep | ResizeStep | ScaleStep | FillStep | TurnStep | ReorderStep | OneHotStep | ColumnStep
+Step = (
+    LayoutStep
+    | PadStep
+    | ResizeStep
+    | AmplitudeStep
+    | ScaleStep
+    | FillStep
+    | TurnStep
+    | ReorderStep
+    | OneHotStep
+    | ColumnStep
+)
 
 _STEPS: Mapping[str, type[Step]] = {
     "layout": LayoutStep,
     "pad": PadStep,
     "resize": ResizeStep,
+    "amplitude": AmplitudeStep,
     "scale": ScaleStep,
     "fill": FillStep,
     "turn": TurnStep,
@@ -288,7 +335,7 @@ _NAMES = {kind: name for name, kind in _STEPS.items()}
 class Preparation:
     """What stands between a raw example and a network, and what the network's outputs mean.
 
-    An exporter may rely on this: `steps` are of the nine classes above and no others; each one's `apply` is a pure
+    An exporter may rely on this: `steps` are of the ten classes above and no others; each one's `apply` is a pure
     function with the shapes that the table of this module states; a step knows its numbers when it is made, so that a
     graph for raw examples of shape `(b, *raw)` can be traced; `layout` is first, and alone changes the axes.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from selfnas.data.preparation import FillStep, PadStep, Splits
+from selfnas.data.preparation import AmplitudeStep, FillStep, PadStep, Splits
 from selfnas.data.raw import SPLITS, RawData, Rows
 from selfnas.data.targets import Target, TargetKind
 
@@ -14,7 +14,9 @@ _SHOWN = 3  # names
 _COLOURS: Mapping[int, str] = {1: "grey images", 3: "colour images"}
 
 
-def sentence(raw: RawData, data: Splits, target: Target, *, rows: Mapping[str, Rows], repeated: int) -> str:
+def sentence(
+    raw: RawData, data: Splits, target: Target, *, rows: Mapping[str, Rows], repeated: int, duplicates: Sequence[str]
+) -> str:
     """How many examples of which form, what is asked of them, how they were split, and what was guessed.
 
     Names come from files of anybody; what a terminal does not print is escaped.
@@ -25,6 +27,7 @@ def sentence(raw: RawData, data: Splits, target: Target, *, rows: Mapping[str, R
         target: what is asked.
         rows: which examples each split has.
         repeated: how many test examples are in training or validation as well.
+        duplicates: what is to be said of repeated examples.
     """
     counts = [len(data.parts[name]) for name in SPLITS]
     cut = [name for name in SPLITS if name not in raw.parts or rows[name].part != name]
@@ -35,6 +38,7 @@ def sentence(raw: RawData, data: Splits, target: Target, *, rows: Mapping[str, R
     if raw.groups is not None:
         split += f", {len(set(raw.groups.tolist())):,} groups kept together"
     told = [f"{sum(counts):,} {_inputs(raw, data)}, {_asked(target)}", split, *raw.notes]
+    told += duplicates
     if repeated:
         told.append(f"{repeated:,} of {counts[-1]:,} test examples are training or validation examples as well")
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in "; ".join(told))
@@ -59,7 +63,9 @@ def _inputs(raw: RawData, data: Splits) -> str:
     gaps = any(isinstance(step, FillStep) for step in data.steps)
     marked = " (unequal lengths and gaps marked in a channel)" if ends else " (gaps marked in a channel)"
     channels = f"{raw.x.shape[1]:,} channel{'s' if raw.x.shape[1] > 1 else ''}"
-    return f"series of {channels} and {length:,} steps{resized}{marked if gaps else ''} ({dtype})"
+    own = next((step.channels for step in data.steps if isinstance(step, AmplitudeStep)), ())
+    scaled = f", {len(own):,} of them scaled in each series by its own amplitude, which is given beside" if own else ""
+    return f"series of {channels}{scaled} and {length:,} steps{resized}{marked if gaps else ''} ({dtype})"
 
 
 def _columns(raw: RawData) -> str:

@@ -153,11 +153,16 @@ class TaskSpec(StrictModel):
         delimiter: of a CSV file; a comma where nothing is said, a tab in a `.tsv` file.
         limit: at most so many examples in all, classes kept in proportion.
         resize: average images to so many pixels a side, or series to that length; only ever smaller.
+        amplitude: of series. `own` brings each to its own mean and deviation, which follow as channels; `common` scales
+            all alike. Where nothing is said, it is `own` where loud series deviate ten times as much as quiet ones.
         memory: how much the examples may take, such as `4 GiB`, after `limit` and `resize`; 1 GiB where nothing is
             said.
         audit_from: `training` cuts the audit split from the training part and leaves a test part whole; `test` cuts it
             from the test part where training is small.
         split_seed: which examples fall into which split.
+        duplicates: what is done about examples that the source holds more than once. Where nothing is said they stay
+            together in one split, and training examples that a test or validation part of the source holds too are
+            left out; `allow` takes them as they are, `refuse` stops before anything is trained.
         transforms: applied in order, after the inputs were brought to mean 0 and standard deviation 1.
         nuisances: regions of the finished input, or columns of a table, that should not decide the answer.
     """
@@ -181,9 +186,11 @@ class TaskSpec(StrictModel):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     limit: Annotated[int, Field(ge=8, le=10**9)] | None = None
     resize: Annotated[int, Field(ge=4, le=4096)] | None = None
+    amplitude: Literal["own", "common"] | None = None
     memory: Annotated[str, Field(pattern=_MEMORY.pattern)] | None = None
     audit_from: Literal["training", "test"] | None = None
     split_seed: Seed = 0
+    duplicates: Literal["allow", "refuse"] | None = None
     transforms: list[TransformSpec] = Field(default_factory=list, max_length=16)
     nuisances: list[TaskNuisanceSpec] = Field(default_factory=list, max_length=16)
 

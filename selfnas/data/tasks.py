@@ -20,7 +20,7 @@ from selfnas.data.datasets import Arrays, own_arrays, raw_data, read_npy, stored
 from selfnas.data.fitting import SCALED, fitted, repeated, standardised
 from selfnas.data.forms import Channels
 from selfnas.data.preparation import ColumnStep, Preparation, Splits
-from selfnas.data.raw import SPLITS, Kind, Part, RawData, Rows
+from selfnas.data.raw import SPLITS, Floats, Kind, Part, RawData, Rows
 from selfnas.data.reading import sentence
 from selfnas.data.sources.archives import read_archive
 from selfnas.data.sources.collections import arrays_of, parts_of
@@ -28,7 +28,16 @@ from selfnas.data.sources.folders import read_folder
 from selfnas.data.sources.packaged import read_packaged
 from selfnas.data.sources.tables import read_csv, read_parquet
 from selfnas.data.spec import FILES, Nuisance, NuisanceSpec, TaskNuisanceSpec, TaskSpec, TransformSpec
-from selfnas.data.splitting import split_rows
+from selfnas.data.splits.duplicates import (
+    Prints,
+    duplicates_of,
+    joined_groups,
+    kept_apart,
+    near_copies,
+    of_splits,
+    prints,
+)
+from selfnas.data.splits.splitting import split_rows
 from selfnas.data.targets import InputKind, Split, Target, TargetKind, TargetSpec
 from selfnas.data.transforms import label_order, transform
 from selfnas.documents import check_model
@@ -57,6 +66,7 @@ class Options(TypedDict, total=False):
     memory: str | None
     audit_from: Literal["training", "test"] | None
     split_seed: int
+    duplicates: Literal["allow", "refuse"] | None
     transforms: Sequence[TransformSpec]
     nuisances: Sequence[NuisanceSpec | TaskNuisanceSpec]
 
@@ -109,6 +119,8 @@ class Task:
         own: what `from_arrays` made it of; None for every other task.
         reading: one line that says how the data were read, guesses included.
         groups: by split the group of each example, where examples of a group belong together; empty where they do not.
+        prints: by split a number for each example's content in the source: equal examples have equal ones.
+            Empty where a transformation leaves classes out.
 
     Raises:
         ShapeError: a split that does not fit `shape` or `target`.
@@ -129,6 +141,7 @@ class Task:
     own: Own | None = field(default=None, repr=False)
     reading: str = ""
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    prints: Mapping[str, Prints] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_arrays(
@@ -152,6 +165,7 @@ class Task:
         memory: str | None = None,
         audit_from: Literal["training", "test"] | None = None,
         split_seed: int = 0,
+        duplicates: Literal["allow", "refuse"] | None = None,
         transforms: Sequence[TransformSpec] = (),
         nuisances: Sequence[NuisanceSpec | TaskNuisanceSpec] = (),
     ) -> Task:
@@ -180,6 +194,8 @@ class Task:
             memory: how much the examples may take, such as `4 GiB`.
             audit_from: `test` cuts the audit split from the test part where training is small.
             split_seed: which examples fall into which split.
+            duplicates: `allow` or `refuse` examples that are there more than once; otherwise equal ones stay in one
+                split.
             transforms: applied in order.
             nuisances: regions of the finished input that should not decide the class.
 
@@ -209,6 +225,7 @@ class Task:
             "memory": memory,
             "audit_from": audit_from,
             "split_seed": split_seed,
+            "duplicates": duplicates,
             "transforms": list(transforms),
             "nuisances": [each.model_dump(exclude_none=True) for each in nuisances],
         }
@@ -339,10 +356,24 @@ def _made(
     place: Place = ("path",) if spec.source in FILES else ("source",)
     try:
         raw = read()
+        found = prints(raw)
+        repeats = duplicates_of(raw, found)
+        if repeats and spec.duplicates == "refuse":
+            raise InputError(f"duplicates: {'; '.join(repeats.sentences(allowed=True))}: the stream refuses that")
+        apart = bool(repeats) and spec.duplicates != "allow"
+        if apart and raw.groups is not None:
+            raw = replace(raw, groups=joined_groups(raw.groups, found["x"]))
         rows = split_rows(raw, spec)
+        rows = kept_apart(rows, raw, found, seed=spec.split_seed) if apart else rows
         data, target = fitted(raw, rows, spec, further=further)
-        twice = repeated(data) if raw.test is not None else 0
-        groups = _groups(raw, rows, spec)
+        twice = repeated(data) if raw.test is not None or spec.duplicates == "allow" else 0
+        near, looked_up = near_copies(_taught(data), data.parts["test"].x) if raw.kind in SCALED else (0, 0)
+        told = repeats.sentences(allowed=spec.duplicates == "allow")
+        if near:
+            told.append(f"{near:,} of {looked_up:,} test examples are nearly the same as a training example")
+        if near and spec.duplicates == "refuse":
+            raise InputError(f"duplicates: {told[-1]}: the stream refuses that")
+        groups = _groups(raw, rows, spec, found if apart else None)
         for index, step in enumerate(spec.transforms):
             place = ("transforms", index)
             data = transform(data, step, seed=spec.split_seed)
@@ -374,26 +405,57 @@ def _made(
         nuisances=data.nuisances,
         succeeds=spec.succeeds or "",
         groups=groups,
-        reading=sentence(raw, data, target, rows=rows, repeated=twice),
+        reading=sentence(raw, data, target, rows=rows, repeated=twice, duplicates=told),
+        prints={} if any(step.classes is not None for step in spec.transforms) else of_splits(rows, found),
     )
     return task, {name: data.parts[name] for name in further}
 
 
-def _groups(raw: RawData, rows: Mapping[str, Rows], spec: TaskSpec) -> dict[str, tuple[str, ...]]:
-    """By split the group of each example; examples of a part without groups are one each."""
-    if raw.groups is None:
-        return {}
-    if any(step.classes is not None for step in spec.transforms):
+def _taught(data: Splits) -> Floats:
+    """Inputs of training and validation."""
+    return np.concatenate([data.parts["train"].x, data.parts["validation"].x])
+
+
+def _groups(
+    raw: RawData, rows: Mapping[str, Rows], spec: TaskSpec, repeated: Mapping[str, Prints] | None
+) -> dict[str, tuple[str, ...]]:
+    """By split the group of each example; examples of a part without groups are one each, repeated ones together.
+
+    Args:
+        raw: the source.
+        rows: which examples each split has.
+        spec: for its transformations.
+        repeated: prints of the examples where some are repeated; None where copies need not stay together.
+    """
+    fewer = any(step.classes is not None for step in spec.transforms)
+    if raw.groups is not None and fewer:
         raise InputError("groups do not go with the transformation classes: leave those examples out of the source")
+    if raw.groups is None and (repeated is None or fewer):
+        return {}
     known = raw.groups
-    return {
-        name: tuple(f"group {known[row]}" if each.part == "x" else f"{each.part} {row}" for row in each.rows)
-        for name, each in rows.items()
-    }
+
+    def name(part: str, row: int) -> str:
+        if part == "x" and known is not None:
+            return f"group {known[row]}"
+        return f"{part} {row}" if repeated is None else f"example {repeated[part][row]:016x}"
+
+    return {split: tuple(name(each.part, row) for row in each.rows) for split, each in rows.items()}
 
 
 # Keys that a problem is located at when its message begins with them.
-_TOLD_OF = ("limit", "resize", "memory", "audit_from", "vocabulary", "columns", "groups", "split", "channels", "target")
+_TOLD_OF = (
+    "duplicates",
+    "limit",
+    "resize",
+    "memory",
+    "audit_from",
+    "vocabulary",
+    "columns",
+    "groups",
+    "split",
+    "channels",
+    "target",
+)
 
 
 def _place(message: str, place: Place, spec: TaskSpec) -> Place:

@@ -17,7 +17,7 @@ _SPACES: Mapping[int, tuple[str, ...]] = MappingProxyType(
 _MACROS: Mapping[int, Macro] = MappingProxyType(
     {
         0: Macro(channels=32, depth=1, resolution=16),
-        1: Macro(channels=16, depth=1, resolution=16, head="peaks"),
+        1: Macro(channels=24, depth=1, resolution=16, head="peaks"),
         2: Macro(channels=16, depth=1, resolution=16, head="peaks"),
     }
 )

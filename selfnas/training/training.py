@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -32,6 +33,7 @@ from selfnas.training.schedule import Schedule, fit_schedule, patience_in
 
 __all__ = ["Examples", "Goal", "TrainingPlan", "TrainingResult", "accuracy", "predict", "train"]
 
+_FUSED = ("cpu", "cuda")  # devices on which one call updates all weights
 _OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 
 
@@ -160,6 +162,7 @@ def train(
     """
     goal = goal or Goal()
     pool = _Pool([training] if isinstance(training, Examples) else training, fidelity.fraction, seed)
+    _laid_out(network, torch.channels_last)  # convolutions of images take a quarter less time so
     schedule = schedule or fit_schedule(fidelity, len(pool), batch_size=plan.batch_size)
     if validation is None:
         schedule = replace(schedule, parts=(schedule.steps,))
@@ -185,6 +188,7 @@ def train(
             enable_progress_bar=False,
             enable_model_summary=False,
             callbacks=[watcher],
+            plugins=[LightningEnvironment()],  # one process, whatever a cluster's variables say
         )
         try:
             trainer.fit(module, train_dataloaders=batches)
@@ -197,7 +201,8 @@ def train(
     failure = watcher.failure or ("" if watcher.best_state else "no validation was reached")
     if not failure:
         network.load_state_dict(watcher.best_state)
-    network.to(device).eval()
+    _laid_out(network.to(device), torch.contiguous_format)
+    network.eval()
     return TrainingResult(
         failure=failure,
         curve=tuple(watcher.curve),
@@ -312,7 +317,7 @@ class _Module(pl.LightningModule):
 
     def on_train_batch_end(self, outputs: object, batch: object, batch_idx: int) -> None:
         if self._average is not None:
-            self._average.update(self.network)
+            self._average.update()
 
     @property
     def delivered(self) -> nn.Module:
@@ -328,7 +333,9 @@ class _Module(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         plan = self._plan
-        optimiser = torch.optim.AdamW(self.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
+        optimiser = torch.optim.AdamW(
+            self.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=self.device.type in _FUSED
+        )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._schedule.factor)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -384,8 +391,18 @@ class _Watcher(pl.Callback):
             trainer.should_stop = True
 
     def _keep(self, network: nn.Module, step: int) -> None:
-        self.best_state = {name: value.detach().clone() for name, value in network.state_dict().items()}
+        self.best_state = {
+            name: value.detach().clone(memory_format=torch.contiguous_format)
+            for name, value in network.state_dict().items()
+        }
         self.best_step = step
+
+
+def _laid_out(network: nn.Module, order: torch.memory_format) -> None:
+    """Order the memory of its weights of four dimensions, in place."""
+    for each in network.parameters():
+        if each.dim() == 4:
+            each.data = each.data.contiguous(memory_format=order)
 
 
 def _chance(goal: Goal, training: _Pool, validation: Examples | None) -> float:

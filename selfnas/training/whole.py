@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from selfnas.data.columns import Column
 from selfnas.data.preparation import (
+    AmplitudeStep,
     ColumnStep,
     FillStep,
     LayoutStep,
@@ -184,6 +185,29 @@ def _along(x: Tensor, weights: Tensor, axis: int) -> Tensor:
     return (x.movedim(axis, -1) @ weights.T).movedim(-1, axis)
 
 
+class _Amplitude(nn.Module):
+    def __init__(self, step: AmplitudeStep) -> None:
+        super().__init__()
+        self.channels = _places(list(step.channels))
+        self.floor, self.unit = (
+            nn.Buffer(torch.tensor(each, dtype=torch.float64).reshape(1, -1, 1)) for each in (step.floor, step.unit)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        own = x[:, self.channels].to(torch.float64)
+        present = ~own.isnan()
+        count = present.sum(dim=2, keepdim=True).clamp(min=1)
+        mean = torch.where(present, own, 0.0).sum(dim=2, keepdim=True) / count
+        moved = own - mean
+        spread = (torch.where(present, moved, 0.0).square().sum(dim=2, keepdim=True) / count).sqrt()
+        spread = torch.maximum(spread, self.floor)
+        told = [
+            torch.where(present, each, torch.nan) for each in ((mean / self.unit).asinh(), (spread / self.unit).log())
+        ]
+        kept = x.index_copy(1, self.channels, (moved / spread).to(torch.float32))
+        return torch.cat([kept, *(each.to(torch.float32) for each in told)], dim=1)
+
+
 class _Scale(nn.Module):
     def __init__(self, step: ScaleStep) -> None:
         super().__init__()
@@ -328,6 +352,7 @@ def _places(of: list[int]) -> nn.Buffer:
 in_tensors.register(LayoutStep, _Layout)
 in_tensors.register(PadStep, _Pad)
 in_tensors.register(ResizeStep, _Resize)
+in_tensors.register(AmplitudeStep, _Amplitude)
 in_tensors.register(ScaleStep, _Scale)
 in_tensors.register(FillStep, lambda step: _Fill())
 in_tensors.register(TurnStep, _Turn)

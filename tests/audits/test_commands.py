@@ -109,6 +109,11 @@ def _expression(tree: dict[str, Any]) -> None:
     sizes[0] = {"as_expr": {"expr_str": "__import__('os').getpid()", "hint": {"as_int": 4}}}
 
 
+def _tower(tree: dict[str, Any]) -> None:
+    sizes = tree["graph_module"]["graph"]["tensor_values"]["linear"]["sizes"]
+    sizes[0] = {"as_expr": {"expr_str": "Symbol('s0', integer=True) + 0*9**9**9**9", "hint": {"as_int": 4}}}
+
+
 def _container(tree: dict[str, Any]) -> None:
     call = tree["graph_module"]["module_call_graph"][0]["signature"]
     call["in_spec"] = call["in_spec"].replace("builtins.tuple", "collections.defaultdict")
@@ -127,6 +132,7 @@ def _pickled(tree: dict[str, Any]) -> None:
     [
         ("models/model.json", _operator, "operator 'torch.hub.load'"),
         ("models/model.json", _expression, 'expression "__import__'),
+        ("models/model.json", _tower, 'expression "Symbol'),
         ("models/model.json", _container, "container of type 'collections.defaultdict'"),
         ("models/model.json", _custom, "argument of kind 'as_custom_obj'"),
         ("data/weights/model_weights_config.json", _pickled, "pickled tensor"),

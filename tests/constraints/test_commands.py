@@ -208,3 +208,15 @@ def test_help_needs_no_heavy_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_check_and_lint_say_that_no_rule_applies(tmp_path: Path) -> None:
+    """An admission by nothing is told apart from one by rules."""
+    file = tmp_path / "idle.yaml"
+    file.write_text(
+        "set: idle\nlanguage: 1\nspaces: [nb201]\nrules:\n"
+        "  - {id: r, scope: cell, when: classes == 99, require: depth <= 0, why: x, message: x}\n"
+    )
+    assert "no rule applies here: everything is admitted" in CliRunner().invoke(app, ["check", str(file), GOOD]).output
+    assert "no rule applies here" not in CliRunner().invoke(app, ["check", "baseline", GOOD]).output
+    assert "no rule applies in nb201" in CliRunner().invoke(app, ["lint", str(file)]).output

@@ -209,3 +209,18 @@ def test_a_set_without_rules_for_architectures_is_refused(stream: Path) -> None:
 
     with pytest.raises(InputError, match=r"tiny\.yaml:1:1: set 'policy' has no rules of scope cell or network"):
         prepare(read_stream(stream, overrides=["constraints=policy"]))
+
+
+def test_a_set_none_of_whose_rules_applies_stops_before_training(tmp_path: Path, stream: Path) -> None:
+    """It would let everything in, which nobody who names a set means."""
+    from agent.life.preparation import prepare
+    from agent.stream.file import read_stream
+    from selfnas.errors import InputError
+
+    (tmp_path / "idle.yaml").write_text(
+        "set: idle\nlanguage: 1\nspaces: [nb201]\nrules:\n"
+        "  - {id: r, scope: cell, when: classes == 99, require: depth <= 0, why: x, message: x}\n"
+    )
+    document = read_stream(stream, overrides=["constraints=idle.yaml"])
+    with pytest.raises(InputError, match=r"no rule of constraint set 'idle' applies to task .* in space 'nb201'"):
+        prepare(document)

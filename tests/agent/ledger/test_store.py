@@ -163,3 +163,14 @@ def test_hash_of_an_event_is_as_documented() -> None:
 
     expected = hashlib.sha256(b"7\x1fkind\x1f{}\x1f" + GENESIS.encode()).hexdigest()
     assert event_hash(7, "kind", "{}", GENESIS) == expected
+
+
+def test_two_writers_do_not_interleave(path: Path) -> None:
+    """Who opened the file before the other wrote appends nothing, and says why."""
+    with open_ledger(path) as first, open_ledger(path) as second:
+        first.append([RunFinished(tasks=0)])
+        with pytest.raises(LedgerError, match="somebody else has written to it since it was opened"):
+            second.append([RunFinished(tasks=1)])
+        first.append([RunFinished(tasks=2)])
+        assert [event.facts.tasks for event in first.events() if isinstance(event.facts, RunFinished)] == [0, 2]
+        assert not list(first.broken_links())

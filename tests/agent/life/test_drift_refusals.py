@@ -104,7 +104,7 @@ def test_data_of_the_task_that_were_damaged_or_changed_are_named(place: Path) ->
         assert "own.npz" in said
         own.unlink()
         assert watch(place, "new.npz") == (2, "task 'first': no such file: own.npz\n")
-        np.savez(own, x=np.ones((240, 8, 8), np.float32), y=np.arange(240) % 3)
+        np.savez(own, x=np.random.default_rng(9).random((240, 8, 8), np.float32), y=np.arange(240) % 3)
         code, said = watch(place, "new.npz")
         assert (code, said) == (2, "task 'first': its data are not those that the ledger records\n")
     finally:

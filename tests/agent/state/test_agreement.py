@@ -15,7 +15,7 @@ from agent.ledger.store import Ledger
 from agent.life.life import Life
 from agent.life.observer import Unobserved
 from agent.life.preparation import prepare
-from agent.state.agreement import LOW, RAISED, agreement_sentence, measured_agreement
+from agent.state.agreement import LOW, RAISED, agreement_sentence, as_recorded, measured_agreement
 from agent.stream.file import read_stream
 from agent.verify.verification import verify
 from agent.workers.jobs import FullAnswer, LowAnswer, LowJob, job_from_json
@@ -75,20 +75,20 @@ def events_of(home: Path) -> list[Event[Facts]]:
 
 
 def test_the_fidelity_is_raised_and_the_better_half_scored_again(lived: tuple[Path, Chance]) -> None:
-    """After the second round, with twice the steps and repeats; nothing is scored low after that."""
+    """After the second round, with twice the repeats; nothing is scored low after that."""
     home, workers = lived
     facts = [event.facts for event in events_of(home)]
     told = [found.agreement for found in facts if isinstance(found, Filtered) and found.agreement is not UNSET]
     assert [(found.fidelity, found.raised) for found in told] == [(LOW, True), (RAISED, False)]
     assert told[0].correlation < 0.6 < told[1].correlation
-    assert "twice the steps" in agreement_sentence(told[0])
+    assert "twice the repeats" in agreement_sentence(told[0])
     evaluated = [found for found in facts if isinstance(found, Evaluated)]
     assert [found.fidelity for found in evaluated] == [LOW] * 8 + [RAISED] * 8
     best = sorted(evaluated[:8], key=lambda found: -float(found.score or 0))[:4]
     again = [found for found in evaluated if found.origin == "promoted"]
     assert [found.digest for found in again] == [found.digest for found in best]
     steps = [(job.fidelity.steps, job.cross_validation.repeats) for job in workers.asked]
-    assert steps == [(120, 2)] * 8 + [(240, 4)] * 8
+    assert steps == [(120, 2)] * 8 + [(120, 4)] * 8
     assert len({found.digest for found in evaluated}) == 12
 
 
@@ -142,9 +142,24 @@ def test_it_is_measured_once_and_only_on_repeats() -> None:
     scores = [[number / 10, number / 10 + 0.01] for number in range(6)]
     low = [made_up(Evaluated, fidelity=LOW, digest=str(n), score=0.5, repeats=own) for n, own in enumerate(scores)]
     found = measured_agreement(low, [])
-    assert found == Agreement(fidelity=LOW, architectures=6, correlation=1.0, raised=False)
+    assert found == Agreement(fidelity=LOW, architectures=6, correlation=1.0, noise=0.005, raised=False)
     assert measured_agreement(low, [found]) is UNSET
     assert measured_agreement(low[:5], []) is UNSET
     assert measured_agreement([replace(one, repeats=UNSET) for one in low], []) is UNSET
     raised = changed(low[0], fidelity=RAISED)
     assert measured_agreement([*low, raised], [found]) is UNSET
+
+
+@pytest.mark.parametrize(("apart", "raised"), [(0.1, True), (0.003, False)])
+def test_it_is_not_raised_where_a_wrong_choice_costs_next_to_nothing(apart: float, raised: bool) -> None:
+    """Scores in no common order, far apart or all but equal; lives that told no noise raised whatever it was."""
+    ranks = [[1, 6], [2, 5], [3, 4], [4, 3], [5, 2], [6, 1]]
+    scores = [[0.9 + apart * (rank - 6) for rank in pair] for pair in ranks]
+    low = [made_up(Evaluated, fidelity=LOW, digest=str(n), score=0.5, repeats=own) for n, own in enumerate(scores)]
+    found = measured_agreement(low, [])
+    assert found is not UNSET
+    assert (found.correlation, found.raised) == (-1.0, raised)
+    assert ("nearly equal" in agreement_sentence(found)) is not raised
+    earlier = replace(found, noise=UNSET, raised=True)
+    assert as_recorded(found, earlier) == earlier
+    assert as_recorded(found, found) == found

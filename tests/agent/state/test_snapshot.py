@@ -139,3 +139,17 @@ def test_opening_from_a_snapshot_reads_few_events(lived: Path, tmp_path: Path) -
         plans = [str(ledger._db.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()) for query in reading]
     assert any("USING INDEX decisions" in plan for plan in plans)
     assert all("INDEX" in plan or "PRIMARY KEY" in plan for plan in plans)
+
+
+def test_something_else_in_place_of_a_snapshot_is_found(tmp_path: Path) -> None:
+    """A folder, or a link wherever it leads, is none of this home; where there is nothing, nothing is wrong."""
+    path = tmp_path / "snapshot.db"
+    with Ledger(tmp_path / "ledger.db", clock=lambda: 0.0) as ledger:
+        assert not list(check_snapshot(ledger, path))
+        path.mkdir()
+        assert list(check_snapshot(ledger, path)) == [
+            "snapshot.db is no file of this home: remove it, it is rebuilt from the ledger"
+        ]
+        path.rmdir()
+        path.symlink_to(tmp_path / "nowhere")
+        assert len(list(check_snapshot(ledger, path))) == 1

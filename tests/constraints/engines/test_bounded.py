@@ -9,11 +9,16 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import z3
 
 from agent.workers import interrupt
-from constraints.engines.solver import bounded
+from constraints import Context, parse_set
+from constraints.engines.encoding import encode
+from constraints.engines.solver import Solver, bounded
+from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.named import space_named
 
 _PIGEONS = 10  # more than holes; no solver sees that at once
 
@@ -59,3 +64,19 @@ def test_every_solver_is_set_up_so() -> None:
     solvers = [(name, line) for name, line in lines if made.search(line)]
     assert {"policy.py", "solver.py"} <= {name for name, _ in solvers}
     assert [(name, line) for name, line in solvers if "bounded(" not in line] == []
+
+
+def test_a_rule_without_a_value_in_the_model_is_left_open() -> None:
+    """Z3 may leave out what nothing hangs on; that is no pass."""
+    space = space_named("nb201")
+    set_ = parse_set(
+        "set: s\nlanguage: 1\nspaces: [nb201]\nrules: [{id: r, scope: cell, require: depth <= 3, why: w, message: m}]\n"
+    )
+    context = Context(space=space, macro=Macro(), shape=TaskShape(channels=1, size=(8, 8), classes=10))
+    solver = Solver(encode(set_.rules, context))
+    vector = space.draw(np.random.default_rng(0), 1)[0]
+    assert solver.verdicts(vector) == [True]
+    solver._declarations = [z3.Bool("unheard of", solver._context).decl().ast]
+    assert solver.verdicts(vector) == [None]
+    solver._handles[0] = [z3.BoolVal(False, solver._context).as_ast()] * len(solver._handles[0])
+    assert solver.verdicts(vector) == [None]

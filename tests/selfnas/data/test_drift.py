@@ -7,7 +7,7 @@ import pytest
 
 from selfnas.data.batches import load_batches, write_examples
 from selfnas.data.datasets import read_npz
-from selfnas.data.drift import DriftMonitor, InputProfile
+from selfnas.data.drift import DriftMonitor, InputProfile, by_content
 from selfnas.data.sources.packaged import read_packaged
 from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.errors import InputError
@@ -94,3 +94,15 @@ def test_other_data_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray], w
     with pytest.raises(InputError, match=words) as caught:
         load_batches(DIGITS, [path], base=Path())
     assert "batch.npz" in str(caught.value)
+
+
+def test_a_profile_and_an_order_do_not_hang_on_the_rows_of_a_file() -> None:
+    """A file in class order gives what the same rows give in any other order."""
+    rng = np.random.default_rng(0)
+    y = np.sort(rng.integers(0, 10, 3000))
+    x = (3 * rng.standard_normal((10, 1, 4, 4))[y] + 0.3 * rng.standard_normal((3000, 1, 4, 4))).astype(np.float32)
+    mixed = rng.permutation(len(x))
+    first, second = InputProfile.of(x).residuals(x[:100]), InputProfile.of(x[mixed]).residuals(x[:100])
+    assert np.array_equal(first, second)
+    assert np.array_equal(x[by_content(x, y)], x[mixed][by_content(x[mixed], y[mixed])])
+    assert len(set(y[by_content(x, y)][:60].tolist())) == 10

@@ -324,7 +324,7 @@ def test_a_validation_part_of_their_own(tmp_path: Path) -> None:
 def test_examples_that_training_and_test_share_are_told() -> None:
     """A leak between parts is said, with its size."""
     x = RNG.random((N, 8, 8))
-    task = made(x, CLASSES, test=(x[:60], CLASSES[:60]))
+    task = made(x, CLASSES, test=(x[:60], CLASSES[:60]), duplicates="allow")
     assert "of 60 test examples are training or validation examples as well" in task.reading
     assert "as well" not in made(x[:60], CLASSES[:60], test=(x[60:], CLASSES[60:])).reading
 

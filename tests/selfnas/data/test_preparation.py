@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from selfnas.data.preparation import (
+    AmplitudeStep,
     Column,
     ColumnStep,
     FillStep,
@@ -24,7 +25,7 @@ from selfnas.data.preparation import (
     TurnStep,
 )
 from selfnas.data.targets import Target
-from selfnas.data.tasks import SPLITS, TaskSpec, load_task
+from selfnas.data.tasks import SPLITS, Task, TaskSpec, load_task
 from selfnas.errors import InputError, ShapeError
 
 RNG = np.random.default_rng(0)
@@ -90,6 +91,14 @@ def test_steps_by_hand() -> None:
     assert padded.shape == (1, 2, 6)
     assert np.isnan(padded[..., 4:]).all()
     assert PadStep(length=2).apply(x).shape == (1, 2, 2)
+    own = AmplitudeStep(channels=(0,), floor=(0.5,), unit=(2.0,)).apply(
+        np.array([[[1, 3, np.nan, 5, 7]], [[2] * 5]], "f4")
+    )
+    root = np.sqrt(5.0)
+    assert np.allclose(own[0, 0], [-3 / root, -1 / root, np.nan, 1 / root, 3 / root], equal_nan=True)
+    assert np.allclose(own[0, 1:, 0], [np.arcsinh(2), np.log(root / 2)])
+    assert np.isnan(own[0, :, 2]).all()
+    assert np.allclose(own[1, :, 0], [0, np.arcsinh(1), np.log(0.25)])
     scaled = ScaleStep(center=(1.0, 0.0), scale=(2.0, -1.0)).apply(np.ones((1, 2, 4), np.float32))
     assert scaled[0, :, 0].tolist() == [0.0, -1.0]
     assert TurnStep(turns=1).apply(np.arange(4, dtype=np.float32).reshape(1, 1, 2, 2)).tolist() == [[[[1, 3], [0, 2]]]]
@@ -147,3 +156,34 @@ def test_the_unit_of_the_numbers_does_not_matter(tmp_path: Path) -> None:
         np.savez(tmp_path / f"{name}.npz", x=wave * unit, y=LABELS)
         spec = TaskSpec(name=name, source="npz", path=f"{name}.npz", kind="series")
         assert load_task(spec, base=tmp_path).train.x.std() == pytest.approx(1, abs=1e-4)
+
+
+def waves(tmp_path: Path, loudness: NDArray[np.float64], **keys: Any) -> Task:
+    """Series of two frequencies, the class, each as loud as is said."""
+    time = np.linspace(0, 1, 50)
+    y = np.arange(len(loudness)) % 2
+    x = loudness[:, None] * np.sin(2 * np.pi * np.where(y, 3, 7)[:, None] * time) + 5 * loudness[:, None]
+    with (tmp_path / "waves.npz").open("wb") as file:
+        np.savez(file, allow_pickle=False, x=x[:, None], y=y)
+    spec = TaskSpec(name="w", source="npz", path="waves.npz", kind="series", **keys)
+    return load_task(spec, base=tmp_path)
+
+
+def test_series_of_very_different_amplitudes_are_brought_to_their_own(tmp_path: Path) -> None:
+    """Loud and quiet ones then look alike, and their amplitude is given beside; the line on the data tells it."""
+    loudness = 10 ** np.random.default_rng(0).uniform(-3, 3, 80)
+    task = waves(tmp_path, loudness)
+    assert "by its own amplitude" in task.reading
+    assert task.shape.channels == 3
+    assert np.allclose(task.train.x[:, 0].std(axis=1), 1, atol=0.05)
+    assert task.train.x[:, 2].std() > 0.9
+    assert np.ptp(task.train.x[:, 1:], axis=2).max() == 0
+    common = waves(tmp_path, loudness, amplitude="common")
+    assert (common.shape.channels, common.train.x.shape[1]) == (1, 1)
+
+
+def test_series_about_as_loud_as_each_other_stay_as_they_are(tmp_path: Path) -> None:
+    """Unless the stream says otherwise."""
+    alike = np.random.default_rng(0).uniform(1, 3, 80)
+    assert waves(tmp_path, alike).shape.channels == 1
+    assert waves(tmp_path, alike, amplitude="own").shape.channels == 3

@@ -240,7 +240,7 @@ def test_archives_of_series(tmp_path: Path) -> None:
     for part, rows in (("TRAIN", range(60)), ("TEST", range(60, N))):
         lines = [f"{KIND[k] + 1}\t" + "\t".join(f"{v:.5f}" for v in waves[k]) for k in rows]
         (tmp_path / f"Bugs_{part}.tsv").write_text("\n".join(lines))
-        lines = [f"{','.join(f'{v:.5f}' for v in waves[k][: 7 + k % 4])}:?,{k},3,4:{SPECIES[k]}" for k in rows]
+        lines = [f"{','.join(f'{v:.5f}' for v in waves[k][: 7 + k % 4])}:?,{k % 3},3,4:{SPECIES[k]}" for k in rows]
         (tmp_path / f"Bugs_{part}.ts").write_text("\n".join(["# bugs", "@problemName Bugs", "@data", *lines]))
     flat = load(tmp_path, source="ts", path="Bugs_TRAIN.tsv")
     assert (flat.shape.channels, flat.shape.size, flat.target.names, len(flat.test)) == (1, (10,), ("1", "2", "3"), 30)

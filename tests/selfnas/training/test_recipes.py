@@ -144,11 +144,11 @@ def test_an_average_has_statistics_of_its_own() -> None:
     network = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
     x = 5 + 2 * torch.randn(200, 3, generator=generator())
     average = WeightAverage(network, steps=2, x=x)
-    average.update(network)
+    average.update()
     start = network[0].weight.detach().clone()
     with torch.no_grad():
         network[0].weight += 1.0
-    average.update(network)
+    average.update()
     found = average.network
     assert not found.training
     torch.testing.assert_close(found[0].weight, start + 0.5)  # type: ignore[index]

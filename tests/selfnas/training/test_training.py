@@ -265,3 +265,15 @@ def test_a_child_inherits_what_it_shares_with_its_parent() -> None:
         assert torch.equal(value, given.get(name, was[name]))
     assert any("1_3_conv3x3" in name and name not in given for name in taken)
     assert inherit(fresh, {}) == 0
+
+
+def test_variables_of_a_cluster_change_nothing(
+    digits: tuple[Examples, Examples], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two tasks of SLURM are none of this training's business: it is one process."""
+    results = []
+    for variables in ({}, {"SLURM_NTASKS": "2", "SLURM_JOB_NAME": "search", "SLURM_PROCID": "1", "SLURM_LOCALID": "1"}):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        results.append(train(network(), *digits, PLAN, Fidelity(name="low", epochs=1, fraction=0.1), seed=0).curve)
+    assert results[0] == results[1]

@@ -15,6 +15,7 @@ from torch import nn
 
 from selfnas.data.originals import originals
 from selfnas.data.preparation import (
+    AmplitudeStep,
     Column,
     ColumnStep,
     FillStep,
@@ -43,6 +44,8 @@ GAPS[RNG.random(GAPS.shape) < 0.2] = np.nan
 ROWS = np.stack([RNG.random(7) * 90, RNG.integers(0, 4, 7), RNG.random(7), RNG.integers(0, 2, 7)], axis=1)
 ROWS[1], ROWS[2, 1], ROWS[3, 3], ROWS[4, 3] = np.nan, np.nan, 5, -1
 SCALE = ScaleStep(center=(0.3, 0.1), scale=(0.7, 0.2))
+AMPLITUDE = AmplitudeStep(channels=(1,), floor=(0.05,), unit=(0.3,))
+LOUD = AmplitudeStep(channels=(0,), floor=(0.1,), unit=(1.0,))
 COLUMNS = ColumnStep(
     columns=(
         Column(name="age", center=30.0, factor=0.1, missing=True),
@@ -59,6 +62,7 @@ PREPARED: dict[str, tuple[Axes, tuple[Step, ...], NDArray[Any]]] = {
     "series far from 0": ("cl", (SCALE,), RNG.random((7, 2, 12)) * 1e-3 + 1e6),
     "series": ("l", (PadStep(length=9), TurnStep(turns=2)), RNG.integers(-9, 9, (7, 12))),
     "series with gaps": ("cl", (PadStep(length=15), SCALE, FillStep()), GAPS),
+    "series of their own amplitude": ("cl", (AMPLITUDE, FillStep()), GAPS),
     "series made shorter": ("lc", (ResizeStep(size=(5,)), SCALE, FillStep()), GAPS.transpose(0, 2, 1)),
     "tokens": ("l", (OneHotStep(size=5),), RNG.integers(0, 7, (7, 12))),
     "table": ("f", (COLUMNS,), ROWS),
@@ -141,6 +145,7 @@ def test_outputs_are_those_of_the_kind(name: str) -> None:
 
 @pytest.mark.parametrize(("axes", "steps", "sizes"), [
     ("l", (PadStep(length=9), FillStep()), [(5,), (9,), (14,)]),
+    ("l", (LOUD, PadStep(length=9), FillStep()), [(5,), (9,), (14,)]),
     ("hw", (ResizeStep(size=(4, 5)),), [(5, 5), (6, 12), (30, 8)]),
 ])  # fmt: skip
 def test_sides_that_differ_may_differ(axes: Axes, steps: tuple[Step, ...], sizes: list[tuple[int, ...]]) -> None:

@@ -1,0 +1,1 @@
+"""Which examples fall into which split, and which of them the source holds more than once."""

@@ -1,0 +1,150 @@
+"""Certificates and what follows from them: every letter, every verdict, every ill-formed text."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import replace
+
+import pytest
+
+from constraints.judging.certificate import CODES, Certificate, decision_from, join, verdict_of
+from constraints.judging.policy import decide_policy, policy_digest
+from constraints.judging.verification import verify_certificate
+from constraints.loading.loading import parse_set
+from constraints.loading.tightening import loosening
+from selfnas.errors import InputError
+
+SET = parse_set(
+    "set: s\nlanguage: 1\nspaces: [nb201]\nrules:\n"
+    "  - {id: few, scope: policy, require: new.batch <= 8, why: w, message: too many}\n"
+    "  - {id: steady, scope: policy, require: new.sample <= old.sample, why: w, message: grows}\n"
+)
+OLD, NEW = {"batch": 4, "sample": 2}, {"batch": 8, "sample": 2}
+
+
+def certificate(**changes: object) -> Certificate:
+    """That of an admitted change of policy, with changes."""
+    return replace(decide_policy(SET, OLD, NEW).certificate, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("letters", ["".join(each) for each in itertools.product("pfudn", repeat=2)])
+def test_a_verdict_admits_only_where_every_rule_passes_or_does_not_apply(letters: str) -> None:
+    """Against the four sentences that define it."""
+    verdict = verdict_of(letters)
+    assert (verdict == "admit") == (set(letters) <= {"p", "n"})
+    assert (verdict == "reject") == ("f" in letters and "d" not in letters)
+
+
+def test_two_engines_are_joined_by_agreement_alone() -> None:
+    """Every pair of answers, where the rule applies and where one engine says that it does not."""
+    for ours, theirs in itertools.product((True, False, None), repeat=2):
+        applies = join([ours], [theirs], [True])
+        if theirs is None:
+            assert applies == "d"
+        elif ours is None:
+            assert applies == "u"
+        else:
+            assert applies == ("d" if ours != theirs else "p" if ours else "f")
+        assert join([ours], [theirs], [False]) == ("n" if theirs is None else "d")
+    with pytest.raises(ValueError, match="argument"):
+        join([True], [True, True], [True])
+
+
+def test_what_is_no_certificate_is_refused() -> None:
+    """Letters, verdicts, keys and types are checked where one is made or read."""
+    assert set(CODES.values()) == {"pass", "fail", "undecided", "n/a"}
+    assert (CODES["u"], CODES["d"]) == ("undecided", "undecided")
+    good = certificate()
+    assert Certificate.from_json(good.to_json()) == good
+    with pytest.raises(InputError, match="rule verdicts are written with"):
+        certificate(rules="px")
+    with pytest.raises(InputError, match="a verdict is admit, reject or undecided"):
+        certificate(verdict="maybe")
+    record = json.loads(good.to_json())
+    for change, message in (
+        ({"rules": 7}, "are texts"),
+        ({"engines": "z3"}, "are texts"),
+        ({"further": "x"}, "exactly the keys"),
+    ):
+        with pytest.raises(InputError, match=message):
+            Certificate.from_json(json.dumps(record | change))
+    with pytest.raises(InputError, match="exactly the keys"):
+        Certificate.from_json("[]")
+    with pytest.raises(InputError, match="not a certificate in JSON"):
+        Certificate.from_json("{")
+    assert len(certificate(reason="x" * 500).reason) == 120
+
+
+def test_a_decision_says_what_its_certificate_says() -> None:
+    """Failed rules with their messages, disagreement, and the reason of what was left open."""
+    rules = SET.of_scope("policy")
+    split = decision_from(certificate(rules="fd", verdict="undecided", reason="broke"), rules)
+    assert split.failed == ("few",)
+    assert split.messages == ("few: too many", "not decided: broke", "steady: the engines disagree")
+    assert split.quarantined
+    whole = decision_from(certificate(), rules)
+    assert (whole.verdict, whole.failed, whole.messages, whole.quarantined) == ("admit", (), (), False)
+    assert dict(whole.rules) == {"few": "pass", "steady": "pass"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"reason": "broke"}, "it admits although an engine failed"),
+        ({"engines": {"z3": "1"}}, "it admits by z3, not by two that agreed"),
+        ({"engines": {}}, "it admits by no engine, not by two that agreed"),
+        ({"verdict": "reject"}, "its verdict is reject, but its rules say admit"),
+        ({"verdict": "undecided"}, "its verdict is undecided, but its rules say admit"),
+        ({"rules": "fp", "verdict": "reject"}, "rule 'few' passes, the certificate says it fails"),
+        ({"rules": "np"}, "rule 'few' passes, the certificate says it does not apply"),
+        ({"rules": "p"}, "it speaks of 1 rules, the set has 2"),
+        ({"digest": "0" * 64}, "its digest is not the policy change's"),
+        ({"guard": "0" * 64}, "it was issued under other policy rules"),
+        ({"subject": '{"old": 1}'}, "its subject is not a policy change in JSON"),
+    ],
+)
+def test_each_claim_that_does_not_hold_is_named(changes: dict[str, object], problem: str) -> None:
+    """One sentence for it, among those that follow from it; the certificate without the change has none."""
+    assert verify_certificate(certificate(), SET) == ()
+    assert any(problem in found for found in verify_certificate(certificate(**changes), SET))
+
+
+def test_what_was_left_open_needs_its_reason() -> None:
+    """With one it stands, whatever the other letters say."""
+    assert verify_certificate(certificate(rules="up", verdict="undecided", reason="no answer"), SET) == ()
+    assert verify_certificate(certificate(verdict="undecided", reason="no answer"), SET) == ()
+    assert verify_certificate(certificate(verdict="undecided"), SET)
+
+
+@pytest.mark.parametrize(
+    ("new", "letters", "verdict"),
+    [
+        ({"batch": 8, "sample": 2}, "pp", "admit"),
+        ({"batch": 9, "sample": 2}, "fp", "reject"),
+        ({"batch": 8, "sample": 3}, "pf", "reject"),
+        ({"batch": 8}, "pu", "undecided"),
+        ({"batch": 9}, "fu", "reject"),
+    ],
+)
+def test_changes_of_policy_are_judged_at_their_limits(new: dict[str, int], letters: str, verdict: str) -> None:
+    """A field that is missing leaves its rule open, and says so."""
+    decision = decide_policy(SET, OLD, new)
+    assert (decision.certificate.rules, decision.verdict) == (letters, verdict)
+    assert ("the policy has no field 'sample', which rule 'steady' needs" in decision.certificate.reason) == (
+        "u" in letters
+    )
+    assert set(decision.certificate.engines) == {"referee", "z3"}
+    assert decision.certificate.guard == policy_digest(SET)
+
+
+def test_loosening_is_looked_for_in_every_space() -> None:
+    """In the second too, where the first shows nothing: only its cells have so many edges."""
+    old, new = (parse_set(
+        "set: s\nlanguage: 1\nspaces: [nb201, darts]\nrules:\n"
+        f"  - {{id: r, scope: cell, require: not (count(edge()) >= {least}), why: w, message: m}}\n"
+    ).rules[0] for least in (8, 9))  # fmt: skip
+    statements = (old.condition, old.forbids), (new.condition, new.forbids)
+    assert loosening(*statements, "cell", None, ("nb201",)) == ""
+    assert loosening(*statements, "cell", None, ("nb201", "darts")).startswith("darts/")
+    assert loosening(*reversed(statements), "cell", None, ("nb201", "darts")) == ""
