@@ -106,7 +106,7 @@ def main(
     chosen, beside = {
         "tune": (list(TUNED), list(TUNED_HEALTHY)),
         "report": (list(REPORTED), list(REPORTED_HEALTHY)),
-        "check": (list(CHECKED), ["cifar", *list(REPORTED_HEALTHY), *CHECKED_HEALTHY]),
+        "check": (list(CHECKED), ["usps-small", "usps-large", "fashion-79", "power", *CHECKED_HEALTHY]),
     }.get(sets, (sets.split(","), []))
     rows: dict[str, list[tuple[str, str]]] = {}
     alarms: dict[str, dict[str, int]] = {}
