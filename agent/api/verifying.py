@@ -68,10 +68,11 @@ def verified(
                 result.checked += checked
                 result.problems += problems
         if state is not None and depth is not None:
-            from agent.verify.recomputation import audit_again, solve_again
+            from agent.verify.recomputation import audit_again, read_again, solve_again
             from agent.verify.refitting import fit_again
 
             for further in (
+                read_again(Home(home), state, base=depth.base),
                 solve_again(ledger, progress=lambda count: progress(f"{count} certificates solved again")),
                 audit_again(
                     Home(home), state, count=depth.sample, seed=depth.seed, base=depth.base,

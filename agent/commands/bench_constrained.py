@@ -75,7 +75,7 @@ def search_constrained(
     best = float(values[allowed].max())
     found, forbidden = [], 0
     for seed in range(seeds):
-        domain = SpelledGuardedDomain(guard, benchmark=benchmark, broken=broken, macro=macro)
+        domain = SpelledGuardedDomain(guard, space=benchmark.space, broken=broken, macro=macro)
         needed = longest + 1
         for count, trial in enumerate(
             search_table(benchmark, task, make_strategy(strategy), seed=seed, domain=domain), start=1

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from constraints import Guard
 from selfnas.spaces.architecture import Macro, Space
 from selfnas.spaces.template import Vector
-from selfnas.tables.tabular import TabularBenchmark
 
 __all__ = ["GuardedDomain", "SpelledGuardedDomain"]
 
@@ -68,17 +67,17 @@ class SpelledGuardedDomain(GuardedDomain):
     """The same, where every spelling is an architecture of its own, as in a table (see `selfnas.tables.tabular`).
 
     Args:
-        benchmark: the table; its space is small enough to be looked through once.
-        broken: `(count, rules)` `guard.violations` of `benchmark.space.enumerate()`.
+        space: the table's, small enough to be looked through once.
+        broken: `(count, rules)` `guard.violations` of `space.enumerate()`.
         macro: of every proposal.
     """
 
-    def __init__(self, guard: Guard, *, benchmark: TabularBenchmark, broken: NDArray[np.bool_], macro: Macro) -> None:
-        super().__init__(guard, space=benchmark.space, macro=macro)
-        self._benchmark, self._broken = benchmark, broken
+    def __init__(self, guard: Guard, *, space: Space, broken: NDArray[np.bool_], macro: Macro) -> None:
+        super().__init__(guard, space=space, macro=macro)
+        self._broken = broken
 
     def _violations(self, vectors: Vector) -> NDArray[np.bool_]:
-        return self._broken[self._benchmark.rows(vectors)]
+        return self._broken[self.space.place(vectors)]
 
     def identity(self, vector: Vector) -> str:
         """The vector itself."""

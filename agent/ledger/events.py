@@ -860,6 +860,7 @@ class Evaluated(Facts, frozen=True, kw_only=True):
         objectives: values of a multi-objective search, to be maximised.
         trial: the trial of a policy that the round was lent to.
         control: the control that the round was lent to.
+        plan: SHA-256 of the stream's settings of training and the fidelity; left out for tables, and by 0.1.0.
     """
 
     kind: ClassVar[str] = "evaluated"
@@ -880,6 +881,7 @@ class Evaluated(Facts, frozen=True, kw_only=True):
     objectives: list[Number] | UnsetType = UNSET
     trial: Lent | UnsetType = UNSET
     control: Lent | UnsetType = UNSET
+    plan: str | UnsetType = UNSET
 
     @property
     def recorded_costs(self) -> dict[str, Number]:
@@ -925,6 +927,7 @@ class Tested(Facts, frozen=True, kw_only=True):
             where nothing was tested.
         refit: how the network that was tested, audited and kept was trained, where that is not the one whose validation
             score is told: on training and validation examples together.
+        plan: SHA-256 of the stream's settings of training and the fidelity; left out by 0.1.0.
     """
 
     bulk: ClassVar[bool] = True
@@ -937,6 +940,7 @@ class Tested(Facts, frozen=True, kw_only=True):
     metric: MetricRecord | UnsetType = UNSET
     test_hits: str | UnsetType = UNSET
     refit: Refit | UnsetType = UNSET
+    plan: str | UnsetType = UNSET
 
     @property
     def test(self) -> float:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from selfnas.errors import InputError, SelfnasError, cause
 
-__all__ = ["AGAIN", "EXAMPLE", "STEP", "Home", "StorageError", "hold", "is_storage_fault"]
+__all__ = ["AGAIN", "EXAMPLE", "STEP", "Home", "StorageError", "SurroundingsError", "hold", "is_storage_fault"]
 
 EXAMPLE = "example.npy"  # two training inputs, beside the pictures of a finalist
 AGAIN = "make room, then the same command goes on from the last whole step"
@@ -26,6 +26,10 @@ _STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 class StorageError(SelfnasError, RuntimeError):
     """The disk would not take what a step makes; the step was not recorded, and is taken again later."""
+
+
+class SurroundingsError(SelfnasError, RuntimeError):
+    """What a step runs in is to blame, not what it was to find out; it was not recorded, and is taken again later."""
 
 
 def is_storage_fault(error: BaseException) -> bool:

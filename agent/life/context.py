@@ -218,7 +218,7 @@ class TaskContext:
         if self.own.table is None:
             return GuardedDomain(self.guard, space=self.space, macro=self.macro)
         table = self.own.table.benchmark
-        return SpelledGuardedDomain(self.guard, benchmark=table, broken=self._broken, macro=self.macro)
+        return SpelledGuardedDomain(self.guard, space=table.space, broken=self._broken, macro=self.macro)
 
     def admits(self, architecture: Architecture) -> bool:
         """Whether the constraint set lets it in; nothing is certified or tallied."""

@@ -12,16 +12,20 @@ from selfnas.search.history import Trial
 from selfnas.strategies.halving import Assignment
 from selfnas.training.evaluation import Fidelity
 
-__all__ = ["comparable", "low_fidelity", "scored_again"]
+__all__ = ["comparable", "low_fidelity", "raised_fidelity", "scored_again"]
 
 _MORE = 2  # times as many repeats where the fidelity is raised; longer trainings did not agree better
 
 
 def low_fidelity(stream: Stream, task: TaskState) -> Fidelity:
     """At which new architectures are scored now."""
+    raised = any(found.raised for found in task.agreements)
+    return raised_fidelity(stream) if raised else stream.low.fidelity(LOW)
+
+
+def raised_fidelity(stream: Stream) -> Fidelity:
+    """At which they are scored where repeated scores did not agree."""
     low = stream.low.fidelity(LOW)
-    if not any(found.raised for found in task.agreements):
-        return low
     return replace(low, name=RAISED, repeats=_MORE * low.repeats)
 
 

@@ -29,6 +29,7 @@ from agent.memory.weights import inherited_record, source_of
 from agent.state.state import Finalist, Motif
 from agent.stream.fidelities import ranked_by_rung
 from agent.stream.policy import SearchPolicy
+from agent.stream.training import plan_digest
 from agent.workers.jobs import FullAnswer
 from agent.workers.trained import Examination, Examiner
 from selfnas.networks.costs import costs
@@ -78,6 +79,7 @@ def compared(context: TaskContext, examiner: Examiner, finalist: Finalist, *, on
         metric=_metric(answer),
         test_hits=answer.test_hits or UNSET,
         refit=_refit(answer),
+        plan=_plan(context),
     )
 
 
@@ -89,6 +91,10 @@ def _metric(answer: FullAnswer) -> MetricRecord | UnsetType:
 def _refit(answer: FullAnswer) -> Refit | UnsetType:
     """What the ledger says of a second training; nothing where there was none."""
     return UNSET if answer.refit is None else Refit(steps=answer.refit.steps, examples=answer.refit.examples)
+
+
+def _plan(context: TaskContext) -> str:
+    return plan_digest(context.stream.training, context.stream.full.fidelity("full"))
 
 
 def _full(context: TaskContext, architecture: Architecture) -> Request:
@@ -163,6 +169,7 @@ def _examination(
         test_hits=answer.test_hits or UNSET,
         params=params,
         refit=_refit(answer),
+        plan=_plan(context),
         weights_sha256=answer.weights_sha256,
         metric=_metric(answer),
         inherited=UNSET if source is None else inherited_record(source, answer.inherited),

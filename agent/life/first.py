@@ -28,6 +28,8 @@ def first_left(context: TaskContext, policy: SearchPolicy) -> dict[Architecture,
         _fill(first, context, _scored(context, policy), "scored", up_to=policy.recall)
         further = published(context.space, context.macro)
         _fill(first, context, further, "published", up_to=policy.published_first)
+    if not first:
+        return {}
     known = {context.known_by(record) for record in (*context.task.evaluations, *context.task.rejected)}
     return {one: origin for one, origin in first.items() if context.known_by(one) not in known}
 

@@ -41,7 +41,7 @@ from selfnas.tables.tabular import (
 )
 from selfnas.training.metrics import default_metric, metric_for
 
-__all__ = ["prepare", "reference"]
+__all__ = ["prepare", "reference", "table_shape"]
 
 Scope = Literal["cell", "network", "policy"]
 
@@ -207,7 +207,7 @@ class _Loader:
 
     def _tabular(self, spec: TaskSpec) -> PreparedTask:
         table = self._table(spec)
-        shape, digest, space = _table_shape(table), table_digest(table), table.benchmark.space
+        shape, digest, space = table_shape(table), table_digest(table), table.benchmark.space
         choices = self.stream.macro.choices(shape)
         guard = self._guard(spec, space, choices, shape)
         return PreparedTask(
@@ -336,7 +336,7 @@ def _uncosted(stream: Stream, space: Space, macro: Macro, shape: TaskShape, devi
     return []
 
 
-def _table_shape(table: TabularEvaluator) -> TaskShape:
+def table_shape(table: TabularEvaluator) -> TaskShape:
     """What rules on costs assume: the data set's own shape where the table is NAS-Bench-201's, else CIFAR-10's."""
     size, classes = {"cifar100": (32, 100), "imagenet16": (16, 120)}.get(table.task, (32, 10))
     return TaskShape(channels=3, size=(size, size), classes=classes)

@@ -12,6 +12,7 @@ from agent.life.fidelity import comparable, low_fidelity, scored_again
 from agent.memory.proxy import LEARNED, learned_scores
 from agent.state.agreement import LOW, measured_agreement
 from agent.stream.policy import SearchPolicy
+from agent.stream.training import plan_digest
 from agent.tuning.trial import CONTROL, TRIAL, Purpose
 from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture
@@ -20,7 +21,7 @@ from selfnas.strategies.halving import Assignment
 from selfnas.training.early_stopping import least_accuracies
 from selfnas.training.evaluation import Evaluation, Evaluator, Fidelity, OnDone, ProxyScorer, Request
 
-__all__ = ["round_events"]
+__all__ = ["planned", "round_events"]
 
 
 def round_events(
@@ -45,7 +46,7 @@ def round_events(
         on_done: called at each evaluation that is done.
     """
     task, domain = context.task, context.domain()
-    fidelity, known, promoted, wanted = _planned(context, policy)
+    fidelity, known, promoted, wanted = planned(context, policy)
     oversample = policy.oversample if isinstance(evaluator, ProxyScorer) else 1
     proposed = strategy(known, domain, wanted * oversample, context.rng("round", task.rounds), warm=list(warm))
     gated = [(architecture, context.gate(architecture)) for architecture in proposed]
@@ -70,7 +71,7 @@ def round_events(
     return [*events, Filtered(task=task.name, rules=rules, exhausted=exhausted, agreement=agreement)]
 
 
-def _planned(context: TaskContext, policy: SearchPolicy) -> tuple[Fidelity, Sequence[Trial], Sequence[Assignment], int]:
+def planned(context: TaskContext, policy: SearchPolicy) -> tuple[Fidelity, Sequence[Trial], Sequence[Assignment], int]:
     """At which fidelity the round scores, what a strategy may compare, what is scored again, how many are wanted."""
     task, stream = context.task, context.stream
     wanted = min(policy.batch, stream.budget.evaluations - len(task.trials))
@@ -158,6 +159,7 @@ def _evaluated(context: TaskContext, request: Request, answer: Evaluation, told:
         reason=answer.reason,
         curve=list(answer.curve),
         repeats=list(answer.repeats) or UNSET,
+        plan=UNSET if context.tabular else plan_digest(context.stream.training, request.fidelity),
         **told,
         **weighed,
     )

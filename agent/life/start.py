@@ -10,7 +10,7 @@ from selfnas.data.probes import TaskDescription
 from selfnas.spaces.named import parse_architecture
 from selfnas.training.metrics import COUNTED
 
-__all__ = ["started"]
+__all__ = ["recalled_for", "started"]
 
 
 def started(context: TaskContext, policy: SearchPolicy) -> TaskStarted:
@@ -32,11 +32,15 @@ def started(context: TaskContext, policy: SearchPolicy) -> TaskStarted:
         admitted_count=Count(low=str(count.low), high=str(count.high), exact=count.exact),
         space_count=str(space.count()),
         continues=UNSET if context.prepared.continues is None else context.prepared.continues,
-        recalled=(
-            _tabulated(context, policy) if own.description is None else _admitted(context, policy, own.description)
-        ),
+        recalled=recalled_for(context, policy),
         baselines=list(own.baselines) or UNSET,
     )
+
+
+def recalled_for(context: TaskContext, policy: SearchPolicy) -> list[Recalled]:
+    """What is recalled for a task that begins."""
+    description = context.own.description
+    return _tabulated(context, policy) if description is None else _admitted(context, policy, description)
 
 
 def _admitted(context: TaskContext, policy: SearchPolicy, description: TaskDescription) -> list[Recalled]:

@@ -27,10 +27,10 @@ from selfnas.strategies import Strategy, make_strategy
 from selfnas.strategies.evolution import with_subcells
 from selfnas.strategies.guided import GUIDED
 from selfnas.strategies.progressive import Progressive
-from selfnas.strategies.transfer import with_past_tasks
+from selfnas.strategies.transfer import Transfer, with_past_tasks
 from selfnas.training.evaluation import Evaluator
 
-__all__ = ["live_task"]
+__all__ = ["live_task", "strategy_of"]
 
 
 def live_task(
@@ -57,7 +57,7 @@ def live_task(
         append([searched_supernet(context, evaluator, guided)])
     while len(context.task.trials) < budget.evaluations and not context.task.exhausted:
         policy, lent = turns.policy, turns.lent()
-        strategy, warm = _strategy(context, policy), first_left(context, policy)
+        strategy, warm = strategy_of(context, policy), first_left(context, policy)
         append(round_events(context, evaluator, strategy, policy, warm=warm, lent=lent, on_done=on_done))
     while chosen := next_finalists(context, turns.present):
         append(finalist_events(context, evaluator, chosen, on_done=on_done))
@@ -71,14 +71,16 @@ def live_task(
     observer.task_ends(context.run, context.task)
 
 
-def _strategy(context: TaskContext, policy: SearchPolicy) -> Strategy:
+def strategy_of(context: TaskContext, policy: SearchPolicy) -> Strategy:
     """What a policy proposes with, given what earlier tasks taught and their winners share."""
     if policy.strategy in GUIDED:
         chosen = guided_strategy(context.task)
     else:
         made = make_strategy(policy.strategy, policy.strategy_settings())
         blocks = blocks_in_force(context.state, space=context.own.space.name, tabular=context.tabular)
-        chosen = with_past_tasks(with_subcells(made, blocks), context.past)
+        chosen = with_subcells(made, blocks)
+        if isinstance(chosen, Transfer):  # reading what all past tasks taught takes time
+            chosen = with_past_tasks(chosen, context.past)
     return Progressive(strategy=chosen, patience=policy.progressive) if policy.progressive else chosen
 
 

@@ -22,9 +22,9 @@ from selfnas.strategies.mining import LEAST_SHARE, LEAST_TASKS, MinedSubCell, mi
 __all__ = [
     "blocks_in_force",
     "check_mining",
+    "due_mining",
     "find_sub_cell",
     "mined_in_force",
-    "mining_due",
     "mining_entries",
     "revocation",
     "sentence",
@@ -55,12 +55,12 @@ def mining_entries(
     ]
 
 
-def mining_due(state: LifeState) -> bool:
-    """Whether a new list must follow the end of the latest task, by the same code that writes it."""
+def due_mining(state: LifeState) -> list[SubcellsMined]:
+    """The list that must follow the end of the latest task, if one must, by the same code that writes it."""
     run = state.runs[-1]
     task = run.tasks[len(run.tasks) - 1]
     space = base_name(run.started.record.space_of(task.started))
-    return bool(mining_entries(state, run, task, space=space, tabular=task.tabular))
+    return mining_entries(state, run, task, space=space, tabular=task.tabular)
 
 
 def mined_in_force(
@@ -117,9 +117,18 @@ def revocation(state: LifeState, digest: str, *, author: str, reason: str) -> Su
     return SubcellRevoked(digest=sub_cell.digest, space=sub_cell.space.name, text=sub_cell.text, **answers)
 
 
-def check_mining(state: LifeState, mined: SubcellsMined) -> Iterator[str]:
-    """Problems of a list of sub-cells: it is mined again from the trials before it, by the same code."""
-    if mined.subcells != [_record(one) for one in _mine(state, space=mined.space, tabular=mined.tabular)]:
+def check_mining(state: LifeState, mined: SubcellsMined, *, due: Sequence[SubcellsMined] = ()) -> Iterator[str]:
+    """Problems of a list of sub-cells: it is mined again from the trials before it, by the same code.
+
+    Args:
+        due: the list that was to follow the task before, where that is known.
+    """
+    if due:
+        if mined.subcells != due[0].subcells:
+            yield "its sub-cells are not what the trials before it give"
+        elif mined != due[0]:
+            yield "it names another task, space or kind of task than it was mined after, or other limits"
+    elif mined.subcells != [_record(one) for one in _mine(state, space=mined.space, tabular=mined.tabular)]:
         yield "its sub-cells are not what the trials before it give"
 
 

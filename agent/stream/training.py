@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
+from selfnas.digests import canonical_json
 from selfnas.documents import StrictModel
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.recipes import SLOTS
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from selfnas.data.tasks import Task
     from selfnas.training.training import TrainingPlan
 
-__all__ = ["CrossValidationSection", "FidelitySection", "SlotsSection", "TrainingSection"]
+__all__ = ["CrossValidationSection", "FidelitySection", "SlotsSection", "TrainingSection", "plan_digest"]
 
 # Least and most optimiser steps where a stream does not say: below the floor, networks are told apart by chance.
 _FLOORS = {"low": 120, "full": 800}
@@ -135,3 +138,9 @@ class TrainingSection(StrictModel):
             label_smoothing=self.label_smoothing,
             balanced=self.class_weights is not None,
         )
+
+
+def plan_digest(training: TrainingSection, fidelity: Fidelity) -> str:
+    """SHA-256 of what a stream says of one kind of training: settings and fidelity, with their defaults filled in."""
+    plan = {"training": training.model_dump(mode="json", exclude_none=True), "fidelity": dataclasses.asdict(fidelity)}
+    return hashlib.sha256(canonical_json(plan).encode()).hexdigest()

@@ -6,10 +6,13 @@ from collections.abc import Collection, Iterator
 
 from agent.ledger.events import WatchBatch, WatchEnded, WatchEvent, WatchSearch, WatchStarted
 from agent.state.drift import wrong
+from agent.state.state import LifeState
 from agent.verify.motifs import MotifChecker
 from selfnas.data.drift import DriftMonitor, Look
 
 __all__ = ["WatchChecker"]
+
+_TURNED = 1  # test examples on the edge, that another order of the same sums may turn
 
 
 class WatchChecker:
@@ -51,6 +54,19 @@ class WatchChecker:
                 if facts.successor is not None and facts.successor not in admitted:
                     yield f"successor {facts.successor} was not admitted"
 
+    def outcome(self, ended: WatchEnded, state: LifeState) -> Iterator[str]:
+        """Problems of what a search came to; `state` is of the events before."""
+        if not 1 <= ended.run <= len(state.runs) or not len(state.runs[ended.run - 1].tasks):
+            return  # said before
+        task = state.runs[ended.run - 1].tasks[0]
+        scores = [trial.value for trial in task.trials]
+        best = scores.index(max(scores)) + 1 if scores else 0
+        if (ended.evaluations, ended.evaluations_to_best) != (len(scores), best):
+            yield f"its search took {len(scores)} evaluations, {best} to the best, not what it says"
+        admitted = task.admitted()
+        if ended.successor != (admitted[0].digest if admitted else None):
+            yield "the successor is not the best that its search admitted"
+
     def _started(self, started: WatchStarted) -> Iterator[str]:
         """The network followed must be one that was let in and stands, on this task or as its successor."""
         watched, examples = started.task, len(started.errors)
@@ -62,6 +78,9 @@ class WatchChecker:
             yield "the network followed is not the one that was admitted"
         elif motif.tested not in (None, examples):
             yield f"it has errors of {examples} examples, its task tests on {motif.tested}"
+        elif motif.right is not None and abs(started.errors.count("0") - motif.right) > _TURNED:
+            right = started.errors.count("0")
+            yield f"it is right about {right} test examples, in its full training it was about {motif.right}"
         self._looks.pop(watched, None)
         faults = list(_numbers(started))
         yield from faults
@@ -79,6 +98,10 @@ class WatchChecker:
         if (look.verdict, look.change) != (batch.verdict, batch.change):
             recorded = f"{batch.verdict} (change at {batch.change})"
             yield f"recorded as {recorded}, but its numbers say {look.verdict} (change at {look.change})"
+        elif look.by != batch.by:
+            yield f"called found by {batch.by or 'nothing'}, its numbers say {look.by or 'nothing'}"
+        if batch.file != f"{batch.batch}.npz":
+            yield "the file of its examples is not named by their digest"
 
     def _search(self, search: WatchSearch, *, run: int) -> Iterator[str]:
         known = self._looks.get(search.task)

@@ -23,6 +23,7 @@ class KnownMotif:
         run: of the finalist that it was, as are `task`, `digest`, `architecture` and `weights`.
         shape: of its task.
         tested: examples of its task's test split; None where a person let it in.
+        right: of these, about how many it was right; None likewise.
         suite: digest of the audit suite of its run.
         standing: whether no person revoked it.
         forbidden: whether it is quarantined.
@@ -36,6 +37,7 @@ class KnownMotif:
     weights: str
     shape: TaskShape
     tested: int | None
+    right: int | None
     suite: str
     standing: bool = True
     forbidden: bool = False
@@ -109,6 +111,7 @@ class MotifChecker:
             weights=facts.weights_sha256,
             shape=shape,
             tested=None if trained is None else trained.test_count,
+            right=None if trained is None else trained.test_correct,
             suite=self._suites.get(run, ""),
         )
         self._places.setdefault((run, task), []).append(motif)

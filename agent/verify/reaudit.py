@@ -16,8 +16,9 @@ from agent.state.state import Finalist, LifeState, RunState, TaskState
 from agent.workers.cross_fitted import read_cross_fitted
 from audits import AuditData, AuditVerdict, Finding, Suite, judge, run_suite
 from selfnas import seeding
-from selfnas.data.tasks import load_task
+from selfnas.data.tasks import Task, load_task
 from selfnas.errors import InputError
+from selfnas.networks.network import Network
 from selfnas.plugins import in_force
 
 __all__ = ["Reaudit", "find_finalist", "reaudit"]
@@ -30,12 +31,14 @@ class Reaudit:
     Attributes:
         findings: in the suite's order.
         changed: labels of the findings that differ from the recorded ones; None under another suite than the recorded.
+        right: test examples whose class it answers; None where they have no single class.
     """
 
     findings: tuple[Finding, ...]
     verdict: AuditVerdict
     suite: Suite
     changed: tuple[str, ...] | None
+    right: int | None = None
 
 
 def find_finalist(state: LifeState, digest: str, *, task: str = "") -> tuple[RunState, TaskState, Finalist]:
@@ -108,4 +111,18 @@ def _reaudit(
     if used.digest == recorded.digest:
         before = [] if finalist.audited is None else findings_of(finalist.audited)
         changed = tuple(finding.label for finding in findings if finding not in before)
-    return Reaudit(findings=findings, verdict=judge(findings, used, kind=task.kind), suite=used, changed=changed)
+    verdict = judge(findings, used, kind=task.kind)
+    return Reaudit(findings=findings, verdict=verdict, suite=used, changed=changed, right=_right(network, loaded))
+
+
+def _right(network: Network, task: Task) -> int | None:
+    """On how many test examples the network answers the class."""
+    import torch
+
+    from selfnas.training.outputs import predicted
+    from selfnas.training.training import predict
+
+    if not task.target.counted:
+        return None
+    answers = predicted(predict(network, torch.from_numpy(task.test.x)), task.target)
+    return int((answers == torch.from_numpy(task.test.y)).sum())

@@ -22,7 +22,7 @@ from agent.ledger import events
 from agent.ledger.home import Home
 from agent.ledger.store import Ledger
 from agent.state.plugins import of_runs
-from agent.state.recorded import recorded_set
+from agent.state.recorded import data_folder, recorded_set, recorded_spec
 from agent.state.state import Finalist, LifeState, RunState, TaskState
 from agent.verify.reaudit import reaudit
 from agent.verify.verification import Verification
@@ -31,13 +31,16 @@ from constraints import Certificate, ConstraintSet, Context, Guard, decide_polic
 from constraints.judging.stacked import guard_for
 from constraints.language.examples import parse_shape
 from selfnas import seeding
+from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.errors import SelfnasError
 from selfnas.spaces.named import parse_architecture, space_named
 from selfnas.spaces.stacked import stacked
+from selfnas.tables.tabular import TabularEvaluator, read_benchmark, table_digest
 
-__all__ = ["audit_again", "solve_again"]
+__all__ = ["audit_again", "read_again", "solve_again"]
 
 _ROUNDING = 1e-6
+_TURNED = 1  # test examples on the edge, that another order of the same sums may turn
 _Place: TypeAlias = tuple[RunState, TaskState, Finalist, events.Audited]
 
 
@@ -196,9 +199,53 @@ def audit_again(
             problems.append(f"{name}: another suite is in force than the recorded one")
         elif changed := [found.label for found in done.findings if not any(_agree(found, was) for was in before)]:
             problems.append(f"{name}: other findings than recorded: {', '.join(changed)}")
+        trained = finalist.trained
+        if done.right is not None and trained.test_count and abs(done.right - trained.test_correct) > _TURNED:
+            problems.append(
+                f"{name}: recorded as right about {trained.test_correct} test examples, its weights are about "
+                f"{done.right}"
+            )
         if done.verdict.decision != audited.decision:
             problems.append(f"{name}: recorded as {audited.decision}, its audits now say {done.verdict.decision}")
     return Verification(checked=checked, problems=problems, notes=notes)
+
+
+def read_again(home: Home, state: LifeState, *, base: Path) -> Verification:
+    """Read the data and tables of every task that are in files of a person's own, and compare their digests.
+
+    Args:
+        home: of the life.
+        base: directory of the stream file, where relative paths of data start.
+
+    Returns:
+        A problem for each task whose data are others now, a note for each whose files are not there.
+    """
+    result = Verification()
+    for run, task in state.tasks():
+        spec = recorded_spec(run, task)
+        if spec.path is None:
+            continue
+        name, folder = f"task {task.name}, run {run.number}", data_folder(spec, home=home, base=base)
+        if not (folder / spec.path).exists():
+            result.notes.append(f"{name}: its data are not here, so that nothing is said of them: {spec.path}")
+            continue
+        result.checked["data read again"] += 1
+        try:
+            with of_runs(run.started):
+                found = _digest(spec, folder)
+        except SelfnasError as error:
+            result.problems.append(f"{name}: its data cannot be read: {error}")
+            continue
+        if found != task.started.task_digest:
+            result.problems.append(f"{name}: its data are not those that the ledger records")
+    return result
+
+
+def _digest(spec: TaskSpec, folder: Path) -> str:
+    if spec.source != "table":
+        return load_task(spec, base=folder).digest
+    table = read_benchmark(folder / str(spec.path))
+    return table_digest(TabularEvaluator(benchmark=table, task=str(spec.dataset)))
 
 
 def _named(run: RunState, task: TaskState, finalist: Finalist) -> str:

@@ -17,6 +17,7 @@ from agent.ledger import events
 from agent.ledger.home import Home
 from agent.state.agreement import LOW, RAISED, as_recorded, measured_agreement
 from agent.state.state import TaskState
+from agent.verify.meaning.headers import wrong_answers, wrong_header
 from agent.verify.metrics import kind_of, wrong_metric
 from agent.verify.refusals import wrong_refusal
 from audits import Finding, Suite, absent, judge, uncovered
@@ -154,8 +155,12 @@ class TaskChecker:
                 yield from self._end(facts)
 
     def weights(self, facts: events.Admitted | events.Reviewed) -> Iterator[str]:
-        """Whether the weights that an event names are there, and what their name says."""
-        yield from self._kept(facts.weights_sha256, "weights")
+        """Whether the weights that an event names are there, what their name says, and of its architecture."""
+        wrong = list(self._kept(facts.weights_sha256, "weights"))
+        yield from wrong
+        where = (facts.run, facts.task) if isinstance(facts, events.Reviewed) else (self.run, self.name)
+        if not wrong and (shape := self.shape(*where)) is not None:
+            yield from wrong_header(self._home.weights_file(facts.weights_sha256), facts.architecture, shape)
 
     def _kept(self, sha256: str, what: str) -> Iterator[str]:
         """Whether a file of the home is there, and what its name says."""
@@ -170,6 +175,13 @@ class TaskChecker:
             yield f"its {what} were changed: {path.name}"
         else:
             self._checked[what] += 1
+
+    def _answers(self, cross: events.CrossRecord) -> Iterator[str]:
+        """Whether cross-fitted answers are there, one for each example that was counted."""
+        wrong = list(self._kept(cross.sha256, "cross-fitted answers"))
+        yield from wrong
+        if not wrong and self._started is not None:
+            yield from wrong_answers(self._home.weights_file(cross.sha256), cross.examples, self._started.shape.classes)
 
     # --- beginning and search ---
 
@@ -302,6 +314,20 @@ class TaskChecker:
         yield from self._counts(trained)
         if trained.validation != (0.0 if trained.reason else max(trained.curve, default=0.0)):
             yield "its validation accuracy is not the best of its curve, or it has one though training failed"
+        yield from self._left(trained)
+
+    def _left(self, trained: events.Trained) -> Iterator[str]:
+        """Weights of what was not admitted need not be there; where they are, they are of the architecture."""
+        shape = self.shape(self.run, self.name)
+        if shape is None or not trained.weights_sha256:
+            return
+        try:
+            path = self._home.weights_file(trained.weights_sha256)
+        except InputError as error:
+            yield str(error)
+            return
+        if path.is_file():
+            yield from wrong_header(path, trained.architecture, shape)
 
     def _counts(self, tested: events.Tested) -> Iterator[str]:
         """Its parameters must be those of its architecture, its test score one that can be."""
@@ -347,7 +373,7 @@ class TaskChecker:
             yield "there is no usable audit suite to check the findings against"
             return
         if audited.cross is not events.UNSET:
-            yield from self._kept(audited.cross.sha256, "cross-fitted answers")
+            yield from self._answers(audited.cross)
         findings = findings_of(audited)
         if (audited.decision, audited.failed, audited.reasons) == ("undecided", [], [_EDITED]) or not findings:
             self._verdicts[digest] = "undecided"
@@ -410,8 +436,8 @@ class TaskChecker:
             yield "its test score is not what was counted"
         if self._started is None or admitted.task_digest != self._started.task_digest:
             yield "it was admitted on other data than the task's"
-        yield from self.weights(admitted)
         yield from self._once(digest)
+        yield from self.weights(admitted)
 
     def _refusal(self, refused: events.Refused) -> Iterator[str]:
         yield from self._once(refused.digest)

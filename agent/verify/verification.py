@@ -7,6 +7,7 @@ ledger itself holds, and verdicts are recomputed from the findings. Each other m
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -17,15 +18,21 @@ from typing import TypeVar
 from agent.ledger import events
 from agent.ledger.home import Home
 from agent.ledger.store import GENESIS, Ledger
-from agent.memory.subcells import check_mining, mining_due
+from agent.memory.subcells import check_mining, due_mining
 from agent.state.plugins import of_runs
 from agent.state.recorded import recorded_set, recorded_suite
 from agent.state.state import LifeState
+from agent.stream.file import Stream
+from agent.stream.policy import OWN_PROXIES
 from agent.verify.baselines import BaselineChecker
 from agent.verify.completeness import CompletenessChecker
 from agent.verify.continuing import continued_run, continued_task
 from agent.verify.costs import CostChecker
 from agent.verify.drift import WatchChecker
+from agent.verify.meaning.examples import ExampleChecker
+from agent.verify.meaning.searching import SearchChecker
+from agent.verify.meaning.tables import TableChecker
+from agent.verify.meaning.trainings import TrainingChecker
 from agent.verify.motifs import MotifChecker
 from agent.verify.operators import ComposingChecker
 from agent.verify.order import OrderChecker
@@ -34,6 +41,9 @@ from agent.verify.reviews import ReviewChecker, RevocationChecker
 from agent.verify.snapshot import check_snapshot
 from agent.verify.tasks import TaskChecker
 from agent.verify.weights import InheritanceChecker
+from audits import Suite
+from constraints import ConstraintSet
+from selfnas import plugins
 from selfnas.digests import canonical_json
 from selfnas.errors import InputError, SelfnasError
 from selfnas.plugins import MissingPluginError, Plugin
@@ -95,10 +105,13 @@ class _Checker:
         self._watches = WatchChecker(self._motifs)
         self._revocations = RevocationChecker()
         self._composing = ComposingChecker(self._hashes)
+        self._searches, self._tables = SearchChecker(home), TableChecker()
+        self._examples, self._trainings = ExampleChecker(home), TrainingChecker()
         self._plugins = ExitStack()  # those of the runs so far
         self._runs: list[events.RunStarted] = []
         self._unchecked: dict[str, list[str]] = {}  # events that nothing can be said of, by why
-        self._due = False  # whether a list of sub-cells must come next
+        self._due: list[events.SubcellsMined] = []  # the list of sub-cells that must come next
+        self._mined: list[events.SubcellsMined] = []  # what had to come now
         self._state: LifeState | None = LifeState()  # None once an event could not have happened
 
     def __enter__(self) -> _Checker:
@@ -116,8 +129,8 @@ class _Checker:
         if isinstance(event.facts, events.RunStarted):
             yield from (f"{named}: {problem}" for problem in self._bring(event.facts))
         yield from self._motifs.overdue(event.facts)
-        due, self._due = self._due, False
-        if due and not isinstance(event.facts, events.SubcellsMined):
+        self._mined, self._due = self._due, []
+        if self._mined and not isinstance(event.facts, events.SubcellsMined):
             yield f"{named}: what winners share was to be mined before it, and was not"
         try:
             for part in self._problems(event):
@@ -156,7 +169,7 @@ class _Checker:
             events.readable(event)
             if self._state is not None:
                 self._state.apply(event)
-                self._due = isinstance(event.facts, events.TaskFinished) and mining_due(self._state)
+                self._due = due_mining(self._state) if isinstance(event.facts, events.TaskFinished) else []
         except MissingPluginError as error:  # only what is mined of trials needs their architectures
             self._lacks(error, f"event {event.seq} ({event.kind})")
         except _UNUSABLE as error:
@@ -177,7 +190,9 @@ class _Checker:
 
     def notes(self) -> Iterator[str]:
         """What should be known though it holds."""
-        return self._motifs.otherwise_admitted()
+        yield from self._motifs.otherwise_admitted()
+        yield from self._searches.notes
+        yield from self._tables.notes
 
     def _problems(self, event: events.Event[events.Facts]) -> Iterator[Iterable[str]]:
         """What each checker says of an event, apart, so that one that lacks a plug-in stops no other."""
@@ -185,11 +200,19 @@ class _Checker:
         yield self._tasks.check(event.facts)
         yield self._complete.check(event.facts)
         yield self._baselines.check(event.facts)
+        yield self._tables.check(event.facts)
+        yield self._trainings.check(event.facts)
+        if self._state is not None:
+            yield self._searches.follow(self._state, event.facts)
         match event.facts:
             case events.RunStarted() as started:
                 yield from self._begin_run(started)
             case events.TaskStarted() as started:
                 yield from self._begin_task(started)
+                yield self._examples.task_begins(started)
+                self._trainings.task_begins(started, self._examples.sizes)
+                if self._state is not None:
+                    yield self._searches.task_begins(self._state, started, seq=event.seq)
             case events.Evaluated() as evaluated:
                 yield self._costs.evaluated(evaluated)
                 yield self._policies.evaluated(evaluated)
@@ -214,11 +237,13 @@ class _Checker:
                 yield self._watches.check(
                     watched, admitted=self._tasks.admitted, run=self._tasks.run, task=self._tasks.name
                 )
+                if isinstance(watched, events.WatchEnded) and self._state is not None:
+                    yield self._watches.outcome(watched, self._state)
             case events.SubcellsMined() as mined:
                 self._checked["lists of sub-cells"] += 1
                 self._revocations.listed(mined)
                 if self._state is not None:
-                    yield check_mining(self._state, mined)
+                    yield check_mining(self._state, mined, due=self._mined)
             case events.OperatorDecided() as composed:
                 self._checked["composed operators"] += 1
                 self._revocations.listed(composed)
@@ -247,6 +272,10 @@ class _Checker:
             yield continued_run(self._state, started)
         self._tasks.run_begins(started, set_, suite, lacking=lacking)
         self._complete.run_begins(started)
+        self._searches.run_begins(set_, suite)
+        self._examples.run_begins(started)
+        self._trainings.run_begins(Stream.model_validate_json(json.dumps(started.stream)))
+        yield _misnamed(started, set_, suite)
         self._motifs.run_begins(started, set_)
         self._composing.run_begins(set_)
         self._inheritance.run_begins(started)
@@ -290,6 +319,29 @@ class _Checker:
         shape = self._tasks.shape(run, task)
         if shape is not None:
             self._motifs.let_in(seq, facts, shape, run=run, task=task, trained=trained)
+
+
+def _misnamed(started: events.RunStarted, set_: ConstraintSet | None, suite: Suite | None) -> Iterator[str]:
+    """Set, suite and policy rules must be called what their own texts say, and what the stream says of shipped ones."""
+    parts: list[tuple[str, events.NamedText | events.PolicySet, str | None]] = [
+        ("constraint set", started.constraint_set, set_.name if set_ else None),
+        ("audit suite", started.audit_suite, suite.name if suite else None),
+    ]
+    if started.policy_set is not events.UNSET:
+        parts.append(("policy rules", started.policy_set, recorded_set(started.policy_set.text).name))
+    for what, told, name in parts:
+        if name is not None and told.name != name:
+            yield f"it calls its {what} {told.name!r}, whose text says {name!r}"
+    stream = started.record
+    for what, called, named in (
+        ("constraint set", stream.constraints, started.constraint_set),
+        ("audit suite", stream.audits, started.audit_suite),
+    ):
+        shipped = called and "/" not in called and not called.endswith((".yaml", ".yml"))
+        if shipped and called != named.name:
+            yield f"its stream names {what} {called!r}, recorded is {named.name!r}"
+    if (proxy := stream.policy.get("proxy")) not in (None, *OWN_PROXIES) and plugins.find("proxies", proxy) is None:
+        yield f"there is no proxy {proxy!r}"
 
 
 def _unrecorded(started: events.RunStarted, used: Sequence[Plugin]) -> Iterator[str]:

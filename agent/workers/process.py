@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.ledger.home import AGAIN, EXAMPLE, StorageError, is_storage_fault
+from agent.ledger.home import AGAIN, EXAMPLE, StorageError, SurroundingsError, is_storage_fault
 from agent.stream.file import STREAM_GROUPS
 from agent.workers.jobs import (
     ANSWERS,
@@ -87,6 +87,7 @@ def run_job(text: str) -> str:
 
     Raises:
         StorageError: the disk is full or fails, which is no answer about an architecture.
+        SurroundingsError: a library is missing, which is none either.
         DataChangedError: the task's data are not those that the job names; nor is that.
         PluginChangedError: nor that a plug-in is not here, or has other content than the job names.
     """
@@ -105,6 +106,8 @@ def run_job(text: str) -> str:
     except Exception as error:
         if is_storage_fault(error):
             raise StorageError(f"a worker could not write: {error}; {AGAIN}") from error
+        if isinstance(error, ImportError):  # of an installation, whatever the architecture
+            raise SurroundingsError(f"a worker lacks a library: {error}; nothing of this step was recorded") from error
         logging.getLogger(__name__).warning("job failed", exc_info=True)
         answer = ANSWERS[job.kind](reason=f"{type(error).__name__}: {error}"[:500])
     return str(answer.model_copy(update={"seconds": time.perf_counter() - begun}).model_dump_json())

@@ -5,11 +5,13 @@ It declares what only trained networks allow: scores by proxy, examinations with
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from agent.ledger.home import SurroundingsError
 from agent.stream.file import Stream
 from agent.stream.training import CrossValidationSection, FidelitySection
 from agent.workers import jobs
@@ -26,6 +28,9 @@ __all__ = ["BaselineFitter", "Examination", "Examiner", "SupernetTrainer", "Trai
 
 Answer = TypeVar("Answer", BaselineAnswer, ProxyAnswer, LowAnswer, FullAnswer, SupernetAnswer, InheritAnswer)
 
+_NUMBER = re.compile(r"\d+")
+_BROKEN = re.compile(r"(?!.*[Mm]emory)([A-Za-z_.]*(Error|Exception): |the worker process died)")
+_FEWEST_ALIKE = 3  # networks that break in one way before their surroundings are blamed
 _TOGETHER = 8  # architectures that one job scores with a supernet
 
 
@@ -171,6 +176,8 @@ class TrainedEvaluator:
             kind(reason=str(answer)) if isinstance(answer, WorkerDied) else kind.model_validate_json(answer)
             for answer in told
         ]
+        if kind in (LowAnswer, FullAnswer):
+            _check_surroundings([answer.reason for answer in read])
         for answer in read:
             self.work.add(answer)
         return read
@@ -209,3 +216,19 @@ class TrainedEvaluator:
         pictures = self.pictures / examination.request.architecture.digest[:12]
         kept = {"suite": self.suite, "weights": str(self.weights), "pictures": str(pictures)}
         return job.model_copy(update={**kept, "audit_seed": examination.audit_seed})
+
+
+def _check_surroundings(reasons: Sequence[str]) -> None:
+    """Stop where all jobs of a step broke in one way: that says something of where they ran, not of architectures.
+
+    Divergence and lack of memory are answers, however many networks have them.
+
+    Raises:
+        SurroundingsError: with the reason; nothing of the step was recorded.
+    """
+    alike = {_NUMBER.sub("#", reason) for reason in reasons}
+    if len(reasons) >= _FEWEST_ALIKE and len(alike) == 1 and _BROKEN.match(reasons[0]):
+        raise SurroundingsError(
+            f"all {len(reasons)} jobs of this step failed alike, so nothing of it was recorded: {reasons[0]}; once "
+            "this is mended, the same command goes on"
+        )

@@ -9,6 +9,7 @@ import json
 from constraints.engines.referee import Referee, judge_policy
 from constraints.judging.certificate import Certificate, verdict_of
 from constraints.judging.policy import policy_digest
+from constraints.judging.releases import unknown_engines
 from constraints.language.examples import parse_shape
 from constraints.language.rules import ConstraintSet, Context
 from selfnas.errors import ArchitectureError
@@ -25,7 +26,7 @@ def verify_certificate(certificate: Certificate, set_: ConstraintSet) -> tuple[s
 
     Rules that the certificate leaves undecided stay so: only what it claims is checked.
     """
-    problems = []
+    problems = list(unknown_engines(certificate))
     if certificate.verdict == "admit" and certificate.reason:
         problems.append("it admits although an engine failed")
     if certificate.verdict == "admit" and set(certificate.engines) != _ENGINES:

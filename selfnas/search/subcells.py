@@ -60,6 +60,10 @@ class SubCell:
         if not _connected(edges) or _canonical(edges) != self.text:
             raise ArchitectureError(f"sub-cell {self.text!r} is not connected or not in canonical form")
 
+    def __hash__(self) -> int:
+        """Without the space, whose own takes long: sub-cells are counted by the thousand, mostly of one space."""
+        return hash((self.template, self.text))
+
     @property
     def edges(self) -> tuple[tuple[str, str, str], ...]:
         """(source, operation, target) each."""

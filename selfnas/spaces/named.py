@@ -142,10 +142,12 @@ def in_force(*spaces: Space) -> Iterator[None]:
             if operations.setdefault(name, operation) != operation:
                 raise ArchitectureError(f"{name!r} of space {space.name} is an operation already: choose another name")
     _added = {name: space for name, space in known.items() if name not in SPACES}
+    _parsed.cache_clear()
     try:
         yield
     finally:
         _added = before
+        _parsed.cache_clear()
 
 
 def spaces_by_name() -> Mapping[str, Space]:
@@ -252,6 +254,12 @@ def parse_architecture(text: str) -> Architecture:
     """
     if len(text) > _MAX_TEXT:
         raise ArchitectureError(f"an architecture text has at most {_MAX_TEXT} characters, not {len(text)}")
+    return _parsed(text, plugins.state())
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(text: str, plugins_in_force: tuple[object, ...]) -> Architecture:
+    """Cached: a task's events name each of its architectures several times."""
     head, colon, cells = text.partition(":")
     name, slash, macro = head.partition("/")
     if not colon or not slash:

@@ -19,10 +19,18 @@ from selfnas.strategies.reinforce import Reinforce
 from selfnas.strategies.surrogate import Surrogate
 from selfnas.strategies.transfer import Transfer
 
-__all__ = ["EXTENSION_POINT", "STRATEGIES", "make_strategy", "settings_of", "strategy_names", "unknown_strategy"]
+__all__ = [
+    "EXTENSION_POINT",
+    "MOVED",
+    "STRATEGIES",
+    "make_strategy",
+    "settings_of",
+    "strategy_names",
+    "unknown_strategy",
+]
 
 # Strategies of ours once, which lives of then may name.
-_MOVED = {"ensemble": "selfnas-ensemble now, see experiments/ensemble-plugin"}
+MOVED = {"ensemble": "selfnas-ensemble now, see experiments/ensemble-plugin"}
 
 # To add a strategy: a frozen dataclass with defaults that is callable as `Strategy`, and its line here.
 STRATEGIES: Mapping[str, Callable[..., Strategy]] = MappingProxyType(
@@ -51,8 +59,8 @@ def unknown_strategy(name: str, known: Sequence[str]) -> str:
         >>> unknown_strategy("ensemble", ["random"])
         "unknown strategy 'ensemble': it is a part of plug-in selfnas-ensemble now, see experiments/ensemble-plugin"
     """
-    if name in _MOVED:
-        return f"unknown strategy {name!r}: it is a part of plug-in {_MOVED[name]}"
+    if name in MOVED:
+        return f"unknown strategy {name!r}: it is a part of plug-in {MOVED[name]}"
     return f"unknown strategy {name!r}{suggestion(name, known)}"
 
 

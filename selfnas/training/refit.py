@@ -10,7 +10,7 @@ from __future__ import annotations
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.training import TrainingResult
 
-__all__ = ["refit_fidelity"]
+__all__ = ["refit_fidelity", "refit_steps"]
 
 _LEAST = 0.5  # share of the first run's schedule: a lucky early validation is no reason to train for a few steps alone
 
@@ -31,5 +31,17 @@ def refit_fidelity(first: TrainingResult, *, training: int, validation: int) -> 
         >>> refit_fidelity(first, training=70, validation=14).steps
         360
     """
-    steps = max(first.best_step, first.steps * _LEAST) * (training + validation) / training
-    return Fidelity(name="refit", steps=max(1, round(steps)))
+    steps = refit_steps(first.best_step, first.steps, training=training, validation=validation)
+    return Fidelity(name="refit", steps=steps)
+
+
+def refit_steps(best: int, steps: int, *, training: int, validation: int) -> int:
+    """The same from the numbers alone.
+
+    Args:
+        best: steps of the first run up to its best validation.
+        steps: of its whole schedule.
+        training: see `refit_fidelity`.
+        validation: likewise.
+    """
+    return max(1, round(max(best, steps * _LEAST) * (training + validation) / training))

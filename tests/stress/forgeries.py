@@ -125,7 +125,9 @@ def _copy(home: Path, place: Path) -> Home:
     with sqlite3.connect(f"{(home / 'ledger.db').resolve().as_uri()}?mode=ro", uri=True) as db:
         db.execute("VACUUM INTO ?", (str(copy.ledger),))
     db.close()
-    shutil.copytree(home / "weights", copy.weights)
+    copy.weights.mkdir()
+    if (home / "weights").is_dir():  # a life of tables has none
+        shutil.copytree(home / "weights", copy.weights, dirs_exist_ok=True)
     if Home(home).signature.is_file():
         shutil.copy(Home(home).signature, copy.signature)
     return copy

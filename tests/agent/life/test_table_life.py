@@ -103,7 +103,7 @@ def test_spellings_are_told_apart_on_tables() -> None:
     )
     table = synthetic_benchmark()
     rows = table.space.enumerate()
-    domain = SpelledGuardedDomain(guard, benchmark=table, broken=guard.violations(rows), macro=macro)
+    domain = SpelledGuardedDomain(guard, space=table.space, broken=guard.violations(rows), macro=macro)
     assert (domain.admits(rows[::7]) == guard.admits(rows[::7])).all()
     assert len({domain.identity(row) for row in rows[:500]}) == 500
 

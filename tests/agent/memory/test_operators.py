@@ -50,7 +50,10 @@ constraints: rules.yaml
 baselines: none
 space: nb201
 macro: {channels: 4, depth: 1, resolution: 8}
+metric: {classification: balanced_accuracy}
 budget: {evaluations: 30, full_trainings: 1}
+low: {epochs: 2, steps: 0}
+cross_validation: {below: 0}
 operators: 2
 policy: {population: 8, sample: 4, batch: 10, oversample: 1, recall: 0, finalists_per_task: 1}
 tasks:

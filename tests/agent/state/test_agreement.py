@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from agent.stream.file import read_stream
 from agent.verify.verification import verify
 from agent.workers.jobs import FullAnswer, LowAnswer, LowJob, job_from_json
 from selfnas import seeding
+from selfnas.data.tasks import load_task
+from selfnas.training.schedule import batch_size_for, fit_schedule
 from tests.agent.made_up import changed, made_up
 from tests.stress.forgeries import rewrite
 from tests.stress.forgery_edits import Edit, Events
@@ -52,9 +55,14 @@ class Chance:
         self.asked.append(job)
         repeats = job.cross_validation.repeats
         chance, own = seeding.generator(job.seed), seeding.generator(0, job.architecture).random()
-        scores = chance.random(repeats).tolist() if repeats == 2 else [own] * repeats
+        task = load_task(job.task, base=Path(job.base))
+        training, both = len(task.train), len(task.train) + len(task.validation)
+        drawn = chance.random(repeats).tolist() if repeats == 2 else [own] * repeats
+        scores = [round(each * both) / both for each in drawn]  # an accuracy is a count
         mean = sum(scores) / len(scores)
-        return LowAnswer(score=mean, curve=[mean], repeats=scores).model_dump_json()
+        inside = both - math.ceil(both / job.cross_validation.folds)
+        schedule = fit_schedule(job.fidelity.fidelity("low"), inside, batch_size=batch_size_for(training, 64))
+        return LowAnswer(score=mean, curve=[mean] * len(schedule.parts), repeats=scores).model_dump_json()
 
 
 @pytest.fixture(scope="module")

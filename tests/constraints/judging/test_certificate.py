@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from constraints.judging.certificate import CODES, Certificate, decision_from, join, verdict_of
-from constraints.judging.policy import decide_policy, policy_digest
+from constraints.judging.policy import decide_policy, policy_counterexample, policy_digest
 from constraints.judging.verification import verify_certificate
 from constraints.loading.loading import parse_set
 from constraints.loading.tightening import loosening
@@ -148,3 +148,39 @@ def test_loosening_is_looked_for_in_every_space() -> None:
     assert loosening(*statements, "cell", None, ("nb201",)) == ""
     assert loosening(*statements, "cell", None, ("nb201", "darts")).startswith("darts/")
     assert loosening(*reversed(statements), "cell", None, ("nb201", "darts")) == ""
+
+
+@pytest.mark.parametrize("batch", [2, 4, 6, 8, 10])
+def test_connectives_of_policy_rules_mean_what_they_say(batch: int) -> None:
+    """Z3 and the referee agree with Python on each, at and beside the limits; nothing is left open."""
+    rules = {
+        "new.batch >= 4 and new.batch <= 8": 4 <= batch <= 8,
+        "new.batch <= 2 or new.batch > 8": batch <= 2 or batch > 8,
+        "not (new.batch == 6)": batch != 6,
+        "new.batch - 2 * old.batch < 0": batch < 8,
+        "true": True,
+    }
+    lines = "".join(
+        f'  - {{id: r{place}, scope: policy, require: "{text}", why: w, message: m}}\n'
+        for place, text in enumerate(rules)
+    )
+    set_ = parse_set(f"set: s\nlanguage: 1\nspaces: [nb201]\nrules:\n{lines}")
+    decision = decide_policy(set_, {"batch": 4}, {"batch": batch})
+    assert list(decision.rules.values()) == ["pass" if passes else "fail" for passes in rules.values()]
+    forbidding = parse_set(f"set: s\nlanguage: 1\nspaces: [nb201]\nrules:\n{lines.replace('require', 'forbid')}")
+    opposite = decide_policy(forbidding, {"batch": 4}, {"batch": batch})
+    assert list(opposite.rules.values()) == ["fail" if passes else "pass" for passes in rules.values()]
+
+
+def test_a_change_that_shows_a_difference_is_found_where_there_is_one() -> None:
+    """With its numbers, none of them negative; nothing where the rules mean the same."""
+    eight, nine = (
+        parse_set(
+            "set: s\nlanguage: 1\nspaces: [nb201]\nrules:\n"
+            f"  - {{id: r, scope: policy, require: new.batch {limit}, why: w, message: m}}\n"
+        ).rules
+        for limit in ("<= 8", "< 10")
+    )
+    assert policy_counterexample(nine, eight) == "new.batch = 9"
+    assert policy_counterexample(eight, nine) == ""
+    assert policy_counterexample(eight, ()) == ""
