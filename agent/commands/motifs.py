@@ -86,8 +86,9 @@ def show_motif(home: Path, digest: str, *, optional: bool = False) -> None:
             for name in ("finding", "estimate [95 %]", "n", "limit", "decision", "role"):
                 table.add_column(name, overflow="fold")
             for finding in findings_of(audited) if audited else ():
+                said = "[dim]not tested[/]" if finding.decision == "untested" else finding.decision
                 table.add_row(escape(finding.label), _interval(finding), str(finding.n), f"{finding.threshold:g}",
-                              finding.decision, finding.role)  # fmt: skip
+                              said, finding.role)  # fmt: skip
             console.print(table)
             console.print(f"certificate: {escape(task.certificates[motif.architecture])}", soft_wrap=True)
 
