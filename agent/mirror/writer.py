@@ -128,16 +128,21 @@ class Mirror:
         except Exception:  # noqa: BLE001 - MLflow raises what its stores raise; writing there says why
             return ""
 
-    def forget(self, keys: Iterable[str], *, home: Home | None = None) -> bool:
+    def forget(self, keys: Iterable[str], *, home: Home | None = None, streams: Iterable[str] = ()) -> bool:
         """Delete the runs and model versions of these tasks, so that they can be rewritten.
 
         Args:
             home: of the life; where the store mirrors a copy of it that lived otherwise, nothing is deleted.
+            streams: whose experiments are brought back where MLflow holds them as deleted, so that nothing stays there.
         """
 
         def forget() -> None:
             if home is not None:
                 check_claim(self._client, home)
+            for stream in streams:
+                found = self._client.get_experiment_by_name(stream)
+                if found is not None and found.lifecycle_stage == "deleted":
+                    self._client.restore_experiment(found.experiment_id)
             for key in keys:
                 for kind in ("key", "task_key"):
                     for run in found_runs(self._client, f"tags.{kind} = '{key}'"):

@@ -22,21 +22,31 @@ tasks:
 """
 
 
+def experiment(place: Path) -> str:
+    """Of the stream, by its number."""
+    import mlflow
+
+    found = mlflow.MlflowClient(f"sqlite:///{place}/mlflow.db").get_experiment_by_name("tab")
+    assert found is not None
+    return str(found.experiment_id)
+
+
 def mirrored(place: Path) -> dict[str, tuple[str, dict[str, str]]]:
     """Status and tags of every MLflow run, by its number."""
     import mlflow
 
     client = mlflow.MlflowClient(f"sqlite:///{place}/mlflow.db")
-    (found,) = [one for one in client.search_experiments() if one.name == "tab"]
     return {
         run.info.run_id: (run.info.status, {k: v for k, v in run.data.tags.items() if not k.startswith("mlflow.")})
-        for run in client.search_runs([found.experiment_id])
+        for run in client.search_runs([experiment(place)])
     }
 
 
 @pytest.mark.slow
 def test_the_records_of_one_copy_are_not_written_over_by_the_other(tmp_path: Path) -> None:
     """The copy that comes second is refused by a sentence, whatever the command; the first's records stay and hold."""
+    import mlflow
+
     (tmp_path / "tab.yaml").write_text(STREAM)
     run = ("run", "tab.yaml", "--workers", "1", "--home")
     assert inside(tmp_path, *run, "first").returncode == 0
@@ -56,6 +66,11 @@ def test_the_records_of_one_copy_are_not_written_over_by_the_other(tmp_path: Pat
     assert mirrored(tmp_path) == true
     holds = inside(tmp_path, "verify", "--mlflow", "--home", "first")
     assert holds.returncode == 0, holds.stdout
+
+    mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").delete_experiment(experiment(tmp_path))
+    assert inside(tmp_path, "mirror", "--rebuild", "--home", "first").returncode == 0
+    assert not mirrored(tmp_path).keys() & true.keys(), "records of an experiment that was deleted are rewritten too"
+    assert inside(tmp_path, "verify", "--mlflow", "--home", "first").returncode == 0
     own = inside(tmp_path, "mirror", "--home", "second", mlflow=f"sqlite:///{tmp_path}/own.db")
     assert own.returncode == 0, own.stdout
 
