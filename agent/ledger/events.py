@@ -902,6 +902,7 @@ class Filtered(Facts, frozen=True, kw_only=True):
         rules: how many considered architectures each rule kept out before anything was computed.
         exhausted: whether nothing was left to propose.
         agreement: how well repeated scores of the task's architectures agreed, where that was measured now.
+        release: of the strategy that proposed, from 1; left out where it has proposed in one way only, and by 0.1.0.
     """
 
     kind: ClassVar[str] = "filtered"
@@ -910,6 +911,7 @@ class Filtered(Facts, frozen=True, kw_only=True):
     rules: dict[str, Integer]
     exhausted: bool
     agreement: Agreement | UnsetType = UNSET
+    release: Integer | UnsetType = UNSET
 
 
 class Tested(Facts, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from selfnas.search.history import Trial
 from selfnas.spaces.architecture import Architecture
 from selfnas.strategies import Strategy
 from selfnas.strategies.halving import Assignment
+from selfnas.strategies.table import RELEASES
 from selfnas.training.early_stopping import least_accuracies
 from selfnas.training.evaluation import Evaluation, Evaluator, Fidelity, OnDone, ProxyScorer, Request
 
@@ -68,7 +69,14 @@ def round_events(
     rules, exhausted = dict(sorted(domain.filtered.items())), not requests and not warm
     made = [one for one in events if isinstance(one, Evaluated)]
     agreement = measured_agreement([*task.evaluations, *made], task.agreements)
-    return [*events, Filtered(task=task.name, rules=rules, exhausted=exhausted, agreement=agreement)]
+    ended = Filtered(
+        task=task.name,
+        rules=rules,
+        exhausted=exhausted,
+        agreement=agreement,
+        release=RELEASES.get(policy.strategy, UNSET),
+    )
+    return [*events, ended]
 
 
 def planned(context: TaskContext, policy: SearchPolicy) -> tuple[Fidelity, Sequence[Trial], Sequence[Assignment], int]:

@@ -34,6 +34,7 @@ __all__ = [
     "LifelongRow",
     "informed_search",
     "live_orders",
+    "live_stream",
     "summarise",
     "winners",
     "worst_task",
@@ -114,25 +115,39 @@ def live_orders(
     """
     for order in orders:
         tasks = [benchmark.tasks[i] for i in generator(order, "stream order").permutation(len(benchmark.tasks))]
-        past: list[PastTask] = []
-        for place, task in enumerate(tasks):
-            strategy, warm = METHODS["transfer" if method == WELL_READ else method](past)
-            search = search_table(benchmark, task, strategy, seed=order, column=column, warm=warm)
-            values = benchmark.column(task, column)
-            top = top_score(values)
-            trials: list[Trial] = []
-            for trial in itertools.islice(search, longest):
-                trials.append(trial)
-                if len(trials) >= remembered and max(trial.value for trial in trials) >= top:
-                    break
-            to_top, found, regret = regret_and_top([trial.value for trial in trials], values)
-            yield LifelongRow(
-                method=method, order=order, place=place, task=task, to_top=to_top, found=found, regret=regret
-            )
-            taught = PastTask(name=task, trials=tuple(trials[:remembered]))
-            if method == WELL_READ:
-                taught = _WholeTable(name=task, trials=taught.trials, scores=_smoothed(benchmark, task, column))
-            past.append(taught)
+        yield from live_stream(
+            benchmark, method, tasks, order=order, remembered=remembered, longest=longest, column=column
+        )
+
+
+def live_stream(
+    benchmark: TabularBenchmark,
+    method: str,
+    tasks: Sequence[str],
+    *,
+    order: int,
+    remembered: int = 100,
+    longest: int = 300,
+    column: str = "test",
+) -> Iterator[LifelongRow]:
+    """The rows of these tasks, lived one after the other; see `live_orders`."""
+    past: list[PastTask] = []
+    for place, task in enumerate(tasks):
+        strategy, warm = METHODS["transfer" if method == WELL_READ else method](past)
+        search = search_table(benchmark, task, strategy, seed=order, column=column, warm=warm)
+        values = benchmark.column(task, column)
+        top = top_score(values)
+        trials: list[Trial] = []
+        for trial in itertools.islice(search, longest):
+            trials.append(trial)
+            if len(trials) >= remembered and max(trial.value for trial in trials) >= top:
+                break
+        to_top, found, regret = regret_and_top([trial.value for trial in trials], values)
+        yield LifelongRow(method=method, order=order, place=place, task=task, to_top=to_top, found=found, regret=regret)
+        taught = PastTask(name=task, trials=tuple(trials[:remembered]))
+        if method == WELL_READ:
+            taught = _WholeTable(name=task, trials=taught.trials, scores=_smoothed(benchmark, task, column))
+        past.append(taught)
 
 
 def worst_task(

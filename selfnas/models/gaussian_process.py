@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GaussianProcess", "distances", "expected_improvement", "factored", "halved", "normal_scores"]
+__all__ = ["GaussianProcess", "averaged", "distances", "expected_improvement", "factored", "halved", "normal_scores"]
 
 Matrix = NDArray[np.float64]
 
@@ -28,6 +29,7 @@ class GaussianProcess:
         points: `(n, f)` observed features.
         weights: `(n,)` inverse covariance times observed values.
         factor: `(n, n)` Cholesky factor of the covariance.
+        evidence: log of the likelihood of the values, averaged over the grid, up to a constant that depends on n alone.
     """
 
     points: Matrix
@@ -35,6 +37,7 @@ class GaussianProcess:
     noise: float
     weights: Matrix
     factor: Matrix
+    evidence: float
 
     @staticmethod
     def fit(points: Matrix, values: Matrix) -> GaussianProcess:
@@ -42,15 +45,17 @@ class GaussianProcess:
         apart = distances(points, points)
         typical = float(np.median(apart[apart > 0])) if (apart > 0).any() else 1.0
         best: tuple[float, float, float, Matrix, Matrix] | None = None
+        found: list[float] = []
         for scale, noise in itertools.product(_SCALES, _NOISES):
             length = scale * typical / 2
             factor = factored(np.exp(-apart / length) + noise * np.eye(len(points)))
             weights = _solve(factor, values)
             evidence = -0.5 * float(values @ weights) - float(np.log(np.diag(factor)).sum())
+            found.append(evidence)
             if best is None or evidence > best[0]:
                 best = (evidence, length, noise, weights, factor)
         assert best is not None  # noqa: S101 - the grid is not empty
-        return GaussianProcess(points, best[1], best[2], best[3], best[4])
+        return GaussianProcess(points, best[1], best[2], best[3], best[4], averaged(found))
 
     def mean(self, points: Matrix) -> Matrix:
         """`(k,)` means of the function at `(k, f)` points."""
@@ -73,7 +78,14 @@ class GaussianProcess:
         points, known = np.concatenate([self.points, point[None]]), np.concatenate([values, mean])
         kernel = np.exp(-distances(points, points) / self.scale) + self.noise * np.eye(len(points))
         factor = factored(kernel)
-        return GaussianProcess(points, self.scale, self.noise, _solve(factor, known), factor), known
+        return GaussianProcess(points, self.scale, self.noise, _solve(factor, known), factor, self.evidence), known
+
+
+def averaged(evidences: Sequence[float]) -> float:
+    """Log of the mean of likelihoods, of which the logarithms are given."""
+    from scipy.special import logsumexp
+
+    return float(logsumexp(evidences)) - math.log(len(evidences))
 
 
 def expected_improvement(mean: Matrix, deviation: Matrix, best: float) -> Matrix:

@@ -22,6 +22,7 @@ from selfnas.strategies.transfer import Transfer
 __all__ = [
     "EXTENSION_POINT",
     "MOVED",
+    "RELEASES",
     "STRATEGIES",
     "make_strategy",
     "settings_of",
@@ -31,6 +32,9 @@ __all__ = [
 
 # Strategies of ours once, which lives of then may name.
 MOVED = {"ensemble": "selfnas-ensemble now, see experiments/ensemble-plugin"}
+
+# Those that propose otherwise than they once did: how many ways there were, the present one included.
+RELEASES: Mapping[str, int] = MappingProxyType({"transfer": 2})
 
 # To add a strategy: a frozen dataclass with defaults that is callable as `Strategy`, and its line here.
 STRATEGIES: Mapping[str, Callable[..., Strategy]] = MappingProxyType(

@@ -37,7 +37,7 @@ from selfnas.digests import canonical_json
 from selfnas.spaces.architecture import Architecture, Space, TaskShape
 from selfnas.spaces.named import base_name, parse_architecture, space_named
 from selfnas.spaces.stacked import Choices, stacked
-from selfnas.strategies.table import MOVED
+from selfnas.strategies.table import MOVED, RELEASES
 
 __all__ = ["SearchChecker"]
 
@@ -219,6 +219,8 @@ class SearchChecker:
 
     def _round(self, lived: _Lived, filtered: events.Filtered) -> Iterator[str]:
         policy = lived.turns.policy
+        if not 1 <= _release(filtered) <= (there_were := RELEASES.get(policy.strategy, 1)):
+            yield f"a round is of release {_release(filtered)} of {policy.strategy!r}, of which there were {there_were}"
         problems = self._problems(lived, filtered, policy.strategy)
         if policy.strategy in _EXACT:
             yield from problems
@@ -230,9 +232,15 @@ class SearchChecker:
         lived.pending = []
 
     def _problems(self, lived: _Lived, filtered: events.Filtered, strategy: str) -> list[str]:
-        if strategy not in MOVED:
+        release, present = _release(filtered), RELEASES.get(strategy, 1)
+        if strategy not in MOVED and release == present:
             return _wrong_round(lived, filtered)
-        note = f"task {lived.held.name}: its rounds are not searched again: {strategy!r} is part of a plug-in now"
+        why = (
+            "is part of a plug-in now"
+            if strategy in MOVED
+            else f"was of release {release} then, and proposes otherwise now"
+        )
+        note = f"task {lived.held.name}: its rounds are not searched again: {strategy!r} {why}"
         self.notes += [note] if note not in self.notes else []
         return []
 
@@ -326,6 +334,11 @@ def _wrong_supernet(lived: _Lived, supernet: events.SupernetTrained) -> Iterator
     scores = [] if supernet.ranking is events.UNSET else [score for _, score in supernet.ranking]
     if scores != sorted(scores, reverse=True):
         yield "its ranking is not the best first"
+
+
+def _release(filtered: events.Filtered) -> int:
+    """Of the strategy that proposed a round."""
+    return 1 if filtered.release is events.UNSET else filtered.release
 
 
 def _wrong_counts(context: _Recorded, started: events.TaskStarted) -> Iterator[str]:

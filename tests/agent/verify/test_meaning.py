@@ -17,6 +17,7 @@ from constraints import Certificate
 from constraints.judging.releases import unknown_engines
 from tests.agent.conftest import inside
 from tests.agent.made_up import made_up
+from tests.agent.tabular_lives import TABLES, live
 from tests.golden.stored_home import rebuild
 from tests.stress.forgeries import rewrite
 from tests.stress.forgery_edits import Events
@@ -209,3 +210,29 @@ def test_data_and_tables_in_files_are_read_again(tmp_path: Path) -> None:
     gone = inside(tmp_path, *deep)
     assert gone.returncode == 0
     assert "its data are not here" in gone.stdout
+
+
+def test_rounds_of_an_earlier_release_of_a_strategy_are_told_and_not_accused(tmp_path: Path) -> None:
+    """Those of the present one are searched again; a release that there never was is a finding."""
+    live(tmp_path / "home", text=TABLES.replace("evaluations: 16", "evaluations: 12").rpartition("  - ")[0])
+
+    def verified(name: str, release: int | None) -> tuple[int, str]:
+        def edit(told: Events) -> None:
+            for kind, payload in told:
+                if kind == "filtered":
+                    assert payload.pop("release") == 2
+                    payload.update({} if release is None else {"release": release})
+
+        home = rewrite(tmp_path / "home", tmp_path / name, edit)
+        done = inside(tmp_path, "verify", "--home", home.root)
+        return done.returncode, " ".join(done.stdout.split())
+
+    present = verified("present", 2)
+    assert present[0] == 0
+    assert "searched again" not in present[1]
+    before = verified("before", None)
+    assert before[0] == 0
+    assert "its rounds are not searched again: 'transfer' was of release 1 then" in before[1]
+    never = verified("never", 3)
+    assert never[0] == 1
+    assert "a round is of release 3 of 'transfer', of which there were 2" in never[1]
