@@ -82,8 +82,9 @@ def audit_file(
     """
     file = None if output is None else check_kind(output, (".md",))
     data = data_from_file(path, task=task, standardise=standardise)
-    for name in pictures(network, data, seed=seed) if file is not None else ():
-        check_new(_beside(file, name), force=force)
+    if file is not None:
+        for name in pictures(network, data, seed=seed):
+            check_new(_beside(file, name), force=force)
     findings = run_suite(network, data, suite, seed=seed)
     verdict = judge(findings, suite)
     facts = {
