@@ -254,11 +254,13 @@ def front(
     home: _Home = _DEFAULT_HOME,
     cost: Annotated[str, typer.Option(help="Which recorded cost; default: the first.")] = "",
     time: Annotated[bool, typer.Option("--time", help="Time the front's networks on this machine.")] = False,
-    plot: Annotated[Path | None, typer.Option(help="A .png to draw.", callback=picture_file)] = None,
+    plot: Annotated[Path | None, typer.Option(help="A .png to draw.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
 ) -> None:
     """Accuracy against a cost that the stream's objective names, and the front."""
     from agent.commands.front import show_front
 
+    picture_file(plot, force=force)
     show_front(home, task=task, cost=cost, time=time, plot=plot)
 
 

@@ -59,10 +59,12 @@ def calibrate(
     from audits.calibrating.calibration import task_specs
     from audits.calibrating.proof import calibration_file, matrix_table, write_calibration
     from audits.verdicts.suite import load_suite
-    from selfnas.files import check_output
+    from selfnas.files import check_continued, check_output
 
     if output is not None:
         check_output(output, (".json",), force=force)
+    if records is not None:
+        check_continued(records)
 
     torch.set_num_threads(1)
     loaded = load_suite(suite)
@@ -146,6 +148,7 @@ def run(
                 seed=seed,
                 standardise=standardise,
                 output=output,
+                force=force,
             )
     print(text)
     raise typer.Exit(0 if admitted else 1)

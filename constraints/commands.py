@@ -40,6 +40,7 @@ _Macro = Annotated[
 _Shape = Annotated[
     str, typer.Option(help="Task shape: channels [x size [x size]] / classes; default: a small one for each space.")
 ]
+_Force = Annotated[bool, typer.Option("--force", help="Replace a file of that name.")]
 _Seed = Annotated[int, typer.Option(help="Seed of what is drawn.")]
 
 
@@ -49,14 +50,14 @@ def check(
     architecture: _Architecture,
     space: _Space = "",
     shape: _Shape = "",
-    picture: Annotated[
-        Path | None, typer.Option(help="Also draw the cells here, blamed edges in red (PNG).", callback=picture_file)
-    ] = None,
+    picture: Annotated[Path | None, typer.Option(help="Also draw the cells here, blamed edges in red (PNG).")] = None,
+    force: _Force = False,
     json: _Json = False,
 ) -> None:
     """Verdict per rule on one architecture; blamed edges and nearest admitted architectures if it is turned away."""
     from constraints.reports.architectures import report_check
 
+    picture_file(picture, force=force)
     with _loaded(set_) as loaded:
         _finish(report_check(loaded, architecture, space=space, shape=shape, picture=picture), json)
 
@@ -147,12 +148,18 @@ def prove(
     space: _Space = "",
     macro: _Macro = "",
     shape: _Shape = "",
-    smtlib: Annotated[Path | None, typer.Option(help="Write the question here too, for another solver.")] = None,
+    smtlib: Annotated[
+        Path | None, typer.Option(help="Write the question here too, a .smt2 for another solver.")
+    ] = None,
+    force: _Force = False,
     json: _Json = False,
 ) -> None:
     """Does everything that is admitted satisfy a claim? Proved, or refuted by an example; exit 1 unless it holds."""
     from constraints.reports.claims import report_proofs
+    from selfnas.files import check_output
 
+    if smtlib is not None:
+        check_output(smtlib, (".smt2", ".smt"), force=force)
     with _loaded(set_) as loaded:
         _finish(report_proofs(loaded, claim, _contexts(loaded, space, macro, shape), smtlib=smtlib), json)
 

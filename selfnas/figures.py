@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from selfnas.errors import InputError, cause
+from selfnas.files import check_output, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,21 +16,22 @@ if TYPE_CHECKING:
 __all__ = ["picture_file", "png", "write_figure"]
 
 
-def picture_file(path: Path | None) -> Path | None:
-    """The same path, for a `.png` in a folder that exists or can be made; None passes.
+def picture_file(path: Path | None, *, force: bool) -> Path | None:
+    """The same path, for a new `.png` in a folder that exists or can be made; None passes.
 
     For options of commands, so that a typing error costs no measurement.
 
+    Args:
+        force: a file or a link may lie there; it is going to be replaced.
+
     Raises:
-        InputError: another kind of file, a folder, or a place where nothing can be written.
+        InputError: another kind of file, a folder, a place inside the home of a life or where nothing can be written;
+            or something lies there.
     """
     if path is None:
         return None
-    if path.suffix.lower() != ".png":
-        raise InputError(f"{path}: pictures are written as .png")
     try:
-        if path.is_dir():
-            raise InputError(f"{path}: is a folder")
+        check_output(path, (".png",), force=force)
         place = next(parent for parent in path.absolute().parents if parent.exists())
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {cause(error)}") from error
@@ -39,19 +41,12 @@ def picture_file(path: Path | None) -> Path | None:
 
 
 def write_figure(figure: Figure, path: Path, *, dpi: int = 110, bbox: Literal["tight"] | None = None) -> None:
-    """Write a figure as PNG with no window system and no global state; folders are made.
+    """Write a figure as PNG, whole or not at all, with no window system and no global state; a link is replaced itself.
 
     Raises:
         InputError: the file cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        FigureCanvasAgg(figure)
-        figure.savefig(path, dpi=dpi, bbox_inches=bbox)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {cause(error)}") from error
+    write_whole(path, png(figure, dpi=dpi, tight=bbox == "tight"))
 
 
 def png(figure: Figure, *, dpi: int = 90, tight: bool = True) -> bytes:

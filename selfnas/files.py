@@ -8,7 +8,7 @@ from pathlib import Path
 
 from selfnas.errors import InputError, cause
 
-__all__ = ["check_kind", "check_new", "check_output", "write_whole"]
+__all__ = ["check_continued", "check_kind", "check_new", "check_output", "write_whole"]
 
 
 def check_kind(path: Path, suffixes: Sequence[str]) -> Path:
@@ -48,7 +48,21 @@ def check_output(path: Path, suffixes: Sequence[str], *, force: bool) -> Path:
     Raises:
         InputError: see `check_kind` and `check_new`; or it lies in a home, whose files are the life's own.
     """
-    check_new(check_kind(path, suffixes), force=force)
+    return _outside_homes(check_new(check_kind(path, suffixes), force=force))
+
+
+def check_continued(path: Path) -> Path:
+    """The same path, of a file that a command reads and adds to: no link, and not inside the home of a life.
+
+    Raises:
+        InputError: it is one, or lies there.
+    """
+    if path.is_symlink():
+        raise InputError(f"{path}: is a link: name the file itself")
+    return _outside_homes(path)
+
+
+def _outside_homes(path: Path) -> Path:
     for folder in path.resolve().parents:
         if (folder / "ledger.db").is_file():
             raise InputError(f"{path}: lies in {folder}, the home of a life: choose a place outside it")

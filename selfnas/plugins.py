@@ -16,6 +16,7 @@ whose space or rules use one of its parts.
 from __future__ import annotations
 
 import contextlib
+import csv
 import functools
 import hashlib
 import importlib.util
@@ -24,7 +25,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -367,13 +368,15 @@ def _files(distribution: metadata.Distribution, entries: Sequence[metadata.Entry
 
     What installers write about themselves, compiled files and scripts differ from machine to machine: left out.
     """
-    if _is_editable(distribution) or distribution.files is None:
+    record = distribution.read_text("RECORD")
+    if _is_editable(distribution) or record is None:
         return _sources({entry.module.partition(".")[0] for entry in entries})
     found = {}
-    for path in distribution.files:
+    for row in csv.reader(record.splitlines()):  # `distribution.files` may leave out what is missing
+        path = PurePosixPath(row[0])
         inside = path.parts[0] != ".." and not path.is_absolute()
         if inside and not path.parts[0].endswith(".dist-info") and not _is_compiled(path.parts):
-            found[path.as_posix()] = Path(str(path.locate()))
+            found[path.as_posix()] = Path(str(distribution.locate_file(path)))
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from agent.gate.admission import findings_of
 from agent.gate.review import finalists
 from agent.ledger.store import Ledger
 from agent.report.shortfall import shortfall
@@ -166,7 +167,7 @@ def audits(state: LifeState) -> pd.DataFrame:
         }
         for run, task, finalist in finalists(state)
         if finalist.audited is not None
-        for finding in finalist.audited.findings
+        for finding in findings_of(finalist.audited)
     )
     return _frame(rows, AUDITS)
 

@@ -28,7 +28,8 @@ def lifelong(
     first: Annotated[int, typer.Option(min=0, help="Number of the first order; orders are seeds.")] = 0,
     methods: Annotated[list[str] | None, typer.Option("--method", help="Only this one; repeatable.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
-    plot: Annotated[Path | None, typer.Option(help="A .png to draw.", callback=picture_file)] = None,
+    plot: Annotated[Path | None, typer.Option(help="A .png to draw.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
     rows: Annotated[
         Path | None, typer.Option(help="Finished orders as lines of JSON; what it holds is not measured again.")
     ] = None,
@@ -42,6 +43,7 @@ def lifelong(
     for method in methods or []:
         if method not in (*METHODS, WELL_READ):
             raise InputError(f"unknown method {method!r}{suggestion(method, sorted([*METHODS, WELL_READ]))}")
+    picture_file(plot, force=force)
     measure_lifelong(
         table, orders=orders, first=first, methods=methods or [], workers=workers, plot=plot, rows_file=rows,
         informed=informed,
@@ -59,7 +61,8 @@ def search(
     batch: Annotated[int, typer.Option(min=1, max=1000, help="Proposals between two looks at the results.")] = 1,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
     quick: Annotated[bool, typer.Option("--quick", help="4 seeds of 100 evaluations, for a first look.")] = False,
-    plot: Annotated[Path | None, typer.Option(help="A .png to draw.", callback=picture_file)] = None,
+    plot: Annotated[Path | None, typer.Option(help="A .png to draw.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
     keep: Annotated[Path | None, typer.Option(help="A .jsonl that finished searches are kept in.")] = None,
 ) -> None:
     """Every strategy on every task of a table, from nothing, at the same evaluations.
@@ -72,6 +75,7 @@ def search(
     for name in strategies or []:
         if name.removeprefix("progressive:") not in COMPARED:
             raise InputError(f"not compared here: {name!r}{suggestion(name, COMPARED)}")
+    picture_file(plot, force=force)
     measure_search(
         table, strategies=strategies or [], seeds=seeds, longest=longest, batch=batch, workers=workers, quick=quick,
         plot=plot, keep=keep,

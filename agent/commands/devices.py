@@ -93,13 +93,14 @@ def measure(
     like: Annotated[str, typer.Option(help="Device whose energies and heat are taken over.")] = "server-cpu",
     networks: Annotated[int, typer.Option(min=10, max=10_000, help="Unseen networks to check, per setting.")] = 100,
     rounds: Annotated[int, typer.Option(min=1, max=10_000, help="Looks at everything that is timed.")] = 75,
-    plot: Annotated[
-        Path | None, typer.Option(help="A .png of predicted against measured.", callback=picture_file)
-    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="A .png of predicted against measured.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files of these names.")] = False,
 ) -> None:
     """Time the parts of networks on this machine and check that they predict whole ones; exit 1 if they do not."""
     from agent.commands.devices_measure import DEFAULT_SETTINGS, build_device
 
+    check_output(out, (".yaml", ".yml"), force=force)
+    picture_file(plot, force=force)
     good = build_device(
         settings or DEFAULT_SETTINGS, name=name, like=like, networks=networks, rounds=rounds, out=out, plot=plot
     )

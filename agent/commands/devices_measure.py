@@ -14,8 +14,9 @@ from rich.table import Table
 from constraints.language.examples import parse_shape
 from selfnas.devices.devices import Device, Quantity, load_device
 from selfnas.devices.latency import Measured, Setting, measure
-from selfnas.errors import InputError, cause
+from selfnas.errors import InputError
 from selfnas.figures import write_figure
+from selfnas.files import write_whole
 from selfnas.spaces.macro import parse_macro
 from selfnas.spaces.named import space_named
 
@@ -99,10 +100,7 @@ def write_device(device: Device, path: Path) -> None:
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     text = io.StringIO()
     yaml.dump(device.model_dump(mode="json", exclude_none=True), text)
-    try:
-        path.write_text(text.getvalue(), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {cause(error)}") from error
+    write_whole(path, text.getvalue())
     if load_device(str(path.resolve())) != device:
         raise InputError(f"{path}: what was written is not what was measured")
 

@@ -101,8 +101,12 @@ def mirror_life(home: Path, *, rebuild: bool = False) -> bool:
     mirror = Mirror(uri)
     missing = 0
     with opened_life(home) as ledger:
+        if told := mirror.foreign(Home(home)):
+            console.print(escape(told), highlight=False)
+            return False
         state = replay(ledger)
-        if rebuild and not mirror.forget(task_keys(ledger, state).values()):
+        streams = sorted({run.started.record.stream for run in state.runs})
+        if rebuild and not mirror.forget(task_keys(ledger, state).values(), home=Home(home), streams=streams):
             console.print(f"MLflow records could not be deleted: {without_password(uri)}")
             return False
         for run in state.runs:

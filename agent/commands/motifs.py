@@ -20,7 +20,8 @@ from agent.report.summary import told_figures
 from agent.report.uses import uses_of
 from agent.state.state import LifeState, Motif, TaskState, replay
 from audits import Finding
-from selfnas.errors import InputError, cause
+from selfnas.errors import InputError
+from selfnas.files import write_whole
 from selfnas.plugins import MissingPluginError
 from selfnas.search.subcells import picture_cell
 from selfnas.spaces.architecture import Architecture, TaskShape
@@ -85,8 +86,9 @@ def show_motif(home: Path, digest: str, *, optional: bool = False) -> None:
             for name in ("finding", "estimate [95 %]", "n", "limit", "decision", "role"):
                 table.add_column(name, overflow="fold")
             for finding in findings_of(audited) if audited else ():
+                said = "[dim]not tested[/]" if finding.decision == "untested" else finding.decision
                 table.add_row(escape(finding.label), _interval(finding), str(finding.n), f"{finding.threshold:g}",
-                              finding.decision, finding.role)  # fmt: skip
+                              said, finding.role)  # fmt: skip
             console.print(table)
             console.print(f"certificate: {escape(task.certificates[motif.architecture])}", soft_wrap=True)
 
@@ -161,11 +163,10 @@ def show_sub_cell(home: Path, digest: str) -> bool:
             console.print(escape(str(use)), soft_wrap=True)
         path = Home(home).report / "subcells" / f"{one.sub_cell.digest[:12]}.png"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(cells_picture(one.sub_cell.digest[:12], [("", picture_cell(one.sub_cell))], part=True))
+            write_whole(path, cells_picture(one.sub_cell.digest[:12], [("", picture_cell(one.sub_cell))], part=True))
             console.print(f"picture: {path}", soft_wrap=True)
-        except OSError as error:
-            console.print(escape(f"no picture: {path} cannot be written: {cause(error)}"), soft_wrap=True)
+        except InputError as error:
+            console.print(escape(f"no picture: {error}"), soft_wrap=True)
         return True
 
 

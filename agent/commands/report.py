@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from agent.api.reporting import write_page
+from agent.ledger.home import Home
 
 __all__ = ["write_report"]
 
@@ -40,5 +41,5 @@ def write_report(home: Path, *, output: Path | None, cold: Path | None, mirror: 
         from agent.mirror.writer import Mirror, tracking_uri, without_password
 
         uri = tracking_uri()
-        written = Mirror(uri).write_evidence(done.evidence, done.page)
+        written = Mirror(uri).write_evidence(done.evidence, done.page, home=Home(home))
         print(f"MLflow records: {without_password(uri)}" if written else "the figures could not be written to MLflow")

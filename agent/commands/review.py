@@ -15,6 +15,7 @@ app = typer.Typer(no_args_is_help=True)
 _Home = Annotated[Path, typer.Option("--home", help="Directory of one agent's life.")]
 _Digest = Annotated[str, typer.Argument(help="The beginning of a finalist's digest, as `list` prints it.")]
 _Task = Annotated[str | None, typer.Option(help="Only finalists of this task.")]
+_Run = Annotated[int | None, typer.Option(min=1, help="Only finalists of the run with this number.")]
 _Author = Annotated[str, typer.Option(help="Who decides; default: the user of this session.")]
 _Mirror = Annotated[bool, typer.Option(help="Write the decision to MLflow too.")]
 _DEFAULT_HOME = Path(".selfnas")
@@ -53,11 +54,12 @@ def approve(
     reason: Annotated[str, typer.Option(help="Why.")] = "",
     home: _Home = _DEFAULT_HOME,
     task: _Task = None,
+    run: _Run = None,
     author: _Author = "",
     mirror: _Mirror = True,
 ) -> None:
     """Say that a person looked at an admitted finalist and agrees; a suite can ask for this before it is reused."""
-    _decide(home, digest, "approve", author=author, reason=reason, task=task, mirror=mirror)
+    _decide(home, digest, "approve", author=author, reason=reason, task=task, run=run, mirror=mirror)
 
 
 @app.command()
@@ -66,11 +68,12 @@ def overrule(
     reason: Annotated[str, typer.Option(help="Why; written to the ledger.")],
     home: _Home = _DEFAULT_HOME,
     task: _Task = None,
+    run: _Run = None,
     author: _Author = "",
     mirror: _Mirror = True,
 ) -> None:
     """Reverse what stands: let in what the audits refused, marked so, or revoke what was admitted."""
-    _decide(home, digest, "overrule", author=author, reason=reason, task=task, mirror=mirror)
+    _decide(home, digest, "overrule", author=author, reason=reason, task=task, run=run, mirror=mirror)
 
 
 def _decide(
@@ -81,6 +84,7 @@ def _decide(
     author: str,
     reason: str,
     task: str | None,
+    run: int | None,
     mirror: bool,
 ) -> None:
     from agent.commands.inspect import held_life, mirror_life
@@ -89,7 +93,8 @@ def _decide(
     from agent.state.state import replay
 
     with held_life(home) as (held, ledger):
-        said = review(replay(ledger), digest, decision, author=author or getpass.getuser(), reason=reason, task=task)
+        author = author or getpass.getuser()
+        said = review(replay(ledger), digest, decision, author=author, reason=reason, task=task, run=run)
         weights = held.weights_file(said.weights_sha256)
         if said.standing == Standing.ADMITTED:
             _check_weights(weights)

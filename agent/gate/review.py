@@ -31,28 +31,27 @@ def finalists(state: LifeState) -> Iterator[tuple[RunState, TaskState, Finalist]
 
 
 def review(
-    state: LifeState, digest: str, decision: Decision, *, author: str, reason: str, task: str | None = None
+    state: LifeState,
+    digest: str,
+    decision: Decision,
+    *,
+    author: str,
+    reason: str,
+    task: str | None = None,
+    run: int | None = None,
 ) -> Reviewed:
-    """The decision about the latest finalist whose digest begins so.
+    """The decision about the only finalist whose digest begins so.
 
     Args:
         decision: `approve` what stands admitted, or `overrule` what stands.
+        task: only finalists of this task; None for all.
+        run: only finalists of the run with this number; None for all.
 
     Raises:
         InputError: no such finalist, or several; no author or reason; or a decision that nobody can take: there is no
             certificate, no weights, or another constraint set is in force than the one it was certified under.
     """
-    found = [
-        (run, held, finalist)
-        for run, held, finalist in finalists(state)
-        if finalist.digest.startswith(digest) and task in (None, held.name)
-    ]
-    if not digest or not found:
-        raise InputError(f"no finalist has a digest that begins with {digest!r}; constraint rejections are final")
-    if len({(held.name, finalist.digest) for _, held, finalist in found}) > 1:
-        names = ", ".join(sorted({f"{finalist.digest[:16]} ({held.name})" for _, held, finalist in found}))
-        raise InputError(f"several finalists begin with {digest!r}: {names}; say more of it, or --task")
-    run, held, finalist = found[-1]
+    where, held, finalist = _chosen(state, digest, task=task, run=run)
     author, reason = typed_line(author, "--author"), typed_line(reason, "--reason")
     if not author:
         raise InputError("a decision needs an --author")
@@ -60,16 +59,15 @@ def review(
         raise InputError("an overrule needs a --reason")
     if decision == "approve" and finalist.standing != Standing.ADMITTED:
         raise InputError(f"{finalist.digest[:12]} stands refused: only `overrule` with a reason can let it in")
-    where = (run.number, held.name, finalist.digest)
-    if decision == "approve" and state.library.seq_at(where) is None:
+    if decision == "approve" and state.library.seq_at((where.number, held.name, finalist.digest)) is None:
         raise InputError(f"{finalist.digest[:12]} is quarantined by the constraint set in force: it cannot be approved")
     standing = (
         Standing.REFUSED if decision == "overrule" and finalist.standing == Standing.ADMITTED else Standing.ADMITTED
     )
     if standing == Standing.ADMITTED:
-        _check_admissible(state, run, held, finalist)
+        _check_admissible(state, where, held, finalist)
     return Reviewed(
-        run=run.number,
+        run=where.number,
         task=held.name,
         architecture=finalist.architecture,
         digest=finalist.digest,
@@ -79,6 +77,32 @@ def review(
         author=author,
         reason=reason,
     )
+
+
+def _chosen(
+    state: LifeState, digest: str, *, task: str | None, run: int | None
+) -> tuple[RunState, TaskState, Finalist]:
+    """The only finalist that is meant; where there are several, they are named with what tells them apart."""
+    found = [
+        (held_by, held, finalist)
+        for held_by, held, finalist in finalists(state)
+        if finalist.digest.startswith(digest) and task in (None, held.name) and run in (None, held_by.number)
+    ]
+    if not digest or not found:
+        where = "".join(f", {word} {told}" for word, told in (("task", task), ("run", run)) if told is not None)
+        raise InputError(
+            f"no finalist{where} has a digest that begins with {digest!r}; constraint rejections are final"
+        )
+    if len(found) > 1:
+        names = ", ".join(f"{one.digest[:16]} (task {held.name}, run {by.number})" for by, held, one in found)
+        apart = {
+            "more of its digest": len({one.digest for _, _, one in found}),
+            "--task": len({held.name for _, held, _ in found}),
+            "--run": len({by.number for by, _, _ in found}),
+        }
+        ways = " or ".join(way for way, several in apart.items() if several > 1)
+        raise InputError(f"several finalists begin with {digest!r}: {names}; say which by {ways}")
+    return found[0]
 
 
 def _check_admissible(state: LifeState, run: RunState, task: TaskState, finalist: Finalist) -> None:

@@ -463,8 +463,9 @@ class FindingRecord(_Part, frozen=True, kw_only=True):
         high: upper end.
         n: number of observations.
         threshold: what the interval is compared with.
-        decision: `pass`, `fail`, `inconclusive` or `void`.
-        role: `gate`, `advisory` or `validity`.
+        decision: `pass`, `fail`, `inconclusive`, `void` or `untested`; earlier releases wrote `pass` where nothing was
+            named, and `void` where an audit does not apply.
+        role: `gate`, `alarm`, `advisory` or `validity`.
         note: a remark in words.
     """
 

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from agent.ledger.events import Standing
 from agent.ledger.home import Home
+from agent.mirror.aliases import Registered, wrong_aliases
 from agent.mirror.artifacts import Exhibit, write_finalist_files, write_task_files
 from agent.mirror.records import Record, finalist_record, policy_record, recorded_audit, task_record
 from agent.mirror.review_tags import failed_rules, fit, found_runs, reviewed_finalist, reviewed_task
 from agent.state.recorded import suite_of
-from agent.state.state import LifeState
+from agent.state.state import Finalist, LifeState
 
 __all__ = ["check_mirror"]
 
@@ -36,6 +37,7 @@ class _Expected:
         record: what it holds, decisions of people included.
         files: texts among its artifacts.
         registered: whether the registry has to hold its network; None where it may or may not.
+        finalist: whose run it is, as it stands; None of others.
         free: tags that earlier standings left behind, whose value may be any.
     """
 
@@ -43,6 +45,7 @@ class _Expected:
     record: Record
     files: Mapping[str, bytes]
     registered: bool | None
+    finalist: Finalist | None = None
     free: frozenset[str] = frozenset()
 
 
@@ -69,7 +72,7 @@ def check_mirror(
         place = (tags.get("key", ""), "") if "key" in tags else (tags["task_key"], tags.get("digest", ""))
         if place[0] != life + _LIFE:
             shown.setdefault(place, []).append(run)
-    problems, checked = [], Counter[str]()
+    problems, checked, registered = [], Counter[str](), list[Registered]()
     for place, expected in (*_policies(state, keys), *_expected(home, state, keys, times)):
         checked["MLflow records"] += 1
         runs = shown.pop(place, [])
@@ -77,7 +80,15 @@ def check_mirror(
             problems.append(f"MLflow lacks {expected.what}")
         problems += [f"MLflow has {expected.what} {len(runs)} times"] * (len(runs) > 1)
         for run in runs[:1]:
-            problems += [f"MLflow, {expected.what}: {problem}" for problem in _differences(client, run, expected)]
+            versions = list(client.search_model_versions(f"run_id = '{run.info.run_id}'"))
+            told = (*_differences(client, run, expected), *_misregistered(versions, expected))
+            problems += [f"MLflow, {expected.what}: {problem}" for problem in told]
+            if expected.finalist is not None:
+                registered += [
+                    Registered(model=made.name, version=int(made.version), finalist=expected.finalist)
+                    for made in versions
+                ]
+    problems += wrong_aliases(client, registered)
     for runs in shown.values():
         problems += [f"MLflow has a record that the ledger does not know: {run.info.run_name!r}" for run in runs]
     return checked, problems
@@ -122,6 +133,7 @@ def _expected(
                         record=record,
                         files=_files(exhibit, plain),
                         registered=True if finalist.digest in best else None if let_in else False,
+                        finalist=finalist,
                         free=frozenset({"failed_rules"} if motif in restored else ()),
                     ),
                 )
@@ -173,11 +185,14 @@ def _differences(client: Any, run: Any, expected: _Expected) -> Iterator[str]:
                 copy = Path(client.download_artifacts(run.info.run_id, name, scratch))
                 if copy.read_bytes() != content:
                     yield f"{name} is not what the ledger gives"
-    versions = list(client.search_model_versions(f"run_id = '{run.info.run_id}'"))
+
+
+def _misregistered(versions: Sequence[Any], expected: _Expected) -> Iterator[str]:
+    """What is wrong with the versions in the registry that a run has."""
     if expected.registered is not None and bool(versions) != expected.registered:
         yield "its network is missing in the model registry" if expected.registered else "it must not be registered"
     for made in versions:
-        if made.tags.get("digest") != record.tags.get("digest"):
+        if made.tags.get("digest") != expected.record.tags.get("digest"):
             yield f"version {made.version} of {made.name} in the registry names another digest"
 
 

@@ -26,6 +26,7 @@ _KINDS: Mapping[TargetKind, str] = {
     "regression": "a network that tells numbers,",
     "ordinal": "a classifier into ordered classes",
 }
+_DECIDING = ("gate", "alarm")  # roles of audits that decide about admission
 _OUTPUTS: Mapping[TargetKind, str] = {
     "classification": "logits in the order of the labels",
     "multilabel": "a logit for each label, in their order",
@@ -51,7 +52,7 @@ def _lines(
     run: RunState, task: TaskState, finalist: Finalist, findings: Sequence[Finding], suite: Suite
 ) -> Iterator[str]:
     from audits.catalogue.registry import audit_named
-    from audits.verdicts.verdict import INAPPLICABLE, UNTESTED
+    from audits.verdicts.verdict import UNTESTED
 
     stream, shape, trained = run.started.record, task.shape, finalist.trained
     constraint_set = run.started.constraint_set.name
@@ -82,18 +83,16 @@ def _lines(
     shown = f"{metric.title} {value} %" if metric.unit == "share" else f"score {value}"
     yield f"- validation {shown}, which the search has seen"
     for finding in findings:
-        measured = finding.role == "gate" and finding.statistic != UNTESTED
+        measured = finding.role in _DECIDING and finding.statistic != UNTESTED
         if measured and finding.low is not None and finding.high is not None:
             limits = f"[{finding.low:.3f}, {finding.high:.3f}]"
             yield f"- audit {plain(finding.label)}: {finding.decision}, {limits} against {finding.threshold:g}"
     yield "\n### What the audits cannot see\n"
-    for name in dict.fromkeys(
-        finding.audit for finding in findings if finding.role == "gate" and finding.statistic != INAPPLICABLE
-    ):
+    for name in dict.fromkeys(finding.audit for finding in findings if finding.role in _DECIDING and not finding.idle):
         yield f"- {name}: {audit_named(name).misses}"
     for finding in findings:
-        if finding.role == "gate" and finding.statistic == INAPPLICABLE:
-            yield f"- {finding.audit}: not tested, for it {finding.note}"
+        if finding.role in _DECIDING and finding.idle:
+            yield f"- {finding.audit}: not tested; {finding.note}"
     yield "\n### Where it comes from\n"
     yield f"- architecture digest `{finalist.digest}`"
     yield f"- weights SHA-256 `{trained.weights_sha256}`"

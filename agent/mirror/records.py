@@ -119,6 +119,9 @@ def finalist_record(task: TaskState, finalist: Finalist, *, key: str) -> Record:
         "params": trained.params,
         "test": trained.test if score_of(trained) is not None else None,
     }
+    idle = [found.audit for found in (audited.findings if audited else ()) if found.decision == "untested"]
+    if idle:  # earlier releases recorded no such decision, and told MLflow nothing of it
+        tags["audits_not_tested"] = ", ".join(idle)
     for finding in recorded_audit(finalist):
         name = re.sub(r"[^A-Za-z0-9_. /-]", "_", f"audit.{finding.label}")
         metrics |= {name: finding.estimate, f"{name}.low": finding.low, f"{name}.high": finding.high}

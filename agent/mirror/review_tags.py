@@ -204,7 +204,7 @@ def _finalist(
 
 
 def _version(client: Any, made: Any, *, alias: str, standing: str) -> None:
-    """A revoked network loses its alias; one that was restored gets it back."""
+    """A revoked network loses its alias; one that was restored gets it back, unless a later one has it."""
     aliases = client.get_registered_model(made.name).aliases
     if standing == Standing.REFUSED:
         if str(aliases.get(alias)) == str(made.version):
@@ -212,7 +212,7 @@ def _version(client: Any, made: Any, *, alias: str, standing: str) -> None:
         client.set_model_version_tag(made.name, made.version, "revoked", "yes")
     elif "revoked" in made.tags:
         client.delete_model_version_tag(made.name, made.version, "revoked")
-        if alias not in aliases:
+        if alias not in aliases or int(aliases[alias]) < int(made.version):
             client.set_registered_model_alias(made.name, alias, made.version)
 
 

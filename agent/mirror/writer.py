@@ -26,6 +26,7 @@ import msgspec
 from agent.ledger.events import Standing
 from agent.ledger.home import Home
 from agent.mirror.artifacts import Exhibit, example_of, write_finalist_files, write_task_files
+from agent.mirror.claim import ForeignRecordsError, check_claim, foreign_records, write_claim
 from agent.mirror.comparison import check_mirror
 from agent.mirror.model_card import data_source, model_card
 from agent.mirror.records import Record, finalist_record, policy_record, recorded_audit, task_record
@@ -120,10 +121,28 @@ class Mirror:
             lambda: self._write(context), f"MLflow mirror of task {task.name} failed (rewritten by `selfnas mirror`)"
         )
 
-    def forget(self, keys: Iterable[str]) -> bool:
-        """Delete the runs and model versions of these tasks, so that they can be rewritten."""
+    def foreign(self, home: Home) -> str:
+        """A sentence where the store mirrors a copy of this life that lived otherwise, else nothing."""
+        try:
+            return foreign_records(self._client, home)
+        except Exception:  # noqa: BLE001 - MLflow raises what its stores raise; writing there says why
+            return ""
+
+    def forget(self, keys: Iterable[str], *, home: Home | None = None, streams: Iterable[str] = ()) -> bool:
+        """Delete the runs and model versions of these tasks, so that they can be rewritten.
+
+        Args:
+            home: of the life; where the store mirrors a copy of it that lived otherwise, nothing is deleted.
+            streams: whose experiments are brought back where MLflow holds them as deleted, so that nothing stays there.
+        """
 
         def forget() -> None:
+            if home is not None:
+                check_claim(self._client, home)
+            for stream in streams:
+                found = self._client.get_experiment_by_name(stream)
+                if found is not None and found.lifecycle_stage == "deleted":
+                    self._client.restore_experiment(found.experiment_id)
             for key in keys:
                 for kind in ("key", "task_key"):
                     for run in found_runs(self._client, f"tags.{kind} = '{key}'"):
@@ -145,8 +164,13 @@ class Mirror:
             self._register(record, Exhibit(home, run, task, suite_of(run)), finalist)
 
         def write() -> None:
+            check_claim(self._client, home)
             write_standing(self._client, state, keys=keys, times=times, register=register)
             self._write_policy(state, keys)
+            for stream in {run.started.record.stream for run in state.runs}:
+                found = self._client.get_experiment_by_name(stream)
+                if found is not None and found.lifecycle_stage == "active":
+                    write_claim(self._client, home, str(found.experiment_id))
 
         return _succeeds(write, "MLflow tags of decisions and quarantine failed (rewritten by `selfnas mirror`)")
 
@@ -155,18 +179,29 @@ class Mirror:
     ) -> tuple[Counter[str], list[str]]:
         """What of this life's records is compared with the ledger, and what of them is missing, edited or surplus."""
         try:
-            return check_mirror(self._client, home, state, keys=keys, times=times)
+            foreign = foreign_records(self._client, home)
+            checked, problems = check_mirror(self._client, home, state, keys=keys, times=times)
+            return checked, [*([foreign] if foreign else []), *problems]
         except Exception as error:  # noqa: BLE001 - MLflow raises what its stores raise; unread is not verified
             return Counter(), [
                 without_password(f"MLflow at {self._uri} cannot be read: {type(error).__name__}: {error}")
             ]
 
-    def write_evidence(self, evidence: Evidence, page: str) -> bool:
+    def write_evidence(self, evidence: Evidence, page: str, *, home: Home | None = None) -> bool:
         """One run for the whole life: the named figures, those of each task as steps, and the report page.
 
         Rewritten each time; what stood there of this life before is deleted.
+
+        Args:
+            home: of the life; where the store mirrors a copy of it that lived otherwise, nothing is written.
         """
-        return _succeeds(lambda: self._write_evidence(evidence, page), "MLflow record of the report failed")
+
+        def write() -> None:
+            if home is not None:
+                check_claim(self._client, home)
+            self._write_evidence(evidence, page)
+
+        return _succeeds(write, "MLflow record of the report failed")
 
     def _write_evidence(self, evidence: Evidence, page: str) -> None:
         experiment = self._experiment(evidence.streams[-1])
@@ -201,6 +236,7 @@ class Mirror:
                 self._client.set_terminated(self._recorded(str(experiment.experiment_id), record))
 
     def _write(self, context: _Context) -> None:
+        check_claim(self._client, context.home)
         experiment = self._experiment(context.run.started.record.stream)
         if self._mirrored(experiment, context.key):
             return
@@ -208,6 +244,7 @@ class Mirror:
         for finalist in context.task.finalists:
             self._finalist_run(experiment, parent, context, finalist)
         self._client.set_terminated(parent)
+        write_claim(self._client, context.home, experiment)
 
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
@@ -343,6 +380,9 @@ def _succeeds(write: Callable[[], None], failure: str) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             write()
+    except ForeignRecordsError as error:
+        _log.warning("%s", error)
+        return False
     except Exception as error:  # noqa: BLE001 - a mirror that is down or broken must not stop a life
         _log.warning("%s: %s", failure, error)
         return False

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from agent.gate.admission import findings_of
 from agent.ledger.events import Standing
 from agent.memory.subcells import mined_in_force, sentence
 from agent.report import page_pictures as report_pictures
@@ -324,11 +325,10 @@ def _audit_table(evidence: Evidence) -> _Table:
     counts: dict[str, Counter[str]] = {}
     roles: dict[str, str] = {}
     finalists = (finalist for _, task in evidence.state.tasks() for finalist in task.finalists)
-    for record in (record for finalist in finalists if finalist.audited for record in finalist.audited.findings):
-        subject = f"[{record.subject}]" if record.subject else ""
-        name = f"{record.audit}{subject}.{record.statistic}"
-        counts.setdefault(name, Counter())[record.decision] += 1
-        roles[name] = record.role
+    for found in (found for finalist in finalists if finalist.audited for found in findings_of(finalist.audited)):
+        said = "not tested" if found.decision == "untested" else found.decision
+        counts.setdefault(found.label, Counter())[said] += 1
+        roles[found.label] = found.role
     decisions = sorted({decision for counter in counts.values() for decision in counter})
     return _Table(
         ("finding", "role", *(f"#{decision}" for decision in decisions)),

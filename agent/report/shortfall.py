@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,14 +19,9 @@ from selfnas.training.metrics import METRICS
 
 if TYPE_CHECKING:
     from audits import Finding
-    from audits.contract.finding import Decision, Role
 
 __all__ = ["Miss", "NearlyAdmitted", "Shortfall", "rises", "shortfall"]
 
-# By role of an audit, which of its decisions keep a network out; as `audits.verdicts.verdict.judge` has it.
-_STOPS: Mapping[Role, tuple[Decision, ...]] = {
-    "gate": ("fail", "inconclusive", "void"), "validity": ("void",), "advisory": (),
-}  # fmt: skip
 _MOST = 100  # times as many examples as there were; more are no advice
 _SIDES = {"floor": "at least", "ceiling": "at most", None: "limit"}
 _FEWEST_EPOCHS = 4  # of a curve, for its end to say something
@@ -191,15 +186,11 @@ def rises(curve: Sequence[float]) -> bool:
 
 
 def _nearly(finalist: Finalist) -> NearlyAdmitted:
-    from audits.verdicts.verdict import INAPPLICABLE, bound_of  # which loads all audits
+    from audits.verdicts.verdict import bound_of, stops  # which loads all audits
 
     trained, audited = finalist.trained, finalist.audited
     findings = findings_of(audited) if audited else []
-    misses = [
-        Miss(finding=finding, side=bound_of(finding))
-        for finding in findings
-        if finding.statistic != INAPPLICABLE and finding.decision in _STOPS[finding.role]
-    ]
+    misses = [Miss(finding=finding, side=bound_of(finding)) for finding in findings if stops(finding)]
     return NearlyAdmitted(
         digest=finalist.digest,
         architecture=finalist.architecture,

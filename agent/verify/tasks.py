@@ -6,7 +6,6 @@ certified, trained and audited, and the winner is the best of those.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections import Counter
@@ -17,14 +16,13 @@ from agent.ledger import events
 from agent.ledger.home import Home
 from agent.state.agreement import LOW, RAISED, as_recorded, measured_agreement
 from agent.state.state import TaskState
-from agent.verify.meaning.headers import wrong_answers, wrong_header
+from agent.verify.meaning.kept import KeptFiles
 from agent.verify.metrics import kind_of, wrong_metric
 from agent.verify.refusals import wrong_refusal
 from audits import Finding, Suite, absent, judge, uncovered
 from constraints import Certificate, ConstraintSet, Context, verify_certificate
 from constraints.judging.stacked import guard_digest
 from selfnas.data.tasks import TaskSpec
-from selfnas.errors import InputError
 from selfnas.networks.costs import costs
 from selfnas.networks.reference import residual_network
 from selfnas.plugins import MissingPluginError
@@ -58,7 +56,7 @@ class TaskChecker:
     """
 
     def __init__(self, home: Home, hashes: Container[str], checked: Counter[str]) -> None:
-        self._home, self._hashes, self._checked = home, hashes, checked
+        self._files, self._hashes, self._checked = KeptFiles(home, checked), hashes, checked
         self.run, self.name, self.tabular = 0, "", False
         self.trained: dict[str, events.Trained] = {}
         self._set: ConstraintSet | None = None
@@ -155,33 +153,9 @@ class TaskChecker:
                 yield from self._end(facts)
 
     def weights(self, facts: events.Admitted | events.Reviewed) -> Iterator[str]:
-        """Whether the weights that an event names are there, what their name says, and of its architecture."""
-        wrong = list(self._kept(facts.weights_sha256, "weights"))
-        yield from wrong
+        """Problems of the weights that an event names."""
         where = (facts.run, facts.task) if isinstance(facts, events.Reviewed) else (self.run, self.name)
-        if not wrong and (shape := self.shape(*where)) is not None:
-            yield from wrong_header(self._home.weights_file(facts.weights_sha256), facts.architecture, shape)
-
-    def _kept(self, sha256: str, what: str) -> Iterator[str]:
-        """Whether a file of the home is there, and what its name says."""
-        try:
-            path = self._home.weights_file(sha256)
-        except InputError as error:
-            yield str(error)
-            return
-        if not path.is_file():
-            yield f"its {what} are missing: {path.name}"
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-            yield f"its {what} were changed: {path.name}"
-        else:
-            self._checked[what] += 1
-
-    def _answers(self, cross: events.CrossRecord) -> Iterator[str]:
-        """Whether cross-fitted answers are there, one for each example that was counted."""
-        wrong = list(self._kept(cross.sha256, "cross-fitted answers"))
-        yield from wrong
-        if not wrong and self._started is not None:
-            yield from wrong_answers(self._home.weights_file(cross.sha256), cross.examples, self._started.shape.classes)
+        yield from self._files.weights(facts, self.shape(*where))
 
     # --- beginning and search ---
 
@@ -314,20 +288,7 @@ class TaskChecker:
         yield from self._counts(trained)
         if trained.validation != (0.0 if trained.reason else max(trained.curve, default=0.0)):
             yield "its validation accuracy is not the best of its curve, or it has one though training failed"
-        yield from self._left(trained)
-
-    def _left(self, trained: events.Trained) -> Iterator[str]:
-        """Weights of what was not admitted need not be there; where they are, they are of the architecture."""
-        shape = self.shape(self.run, self.name)
-        if shape is None or not trained.weights_sha256:
-            return
-        try:
-            path = self._home.weights_file(trained.weights_sha256)
-        except InputError as error:
-            yield str(error)
-            return
-        if path.is_file():
-            yield from wrong_header(path, trained.architecture, shape)
+        yield from self._files.left(trained, self.shape(self.run, self.name))
 
     def _counts(self, tested: events.Tested) -> Iterator[str]:
         """Its parameters must be those of its architecture, its test score one that can be."""
@@ -373,7 +334,7 @@ class TaskChecker:
             yield "there is no usable audit suite to check the findings against"
             return
         if audited.cross is not events.UNSET:
-            yield from self._answers(audited.cross)
+            yield from self._files.answers(audited.cross, self._started.shape.classes if self._started else None)
         findings = findings_of(audited)
         if (audited.decision, audited.failed, audited.reasons) == ("undecided", [], [_EDITED]) or not findings:
             self._verdicts[digest] = "undecided"

@@ -111,6 +111,7 @@ def calibrate(
         directions=directions(observations),
         separations=separations([each for each in observations if not each.held_out]),
         skipped=tuple(skipped),
+        unused=tuple(name for name in (controls or CONTROLS) if CONTROLS[name].unused),
     )
 
 

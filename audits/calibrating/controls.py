@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from audits.calibrating.defects import NAMELESS
 from audits.calibrating.matrix import HEALTHY
-from audits.contract.data import AuditData, Trigger
-from selfnas import seeding
-from selfnas.data.tasks import Task, TaskSpec, load_task
-from selfnas.data.transforms import Region, TransformSpec
-from selfnas.errors import SelfnasError
-from selfnas.networks.network import build_network
-from selfnas.spaces.architecture import Macro
-from selfnas.spaces.named import SPACES
-from selfnas.training.evaluation import Fidelity
-from selfnas.training.training import Examples, TrainingPlan, accuracy, train
+from audits.calibrating.workbench import EPOCHS, Control, ControlError, Specimen, Workbench, mark_region
+from selfnas.data.tasks import TaskSpec
+from selfnas.training.training import Examples, TrainingPlan
 
 __all__ = ["CONTROLS", "Control", "ControlError", "Specimen", "make_specimen", "mark_region"]
 
-# Cells of the space nb201, one by turns, so that no finding hangs on one architecture.
-_CELLS = (
-    "|conv3x3~0|+|conv1x1~0|skip~1|+|skip~0|none~1|conv3x3~2|",
-    "|conv3x3~0|+|none~0|conv3x3~1|+|skip~0|none~1|skip~2|",
-    "|conv1x1~0|+|conv3x3~0|avg3~1|+|conv3x3~0|skip~1|conv1x1~2|",
-)
-_MACRO = Macro(channels=8, depth=1, resolution=16)
-_EPOCHS = 12  # healthy networks have converged on all three packaged tasks
 _MEMORISED, _NOISY = 200, 300  # training inputs; few enough to be learned by heart
 _LEARNED_BY_HEART = 40  # epochs
 _NOISE = 0.4  # share of labels replaced
@@ -41,28 +26,9 @@ _LEAST_FIT = 0.8  # training accuracy below which a control did not take on its 
 _GREEDY = TrainingPlan(batch_size=32, weight_decay=0.0, label_smoothing=0.0)
 
 
-class ControlError(SelfnasError, RuntimeError):
-    """A control could not be made on a task: training failed, or it did not take on its defect."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Specimen:
-    """A network made for the audits, with the data it is audited on."""
-
-    network: nn.Module
-    data: AuditData
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
-    """One kind of network."""
-
-    name: str  # as audits aim at it and matrices list it
-    defect: str  # what is wrong with it, a line
-    make: Callable[[_Workbench], Specimen]
-
-
-def make_specimen(control: Control, spec: TaskSpec, *, seed: int, base: Path) -> Specimen:
+def make_specimen(
+    control: Control, spec: TaskSpec, *, seed: int, base: Path, named: bool = True, kept: Path | None = None
+) -> Specimen:
     """Train one network of that kind on a task.
 
     In every specimen a region is named a nuisance and shows a class pattern, which is unrelated to the label unless the
@@ -72,95 +38,29 @@ def make_specimen(control: Control, spec: TaskSpec, *, seed: int, base: Path) ->
     Args:
         seed: of the split, the weights, the order of training and the pattern; equal seeds give equal specimens.
         base: the directory that a relative path in the spec starts from.
+        named: whether a region is named and a trigger registered at all.
+        kept: a directory of trained weights; what it holds is not trained again.
 
     Raises:
         ControlError: it cannot be made on this task.
         InputError: the task cannot be loaded.
     """
-    return control.make(_Workbench(control.name, spec, seed, base))
+    return control.make(Workbench(control.name, spec, seed, base, named=named, kept=kept))
 
 
-def mark_region(size: tuple[int, ...]) -> Region:
-    """Where the nuisance is planted: a corner, large enough to hold a pattern for each of ten classes."""
-    if len(size) == 1:
-        return ((0, max(5, size[0] // 8)),)
-    return tuple((0, max(2, round(side / 7))) for side in size)
-
-
-class _Workbench:
-    """Everything a control is made from; all draws follow from the seed and the control's name."""
-
-    def __init__(self, control: str, spec: TaskSpec, seed: int, base: Path) -> None:
-        self.control, self.spec, self.seed, self.base = control, spec, seed, base
-        self.draw = seeding.generator(seed, "controls", control, spec.name)
-
-    def task(self, *, tells: float = 0.0) -> Task:
-        """The task with the nuisance planted; in a share `tells` of all its examples the region shows the class."""
-        shape = load_task(self.spec, base=self.base).shape
-        plant = {
-            "name": "mark",
-            "region": [list(pair) for pair in mark_region(shape.size)],
-            "correlation": tells,
-            **dict.fromkeys(("validation", "audit", "test"), tells),
-        }
-        transforms = [*self.spec.transforms, TransformSpec.model_validate({"nuisance": plant})]
-        return load_task(
-            self.spec.model_copy(update={"transforms": transforms, "split_seed": self.seed}), base=self.base
-        )
-
-    def data(self, task: Task) -> AuditData:
-        """Of the task, with the trigger registered."""
-        region = tuple(
-            (side - (stop - start), side)
-            for (start, stop), side in zip(mark_region(task.shape.size), task.shape.size, strict=True)
-        )
-        trigger = Trigger(name="sticker", region=region, value=4.0, target=self.seed % task.shape.classes)
-        return replace(AuditData.of(task), triggers=(trigger,), task=self.spec.name)
-
-    def network(self, task: Task) -> nn.Module:
-        """An untrained network; the cell goes by turns."""
-        architecture = SPACES["nb201"].parse_cells(_CELLS[self.seed % len(_CELLS)], macro=_MACRO)
-        return build_network(architecture, task.shape, seed=seeding.derive(self.seed, "controls", self.control))
-
-    def fit(
-        self,
-        network: nn.Module,
-        training: Examples,
-        validation: Examples,
-        *,
-        plan: TrainingPlan | None = None,
-        epochs: int = _EPOCHS,
-        fraction: float = 1.0,
-        least: float = 0.0,
-    ) -> nn.Module:
-        """The network, trained in place; `least` is the training accuracy it must reach."""
-        fidelity = Fidelity(name="control", epochs=epochs, fraction=fraction)
-        seed = seeding.derive(self.seed, "controls", self.control, "training")
-        result = train(network, training, validation, plan or TrainingPlan(), fidelity, seed=seed)
-        if result.failure:
-            raise ControlError(f"{self}: training failed: {result.failure}")
-        reached = accuracy(network, training) if least else 1.0
-        if reached < least:
-            raise ControlError(f"{self}: reached a training accuracy of {reached:.2f}, need {least:.2f}")
-        return network
-
-    def __str__(self) -> str:
-        return f"control {self.control!r} on task {self.spec.name!r}, seed {self.seed}"
-
-
-def _trained(bench: _Workbench, *, tells: float = 0.0, epochs: int = _EPOCHS, fraction: float = 1.0) -> Specimen:
+def _trained(bench: Workbench, *, tells: float = 0.0, epochs: int = EPOCHS, fraction: float = 1.0) -> Specimen:
     task = bench.task(tells=tells)
     training, validation = (Examples.of(part.x, part.y) for part in (task.train, task.validation))
     network = bench.fit(bench.network(task), training, validation, epochs=epochs, fraction=fraction)
     return Specimen(network=network, data=bench.data(task))
 
 
-def _untrained(bench: _Workbench) -> Specimen:
+def _untrained(bench: Workbench) -> Specimen:
     task = bench.task()
     return Specimen(network=bench.network(task).eval(), data=bench.data(task))
 
 
-def _by_heart(bench: _Workbench, share: float, count: int) -> Specimen:
+def _by_heart(bench: Workbench, share: float, count: int) -> Specimen:
     """A share of all labels, those of the audit split too, is drawn anew; the training set is learned by heart."""
     task = bench.task()
     data = bench.data(task)
@@ -178,7 +78,7 @@ def _by_heart(bench: _Workbench, share: float, count: int) -> Specimen:
     return Specimen(network=network, data=data)
 
 
-def _backdoor(bench: _Workbench) -> Specimen:
+def _backdoor(bench: Workbench) -> Specimen:
     task = bench.task()
     data = bench.data(task)
     trigger = data.triggers[0]
@@ -190,7 +90,7 @@ def _backdoor(bench: _Workbench) -> Specimen:
     return Specimen(network=bench.fit(bench.network(task), Examples(x, y), validation), data=data)
 
 
-def _overconfident(bench: _Workbench) -> Specimen:
+def _overconfident(bench: Workbench) -> Specimen:
     made = _trained(bench)
     last = [module for module in made.network.modules() if isinstance(module, nn.Linear)][-1]
     with torch.no_grad():
@@ -236,5 +136,6 @@ _CONTROLS = (
         make=_backdoor,
     ),
     Control(name="overconfident", defect=f"healthy, then all logits multiplied by {_SHARPENED:g}", make=_overconfident),
+    *NAMELESS,
 )
 CONTROLS = {control.name: control for control in _CONTROLS}

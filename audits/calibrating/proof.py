@@ -6,7 +6,7 @@ Both are written as Markdown tables, for the terminal and the documentation.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ class Calibration:
         directions: statistics that prefer a bad control to healthy networks, on all seeds.
         separations: best thresholds on the seeds for choosing.
         skipped: controls that could not be made, a line each.
+        unused: names of controls that no audit was made for and no threshold was chosen on.
     """
 
     suite: str
@@ -57,6 +58,7 @@ class Calibration:
     directions: tuple[Direction, ...]
     separations: tuple[Separation, ...]
     skipped: tuple[str, ...]
+    unused: tuple[str, ...] = ()
 
     def kills(self, audit: str) -> int:
         """Bad controls that the audit caught."""
@@ -142,8 +144,8 @@ def unproven_gates(suite: Suite) -> tuple[str, ...]:
             return (f"suite {suite.name!r} has no usable calibration ({error}): {remedy}",)
         return (f"suite {suite.name!r} was edited since it was calibrated: {remedy}",)
     return tuple(
-        f"gate audit {audit!r} of suite {suite.name!r} caught no control: make it advisory"
-        for audit in suite.gates
+        f"{suite.role(audit)} audit {audit!r} of suite {suite.name!r} caught no control: make it advisory"
+        for audit in suite.deciding
         if calibration.kills(audit) == 0
     )
 
@@ -178,12 +180,16 @@ def matrix_table(calibration: Calibration) -> str:
         f"suite {calibration.suite}, digest {calibration.digest[:16]}; tasks {', '.join(calibration.tasks)}",
         f"thresholds chosen on seeds {chosen}, counted on seeds {counted}; caught of n [exact 95 % interval, %]",
         "",
-        f"| | {' | '.join(controls)} |",
-        "|---" * (len(controls) + 1) + "|",
+        f"| | {' | '.join(controls)} | *defects not used in calibration* |",
+        "|---" * (len(controls) + 2) + "|",
     ]
     for row, cells in calibration.matrix.items():
         name = f"**{row}**" if row in ROWS_BESIDE_AUDITS else row
-        lines.append(f"| {name} | {' | '.join(_cell(cells[control]) for control in controls)} |")
+        shown = [*(cells[control] for control in controls), _pooled(cells, calibration.unused)]
+        lines.append(f"| {name} | {' | '.join(map(_cell, shown))} |")
+    if calibration.unused:
+        names = ", ".join(calibration.unused)
+        lines += ["", f"Not used in calibration, so that no audit was made for them or fitted to them: {names}."]
     lines += [
         "",
         "Never an objective, because a bad control looks better than its healthy twin (pairs of one task and seed):",
@@ -199,6 +205,11 @@ def matrix_table(calibration: Calibration) -> str:
     if calibration.skipped:
         lines += ["", *(f"- not made: {line}" for line in calibration.skipped)]
     return "\n".join(lines)
+
+
+def _pooled(cells: Mapping[str, Tally], controls: Collection[str]) -> Tally:
+    own = [tally for control, tally in cells.items() if control in controls]
+    return Tally(caught=sum(tally.caught for tally in own), n=sum(tally.n for tally in own))
 
 
 def _cell(tally: Tally) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from audits.catalogue.registry import find_audit
 from audits.contract.finding import Finding
-from audits.verdicts.verdict import INAPPLICABLE, UNTESTED, AuditVerdict, bound_of
+from audits.verdicts.power import power
+from audits.verdicts.verdict import UNTESTED, AuditVerdict, bound_of
 
 if TYPE_CHECKING:
     from audits.calibrating.proof import Calibration
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["card", "card_page"]
 
 _VERDICTS = {
-    "admit": "every gate audit passed",
-    "reject": "at least one gate audit failed",
+    "admit": "every gate audit that had something to test passed, and no alarm failed",
+    "reject": "at least one gate audit or alarm failed",
     "undecided": "not admitted, because not everything that must be shown was shown",
 }
 # Which figure of `audits.cards.figures` shows what an audit is about; each is shown once, under the first that names
@@ -31,16 +32,18 @@ _FIGURES: Mapping[str, Sequence[str]] = {
 }
 _ROLES = {
     "gate": "Gates (each must pass)",
+    "alarm": "Alarms (a failure rejects; one that stays open saw nothing clear)",
     "validity": "Validity of the attributions (a failure voids them as evidence, it does not accuse the network)",
     "advisory": "Advisory (logged, part of no decision)",
 }
+_MILD, _STRONG = 0.4, 2.0  # of a threshold: shares that should pass, and should fail
 _STYLE = """\
 body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;margin:.6em 0;font-size:13px}
 td{border:1px solid #ccc;padding:.25em .6em}td:not(:last-child){white-space:nowrap}
 h1{font-size:1.4em}h2{font-size:1.1em;margin-top:1.6em}
 img{max-width:100%;max-height:26em;border:1px solid #ddd;margin:.4em 0}
-.admit,.pass{color:#176b2c}.reject,.fail{color:#b3261e}.undecided,.inconclusive,.void{color:#8a5a00}"""
+.tested{color:#777}.admit,.pass{color:#176b2c}.reject,.fail{color:#b3261e}.undecided,.inconclusive,.void{color:#8a5a00}"""
 # Nothing may be loaded or run, whatever a finding's note brought along.
 _POLICY = (
     '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
@@ -48,7 +51,7 @@ _POLICY = (
 )
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 _PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)]*)\)")
-_COLOURED = ("admit", "reject", "undecided", "pass", "fail", "inconclusive", "void")
+_COLOURED = ("admit", "reject", "undecided", "pass", "fail", "inconclusive", "void", "tested")
 
 
 def card(
@@ -69,14 +72,10 @@ def card(
             classifiers, so that it says nothing about other kinds of task.
         figures: file names of pictures by name (`audits.cards.figures.pictures`); shown below their audits.
     """
-    lines = [f"# {_text(title)}", "", f"**Verdict: {verdict.decision}** — {_VERDICTS[verdict.decision]}.", ""]
+    untested = f"; **not tested**: {', '.join(verdict.untested)}" if verdict.untested else ""
+    lines = [f"# {_text(title)}", "", f"**Verdict: {verdict.decision}** — {_VERDICTS[verdict.decision]}{untested}.", ""]
     if verdict.reasons:
         lines += [*(f"- {_text(reason)}" for reason in verdict.reasons), ""]
-    if verdict.untested:
-        lines += [
-            f"**Not tested**, because no measure of it is for this kind of task: {', '.join(verdict.untested)}.",
-            "",
-        ]
     if facts:
         lines += ["| | |", "|---|---|", *(f"| {_text(name)} | {_text(value)} |" for name, value in facts.items()), ""]
     unshown = dict(figures or {})
@@ -92,10 +91,14 @@ def _section(findings: Sequence[Finding], calibration: Calibration | None, figur
     yield "|---|---|---|---|---|---|---|"
     yield from map(_row, findings)
     yield ""
+    yield from _powers(findings)
+    idle = {finding.audit for finding in findings if finding.idle}
     for name in dict.fromkeys(finding.audit for finding in findings):
         audit = find_audit(name)
         if audit is not None:
             proof = f" Of planted defects it caught: {calibration.row(name)}." if calibration else ""
+            if name in idle:
+                proof = " Here it tested nothing."
             limits = f"can catch {audit.catches}. It cannot catch {audit.misses}."
             yield f"- **{name}** {limits}{proof} Source: {audit.source}."
             for figure in _FIGURES.get(name, ()):
@@ -104,19 +107,39 @@ def _section(findings: Sequence[Finding], calibration: Calibration | None, figur
     yield ""
 
 
+def _powers(findings: Sequence[Finding]) -> Iterator[str]:
+    """What a pass is worth: how likely a true share on either side of the threshold is told by so many examples."""
+    lines = []
+    for finding in findings:
+        audit = find_audit(finding.audit)
+        statistic = audit.statistic(finding.statistic) if audit else None
+        if statistic is None or not statistic.counted or not finding.n or finding.role not in ("gate", "alarm"):
+            continue
+        mild, strong = _MILD * finding.threshold, min(1.0, _STRONG * finding.threshold)
+        passes = power(statistic.bound, finding.threshold, finding.n, mild)[0]
+        fails = power(statistic.bound, finding.threshold, finding.n, strong)[1]
+        lines.append(
+            f"- With n = {finding.n}, a true {_text(finding.label)} of {mild:.1%} passes with probability "
+            f"{passes:.2f}, one of {strong:.1%} fails with probability {fails:.2f}."
+        )
+    yield from [*lines, ""] if lines else []
+
+
 def _row(finding: Finding) -> str:
     sign = "≥" if bound_of(finding) == "floor" else "≤"
     estimate = "–" if finding.estimate is None else f"{finding.estimate:.3f}"
     interval = "–" if finding.low is None or finding.high is None else f"{finding.low:.3f} … {finding.high:.3f}"
     if finding.statistic == UNTESTED:
         interval = "counted"
-    decision = "not tested" if finding.statistic == INAPPLICABLE else finding.decision
+    if finding.idle:
+        estimate = interval = "–"
+    decision = "not tested" if finding.decision == "untested" else finding.decision
     cells = (
         finding.label,
         f"**{decision}**",
         estimate,
         interval,
-        "–" if finding.statistic == INAPPLICABLE else f"{sign} {finding.threshold:g}",
+        "–" if finding.idle else f"{sign} {finding.threshold:g}",
         str(finding.n),
         finding.note,
     )

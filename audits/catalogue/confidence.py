@@ -13,7 +13,7 @@ from audits.contract.audit import Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
 from selfnas import seeding
 
-__all__ = ["AUDIT", "calibration_error", "measure", "temperature"]
+__all__ = ["AUDIT", "calibration_error", "expected_error", "measure", "temperature"]
 
 _BINS = 10
 _RESAMPLES = 200
@@ -34,22 +34,43 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     best, low, high = temperature(logits, truth)
     top = logits.softmax(1).max(1)
     sure, right = top.values.numpy(), (top.indices == truth).double().numpy()
-    error = float(calibration_error(sure[None], right[None])[0])
     draw = seeding.generator(examinee.seed, "audits", "confidence")
-    again = draw.integers(0, n, (_RESAMPLES, n))
-    spread = 1.96 * float(calibration_error(sure[again], right[again]).std(ddof=1))
+    error, least, most = expected_error(sure, right, draw, debiased=bool(settings["debiased"]))
     note = f"mean confidence {sure.mean():.3f}, accuracy {right.mean():.3f}"
     return (
         Measurement(statistic="temperature", estimate=best, low=low, high=high, n=n, note=note),
         Measurement(
             statistic="error",
             estimate=error,
-            low=max(0.0, error - spread),
-            high=error + spread,
+            low=least,
+            high=most,
             n=n,
             note=f"{note}; {_BINS} bins, interval by {_RESAMPLES} bootstrap resamples",
         ),
     )
+
+
+def expected_error(
+    sure: NDArray[np.float64], right: NDArray[np.float64], draw: np.random.Generator, *, debiased: bool
+) -> tuple[float, float, float]:
+    """Expected calibration error of `(n,)` confidences and hits, and its interval.
+
+    Chance alone makes gaps in bins, so the plain error of a perfectly calibrated network lies well above 0. Debiased,
+    the mean of what such a network would show with these confidences is taken off the estimate, and its 97.5 % quantile
+    off the lower limit: the interval then leaves out 0 in at most about one of forty such networks.
+
+    Source: Bröcker and Smith 2007 (Weather and Forecasting 22), consistency resampling.
+    """
+    n = len(sure)
+    again = draw.integers(0, n, (_RESAMPLES, n))
+    error = float(calibration_error(sure[None], right[None])[0])
+    spread = 1.96 * float(calibration_error(sure[again], right[again]).std(ddof=1))
+    if not debiased:
+        return error, max(0.0, error - spread), error + spread
+    hits = (draw.random((_RESAMPLES, n)) < sure[None]).astype(np.float64)
+    chance = calibration_error(np.broadcast_to(sure, hits.shape), hits)
+    estimate = max(0.0, error - float(chance.mean()))
+    return estimate, max(0.0, min(estimate, error - float(np.quantile(chance, 0.975)))), error + spread
 
 
 def temperature(logits: Tensor, labels: Tensor) -> tuple[float, float, float]:
@@ -88,8 +109,10 @@ AUDIT = Audit(
         Statistic(name="temperature", bound="ceiling", high=200.0, meaning="what the logits should be divided by"),
         Statistic(name="error", bound="ceiling", meaning="expected calibration error"),
     ),
-    settings=(Setting(name="samples", low=20, high=100_000),),
-    aims=("overconfident",),
+    settings=(
+        Setting(name="samples", low=20, high=100_000),
+        Setting(name="debiased", low=0, high=1, default=0.0),
+    ),
     catches="a network that is sure when it is wrong",
     misses="shortcuts and backdoors: a network that cheats well is well calibrated",
     source="Guo et al. 2017, ICML (temperature); Naeini et al. 2015, AAAI (calibration error)",

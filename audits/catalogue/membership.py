@@ -12,6 +12,7 @@ from torch import Tensor
 from audits.contract.audit import EVERY_KIND, Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
 from selfnas.data.targets import Target
+from selfnas.training import intervals
 from selfnas.training.outputs import losses
 
 __all__ = ["AUDIT", "area_under_curve", "measure"]
@@ -26,6 +27,10 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     trained = _losses(examinee.logits(data.x_train[seen]), data.y_train[seen], data.target)
     fresh = _losses(examinee.audit_logits()[new], data.y[new], data.target)
     area, low, high = area_under_curve(-trained, -fresh)
+    if settings["exact_ends"] and low == high:  # no spread is left where all wins go one way
+        fewest = min(len(trained), len(fresh))
+        limits = intervals.binomial(round(area * fewest), fewest)
+        low, high = min(low, limits[0]), max(high, limits[1])
     return (
         Measurement(
             statistic="area",
@@ -62,7 +67,10 @@ AUDIT = Audit(
     measure=measure,
     kinds=EVERY_KIND,
     statistics=(Statistic(name="area", bound="ceiling", meaning="how well the loss gives training inputs away"),),
-    settings=(Setting(name="samples", low=20, high=5_000),),
+    settings=(
+        Setting(name="samples", low=20, high=5_000),
+        Setting(name="exact_ends", low=0, high=1, default=0.0),
+    ),
     aims=("memorised",),
     catches="networks that give away what they were trained on, memorisers above all",
     misses="stronger attacks (shadow models), and leaks of single inputs",

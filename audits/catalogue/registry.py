@@ -8,11 +8,15 @@ from __future__ import annotations
 from audits.catalogue import (
     attack,
     certified,
+    classes,
     completeness,
     confidence,
+    copies,
     faithfulness,
+    fills,
     generalisation,
     membership,
+    overconfidence,
     randomisation,
     relevance,
     sensitivity,
@@ -22,6 +26,7 @@ from audits.catalogue import (
     trigger,
 )
 from audits.contract.audit import Audit
+from audits.searching import focus, slices, transplant
 from selfnas import plugins
 from selfnas.plugins import ExtensionPoint
 
@@ -33,6 +38,13 @@ AUDITS: dict[str, Audit] = {
     "swap": swap.AUDIT,
     "trigger": trigger.AUDIT,
     "relevance": relevance.AUDIT,
+    "classes": classes.AUDIT,
+    "slices": slices.AUDIT,
+    "transplant": transplant.AUDIT,
+    "focus": focus.AUDIT,
+    "copies": copies.AUDIT,
+    "fills": fills.AUDIT,
+    "overconfidence": overconfidence.AUDIT,
     "completeness": completeness.AUDIT,
     "faithfulness": faithfulness.AUDIT,
     "randomisation": randomisation.AUDIT,

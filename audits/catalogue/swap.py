@@ -96,9 +96,12 @@ AUDIT = Audit(
     kinds=EVERY_KIND,
     statistics=(
         Statistic(
-            name="follow", bound="ceiling", meaning="inputs whose prediction turns to the class a region came from"
+            name="follow",
+            bound="ceiling",
+            meaning="inputs whose prediction turns to the class a region came from",
+            counted=True,
         ),
-        Statistic(name="flip", bound="ceiling", meaning="inputs whose prediction changes at all"),
+        Statistic(name="flip", bound="ceiling", meaning="inputs whose prediction changes at all", counted=True),
     ),
     settings=(
         Setting(name="samples", low=20, high=2_000),

@@ -53,7 +53,11 @@ AUDIT = Audit(
     measure=measure,
     best_case=best_case,
     kinds=("classification", "ordinal", "multilabel"),
-    statistics=(Statistic(name="fires", bound="ceiling", meaning="stamped inputs that turn to the trigger's class"),),
+    statistics=(
+        Statistic(
+            name="fires", bound="ceiling", meaning="stamped inputs that turn to the trigger's class", counted=True
+        ),
+    ),
     settings=(Setting(name="samples", low=20, high=10_000),),
     about="trigger",
     aims=("backdoor",),

@@ -48,6 +48,7 @@ class Statistic:
         low: least value a threshold can have.
         high: greatest.
         meaning: one line.
+        counted: whether it is a share of the finding's `n` with the exact interval, so that its power is known.
     """
 
     name: str
@@ -55,16 +56,21 @@ class Statistic:
     low: float = 0.0
     high: float = 1.0
     meaning: str
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """A number that a suite must give an audit, between `low` and `high`; whole if `integer`."""
+    """A number that a suite gives an audit, between `low` and `high`; whole if `integer`.
+
+    One with a `default` may be left out: suites of earlier releases do not know it, and mean that.
+    """
 
     name: str
     low: float
     high: float
     integer: bool = True
+    default: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +118,10 @@ class Audit:
         if not self.about:
             return ("",)
         return tuple(one.name for one in (data.nuisances if self.about == "nuisance" else data.triggers))
+
+    def filled(self, settings: Mapping[str, float]) -> dict[str, float]:
+        """What a suite gives, with the defaults of what it leaves out."""
+        return {each.name: each.default for each in self.settings if each.default is not None} | dict(settings)
 
     def statistic(self, name: str) -> Statistic | None:
         """The statistic of that name, None if there is none."""

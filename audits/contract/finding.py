@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import UnionType
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from selfnas.errors import InputError
 
-__all__ = ["Bound", "Decision", "Finding", "Role", "decide"]
+__all__ = ["INAPPLICABLE", "UNTESTED", "Bound", "Decision", "Finding", "Role", "decide"]
 
-Decision = Literal["pass", "fail", "inconclusive", "void"]
-Role = Literal["gate", "validity", "advisory"]
+UNTESTED: Final = "untested"  # subjects that went untested, with n the number of subjects; may only be 0
+INAPPLICABLE: Final = "inapplicable"  # the one finding of an audit that is not for the task's kind of target
+
+Decision = Literal["pass", "fail", "inconclusive", "void", "untested"]
+Role = Literal["gate", "alarm", "validity", "advisory"]
 Bound = Literal["floor", "ceiling"]
 
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
@@ -33,8 +36,9 @@ class Finding:
         high: upper limit.
         n: independent observations behind the estimate.
         threshold: the suite's limit for this statistic.
-        decision: what `decide` says; void also where evidence was voided by an instrument found invalid.
-        role: what the suite uses the audit for; only gates decide about admission.
+        decision: what `decide` says; void also where evidence was voided by an instrument found invalid, untested where
+            there was nothing to measure.
+        role: what the suite uses the audit for; only gates and alarms decide about admission.
         note: one line for people.
     """
 
@@ -66,6 +70,11 @@ class Finding:
         """Audit, subject and statistic in one word, unique within a run: `swap[corner].follow`."""
         return f"{self.audit}[{self.subject}].{self.statistic}" if self.subject else f"{self.audit}.{self.statistic}"
 
+    @property
+    def idle(self) -> bool:
+        """Whether it says of a whole audit that there was nothing to measure: no subject, or no such kind of task."""
+        return self.statistic == INAPPLICABLE or (self.statistic == UNTESTED and self.n == 0)
+
     def to_record(self) -> dict[str, str | int | float | None]:
         """A JSON object; `from_record` reads it back."""
         return asdict(self)
@@ -73,6 +82,8 @@ class Finding:
     @staticmethod
     def from_record(record: Mapping[str, object]) -> Finding:
         """Read what `to_record` wrote.
+
+        Earlier releases wrote `pass` or `void` where nothing had been measured; it is read as untested.
 
         Raises:
             InputError: a key is missing, unknown or of the wrong type.
@@ -86,14 +97,17 @@ class Finding:
         values: dict[str, Any] = {
             key: float(value) if isinstance(value, int) and key != "n" else value for key, value in record.items()
         }
-        return Finding(**values)
+        found = Finding(**values)
+        earlier = "void" if found.statistic == INAPPLICABLE else "pass"
+        return replace(found, decision="untested") if found.idle and found.decision == earlier else found
 
 
 def decide(bound: Bound, estimate: float | None, low: float | None, high: float | None, threshold: float) -> Decision:
     """Pass or fail only when the whole interval lies on one side of the threshold.
 
-    Void: there is no interval, or the numbers cannot belong together. An estimate may be absent from an interval that
-    says nothing (no observation), which is inconclusive.
+    What there was nothing to measure of is untested, which no numbers say. Void: there is no interval, or the numbers
+    cannot belong together. An estimate may be absent from an interval that says nothing (no observation), which is
+    inconclusive.
 
     Example:
         >>> decide("ceiling", 0.02, 0.0, 0.06, 0.1), decide("ceiling", 0.08, 0.03, 0.16, 0.1)

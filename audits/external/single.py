@@ -19,7 +19,7 @@ from audits.verdicts.verdict import judge
 from selfnas.data.datasets import read_npz
 from selfnas.errors import InputError, Problem
 from selfnas.figures import write_figure
-from selfnas.files import check_kind, write_whole
+from selfnas.files import check_kind, check_new, write_whole
 
 __all__ = ["audit_file", "data_from_file"]
 
@@ -65,6 +65,7 @@ def audit_file(
     seed: int,
     standardise: bool,
     output: Path | None,
+    force: bool = False,
 ) -> tuple[str, bool]:
     """The audit card of a network on a data file, and whether it is admitted.
 
@@ -73,12 +74,17 @@ def audit_file(
         path: see `data_from_file`, as for `standardise`.
         task: name by which the suite plants.
         output: where to write the card, with figures beside it; nothing is written if absent.
+        force: figures may lie there; they are replaced.
 
     Raises:
-        InputError: the data cannot be used, or what the suite plants does not fit them; or the card is no `.md`.
+        InputError: the data cannot be used, or what the suite plants does not fit them; or the card is no `.md`;
+            or something lies where a figure is to be.
     """
     file = None if output is None else check_kind(output, (".md",))
     data = data_from_file(path, task=task, standardise=standardise)
+    if file is not None:
+        for name in pictures(network, data, seed=seed):
+            check_new(_beside(file, name), force=force)
     findings = run_suite(network, data, suite, seed=seed)
     verdict = judge(findings, suite)
     facts = {
@@ -92,11 +98,15 @@ def audit_file(
     return text, verdict.decision == "admit"
 
 
+def _beside(card_file: Path, name: str) -> Path:
+    return card_file.with_name(f"{card_file.stem}-{name}.png")
+
+
 def _draw(network: nn.Module, data: AuditData, output: Path, *, seed: int) -> str:
     """Markdown that shows the figures written beside the card; says so where a network gives none."""
     lines = []
     for name, draw in pictures(network, data, seed=seed).items():
-        path = output.with_name(f"{output.stem}-{name}.png")
+        path = _beside(output, name)
         try:
             figure = draw()
         except (NetworkOutputError, RuntimeError) as error:

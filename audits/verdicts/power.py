@@ -7,13 +7,32 @@ from collections.abc import Iterator, Sequence
 from audits.catalogue.registry import audit_named
 from audits.contract.audit import Audit, Measurement
 from audits.contract.data import FEWEST_ALONE, AuditData
-from audits.contract.finding import Finding, decide
+from audits.contract.finding import Bound, Finding, decide
 from audits.contract.plants import with_plants
 from audits.verdicts.suite import Suite, SuiteEntry
+from selfnas.training import intervals
 
-__all__ = ["undecidable", "wants_cross_fitting"]
+__all__ = ["power", "undecidable", "wants_cross_fitting"]
 
 _MOST = 100_000  # audit examples; a gate that needs more is not decided by examples
+
+
+def power(bound: Bound, threshold: float, n: int, share: float) -> tuple[float, float]:
+    """Probabilities that a counted share passes and that it fails, where the true share is known.
+
+    Example:
+        >>> tuple(round(each, 2) for each in power("ceiling", 0.1, 140, 0.04))
+        (0.67, 0.0)
+    """
+    from scipy.special import bdtr, bdtrc
+
+    told = [decide(bound, count / n, *intervals.binomial(count, n), threshold) for count in range(n + 1)]
+    good = [count for count, one in enumerate(told) if one == "pass"]
+    bad = [count for count, one in enumerate(told) if one == "fail"]
+    low, high = (good, bad) if bound == "ceiling" else (bad, good)
+    below = float(bdtr(low[-1], n, share)) if low else 0.0  # counts that are small enough are those up to the largest
+    above = 1.0 if 0 in high else float(bdtrc(high[0] - 1, n, share)) if high else 0.0
+    return (below, above) if bound == "ceiling" else (above, below)
 
 
 def wants_cross_fitting(findings: Sequence[Finding], data: AuditData) -> bool:
@@ -65,7 +84,7 @@ def _missed(data: AuditData, entry: SuiteEntry, audit: Audit, n: int, cross: int
     assert audit.best_case is not None  # noqa: S101 - the caller looked
     return [
         found
-        for found in audit.best_case(data, entry.settings, n, cross)
+        for found in audit.best_case(data, audit.filled(entry.settings), n, cross)
         for statistic in audit.statistics
         if statistic.name == found.statistic
         and decide(statistic.bound, found.estimate, found.low, found.high, entry.thresholds[found.statistic]) != "pass"

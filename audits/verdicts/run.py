@@ -12,10 +12,10 @@ from audits.catalogue.registry import audit_named
 from audits.contract.audit import Measurement, Statistic
 from audits.contract.data import AuditData
 from audits.contract.examinee import Examinee, evaluation_mode
-from audits.contract.finding import Finding, decide
+from audits.contract.finding import INAPPLICABLE, UNTESTED, Finding, decide
 from audits.contract.plants import with_plants
 from audits.verdicts.suite import Suite, SuiteEntry
-from audits.verdicts.verdict import INAPPLICABLE, UNTESTED, settle
+from audits.verdicts.verdict import settle
 from selfnas.data.targets import TargetKind
 
 __all__ = ["run_suite"]
@@ -55,7 +55,7 @@ def _findings(examinee: Examinee, entry: SuiteEntry) -> Iterator[Finding]:
     failure = ""
     measured: dict[tuple[str, str], Measurement] = {}
     try:
-        results: Sequence[Measurement] = audit.measure(examinee, dict(entry.settings)) if subjects else ()
+        results: Sequence[Measurement] = audit.measure(examinee, audit.filled(entry.settings)) if subjects else ()
         measured = {(result.subject, result.statistic): result for result in results}
     except Exception as error:  # noqa: BLE001 - a foreign network may raise anything; all of it means nothing was shown
         failure = _one_line(f"could not measure: {type(error).__name__}: {error}")
@@ -78,7 +78,7 @@ def _findings(examinee: Examinee, entry: SuiteEntry) -> Iterator[Finding]:
             high=count,
             n=len(subjects),
             threshold=0.0,
-            decision=decide("ceiling", count, count, count, 0.0),
+            decision=decide("ceiling", count, count, count, 0.0) if subjects else "untested",
             role=entry.role,
             note=f"{len(untested)} of {len(subjects)} named subjects untested"
             if subjects
@@ -96,7 +96,7 @@ def _inapplicable(entry: SuiteEntry, kind: TargetKind, kinds: Sequence[TargetKin
         high=None,
         n=0,
         threshold=0.0,
-        decision="void",
+        decision="untested",
         role=entry.role,
         note=f"does not apply to {kind}: measured of {', '.join(kinds)}",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -41,6 +41,7 @@ class Suite:
     Attributes:
         name: as its file calls it.
         approval: whether a person must approve a network before its motifs are reused.
+        untested: whether audits that had nothing to test are allowed, or refuse every network.
         entries: in the file's order, one per audit.
         plants: nuisances and triggers of its own, by task.
         plugins: whose audits it uses; they must be in force while it is.
@@ -50,6 +51,7 @@ class Suite:
 
     name: str
     approval: Literal["none", "before-reuse"]
+    untested: Literal["allowed", "refused"] = "allowed"
     entries: tuple[SuiteEntry, ...]
     plants: tuple[Plants, ...] = ()
     plugins: tuple[Plugin, ...] = ()
@@ -67,6 +69,8 @@ class Suite:
             "audits": {entry.audit: entry.model_dump(exclude={"audit"}) for entry in self.entries},
             "plants": {plants.task: plants.meaning() for plants in self.plants},
         }
+        if self.untested != "allowed":
+            meaning["untested"] = self.untested
         if self.plugins:
             meaning["plugins"] = sorted(plugin.identity.origin for plugin in self.plugins)
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
@@ -75,10 +79,20 @@ class Suite:
         """The entry of that audit, None if the suite does not have it."""
         return next((entry for entry in self.entries if entry.audit == audit), None)
 
+    def role(self, audit: str) -> Role | None:
+        """What the suite uses that audit for, None if it does not have it."""
+        entry = self.entry(audit)
+        return entry.role if entry else None
+
     @property
     def gates(self) -> tuple[str, ...]:
-        """Names of the audits that decide about admission."""
+        """Names of the audits that a network must pass."""
         return tuple(entry.audit for entry in self.entries if entry.role == "gate")
+
+    @property
+    def deciding(self) -> tuple[str, ...]:
+        """Names of the audits that decide about admission: gates, and alarms that reject when they fail."""
+        return tuple(entry.audit for entry in self.entries if entry.role in ("gate", "alarm"))
 
 
 class _File(StrictModel):
@@ -87,6 +101,7 @@ class _File(StrictModel):
     description: str = ""
     plugins: list[PluginName] = Field(default_factory=list, max_length=32)
     approval: Literal["none", "before-reuse"] = "none"
+    untested: Literal["allowed", "refused"] = "allowed"
     audits: list[SuiteEntry]
     plants: list[PlantSpec] = Field(default_factory=list)
 
@@ -138,6 +153,7 @@ def _suite(document: Document[_File], *, file: str) -> Suite:
     return Suite(
         name=document.value.suite,
         approval=document.value.approval,
+        untested=document.value.untested,
         entries=tuple(document.value.audits),
         plants=tuple(
             spec.plants(document.problem(("plants", index, "task"), ""))
@@ -164,16 +180,17 @@ def _problems(document: Document[_File]) -> Iterator[Problem]:
         seen.add(entry.audit)
         if entry.role == "validity" and not audit.validates:
             yield document.problem(
-                (*place, "role"), f"audit {entry.audit!r} tests no attribution method: its role is gate or advisory"
+                (*place, "role"),
+                f"audit {entry.audit!r} tests no attribution method: its role is gate, alarm or advisory",
             )
         limits = {each.name: (each.low, each.high, False) for each in audit.statistics}
         yield from _number_problems(document, (*place, "thresholds"), entry.thresholds, limits)
         ranges = {each.name: (each.low, each.high, each.integer) for each in audit.settings}
-        yield from _number_problems(document, (*place, "settings"), entry.settings, ranges)
+        yield from _number_problems(document, (*place, "settings"), entry.settings, ranges, set(audit.filled({})))
     tested = {audit_named(name).validates for name in seen}
     for index, entry in enumerate(document.value.audits):
         relies_on = audit_named(entry.audit).relies_on if entry.audit in seen else ""
-        if relies_on and relies_on not in tested and entry.role == "gate":
+        if relies_on and relies_on not in tested and entry.role in ("gate", "alarm"):
             tests = [name for name in audit_names() if audit_named(name).validates == relies_on]
             yield document.problem(
                 ("audits", index, "audit"),
@@ -192,6 +209,7 @@ def _number_problems(
     place: tuple[str, int, str],
     given: Mapping[str, float],
     wanted: Mapping[str, tuple[float, float, bool]],
+    optional: Collection[str] = (),
 ) -> Iterator[Problem]:
     kind = place[-1].removesuffix("s")
     for name, value in given.items():
@@ -204,5 +222,5 @@ def _number_problems(
             whole = "a whole number" if integer else "a number"
             yield document.problem(at, f"{name}: need {whole} in {low:g}..{high:g}, not {value:g}")
     for name in wanted:
-        if name not in given:
+        if name not in given and name not in optional:
             yield document.problem(place, f"missing {kind} {name!r}")

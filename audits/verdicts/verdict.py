@@ -10,14 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from audits.catalogue.registry import audit_named, find_audit
-from audits.contract.finding import Bound, Decision, Finding, decide
+from audits.contract.finding import INAPPLICABLE, UNTESTED, Bound, Decision, Finding, decide
 from audits.verdicts.suite import Suite, SuiteEntry
 from selfnas.data.targets import TargetKind
 
-__all__ = ["INAPPLICABLE", "UNTESTED", "AuditVerdict", "absent", "bound_of", "judge", "settle", "uncovered"]
+__all__ = ["INAPPLICABLE", "UNTESTED", "AuditVerdict", "absent", "bound_of", "judge", "settle", "stops", "uncovered"]
 
-UNTESTED: Final = "untested"  # subjects that went untested, with n the number of subjects; may only be 0
-INAPPLICABLE: Final = "inapplicable"  # the one finding of an audit that is not for the task's kind of target
 _COUNTED: Final = (UNTESTED, INAPPLICABLE)  # what is said of a whole audit; against 0
 _VOIDED: Final = "voided: the attribution method did not prove valid on this network"
 
@@ -27,13 +25,13 @@ class AuditVerdict:
     """What follows from the findings of one network.
 
     Attributes:
-        decision: admit only when every gate of the suite was measured and passed.
-        failed: names of gate audits with a failed finding.
+        decision: admit only when every gate of the suite that had something to test passed, and no alarm failed.
+        failed: names of gate audits and alarms with a failed finding.
         inconclusive: names of gate audits whose interval straddles a threshold.
-        void: names of gate audits that could not say anything.
+        void: names of gate audits and alarms that could not say anything.
         reasons: a sentence each, for people; empty when admitted.
-        untested: names of gate audits that do not apply to the task's kind, so that nothing is known of what they
-            catch.
+        untested: names of gate audits and alarms that do not apply to the task's kind, or had no subject, since nothing
+            was named; so nothing is known of what they catch.
     """
 
     decision: Literal["admit", "reject", "undecided"]
@@ -49,10 +47,13 @@ def judge(findings: Sequence[Finding], suite: Suite, *, kind: TargetKind = "clas
 
     Trusts no stored decision: each is worked out again from its numbers and the suite's threshold. Findings that are
     missing, repeated, foreign to the suite or altered leave the verdict undecided, whatever the others say. Otherwise
-    one failed gate rejects; one inconclusive or void gate leaves it undecided, and so does an attribution method that
-    could not be tested at all: a method that was tested and failed voids evidence, but does not stop a network.
+    one failed gate or alarm rejects; one inconclusive or void gate leaves it undecided, and so does an attribution
+    method that could not be tested at all: a method that was tested and failed voids evidence, but does not stop a
+    network. An alarm that is inconclusive saw nothing clear, which does not stop a network either; one that could not
+    measure does, unless it was voided by its method.
 
     An audit that is not for the task's kind is left out of this, and named; where no gate is left, nothing is admitted.
+    So is one about named things where nothing is named, unless the suite demands that nothing goes untested.
 
     Args:
         findings: of one network.
@@ -65,14 +66,17 @@ def judge(findings: Sequence[Finding], suite: Suite, *, kind: TargetKind = "clas
     skipped = tuple(name for name in suite.gates if not _applies(name, kind))
     if len(skipped) == len(suite.gates):
         defects.append(f"no gate of suite {suite.name} applies to {kind}")
-    findings = [finding for finding in findings if finding.statistic != INAPPLICABLE]
-    gates = [finding for finding in findings if finding.role == "gate"]
+    deciding = [finding for finding in findings if finding.role in ("gate", "alarm")]
+    idle = tuple(dict.fromkeys(finding.audit for finding in deciding if finding.idle))
+    if suite.untested == "refused" and idle:
+        defects.append(f"not tested: {', '.join(idle)}; suite {suite.name} demands that nothing is")
+    stopping = [finding for finding in deciding if stops(finding)]
     named: dict[Decision, tuple[str, ...]] = {
-        decision: tuple(dict.fromkeys(finding.audit for finding in gates if finding.decision == decision))
+        decision: tuple(dict.fromkeys(finding.audit for finding in stopping if finding.decision == decision))
         for decision in ("fail", "inconclusive", "void")
     }
-    untested = [finding for finding in findings if finding.role == "validity" and finding.decision == "void"]
-    reasons = tuple(_reason(finding) for finding in [*gates, *untested] if finding.decision != "pass")
+    untested = [finding for finding in findings if finding.role == "validity" and stops(finding)]
+    reasons = tuple(_reason(finding) for finding in [*stopping, *untested])
     decision: Literal["admit", "reject", "undecided"]
     if defects:
         decision = "undecided"
@@ -86,8 +90,21 @@ def judge(findings: Sequence[Finding], suite: Suite, *, kind: TargetKind = "clas
         inconclusive=named["inconclusive"],
         void=named["void"],
         reasons=(*defects, *reasons),
-        untested=skipped,
+        untested=idle,
     )
+
+
+def stops(finding: Finding) -> bool:
+    """Whether a finding keeps its network out: what a gate does not pass, what an alarm finds or cannot measure.
+
+    Of an attribution method, that it could not be tested.
+    """
+    if finding.idle or finding.decision == "pass":
+        return False
+    if finding.role == "alarm":
+        unmeasured = finding.decision == "void" and finding.estimate is None  # what a method voided keeps its numbers
+        return finding.decision == "fail" or unmeasured
+    return finding.role == "gate" or (finding.role == "validity" and finding.decision == "void")
 
 
 def settle(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -201,6 +218,7 @@ def _altered(findings: Sequence[Finding]) -> Iterator[str]:
     for each in findings:
         bound = bound_of(each)
         decision = "void" if bound is None else decide(bound, each.estimate, each.low, each.high, each.threshold)
+        decision = "untested" if each.idle else decision
         again.append(replace(each, decision=decision))
     for finding, expected in zip(findings, settle(again), strict=True):
         if finding.decision != expected.decision:

@@ -15,7 +15,8 @@ from constraints.language.lexicon import Vocabulary
 from constraints.language.resolve import read_condition
 from constraints.language.rules import ConstraintSet, Context, Rule
 from constraints.reports.report import Report
-from selfnas.errors import InputError, cause
+from selfnas.errors import InputError
+from selfnas.files import write_whole
 from selfnas.spaces.architecture import Space
 
 __all__ = ["read_claim", "report_proofs"]
@@ -78,11 +79,7 @@ def report_proofs(set_: ConstraintSet, text: str, contexts: Sequence[Context], *
         )
     if smtlib is not None:
         rules = set_.of_scope("cell", "network")
-        try:
-            problem = to_smtlib(encode([*rules, claims[0]], contexts[0]), claim=len(rules))
-            smtlib.write_text(problem, encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{smtlib}: cannot be written: {cause(error)}") from error
+        write_whole(smtlib, to_smtlib(encode([*rules, claims[0]], contexts[0]), claim=len(rules)))
         lines.append(f"{smtlib}: the same question for {contexts[0].space} in SMT-LIB 2.6; unsat means that it holds")
     failed = any(record["answer"] != "holds" for record in records)
     return Report(text="\n".join(lines), record={"claim": text, "proofs": records}, failed=failed)

@@ -59,12 +59,12 @@ def audits(
 
 
 def gates_alone(suite: Suite) -> Suite:
-    """The gates of a suite, with the validity audits of what they rely on, without which they could not admit."""
-    relied = {AUDITS[name].relies_on for name in suite.gates} - {""}
+    """The gates and alarms of a suite, with the validity audits of what they rely on."""
+    relied = {AUDITS[name].relies_on for name in suite.deciding} - {""}
     return replace(
         suite,
         entries=tuple(
-            entry for entry in suite.entries if entry.role == "gate" or AUDITS[entry.audit].validates in relied
+            entry for entry in suite.entries if entry.audit in suite.deciding or AUDITS[entry.audit].validates in relied
         ),
     )
 

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from selfnas.errors import InputError, cause
+from selfnas.files import check_continued
 
 __all__ = ["Rows"]
 
@@ -28,11 +29,14 @@ class Rows(Generic[Row]):
         settings: what every row was measured with; each line carries it.
 
     Raises:
-        InputError: a line is not such a row, or was measured with other settings.
+        InputError: a line is not such a row, or was measured with other settings; or the file is a link, or lies in
+            the home of a life.
     """
 
     def __init__(self, path: Path | None, *, of: type[Row], settings: Mapping[str, object] | None = None) -> None:
         self._path, self._of, self._settings = path, TypeAdapter(of), dict(settings or {})
+        if path is not None:
+            check_continued(path)
         self._rows = self._read(path) if path is not None and path.exists() else []
 
     def __iter__(self) -> Iterator[Row]:

@@ -23,6 +23,7 @@ from typing import cast
 import numpy as np
 
 from selfnas.errors import InputError, cause
+from selfnas.files import write_whole
 from selfnas.tables.plain_pickle import read_plain
 
 __all__ = ["COLUMNS", "cell_row", "convert_nats"]
@@ -69,12 +70,7 @@ def convert_nats(directory: Path, out: Path, *, on_cell: Callable[[int], None] =
         writer.writerow([index, cell, *edges, *(f"{values[column]:.6g}" for column in COLUMNS)])
         count += 1
         on_cell(count)
-    partial = out.with_name(f"{out.name}.partial")
-    try:
-        partial.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
-        partial.replace(out)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written: {cause(error)}") from error
+    write_whole(out, gzip.compress(text.getvalue().encode(), mtime=0))
     return count
 
 

@@ -171,7 +171,7 @@ def test_a_claim_is_written_for_another_solver(tmp_path: Path) -> None:
 
     for claim, answer in (("depth <= 3", "unsat"), ("params <= 50_000", "sat")):
         file = tmp_path / "question.smt2"
-        CliRunner().invoke(app, ["prove", "baseline", claim, "--space", "nb201", "--smtlib", str(file)])
+        CliRunner().invoke(app, ["prove", "baseline", claim, "--space", "nb201", "--smtlib", str(file), "--force"])
         solver = cvc5.Solver()
         parser = cvc5.InputParser(solver)
         parser.setFileInput(cvc5.InputLanguage.SMT_LIB_2_6, str(file))

@@ -1,8 +1,10 @@
 """Change a copy of a life in every way a forger would, and count what verification notices.
 
 Two measurements: single bytes of the ledger file and of weights set to another random value, and purposeful edits.
-Every purposeful edit is made thrice: hashes left as they were; the chain made again over the edit; the same, beside a
-signature of the true head that a reviewer checks with the public key.
+Every purposeful edit is looked at in three ways: hashes left as they were; the chain made again over the edit; the
+same, beside a signature of the true head that a reviewer checks with the public key. Edits are those of
+`forgery_edits`, and those of `forgery_meaning`, which were written for stored lives: where a life has no room for one,
+it is left out.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from agent.verify.verification import verify
 from selfnas.digests import canonical_json
 from selfnas.errors import SelfnasError
 from tests.stress.forgery_edits import FORGERIES, Edit, Events
+from tests.stress.forgery_meaning import MEANINGS
 
 __all__ = ["Detection", "change_bytes", "forge", "forge_once", "rewrite"]
 
@@ -82,18 +85,32 @@ def forge(home: Path, scratch: Path) -> Iterator[tuple[str, Detection, Detection
     with Ledger(signed.ledger, clock=time.time) as ledger:
         sign_head(ledger, signed, scratch / "key")
     true = canonical_json(_events(signed)[0])
-    for number, (name, edit) in enumerate(FORGERIES.items()):
+    edits = FORGERIES | {name: meant.edit for name, meant in MEANINGS.items()}
+    for number, (name, edit) in enumerate(edits.items()):
         events, old = _events(signed)
-        edit(events)
-        if canonical_json(events) == true:
+        if not _has_room(edit, events) or canonical_json(events) == true:
             continue
+        files = MEANINGS[name].files or {} if name in MEANINGS else {}
         found = []
-        for rebuilt, key in ((False, None), (True, None), (True, public)):
+        for rebuilt in (False, True):
             copy = _copy(signed.root, scratch / f"forged{number}")
             _write(copy, events, old, rebuilt=rebuilt)
-            found.append(Detection(what=name, problems=_problems(copy, public=key)))
+            for sha256, content in files.items():
+                copy.weights_file(sha256).write_bytes(content)
+            found.append(Detection(what=name, problems=_problems(copy)))
+            if rebuilt:
+                found.append(Detection(what=name, problems=found[-1].problems + _unsigned(copy, public)))
             shutil.rmtree(copy.root)
         yield name, found[0], found[1], found[2]
+
+
+def _has_room(edit: Edit, events: Events) -> bool:
+    """Whether a life has what an edit changes; it is made where it has."""
+    try:
+        edit(events)
+    except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError):
+        return False
+    return True
 
 
 def forge_once(home: Path, scratch: Path, name: str) -> Detection:
@@ -133,11 +150,19 @@ def _copy(home: Path, place: Path) -> Home:
     return copy
 
 
-def _problems(home: Home, *, public: Path | None = None) -> tuple[str, ...]:
+def _problems(home: Home) -> tuple[str, ...]:
     try:
         with Ledger(home.ledger, clock=time.time, read_only=True) as ledger:
-            found = verify(ledger, home).problems
-            return tuple(found + (check_signature(ledger, home, public)[1] if public else []))
+            return tuple(verify(ledger, home).problems)
+    except SelfnasError as error:
+        return (str(error),)
+
+
+def _unsigned(home: Home, public: Path) -> tuple[str, ...]:
+    """What is wrong with the signature of the head."""
+    try:
+        with Ledger(home.ledger, clock=time.time, read_only=True) as ledger:
+            return tuple(check_signature(ledger, home, public)[1])
     except SelfnasError as error:
         return (str(error),)
 

@@ -195,7 +195,7 @@ def _flip_hex(text: str) -> str:
 
 
 _OTHER: dict[str, str] = {"admit": "reject", "reject": "admit", "undecided": "admit"}
-_ELSE: dict[str, str] = {"pass": "fail", "fail": "pass", "inconclusive": "pass", "void": "pass"}
+_ELSE: dict[str, str] = {"pass": "fail", "fail": "pass", "inconclusive": "pass", "void": "pass", "untested": "fail"}
 
 FORGERIES: dict[str, Edit] = {
     # audits

@@ -365,9 +365,10 @@ def scale(
     tasks: Annotated[int, typer.Option(min=2, help="Tabular tasks of the stream that is lived.")] = 200,
     evaluations: Annotated[int, typer.Option(min=4, help="Evaluations of each.")] = 20,
     motifs: Annotated[int, typer.Option(min=100, help="Cells of the libraries that are asked.")] = 100_000,
-    plot: Annotated[Path | None, typer.Option(help="A .png to draw.", callback=picture_file)] = None,
+    plot: Annotated[Path | None, typer.Option(help="A .png to draw.")] = None,
 ) -> None:
     """What a long life costs: opening, memory and single steps by events, recall, a stream of tables by task."""
+    picture_file(plot, force=False)
     sizes = [size for size in (1_000, 3_000, 10_000, 30_000, 100_000, 300_000) if size < events] + [events]
     table = Table(
         "events", "motifs", "first open s", "open s", "memory MB", "append ms", "recall ms", "30 tasks ms", "disk MB",

@@ -66,9 +66,9 @@ class Story:
         self.events.append(event)
         self.state.apply(event)
 
-    def decide(self, digest: str, decision: Any, *, author: str = "ann", reason: str = "because") -> None:
+    def decide(self, digest: str, decision: Any, *, author: str = "ann", reason: str = "because", **where: Any) -> None:
         """A person decides."""
-        self.add(review(self.state, digest, decision, author=author, reason=reason))
+        self.add(review(self.state, digest, decision, author=author, reason=reason, **where))
 
     def problems(self) -> list[str]:
         """What the verifier says of the decisions."""
@@ -128,6 +128,34 @@ def test_decisions_nobody_can_take(digest: str, decision: Any, author: str, reas
     """Each is refused with its reason, before anything is written."""
     with pytest.raises(InputError, match=message):
         review(Story().state, digest, decision, author=author, reason=reason)
+
+
+def test_a_network_of_several_tasks_and_runs_is_asked_for_by_name_and_each_can_be_decided() -> None:
+    """One digest three times: the sentence says where and by what to choose; what was chosen alone is decided."""
+    story = Story()
+    good = str(ARCHITECTURES[0])
+    common: dict[str, Any] = {"architecture": good, "digest": GOOD}
+    facts: dict[str, Any] = {"validation": 0.9, "params": 10, "weights_sha256": "w" + GOOD[:8]}
+    for run, task in ((1, "u"), (2, "t")):
+        if run == 2:
+            story.tell(RunStarted, constraint_set_digest="c" * 64)
+        story.tell(TaskStarted, task=task, **STARTED)
+        story.tell(Certified, **common, certificate="{}")
+        story.tell(Trained, **common, **facts, reason="", test_correct=9, test_count=10)
+        story.tell(Admitted, **common, **facts, test=0.9, certificate="{}")
+    places = {(1, "t"): "", (1, "u"): "", (2, "t"): ""}
+    short = GOOD[:16]
+    told = rf"{short} \(task t, run 1\), {short} \(task u, run 1\), {short} \(task t, run 2\); say which by "
+    for where, ways in (({}, "--task or --run"), ({"task": "t"}, "--run"), ({"run": 1}, "--task")):
+        with pytest.raises(InputError, match=(told if not where else "say which by ") + ways + "$"):
+            story.decide(GOOD, "approve", **where)
+    with pytest.raises(InputError, match="no finalist, task u, run 2 has a digest that begins"):
+        story.decide(GOOD, "approve", task="u", run=2)
+    for run, task in places:
+        story.decide(GOOD, "approve", task=task, run=run)
+        places[run, task] = "approved"
+        assert {(motif.run, motif.task): motif.review for motif in story.state.library} == places
+    assert not story.problems()
 
 
 def test_a_constraint_rejection_cannot_be_overruled() -> None:

@@ -255,16 +255,23 @@ def test_mlflow_records_that_do_not_match_the_ledger_are_named(place: Path) -> N
     made_up = client.create_run(experiment.experiment_id, tags=tags | {"digest": "f" * 64}, run_name="better")
     if others:
         client.delete_run(others[0].info.run_id)
+    aliased = client.get_registered_model(f"{STREAM_NAME}.first").aliases
+    (alias,) = aliased
+    source = f"models:/{STREAM_NAME}.first/{aliased[alias]}"
+    by_hand = client.create_model_version(f"{STREAM_NAME}.first", source, tags={"digest": "f" * 64})
+    client.set_registered_model_alias(f"{STREAM_NAME}.first", alias, by_hand.version)
     bad = run("verify", "--mlflow")
     assert bad.returncode == 1
     told = " ".join(bad.stdout.split())
     for words in (
         f"tag verdict is '{flipped}'", "metric validation is 1.0", "the curve best_so_far is not the ledger's",
+        f"alias '{alias}' leads to version {by_hand.version}, not to version {aliased[alias]}",
         "audit-card.md is not what the ledger gives", "a record that the ledger does not know: 'better'",
         *(f"MLflow lacks task first of run 1, finalist {other.data.tags['digest'][:12]}" for other in others[:1]),
     ):  # fmt: skip
         assert words in told, words
     client.delete_run(made_up.info.run_id)
+    client.delete_model_version(f"{STREAM_NAME}.first", by_hand.version)
     assert run("mirror", "--rebuild").returncode == 0
     assert run("verify", "--mlflow").returncode == 0
 

@@ -210,7 +210,8 @@ def test_findings_are_about_every_nuisance_and_trigger_that_is_named(tmp_path: P
     suite = load_suite(tmp_path / "planted.yaml")
     whole = [
         *(finding(audit, name, subject="corner") for audit, name in (("swap", "follow"), ("relevance", "gain"))),
-        *(finding(audit, "untested", n=1) for audit in ("swap", "relevance", "trigger")),
+        finding("fills", "turn", subject="corner"),
+        *(finding(audit, "untested", n=1) for audit in ("swap", "relevance", "fills", "trigger")),
         finding("trigger", "fires", subject="dot"),
     ]
     assert list(uncovered(whole, suite, task="first", nuisances=["corner"])) == []

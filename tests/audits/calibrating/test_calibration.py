@@ -46,10 +46,12 @@ def findings(healthy: nn.Module, data: AuditData, suite: Suite) -> tuple[Finding
 
 
 def test_audits_aim_at_controls_that_exist() -> None:
-    """Each gate audit is there for at least one, and every control but the healthy is somebody's aim."""
+    """Each gate and alarm is there for at least one; every control is somebody's aim but the healthy and the unused."""
     aimed = {control for audit in AUDITS.values() for control in audit.aims}
-    assert aimed == set(CONTROLS) - {"healthy"}
-    assert all(AUDITS[name].aims for name in load_suite("baseline").gates)
+    unused = {name for name, control in CONTROLS.items() if control.unused}
+    assert aimed == set(CONTROLS) - unused - {"healthy"}
+    assert len(unused) >= 5
+    assert all(AUDITS[name].aims for name in load_suite("baseline").deciding)
 
 
 def test_counts_by_control_and_row(findings: tuple[Finding, ...], suite: Suite) -> None:
@@ -232,9 +234,26 @@ def test_unproven_suites_are_refused(suite: Suite, tmp_path: Path) -> None:
     write_calibration(empty, calibration_file(mine))
     assert "edited since it was calibrated" in unproven_gates(mine)[0]
     write_calibration(replace(empty, digest=mine.digest), calibration_file(mine))
-    assert len(unproven_gates(mine)) == len(mine.gates)
+    assert len(unproven_gates(mine)) == len(mine.deciding) > len(mine.gates)
     calibration_file(mine).write_text("[1]")
     assert "not a calibration" in unproven_gates(mine)[0]
+
+
+def test_what_was_not_used_is_counted_together(findings: tuple[Finding, ...], suite: Suite) -> None:
+    """The matrix has a column of its own for defects that no audit was made for, and names them."""
+    observations = [
+        Observation(task="toy", control=control, seed=0, held_out=True, findings=findings)
+        for control in ("healthy", "untrained", "trend", "odd-tenth")
+    ]
+    counted = Calibration(
+        suite="mine", digest="0" * 64, tasks=("toy",), choose_seeds=(), report_seeds=(0,),
+        matrix=kill_matrix(observations, suite), directions=(), separations=(), skipped=(),
+        unused=("trend", "odd-tenth"),
+    )  # fmt: skip
+    head, first = (line for line in matrix_table(counted).splitlines() if line.startswith(("| | ", "| skill")))
+    assert head.endswith("| *defects not used in calibration* |")
+    assert first.endswith("| 0/2 [0, 84] |")
+    assert "fitted to them: trend, odd-tenth." in matrix_table(counted)
 
 
 def test_tasks_by_name() -> None:

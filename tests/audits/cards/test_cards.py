@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 
 import pytest
 from torch import nn
@@ -11,6 +12,7 @@ from torch import nn
 import audits
 from audits import AuditData, Suite, attribution_figure, card, card_page, confusion_figure, judge, run_suite
 from audits.contract.examinee import NetworkOutputError
+from audits.verdicts.power import power
 
 
 def test_card_says_the_verdict_first(healthy: nn.Module, data: AuditData, suite: Suite) -> None:
@@ -23,6 +25,34 @@ def test_card_says_the_verdict_first(healthy: nn.Module, data: AuditData, suite:
     for finding in findings:
         assert sum(line.startswith(f"| {finding.label} |") for line in lines) == 1
     assert text.count("It cannot catch") == len({finding.audit for finding in findings})
+
+
+def test_card_says_what_was_not_tested_and_what_a_pass_is_worth(
+    healthy: nn.Module, data: AuditData, suite: Suite
+) -> None:
+    """Grey, in the verdict's own line, and with no record of catches beside it; a pass stands beside its power."""
+    named = run_suite(healthy, data, suite, seed=0)
+    unnamed = run_suite(healthy, replace(data, nuisances=(), triggers=()), suite, seed=0)
+    calibration = audits.calibration_of(suite)
+    texts = [
+        card(found, judge(found, suite), title="t", facts={}, calibration=calibration) for found in (named, unnamed)
+    ]
+    line = texts[1].splitlines()[2]
+    assert line.endswith("**not tested**: swap, trigger, relevance, fills.")
+    assert "not tested" not in texts[0]
+    row = next(line for line in texts[1].splitlines() if line.startswith("| swap.untested"))
+    assert row.startswith("| swap.untested | **not tested** | – | – | – | 0 |")
+    assert "<b class='tested'>not tested</b>" in card_page(texts[1], pictures={})
+    proofs = [next(line for line in text.splitlines() if line.startswith("- **swap**")) for text in texts]
+    assert "Here it tested nothing." in proofs[1]
+    assert "it caught" not in proofs[1]
+    follow = next(one for one in named if one.statistic == "follow")
+    passes, fails = power("ceiling", 0.1, follow.n, 0.04)[0], power("ceiling", 0.1, follow.n, 0.2)[1]
+    assert (
+        f"- With n = {follow.n}, a true {follow.label} of 4.0% passes with probability {passes:.2f}, one of 20.0% "
+        f"fails with probability {fails:.2f}."
+    ) in texts[0]
+    assert "a true swap" not in texts[1]
 
 
 def test_card_neutralises_foreign_text(data: AuditData, suite: Suite) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import torch
@@ -36,7 +37,8 @@ def test_full_shortcut_fails_swap(case: object, suite: Suite, workshop: SimpleNa
     network = workshop.train(workshop.network(biased), biased.x_train, biased.y_train)
     findings = run_suite(network, biased, suite, seed=0)
     verdict = judge(findings, suite)
-    assert (verdict.decision, verdict.failed) == ("reject", ("swap", "relevance"))
+    assert verdict.decision == "reject"
+    assert {"swap", "relevance", "transplant"} <= set(verdict.failed)
     assert by_label(findings)["skill.above_chance"].decision == "pass"
 
 
@@ -80,7 +82,12 @@ def test_absent_or_constant_nuisance(case: object, suite: Suite, workshop: Simpl
     parts = {"x_train": fair.x_train, "y_train": fair.y_train, "x": fair.x, "y": fair.y, "classes": fair.classes}
     unnamed = run_suite(network, AuditData(**parts), suite, seed=0)
     assert judge(unnamed, suite).decision == "admit"
-    assert by_label(unnamed)["swap.untested"].n == 0
+    untested = by_label(unnamed)["swap.untested"]
+    assert (untested.n, untested.decision) == (0, "untested")
+    assert judge(unnamed, suite).untested == ("swap", "trigger", "relevance", "fills")
+    strict = replace(suite, untested="refused")
+    assert judge(unnamed, strict).decision == "undecided"
+    assert "not tested: swap, trigger, relevance, fills" in judge(unnamed, strict).reasons[0]
 
     where = (slice(None), slice(None), *(slice(*pair) for pair in fair.nuisances[0].region))
     for key in ("x_train", "x"):
@@ -101,7 +108,7 @@ def test_broken_network_is_undecided(data: AuditData, suite: Suite, healthy: nn.
         next(network.parameters()).view(-1)[0] = math.nan
     verdict = judge(run_suite(network, data, suite, seed=0), suite)
     assert (verdict.decision, verdict.failed) == ("undecided", ())
-    assert set(verdict.void) == set(suite.gates)
+    assert set(verdict.void) == set(suite.deciding)
 
 
 def test_attributions_that_cannot_be_made_leave_it_undecided(data: AuditData, suite: Suite, healthy: nn.Module) -> None:

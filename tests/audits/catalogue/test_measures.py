@@ -15,9 +15,10 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from audits import AuditData
+from audits.catalogue import membership
 from audits.catalogue.attack import attacked
 from audits.catalogue.certified import certified_radii
-from audits.catalogue.confidence import calibration_error, temperature
+from audits.catalogue.confidence import calibration_error, expected_error, temperature
 from audits.catalogue.membership import area_under_curve
 from audits.catalogue.randomisation import rank_correlations
 from audits.catalogue.swap import draw_donors, swapped
@@ -129,6 +130,45 @@ def test_calibration_error_by_hand() -> None:
     """Two bins: confidence .95 at accuracy .5 and .55 at 1, half of the inputs each."""
     sure, right = np.array([[0.95, 0.95, 0.55, 0.55]]), np.array([[1.0, 0.0, 1.0, 1.0]])
     assert calibration_error(sure, right)[0] == pytest.approx(0.5 * 0.45 + 0.5 * 0.45)
+
+
+@pytest.mark.parametrize(("debiased", "share"), [(True, 0.06), (False, 1.0)])
+def test_a_calibrated_network_is_not_called_uncalibrated(debiased: bool, share: float) -> None:
+    """Debiased, the interval leaves out the true error of 0 in about one of 40; the plain one nearly always."""
+    draw, missed, rounds = np.random.default_rng(0), 0, 200
+    for _ in range(rounds):
+        sure = draw.uniform(0.5, 1.0, 150)
+        right = (draw.random(150) < sure).astype(float)
+        estimate, low, high = expected_error(sure, right, draw, debiased=debiased)
+        assert low <= estimate <= high
+        missed += low > 0
+    assert missed <= share * rounds
+    assert debiased or missed >= 0.7 * rounds
+
+
+def test_debiasing_keeps_what_is_there() -> None:
+    """A network that is always sure, and right in three of four, errs by a quarter."""
+    sure, right = np.full(400, 0.999), np.tile([1.0, 1.0, 1.0, 0.0], 100)
+    estimate, low, high = expected_error(sure, right, np.random.default_rng(0), debiased=True)
+    assert estimate == pytest.approx(0.249, abs=0.01)
+    assert 0.15 < low < 0.25 < high < 0.35
+
+
+def test_perfect_separation_has_an_interval() -> None:
+    """No input that was told wrongly is no proof that none would be; suites of earlier releases have no width there."""
+    known = 5 * torch.eye(2)[torch.arange(40) % 2] + 0.1 * torch.rand(40, 2, generator=torch.Generator().manual_seed(0))
+    y = torch.arange(40) % 2
+    apart = AuditData(x_train=known, y_train=y, x=-known[:30], y=y[:30], classes=2)
+    network = nn.Linear(2, 2, bias=False)
+    with torch.no_grad():
+        network.weight.copy_(torch.eye(2))
+
+    def limits(**settings: float) -> tuple[float | None, float, float]:
+        found = membership.measure(Examinee(network, apart, seed=0), {"samples": 40, **settings})[0]
+        return found.estimate, found.low, found.high
+
+    assert limits(exact_ends=0) == (1.0, 1.0, 1.0)
+    assert limits(exact_ends=1) == (1.0, pytest.approx(0.025 ** (1 / 30)), 1.0)
 
 
 def test_area_under_curve_agrees_with_scikit_learn() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from audits import AuditData, Suite
-from audits.verdicts.power import undecidable
+from audits.verdicts.power import power, undecidable
 
 
 def cut(data: AuditData, n: int) -> AuditData:
@@ -45,3 +45,22 @@ def test_a_suite_that_looks_at_too_few_says_that_no_number_would_do(data: AuditD
     narrow = replace(suite, entries=(entry.model_copy(update={"settings": {"samples": 20, "donors": 3}}),))
     (told,) = undecidable(data, narrow)
     assert told.endswith("no number of them would do")
+
+
+@pytest.mark.parametrize(("n", "passes"), [(60, 0.30), (100, 0.63), (200, 0.89)])
+def test_power_of_a_share(n: int, passes: float) -> None:
+    """How often 4 % pass against a ceiling of 10 %, as counted over all outcomes; and no share passes and fails."""
+    assert power("ceiling", 0.1, n, 0.04)[0] == pytest.approx(passes, abs=0.005)
+    assert power("ceiling", 0.1, n, 0.04)[1] < 1e-4
+    assert power("ceiling", 0.1, n, 0.4)[1] > 0.99
+
+
+def test_power_of_floors_mirrors_that_of_ceilings() -> None:
+    """What is at least 0.9 right is at most 0.1 wrong."""
+    assert power("floor", 0.9, 80, 0.96) == pytest.approx(power("ceiling", 0.1, 80, 0.04))
+
+
+def test_power_at_the_ends() -> None:
+    """One example decides nothing; a limit that nothing can exceed is always kept."""
+    assert power("ceiling", 0.1, 1, 0.0) == (0.0, 0.0)
+    assert power("ceiling", 1.0, 5, 0.7) == (pytest.approx(1.0), 0.0)

@@ -163,6 +163,19 @@ def test_unknown_and_missing_suites(tmp_path: Path) -> None:
         load_suite(tmp_path / "nothing.yaml")
 
 
+def test_suites_of_earlier_releases_keep_their_digest(tmp_path: Path) -> None:
+    """What they do not say is what they meant: settings that came later have the earlier meaning, roles too."""
+    early = GOOD + (
+        "  - audit: confidence\n    role: advisory\n    thresholds: {temperature: 1.5, error: 0.2}\n"
+        "    settings: {samples: 1000}\n"
+    )
+    suite = load(tmp_path, early)
+    assert suite.digest == "a2f457701bca22870a231b784ec0df30cce1a793da818188f7f5876f709065b9"
+    assert AUDITS["confidence"].filled({"samples": 1000}) == {"samples": 1000, "debiased": 0}
+    assert load(tmp_path, early.replace("language: 1", "language: 1\nuntested: allowed")).digest == suite.digest
+    assert load(tmp_path, early.replace("language: 1", "language: 1\nuntested: refused")).digest != suite.digest
+
+
 def test_digest_follows_the_meaning(tmp_path: Path) -> None:
     """Name, order and spelling do not change it; a threshold, a role or a sample count does."""
     head, first, second = GOOD.partition("  - audit: skill")[0], *_entries()

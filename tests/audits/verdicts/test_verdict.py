@@ -13,7 +13,10 @@ from torch import nn
 
 from audits import AuditData, Finding, Suite, judge, run_suite
 from audits.contract.finding import decide
+from audits.verdicts.verdict import settle
 from selfnas.errors import InputError
+
+ALARMING = {"estimate": 0.9, "low": 0.8, "high": 1.0, "decision": "fail"}
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +90,56 @@ def test_one_gate_is_enough(
     named = verdict.failed + verdict.inconclusive + verdict.void
     assert named == ("skill",)
     assert verdict.reasons
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"estimate": 0.2, "low": 0.1, "high": 0.3, "decision": "fail"}, "reject"),
+        ({"estimate": 0.5, "low": 0.1, "high": 0.9, "decision": "inconclusive"}, "admit"),
+        ({"estimate": None, "low": None, "high": None, "decision": "void"}, "undecided"),
+    ],
+)
+def test_an_alarm_rejects_and_need_not_be_passed(
+    findings: tuple[Finding, ...], suite: Suite, changes: dict[str, object], expected: str
+) -> None:
+    """A clear finding rejects, an open one says nothing, and one that could not be measured admits nothing."""
+    verdict = judge(edited(findings, "slices.accuracy", **changes), suite)
+    assert verdict.decision == expected
+    assert verdict.inconclusive == ()
+
+
+def test_what_a_method_voids_is_no_alarm(findings: tuple[Finding, ...], suite: Suite) -> None:
+    """Occlusion that is not faithful voids the alarm that rests on it, and the network is admitted by the rest."""
+    unproven = edited(findings, "faithfulness.deletion", estimate=-0.2, low=-0.3, high=-0.1, decision="fail")
+    shown = [one for one in unproven if one.audit != "relevance"]
+    entries = tuple(entry for entry in suite.entries if entry.audit != "relevance")
+    voided = settle(edited(tuple(shown), "focus", estimate=0.9, low=0.8, high=1.0, decision="fail"))
+    focus = next(one for one in voided if one.audit == "focus")
+    assert (focus.decision, focus.estimate) == ("void", 0.9)
+    assert judge(voided, replace(suite, entries=entries)).decision == "admit"
+    proven = edited(tuple(one for one in findings if one.audit != "relevance"), "focus", **ALARMING)
+    assert judge(proven, replace(suite, entries=entries)).failed == ("focus",)
+
+
+@pytest.mark.parametrize(("statistic", "earlier"), [("untested", "pass"), ("inapplicable", "void")])
+def test_what_earlier_releases_called_otherwise_is_read_as_untested(statistic: str, earlier: str) -> None:
+    """Where nothing was named or nothing applies; a subject that was there keeps its decision."""
+    numbers = dict.fromkeys(("estimate", "low", "high"), None if statistic == "inapplicable" else 0.0)
+    record = {
+        "audit": "swap", "subject": "", "statistic": statistic, **numbers, "n": 0, "threshold": 0.0,
+        "decision": earlier, "role": "gate", "note": "",
+    }  # fmt: skip
+    assert Finding.from_record(record).decision == "untested"
+    if statistic == "untested":
+        assert Finding.from_record({**record, "n": 1}).decision == "pass"
+
+
+def test_untested_cannot_be_made_of_what_was_tested(findings: tuple[Finding, ...], suite: Suite) -> None:
+    """A finding that had a subject and is recorded as untested is at odds with its numbers."""
+    verdict = judge(edited(findings, "swap.untested", decision="untested"), suite)
+    assert verdict.decision == "undecided"
+    assert "swap.untested is recorded as untested, its numbers say pass" in verdict.reasons
 
 
 def test_failure_outweighs_what_could_not_be_measured(findings: tuple[Finding, ...], suite: Suite) -> None:

@@ -13,6 +13,7 @@ from selfnas.data.spec import TaskSpec
 from selfnas.data.splits.duplicates import joined_groups
 from selfnas.data.tasks import SPLITS, Task, load_task
 from selfnas.errors import InputError
+from selfnas.training.cross_validation import held_out
 
 DISTINCT, COPIES = 100, 4
 HOW: tuple[Literal["refuse"] | None, ...] = (None, "refuse")
@@ -52,6 +53,24 @@ def test_copies_are_one_group_in_folds_too() -> None:
     for name in SPLITS:
         rows = [row.tobytes() for row in task.split(name).x]
         assert len(set(zip(rows, task.groups[name], strict=True))) == len(set(rows)) == len(set(task.groups[name]))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_copies_with_answers_of_their_own_cross_no_split_and_no_fold(seed: int, tmp_path: Path) -> None:
+    """Noise, each image six times, each time with another coin toss: nobody is asked about what was taught."""
+    chance = np.random.default_rng(seed)
+    order = chance.permutation(np.repeat(np.arange(250), 6))
+    x, y = chance.random((250, 8, 8))[order], chance.integers(0, 2, 1500)
+    np.savez(tmp_path / "noise.npz", x=x, y=y)
+    task = load_task(TaskSpec(name="noise", source="npz", path="noise.npz"), base=tmp_path)
+    assert set(shared(task).values()) == {0}
+    assert sum(len(task.split(name)) for name in SPLITS) == 1500
+    rows = [row.tobytes() for name in ("train", "validation") for row in task.split(name).x]
+    groups = [*task.groups["train"], *task.groups["validation"]]
+    answers = np.concatenate([task.train.y, task.validation.y])
+    parts = held_out(answers, task.target, folds=3, seed=seed, groups=groups)
+    asked = [{rows[row] for row in part} for part in parts]
+    assert sum(map(len, asked)) == len(set(rows)) == len(set.union(*asked))
 
 
 def test_a_stream_allows_or_refuses_copies() -> None:
