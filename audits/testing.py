@@ -93,7 +93,7 @@ def _check_measurements(
         nothing = each.estimate is None and each.n == 0 and bool(each.note)
         promise(
             nothing or (each.estimate is not None and each.low <= each.estimate <= each.high and each.n > 0),
-            f"{audit.name}.{each.statistic}: needs an estimate in its interval and n > 0, or a note why not, not {each}",
+            f"{audit.name}.{each.statistic}: needs an estimate in its interval and n > 0, or a reason, not {each}",
         )
     promise(not first or any(each.n for each in first), f"{audit.name}: measures something, not {first}")
 
