@@ -90,10 +90,12 @@ def _check_measurements(
     given = sorted((each.subject, each.statistic) for each in first)
     promise(given == expected, f"{audit.name}: measures {given}, not each statistic of each subject once: {expected}")
     for each in first:
+        nothing = each.estimate is None and each.n == 0 and bool(each.note)
         promise(
-            each.estimate is not None and each.low <= each.estimate <= each.high and each.n > 0,
-            f"{audit.name}.{each.statistic}: needs an estimate in its interval and n > 0, not {each}",
+            nothing or (each.estimate is not None and each.low <= each.estimate <= each.high and each.n > 0),
+            f"{audit.name}.{each.statistic}: needs an estimate in its interval and n > 0, or a reason, not {each}",
         )
+    promise(not first or any(each.n for each in first), f"{audit.name}: measures something, not {first}")
 
 
 def _check_untouched(audit: Audit, own: nn.Module, measured: Callable[[nn.Module], object]) -> None:
