@@ -350,7 +350,7 @@ def test_hooks_that_nobody_overrides_are_none_and_errors_of_ones_own_are_heard()
 
     class Broken(Module):
         def val_dataloader(self) -> list[int]:
-            raise NotImplementedError("mine")
+            raise NotImplementedError("mine")  # the very error by which Lightning's own hooks say that they are missing
 
     assert list(parts_of(Module())) == ["train"]
     with pytest.raises(InputError, match="gives no data set for training"):
