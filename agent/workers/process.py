@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib
 import logging
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,14 +17,10 @@ from agent.stream.file import STREAM_GROUPS
 from agent.workers.jobs import (
     ANSWERS,
     Answer,
-    BaselineAnswer,
-    BaselineJob,
     CrossAnswer,
     DataChangedError,
     FullAnswer,
     FullJob,
-    InheritAnswer,
-    InheritJob,
     Job,
     LowAnswer,
     LowJob,
@@ -35,11 +29,12 @@ from agent.workers.jobs import (
     ProxyAnswer,
     ProxyJob,
     RefitAnswer,
-    SupernetAnswer,
-    SupernetJob,
     job_from_json,
 )
+from agent.workers.kept import keep, kept
 from agent.workers.lifetime import follow_parent
+from agent.workers.rivals import answer_baseline
+from agent.workers.supernets import answer_inherit, answer_supernet
 from selfnas.errors import InputError
 from selfnas.plugins import Plugin, identify, in_force, load
 
@@ -47,11 +42,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from audits import AuditData
-    from selfnas.baselines.comparing import BaselineResult
     from selfnas.data.tasks import Task
     from selfnas.networks.network import Network
-    from selfnas.spaces.architecture import Macro, Space, TaskShape
-    from selfnas.training.supernet import Supernet
     from selfnas.training.training import Examples, TrainingResult
 
 __all__ = ["HEAVY", "VALIDATED", "run_job", "start"]
@@ -96,8 +88,13 @@ def run_job(text: str) -> str:
     job = job_from_json(text)
     begun = time.perf_counter()
     doing: Mapping[str, Callable[[Any], Answer]] = {
-        "baseline": _baseline, "supernet": _supernet, "inherit": _inherit, "proxy": _proxy, "low": _low, "full": _full,
-    }  # fmt: skip
+        "baseline": lambda job: answer_baseline(job, _task(job)),
+        "supernet": lambda job: answer_supernet(job, _task(job)),
+        "inherit": lambda job: answer_inherit(job, _task(job)),
+        "proxy": _proxy,
+        "low": _low,
+        "full": _full,
+    }
     try:
         with in_force(*_plugins(job)):
             answer = doing[job.kind](job)
@@ -146,63 +143,6 @@ def _loaded(spec: str, base: str, digest: str) -> Task:
     return task
 
 
-def _supernet(job: SupernetJob) -> SupernetAnswer:
-    from selfnas.spaces.macro import parse_macro
-    from selfnas.spaces.named import space_named
-    from selfnas.training.differentiable import SupernetPlan, search_supernet
-    from selfnas.training.supernet import build_supernet
-    from selfnas.training.training import Examples
-
-    task = _task(job)
-    supernet = build_supernet(space_named(job.space), parse_macro(job.macro), task.shape, seed=job.seed).to(job.device)
-    data = Examples.of(task.train.x, task.train.y, device=job.device)
-    if job.method == "one_shot":
-        return _one_shot(job, supernet, data)
-    found = search_supernet(supernet, data, SupernetPlan(method=job.method, **_epochs(job)), seed=job.seed)
-    return SupernetAnswer(
-        logits=[own.round(6).tolist() for own in found.logits], epochs=found.epochs, collapsed=found.collapsed
-    )
-
-
-def _epochs(job: SupernetJob) -> dict[str, int]:
-    return {} if job.epochs is None else {"epochs": job.epochs}
-
-
-def _one_shot(job: SupernetJob, supernet: Supernet, data: Examples) -> SupernetAnswer:
-    from selfnas.strategies.one_shot import OneShotPlan, train_paths
-
-    losses = train_paths(supernet, data, replace(OneShotPlan(), **_epochs(job)), seed=job.seed)
-    kept = _keep(supernet.state_dict(), Path(job.weights)) if job.weights else ""
-    return SupernetAnswer(epochs=len(losses), weights_sha256=kept)
-
-
-def _inherit(job: InheritJob) -> InheritAnswer:
-    import numpy as np
-
-    from selfnas.spaces.macro import parse_macro
-    from selfnas.spaces.named import parse_architecture, space_named
-    from selfnas.strategies.one_shot import score_paths
-    from selfnas.training.training import Examples
-
-    task = _task(job)
-    space = space_named(job.space)
-    supernet = _kept_supernet(job.weights, space, parse_macro(job.macro), task.shape, job.device)
-    vectors = np.stack([space.encode(parse_architecture(text)) for text in job.architectures])
-    validation = Examples.of(task.validation.x, task.validation.y, device=job.device)
-    return InheritAnswer(scores=score_paths(supernet, vectors, validation).tolist())
-
-
-@functools.lru_cache(maxsize=1)
-def _kept_supernet(weights: str, space: Space, macro: Macro, shape: TaskShape, device: str) -> Supernet:
-    from safetensors.torch import load_file
-
-    from selfnas.training.supernet import build_supernet
-
-    supernet = build_supernet(space, macro, shape, seed=0)
-    supernet.load_state_dict(load_file(weights))
-    return supernet.to(device)
-
-
 def _proxy(job: ProxyJob) -> ProxyAnswer:
     import torch
 
@@ -231,41 +171,6 @@ def _low(job: LowJob) -> LowAnswer:
     result, _, _, _ = _train(job)
     score = None if result.failure else result.best
     return LowAnswer(score=score, reason=result.failure, curve=list(result.curve))
-
-
-def _baseline(job: BaselineJob) -> BaselineAnswer:
-    from selfnas.baselines.comparing import fit_baseline
-    from selfnas.baselines.paired import hits_in_text
-    from selfnas.training.metrics import metric_for
-
-    task = _task(job)
-    result = fit_baseline(job.name, task, seed=job.seed, metric=metric_for(task.target, job.metrics))
-    told = BaselineAnswer(rows=result.rows, at_hand=result.at_hand, reason=result.reason)
-    if (found := result.measured) is None:
-        return told
-    measured = {"metric": found.name, "estimate": found.estimate, "low": found.low, "high": found.high, "n": found.n}
-    hits = hits_in_text(result.hits) if len(result.hits) else ""
-    return told.model_copy(update={**measured, "hits": hits, "gain": _gain(job, task, result, found.name)})
-
-
-def _gain(
-    job: BaselineJob, task: Task, result: BaselineResult, metric: str
-) -> tuple[float, float | None, float | None] | None:
-    """Of the network to compare with over the baseline; None where there is none."""
-    import torch
-
-    from selfnas.baselines.differences import metric_difference
-    from selfnas.networks.network import build_network
-    from selfnas.spaces.named import parse_architecture
-    from selfnas.training.training import predict
-
-    if job.against is None or result.outputs is None:
-        return None
-    network = build_network(parse_architecture(job.against), task.shape, seed=0).to(job.device)
-    network.load_state_dict(dict(_weights(Path(job.weights))))
-    outputs = predict(network, torch.from_numpy(task.test.x).to(job.device)).cpu()
-    found = metric_difference(metric, outputs, result.outputs, torch.from_numpy(task.test.y), task.target)
-    return found.estimate, found.low, found.high
 
 
 def _cross_validated(job: LowJob, task: Task) -> LowAnswer:
@@ -322,7 +227,7 @@ def _full(job: FullJob) -> FullAnswer:
         cross=audited.cross,
         audit_error=audited.error,
         suite_digest=audited.suite_digest,
-        weights_sha256=_keep(weights, Path(job.weights)) if job.weights else "",
+        weights_sha256=keep(weights, Path(job.weights)) if job.weights else "",
         inherited=inherited,
         refit=refit,
     )
@@ -383,7 +288,7 @@ def _network(job: LowJob | FullJob, task: Task, *, seed: int) -> tuple[Network, 
 
     network = build_network(parse_architecture(job.architecture), task.shape, seed=seed).to(job.device)
     source = job.inherit if isinstance(job, FullJob) else None
-    return network, None if source is None else round(inherit(network, _weights(Path(source))), 6)
+    return network, None if source is None else round(inherit(network, kept(Path(source))), 6)
 
 
 def _refit(
@@ -406,20 +311,6 @@ def _refit(
     if result.failure:
         return network, first.weights, None
     return again, result.weights, RefitAnswer(steps=fidelity.steps, examples=sum(counts))
-
-
-def _weights(path: Path) -> Mapping[str, Tensor]:
-    """A safetensors file whose bytes are those that its name says.
-
-    Raises:
-        ValueError: they are not.
-    """
-    from safetensors.torch import load
-
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != path.stem:
-        raise ValueError(f"weights to inherit were changed: {path.name} is not what its name says")
-    return load(content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -482,7 +373,7 @@ def _cross_fitted(
     )
     if found is None:
         return data, None
-    digest = _keep(tensors_of(found), Path(str(job.weights)))
+    digest = keep(tensors_of(found), Path(str(job.weights)))
     return replace(data, cross=found), CrossAnswer(networks=found.networks, examples=count, sha256=digest)
 
 
@@ -501,23 +392,3 @@ def _draw(network: Network, data: AuditData, folder: Path, *, seed: int) -> None
         figure = draw()
         figure.savefig(folder / f"{name}.png", dpi=110)
         pyplot.close(figure)
-
-
-def _keep(weights: Mapping[str, Tensor], folder: Path) -> str:
-    """Write a safetensors file named by its SHA-256, whole or not at all; returns the SHA-256."""
-    from safetensors.torch import save
-
-    content = save({name: tensor.cpu().contiguous() for name, tensor in weights.items()})
-    digest = hashlib.sha256(content).hexdigest()
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{digest}.{os.getpid()}.partial"
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(folder / f"{digest}.safetensors")
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
-    return digest
