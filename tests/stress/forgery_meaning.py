@@ -186,9 +186,6 @@ MEANINGS: dict[str, Forgery] = {
     "nothing is to be recalled, and is": Forgery(life="tabular", edit=policy(recall=0), found="it recalls"),
     "rounds of one": Forgery(life="tabular", edit=policy(batch=1), found="under the recorded seed"),
     "rounds of eight": Forgery(life="tuned", edit=policy(batch=8), found="under the recorded seed"),
-    "rounds of eight of a guided strategy": Forgery(
-        life="trained", edit=policy(batch=8), found="where batch and budget ask for 4"
-    ),
     "another strategy": Forgery(life="tabular", edit=policy(strategy="random"), found="strategy 'random' proposes"),
     "a strategy that fits a model": Forgery(
         life="tabular", edit=policy(strategy="surrogate"), found="rounds are not what strategy 'surrogate'"

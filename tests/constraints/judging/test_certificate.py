@@ -12,7 +12,7 @@ from constraints import Guard, load_set
 from constraints.judging import releases
 from constraints.judging.certificate import CODES, Certificate, decision_from, join, verdict_of
 from constraints.judging.policy import decide_policy, policy_counterexample, policy_digest
-from constraints.judging.verification import verify_certificate
+from constraints.judging.verification import refused_by, verify_certificate
 from constraints.loading.loading import parse_set
 from constraints.loading.tightening import loosening
 from selfnas.errors import InputError
@@ -242,3 +242,17 @@ def test_a_certificate_of_another_guard_names_both_by_twelve_digits() -> None:
     other = f"it was issued under guard {'0' * 12}…, not {own.guard[:12]}…"
     assert verify_certificate(replace(own, guard="0" * 64), baseline) == (other,)
     assert verify_certificate(replace(own, digest="0" * 64), baseline) == ("its digest is not the architecture's",)
+
+
+def test_rules_that_refuse_are_named_and_no_others() -> None:
+    """By the referee alone; a set that is not for the space says so in one sentence."""
+    baseline, shape = load_set("baseline"), TaskShape(channels=1, size=(8, 8), classes=10)
+    good = parse_architecture("nb201/c8n1r16:|conv3x3~0|+|skip~0|conv3x3~1|+|conv1x1~0|none~1|conv3x3~2|")
+    dead = parse_architecture("nb201/c8n1r16:|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
+    assert refused_by(good, baseline, shape=shape) == ()
+    guard = Guard(baseline, space=dead.space, macro=dead.macro, shape=shape)
+    assert refused_by(dead, baseline, shape=shape) == guard.decide(dead).failed
+    assert "connected" in guard.decide(dead).failed
+    assert refused_by(good, replace(baseline, spaces=("darts",)), shape=shape) == (
+        "set 'baseline' is not for space 'nb201'",
+    )
