@@ -127,3 +127,30 @@ def test_a_receptive_field_grows_by_the_steps_between_positions(macro: Macro, si
     assert not by_numpy.all()
     for vector, answers in zip(vectors, by_numpy, strict=True):
         assert referee.verdicts(space.decode(vector, macro=macro)) == answers.tolist()
+
+
+def test_numbers_of_a_path_are_added_or_multiplied_as_its_measure_says() -> None:
+    """Sums, products, counts and lengths of the longest and shortest path: NumPy and the referee turn at one limit."""
+    space, macro = space_named("nb201"), Macro(channels=8, depth=1, resolution=16)
+    entries = ", ".join(f"{name}: {weight}" for weight, name in enumerate(space.operations, start=2))
+    texts = [
+        f"{bound} over path(input, output) of {measure} {sign} {limit}"
+        for bound, sign in (("max", "<="), ("min", ">="))
+        for measure in ("sum(t)", "product(t)", "count(op: skip)", "length")
+        for limit in (1, 2, 3, 5, 7, 9, 12, 20, 40)
+    ]
+    lines = [
+        f'  - {{id: r{place}, scope: cell, require: "{text}", why: w, message: m}}\n'
+        for place, text in enumerate(texts)
+    ]
+    head = f"set: s\nlanguage: 1\nspaces: [nb201]\ntables:\n  t: {{{entries}}}\nrules:\n"
+    rules = list(parse_set(head + "".join(lines)).rules)
+    context = Context(space=space, macro=macro, shape=SHAPE)
+    encoding, referee = encode(rules, context), Referee(rules, context)
+    vectors = space.enumerate()[5::997]
+    roots = [root for root in encoding.roots if root is not None]
+    assert len(roots) == len(rules)
+    by_numpy = evaluate(encoding.circuit, roots, vectors)
+    for vector, answers in zip(vectors, by_numpy, strict=True):
+        assert referee.verdicts(space.decode(vector, macro=macro)) == answers.tolist()
+    assert 0 < by_numpy.sum() < by_numpy.size
