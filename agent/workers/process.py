@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ from agent.workers.kept import keep
 from agent.workers.lifetime import follow_parent
 from agent.workers.rivals import answer_baseline
 from agent.workers.supernets import answer_inherit, answer_supernet
+from selfnas import seeding
 from selfnas.errors import InputError
 from selfnas.plugins import Plugin, identify, in_force, load
 
@@ -93,7 +95,7 @@ def run_job(text: str) -> str:
         "full": _full,
     }
     try:
-        with in_force(*_plugins(job)):
+        with in_force(*_plugins(job)), _seeded(job):
             answer = doing[job.kind](job)
     except (DataChangedError, PluginChangedError):
         raise
@@ -105,6 +107,16 @@ def run_job(text: str) -> str:
         logging.getLogger(__name__).warning("job failed", exc_info=True)
         answer = ANSWERS[job.kind](reason=f"{type(error).__name__}: {error}"[:500])
     return str(answer.model_copy(update={"seconds": time.perf_counter() - begun}).model_dump_json())
+
+
+@contextlib.contextmanager
+def _seeded(job: Job) -> Iterator[None]:
+    """What layers draw by themselves, as dropout does, follows from the job alone, whatever was done before it."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeding.derive(job.seed, "job"))
+        yield
 
 
 def _plugins(job: Job) -> tuple[Plugin, ...]:
@@ -143,7 +155,6 @@ def _loaded(spec: str, base: str, digest: str) -> Task:
 def _proxy(job: ProxyJob) -> ProxyAnswer:
     import torch
 
-    from selfnas import seeding
     from selfnas.networks.network import build_network
     from selfnas.spaces.named import parse_architecture
     from selfnas.training.proxies import PROXIES, proxy_named, proxy_scores
@@ -172,7 +183,6 @@ def _low(job: LowJob) -> LowAnswer:
 
 def _cross_validated(job: LowJob, task: Task) -> LowAnswer:
     """The score of a small task: every training and validation example is held out in turn."""
-    from selfnas import seeding
     from selfnas.training.cross_validation import cross_validate
     from selfnas.training.plans import goal_of
     from selfnas.training.training import Examples
@@ -282,7 +292,6 @@ def _audit(job: FullJob, task: Task, found: Delivered) -> Audits:
 def _cross_fitted(job: FullJob, task: Task, data: AuditData, found: Delivered) -> tuple[AuditData, CrossAnswer | None]:
     """The data with answers of networks made alike, which are kept; without where a training of one failed."""
     from agent.workers.cross_fitted import answered, fitted_anew, tensors_of
-    from selfnas import seeding
     from selfnas.networks.network import build_network
     from selfnas.spaces.named import parse_architecture
     from selfnas.training.evaluation import Fidelity
