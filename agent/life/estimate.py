@@ -99,9 +99,8 @@ def _lengths(small: CrossValidationSection, full: Fidelity, task: PreparedTask, 
     folds = small.folds_in_full(count, table=table)
     if not folds:
         return []
-    inside = count - math.ceil(count / folds)
     lengths = lengths_to_try(full, count, folds=folds, batch_size=batch, table=table)
-    return [folds * fit_schedule(length, inside, batch_size=batch).steps for length in lengths]
+    return [folds * length.steps for length in lengths]
 
 
 def _validating(schedule: Schedule, examples: int, batch: int, step: float) -> float:

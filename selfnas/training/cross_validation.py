@@ -150,7 +150,8 @@ def cross_validate(
     for repeat in range(repeats):
         parts = held_out(y, goal.target, folds=folds, seed=seeding.derive(split_seed, repeat), groups=groups)
         seeds = [seeding.derive(seed, "fold", repeat, number) for number in range(folds)]
-        failure, answers, _ = _answered(build, examples, parts, seeds, plan, fidelity, goal)
+        schedule = fit_schedule(fidelity, len(y) - max(map(len, parts)), batch_size=plan.batch_size)
+        failure, answers = _answered(build, examples, parts, seeds, plan, fidelity, goal, schedule=schedule)
         if failure:
             return CrossValidated(failure=failure, curve=())
         curves.append(_scores(examples, parts, answers, goal))
@@ -163,7 +164,7 @@ def cross_train(
     build: Callable[[int], nn.Module],
     examples: Examples,
     plan: TrainingPlan,
-    lengths: Sequence[Fidelity],
+    lengths: Sequence[Schedule],
     goal: Goal,
     *,
     folds: int,
@@ -177,7 +178,7 @@ def cross_train(
         build: a fresh network by its seed.
         examples: all that may be trained on.
         plan: how each network is trained.
-        lengths: for how long, each length by itself; no training ends early.
+        lengths: for how long, each length by itself, and when it is validated; no training ends early.
         goal: what it is trained for.
         folds: see `held_out`.
         seed: of networks and trainings.
@@ -186,14 +187,14 @@ def cross_train(
     """
     parts = held_out(examples.y.cpu().numpy(), goal.target, folds=folds, seed=split_seed, groups=groups)
     seeds = [seeding.derive(seed, "fold", number) for number in range(folds)]
-    steps: list[int] = []
     by_length: list[list[Tensor]] = []
     for length in lengths:
-        failure, answers, schedule = _answered(build, examples, parts, seeds, plan, length, goal)
+        at = Fidelity(name="full", steps=length.steps)
+        failure, answers = _answered(build, examples, parts, seeds, plan, at, goal, schedule=length)
         if failure:
             return CrossTrained(failure=failure)
-        steps += validated_after(schedule)
         by_length.append(answers)
+    steps = [each for length in lengths for each in validated_after(length)]
     together = [torch.cat(list(of_fold)) for of_fold in zip(*by_length, strict=True)]
     curve = _scores(examples, parts, together, goal)
     chosen = []
@@ -219,9 +220,10 @@ def _answered(
     plan: TrainingPlan,
     fidelity: Fidelity,
     goal: Goal,
-) -> tuple[str, list[Tensor], Schedule]:
-    """Why a training failed; for each part `(validations, n, outputs)` held-out answers; the schedule of all."""
-    schedule = fit_schedule(fidelity, len(examples) - max(map(len, parts)), batch_size=plan.batch_size)
+    *,
+    schedule: Schedule,
+) -> tuple[str, list[Tensor]]:
+    """Why a training failed; for each part `(validations, n, outputs)` held-out answers."""
     answers: list[Tensor] = []
     for own, rows in zip(seeds, parts, strict=True):
         inside = np.setdiff1d(np.arange(len(examples)), rows)
@@ -231,9 +233,9 @@ def _answered(
             build(own), training, validation, plan, replace(fidelity, patience=0), seed=own, goal=goal, schedule=at
         )
         if result.failure:
-            return result.failure, [], schedule
+            return result.failure, []
         answers.append(torch.stack(result.outputs))
-    return "", answers, schedule
+    return "", answers
 
 
 def _scores(examples: Examples, parts: Sequence[Rows], answers: Sequence[Tensor], goal: Goal) -> list[float]:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selfnas.training.evaluation import Fidelity
-from selfnas.training.schedule import fit_schedule
+from selfnas.training.schedule import Schedule, fit_schedule
 
 if TYPE_CHECKING:
     from selfnas.training.training import TrainingResult
@@ -60,12 +60,12 @@ def refit_steps(best: int, steps: int, *, training: int, validation: int) -> int
     return max(1, round(max(best, steps * _LEAST) * (training + validation) / training))
 
 
-def lengths_to_try(full: Fidelity, examples: int, *, folds: int, batch_size: int, table: bool) -> tuple[Fidelity, ...]:
+def lengths_to_try(full: Fidelity, examples: int, *, folds: int, batch_size: int, table: bool) -> tuple[Schedule, ...]:
     """How long networks of a small task are trained to learn which length is right, the shortest first.
 
-    Networks for tables learn noise by heart within a few hundred steps, and the weights halfway through a long
-    schedule are worse than those at the end of a short one. For images and series examples are varied in training,
-    and one length is tried, at whose validations the best is looked for.
+    Networks for tables learn noise by heart within a few hundred steps, and weights halfway through a long schedule are
+    worse than those at the end of a short one: several lengths are tried, and what counts is their end. For images and
+    series examples are varied in training, and one length is tried, at whose validations the best is looked for.
 
     Args:
         full: what a full training is.
@@ -76,14 +76,14 @@ def lengths_to_try(full: Fidelity, examples: int, *, folds: int, batch_size: int
 
     Example:
         >>> full = Fidelity(name="full", epochs=15, steps=800)
-        >>> [length.steps for length in lengths_to_try(full, 450, folds=3, batch_size=37, table=True)]
-        [30, 89, 267, 800]
+        >>> [length.parts for length in lengths_to_try(full, 450, folds=3, batch_size=37, table=True)]
+        [(30,), (89,), (267,), (800,)]
     """
-    whole = fit_schedule(full, examples - math.ceil(examples / folds), batch_size=batch_size).steps
+    whole = fit_schedule(full, examples - math.ceil(examples / folds), batch_size=batch_size)
     if not table:
-        return (full,)
-    steps = sorted({min(whole, max(_FEWEST, round(whole / part))) for part in _SHORTER})
-    return tuple(replace(full, epochs=0, steps=each, max_steps=0, patience=0) for each in steps)
+        return (whole,)
+    ends = sorted({min(whole.steps, max(_FEWEST, round(whole.steps / part))) for part in _SHORTER})
+    return tuple(replace(whole, parts=(steps,)) for steps in ends)
 
 
 def cross_refit_steps(best: int, *, inside: int, count: int) -> int:

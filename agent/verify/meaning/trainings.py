@@ -253,18 +253,15 @@ def _by_folds(
         return
     lengths = lengths_to_try(fidelity, count, folds=folds, batch_size=task.batch, table=task.table)
     least = count - math.ceil(count / folds)
-    after = [
-        steps for length in lengths for steps in validated_after(fit_schedule(length, least, batch_size=task.batch))
-    ]
+    after = [steps for length in lengths for steps in validated_after(length)]
     seen = range(least, least + 1) if task.grouped is False else range(1, count)  # by each network, at least
     best = after
     if isinstance(tested, events.Trained):
         yield from _uncounted(task, tested.curve, {count})
-        if task.grouped is False:
-            if len(tested.curve) != len(after):
-                yield f"its curve has {len(tested.curve)} points, its plan gives {len(after)}"
-                return
-            best = [after[latest_best(tested.curve)]]
+        if len(tested.curve) != len(after):
+            yield f"its curve has {len(tested.curve)} points, its plan gives {len(after)}"
+            return
+        best = [after[latest_best(tested.curve)]]
     elif tested.validation is not None:
         yield from _uncounted(task, [tested.validation], {count})
     if not any(

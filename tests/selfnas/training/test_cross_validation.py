@@ -16,6 +16,7 @@ from selfnas.data.targets import Target
 from selfnas.data.tasks import Task, TaskSpec, load_task
 from selfnas.training.cross_validation import cross_train, cross_validate, held_out
 from selfnas.training.evaluation import Fidelity
+from selfnas.training.schedule import Schedule
 from selfnas.training.training import Examples, Goal, TrainingPlan
 
 CLASSES = Target.of_classes(3)
@@ -135,7 +136,7 @@ def test_the_length_that_held_out_answers_find_right_is_told(monkeypatch: pytest
         return TrainingResult(failure="", curve=(0.5,), train_loss=0.0, weights={}, outputs=tuple(outputs))
 
     monkeypatch.setattr(cross_validation, "train", answering)
-    lengths = [Fidelity(name="full", steps=steps) for steps in (20, 40)]
+    lengths = [Schedule(per_epoch=1, parts=(steps // 4,) * 4) for steps in (20, 40)]
     goal = Goal(target=Target.of_classes(2))
     found = cross_train(
         lambda seed: nn.Identity(), data, TrainingPlan(batch_size=8), lengths, goal, folds=3, seed=1, split_seed=2
@@ -153,8 +154,8 @@ def test_a_training_that_fails_tells_no_length() -> None:
     data = Examples(torch.arange(12.0).view(12, 1, 1), torch.arange(12) % 3)
     wild = TrainingPlan(batch_size=8, learning_rate=1e30)
     found = cross_train(
-        lambda seed: Counting(), data, wild, [Fidelity(name="full", steps=20)], Goal(target=CLASSES), folds=3, seed=1,
-        split_seed=2,
+        lambda seed: Counting(), data, wild, [Schedule(per_epoch=1, parts=(20,))], Goal(target=CLASSES), folds=3,
+        seed=1, split_seed=2,
     )  # fmt: skip
     assert found.failure.startswith("diverged")
     assert (found.curve, found.fit) == ((), None)
