@@ -305,7 +305,9 @@ class _Module(pl.LightningModule):
         self.network = network
         self._plan, self._schedule, self._goal = plan, schedule, goal
         self._average, self._generator = average, generator
-        self._loss = loss_for(goal.target, smoothing=plan.label_smoothing, weights=plan.class_weights)
+        self._loss = loss_for(
+            goal.target, smoothing=plan.label_smoothing, weights=plan.class_weights, metric=goal.metric
+        )
         self._losses: list[Tensor] = []
         self._taken = 0  # steps
         self._optimiser: torch.optim.Optimizer | None = None
