@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from agent.commands.bench import app as bench_app
+from agent.commands.benching.bench import app as bench_app
 from agent.commands.devices import app as devices_app
 from agent.commands.dossier import app as dossier_app
 from agent.commands.keys import app as keys_app
