@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from agent.commands.bench import app as bench_app
+from agent.commands.deploy import app as deploy_app
 from agent.commands.devices import app as devices_app
 from agent.commands.keys import app as keys_app
 from agent.commands.review import app as review_app
@@ -33,6 +34,7 @@ app.add_typer(constraints_app, name="constraints", help="What a safety researche
 app.add_typer(audits_app, name="audits", help="Audit suites, what each audit catches, one network audited.")
 app.add_typer(review_app, name="review", help="What people decide about finalists: list, approve, overrule.")
 app.add_typer(keys_app, name="keys")
+app.add_typer(deploy_app, name="deploy", help="A network as a folder that runs with ONNX Runtime and NumPy alone.")
 app.add_typer(
     devices_app, name="devices", help="Devices that costs are counted for: shipped ones, and your own measured."
 )
