@@ -94,7 +94,17 @@ def show_motif(home: Path, digest: str, *, optional: bool = False) -> None:
 
 
 def export(
-    home: Path, digest: str, output: Path, *, task: str, base: Path, refused: bool, bare: bool, force: bool
+    home: Path,
+    digest: str,
+    output: Path,
+    *,
+    task: str,
+    base: Path,
+    refused: bool,
+    bare: bool,
+    force: bool,
+    form: str,
+    precision: str,
 ) -> None:
     """Write a trained network to a file, and say what it takes and gives; see `agent.api.exporting`.
 
@@ -103,13 +113,19 @@ def export(
         ExportError: likewise.
     """
     from agent.api.exporting import export as written
+    from agent.api.exporting import read_form
 
     with opened_life(home):
         pass  # says which plug-ins are not here
-    made = written(home, digest, output, task=task, base=base, refused=refused, bare=bare, force=force)
+    told = read_form(form, precision)
+    made = written(
+        home, digest, output, task=task, base=base, refused=refused, bare=bare, force=force, form=told[0],
+        precision=told[1],
+    )  # fmt: skip
     if refused:
         Console(stderr=True).print("this network was refused by the audits; the file says so", style="yellow")
-    print(f"{made.path}: {made.signature}; torch.export.load reads it\n{made.beside}: the same in words")
+    reader = "torch.export.load" if form == "pt2" else "onnxruntime.InferenceSession"
+    print(f"{made.path}: {made.signature}; {reader} reads it\n{made.beside}: the same in words")
 
 
 def list_sub_cells(home: Path) -> None:
