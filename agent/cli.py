@@ -9,9 +9,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from agent.commands.bench import app as bench_app
+from agent.commands.benching.bench import app as bench_app
 from agent.commands.deploy import app as deploy_app
 from agent.commands.devices import app as devices_app
+from agent.commands.dossier import app as dossier_app
 from agent.commands.keys import app as keys_app
 from agent.commands.review import app as review_app
 from agent.commands.tables import app as tables_app
@@ -33,6 +34,11 @@ app.add_typer(motifs, name="motifs")
 app.add_typer(constraints_app, name="constraints", help="What a safety researcher does to a constraint set.")
 app.add_typer(audits_app, name="audits", help="Audit suites, what each audit catches, one network audited.")
 app.add_typer(review_app, name="review", help="What people decide about finalists: list, approve, overrule.")
+app.add_typer(
+    dossier_app,
+    name="dossier",
+    help="What a regulator may be handed about one network, and whether the ledger bears it out.",
+)
 app.add_typer(keys_app, name="keys")
 app.add_typer(deploy_app, name="deploy", help="A network as a folder that runs with ONNX Runtime and NumPy alone.")
 app.add_typer(

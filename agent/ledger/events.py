@@ -433,10 +433,13 @@ class Refit(_Part, frozen=True, kw_only=True):
     Attributes:
         steps: optimiser steps.
         examples: number of training and validation examples.
+        folds: of a small task, networks made alike whose held-out answers decided for how long; the curve and the
+            score are theirs. Left out where the validation split decided.
     """
 
     steps: Integer
     examples: Integer
+    folds: Integer | UnsetType = UNSET
 
 
 class CrossRecord(_Part, frozen=True, kw_only=True):

@@ -95,6 +95,37 @@ def test_a_cross_validated_score_is_not_accused() -> None:
     assert problems_of(told, SMALL) == []
 
 
+def crossed(steps: int = 74, folds: int = 3, **told: Any) -> events.Trained:
+    """A full training of a small task, whose best validation by three networks made alike was the seventh of eight."""
+    curve = [value / 250 for value in (100, 120, 140, 150, 160, 170, 180, 170)]
+    refit = {"steps": steps, "examples": 250, "folds": folds}
+    base = {"validation": 0.72, "curve": curve, "refit": refit, "test_count": 60, "test_correct": 30}
+    return trained(**{**base, **told})
+
+
+def test_a_length_by_held_out_answers_is_not_accused() -> None:
+    """As many points as the folds are validated, counts over all examples, as many passes as were right."""
+    assert problems_of(crossed(), SMALL) == []
+    assert problems_of(crossed(steps=84, curve=[0.2] * 8, validation=0.2), SMALL) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "settings", "message"),
+    [
+        (crossed(steps=75), {}, "trained a second time for 75 steps, which its held-out answers do not give"),
+        (crossed(folds=5), {}, "5 networks made alike decided for how long it is trained, the stream makes 3"),
+        (crossed(), {"cross_validation": {"full_below": 0}}, "3 networks made alike decided"),
+        (crossed(curve=[0.2] * 7), {}, "its curve has 7 points, its plan gives 8"),
+        (crossed(curve=[0.2] * 7 + [0.201]), {}, "0.201000 is that of no number of 250 examples"),
+    ],
+)
+def test_a_length_that_held_out_answers_do_not_give_is_named(
+    facts: events.Facts, settings: dict[str, Any], message: str
+) -> None:
+    """By steps, networks, points and counts."""
+    assert any(message in problem for problem in problems_of(facts, SMALL, **settings))
+
+
 FORGED: dict[str, tuple[events.Facts, Sizes, dict[str, Any], str]] = {
     "a point too few": (evaluated(curve=CURVE[1:]), LARGE, {}, "its curve has 2 points of 3"),
     "a point too many": (evaluated(curve=[0.1, *CURVE]), LARGE, {}, "its curve has 4 points, its plan gives 3"),
