@@ -209,7 +209,7 @@ def belief(past: Sequence[PastTask], seen: Observed, space: Space) -> tuple[floa
 
 
 def informed(turn: int, share: float) -> bool:
-    """Whether past tasks have a say in the proposal after so many trials, given the probability that they say much.
+    """Whether past tasks have a say in the proposal after so many trials, given the probability of ways by them.
 
     Example:
         >>> [informed(turn, 1.0) for turn in range(6, 14)]
@@ -236,7 +236,7 @@ def agreed(past: Sequence[PastTask], vectors: Vector) -> Matrix:
 
 
 def _features(space: Space, vectors: Vector) -> Matrix:
-    """`(n, f)` what models of this strategy see of cells."""
+    """`(n, f)` what models of past tasks see of cells."""
     return cell_features(space, vectors, places=_PLACES)
 
 
