@@ -9,8 +9,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from agent.commands.bench import app as bench_app
+from agent.commands.benching.bench import app as bench_app
+from agent.commands.deploy import app as deploy_app
 from agent.commands.devices import app as devices_app
+from agent.commands.dossier import app as dossier_app
 from agent.commands.keys import app as keys_app
 from agent.commands.review import app as review_app
 from agent.commands.tables import app as tables_app
@@ -32,7 +34,13 @@ app.add_typer(motifs, name="motifs")
 app.add_typer(constraints_app, name="constraints", help="What a safety researcher does to a constraint set.")
 app.add_typer(audits_app, name="audits", help="Audit suites, what each audit catches, one network audited.")
 app.add_typer(review_app, name="review", help="What people decide about finalists: list, approve, overrule.")
+app.add_typer(
+    dossier_app,
+    name="dossier",
+    help="What a regulator may be handed about one network, and whether the ledger bears it out.",
+)
 app.add_typer(keys_app, name="keys")
+app.add_typer(deploy_app, name="deploy", help="A network as a folder that runs with ONNX Runtime and NumPy alone.")
 app.add_typer(
     devices_app, name="devices", help="Devices that costs are counted for: shipped ones, and your own measured."
 )
@@ -305,8 +313,14 @@ def revoke_sub_cell(
 @motifs.command("export")
 def export_motif(
     digest: Annotated[str, typer.Argument(help="The beginning of a digest, as `list` prints it.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The .pt2 file to write; a .json is put beside it.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write; a .json is put beside it.")],
     home: _Home = _DEFAULT_HOME,
+    form: Annotated[
+        str, typer.Option("--format", help="pt2: a torch.export program. onnx: an ONNX file; needs the extra `onnx`.")
+    ] = "pt2",
+    precision: Annotated[
+        str, typer.Option(help="Of an ONNX file: float32, or int8 with ranges measured on training examples.")
+    ] = "float32",
     task: Annotated[str, typer.Option(help="Only of this task.")] = "",
     refused: Annotated[
         bool, typer.Option("--refused", help="A network that the audits refused; the file says so in name and content.")
@@ -317,10 +331,13 @@ def export_motif(
     force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
     base: Annotated[Path, typer.Option(help="Directory of the stream file, if its data paths are relative.")] = Path(),
 ) -> None:
-    """Write the trained network as a torch.export program that takes raw examples and needs none of this project."""
+    """Write the trained network as a program that takes raw examples and needs none of this project."""
     from agent.commands.motifs import export
 
-    export(home, digest, output, task=task, base=base, refused=refused, bare=bare, force=force)
+    export(
+        home, digest, output, task=task, base=base, refused=refused, bare=bare, force=force, form=form,
+        precision=precision,
+    )  # fmt: skip
 
 
 class _Lives:

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal, get_args
 
-from agent.ledger.events import UNSET, Standing, Trained
+from agent.deploying.chosen import chosen, facts_of
 from agent.ledger.home import Home
 from agent.ledger.store import reading
 from agent.state.plugins import of_life
-from agent.state.state import Finalist, LifeState, RunState, TaskState, replay
+from agent.state.state import Finalist, TaskState, replay
 from selfnas.errors import InputError
 from selfnas.files import check_kind, check_new, write_whole
 
-if TYPE_CHECKING:
-    from selfnas.data.tasks import Task
-    from selfnas.training.exported import Check
-    from selfnas.training.whole import WholeNetwork
+__all__ = ["Exported", "Form", "Precision", "export", "read_form"]
 
-__all__ = ["Exported", "export", "predictor"]
-
+Form = Literal["pt2", "onnx"]
+Precision = Literal["float32", "int8"]
 _REFUSED = "refused"
-_ROUNDED = 200  # one of so many answers may turn by rounding, where examples are resized
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +27,7 @@ class Exported:
     """A network that was written.
 
     Attributes:
-        path: the `.pt2` file.
+        path: the file.
         beside: the same facts as JSON.
         facts: what the file says of itself.
         signature: what it takes and gives, for people.
@@ -53,8 +49,10 @@ def export(
     refused: bool = False,
     bare: bool = False,
     force: bool = False,
+    form: Form = "pt2",
+    precision: Precision = "float32",
 ) -> Exported:
-    """Write a trained network as a `torch.export` program with a free batch size, and a JSON file beside it.
+    """Write a trained network as a program with a free batch size, and a JSON file beside it.
 
     The program takes raw examples, as the source of the task has them, and gives named outputs. It is checked before it
     is written: read back and run on the raw test examples, it must answer as the ledger says that the network does.
@@ -62,17 +60,21 @@ def export(
     Args:
         home: directory of the life.
         digest: beginning of the architecture's; of the latest run that has it.
-        output: the `.pt2` file; with `refused` its name says so: if need be `.refused` is put before `.pt2`.
+        output: the file, which ends in its form; with `refused` its name says so: if need be `.refused` is put before
+            the ending.
         task: only networks of this task; empty for all.
         base: directory that relative paths of data start from, that of the stream file.
         refused: export a finalist that stands refused, which is never done otherwise. File name, facts inside and facts
             beside it say `refused`, and why.
         bare: the network alone, from prepared examples to what it gives for each output; needs no data.
         force: what lies at the place of the file may be replaced; never a file of the home.
+        form: `pt2` is a `torch.export` program, `onnx` an ONNX file, which needs the extra `onnx`.
+        precision: of an ONNX file; `int8` is quantised with ranges of training examples.
 
     Raises:
-        InputError: no such network, or several; it stands otherwise than asked for; its weights or its data are missing
-            or were changed; or the file cannot be written, or something lies there already.
+        InputError: no such network, or several; a precision that the form does not have; the network stands otherwise
+            than asked for; its weights or its data are missing or were changed; or the file cannot be written, or
+            something lies there already.
         ExportError: what would be written does not answer as the network did.
 
     Example:
@@ -80,37 +82,51 @@ def export(
         'admitted'
     """
     root = Home(Path(home))
-    path = check_kind(_named(Path(output), refused=refused), (".pt2",))
+    _check_form(form, precision, bare=bare)
+    path = check_kind(_named(Path(output), refused=refused), (f".{form}",))
     beside = path.with_suffix(".json")
     for each in (path, beside):
         _check_outside(check_new(each, force=force), root)
     with reading(root.root) as ledger, of_life(ledger):
         state = replay(ledger)
-        run, held, finalist = _chosen(state, digest, task=task, refused=refused)
-        facts = _facts(run, held, finalist, head=ledger.head()[1])
-        make = _bare if bare else _whole
-        content, signature = make(root, run, held, finalist, facts, base=Path(base))
+        run, held, finalist = chosen(state, digest, task=task, refused=refused)
+        facts = facts_of(run, held, finalist, head=ledger.head()[1])
+        if bare:
+            content, signature = _bare(root, held, finalist, facts)
+        else:
+            from agent.deploying.programs import as_onnx, as_pt2, subject_of
+
+            try:
+                subject = subject_of(root, run, held, finalist, base=Path(base))
+            except InputError as error:
+                raise InputError(f"{error}; --bare writes the network alone, for prepared examples") from error
+            made = as_pt2(subject, facts) if form == "pt2" else as_onnx(subject, facts, precision=precision)
+            content, facts, signature = made.content, made.beside, f"{subject.signature}; {made.told}"
     write_whole(path, content)
     write_whole(beside, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
     return Exported(path=path, beside=beside, facts=facts, signature=signature)
 
 
-def predictor(
-    home: Home, run: RunState, held: TaskState, finalist: Finalist, *, base: Path
-) -> tuple[WholeNetwork, Task]:
-    """A finalist's network with its preparation, on the CPU and in evaluation mode; and the task with its data.
+def read_form(form: str, precision: str) -> tuple[Form, Precision]:
+    """The same, of what people wrote.
 
     Raises:
-        InputError: weights or data are missing, or were changed.
+        InputError: there is no such form, or no such precision.
     """
-    from agent.state.networks import restore_network
-    from agent.state.recorded import recorded_task
-    from selfnas.training.whole import WholeNetwork
+    forms, precisions = get_args(Form), get_args(Precision)
+    if form not in forms:
+        raise InputError(f"format {form!r}: there are {' and '.join(forms)}")
+    if precision not in precisions:
+        raise InputError(f"precision {precision!r}: there are {' and '.join(precisions)}")
+    return forms[forms.index(form)], precisions[precisions.index(precision)]
 
-    network = restore_network(held, finalist.architecture, home.weights_file(finalist.trained.weights_sha256))
-    task = recorded_task(run, held, home=home, base=base)
-    whole = WholeNetwork(network, task.preparation)
-    return whole.eval(), task
+
+def _check_form(form: Form, precision: Precision, *, bare: bool) -> None:
+    read_form(form, precision)
+    if precision != "float32" and form != "onnx":
+        raise InputError(f"precision {precision} is of ONNX files: --format onnx")
+    if bare and form != "pt2":
+        raise InputError("--bare writes a .pt2 file: leave --format away")
 
 
 def _named(output: Path, *, refused: bool) -> Path:
@@ -132,75 +148,7 @@ def _check_outside(path: Path, home: Home) -> None:
         )
 
 
-def _chosen(state: LifeState, digest: str, *, task: str, refused: bool) -> tuple[RunState, TaskState, Finalist]:
-    """The latest finalist of that digest that stands as asked for."""
-    wanted = Standing.REFUSED if refused else Standing.ADMITTED
-    quarantined = {motif.where for motif, _ in state.quarantined.values()}
-    found = [
-        (run, held, finalist)
-        for run, held in state.tasks()
-        if task in ("", held.name)
-        for finalist in held.finalists
-        if digest and finalist.digest.startswith(digest) and finalist.standing is not None
-    ]
-    standing = [one for one in found if one[2].standing == wanted and one[2].trained.weights_sha256]
-    free = [one for one in standing if (one[0].number, one[1].name, one[2].digest) not in quarantined]
-    if len({(held.name, finalist.digest) for _, held, finalist in free}) > 1:
-        names = ", ".join(sorted({f"{finalist.digest[:16]} ({held.name})" for _, held, finalist in free}))
-        raise InputError(f"several networks begin with {digest!r}: {names}; say more of it, or --task")
-    if free:
-        return free[-1]
-    if standing:
-        raise InputError(f"{standing[-1][2].digest[:12]} is quarantined by the constraint set in force")
-    if not found:
-        raise InputError(f"no trained network of this life has a digest that begins with {digest!r}")
-    name = found[-1][2].digest[:12]
-    if not found[-1][2].trained.weights_sha256:
-        raise InputError(f"{name} was not trained to the end: there is nothing to export")
-    raise InputError(
-        f"{name} stands admitted: leave --refused away"
-        if refused
-        else f"{name} was refused by the audits: --refused exports it all the same, marked as such"
-    )
-
-
-def _facts(run: RunState, task: TaskState, finalist: Finalist, *, head: str) -> dict[str, object]:
-    """What the file says of itself."""
-    trained, audited, started = finalist.trained, finalist.audited, run.started
-    return {
-        "format": 1,
-        "verdict": str(finalist.standing),
-        "audits": audited.decision if audited else "undecided",
-        "reasons": list(audited.reasons) if audited else [],
-        "reviews": [
-            {"decision": review.facts.decision, "author": review.facts.author, "reason": review.facts.reason}
-            for review in finalist.reviews
-        ],
-        "architecture": finalist.architecture,
-        "digest": finalist.digest,
-        "parameters": trained.params,
-        "weights_sha256": trained.weights_sha256,
-        "stream": started.record.stream,
-        "run": run.number,
-        "task": task.name,
-        "task_digest": task.started.task_digest,
-        "constraint_set": {"name": started.constraint_set.name, "digest": started.constraint_set_digest},
-        "audit_suite": {"name": started.audit_suite.name, "digest": started.audit_suite_digest},
-        "ledger_head": head,
-        "validation": trained.validation,
-        "metric": task.metric,
-        "test": {"estimate": trained.test, "count": trained.test_count or _measured_on(trained)},
-    }
-
-
-def _measured_on(trained: Trained) -> int:
-    """Number of test examples where no accuracy is counted."""
-    return 0 if trained.metric is UNSET else trained.metric.n
-
-
-def _bare(
-    home: Home, run: RunState, held: TaskState, finalist: Finalist, facts: dict[str, object], *, base: Path
-) -> tuple[bytes, str]:
+def _bare(home: Home, held: TaskState, finalist: Finalist, facts: dict[str, object]) -> tuple[bytes, str]:
     """The network alone; what it says of its inputs is their shape."""
     import torch
 
@@ -214,44 +162,3 @@ def _bare(
     facts["outputs"] = {"": f"(b, {shape.classes}) what the network gives for each output"}
     content = program(network, torch.zeros((2, shape.channels, *shape.size)), facts)
     return content, f"prepared ({', '.join(map(str, sizes))}) float32 -> (b, {shape.classes})"
-
-
-def _whole(
-    home: Home, run: RunState, held: TaskState, finalist: Finalist, facts: dict[str, object], *, base: Path
-) -> tuple[bytes, str]:
-    """Raw examples in, named outputs out; checked on raw test examples."""
-    from agent.state.recorded import data_folder, recorded_spec
-    from selfnas.data.originals import originals
-    from selfnas.data.tasks import read_source
-    from selfnas.training.exported import check, described, whole_program
-
-    try:
-        whole, task = predictor(home, run, held, finalist, base=base)
-    except InputError as error:
-        raise InputError(f"{error}; --bare writes the network alone, for prepared examples") from error
-    spec, preparation = recorded_spec(run, held), task.preparation
-    found = originals(task, read_source(spec, base=data_folder(spec, home=home, base=base)))
-    facts |= described(whole, task, found)
-    checked = check(whole_program(whole, preparation, facts), whole, task, found, metric=held.metric)
-    _hold_to_ledger(checked, finalist)
-    facts["checked"] = asdict(checked)
-    sizes = ", ".join(str(side or "any") for side in preparation.raw)
-    signature = f"raw (b, {sizes}) -> {', '.join(whole.described)}; {checked}"
-    return whole_program(whole, preparation, facts), signature  # once more, for it says what the check gave
-
-
-def _hold_to_ledger(checked: Check, finalist: Finalist) -> None:
-    """Refuse a file that does not answer as the network did.
-
-    Raises:
-        ExportError: it does not.
-    """
-    from selfnas.training.exported import ExportError
-
-    recorded, found = finalist.trained.test, checked.estimate
-    apart = checked.whole and found is not None and abs(found - recorded) > max(abs(recorded), 1 / _ROUNDED) / _ROUNDED
-    if apart or checked.otherwise > checked.count // _ROUNDED:
-        name = finalist.digest[:12]
-        raise ExportError(
-            f"{name}: not written, for it would not answer as the network did: {checked}; the ledger has {recorded:.4g}"
-        )

@@ -19,7 +19,7 @@ from selfnas.spaces.named import parse_architecture
 if TYPE_CHECKING:
     import pandas as pd
 
-    from agent.api.exporting import Exported
+    from agent.api.exporting import Exported, Form, Precision
     from agent.report.shortfall import Shortfall
     from agent.verify.verification import Verification
     from selfnas.data.tasks import Task
@@ -195,7 +195,7 @@ class Life:
         Example:
             >>> open_life("lives/first").predictor("4f1c")(images)["predicted"]  # doctest: +SKIP
         """
-        from agent.api.exporting import predictor
+        from agent.deploying.chosen import predictor
         from agent.verify.reaudit import find_finalist
 
         with self._opened() as state:
@@ -211,11 +211,16 @@ class Life:
         refused: bool = False,
         bare: bool = False,
         force: bool = False,
+        form: Form = "pt2",
+        precision: Precision = "float32",
     ) -> Exported:
         """Write a trained network to a file that needs none of this project; see `agent.api.exporting.export`."""
         from agent.api.exporting import export
 
-        return export(self.home, digest, output, task=task, base=self._base, refused=refused, bare=bare, force=force)
+        return export(
+            self.home, digest, output, task=task, base=self._base, refused=refused, bare=bare, force=force, form=form,
+            precision=precision,
+        )  # fmt: skip
 
     def task(self, name: str) -> Task:
         """A task with its data, of the latest run that has it.

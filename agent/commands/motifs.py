@@ -16,6 +16,7 @@ from agent.ledger.events import OperatorRefused
 from agent.ledger.home import Home
 from agent.memory.operators import find_operator, operator_revocation
 from agent.memory.subcells import find_sub_cell, mined_in_force, revocation, sentence
+from agent.report.deployments import deployment
 from agent.report.summary import told_figures
 from agent.report.uses import uses_of
 from agent.state.state import LifeState, Motif, TaskState, replay
@@ -91,10 +92,23 @@ def show_motif(home: Path, digest: str, *, optional: bool = False) -> None:
                               said, finding.role)  # fmt: skip
             console.print(table)
             console.print(f"certificate: {escape(task.certificates[motif.architecture])}", soft_wrap=True)
+            for one in state.deployed:
+                if one.facts.where == motif.where:
+                    console.print(f"event {one.seq}: deployed as {escape(deployment(one.facts))}", soft_wrap=True)
 
 
 def export(
-    home: Path, digest: str, output: Path, *, task: str, base: Path, refused: bool, bare: bool, force: bool
+    home: Path,
+    digest: str,
+    output: Path,
+    *,
+    task: str,
+    base: Path,
+    refused: bool,
+    bare: bool,
+    force: bool,
+    form: str,
+    precision: str,
 ) -> None:
     """Write a trained network to a file, and say what it takes and gives; see `agent.api.exporting`.
 
@@ -103,13 +117,19 @@ def export(
         ExportError: likewise.
     """
     from agent.api.exporting import export as written
+    from agent.api.exporting import read_form
 
     with opened_life(home):
         pass  # says which plug-ins are not here
-    made = written(home, digest, output, task=task, base=base, refused=refused, bare=bare, force=force)
+    told = read_form(form, precision)
+    made = written(
+        home, digest, output, task=task, base=base, refused=refused, bare=bare, force=force, form=told[0],
+        precision=told[1],
+    )  # fmt: skip
     if refused:
         Console(stderr=True).print("this network was refused by the audits; the file says so", style="yellow")
-    print(f"{made.path}: {made.signature}; torch.export.load reads it\n{made.beside}: the same in words")
+    reader = "torch.export.load" if form == "pt2" else "onnxruntime.InferenceSession"
+    print(f"{made.path}: {made.signature}; {reader} reads it\n{made.beside}: the same in words")
 
 
 def list_sub_cells(home: Path) -> None:

@@ -22,23 +22,36 @@ _DEFAULT_HOME = Path(".selfnas")
 
 
 @app.command("list")
-def list_finalists(home: _Home = _DEFAULT_HOME, task: _Task = None) -> None:
+def list_finalists(
+    home: _Home = _DEFAULT_HOME,
+    task: _Task = None,
+    run: _Run = None,
+    awaiting: Annotated[bool, typer.Option("--awaiting", help="Only finalists that no person decided about.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")] = False,
+) -> None:
     """Every finalist: how it stands, why, and what people decided about it."""
+    import json
+
     from rich.console import Console
     from rich.markup import escape
 
     from agent.commands.inspect import opened_life
     from agent.gate.review import finalists, moment
+    from agent.report.desk import desk
     from agent.state.state import replay
 
     console = Console()
     with opened_life(home) as ledger:
         state, times = replay(ledger), ledger.times()
-    for run, held, finalist in finalists(state):
-        if task in (None, held.name):
+        if as_json:
+            print(json.dumps(list(desk(state, task=task, run=run, awaiting=awaiting)), indent=1, ensure_ascii=False))
+            return
+    for held_by, held, finalist in finalists(state):
+        if task in (None, held.name) and run in (None, held_by.number) and not (awaiting and finalist.reviews):
             waits = "" if finalist.reviews else ", awaiting review"
             console.print(
-                f"[bold]{finalist.digest[:12]}[/]  {escape(held.name)}, run {run.number}: {finalist.standing}{waits}"
+                f"[bold]{finalist.digest[:12]}[/]  {escape(held.name)}, run {held_by.number}: "
+                f"{finalist.standing}{waits}"
             )
             for reason in finalist.audited.reasons if finalist.audited else ():
                 console.print(f"  {escape(reason)}", soft_wrap=True, highlight=False)
@@ -99,7 +112,8 @@ def _decide(
         if said.standing == Standing.ADMITTED:
             _check_weights(weights)
         event = ledger.append([said])[0]
-    print(f"event {event.seq}: {said.digest[:12]} now stands {said.standing}, by {said.author}")
+    place = f"{said.digest[:12]} (task {said.task}, run {said.run})"
+    print(f"event {event.seq}: {place} now stands {said.standing}, by {said.author}")
     if mirror:
         mirror_life(home)
 

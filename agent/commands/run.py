@@ -27,6 +27,7 @@ from agent.ledger.home import Home
 from agent.ledger.store import Ledger
 from agent.mirror.keys import task_key, task_keys
 from agent.state.agreement import ENOUGH, agreement_sentence
+from agent.state.saturation import saturation_sentence
 from agent.state.state import LifeState, RunState, TaskState
 from agent.workers import interrupt
 
@@ -126,6 +127,10 @@ class Terminal:
         """Print its line; pictures and MLflow records follow on a thread of their own."""
         if self._progress is not None:
             self._progress.task_ends(run, task)
+        most = run.started.record.budget.evaluations
+        if len(task.trials) < most and not (task.exhausted or task.tabular):
+            told = saturation_sentence(task.evaluations, most)
+            self._console.print(f"{task.name}: {told}", markup=False, highlight=False)
         for found in task.agreements:
             if found.correlation < ENOUGH:
                 self._console.print(f"{task.name}: {agreement_sentence(found)}", markup=False, highlight=False)

@@ -16,7 +16,7 @@ from agent.ledger.events import Reviewed, Standing
 from agent.state.state import Finalist, LifeState, RunState, TaskState
 from selfnas.errors import InputError
 
-__all__ = ["answered", "finalists", "moment", "only", "review"]
+__all__ = ["answered", "chosen", "finalists", "moment", "only", "review"]
 
 _LONGEST = 2000  # characters of a reason; MLflow cuts longer tags at 5,000
 
@@ -51,7 +51,7 @@ def review(
         InputError: no such finalist, or several; no author or reason; or a decision that nobody can take: there is no
             certificate, no weights, or another constraint set is in force than the one it was certified under.
     """
-    where, held, finalist = _chosen(state, digest, task=task, run=run)
+    where, held, finalist = chosen(state, digest, task=task, run=run)
     author, reason = typed_line(author, "--author"), typed_line(reason, "--reason")
     if not author:
         raise InputError("a decision needs an --author")
@@ -79,9 +79,7 @@ def review(
     )
 
 
-def _chosen(
-    state: LifeState, digest: str, *, task: str | None, run: int | None
-) -> tuple[RunState, TaskState, Finalist]:
+def chosen(state: LifeState, digest: str, *, task: str | None, run: int | None) -> tuple[RunState, TaskState, Finalist]:
     """The only finalist that is meant; where there are several, they are named with what tells them apart."""
     found = [
         (held_by, held, finalist)

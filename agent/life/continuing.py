@@ -16,6 +16,7 @@ from agent.life.context import Prepared
 from agent.life.preparation import prepare
 from agent.state.plugins import changed
 from agent.state.recorded import data_folder, recorded_set, recorded_spec, recorded_stream, recorded_suite
+from agent.state.saturation import saturation_sentence
 from agent.state.state import LifeState, RunState, TaskState
 from agent.stream.file import Stream
 from selfnas.documents import Document
@@ -124,6 +125,9 @@ def _extended(run: RunState, task: TaskState, more: More) -> Stream:
         )
     stream = recorded_stream(run)
     own = stream.budget
+    if more.evaluations and len(task.trials) < own.evaluations and not task.exhausted:
+        told = saturation_sentence(task.evaluations, own.evaluations)
+        raise InputError(f"--continue: task {task.name!r} needs no more, {told}; --full-trainings can be more")
     trainings = own.full_trainings if more.full_trainings is None else more.full_trainings
     budget = own.model_copy(
         update={

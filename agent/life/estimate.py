@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from agent.life.context import Prepared, PreparedTask
 from agent.stream.training import CrossValidationSection
-from agent.workers.process import VALIDATED
+from agent.workers.delivered import VALIDATED
 from selfnas import seeding
+from selfnas.training.evaluation import Fidelity
 from selfnas.training.metrics import COUNTED
+from selfnas.training.refit import lengths_to_try
 from selfnas.training.schedule import Schedule, batch_size_for, fit_schedule
 
 __all__ = ["TaskEstimate", "estimates"]
@@ -71,6 +73,8 @@ def _estimate(prepared: Prepared, task: PreparedTask, seconds: dict[tuple[object
     trainings = small.folds * small.repeats if crossed else 1
     whole = fit_schedule(full, max(2, round(training * full.fraction)), batch_size=batch)
     again = round(whole.steps * (training + validation) / training) if stream.refit is not False else 0
+    lengths = _lengths(small, full, task, batch=batch) if stream.refit is not False else []
+    steps_in_full = sum(lengths) + again if lengths else whole.steps + again
     held = training + validation if crossed else min(validation, VALIDATED["low"])
     key = (task.shape, batch)
     if key not in seconds:
@@ -81,12 +85,22 @@ def _estimate(prepared: Prepared, task: PreparedTask, seconds: dict[tuple[object
         score_steps=trainings * score.steps,
         score_seconds=trainings * score.steps * step
         + _validating(score, held * max(1, trainings // small.folds), batch, step),
-        full_steps=whole.steps + again,
-        full_seconds=(whole.steps + again) * step + _validating(whole, min(validation, VALIDATED["full"]), batch, step),
+        full_steps=steps_in_full,
+        full_seconds=steps_in_full * step + _validating(whole, min(validation, VALIDATED["full"]), batch, step),
         held_out=held,
         repeats=small.repeats if crossed else 0,
         half_width=1.96 * math.sqrt(_SHARE * (1 - _SHARE) / held) if task.metric == COUNTED else 0.0,
     )
+
+
+def _lengths(small: CrossValidationSection, full: Fidelity, task: PreparedTask, *, batch: int) -> list[int]:
+    """Steps of the trainings that tell how long a full one is to be; none where the validation split does."""
+    table, count = not task.shape.size, task.sizes["train"] + task.sizes["validation"]
+    folds = small.folds_in_full(count, table=table)
+    if not folds:
+        return []
+    lengths = lengths_to_try(full, count, folds=folds, batch_size=batch, table=table)
+    return [folds * length.steps for length in lengths]
 
 
 def _validating(schedule: Schedule, examples: int, batch: int, step: float) -> float:

@@ -90,7 +90,8 @@ def _metric(answer: FullAnswer) -> MetricRecord | UnsetType:
 
 def _refit(answer: FullAnswer) -> Refit | UnsetType:
     """What the ledger says of a second training; nothing where there was none."""
-    return UNSET if answer.refit is None else Refit(steps=answer.refit.steps, examples=answer.refit.examples)
+    told = answer.refit
+    return UNSET if told is None else Refit(steps=told.steps, examples=told.examples, folds=told.folds or UNSET)
 
 
 def _plan(context: TaskContext) -> str:

@@ -21,6 +21,7 @@ from agent.life.supernet import guided_strategy, searched_supernet
 from agent.life.turns import Turns
 from agent.memory.operators import composing_entries
 from agent.memory.subcells import blocks_in_force, mined_in_force, mining_entries
+from agent.state.saturation import saturated
 from agent.stream.policy import SearchPolicy
 from agent.workers.trained import BaselineFitter, Examiner, SupernetTrainer
 from selfnas.strategies import Strategy, make_strategy
@@ -55,7 +56,7 @@ def live_task(
     guided = turns.policy.strategy
     if guided in GUIDED and isinstance(evaluator, SupernetTrainer) and context.task.supernet is None:
         append([searched_supernet(context, evaluator, guided)])
-    while len(context.task.trials) < budget.evaluations and not context.task.exhausted:
+    while len(context.task.trials) < budget.evaluations and not (context.task.exhausted or _told_apart(context, turns)):
         policy, lent = turns.policy, turns.lent()
         strategy, warm = strategy_of(context, policy), first_left(context, policy)
         append(round_events(context, evaluator, strategy, policy, warm=warm, lent=lent, on_done=on_done))
@@ -69,6 +70,14 @@ def live_task(
         append([baselined(context, evaluator, names)])
     append(_closing(context))
     observer.task_ends(context.run, context.task)
+
+
+def _told_apart(context: TaskContext, turns: Turns) -> bool:
+    """Whether nothing is left for scores to tell; costs, fidelities and policies on trial have their rounds anyway."""
+    stream = context.stream
+    if context.tabular or stream.objective is not None or stream.halving is not None or stream.tuning is not None:
+        return False
+    return saturated(context.task.evaluations, turns.present.finalists_per_task)
 
 
 def strategy_of(context: TaskContext, policy: SearchPolicy) -> Strategy:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from agent.ledger import events
 from agent.state.agreement import RAISED
+from agent.state.saturation import saturated
 from agent.state.state import TaskState
 from agent.stream.objective import ObjectiveSection
 from agent.verify.policy import PolicyChecker
@@ -33,9 +34,10 @@ class CompletenessChecker:
         self._stream: events.StreamRecord | None = None
         self._objective: ObjectiveSection | None = None
         self._rungs = False  # whether the stream promotes candidates to higher fidelities
+        self._tuned = False  # whether policies are tried on its tasks
         self._refused_by: set[str] = set()  # rules that some refusal of the task names
         self._open_verdicts = False  # whether some was left open, whose rules are not known
-        self._evaluations = 0
+        self._evaluations: list[events.Evaluated] = []
         self._candidates: set[str] = set()  # digests that may become finalists
         self._tabulated: list[str] = []
         self._trained_before: set[str] = set()  # digests
@@ -45,6 +47,7 @@ class CompletenessChecker:
     def run_begins(self, started: events.RunStarted) -> None:
         """A run over a stream."""
         self._stream, self._rungs = started.record, started.stream.get("halving") is not None
+        self._tuned = started.stream.get("tuning") is not None
         section = self._stream.objective
         self._objective = None if section is None else ObjectiveSection.model_validate(section)
 
@@ -52,7 +55,7 @@ class CompletenessChecker:
         """The task that just began goes on with a finished one: what was proposed and scored there counts."""
         self._refused_by = {rule for one in before.rejected for rule in one.failed}
         self._open_verdicts = any(isinstance(one, events.Quarantined) for one in before.rejected)
-        self._evaluations, self._exhausted = len(before.evaluations), before.exhausted
+        self._evaluations, self._exhausted = list(before.evaluations), before.exhausted
         scored = (one for one in before.evaluations if one.score is not None and self._within(one))
         self._candidates, self._trained_before = {one.digest for one in scored}, before.fully_trained
 
@@ -64,7 +67,7 @@ class CompletenessChecker:
             yield f"it names run {facts.run}, which is {self._tasks.run}"
         match facts:
             case events.TaskStarted():
-                self._refused_by, self._open_verdicts, self._evaluations = set(), False, 0
+                self._refused_by, self._open_verdicts, self._evaluations = set(), False, []
                 self._candidates, self._tabulated, self._exhausted, self._compared = set(), [], False, 0
                 self._trained_before = set()
             case events.Rejected() | events.Quarantined():
@@ -73,7 +76,7 @@ class CompletenessChecker:
             case events.Filtered():
                 yield from self._round(facts)
             case events.Evaluated():
-                self._evaluations += 1
+                self._evaluations.append(facts)
                 if facts.origin == "promoted" and not self._rungs and facts.fidelity != RAISED:
                     yield "called promoted, and the stream has no rungs"
                 if facts.score is not None and self._within(facts):
@@ -111,13 +114,19 @@ class CompletenessChecker:
             for rule in sorted(set(filtered.rules) - self._refused_by):
                 yield f"rule {rule!r} kept something out, and no refusal of this task shows an example"
 
+    def _faultless(self) -> bool:
+        """Whether scores had nothing left to tell apart, on a task whose search may end there."""
+        if self._tasks.tabular or self._objective is not None or self._rungs or self._tuned:
+            return False
+        return saturated(self._evaluations, self._policies.present.finalists_per_task)
+
     def _end(self) -> Iterator[str]:
         if self._stream is None:
             yield "no run has begun whose budget it could be held to"
             return
         budget = self._stream.budget
-        if self._evaluations < budget.evaluations and not self._exhausted:
-            yield f"it ended after {self._evaluations} of {budget.evaluations} evaluations, though not exhausted"
+        if len(self._evaluations) < budget.evaluations and not (self._exhausted or self._faultless()):
+            yield f"it ended after {len(self._evaluations)} of {budget.evaluations} evaluations, though not exhausted"
         known = len(self._trained_before)
         most = min(budget.full_trainings - known, len(self._candidates - self._trained_before))
         wanted = min(self._policies.present.finalists_per_task, most)

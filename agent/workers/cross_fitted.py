@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 
     from audits import AuditData
     from audits.contract.data import CrossFitted
+    from selfnas.training.cross_validation import CrossFit
     from selfnas.training.evaluation import Fidelity
     from selfnas.training.training import Goal, TrainingPlan
 
-__all__ = ["FOLDS", "cross_fitted", "read_cross_fitted", "tensors_of"]
+__all__ = ["FOLDS", "answered", "fitted_anew", "read_cross_fitted", "tensors_of"]
 
 FOLDS = 5  # networks; each sees four fifths of the examples
 
 
-def cross_fitted(
+def fitted_anew(
     build: Callable[[int], nn.Module],
     data: AuditData,
     plan: TrainingPlan,
@@ -31,8 +32,8 @@ def cross_fitted(
     *,
     seed: int,
     groups: Sequence[str] | None = None,
-) -> CrossFitted | None:
-    """Answers to the training examples of an audit, of networks and of the simple rule, each fitted to the other folds.
+) -> CrossFit | None:
+    """Answers to the training examples of an audit, of networks each fitted to the other folds.
 
     Args:
         build: a fresh network by its seed; one that inherits nothing, for what it inherits may have seen the examples.
@@ -46,12 +47,6 @@ def cross_fitted(
     Returns:
         None where a training failed, or all examples are of one group.
     """
-    from dataclasses import replace
-
-    import torch
-
-    from audits.contract.data import CrossFitted
-    from audits.methods.skills import simple_outputs
     from selfnas.training.cross_validation import cross_fit
     from selfnas.training.training import Examples
 
@@ -59,18 +54,27 @@ def cross_fitted(
     folds = min(FOLDS, len(set(groups))) if groups else FOLDS
     if folds < 2:
         return None
-    found = cross_fit(build, examples, plan, fidelity, goal, folds=folds, seed=seed, groups=groups)
-    if found is None:
-        return None
-    outputs = found.outputs.double()
+    return cross_fit(build, examples, plan, fidelity, goal, folds=folds, seed=seed, groups=groups)
+
+
+def answered(fit: CrossFit, data: AuditData) -> CrossFitted:
+    """What audits count of such answers: beside them those of the simple rule, fitted to the other folds as well."""
+    from dataclasses import replace
+
+    import torch
+
+    from audits.contract.data import CrossFitted
+    from audits.methods.skills import simple_outputs
+
+    outputs = fit.outputs.double()
     simple = torch.zeros_like(outputs)
-    for rows in found.parts:
+    for rows in fit.parts:
         held = torch.from_numpy(rows)
         inside = torch.ones(len(outputs), dtype=torch.bool)
         inside[held] = False
         fitted = replace(data, x_train=data.x_train[inside], y_train=data.y_train[inside])
         simple[held] = simple_outputs(fitted, data.x_train[held])
-    return CrossFitted(outputs=outputs, simple=simple, y=data.y_train.cpu(), networks=len(found.parts))
+    return CrossFitted(outputs=outputs, simple=simple, y=data.y_train.cpu(), networks=len(fit.parts))
 
 
 def tensors_of(cross: CrossFitted) -> dict[str, Tensor]:

@@ -172,6 +172,7 @@ class FullJob(_OfArchitecture):
         pictures: directory for pictures of what the audits saw; None draws none.
         inherit: file of weights, named by its SHA-256, that training starts from as far as they fit; None from none.
         refit: whether a second network is trained on training and validation examples together and takes its place.
+        cross_validation: how small tasks are scored, and how it is found for how long that second one is trained.
     """
 
     kind: Literal["full"] = "full"
@@ -184,6 +185,7 @@ class FullJob(_OfArchitecture):
     pictures: str | None = None
     inherit: str | None = None
     refit: bool = False
+    cross_validation: CrossValidationSection = CrossValidationSection(below=0)
 
 
 class BaselineJob(_OnTask):
@@ -278,10 +280,15 @@ class CrossAnswer(StrictModel):
 
 
 class RefitAnswer(StrictModel):
-    """How a network was trained on training and validation examples together."""
+    """How a network was trained on training and validation examples together.
+
+    Attributes:
+        folds: networks whose held-out answers decided for how long; 0 where the validation split decided.
+    """
 
     steps: int
     examples: int
+    folds: int = 0
 
 
 class FullAnswer(_Answer):

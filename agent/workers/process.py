@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import hashlib
 import importlib
 import logging
 import math
-import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.ledger.home import AGAIN, EXAMPLE, StorageError, SurroundingsError, is_storage_fault
 from agent.stream.file import STREAM_GROUPS
+from agent.workers.delivered import Delivered, build, delivered, groups_of, trained_once
 from agent.workers.jobs import (
     ANSWERS,
     Answer,
-    BaselineAnswer,
-    BaselineJob,
     CrossAnswer,
     DataChangedError,
     FullAnswer,
     FullJob,
-    InheritAnswer,
-    InheritJob,
     Job,
     LowAnswer,
     LowJob,
@@ -34,12 +30,13 @@ from agent.workers.jobs import (
     PluginChangedError,
     ProxyAnswer,
     ProxyJob,
-    RefitAnswer,
-    SupernetAnswer,
-    SupernetJob,
     job_from_json,
 )
+from agent.workers.kept import keep
 from agent.workers.lifetime import follow_parent
+from agent.workers.rivals import answer_baseline
+from agent.workers.supernets import answer_inherit, answer_supernet
+from selfnas import seeding
 from selfnas.errors import InputError
 from selfnas.plugins import Plugin, identify, in_force, load
 
@@ -47,17 +44,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from audits import AuditData
-    from selfnas.baselines.comparing import BaselineResult
     from selfnas.data.tasks import Task
     from selfnas.networks.network import Network
-    from selfnas.spaces.architecture import Macro, Space, TaskShape
-    from selfnas.training.supernet import Supernet
-    from selfnas.training.training import Examples, TrainingResult
 
-__all__ = ["HEAVY", "VALIDATED", "run_job", "start"]
+__all__ = ["HEAVY", "run_job", "start"]
 
-
-VALIDATED = {"low": 2_000, "full": 5_000}  # validation examples, at most: scores are then exact to a point or less
 # What jobs import that takes seconds.
 HEAVY = (
     "audits.cards.figures",
@@ -96,10 +87,15 @@ def run_job(text: str) -> str:
     job = job_from_json(text)
     begun = time.perf_counter()
     doing: Mapping[str, Callable[[Any], Answer]] = {
-        "baseline": _baseline, "supernet": _supernet, "inherit": _inherit, "proxy": _proxy, "low": _low, "full": _full,
-    }  # fmt: skip
+        "baseline": lambda job: answer_baseline(job, _task(job)),
+        "supernet": lambda job: answer_supernet(job, _task(job)),
+        "inherit": lambda job: answer_inherit(job, _task(job)),
+        "proxy": _proxy,
+        "low": _low,
+        "full": _full,
+    }
     try:
-        with in_force(*_plugins(job)):
+        with in_force(*_plugins(job)), _seeded(job):
             answer = doing[job.kind](job)
     except (DataChangedError, PluginChangedError):
         raise
@@ -111,6 +107,16 @@ def run_job(text: str) -> str:
         logging.getLogger(__name__).warning("job failed", exc_info=True)
         answer = ANSWERS[job.kind](reason=f"{type(error).__name__}: {error}"[:500])
     return str(answer.model_copy(update={"seconds": time.perf_counter() - begun}).model_dump_json())
+
+
+@contextlib.contextmanager
+def _seeded(job: Job) -> Iterator[None]:
+    """What layers draw by themselves, as dropout does, follows from the job alone, whatever was done before it."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeding.derive(job.seed, "job"))
+        yield
 
 
 def _plugins(job: Job) -> tuple[Plugin, ...]:
@@ -146,67 +152,9 @@ def _loaded(spec: str, base: str, digest: str) -> Task:
     return task
 
 
-def _supernet(job: SupernetJob) -> SupernetAnswer:
-    from selfnas.spaces.macro import parse_macro
-    from selfnas.spaces.named import space_named
-    from selfnas.training.differentiable import SupernetPlan, search_supernet
-    from selfnas.training.supernet import build_supernet
-    from selfnas.training.training import Examples
-
-    task = _task(job)
-    supernet = build_supernet(space_named(job.space), parse_macro(job.macro), task.shape, seed=job.seed).to(job.device)
-    data = Examples.of(task.train.x, task.train.y, device=job.device)
-    if job.method == "one_shot":
-        return _one_shot(job, supernet, data)
-    found = search_supernet(supernet, data, SupernetPlan(method=job.method, **_epochs(job)), seed=job.seed)
-    return SupernetAnswer(
-        logits=[own.round(6).tolist() for own in found.logits], epochs=found.epochs, collapsed=found.collapsed
-    )
-
-
-def _epochs(job: SupernetJob) -> dict[str, int]:
-    return {} if job.epochs is None else {"epochs": job.epochs}
-
-
-def _one_shot(job: SupernetJob, supernet: Supernet, data: Examples) -> SupernetAnswer:
-    from selfnas.strategies.one_shot import OneShotPlan, train_paths
-
-    losses = train_paths(supernet, data, replace(OneShotPlan(), **_epochs(job)), seed=job.seed)
-    kept = _keep(supernet.state_dict(), Path(job.weights)) if job.weights else ""
-    return SupernetAnswer(epochs=len(losses), weights_sha256=kept)
-
-
-def _inherit(job: InheritJob) -> InheritAnswer:
-    import numpy as np
-
-    from selfnas.spaces.macro import parse_macro
-    from selfnas.spaces.named import parse_architecture, space_named
-    from selfnas.strategies.one_shot import score_paths
-    from selfnas.training.training import Examples
-
-    task = _task(job)
-    space = space_named(job.space)
-    supernet = _kept_supernet(job.weights, space, parse_macro(job.macro), task.shape, job.device)
-    vectors = np.stack([space.encode(parse_architecture(text)) for text in job.architectures])
-    validation = Examples.of(task.validation.x, task.validation.y, device=job.device)
-    return InheritAnswer(scores=score_paths(supernet, vectors, validation).tolist())
-
-
-@functools.lru_cache(maxsize=1)
-def _kept_supernet(weights: str, space: Space, macro: Macro, shape: TaskShape, device: str) -> Supernet:
-    from safetensors.torch import load_file
-
-    from selfnas.training.supernet import build_supernet
-
-    supernet = build_supernet(space, macro, shape, seed=0)
-    supernet.load_state_dict(load_file(weights))
-    return supernet.to(device)
-
-
 def _proxy(job: ProxyJob) -> ProxyAnswer:
     import torch
 
-    from selfnas import seeding
     from selfnas.networks.network import build_network
     from selfnas.spaces.named import parse_architecture
     from selfnas.training.proxies import PROXIES, proxy_named, proxy_scores
@@ -228,59 +176,23 @@ def _low(job: LowJob) -> LowAnswer:
     task, small = _task(job), job.cross_validation
     if len(task.train) + len(task.validation) < small.below:
         return _cross_validated(job, task)
-    result, _, _, _ = _train(job)
+    result, _, _ = trained_once(job, task)
     score = None if result.failure else result.best
     return LowAnswer(score=score, reason=result.failure, curve=list(result.curve))
 
 
-def _baseline(job: BaselineJob) -> BaselineAnswer:
-    from selfnas.baselines.comparing import fit_baseline
-    from selfnas.baselines.paired import hits_in_text
-    from selfnas.training.metrics import metric_for
-
-    task = _task(job)
-    result = fit_baseline(job.name, task, seed=job.seed, metric=metric_for(task.target, job.metrics))
-    told = BaselineAnswer(rows=result.rows, at_hand=result.at_hand, reason=result.reason)
-    if (found := result.measured) is None:
-        return told
-    measured = {"metric": found.name, "estimate": found.estimate, "low": found.low, "high": found.high, "n": found.n}
-    hits = hits_in_text(result.hits) if len(result.hits) else ""
-    return told.model_copy(update={**measured, "hits": hits, "gain": _gain(job, task, result, found.name)})
-
-
-def _gain(
-    job: BaselineJob, task: Task, result: BaselineResult, metric: str
-) -> tuple[float, float | None, float | None] | None:
-    """Of the network to compare with over the baseline; None where there is none."""
-    import torch
-
-    from selfnas.baselines.differences import metric_difference
-    from selfnas.networks.network import build_network
-    from selfnas.spaces.named import parse_architecture
-    from selfnas.training.training import predict
-
-    if job.against is None or result.outputs is None:
-        return None
-    network = build_network(parse_architecture(job.against), task.shape, seed=0).to(job.device)
-    network.load_state_dict(dict(_weights(Path(job.weights))))
-    outputs = predict(network, torch.from_numpy(task.test.x).to(job.device)).cpu()
-    found = metric_difference(metric, outputs, result.outputs, torch.from_numpy(task.test.y), task.target)
-    return found.estimate, found.low, found.high
-
-
 def _cross_validated(job: LowJob, task: Task) -> LowAnswer:
     """The score of a small task: every training and validation example is held out in turn."""
-    from selfnas import seeding
     from selfnas.training.cross_validation import cross_validate
     from selfnas.training.plans import goal_of
     from selfnas.training.training import Examples
 
     training, validation = (Examples.of(part.x, part.y, device=job.device) for part in (task.train, task.validation))
-    groups = [*task.groups["train"], *task.groups["validation"]] if task.groups else None
+    groups = groups_of(task, "train", "validation")
     folds = min(job.cross_validation.folds, len(set(groups)) if groups else len(training) + len(validation))
     repeats = job.cross_validation.repeats
     found = cross_validate(
-        lambda seed: _network(job, task, seed=seed)[0],
+        lambda seed: build(job, task, seed=seed)[0],
         training.and_also(validation),
         job.training.plan(task),
         job.fidelity.fidelity(job.kind),
@@ -300,20 +212,20 @@ def _full(job: FullJob) -> FullAnswer:
     from selfnas.training.outputs import predicted
     from selfnas.training.training import Examples, predict
 
-    result, network, task, inherited = _train(job)
-    if result.failure:
-        return FullAnswer(score=None, reason=result.failure, curve=list(result.curve), inherited=inherited)
-    network, weights, refit = _refit(job, task, network, result)
+    task = _task(job)
+    found = delivered(job, task)
+    if found.network is None:
+        return FullAnswer(score=None, reason=found.failure, curve=list(found.curve), inherited=found.inherited)
     test = Examples.of(task.test.x, task.test.y, device=job.device)
-    outputs = predict(network, test.x)
+    outputs = predict(found.network, test.x)
     right = (predicted(outputs, task.target) == test.y).cpu().numpy() if task.target.counted else None
     begun = time.perf_counter()
-    audited = _audit(job, network, task, refit, result) if job.suite else Audits()
+    audited = _audit(job, task, found) if job.suite else Audits()
     audit_seconds = time.perf_counter() - begun if job.suite else 0.0
     return FullAnswer(
-        score=result.best,
+        score=found.score,
         audit_seconds=audit_seconds,
-        curve=list(result.curve),
+        curve=list(found.curve),
         test_correct=0 if right is None else int(right.sum()),
         test_count=0 if right is None else len(test),
         test_hits="" if right is None else hits_in_text(right),
@@ -322,9 +234,9 @@ def _full(job: FullJob) -> FullAnswer:
         cross=audited.cross,
         audit_error=audited.error,
         suite_digest=audited.suite_digest,
-        weights_sha256=_keep(weights, Path(job.weights)) if job.weights else "",
-        inherited=inherited,
-        refit=refit,
+        weights_sha256=keep(found.weights or {}, Path(job.weights)) if job.weights else "",
+        inherited=found.inherited,
+        refit=found.refit,
     )
 
 
@@ -341,87 +253,6 @@ def _measured(job: FullJob, task: Task, outputs: Tensor) -> MetricAnswer | None:
     return MetricAnswer(name=metric, estimate=found.estimate, low=found.low, high=found.high, n=found.n)
 
 
-def _train(job: LowJob | FullJob) -> tuple[TrainingResult, Network, Task, float | None]:
-    """What training gave, the network, its task, and the share of it that was inherited."""
-    from selfnas.training.plans import goal_of
-    from selfnas.training.training import Examples, train
-
-    task = _task(job)
-    network, inherited = _network(job, task, seed=job.seed)
-    result = train(
-        network,
-        Examples.of(task.train.x, task.train.y, device=job.device),
-        _validation(job, task),
-        job.training.plan(task),
-        job.fidelity.fidelity(job.kind),
-        seed=job.seed,
-        least=job.least if isinstance(job, LowJob) else (),
-        goal=goal_of(task, job.metrics),
-    )
-    return result, network, task, inherited
-
-
-def _validation(job: LowJob | FullJob, task: Task) -> Examples:
-    """What a training is scored on: the validation split, or so many of it that a score takes little time."""
-    import torch
-
-    from selfnas import seeding
-    from selfnas.training.training import Examples
-
-    whole, most = Examples.of(task.validation.x, task.validation.y, device=job.device), VALIDATED[job.kind]
-    if len(whole) <= most:
-        return whole
-    return whole.rows(
-        torch.randperm(len(whole), generator=seeding.torch_generator(0, "validation", task.digest))[:most]
-    )
-
-
-def _network(job: LowJob | FullJob, task: Task, *, seed: int) -> tuple[Network, float | None]:
-    """An untrained network, and the share of it that was inherited."""
-    from selfnas.networks.network import build_network, inherit
-    from selfnas.spaces.named import parse_architecture
-
-    network = build_network(parse_architecture(job.architecture), task.shape, seed=seed).to(job.device)
-    source = job.inherit if isinstance(job, FullJob) else None
-    return network, None if source is None else round(inherit(network, _weights(Path(source))), 6)
-
-
-def _refit(
-    job: FullJob, task: Task, network: Network, first: TrainingResult
-) -> tuple[Network, Mapping[str, Tensor], RefitAnswer | None]:
-    """What is kept: a network trained on all examples, or the first where that is not wanted or fails."""
-    from selfnas import seeding
-    from selfnas.training.plans import goal_of
-    from selfnas.training.refit import refit_fidelity
-    from selfnas.training.training import Examples, train
-
-    if not job.refit:
-        return network, first.weights, None
-    seed, counts = seeding.derive(job.seed, "refit"), (len(task.train), len(task.validation))
-    training, validation = (Examples.of(part.x, part.y, device=job.device) for part in (task.train, task.validation))
-    fidelity = refit_fidelity(first, training=counts[0], validation=counts[1])
-    again, _ = _network(job, task, seed=seed)
-    plan, goal = job.training.plan(task), goal_of(task, job.metrics)
-    result = train(again, [training, validation], None, plan, fidelity, seed=seed, goal=goal)
-    if result.failure:
-        return network, first.weights, None
-    return again, result.weights, RefitAnswer(steps=fidelity.steps, examples=sum(counts))
-
-
-def _weights(path: Path) -> Mapping[str, Tensor]:
-    """A safetensors file whose bytes are those that its name says.
-
-    Raises:
-        ValueError: they are not.
-    """
-    from safetensors.torch import load
-
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != path.stem:
-        raise ValueError(f"weights to inherit were changed: {path.name} is not what its name says")
-    return load(content)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audits:
     """What audits gave: findings, why they are not complete, the suite's digest, and whose answers they count."""
@@ -432,11 +263,13 @@ class Audits:
     cross: CrossAnswer | None = None
 
 
-def _audit(job: FullJob, network: Network, task: Task, refit: RefitAnswer | None, first: TrainingResult) -> Audits:
+def _audit(job: FullJob, task: Task, found: Delivered) -> Audits:
     """An audit that breaks never admits."""
     import audits
 
-    data = audits.AuditData.of(task, refit=refit is not None)
+    network = found.network
+    assert network is not None  # noqa: S101 - narrows the type
+    data = audits.AuditData.of(task, refit=found.refit is not None)
     tensors = {name: getattr(data, name).to(job.device) for name in ("x_train", "y_train", "x", "y")}
     data, cross = replace(data, **tensors), None
     try:
@@ -444,7 +277,7 @@ def _audit(job: FullJob, network: Network, task: Task, refit: RefitAnswer | None
         with in_force(*suite.plugins):
             findings = audits.run_suite(network, data, suite, seed=job.audit_seed)
             if job.weights and audits.wants_cross_fitting(findings, data):
-                crossed, cross = _cross_fitted(job, task, data, refit, first)
+                crossed, cross = _cross_fitted(job, task, data, found)
                 if cross is not None:
                     findings = audits.run_suite(network, crossed, suite, seed=job.audit_seed)
         if job.pictures:
@@ -456,34 +289,33 @@ def _audit(job: FullJob, network: Network, task: Task, refit: RefitAnswer | None
     return Audits(findings=[finding.to_record() for finding in findings], suite_digest=suite.digest, cross=cross)
 
 
-def _cross_fitted(
-    job: FullJob, task: Task, data: AuditData, refit: RefitAnswer | None, first: TrainingResult
-) -> tuple[AuditData, CrossAnswer | None]:
+def _cross_fitted(job: FullJob, task: Task, data: AuditData, found: Delivered) -> tuple[AuditData, CrossAnswer | None]:
     """The data with answers of networks made alike, which are kept; without where a training of one failed."""
-    from agent.workers.cross_fitted import cross_fitted, tensors_of
-    from selfnas import seeding
+    from agent.workers.cross_fitted import answered, fitted_anew, tensors_of
     from selfnas.networks.network import build_network
     from selfnas.spaces.named import parse_architecture
     from selfnas.training.evaluation import Fidelity
     from selfnas.training.plans import goal_of
-    from selfnas.training.refit import refit_fidelity
 
-    architecture, count = parse_architecture(job.architecture), len(data.y_train)
-    taught = ("train", "validation") if refit is not None else ("train",)
-    steps = refit.steps if refit is not None else refit_fidelity(first, training=count, validation=0).steps
-    found = cross_fitted(
-        lambda seed: build_network(architecture, task.shape, seed=seed).to(job.device),
-        data,
-        job.training.plan(task),
-        goal_of(task, job.metrics),
-        Fidelity(name="cross-fit", steps=steps),
-        seed=seeding.derive(job.seed, "cross-fit"),
-        groups=[group for name in taught for group in task.groups[name]] if task.groups else None,
-    )
-    if found is None:
+    fit = found.fit
+    if fit is None:
+        architecture = parse_architecture(job.architecture)
+        taught = ("train", "validation") if found.refit is not None else ("train",)
+        fit = fitted_anew(
+            lambda seed: build_network(architecture, task.shape, seed=seed).to(job.device),
+            data,
+            job.training.plan(task),
+            goal_of(task, job.metrics),
+            Fidelity(name="cross-fit", steps=found.steps),
+            seed=seeding.derive(job.seed, "cross-fit"),
+            groups=groups_of(task, *taught),
+        )
+    if fit is None:
         return data, None
-    digest = _keep(tensors_of(found), Path(str(job.weights)))
-    return replace(data, cross=found), CrossAnswer(networks=found.networks, examples=count, sha256=digest)
+    crossed = answered(fit, data)
+    digest = keep(tensors_of(crossed), Path(str(job.weights)))
+    told = CrossAnswer(networks=crossed.networks, examples=len(data.y_train), sha256=digest)
+    return replace(data, cross=crossed), told
 
 
 def _draw(network: Network, data: AuditData, folder: Path, *, seed: int) -> None:
@@ -501,23 +333,3 @@ def _draw(network: Network, data: AuditData, folder: Path, *, seed: int) -> None
         figure = draw()
         figure.savefig(folder / f"{name}.png", dpi=110)
         pyplot.close(figure)
-
-
-def _keep(weights: Mapping[str, Tensor], folder: Path) -> str:
-    """Write a safetensors file named by its SHA-256, whole or not at all; returns the SHA-256."""
-    from safetensors.torch import save
-
-    content = save({name: tensor.cpu().contiguous() for name, tensor in weights.items()})
-    digest = hashlib.sha256(content).hexdigest()
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{digest}.{os.getpid()}.partial"
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(folder / f"{digest}.safetensors")
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
-    return digest

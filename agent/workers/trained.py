@@ -210,7 +210,10 @@ class TrainedEvaluator:
     def _full(self, examination: Examination) -> jobs.FullJob:
         training, inherit = self._training(examination.request), examination.inherit
         refit = self.stream.refit is not False
-        job = jobs.FullJob(**training, inherit=None if inherit is None else str(inherit), refit=refit)
+        small = self.stream.cross_validation or CrossValidationSection()
+        job = jobs.FullJob(
+            **training, inherit=None if inherit is None else str(inherit), refit=refit, cross_validation=small
+        )
         if examination.audit_seed is None:
             return job
         pictures = self.pictures / examination.request.architecture.digest[:12]

@@ -22,7 +22,8 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     """How much better the network is on training inputs than on inputs that it has not seen.
 
     Of classification, training accuracy minus accuracy on the others, as a difference of independent proportions; of
-    other kinds, the difference of skills (`audits.methods.skills`), as one of independent estimates.
+    other kinds, the difference of skills (`audits.methods.skills`), as one of independent estimates. Of several labels
+    it is the difference of mean AUROC, half that of skills: as of accuracies, chance is a half and the best is 1.
     """
     data = examinee.data
     seen = examinee.sample(len(data.x_train), int(settings["train_samples"]), "generalisation", "train")
@@ -49,12 +50,12 @@ def _counted(target: Target, known: Tensor, y: Tensor, found: Answers) -> Measur
 def _graded(target: Target, known: Tensor, y: Tensor, found: Answers) -> Measurement:
     """Limits of both are recovered and combined as those of independent estimates (Zou and Donner 2008)."""
     seen, new = skill(known, y, target), skill(found.outputs, found.y, target)
-    gap = seen.estimate - new.estimate
+    gap, unit = seen.estimate - new.estimate, 0.5 if target.kind == "multilabel" else 1.0
     return Measurement(
         statistic="gap",
-        estimate=gap,
-        low=gap - math.hypot(seen.estimate - seen.low, new.high - new.estimate),
-        high=gap + math.hypot(seen.high - seen.estimate, new.estimate - new.low),
+        estimate=unit * gap,
+        low=unit * (gap - math.hypot(seen.estimate - seen.low, new.high - new.estimate)),
+        high=unit * (gap + math.hypot(seen.high - seen.estimate, new.estimate - new.low)),
         n=len(found.y),
         note=f"skill {seen.estimate:.3f} on {len(y)} training inputs, {new.estimate:.3f} on others{found.note}",
     )
@@ -80,7 +81,7 @@ AUDIT = Audit(
             name="gap",
             bound="ceiling",
             low=-1.0,
-            meaning="training accuracy minus audit accuracy; of other kinds, of skills",
+            meaning="training accuracy minus audit accuracy; of labels AUROC, of other kinds skill",
         ),
     ),
     settings=(

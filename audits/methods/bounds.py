@@ -25,8 +25,8 @@ class UnboundedOperationError(SelfnasError):
 
 _SHAPE = ("shape", "ndim", "size", "dim", "new_zeros")  # what is asked of a tensor beside its values
 _INCREASING_METHODS = (  # in every element
-    "amax", "clamp", "flatten", "mean", "permute", "relu", "reshape", "sigmoid", "sum", "transpose", "unsqueeze",
-    "view",
+    "amax", "clamp", "flatten", "mean", "permute", "relu", "reshape", "sigmoid", "squeeze", "sum", "transpose",
+    "unsqueeze", "view",
 )  # fmt: skip
 _GELU_LOWEST = -0.7517916  # where gelu has its one minimum, to within rounding
 
@@ -281,7 +281,7 @@ _ATEN_RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("aten::flatten.using_ints", "aten::mean.dim", "aten::view", "aten::reshape"), _each),
     **dict.fromkeys(("aten::avg_pool1d", "aten::avg_pool2d", "aten::max_pool1d", "aten::max_pool2d"), _each),
     **dict.fromkeys(("aten::amax", "aten::clamp", "aten::permute", "aten::sigmoid", "aten::sum.dim_IntList"), _each),
-    **dict.fromkeys(("aten::transpose.int", "aten::unsqueeze"), _each),
+    **dict.fromkeys(("aten::squeeze.dim", "aten::transpose.int", "aten::unsqueeze"), _each),
     **dict.fromkeys(("aten::adaptive_avg_pool1d", "aten::adaptive_avg_pool2d"), _each),
     **dict.fromkeys(("aten::relu", "aten::relu_"), _rectified),
     **dict.fromkeys(("aten::linear", "aten::conv1d", "aten::conv2d"), _linear),

@@ -191,7 +191,7 @@ def _multiplications(network: nn.Module, x: Floats) -> int:
 
 
 def _loss(setting: Setting) -> Callable[[Tensor, Tensor], Tensor]:
-    """What is minimised: cross-entropy, its like for labels, a Huber loss of numbers, or the pinball loss."""
+    """What is minimised: cross-entropy, its like for labels, squares of numbers, or the pinball loss."""
     quantiles = torch.tensor(setting.target.quantiles)
 
     def smoothed(outputs: Tensor, y: Tensor) -> Tensor:
@@ -204,7 +204,7 @@ def _loss(setting: Setting) -> Callable[[Tensor, Tensor], Tensor]:
     by_form: Mapping[Form, Callable[[Tensor, Tensor], Tensor]] = {
         "classes": smoothed,
         "labels": functional.binary_cross_entropy_with_logits,
-        "numbers": functional.smooth_l1_loss,
+        "numbers": functional.mse_loss,
         "quantiles": pinball,
     }
     return by_form[setting.form]

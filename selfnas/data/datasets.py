@@ -7,20 +7,14 @@ transformed is left to `tasks.py`.
 from __future__ import annotations
 
 import hashlib
-import lzma
-import math
 import os
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy_format
 from numpy.typing import ArrayLike, NDArray
 
 from selfnas.data.cells import Cells, typed
@@ -29,6 +23,16 @@ from selfnas.data.forms import Channels, Form, form_of
 from selfnas.data.labels import decoded, read_targets
 from selfnas.data.preparation import LayoutStep
 from selfnas.data.raw import Fetch, Kind, RawData, as_examples, check_memory, check_pair
+from selfnas.data.sources.members import (
+    CATEGORIES,
+    UNREADABLE,
+    Header,
+    blocks,
+    header_of,
+    headers_of,
+    present_keys,
+    reading,
+)
 from selfnas.data.spec import TaskSpec
 from selfnas.data.targets import Split, TargetSpec
 from selfnas.errors import InputError, cause
@@ -46,17 +50,8 @@ __all__ = [
     "stored",
 ]
 
-_MAX_MEMBERS = 64
 _MAX_BYTES = 2**30  # as stored, and as float32: all of CIFAR-10 fits, a hostile header does not
 _MANY_BYTES = 2**27  # of images, as float32
-_BLOCK_BYTES = 2**24  # of a file that is read block by block
-# What the standard library raises for damaged archives and headers; numpy tokenises old headers.
-_UNREADABLE = (
-    KeyError, MemoryError, OSError, ValueError, EOFError, RuntimeError, zlib.error, lzma.LZMAError, tokenize.TokenError,
-)  # fmt: skip
-_KEYS = (("x_train", "y_train", "x_test", "y_test"), ("x", "y"))
-_FURTHER = ("x_validation", "y_validation", "groups", "columns")  # read where a file has them
-_CATEGORIES = "categories_"  # and of a table, what the codes of a column mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,7 +96,7 @@ class Arrays:
             held["columns"] = np.array([column.name for column in self.columns], dtype=np.str_)
         for index, column in enumerate(self.columns):
             if column.categorical:
-                held[f"{_CATEGORIES}{index}"] = np.array(column.categories, dtype=np.str_)
+                held[f"{CATEGORIES}{index}"] = np.array(column.categories, dtype=np.str_)
         return held
 
     @property
@@ -228,7 +223,7 @@ def stored(path: Path, spec: TaskSpec) -> RawData:
 
     So are many images of bytes, so that they are never held both as bytes and as numbers.
     """
-    headers = _headers(path)
+    headers = headers_of(path)
     needed, xs = sum(header.needed for header in headers.values()), [headers[key] for key in headers if key[0] == "x"]
     large = needed > spec.most_bytes and (spec.limit or spec.resize)
     bytes_ = all(x.dtype == np.uint8 and not x.fortran for x in xs) and spec.resize is None
@@ -258,13 +253,13 @@ def _one_array(path: Path, most: int) -> NDArray[Any]:
         raise InputError(f"{'not a file' if path.exists() else 'no such file'}: {path}")
     try:
         with path.open("rb") as stream:
-            header = _header(stream, path.name)
+            header = header_of(stream, path.name)
         check_memory(header.needed, most, str(path))
         found: NDArray[Any] = np.load(path, allow_pickle=False)
         return found
     except InputError:
         raise
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise InputError(f"{path} cannot be read: {cause(error)}") from error
 
 
@@ -378,8 +373,8 @@ def _columns(arrays: Mapping[str, NDArray[Any]], x: NDArray[Any]) -> tuple[Colum
         raise InputError(f"columns names {len(names)} columns: need one distinct name for each of {width}")
     found = []
     for index, name in enumerate(names):
-        values = arrays.get(f"{_CATEGORIES}{index}")
-        categories = () if values is None else tuple(str(value) for value in decoded(values, f"{_CATEGORIES}{index}"))
+        values = arrays.get(f"{CATEGORIES}{index}")
+        categories = () if values is None else tuple(str(value) for value in decoded(values, f"{CATEGORIES}{index}"))
         codes = x[:, index][~np.isnan(x[:, index])]
         if categories and not np.isin(codes, np.arange(len(categories))).all():
             raise InputError(f"column {name!r} holds codes that are none of 0..{len(categories) - 1}")
@@ -393,131 +388,28 @@ def read_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     Raises:
         InputError: missing, unreadable, damaged, too large, a key twice, or pickled.
     """
-    return _read_members(path, lambda archive: tuple(sorted(_present(archive, path))))
+    return _read_members(path, lambda archive: tuple(sorted(present_keys(archive, path))))
 
 
 def _read_members(
     path: Path, choose: Callable[[zipfile.ZipFile], tuple[str, ...]] | None = None, *, most: int = _MAX_BYTES
 ) -> Mapping[str, NDArray[Any]]:
     """The arrays under the chosen, else the known keys, once their headers have been judged."""
-    headers = _headers(path, choose)
+    headers = headers_of(path, choose)
     check_memory(sum(header.needed for header in headers.values()), most, str(path))
-    with _reading(path), np.load(path, allow_pickle=False) as file:
+    with reading(path), np.load(path, allow_pickle=False) as file:
         return {key: file[key] for key in headers}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Header:
-    """What a stored array says of itself."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    fortran: bool
-
-    @property
-    def needed(self) -> int:
-        """Bytes that it will need."""
-        return math.prod(self.shape) * max(self.dtype.itemsize, np.dtype(np.float32).itemsize)
-
-
-def _headers(path: Path, choose: Callable[[zipfile.ZipFile], tuple[str, ...]] | None = None) -> dict[str, _Header]:
-    """Of the chosen, else the known keys; each holds as many bytes as it declares."""
-    if not path.exists():
-        raise InputError(f"no such file: {path}")
-    if not path.is_file():
-        raise InputError(f"not a file: {path}")
-    with _reading(path), zipfile.ZipFile(path) as archive:
-        keys = choose(archive) if choose else _known_keys(archive, path)
-        return {key: _judge_header(archive, key) for key in keys}
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """What a damaged archive raises, as an error of input."""
-    try:
-        yield
-    except InputError:
-        raise
-    except zipfile.BadZipFile as error:
-        raise InputError(f"{path} is not an .npz file or is damaged: {error}") from error
-    except _UNREADABLE as error:
-        raise InputError(f"{path} cannot be read: {cause(error)}") from error
-
-
-def _present(archive: zipfile.ZipFile, path: Path) -> list[str]:
-    members = archive.infolist()
-    if len(members) > _MAX_MEMBERS:
-        raise InputError(f"{path} has {len(members)} members: at most {_MAX_MEMBERS} are read")
-    present = [member.filename.removesuffix(".npy") for member in members]
-    if len(set(present)) != len(present):
-        raise InputError(f"{path} holds a key twice: {', '.join(sorted(present))}")
-    return present
-
-
-def _known_keys(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...]:
-    present = _present(archive, path)
-    for keys in _KEYS:
-        if set(keys) <= set(present):
-            bare = [member.filename for member in archive.infolist() if member.filename in keys]
-            if bare:
-                raise InputError(f"{path} holds a member {bare[0]!r}: need {bare[0] + '.npy'!r}")
-            return (*keys, *(key for key in present if key in _FURTHER or key.startswith(_CATEGORIES)))
-    raise InputError(
-        f"{path} needs the keys x, y or x_train, y_train, x_test, y_test; it has {', '.join(sorted(present)) or 'none'}"
-    )
-
-
-def _judge_header(archive: zipfile.ZipFile, key: str) -> _Header:
-    """Of a member, provided that it holds as many bytes as its header declares."""
-    member = archive.getinfo(f"{key}.npy")
-    with archive.open(member) as stream:
-        header = _header(stream, key)
-        declared = math.prod(header.shape) * header.dtype.itemsize
-        if min(header.shape, default=0) < 0 or declared != member.file_size - stream.tell():
-            raise InputError(
-                f"{key} declares shape {header.shape} of {header.dtype}, but holds {member.file_size:,} bytes"
-            )
-    return header
-
-
-def _header(stream: IO[bytes], key: str) -> _Header:
-    version = npy_format.read_magic(stream)
-    if version == (1, 0):
-        shape, fortran, dtype = npy_format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        shape, fortran, dtype = npy_format.read_array_header_2_0(stream)
-    else:
-        raise InputError(f"{key} is stored in npy format {version[0]}.{version[1]}: need 1.0 or 2.0")
-    if dtype.hasobject:
-        raise InputError(f"{key} holds pickled Python objects, which are never read: store numbers or strings")
-    return _Header(shape=tuple(shape), dtype=dtype, fortran=bool(fortran))
-
-
-def _fetch(path: Path, headers: Mapping[str, _Header]) -> Callable[[Form, Mapping[str, str]], Fetch]:
+def _fetch(path: Path, headers: Mapping[str, Header]) -> Callable[[Form, Mapping[str, str]], Fetch]:
     """What reads chosen rows of the members of an archive, block by block."""
 
     def of(form: Form, keys: Mapping[str, str]) -> Fetch:
         def fetch(part: str, rows: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
             key, layout = keys[part], LayoutStep(axes=form.axes)
-            for block in _blocks(path, key, headers[key], rows):
+            for block in blocks(path, key, headers[key], rows):
                 yield _moved(block, layout, form.kind)
 
         return fetch
 
     return of
-
-
-def _blocks(path: Path, key: str, header: _Header, rows: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
-    """Chosen rows of one member, in order."""
-    width = math.prod(header.shape[1:]) * header.dtype.itemsize
-    at_once = max(1, _BLOCK_BYTES // max(width, 1))
-    with _reading(path), zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as stream:
-        _header(stream, key)
-        for start in range(0, header.shape[0], at_once):
-            count = min(at_once, header.shape[0] - start)
-            held = stream.read(count * width)
-            if len(held) < count * width:
-                raise InputError(f"{path}: {key} ends early: the file is damaged")
-            mine = rows[(rows >= start) & (rows < start + count)] - start
-            if len(mine):
-                yield np.frombuffer(held, dtype=header.dtype).reshape(count, *header.shape[1:])[mine]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,11 @@ _SOME = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Originals:
-    """Raw test examples, and the range of the numbers that a network was trained on.
+    """Raw examples of a split, and the range of the numbers that a network was trained on.
 
     Attributes:
         x: raw examples `(*raw,)`, in the axes of the source.
-        places: of each in the test split; all of them, unless the task draws noise or plants nuisances.
+        places: of each in the split; all of them, unless the task draws noise or plants nuisances.
         some: a few raw examples, whatever split they are in.
         low: smallest number seen in training, by column of a table, else one for all; NaN where none was seen.
         high: largest, likewise.
@@ -37,13 +37,13 @@ class Originals:
     high: NDArray[np.float64]
 
 
-def originals(task: Task, raw: RawData) -> Originals:
-    """Of a task that was made of that source.
+def originals(task: Task, raw: RawData, *, part: Literal["test", "audit"] = "test") -> Originals:
+    """Of a task that was made of that source; of its test split, or of the one that is kept for audits.
 
     A raw example is told by what its preparation gives, number for number.
     """
     wanted: dict[bytes, list[int]] = {}
-    for place, row in enumerate(task.test.x):
+    for place, row in enumerate((task.test if part == "test" else task.audit).x):
         wanted.setdefault(row.tobytes(), []).append(place)
     trained = {row.tobytes() for row in task.train.x}
     found: dict[int, NDArray[Any]] = {}

@@ -19,8 +19,8 @@ from selfnas.data.columns import ColumnType
 from selfnas.data.datasets import Arrays, own_arrays, raw_data, read_npy, stored
 from selfnas.data.fitting import SCALED, fitted, repeated, standardised
 from selfnas.data.forms import Channels
-from selfnas.data.preparation import ColumnStep, Preparation, Splits
-from selfnas.data.raw import SPLITS, Floats, Kind, Part, RawData, Rows
+from selfnas.data.preparation import Preparation, Splits
+from selfnas.data.raw import SPLITS, Floats, Kind, Part, RawData
 from selfnas.data.reading import sentence
 from selfnas.data.sources.archives import read_archive
 from selfnas.data.sources.collections import arrays_of, parts_of
@@ -31,6 +31,7 @@ from selfnas.data.spec import FILES, Nuisance, NuisanceSpec, TaskNuisanceSpec, T
 from selfnas.data.splits.duplicates import (
     Prints,
     duplicates_of,
+    groups_of,
     joined_groups,
     kept_apart,
     near_copies,
@@ -39,9 +40,9 @@ from selfnas.data.splits.duplicates import (
 )
 from selfnas.data.splits.splitting import split_rows
 from selfnas.data.targets import InputKind, Split, Target, TargetKind, TargetSpec
-from selfnas.data.transforms import label_order, transform
+from selfnas.data.transforms import after_transforms, name_nuisance, nuisance_of, places, transform
 from selfnas.documents import check_model
-from selfnas.errors import InputError, Problem, ShapeError, suggestion
+from selfnas.errors import InputError, Problem, ShapeError
 from selfnas.spaces.architecture import TaskShape
 
 __all__ = ["SPLITS", "Nuisance", "Own", "Split", "Task", "TaskSpec", "load_task", "load_with", "read_source"]
@@ -72,11 +73,6 @@ class Options(TypedDict, total=False):
 
 
 _DIMENSIONS: Mapping[InputKind, int] = {"image": 2, "series": 1, "tokens": 1, "table": 0}
-
-
-def _places(size: tuple[int, ...], channels: int) -> tuple[int, ...]:
-    """What regions lie in: the spatial size, or the features of a table."""
-    return size or (channels,)
 
 
 def _plain(place: Place, message: str) -> Problem:
@@ -277,7 +273,7 @@ class Task:
                 raise ShapeError(f"{name} has examples of shape {part.x.shape[1:]}, the task is {self.shape}")
             self.target.check(part.y, name)
         for nuisance in self.nuisances:
-            nuisance.fit(_places(self.shape.size, self.shape.channels))
+            nuisance.fit(places(self.shape.size, self.shape.channels))
         if not self.digest:
             object.__setattr__(self, "digest", _content_digest(self))
 
@@ -373,18 +369,18 @@ def _made(
             told.append(f"{near:,} of {looked_up:,} test examples are nearly the same as a training example")
         if near and spec.duplicates == "refuse":
             raise InputError(f"duplicates: {told[-1]}: the stream refuses that")
-        groups = _groups(raw, rows, spec, found if apart else None)
+        groups = groups_of(raw, rows, spec, found if apart else None)
         for index, step in enumerate(spec.transforms):
             place = ("transforms", index)
             data = transform(data, step, seed=spec.split_seed)
         place = ("transforms",)
-        target = _after_transforms(target, spec)
+        target = after_transforms(target, spec)
         _check_coverage(data, target)
         if raw.kind in SCALED:
             data = standardised(data)
         for index, named in enumerate(spec.nuisances):
             place = ("nuisances", index)
-            data = _name_nuisance(data, _nuisance_of(named, data))
+            data = name_nuisance(data, nuisance_of(named, data))
     except InputError as error:
         raise InputError(
             [report(_place(p.message, place, spec), f"task {spec.name!r}: {p.message}") for p in error.problems]
@@ -414,32 +410,6 @@ def _made(
 def _taught(data: Splits) -> Floats:
     """Inputs of training and validation."""
     return np.concatenate([data.parts["train"].x, data.parts["validation"].x])
-
-
-def _groups(
-    raw: RawData, rows: Mapping[str, Rows], spec: TaskSpec, repeated: Mapping[str, Prints] | None
-) -> dict[str, tuple[str, ...]]:
-    """By split the group of each example; examples of a part without groups are one each, repeated ones together.
-
-    Args:
-        raw: the source.
-        rows: which examples each split has.
-        spec: for its transformations.
-        repeated: prints of the examples where some are repeated; None where copies need not stay together.
-    """
-    fewer = any(step.classes is not None for step in spec.transforms)
-    if raw.groups is not None and fewer:
-        raise InputError("groups do not go with the transformation classes: leave those examples out of the source")
-    if raw.groups is None and (repeated is None or fewer):
-        return {}
-    known = raw.groups
-
-    def name(part: str, row: int) -> str:
-        if part == "x" and known is not None:
-            return f"group {known[row]}"
-        return f"{part} {row}" if repeated is None else f"example {repeated[part][row]:016x}"
-
-    return {split: tuple(name(each.part, row) for row in each.rows) for split, each in rows.items()}
 
 
 # Keys that a problem is located at when its message begins with them.
@@ -472,39 +442,6 @@ def _check_coverage(data: Splits, target: Target) -> None:
         missing = np.flatnonzero(np.bincount(data.parts[name].labels, minlength=len(target.names)) == 0)
         if len(missing):
             raise InputError(f"class {missing[0]} is missing from {name}")
-
-
-def _after_transforms(target: Target, spec: TaskSpec) -> Target:
-    """What is asked once classes were left out or renamed: each is called as in the source."""
-    names = list(target.names)
-    for step in spec.transforms:
-        if step.classes is not None:
-            names = [names[label] for label in step.classes]
-        elif step.permute_labels is not None:
-            renamed = label_order(len(names), step.permute_labels).tolist()
-            names = [names[renamed.index(label)] for label in range(len(names))]
-    return replace(target, names=tuple(names))
-
-
-def _nuisance_of(named: TaskNuisanceSpec, data: Splits) -> Nuisance:
-    """A region as it is stated, or the features of a column."""
-    if named.column is None:
-        return named.nuisance()
-    columns = next((step.columns for step in data.steps if isinstance(step, ColumnStep)), ())
-    start = 0
-    for column in columns:
-        if column.name == named.column:
-            return Nuisance(name=named.name, region=((start, start + len(column.features)),))
-        start += len(column.features)
-    known = [column.name for column in columns]
-    raise InputError(f"nuisance {named.name!r}: no column {named.column!r}{suggestion(named.column, known)}")
-
-
-def _name_nuisance(data: Splits, nuisance: Nuisance) -> Splits:
-    nuisance.fit(_places(data.size, data.parts["train"].x.shape[1]))
-    if any(known.name == nuisance.name for known in data.nuisances):
-        raise InputError(f"nuisance {nuisance.name!r} is named twice")
-    return replace(data, nuisances=(*data.nuisances, nuisance))
 
 
 def _content_digest(task: Task) -> str:

@@ -10,10 +10,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from selfnas.data.preparation import ReorderStep, ScaleStep, Splits, TurnStep
-from selfnas.data.spec import Nuisance, NuisanceSpec, PlantedNuisance, Region, TransformSpec
-from selfnas.data.targets import Floats, InputKind, Labels, Split, Targets, classes_of
-from selfnas.errors import InputError
+from selfnas.data.preparation import ColumnStep, ReorderStep, ScaleStep, Splits, TurnStep
+from selfnas.data.spec import (
+    Nuisance,
+    NuisanceSpec,
+    PlantedNuisance,
+    Region,
+    TaskNuisanceSpec,
+    TaskSpec,
+    TransformSpec,
+)
+from selfnas.data.targets import Floats, InputKind, Labels, Split, Target, Targets, classes_of
+from selfnas.errors import InputError, suggestion
 from selfnas.seeding import generator
 
 __all__ = [
@@ -23,7 +31,11 @@ __all__ = [
     "Region",
     "Splits",
     "TransformSpec",
+    "after_transforms",
     "label_order",
+    "name_nuisance",
+    "nuisance_of",
+    "places",
     "transform",
 ]
 
@@ -165,3 +177,42 @@ def _patterns(classes: int, nuisance: Nuisance, seed: int) -> Floats:
         if not (signs == drawn).all(axis=1).any():
             signs = np.concatenate([signs, drawn])
     return signs.reshape(classes, *shape)
+
+
+def after_transforms(target: Target, spec: TaskSpec) -> Target:
+    """What is asked once classes were left out or renamed: each is called as in the source."""
+    names = list(target.names)
+    for step in spec.transforms:
+        if step.classes is not None:
+            names = [names[label] for label in step.classes]
+        elif step.permute_labels is not None:
+            renamed = label_order(len(names), step.permute_labels).tolist()
+            names = [names[renamed.index(label)] for label in range(len(names))]
+    return replace(target, names=tuple(names))
+
+
+def nuisance_of(named: TaskNuisanceSpec, data: Splits) -> Nuisance:
+    """A region as it is stated, or the features of a column."""
+    if named.column is None:
+        return named.nuisance()
+    columns = next((step.columns for step in data.steps if isinstance(step, ColumnStep)), ())
+    start = 0
+    for column in columns:
+        if column.name == named.column:
+            return Nuisance(name=named.name, region=((start, start + len(column.features)),))
+        start += len(column.features)
+    known = [column.name for column in columns]
+    raise InputError(f"nuisance {named.name!r}: no column {named.column!r}{suggestion(named.column, known)}")
+
+
+def name_nuisance(data: Splits, nuisance: Nuisance) -> Splits:
+    """Splits that know one more region; raises `InputError` where it does not fit or has a name that is taken."""
+    nuisance.fit(places(data.size, data.parts["train"].x.shape[1]))
+    if any(known.name == nuisance.name for known in data.nuisances):
+        raise InputError(f"nuisance {nuisance.name!r} is named twice")
+    return replace(data, nuisances=(*data.nuisances, nuisance))
+
+
+def places(size: tuple[int, ...], channels: int) -> tuple[int, ...]:
+    """What regions lie in: the spatial size, or the features of a table."""
+    return size or (channels,)

@@ -6,9 +6,11 @@ The records in `selfnas.spaces.operations` name them; `selfnas.testing.check_ope
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
+from selfnas.networks import series
 from selfnas.spaces.operation import Builder, halved
 from selfnas.spaces.operations import MIXER_WIDTH, key_stride
 
@@ -40,10 +42,10 @@ __all__ = [
     "wide39",
 ]
 
-_CONVOLUTION = {1: nn.Conv1d, 2: nn.Conv2d}
-_NORM = {0: nn.BatchNorm1d, 1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
+_CONVOLUTION = {1: series.Conv1d, 2: nn.Conv2d}
+_NORM = {0: nn.BatchNorm1d, 1: series.BatchNorm1d, 2: nn.BatchNorm2d}
 _DROPOUT = 0.1  # of the residual MLP block
-_MAX = {1: nn.MaxPool1d, 2: nn.MaxPool2d}
+_MAX: Mapping[int, Callable[..., nn.Module]] = {1: series.MaxPool1d, 2: nn.MaxPool2d}
 
 
 def convolution(
@@ -75,7 +77,7 @@ def average_pool(kernel: int, *, stride: int, dimensions: int) -> nn.Module:
     """'Same'-padded average pooling that does not count the padding."""
     padding = (kernel - 1) // 2
     if dimensions == 1:
-        return nn.AvgPool1d(kernel, stride=stride, padding=padding, count_include_pad=False)
+        return series.AvgPool1d(kernel, stride=stride, padding=padding)
     return nn.AvgPool2d(kernel, stride=stride, padding=padding, count_include_pad=False)
 
 

@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from selfnas import seeding
 from selfnas.data.targets import Target, Targets
 from selfnas.training.evaluation import Fidelity
-from selfnas.training.schedule import fit_schedule
+from selfnas.training.schedule import Schedule, fit_schedule, latest_best, validated_after
 from selfnas.training.training import Examples, Goal, TrainingPlan, predict, train
 
-__all__ = ["CrossFit", "CrossValidated", "cross_fit", "cross_validate", "held_out"]
+__all__ = ["CrossFit", "CrossTrained", "CrossValidated", "cross_fit", "cross_train", "cross_validate", "held_out"]
 
 Rows = NDArray[np.int64]
 
@@ -61,6 +61,30 @@ class CrossFit:
 
     outputs: Tensor
     parts: tuple[NDArray[np.int64], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CrossTrained:
+    """What trainings of several lengths on all folds but one gave.
+
+    Attributes:
+        failure: why a training failed; empty when none did.
+        curve: at each validation the score of all held-out answers, length after length; empty when one failed.
+        best_step: how many steps of its length had been taken where the curve is best, the latest of equals.
+        inside: number of examples that each network was trained on, at least.
+        fit: held-out answers. Which validation a fold's are taken from, the other folds decide; None when one failed.
+    """
+
+    failure: str
+    curve: tuple[float, ...] = ()
+    best_step: int = 0
+    inside: int = 0
+    fit: CrossFit | None = None
+
+    @property
+    def best(self) -> float:
+        """The best of `curve`."""
+        return max(self.curve, default=0.0)
 
 
 def held_out(
@@ -125,26 +149,103 @@ def cross_validate(
     curves = []
     for repeat in range(repeats):
         parts = held_out(y, goal.target, folds=folds, seed=seeding.derive(split_seed, repeat), groups=groups)
+        seeds = [seeding.derive(seed, "fold", repeat, number) for number in range(folds)]
         schedule = fit_schedule(fidelity, len(y) - max(map(len, parts)), batch_size=plan.batch_size)
-        answers: list[Tensor] = []
-        for number, rows in enumerate(parts):
-            own = seeding.derive(seed, "fold", repeat, number)
-            inside = np.setdiff1d(np.arange(len(y)), rows)
-            training, validation = _chosen(examples, inside), _chosen(examples, rows)
-            network = build(own)
-            at = replace(schedule, per_epoch=max(1, (len(inside) + plan.batch_size // 2) // plan.batch_size))
-            result = train(
-                network, training, validation, plan, replace(fidelity, patience=0), seed=own, goal=goal, schedule=at
-            )
-            if result.failure:
-                return CrossValidated(failure=result.failure, curve=())
-            answers.append(torch.stack(result.outputs))
-        together = torch.cat(answers, 1)
-        truth = _chosen(examples, np.concatenate(parts)).y
-        curves.append([goal.score(outputs, truth) for outputs in together])
+        failure, answers = _answered(build, examples, parts, seeds, plan, fidelity, goal, schedule=schedule)
+        if failure:
+            return CrossValidated(failure=failure, curve=())
+        curves.append(_scores(examples, parts, answers, goal))
     means = [float(each) for each in np.mean(curves, axis=0)]
-    place = len(means) - 1 - means[::-1].index(max(means))
+    place = latest_best(means)
     return CrossValidated(failure="", curve=tuple(means), repeats=tuple(curve[place] for curve in curves))
+
+
+def cross_train(
+    build: Callable[[int], nn.Module],
+    examples: Examples,
+    plan: TrainingPlan,
+    lengths: Sequence[Schedule],
+    goal: Goal,
+    *,
+    folds: int,
+    seed: int,
+    split_seed: int,
+    groups: Sequence[str] | None = None,
+    enough: Callable[[Sequence[float]], bool] = lambda curve: False,
+) -> CrossTrained:
+    """Train networks on all folds but one, to learn for how long one on all examples should be trained.
+
+    Args:
+        build: a fresh network by its seed.
+        examples: all that may be trained on.
+        plan: how each network is trained.
+        lengths: for how long, each length by itself, and when it is validated; at least one. No training ends early.
+        goal: what it is trained for.
+        folds: see `held_out`.
+        seed: of networks and trainings.
+        split_seed: of the folds.
+        groups: see `held_out`.
+        enough: whether the scores so far say that no further length needs to be tried.
+    """
+    parts = held_out(examples.y.cpu().numpy(), goal.target, folds=folds, seed=split_seed, groups=groups)
+    seeds = [seeding.derive(seed, "fold", number) for number in range(folds)]
+    by_length: list[list[Tensor]] = []
+    for length in lengths:
+        at = Fidelity(name="full", steps=length.steps)
+        failure, answers = _answered(build, examples, parts, seeds, plan, at, goal, schedule=length)
+        if failure:
+            return CrossTrained(failure=failure)
+        by_length.append(answers)
+        together = [torch.cat(list(of_fold)) for of_fold in zip(*by_length, strict=True)]
+        curve = _scores(examples, parts, together, goal)
+        if enough(curve):
+            break
+    steps = [each for length in lengths[: len(by_length)] for each in validated_after(length)]
+    chosen = []
+    for number in range(folds):
+        others = [other for other in range(folds) if other != number]
+        elsewhere = _scores(examples, [parts[each] for each in others], [together[each] for each in others], goal)
+        chosen.append(together[number][latest_best(elsewhere)])
+    order = torch.from_numpy(np.argsort(np.concatenate(parts)))
+    return CrossTrained(
+        failure="",
+        curve=tuple(curve),
+        best_step=steps[latest_best(curve)],
+        inside=len(examples) - max(map(len, parts)),
+        fit=CrossFit(outputs=torch.cat(chosen).cpu()[order], parts=tuple(parts)),
+    )
+
+
+def _answered(
+    build: Callable[[int], nn.Module],
+    examples: Examples,
+    parts: Sequence[Rows],
+    seeds: Sequence[int],
+    plan: TrainingPlan,
+    fidelity: Fidelity,
+    goal: Goal,
+    *,
+    schedule: Schedule,
+) -> tuple[str, list[Tensor]]:
+    """Why a training failed; for each part `(validations, n, outputs)` held-out answers."""
+    answers: list[Tensor] = []
+    for own, rows in zip(seeds, parts, strict=True):
+        inside = np.setdiff1d(np.arange(len(examples)), rows)
+        training, validation = _chosen(examples, inside), _chosen(examples, rows)
+        at = replace(schedule, per_epoch=max(1, (len(inside) + plan.batch_size // 2) // plan.batch_size))
+        result = train(
+            build(own), training, validation, plan, replace(fidelity, patience=0), seed=own, goal=goal, schedule=at
+        )
+        if result.failure:
+            return result.failure, []
+        answers.append(torch.stack(result.outputs))
+    return "", answers
+
+
+def _scores(examples: Examples, parts: Sequence[Rows], answers: Sequence[Tensor], goal: Goal) -> list[float]:
+    """At each validation the score of the answers to all parts together."""
+    truth = _chosen(examples, np.concatenate(parts)).y
+    return [goal.score(outputs, truth) for outputs in torch.cat(list(answers), 1)]
 
 
 def cross_fit(

@@ -22,7 +22,9 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 _MOST_WEIGHT = 20.0  # a class seen once must not outweigh all others
 
 
-def loss_for(target: Target | None, *, smoothing: float = 0.0, weights: Sequence[float] = ()) -> Loss:
+def loss_for(
+    target: Target | None, *, smoothing: float = 0.0, weights: Sequence[float] = (), metric: str | None = None
+) -> Loss:
     """Mean loss of `(b, outputs)` towards the `y` of a batch, as splits hold it.
 
     Args:
@@ -30,7 +32,10 @@ def loss_for(target: Target | None, *, smoothing: float = 0.0, weights: Sequence
         smoothing: share of each label that is spread over all classes; numbers have none.
         weights: of each class, or of the positive side of each label; none weighs all alike. Numbers and ordered
             classes have none.
+        metric: that is scored. Numbers are fitted by squares, as R² counts errors, and by Huber's loss for `mae`.
     """
+    if target is not None and target.kind == "regression" and not target.quantiles:
+        return functional.huber_loss if metric == "mae" else _half_square
     given = torch.tensor(weights) if weights else None
     return _LOSSES["classification" if target is None else target.kind](target, smoothing, given)
 
@@ -92,10 +97,12 @@ def _by_threshold(_: Target | None, smoothing: float, __: Tensor | None) -> Loss
     return loss
 
 
-def _of_numbers(target: Target | None, _: float, __: Tensor | None) -> Loss:
+def _half_square(outputs: Tensor, y: Tensor) -> Tensor:
+    return functional.mse_loss(outputs, y) / 2
+
+
+def _by_quantile(target: Target | None, _: float, __: Tensor | None) -> Loss:
     quantiles = () if target is None else target.quantiles
-    if not quantiles:
-        return functional.huber_loss
 
     def pinball(outputs: Tensor, y: Tensor) -> Tensor:
         levels = outputs.new_tensor(quantiles)
@@ -109,5 +116,5 @@ _LOSSES: Mapping[TargetKind, Callable[[Target | None, float, Tensor | None], Los
     "classification": _cross_entropy,
     "multilabel": _by_label,
     "ordinal": _by_threshold,
-    "regression": _of_numbers,
+    "regression": _by_quantile,
 }

@@ -6,6 +6,7 @@ that nobody else needs to know how a kind of task is put into numbers.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 
 import torch
@@ -109,9 +110,17 @@ _LOSSES: Mapping[TargetKind, Callable[[Tensor, Tensor, Target], Tensor]] = {
 }
 
 
+def _falling(values: Tensor) -> Tensor:
+    """`(b, n)` smallest so far in each row; written out where a graph is traced, since ONNX has no such operation."""
+    if not torch.compiler.is_exporting():
+        return values.cummin(dim=1).values
+    columns = list(values.unbind(dim=1))
+    return torch.stack(list(itertools.accumulate(columns, torch.minimum)), dim=1)
+
+
 def _ordinal_probabilities(outputs: Tensor) -> Tensor:
     """Differences of the probabilities to lie above each threshold, which may not rise from one to the next."""
-    above = outputs.sigmoid().cummin(dim=1).values
+    above = _falling(outputs.sigmoid())
     whole = torch.cat([torch.ones_like(above[:, :1]), above, torch.zeros_like(above[:, :1])], dim=1)
     return whole[:, :-1] - whole[:, 1:]
 
@@ -132,6 +141,6 @@ _PROBABILITIES: Mapping[TargetKind, Callable[[Tensor], Tensor]] = {
 _PREDICTED: Mapping[TargetKind, Callable[[Tensor, Target], Tensor]] = {
     "classification": lambda outputs, _: outputs.argmax(dim=1),
     "multilabel": lambda outputs, _: (outputs > 0).to(torch.int64),
-    "ordinal": lambda outputs, _: (outputs.cummin(dim=1).values > 0).sum(dim=1),
+    "ordinal": lambda outputs, _: (_falling(outputs) > 0).sum(dim=1),
     "regression": _numbers,
 }

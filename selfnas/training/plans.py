@@ -69,4 +69,4 @@ def _recipe(task: Task, name: str, count: int, stated: Mapping[str, float]) -> R
     if name == "auto" and task.inputs == "image" and task.target.kind == "classification" and "flip" not in stated:
         mirrored = mirror_keeps_labels(task.train.x, task.train.labels)
         stated = {**stated, "flip": 0.5 if mirrored else 0.0}
-    return recipe_for(name, task.inputs, count, stated)
+    return recipe_for(name, task.inputs, count, stated, numbers=task.target.kind == "regression")

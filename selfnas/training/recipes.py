@@ -7,7 +7,7 @@ Each number of a recipe is one slot; 0 leaves its part out. So a recipe can be s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from selfnas.data.targets import InputKind
 
@@ -77,26 +77,38 @@ _STRONG = Recipe(
 RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in (PLAIN, _LIGHT, _STRONG)}
 
 
-def chosen_recipe(inputs: InputKind, examples: int) -> Recipe:
-    """The recipe of a task that states none, by what an example is and how many there are to train on.
+def chosen_recipe(inputs: InputKind, examples: int, *, numbers: bool = False) -> Recipe:
+    """The recipe of a task that states none, by what an example is, what is asked and how many there are to train on.
+
+    Args:
+        inputs: what an example is.
+        examples: to train on.
+        numbers: whether numbers are asked for. Those of an image or a series often are its size, place, pace or
+            strength, which the strong recipe changes, and the scale of a series is left as it is.
 
     Example:
         >>> chosen_recipe("image", 200).name, chosen_recipe("image", 50_000).name, chosen_recipe("tokens", 200).name
         ('strong', 'light', 'light')
+        >>> chosen_recipe("series", 200).scaling, chosen_recipe("series", 200, numbers=True).scaling
+        (0.2, 0.0)
     """
     if inputs == "tokens":
         return _LIGHT
+    if numbers and inputs != "table":
+        return replace(_LIGHT, scaling=0.0)
     return _STRONG if examples < _SMALL else _LIGHT
 
 
-def recipe_for(name: str, inputs: InputKind, examples: int, stated: Mapping[str, float]) -> Recipe:
-    """A recipe by name, or `auto`, with what is stated of its slots in place of its own.
+def recipe_for(
+    name: str, inputs: InputKind, examples: int, stated: Mapping[str, float], *, numbers: bool = False
+) -> Recipe:
+    """A recipe by name, or `auto`, with what is stated of its slots in place of its own; see `chosen_recipe`.
 
     Raises:
         KeyError: no recipe has that name.
         ValueError: a slot that there is not, or beyond its limits.
     """
-    found = chosen_recipe(inputs, examples) if name == "auto" else RECIPES[name]
+    found = chosen_recipe(inputs, examples, numbers=numbers) if name == "auto" else RECIPES[name]
     unknown = set(stated) - set(SLOTS)
     if unknown:
         raise ValueError(f"a recipe has no slot {sorted(unknown)[0]!r}")

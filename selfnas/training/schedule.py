@@ -6,12 +6,22 @@ cycle: Smith, Topin 2019; of the cosine: Loshchilov, Hutter 2017 (ICLR).
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfnas.training.evaluation import Fidelity
 
-__all__ = ["MOST_VALIDATIONS", "Schedule", "batch_size_for", "fit_schedule", "patience_in"]
+__all__ = [
+    "MOST_VALIDATIONS",
+    "Schedule",
+    "batch_size_for",
+    "fit_schedule",
+    "latest_best",
+    "patience_in",
+    "validated_after",
+]
 
 MOST_VALIDATIONS = 20  # in one training, so that long ones on few examples do not spend their time on validating
 _FEWEST_VALIDATIONS = 4  # where a training is not made of whole epochs
@@ -64,6 +74,26 @@ def batch_size_for(examples: int, most: int) -> int:
         (16, 37, 64)
     """
     return min(most, max(_SMALLEST_BATCH, examples // _EACH_EPOCH))
+
+
+def validated_after(schedule: Schedule) -> list[int]:
+    """How many steps have been taken at each validation.
+
+    Example:
+        >>> validated_after(Schedule(per_epoch=5, parts=(5, 5, 4)))
+        [5, 10, 14]
+    """
+    return list(itertools.accumulate(schedule.parts))
+
+
+def latest_best(scores: Sequence[float]) -> int:
+    """Place of the best score, the latest of equals.
+
+    Example:
+        >>> latest_best([0.5, 0.7, 0.7, 0.6])
+        2
+    """
+    return len(scores) - 1 - list(reversed(scores)).index(max(scores))
 
 
 def patience_in(fidelity: Fidelity, schedule: Schedule) -> int:

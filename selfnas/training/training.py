@@ -12,7 +12,6 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 
 from selfnas import seeding
 from selfnas.data.targets import InputKind, Target, Targets
+from selfnas.networks.series import lay_out
 from selfnas.training.augmentation import augmented, mixing
 from selfnas.training.averaging import STATISTICS, WeightAverage
 from selfnas.training.evaluation import Fidelity
@@ -162,11 +162,11 @@ def train(
     """
     goal = goal or Goal()
     pool = _Pool([training] if isinstance(training, Examples) else training, fidelity.fraction, seed)
-    _laid_out(network, torch.channels_last)  # convolutions of images take a quarter less time so
+    lay_out(network, torch.channels_last)  # convolutions take a quarter to a half less time so
     schedule = schedule or fit_schedule(fidelity, len(pool), batch_size=plan.batch_size)
     if validation is None:
         schedule = replace(schedule, parts=(schedule.steps,))
-    batches = _Batches(pool, schedule, seeding.torch_generator(seed, "order"))
+    parts = _Parts(pool, schedule, seeding.torch_generator(seed, "order"))
     average = None
     if plan.recipe.average:
         draw = torch.randperm(len(pool), generator=seeding.torch_generator(seed, "statistics"))
@@ -176,7 +176,9 @@ def train(
     patience = patience_in(fidelity, schedule)
     watcher = _Watcher(validation, schedule, patience, least, goal, chance=_chance(goal, pool, validation))
     device = pool.device
-    with warnings.catch_warnings():
+    noise = [device.index or 0] if device.type == "cuda" else []
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=noise):
+        torch.manual_seed(seeding.derive(seed, "dropout"))
         warnings.simplefilter("ignore")
         _quiet_lightning()
         trainer = pl.Trainer(
@@ -191,7 +193,7 @@ def train(
             plugins=[LightningEnvironment()],  # one process, whatever a cluster's variables say
         )
         try:
-            trainer.fit(module, train_dataloaders=batches)
+            trainer.fit(module, train_dataloaders=parts)
         except (RuntimeError, MemoryError) as error:
             if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and not any(
                 text in str(error).lower() for text in _OUT_OF_MEMORY
@@ -201,7 +203,7 @@ def train(
     failure = watcher.failure or ("" if watcher.best_state else "no validation was reached")
     if not failure:
         network.load_state_dict(watcher.best_state)
-    _laid_out(network.to(device), torch.contiguous_format)
+    lay_out(network.to(device), torch.contiguous_format)
     network.eval()
     return TrainingResult(
         failure=failure,
@@ -263,18 +265,20 @@ class _Pool:
         return together.rows(back)
 
 
-class _Batches:
-    """Shuffled batches of tensors already in memory: a hundred times cheaper than a DataLoader for small data."""
+class _Parts:
+    """What Lightning takes for a loader: for each epoch one batch, which is all batches up to a validation.
+
+    Each has some milliseconds of its own, which for a small network is as long as a step takes. Batches are of tensors
+    already in memory: a hundred times cheaper than a DataLoader for small data.
+    """
 
     def __init__(self, pool: _Pool, schedule: Schedule, generator: torch.Generator) -> None:
         self._pool, self._schedule, self._generator = pool, schedule, generator
         self._parts, self._order = iter(schedule.parts), self._orders()
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of the next part of the schedule."""
-        for part in itertools.islice(self._order, next(self._parts)):
-            chosen = self._pool.rows(part)
-            yield chosen.x, chosen.y
+    def __iter__(self) -> Iterator[Iterator[Examples]]:
+        """The next part of the schedule."""
+        yield (self._pool.rows(rows) for rows in itertools.islice(self._order, next(self._parts)))
 
     def _orders(self) -> Iterator[Tensor]:
         """Numbers of the examples of each batch, in a new order each epoch, without end."""
@@ -284,6 +288,10 @@ class _Batches:
 
 
 class _Module(pl.LightningModule):
+    """Takes all steps of a part in one call of Lightning's."""
+
+    automatic_optimization = False
+
     def __init__(
         self,
         network: nn.Module,
@@ -297,47 +305,60 @@ class _Module(pl.LightningModule):
         self.network = network
         self._plan, self._schedule, self._goal = plan, schedule, goal
         self._average, self._generator = average, generator
-        self._loss = loss_for(goal.target, smoothing=plan.label_smoothing, weights=plan.class_weights)
+        self._loss = loss_for(
+            goal.target, smoothing=plan.label_smoothing, weights=plan.class_weights, metric=goal.metric
+        )
         self._losses: list[Tensor] = []
+        self._taken = 0  # steps
+        self._optimiser: torch.optim.Optimizer | None = None
 
-    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
-        x, y = batch
+    def training_step(self, part: Iterator[Examples], index: int) -> None:
+        self._losses.clear()
+        optimiser = self._optimiser
+        assert optimiser is not None  # noqa: S101 - Lightning asked for it
+        for batch in part:
+            for group in optimiser.param_groups:
+                group["lr"] = self._plan.learning_rate * self._schedule.factor(self._taken)
+            loss = self._loss_of(batch)
+            optimiser.zero_grad()
+            torch.autograd.backward(loss)
+            optimiser.step()
+            self._taken += 1
+            if self._average is not None:
+                self._average.update()
+            self._losses.append(loss.detach())
+
+    def _loss_of(self, batch: Examples) -> Tensor:
+        x, y = batch.x, batch.y
         recipe, inputs = self._plan.recipe, self._goal.inputs
         if inputs is not None:
             x = augmented(x, recipe, self._generator, inputs=inputs)
-        if recipe.mixup and x.is_floating_point():
-            partner, own = mixing(len(x), recipe, self._generator)
-            partner = partner.to(x.device)
-            outputs = self.network(own * x + (1 - own) * x[partner])
-            loss = own * self._loss(outputs, y) + (1 - own) * self._loss(outputs, y[partner])
-        else:
-            loss = self._loss(self.network(x), y)
-        self._losses.append(loss.detach())
-        return loss
-
-    def on_train_batch_end(self, outputs: object, batch: object, batch_idx: int) -> None:
-        if self._average is not None:
-            self._average.update()
+        if not recipe.mixup or not x.is_floating_point():
+            return self._loss(self.network(x), y)
+        partner, own = mixing(len(x), recipe, self._generator)
+        partner = partner.to(x.device)
+        outputs = self.network(own * x + (1 - own) * x[partner])
+        return own * self._loss(outputs, y) + (1 - own) * self._loss(outputs, y[partner])
 
     @property
     def delivered(self) -> nn.Module:
         """The network whose weights count: averaged, or as they are."""
         return self.network if self._average is None else self._average.network
 
-    def on_train_epoch_start(self) -> None:
-        self._losses.clear()
-
     def mean_loss(self) -> float:
         """Mean training loss over the part that ran last."""
         return float(torch.stack(self._losses).mean())
 
-    def configure_optimizers(self) -> Any:
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Called once the network is on its device; its own steps are taken without what Lightning wraps it in."""
         plan = self._plan
-        optimiser = torch.optim.AdamW(
-            self.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=self.device.type in _FUSED
+        self._optimiser = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=plan.learning_rate,
+            weight_decay=plan.weight_decay,
+            fused=self.device.type in _FUSED,
         )
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._schedule.factor)
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return self._optimiser
 
 
 class _Watcher(pl.Callback):
@@ -396,13 +417,6 @@ class _Watcher(pl.Callback):
             for name, value in network.state_dict().items()
         }
         self.best_step = step
-
-
-def _laid_out(network: nn.Module, order: torch.memory_format) -> None:
-    """Order the memory of its weights of four dimensions, in place."""
-    for each in network.parameters():
-        if each.dim() == 4:
-            each.data = each.data.contiguous(memory_format=order)
 
 
 def _chance(goal: Goal, training: _Pool, validation: Examples | None) -> float:

@@ -31,7 +31,7 @@ from selfnas.data.preparation import (
 from selfnas.data.targets import Target, TargetKind
 from selfnas.training.outputs import in_units, predicted, probabilities, sorted_quantiles
 
-__all__ = ["OUTPUTS", "PreparedInputs", "WholeNetwork"]
+__all__ = ["OUTPUTS", "NamedOutputs", "PreparedInputs", "WholeNetwork"]
 
 # By name what a whole network gives for `b` examples, in words.
 OUTPUTS: Mapping[TargetKind, Mapping[str, str]] = {
@@ -87,15 +87,33 @@ class WholeNetwork(nn.Module):
     def __init__(self, network: nn.Module, preparation: Preparation) -> None:
         super().__init__()
         self.preparation, self.network, self.target = PreparedInputs(preparation), network, preparation.target
+        self.named = NamedOutputs(preparation.target)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """`(b, *raw)` raw examples to outputs by name; `described` says what each of them is."""
-        return _NAMED[self.target.kind](self.network(self.preparation(x)), self.target)
+        named: dict[str, Tensor] = self.named(self.network(self.preparation(x)))
+        return named
 
     @property
     def described(self) -> dict[str, str]:
         """By name what each output is, in words."""
         return {**OUTPUTS[self.target.kind], **(_QUANTILES if self.target.quantiles else {})}
+
+
+class NamedOutputs(nn.Module):
+    """What stands behind a network.
+
+    Args:
+        target: of its task.
+    """
+
+    def __init__(self, target: Target) -> None:
+        super().__init__()
+        self.target = target
+
+    def forward(self, outputs: Tensor) -> dict[str, Tensor]:
+        """`(b, outputs)` of a network to outputs by name."""
+        return _NAMED[self.target.kind](outputs, self.target)
 
 
 def _classes(outputs: Tensor, target: Target) -> dict[str, Tensor]:
@@ -202,10 +220,16 @@ class _Amplitude(nn.Module):
         spread = (torch.where(present, moved, 0.0).square().sum(dim=2, keepdim=True) / count).sqrt()
         spread = torch.maximum(spread, self.floor)
         told = [
-            torch.where(present, each, torch.nan) for each in ((mean / self.unit).asinh(), (spread / self.unit).log())
+            torch.where(present, each, torch.nan) for each in (_asinh(mean / self.unit), (spread / self.unit).log())
         ]
         kept = x.index_copy(1, self.channels, (moved / spread).to(torch.float32))
         return torch.cat([kept, *(each.to(torch.float32) for each in told)], dim=1)
+
+
+def _asinh(x: Tensor) -> Tensor:
+    """As `Tensor.asinh`, which ONNX Runtime has in float32 alone; as near to it as float64 is at 1."""
+    size = x.abs()
+    return x.sign() * (size + (size.square() + 1).sqrt()).log()
 
 
 class _Scale(nn.Module):

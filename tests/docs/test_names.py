@@ -24,6 +24,7 @@ _OURS = ("ARCHITECTURE.md", "CONTRIBUTING.md")  # on other pages a YAML file may
 _MODULE = re.compile(rf"(?<![\w./<-])(?:{'|'.join(_TOP)})(?:\.[\w-]+)+")
 _FILES = {path.name for path in _ROOT.iterdir()} | {path.name for top in _TOP for path in (_ROOT / top).rglob("*.*")}
 _WRITTEN = {  # by commands, for people
+    "annex-iv.md",
     "audit-card.md",
     "card.md",
     "experiments/latency/this-machine.yaml",

@@ -18,10 +18,18 @@ from agent.stream.file import Stream
 from agent.stream.training import CrossValidationSection, plan_digest
 from agent.verify.meaning.examples import Sizes
 from agent.workers.cross_fitted import FOLDS
-from agent.workers.process import VALIDATED
+from agent.workers.delivered import VALIDATED
 from selfnas.training.evaluation import Fidelity
-from selfnas.training.refit import refit_steps
-from selfnas.training.schedule import MOST_VALIDATIONS, Schedule, batch_size_for, fit_schedule, patience_in
+from selfnas.training.refit import cross_refit_steps, lengths_to_try, long_enough, refit_steps
+from selfnas.training.schedule import (
+    MOST_VALIDATIONS,
+    Schedule,
+    batch_size_for,
+    fit_schedule,
+    latest_best,
+    patience_in,
+    validated_after,
+)
 
 __all__ = ["TrainingChecker"]
 
@@ -37,6 +45,7 @@ class _Task:
     validation: int | None
     grouped: bool | None
     counted: bool  # whether scores are accuracies
+    table: bool  # whether examples are rows of a table
 
     @property
     def batch(self) -> int:
@@ -71,9 +80,11 @@ class TrainingChecker:
         self._sizes: Sizes | None = None
         self._metric = ""
         self._tabular = False
+        self._table = False
         self._told = False  # whether trainings of this life say by which plan
         self._evaluated: list[events.Evaluated] = []
         self._tested: list[events.Trained | events.Compared] = []
+        self._folds: dict[str, int] = {}  # by digest how many networks answered what they had not seen
 
     def run_begins(self, stream: Stream) -> None:
         """A run over a stream."""
@@ -81,9 +92,10 @@ class TrainingChecker:
 
     def task_begins(self, started: events.TaskStarted, sizes: Sizes | None) -> None:
         """A task whose splits have so many examples, as far as that is known."""
-        self._sizes, self._evaluated, self._tested = sizes, [], []
+        self._sizes, self._evaluated, self._tested, self._folds = sizes, [], [], {}
         self._metric = "" if started.metric is events.UNSET else started.metric
         self._tabular = started.table is not events.UNSET
+        self._table = not started.shape.size
 
     def check(self, facts: events.Facts) -> Iterator[str]:
         """Problems of one event of a task, in sentences."""
@@ -93,6 +105,8 @@ class TrainingChecker:
                 yield from self._planned(facts, facts.fidelity)
             case events.Trained() | events.Compared():
                 self._tested.append(facts)
+                if isinstance(facts, events.Trained) and facts.refit is not events.UNSET:
+                    self._folds[facts.digest] = FOLDS if facts.refit.folds is events.UNSET else facts.refit.folds
                 yield from self._planned(facts, "full")
             case events.Audited():
                 yield from self._observed(facts)
@@ -131,8 +145,9 @@ class TrainingChecker:
             both = sizes.train + sizes.validation
             if audited.cross.examples not in (sizes.train, both):
                 yield f"answers to {audited.cross.examples} training examples were counted, there are {both}"
-            if not 2 <= audited.cross.networks <= FOLDS or (not sizes.grouped and audited.cross.networks != FOLDS):
-                yield f"answers of {audited.cross.networks} networks made alike were counted, of {FOLDS}"
+            wanted = self._folds.get(audited.digest, FOLDS)
+            if not 2 <= audited.cross.networks <= wanted or (not sizes.grouped and audited.cross.networks != wanted):
+                yield f"answers of {audited.cross.networks} networks made alike were counted, of {wanted}"
 
     def _at_hand(self, baselined: events.Baselined) -> Iterator[str]:
         task = self._known()
@@ -158,6 +173,7 @@ class TrainingChecker:
             validation=validation,
             grouped=self._sizes.grouped,
             counted=not self._metric,
+            table=self._table,
         )
 
     def _end(self) -> Iterator[str]:
@@ -175,7 +191,10 @@ class TrainingChecker:
         test = None if self._sizes is None else self._sizes.test
         if test is not None and tested.test_count not in (test, 0):
             yield f"it was tested on {tested.test_count} examples, there are {test}"
-        fidelity = _fidelity(task.stream, "full")
+        fidelity, refit = _fidelity(task.stream, "full"), tested.refit
+        if refit is not events.UNSET and refit.folds is not events.UNSET:
+            yield from _by_folds(task, tested, refit, refit.folds, fidelity)
+            return
         schedule = task.schedule(fidelity)
         if isinstance(tested, events.Trained):
             yield from _odd_curve(task, tested.curve, schedule, fidelity, failed=bool(tested.reason))
@@ -183,7 +202,6 @@ class TrainingChecker:
                 yield from _uncounted(task, tested.curve, _validated(task, "full"))
         elif tested.validation is not None:
             yield from _uncounted(task, [tested.validation], _validated(task, "full"))
-        refit = tested.refit
         if refit is events.UNSET or task.both is None:
             return
         if refit.examples != task.both:
@@ -217,6 +235,41 @@ def _refitted(task: _Task, tested: events.Trained | events.Compared, schedule: S
         return range(steps, steps + 1)
     least, most = (refit_steps(best, schedule.steps, **counts) for best in (0, schedule.steps))
     return range(least, most + 1)
+
+
+def _by_folds(
+    task: _Task, tested: events.Trained | events.Compared, refit: events.Refit, folds: int, fidelity: Fidelity
+) -> Iterator[str]:
+    """Problems of a full training whose length held-out answers decided."""
+    count = task.both
+    if count is None:
+        return
+    if refit.examples != count:
+        yield f"trained a second time on {refit.examples} examples, there are {count} for that"
+        return
+    wanted = task.small.folds_in_full(count, table=task.table)
+    if not 2 <= folds <= wanted or (task.grouped is False and folds != wanted):
+        yield f"{folds} networks made alike decided for how long it is trained, the stream makes {wanted}"
+        return
+    lengths = lengths_to_try(fidelity, count, folds=folds, batch_size=task.batch, table=task.table)
+    least = count - math.ceil(count / folds)
+    after = [steps for length in lengths for steps in validated_after(length)]
+    seen = range(least, least + 1) if task.grouped is False else range(1, count)  # by each network, at least
+    best = after
+    if isinstance(tested, events.Trained):
+        yield from _uncounted(task, tested.curve, {count})
+        tried = [size for size in range(1, len(after)) if long_enough(tested.curve[:size])] if len(lengths) > 1 else []
+        wanted_points = min([*tried, len(after)])
+        if len(tested.curve) != wanted_points:
+            yield f"its curve has {len(tested.curve)} points, its plan gives {wanted_points}"
+            return
+        best = [after[latest_best(tested.curve)]]
+    elif tested.validation is not None:
+        yield from _uncounted(task, [tested.validation], {count})
+    if not any(
+        cross_refit_steps(steps, inside=inside, count=count) == refit.steps for steps in best for inside in seen
+    ):
+        yield f"trained a second time for {refit.steps} steps, which its held-out answers do not give"
 
 
 def _short(task: _Task, one: events.Evaluated) -> Iterator[str]:

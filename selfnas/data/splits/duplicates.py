@@ -14,10 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.data.raw import SPLITS, RawData, Rows
+from selfnas.data.spec import TaskSpec
 from selfnas.errors import InputError
 from selfnas.seeding import generator
 
-__all__ = ["Duplicates", "Prints", "duplicates_of", "joined_groups", "kept_apart", "near_copies", "of_splits", "prints"]
+__all__ = [
+    "Duplicates",
+    "Prints",
+    "duplicates_of",
+    "groups_of",
+    "joined_groups",
+    "kept_apart",
+    "near_copies",
+    "of_splits",
+    "prints",
+]
 
 Numbers = NDArray[np.int64]
 Prints = NDArray[np.uint64]
@@ -211,3 +222,29 @@ def near_copies(held: NDArray[np.float32], test: NDArray[np.float32]) -> tuple[i
     closest = np.argpartition(apart, min(_LOOKED_AT, len(known)) - 1, axis=1)[:, :_LOOKED_AT]
     distances = ((known[closest] - flat[:, None]) ** 2).sum(axis=2, dtype=np.float64).min(axis=1)
     return int(((distances > 0) & (distances <= _NEAR * typical)).sum()), len(flat)
+
+
+def groups_of(
+    raw: RawData, rows: Mapping[str, Rows], spec: TaskSpec, repeated: Mapping[str, Prints] | None
+) -> dict[str, tuple[str, ...]]:
+    """By split the group of each example; examples of a part without groups are one each, repeated ones together.
+
+    Args:
+        raw: the source.
+        rows: which examples each split has.
+        spec: for its transformations.
+        repeated: prints of the examples where some are repeated; None where copies need not stay together.
+    """
+    fewer = any(step.classes is not None for step in spec.transforms)
+    if raw.groups is not None and fewer:
+        raise InputError("groups do not go with the transformation classes: leave those examples out of the source")
+    if raw.groups is None and (repeated is None or fewer):
+        return {}
+    known = raw.groups
+
+    def name(part: str, row: int) -> str:
+        if part == "x" and known is not None:
+            return f"group {known[row]}"
+        return f"{part} {row}" if repeated is None else f"example {repeated[part][row]:016x}"
+
+    return {split: tuple(name(each.part, row) for row in each.rows) for split, each in rows.items()}

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from agent.commands.bench_constrained import STRICT_SET, latency_column, search_constrained, shares_of_front
+from agent.commands.benching.constrained import STRICT_SET, latency_column, search_constrained, shares_of_front
 from selfnas.tables.tabular import synthetic_benchmark
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.commands.bench_search import Slice, rows_of, summary_figures, tabular_throughput
+from agent.commands.benching.search import Slice, rows_of, summary_figures, tabular_throughput
 from selfnas.benchmarks.benchmarking import CHECKPOINTS, SearchRow, compare_strategies
 from selfnas.benchmarks.rows import Rows
 from selfnas.strategies import make_strategy

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from agent.gate.review import review
+from agent.gate.review import answered, only, review
 from agent.ledger.events import (
     Admitted,
     Certified,
@@ -116,8 +116,8 @@ def test_decisions_change_the_library_and_verify() -> None:
     [
         (GOOD, "overrule", "ann", " ", "needs a --reason"),
         (GOOD, "approve", " ", "x", "needs an --author"),
-        (BAD, "approve", "ann", "x", "stands refused"),
-        (LOST, "overrule", "ann", "x", "not trained to the end"),
+        (BAD, "approve", "ann", "x", f"^{BAD[:12]} stands refused"),
+        (LOST, "overrule", "ann", "x", f"^{LOST[:12]} was not trained to the end"),
         ("zz", "overrule", "ann", "x", "constraint rejections are final"),
         ("", "overrule", "ann", "x", "no finalist"),
         (GOOD, "overrule", "ann", "x\x1b[2J", "printable"),
@@ -128,6 +128,22 @@ def test_decisions_nobody_can_take(digest: str, decision: Any, author: str, reas
     """Each is refused with its reason, before anything is written."""
     with pytest.raises(InputError, match=message):
         review(Story().state, digest, decision, author=author, reason=reason)
+
+
+def test_what_a_digest_begins_with_names_one_thing_or_is_refused() -> None:
+    """None is nothing; of several each is named, in order, as far as tells them apart at a glance."""
+    assert only({}, "sub-cells", "a") is None
+    assert only({"a1": 7}, "sub-cells", "a") == 7
+    with pytest.raises(InputError, match=r"^several sub-cells begin with 'a': a1, a{16}$"):
+        only({"a1": 7, "a" * 20: 8}, "sub-cells", "a")
+
+
+def test_a_revocation_names_who_answers_for_it_and_why() -> None:
+    """Both, each on one line."""
+    assert answered(" ann  b ", "because\nso") == {"author": "ann b", "reason": "because so"}
+    for author, reason in (("", "because"), ("ann", " ")):
+        with pytest.raises(InputError, match="needs an --author and a --reason"):
+            answered(author, reason)
 
 
 def test_a_network_of_several_tasks_and_runs_is_asked_for_by_name_and_each_can_be_decided() -> None:

@@ -31,7 +31,7 @@ def test_scores_and_full_trainings_are_told_in_steps_and_seconds(tmp_path: Path)
     assert torch.get_num_threads() == threads
     sizes = prepared.tasks[0].sizes
     assert (few.score_steps, few.held_out, few.repeats) == (3 * 2 * 120, sizes["train"] + sizes["validation"], 2)
-    assert few.full_steps == pytest.approx(800 * (1 + few.held_out / sizes["train"]), abs=1)
+    assert few.full_steps == pytest.approx(800 * (5 + few.held_out / sizes["train"]), abs=1)  # five folds, then all
     assert (whole.score_steps, whole.held_out, whole.repeats) == (120, prepared.tasks[1].sizes["validation"], 0)
     assert few.half_width > whole.half_width > 0.02
     assert 0 < whole.score_seconds < few.score_seconds < few.full_seconds * 3

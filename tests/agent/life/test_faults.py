@@ -21,6 +21,7 @@ from agent.ledger.store import GENESIS, Event, Ledger, LedgerError, event_hash
 from agent.state.state import replay
 from agent.verify.verification import verify
 from agent.workers import process as worker
+from agent.workers.kept import keep
 from agent.workers.pool import WorkerDied, Workers
 from selfnas.errors import InputError
 from tests.agent.conftest import Run, inside
@@ -88,7 +89,7 @@ def test_a_disk_that_is_full_for_weights_is_not_blamed_on_the_network(
     import torch
 
     with files_at_most(1000), pytest.raises(OSError, match="too large"):
-        worker._keep({"w": torch.zeros(10_000)}, tmp_path)
+        keep({"w": torch.zeros(10_000)}, tmp_path)
     assert not list(tmp_path.iterdir())
 
     def full(job: object) -> None:

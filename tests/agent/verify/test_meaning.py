@@ -38,11 +38,14 @@ CURVE = [0.25, 0.5, 0.75]
 FULL = [0.25, 0.5, 0.75, 0.5, 0.625, 0.5, 0.75, 0.5]
 
 
-def problems_of(facts: events.Facts, sizes: Sizes = LARGE, **settings: Any) -> list[str]:
-    """What is said of one training of a task with splits of such sizes."""
+def problems_of(
+    facts: events.Facts, sizes: Sizes = LARGE, size: tuple[int, ...] = (8, 8), **settings: Any
+) -> list[str]:
+    """What is said of one training of a task with splits and examples of such sizes."""
     checker = TrainingChecker()
     checker.run_begins(Stream.model_validate({**STREAM, **settings}))
-    checker.task_begins(made_up(events.TaskStarted), sizes)
+    shape = events.Shape(channels=1, size=list(size), classes=2)
+    checker.task_begins(made_up(events.TaskStarted, shape=shape), sizes)
     end = made_up(events.TaskFinished, winner=None, full_trainings=0)
     return [problem for one in (facts, end) for problem in checker.check(one)]
 
@@ -93,6 +96,59 @@ def test_a_cross_validated_score_is_not_accused() -> None:
     """Two repeats of counts over training and validation examples, their mean, and a point for each validation."""
     told = evaluated(score=0.75, curve=[0.25, 0.502, 0.75], repeats=[0.748, 0.752])
     assert problems_of(told, SMALL) == []
+
+
+def crossed(steps: int = 74, folds: int = 3, **told: Any) -> events.Trained:
+    """A full training of a small task, whose best validation by three networks made alike was the seventh of eight."""
+    curve = [value / 250 for value in (100, 120, 140, 150, 160, 170, 180, 170)]
+    refit = {"steps": steps, "examples": 250, "folds": folds}
+    base = {"validation": 0.72, "curve": curve, "refit": refit, "test_count": 60, "test_correct": 30}
+    return trained(**{**base, **told})
+
+
+def test_a_length_by_held_out_answers_is_not_accused() -> None:
+    """As many points as the folds are validated, counts over all examples, as many passes as were right."""
+    assert problems_of(crossed(), SMALL) == []
+    assert problems_of(crossed(steps=84, curve=[0.2] * 8, validation=0.2), SMALL) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "settings", "message"),
+    [
+        (crossed(steps=75), {}, "trained a second time for 75 steps, which its held-out answers do not give"),
+        (crossed(folds=5), {}, "5 networks made alike decided for how long it is trained, the stream makes 3"),
+        (crossed(), {"cross_validation": {"full_below": 0}}, "3 networks made alike decided"),
+        (crossed(curve=[0.2] * 7), {}, "its curve has 7 points, its plan gives 8"),
+        (crossed(curve=[0.2] * 7 + [0.201]), {}, "0.201000 is that of no number of 250 examples"),
+    ],
+)
+def test_a_length_that_held_out_answers_do_not_give_is_named(
+    facts: events.Facts, settings: dict[str, Any], message: str
+) -> None:
+    """By steps, networks, points and counts."""
+    assert any(message in problem for problem in problems_of(facts, SMALL, **settings))
+
+
+@pytest.mark.parametrize(
+    ("counts", "steps", "problem"),
+    [
+        ((150, 160, 180, 180), 452, ""),  # 300 steps are the whole, and the last of equals
+        ((150, 180, 160, 170), 50, ""),
+        ((180, 160, 170), 30, ""),  # two that are worse end the trials
+        ((150, 250), 50, ""),  # and so does one without a fault
+        ((180, 160, 170, 150), 30, "its curve has 4 points, its plan gives 3"),
+        ((150, 180, 160), 50, "its curve has 3 points, its plan gives 4"),
+        ((150, 180, 160, 170), 30, "trained a second time for 30 steps"),
+    ],
+)
+def test_lengths_of_a_table_are_tried_until_it_is_long_enough(
+    counts: tuple[int, ...], steps: int, problem: str
+) -> None:
+    """A point for each length, which ends where two in a row are worse or nothing is wrong."""
+    curve = [count / 250 for count in counts]
+    full = {"steps": 300}
+    found = problems_of(crossed(steps=steps, curve=curve, validation=max(curve)), SMALL, size=(), full=full)
+    assert [told for told in found if problem in told] if problem else found == []
 
 
 FORGED: dict[str, tuple[events.Facts, Sizes, dict[str, Any], str]] = {

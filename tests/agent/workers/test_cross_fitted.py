@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from agent.workers.cross_fitted import FOLDS, cross_fitted, read_cross_fitted, tensors_of
+from agent.workers.cross_fitted import FOLDS, answered, fitted_anew, read_cross_fitted, tensors_of
 from audits import AuditData
 from audits.contract.data import CrossFitted
 from selfnas.data.targets import Target
@@ -40,9 +40,9 @@ def examples(labels: Tensor | None = None) -> AuditData:
 
 def fitted(data: AuditData, *, seed: int = 1) -> CrossFitted:
     """By five networks."""
-    found = cross_fitted(build, data, PLAN, Goal(target=data.target), STEPS, seed=seed)
+    found = fitted_anew(build, data, PLAN, Goal(target=data.target), STEPS, seed=seed)
     assert found is not None
-    return found
+    return answered(found, data)
 
 
 def test_every_training_example_is_answered_by_a_network_that_had_not_seen_it() -> None:
@@ -68,7 +68,7 @@ def test_a_training_that_fails_gives_no_answers() -> None:
     """Rather than some of them."""
     data = examples()
     wild = TrainingPlan(batch_size=16, learning_rate=1e30)
-    assert cross_fitted(build, data, wild, Goal(target=data.target), STEPS, seed=1) is None
+    assert fitted_anew(build, data, wild, Goal(target=data.target), STEPS, seed=1) is None
 
 
 def test_what_was_kept_is_read_again(tmp_path: Path) -> None:
@@ -104,6 +104,7 @@ def test_numbers_are_cross_fitted_too() -> None:
     def one(seed: int) -> nn.Module:
         return nn.Sequential(build(seed), nn.Linear(2, 1))
 
-    found = cross_fitted(one, data, PLAN, Goal(target=target), STEPS, seed=1)
-    assert found is not None
+    fit = fitted_anew(one, data, PLAN, Goal(target=target), STEPS, seed=1)
+    assert fit is not None
+    found = answered(fit, data)
     assert float(((found.simple - data.y_train) ** 2).mean()) < 0.01

@@ -15,7 +15,7 @@ from agent.stream.training import FidelitySection, TrainingSection
 from agent.workers.jobs import FullAnswer, FullJob
 from agent.workers.process import run_job
 from selfnas.data.tasks import Task, TaskSpec, load_task
-from selfnas.training import training
+from selfnas.training import cross_validation, training
 from selfnas.training.refit import refit_fidelity
 from selfnas.training.training import Examples, TrainingResult
 
@@ -58,6 +58,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
         return run_suite(network, data, *rest, **named)
 
     monkeypatch.setattr(training, "train", spied)
+    monkeypatch.setattr(cross_validation, "train", spied)
     monkeypatch.setattr(audits, "run_suite", shown, raising=False)
     return held
 
@@ -73,7 +74,7 @@ def test_what_is_kept_was_trained_on_training_and_validation_examples(
     """First scored as ever, then a fresh network; audits know all it was trained on; nothing else was looked at."""
     task = load_task(SPEC, base=tmp_path)
     told = answer(tmp_path, task, refit=True)
-    first, second = (rows(own.x) for own in seen["trained"])
+    first, second, *_ = (rows(own.x) for own in seen["trained"])
     assert first == rows(torch.from_numpy(task.train.x))
     assert second == first | rows(torch.from_numpy(task.validation.x))
     assert not second & (rows(torch.from_numpy(task.audit.x)) | rows(torch.from_numpy(task.test.x)))
@@ -112,6 +113,36 @@ def test_a_refit_that_diverges_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert answer(tmp_path, task, refit=True) == once
 
 
+def test_of_a_small_task_held_out_answers_decide_for_how_long(seen: dict[str, list[Any]], tmp_path: Path) -> None:
+    """Networks on all folds but one, then one on all; nothing else is looked at, and their answers serve the audits."""
+    task = load_task(SPEC, base=tmp_path)
+    told = answer(tmp_path, task, refit=True, cross_validation={"below": 400})
+    count = len(task.train) + len(task.validation)
+    *folds, last = (rows(own.x) for own in seen["trained"])
+    assert len(folds) == 3
+    assert all(each < last for each in folds)
+    assert last == rows(torch.from_numpy(task.train.x)) | rows(torch.from_numpy(task.validation.x))
+    for taught, held in zip(folds, seen["validated"], strict=False):
+        assert rows(held.x) == last - taught
+    assert seen["validated"][3] is None
+    assert told.refit is not None
+    assert (told.refit.folds, told.refit.examples) == (3, count)
+    assert told.score == max(told.curve)
+    assert count * told.score == pytest.approx(round(count * told.score))
+    assert told == answer(tmp_path, task, refit=True, cross_validation={"below": 400})
+
+
+def test_where_weights_are_inherited_the_validation_split_decides(tmp_path: Path) -> None:
+    """They may have seen what would be held out."""
+    task = load_task(SPEC, base=tmp_path)
+    first = answer(tmp_path, task)
+    kept = tmp_path / "weights" / f"{first.weights_sha256}.safetensors"
+    told = answer(tmp_path, task, refit=True, cross_validation={"below": 400}, inherit=str(kept))
+    assert told.refit is not None
+    assert told.refit.folds == 0
+    assert told.inherited == 1.0
+
+
 @pytest.mark.parametrize(("best", "steps"), [(400, 480), (300, 360), (200, 240), (20, 240)])
 def test_a_refit_takes_as_many_passes_as_were_right(best: int, steps: int) -> None:
     """More examples, more steps; never less than half of what was planned."""
@@ -138,4 +169,5 @@ def test_what_a_small_audit_split_leaves_open_networks_made_alike_decide(
     assert (tmp_path / "weights" / f"{found.cross.sha256}.safetensors").is_file()
     assert {finding["n"] for finding in found.findings} == {count + len(task.audit)}
     siblings = [rows(examples.x) for examples in seen["trained"][2:]]
+    assert len(siblings) == 5
     assert all(len(each) < count for each in siblings)

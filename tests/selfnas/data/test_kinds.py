@@ -365,5 +365,5 @@ def test_many_images_are_read_block_by_block(tmp_path: Path, monkeypatch: pytest
     spec = TaskSpec(name="t", source="npz", path="many.npz", audit_from="test")
     whole = load_task(spec, base=tmp_path)
     monkeypatch.setattr("selfnas.data.datasets._MANY_BYTES", 1)
-    monkeypatch.setattr("selfnas.data.datasets._BLOCK_BYTES", 7 * 9 * 8 * 3)
+    monkeypatch.setattr("selfnas.data.sources.members._BLOCK_BYTES", 7 * 9 * 8 * 3)
     assert load_task(spec, base=tmp_path).digest == whole.digest

@@ -14,8 +14,9 @@ from agent.workers.jobs import LowAnswer, LowJob
 from agent.workers.process import run_job
 from selfnas.data.targets import Target
 from selfnas.data.tasks import Task, TaskSpec, load_task
-from selfnas.training.cross_validation import cross_validate, held_out
+from selfnas.training.cross_validation import cross_train, cross_validate, held_out
 from selfnas.training.evaluation import Fidelity
+from selfnas.training.schedule import Schedule
 from selfnas.training.training import Examples, Goal, TrainingPlan
 
 CLASSES = Target.of_classes(3)
@@ -111,6 +112,55 @@ def test_every_answer_is_about_an_example_that_was_held_out() -> None:
     assert others == asked
     assert len(curve) == 4
     assert all(float(42 * value).is_integer() or abs(42 * value - round(42 * value)) < 1e-6 for value in curve)
+
+
+def test_the_length_that_held_out_answers_find_right_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all validations of all lengths the latest best; a fold's answers come from where the other folds are best."""
+    from selfnas.training import cross_validation
+    from selfnas.training.training import TrainingResult
+
+    data = Examples(torch.arange(12.0).view(12, 1, 1), torch.arange(12) % 2)
+    right = {20: [0.5, 1.0, 0.5, 0.5], 40: [0.5, 0.5, 1.0, 1.0]}  # share of a fold that is answered rightly
+    order: list[int] = []
+
+    def answering(network: nn.Module, own: Examples, held: Examples, *rest: Any, **named: Any) -> TrainingResult:
+        steps = named["schedule"].steps
+        shares = list(right[steps])
+        if steps == 40 and len(order) == 5:  # the last fold alone is best at once
+            shares[0] = 1.0
+        order.append(steps)
+        outputs = []
+        for share in shares:
+            wrong = torch.arange(len(held)) >= round(share * len(held))
+            outputs.append(torch.nn.functional.one_hot(torch.where(wrong, 1 - held.y, held.y), 2).float())
+        return TrainingResult(failure="", curve=(0.5,), train_loss=0.0, weights={}, outputs=tuple(outputs))
+
+    monkeypatch.setattr(cross_validation, "train", answering)
+    lengths = [Schedule(per_epoch=1, parts=(steps // 4,) * 4) for steps in (20, 40)]
+    goal = Goal(target=Target.of_classes(2))
+    plan, seeds = TrainingPlan(batch_size=8), {"folds": 3, "seed": 1, "split_seed": 2}
+    found = cross_train(lambda seed: nn.Identity(), data, plan, lengths, goal, **seeds)
+    assert order == [20, 20, 20, 40, 40, 40]
+    assert len(found.curve) == 8
+    assert (found.best, found.best_step, found.inside) == (1.0, 40, 8)
+    assert found.fit is not None
+    assert torch.equal(found.fit.outputs.argmax(1), data.y)
+    assert sorted(np.concatenate(found.fit.parts).tolist()) == list(range(12))
+    order.clear()
+    short = cross_train(lambda seed: nn.Identity(), data, plan, lengths, goal, **seeds, enough=lambda curve: True)
+    assert (order, short.best_step) == ([20, 20, 20], 10)
+
+
+def test_a_training_that_fails_tells_no_length() -> None:
+    """The reason is told instead."""
+    data = Examples(torch.arange(12.0).view(12, 1, 1), torch.arange(12) % 3)
+    wild = TrainingPlan(batch_size=8, learning_rate=1e30)
+    found = cross_train(
+        lambda seed: Counting(), data, wild, [Schedule(per_epoch=1, parts=(20,))], Goal(target=CLASSES), folds=3,
+        seed=1, split_seed=2,
+    )  # fmt: skip
+    assert found.failure.startswith("diverged")
+    assert (found.curve, found.fit) == ((), None)
 
 
 def test_a_worker_scores_small_tasks_so(tmp_path: Path) -> None:

@@ -154,11 +154,12 @@ def test_a_fraction_of_the_data_is_what_is_used(digits: tuple[Examples, Examples
 @pytest.mark.parametrize("count", [2, 3, 63, 64, 65, 97, 129])
 def test_no_batch_has_a_single_example(count: int) -> None:
     """Batch norm cannot train on one example, so a leftover joins the batch before."""
-    from selfnas.training.training import _Batches, _Pool
+    from selfnas.training.training import _Parts, _Pool
 
     examples = Examples(torch.zeros(count, 1), torch.zeros(count, dtype=torch.int64))
     schedule = fit_schedule(Fidelity(name="low", epochs=1), count, batch_size=64)
-    sizes = [len(y) for _, y in _Batches(_Pool([examples], 1.0, 0), schedule, torch.Generator())]
+    (part,) = _Parts(_Pool([examples], 1.0, 0), schedule, torch.Generator())
+    sizes = [len(batch) for batch in part]
     assert sum(sizes) == count
     assert min(sizes) >= 2
     assert max(sizes) <= 97

@@ -231,7 +231,7 @@ def table_digests(benchmark: TabularBenchmark) -> str:
 
 def _print_constrained(console: Console, benchmark: TabularBenchmark, *, seeds: int) -> None:
     """Two objectives where the table has a latency, and search under a set that admits little."""
-    from agent.commands.bench_constrained import STRICT_SET, latency_column, search_constrained, shares_of_front
+    from agent.commands.benching.constrained import STRICT_SET, latency_column, search_constrained, shares_of_front
 
     if column := latency_column(benchmark):
         for task in benchmark.tasks:

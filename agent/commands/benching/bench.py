@@ -36,7 +36,7 @@ def lifelong(
     informed: Annotated[bool, typer.Option("--informed", help="Also a model given all other cells of a task.")] = False,
 ) -> None:
     """What memory of earlier tasks saves on later ones, against replay of past winners and against none."""
-    from agent.commands.bench_lifelong import measure_lifelong
+    from agent.commands.benching.lifelong import measure_lifelong
     from selfnas.benchmarks.lifelong import METHODS, WELL_READ
     from selfnas.errors import InputError, suggestion
 
@@ -69,7 +69,7 @@ def search(
 
     `--strategy progressive:NAME` searches a space that starts with few operations and widens.
     """
-    from agent.commands.bench_search import COMPARED, measure_search
+    from agent.commands.benching.search import COMPARED, measure_search
     from selfnas.errors import InputError, suggestion
 
     for name in strategies or []:

@@ -1,0 +1,1 @@
+"""`selfnas bench`: strategies compared on tables of scores."""
