@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.api.exporting import Precision, read_form
 from agent.deploying.chosen import chosen, facts_of
-from agent.ledger.home import Home
-from agent.ledger.store import reading
+from agent.ledger.home import Home, hold
+from agent.ledger.store import Ledger, reading
 from agent.state.plugins import of_life
 from agent.state.recorded import suite_of
 from agent.state.state import replay
@@ -51,6 +54,8 @@ def bundle(
 ) -> Bundled:
     """Write a folder with the network as an ONNX file and all that is needed to run and to judge it.
 
+    The life records that it was written, unless another agent holds the home; then this is said.
+
     Args:
         home: directory of the life.
         digest: beginning of the architecture's; of the latest run that has it.
@@ -66,16 +71,27 @@ def bundle(
             or were changed; the extra `onnx` is not installed; or the folder holds something else.
         ExportError: what would be written does not answer as the network did.
     """
-    from agent.deploying.bundle import SUMS, checksums
+    from agent.deploying.bundle import SUMS, bundle_of, checksums, deployed_event
+    from agent.deploying.programs import as_onnx, subject_of
+    from selfnas import seeding
 
     read_form("onnx", precision)
     root, folder = Home(Path(home)), check_folder(Path(output), force=force)
-    made = _made(root, digest, task=task, base=Path(base), refused=refused, precision=precision)
-    (folder / SUMS).unlink(missing_ok=True)  # so that a bundle that is half replaced is none
-    for name, content in made.files.items():
-        write_whole(folder / name, content)
-    write_whole(folder / SUMS, checksums(made.files))
-    return Bundled(folder=folder, sentences=_sentences(made), failed=made.judged.failed)
+    with _recording(root) as (ledger, unrecorded):
+        run, held, finalist = chosen(replay(ledger), digest, task=task, refused=refused)
+        facts = facts_of(run, held, finalist, head=ledger.head()[1])
+        subject = subject_of(root, run, held, finalist, base=Path(base))
+        artefact = as_onnx(subject, facts, precision=precision)
+        seed = seeding.derive(run.started.record.seed, "audit", subject.task.digest, finalist.digest)
+        made = bundle_of(subject, artefact, held, finalist, suite=suite_of(run), seed=seed)
+        (folder / SUMS).unlink(missing_ok=True)  # so that a bundle that is half replaced is none
+        for name, content in made.files.items():
+            write_whole(folder / name, content)
+        write_whole(folder / SUMS, checksums(made.files))
+        told = f"not recorded in the life: {unrecorded}"
+        if not unrecorded:
+            told = f"recorded as event {ledger.append([deployed_event(made, run, held, finalist)])[0].seq}"
+    return Bundled(folder=folder, sentences=(*_sentences(made), told), failed=made.judged.failed)
 
 
 def check(folder: str | Path) -> BundleCheck:
@@ -109,18 +125,19 @@ def check_folder(folder: Path, *, force: bool) -> Path:
     return folder
 
 
-def _made(root: Home, digest: str, *, task: str, base: Path, refused: bool, precision: Precision) -> Bundle:
-    from agent.deploying.bundle import bundle_of
-    from agent.deploying.programs import as_onnx, subject_of
-    from selfnas import seeding
-
-    with reading(root.root) as ledger, of_life(ledger):
-        run, held, finalist = chosen(replay(ledger), digest, task=task, refused=refused)
-        facts = facts_of(run, held, finalist, head=ledger.head()[1])
-        subject = subject_of(root, run, held, finalist, base=base)
-        artefact = as_onnx(subject, facts, precision=precision)
-        seed = seeding.derive(run.started.record.seed, "audit", subject.task.digest, finalist.digest)
-        return bundle_of(subject, artefact, held, finalist, suite=suite_of(run), seed=seed)
+@contextmanager
+def _recording(root: Home) -> Iterator[tuple[Ledger, str]]:
+    """The ledger of a home, held for this; or for reading alone where another agent holds it, and why."""
+    with reading(root.root):
+        pass  # a home without a life is refused, not made
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(hold(root.root))
+            ledger, why = stack.enter_context(Ledger(root.ledger, clock=time.time)), ""
+        except InputError as error:
+            ledger, why = stack.enter_context(reading(root.root)), str(error)
+        stack.enter_context(of_life(ledger))
+        yield ledger, why
 
 
 def _sentences(made: Bundle) -> tuple[str, ...]:

@@ -68,6 +68,7 @@ def verified(
                 result.checked += checked
                 result.problems += problems
         if state is not None and depth is not None:
+            from agent.verify.meaning.deployments import deploy_again
             from agent.verify.recomputation import audit_again, read_again, solve_again
             from agent.verify.refitting import fit_again
 
@@ -81,6 +82,9 @@ def verified(
                 fit_again(
                     state, count=depth.sample, seed=depth.seed, base=depth.base,
                     progress=lambda name: progress(f"fitting {name}"),
+                ),
+                deploy_again(
+                    Home(home), state, base=depth.base, progress=lambda name: progress(f"making the file of {name}")
                 ),
             ):  # fmt: skip
                 result.checked += further.checked

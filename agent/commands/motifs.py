@@ -16,6 +16,7 @@ from agent.ledger.events import OperatorRefused
 from agent.ledger.home import Home
 from agent.memory.operators import find_operator, operator_revocation
 from agent.memory.subcells import find_sub_cell, mined_in_force, revocation, sentence
+from agent.report.deployments import deployment
 from agent.report.summary import told_figures
 from agent.report.uses import uses_of
 from agent.state.state import LifeState, Motif, TaskState, replay
@@ -91,6 +92,9 @@ def show_motif(home: Path, digest: str, *, optional: bool = False) -> None:
                               said, finding.role)  # fmt: skip
             console.print(table)
             console.print(f"certificate: {escape(task.certificates[motif.architecture])}", soft_wrap=True)
+            for one in state.deployed:
+                if one.facts.where == motif.where:
+                    console.print(f"event {one.seq}: deployed as {escape(deployment(one.facts))}", soft_wrap=True)
 
 
 def export(

@@ -25,14 +25,16 @@ from numpy.typing import NDArray
 
 from agent.deploying.judged import Judged, judged
 from agent.deploying.programs import Artefact, Subject
-from agent.state.state import Finalist, TaskState
+from agent.gate.admission import recorded_findings
+from agent.ledger.events import Deployed, LatencyRecord
+from agent.state.state import Finalist, RunState, TaskState
 from audits import Suite
 from selfnas.artefacts import runner
 from selfnas.artefacts.latency import Latency, latency
 from selfnas.artefacts.onnx_program import OnnxProgram
 from selfnas.training.metrics import METRICS
 
-__all__ = ["FILES", "SUMS", "Bundle", "bundle_of", "checksums", "runner_text"]
+__all__ = ["FILES", "SUMS", "Bundle", "bundle_of", "checksums", "deployed_event", "listed", "runner_text"]
 
 SUMS = "SHA256SUMS"
 FILES = ("model.onnx", "model.json", "run.py", "examples.json", "certificate.json", "card.md")
@@ -95,6 +97,36 @@ def bundle_of(
     return Bundle(files=files, artefact=artefact, judged=found, latency=timed)
 
 
+def deployed_event(made: Bundle, run: RunState, held: TaskState, finalist: Finalist) -> Deployed:
+    """What the ledger keeps of a bundle."""
+    artefact, checked = made.artefact, made.artefact.checked
+    said: Any = artefact.facts["artefact"]
+    return Deployed(
+        run=run.number,
+        task=held.name,
+        architecture=finalist.architecture,
+        digest=finalist.digest,
+        weights_sha256=finalist.trained.weights_sha256,
+        form=said["format"],
+        opset=said["opset"],
+        precision=said["precision"],
+        libraries=said["libraries"],
+        artefact_sha256=artefact.sha256,
+        graph_sha256=artefact.graph_sha256,
+        bytes=len(artefact.content),
+        examples=checked.count,
+        otherwise=checked.otherwise,
+        furthest=checked.furthest,
+        metric=checked.metric,
+        estimate=checked.estimate,
+        left_in_float32=list(said.get("left_in_float32", ())),
+        audit_examples=made.judged.n,
+        findings=recorded_findings(finding.to_record() for finding in made.judged.findings),
+        left_out=list(made.judged.left_out),
+        latency=LatencyRecord(**asdict(made.latency)),
+    )
+
+
 def runner_text() -> bytes:
     """The runner of this release."""
     return Path(runner.__file__).read_bytes()
@@ -112,14 +144,15 @@ def _json(value: object) -> bytes:
 def _example(program: OnnxProgram, raw: NDArray[Any]) -> dict[str, object]:
     """An example and its answers; a missing number is null."""
     given = program.answers(raw[None])
-    return {"input": _listed(raw), "answers": {name: _listed(value[0]) for name, value in given.items()}}
+    return {"input": listed(raw), "answers": {name: listed(value[0]) for name, value in given.items()}}
 
 
-def _listed(values: NDArray[Any]) -> Any:
+def listed(values: NDArray[Any]) -> Any:
+    """An array as JSON holds it; a number that is missing is null."""
     held = np.asarray(values)
     if held.dtype.kind == "f" and not np.isfinite(held).all():
-        finite, held = np.isfinite(held), held.astype(object)
-        held[~finite] = None
+        missing, held = ~np.isfinite(held), held.astype(object)
+        held[missing] = None
     return held.tolist()
 
 

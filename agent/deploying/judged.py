@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from agent.deploying.programs import Subject
 from audits import AuditData, Finding, Suite, run_suite
+from audits.verdicts.verdict import stops
 from selfnas.artefacts.onnx_program import OnnxProgram
 from selfnas.data.originals import originals
 from selfnas.errors import SelfnasError
@@ -45,13 +46,8 @@ class Judged:
 
     @property
     def failed(self) -> tuple[str, ...]:
-        """Labels of gates and alarms that failed, and of gates that did not pass."""
-        return tuple(
-            finding.label
-            for finding in self.findings
-            if (finding.role == "gate" and finding.decision in ("fail", "inconclusive"))
-            or (finding.role == "alarm" and finding.decision == "fail")
-        )
+        """Labels of gates that did not pass and of alarms that failed."""
+        return tuple(finding.label for finding in self.findings if stops(finding))
 
 
 class _Recorded(nn.Module):

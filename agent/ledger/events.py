@@ -37,6 +37,7 @@ __all__ = [
     "Confirmation",
     "Count",
     "CrossRecord",
+    "Deployed",
     "Evaluated",
     "Event",
     "Evidence",
@@ -47,6 +48,7 @@ __all__ = [
     "Gated",
     "Inherited",
     "Json",
+    "LatencyRecord",
     "LedgerError",
     "Lent",
     "MetricRecord",
@@ -483,6 +485,30 @@ class FindingRecord(_Part, frozen=True, kw_only=True):
     decision: str
     role: str
     note: str
+
+
+class LatencyRecord(_Part, frozen=True, kw_only=True):
+    """How long a file took for one call, in milliseconds; of the machine where it was measured, and not verifiable.
+
+    Attributes:
+        p50: median of the file's calls.
+        p95: 95th percentile of them.
+        reference_p50: median of a reference kernel's calls, timed in turns with them.
+        reference_p95: 95th percentile of these.
+        reference: what that kernel is.
+        batch: examples in a call.
+        threads: of the runtime.
+        turns: calls of each.
+    """
+
+    p50: Number
+    p95: Number
+    reference_p50: Number
+    reference_p95: Number
+    reference: str
+    batch: Integer
+    threads: Integer
+    turns: Integer
 
 
 class Evidence(_Part, frozen=True, kw_only=True):
@@ -1463,6 +1489,64 @@ class Reviewed(Facts, frozen=True, kw_only=True):
     standing: Standing
     author: str
     reason: str
+
+    @property
+    def where(self) -> tuple[int, str, str]:
+        """Run, task and digest: names the finalist."""
+        return self.run, self.task, self.digest
+
+
+class Deployed(Facts, frozen=True, kw_only=True):
+    """A finalist's network was written as a file, in a bundle for somebody else.
+
+    Attributes:
+        run: number of the run.
+        task: name of the task.
+        architecture: as text.
+        digest: its SHA-256.
+        weights_sha256: SHA-256 of its weights' file.
+        form: of the file, `onnx`.
+        opset: version of ONNX's operations.
+        precision: `float32` or `int8`.
+        libraries: versions of PyTorch and of the libraries that wrote it.
+        artefact_sha256: SHA-256 of the file.
+        graph_sha256: SHA-256 of the file without what it says of itself; equal libraries write it again.
+        bytes: size of the file.
+        examples: raw test examples that it was run on; other raw examples where there are none of these.
+        otherwise: examples that it answers otherwise than the network.
+        furthest: largest difference of an output from the network's own, by its size where that is above 1.
+        metric: name of the task's metric.
+        estimate: what it says of the file's answers; nothing where no test example could be run.
+        left_in_float32: parts of the network that quantisation breaks.
+        audit_examples: examples of the audit split that it was asked about; 0 where these cannot be had raw.
+        findings: of audits that can be judged by these answers alone.
+        left_out: audits of the suite that cannot, or have nothing to test.
+        latency: of the file.
+    """
+
+    kind: ClassVar[str] = "deployed"
+    run: Integer
+    task: str
+    architecture: str
+    digest: str
+    weights_sha256: str
+    form: str
+    opset: Integer
+    precision: str
+    libraries: dict[str, str]
+    artefact_sha256: str
+    graph_sha256: str
+    bytes: Integer
+    examples: Integer
+    otherwise: Integer
+    furthest: Number
+    metric: str
+    estimate: Number | None
+    left_in_float32: list[str]
+    audit_examples: Integer
+    findings: list[FindingRecord]
+    left_out: list[str]
+    latency: LatencyRecord
 
     @property
     def where(self) -> tuple[int, str, str]:

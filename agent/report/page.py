@@ -16,6 +16,7 @@ from agent.ledger.events import Standing
 from agent.memory.subcells import mined_in_force, sentence
 from agent.report import page_pictures as report_pictures
 from agent.report.changes import changed, evidence_in_words
+from agent.report.deployments import deployment_rows
 from agent.report.figures import Evidence, figures, rejections
 from agent.report.shortfall import shortfall
 from agent.report.summary import shown_score, told_figures
@@ -90,6 +91,10 @@ def render(evidence: Evidence, *, title: str = "") -> str:
         operators=_operator_table(evidence),
         policy=_policy_table(evidence),
         drifts=_drift_table(evidence),
+        deployed=_Table(
+            ("task", "network", "file", "#bytes", "measured on it", "#furthest", "audits not passed", "latency"),
+            tuple(deployment_rows(evidence.state.deployed)),
+        ),
         rules=_Table(
             ("rule", "#considered and kept out"),
             tuple((rule, f"{count:,}") for rule, count in rejections(evidence).most_common()),

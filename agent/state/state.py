@@ -63,6 +63,7 @@ class LifeState:
     watched: list[events.Event[events.WatchEvent]] = field(
         default_factory=list
     )  # `agent/state/drift.py` says what they mean
+    deployed: list[events.Event[events.Deployed]] = field(default_factory=list)  # files that were written, in order
     mined: dict[tuple[str, bool], events.SubcellsMined] = field(default_factory=dict)  # by space and whether of tables
     revoked: dict[str, events.SubcellRevoked | events.OperatorRevoked] = field(default_factory=dict)  # by digest
     operators: list[events.OperatorDecided] = field(default_factory=list)  # what was decided of them
@@ -204,6 +205,8 @@ class LifeState:
                 self._review(_reviewed(event), review)
             case events.WatchEvent() as watched:
                 self.watched.append(events.Event(event.seq, event.kind, watched, event.previous, event.hash))
+            case events.Deployed() as made:
+                self.deployed.append(events.Event(event.seq, event.kind, made, event.previous, event.hash))
             case events.SubcellsMined() as mined:
                 self.mined[mined.space, mined.tabular] = mined
             case events.OperatorDecided() as decided:

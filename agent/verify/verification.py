@@ -29,6 +29,7 @@ from agent.verify.completeness import CompletenessChecker
 from agent.verify.continuing import continued_run, continued_task
 from agent.verify.costs import CostChecker
 from agent.verify.drift import WatchChecker
+from agent.verify.meaning.deployments import check_deployed
 from agent.verify.meaning.examples import ExampleChecker
 from agent.verify.meaning.searching import SearchChecker
 from agent.verify.meaning.tables import TableChecker
@@ -229,6 +230,10 @@ class _Checker:
                 self._reviews.decided(refused)
             case events.Reviewed() as review:
                 yield self._reviewed(event.seq, review)
+            case events.Deployed() as made:
+                self._checked["deployed files"] += 1
+                if self._state is not None:
+                    yield check_deployed(self._state, made)
             case events.MotifRevised() as revised:
                 self._checked["motifs judged again"] += 1
                 yield self._motifs.judged_again(revised)

@@ -152,7 +152,18 @@ def rivalled(place: Path) -> None:
     _run(place, _RIVALLED)
 
 
-_LIVES: dict[str, Callable[[Path], None]] = {one.__name__: one for one in (tabular, trained, tuned, watched, rivalled)}
+def deployed(place: Path) -> None:
+    """A network deployed as a file, in both precisions."""
+    _run(place, _RIVALLED)
+    (digest, *_) = _digests(place, "admitted")
+    for precision in ("float32", "int8"):
+        words = ("deploy", "bundle", digest, "--home", "home", "--precision", precision)
+        _selfnas(place, *words, "--output", str(place / precision))
+
+
+_LIVES: dict[str, Callable[[Path], None]] = {
+    one.__name__: one for one in (tabular, trained, tuned, watched, rivalled, deployed)
+}
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from agent.api.deploying import bundle, check
-from agent.deploying.bundle import FILES, SUMS, checksums
+from agent.deploying.bundle import FILES, SUMS, checksums, listed
 from selfnas.artefacts import runner
 from selfnas.errors import InputError
 from tests.agent.conftest import inside
@@ -88,6 +88,13 @@ def test_the_runner_says_answers_of_every_kind() -> None:
     assert runner.said([0], {"kind": "multilabel", "names": ["a"]}) == "none"
     told = {"kind": "regression", "names": ["price", "size"], "units": ["EUR", ""]}
     assert runner.said([1234.5, 2.0], told) == "price 1234 EUR, size 2"
+
+
+def test_a_missing_number_is_null() -> None:
+    """In examples and answers, of any number of axes; JSON has no other word for it."""
+    assert listed(np.array([[1.0, np.nan], [np.inf, 2.0]])) == [[1.0, None], [None, 2.0]]
+    assert listed(np.float32(np.nan)) is None
+    assert listed(np.uint8(3)) == 3
 
 
 def _resum(folder: Path) -> None:
