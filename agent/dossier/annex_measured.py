@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from agent.dossier.evidence import Evidence
 from agent.dossier.statement import Statement, derived
 from agent.gate.admission import findings_of
-from agent.ledger.events import UNSET, FindingRecord
+from agent.ledger.events import UNSET, FindingRecord, Trained
 from agent.report.summary import score_of
 from audits import Finding
 from selfnas.training.metrics import COUNTED, METRICS
@@ -37,7 +37,7 @@ def figures(found: Evidence) -> Iterator[Statement]:
             )
     yield derived(
         "2.g:validation",
-        f"On the validation examples, which the search has seen: {trained.validation:.6g}.",
+        f"{_scored_on(trained)}, which the search has seen: {trained.validation:.6g}.",
         [found.trained],
         metric=name,
         estimate=trained.validation,
@@ -153,3 +153,10 @@ def limitations(found: Evidence) -> Iterator[Statement]:
         [found.audited],
         subjects=subjects,
     )
+
+
+def _scored_on(trained: Trained) -> str:
+    refit = trained.refit
+    if refit is UNSET or refit.folds is UNSET:
+        return "On the validation examples"
+    return f"By cross-validation of {refit.folds} folds on training and validation examples"

@@ -17,7 +17,7 @@ from agent.ledger.events import LedgerError
 from agent.ledger.schema import distrust, foreign_schema
 from agent.ledger.store import GENESIS
 
-__all__ = ["Row", "Snapshot", "foreign_snapshot"]
+__all__ = ["Row", "Snapshot", "foreign_snapshot", "is_earlier"]
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -47,6 +47,12 @@ CREATE INDEX finalists ON motifs (run, task, digest);
 """
 
 _log = logging.getLogger(__name__)
+
+
+def is_earlier(db: sqlite3.Connection) -> bool:
+    """Whether an open database is the snapshot of an earlier release, which none reads: a life rebuilds it first."""
+    name, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+    return bool(name == _APPLICATION_ID and 1 <= version < _FORMAT)
 
 
 def foreign_snapshot(db: sqlite3.Connection) -> str:

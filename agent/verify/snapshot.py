@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from agent.ledger.events import LedgerError
-from agent.ledger.snapshot import Row, foreign_snapshot
+from agent.ledger.snapshot import Row, foreign_snapshot, is_earlier
 from agent.ledger.store import Ledger
 from agent.state.library import as_point
 from agent.state.opening import recollect
@@ -33,7 +33,8 @@ _POINTS = "SELECT point, description FROM described WHERE point IS NOT NULL"
 def check_snapshot(ledger: Ledger, path: Path) -> Iterator[str]:
     """What a snapshot holds that the events up to its end do not say, or lacks; a missing one is none of it.
 
-    A snapshot that is wrong can be removed: it is rebuilt from the ledger.
+    A snapshot that is wrong can be removed: it is rebuilt from the ledger. So is one of an earlier release, as soon as
+    the life goes on: nothing reads it, and nothing is wrong with it.
     """
     if not os.path.lexists(path):
         return
@@ -41,7 +42,9 @@ def check_snapshot(ledger: Ledger, path: Path) -> Iterator[str]:
         yield f"{path.name} is no file of this home: remove it, it is rebuilt from the ledger"
         return
     try:
-        held, points, (events, digest) = _read(path)
+        if (read := _read(path)) is None:
+            return
+        held, points, (events, digest) = read
     except (sqlite3.Error, ValueError) as error:
         yield f"{path.name} cannot be read: {error}"
         return
@@ -60,8 +63,8 @@ def check_snapshot(ledger: Ledger, path: Path) -> Iterator[str]:
         yield f"{path.name}: {wrong} descriptions of tasks are not what the ledger says"
 
 
-def _read(path: Path) -> tuple[dict[str, list[Row]], list[Row], Row]:
-    """Rows of every table, descriptions as numbers, and what the snapshot goes up to."""
+def _read(path: Path) -> tuple[dict[str, list[Row]], list[Row], Row] | None:
+    """Rows of every table, descriptions as numbers, and what the snapshot goes up to; None of an earlier release's."""
     # A life that was killed leaves a journal, which a reader that may write plays back.
     last: sqlite3.Error | None = None
     for mode in ("rw", "ro"):
@@ -69,6 +72,8 @@ def _read(path: Path) -> tuple[dict[str, list[Row]], list[Row], Row]:
             db = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None)
             try:
                 db.execute("BEGIN")
+                if is_earlier(db):
+                    return None
                 if foreign := foreign_snapshot(db):
                     raise ValueError(foreign)
                 held = {name: db.execute(query).fetchall() for name, query in _TABLES.items()}

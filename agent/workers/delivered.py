@@ -142,7 +142,7 @@ def _cross_trained(job: FullJob, task: Task, folds: int) -> CrossTrained:
     from selfnas import seeding
     from selfnas.training.cross_validation import cross_train
     from selfnas.training.plans import goal_of
-    from selfnas.training.refit import lengths_to_try
+    from selfnas.training.refit import lengths_to_try, long_enough
     from selfnas.training.training import Examples
 
     training, validation = (Examples.of(part.x, part.y, device=job.device) for part in (task.train, task.validation))
@@ -161,6 +161,7 @@ def _cross_trained(job: FullJob, task: Task, folds: int) -> CrossTrained:
         seed=seeding.derive(job.seed, "cross-fit"),
         split_seed=seeding.derive(0, "full", task.digest),
         groups=groups,
+        enough=long_enough,
     )
 
 

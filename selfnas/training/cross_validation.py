@@ -171,6 +171,7 @@ def cross_train(
     seed: int,
     split_seed: int,
     groups: Sequence[str] | None = None,
+    enough: Callable[[Sequence[float]], bool] = lambda curve: False,
 ) -> CrossTrained:
     """Train networks on all folds but one, to learn for how long one on all examples should be trained.
 
@@ -178,12 +179,13 @@ def cross_train(
         build: a fresh network by its seed.
         examples: all that may be trained on.
         plan: how each network is trained.
-        lengths: for how long, each length by itself, and when it is validated; no training ends early.
+        lengths: for how long, each length by itself, and when it is validated; at least one. No training ends early.
         goal: what it is trained for.
         folds: see `held_out`.
         seed: of networks and trainings.
         split_seed: of the folds.
         groups: see `held_out`.
+        enough: whether the scores so far say that no further length needs to be tried.
     """
     parts = held_out(examples.y.cpu().numpy(), goal.target, folds=folds, seed=split_seed, groups=groups)
     seeds = [seeding.derive(seed, "fold", number) for number in range(folds)]
@@ -194,9 +196,11 @@ def cross_train(
         if failure:
             return CrossTrained(failure=failure)
         by_length.append(answers)
-    steps = [each for length in lengths for each in validated_after(length)]
-    together = [torch.cat(list(of_fold)) for of_fold in zip(*by_length, strict=True)]
-    curve = _scores(examples, parts, together, goal)
+        together = [torch.cat(list(of_fold)) for of_fold in zip(*by_length, strict=True)]
+        curve = _scores(examples, parts, together, goal)
+        if enough(curve):
+            break
+    steps = [each for length in lengths[: len(by_length)] for each in validated_after(length)]
     chosen = []
     for number in range(folds):
         others = [other for other in range(folds) if other != number]

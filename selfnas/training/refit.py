@@ -11,6 +11,7 @@ which every example has its say (`selfnas.training.cross_validation.cross_train`
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,11 @@ from selfnas.training.schedule import Schedule, fit_schedule
 if TYPE_CHECKING:
     from selfnas.training.training import TrainingResult
 
-__all__ = ["cross_refit_steps", "lengths_to_try", "refit_fidelity", "refit_steps"]
+__all__ = ["cross_refit_steps", "lengths_to_try", "long_enough", "refit_fidelity", "refit_steps"]
 
 _SHORTER = (27, 9, 3, 1)  # of a table's full training: which share of it is tried
 _FEWEST = 20  # steps of the shortest
+_WORSE = 2  # lengths in a row that end the trials
 _LEAST = 0.5  # share of the first run's schedule: a lucky early validation is no reason to train for a few steps alone
 
 
@@ -84,6 +86,20 @@ def lengths_to_try(full: Fidelity, examples: int, *, folds: int, batch_size: int
         return (whole,)
     ends = sorted({min(whole.steps, max(_FEWEST, round(whole.steps / part))) for part in _SHORTER})
     return tuple(replace(whole, parts=(steps,)) for steps in ends)
+
+
+def long_enough(scores: Sequence[float]) -> bool:
+    """Whether no longer length needs to be tried: the last two are worse than an earlier one, or nothing is wrong.
+
+    Args:
+        scores: of the lengths so far, the shortest first; at most 1.
+
+    Example:
+        >>> [long_enough(scores) for scores in ([0.6, 0.7, 0.65], [0.7, 0.6, 0.65], [0.9, 1.0])]
+        [False, True, True]
+    """
+    best = max(scores)
+    return best >= 1 or (len(scores) > _WORSE and all(score < best for score in scores[-_WORSE:]))
 
 
 def cross_refit_steps(best: int, *, inside: int, count: int) -> int:

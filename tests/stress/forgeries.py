@@ -34,7 +34,7 @@ from selfnas.errors import SelfnasError
 from tests.stress.forgery_edits import FORGERIES, Edit, Events
 from tests.stress.forgery_meaning import MEANINGS
 
-__all__ = ["Detection", "change_bytes", "forge", "forge_once", "rewrite"]
+__all__ = ["Detection", "change_bytes", "forge", "forge_once", "has_room", "recorded_events", "rewrite"]
 
 app = typer.Typer(add_completion=False)
 
@@ -84,11 +84,11 @@ def forge(home: Path, scratch: Path) -> Iterator[tuple[str, Detection, Detection
     public = new_key(scratch / "key")
     with Ledger(signed.ledger, clock=time.time) as ledger:
         sign_head(ledger, signed, scratch / "key")
-    true = canonical_json(_events(signed)[0])
+    true = canonical_json(recorded_events(signed)[0])
     edits = FORGERIES | {name: meant.edit for name, meant in MEANINGS.items()}
     for number, (name, edit) in enumerate(edits.items()):
-        events, old = _events(signed)
-        if not _has_room(edit, events) or canonical_json(events) == true:
+        events, old = recorded_events(signed)
+        if not has_room(edit, events) or canonical_json(events) == true:
             continue
         files = MEANINGS[name].files or {} if name in MEANINGS else {}
         found = []
@@ -104,7 +104,7 @@ def forge(home: Path, scratch: Path) -> Iterator[tuple[str, Detection, Detection
         yield name, found[0], found[1], found[2]
 
 
-def _has_room(edit: Edit, events: Events) -> bool:
+def has_room(edit: Edit, events: Events) -> bool:
     """Whether a life has what an edit changes; it is made where it has."""
     try:
         edit(events)
@@ -116,7 +116,7 @@ def _has_room(edit: Edit, events: Events) -> bool:
 def forge_once(home: Path, scratch: Path, name: str) -> Detection:
     """One forgery of `FORGERIES` on a copy, hashes left as they were; the same content where it changes nothing."""
     copy = _copy(home, scratch)
-    events, old = _events(copy)
+    events, old = recorded_events(copy)
     true = canonical_json(events)
     FORGERIES[name](events)
     same = canonical_json(events) == true
@@ -128,7 +128,7 @@ def forge_once(home: Path, scratch: Path, name: str) -> Detection:
 def rewrite(home: Path, place: Path, edit: Edit) -> Home:
     """A copy of a life with its events edited and the chain made again over them."""
     copy = _copy(home, place)
-    events, old = _events(copy)
+    events, old = recorded_events(copy)
     edit(events)
     _write(copy, events, old, rebuilt=True)
     return copy
@@ -172,7 +172,7 @@ def _content(home: Home) -> list[object]:
         return [(event.seq, event.kind, event.facts, event.hash) for event in ledger.events()]
 
 
-def _events(home: Home) -> tuple[Events, dict[int, str]]:
+def recorded_events(home: Home) -> tuple[Events, dict[int, str]]:
     """What is recorded, to be edited; and the hash of each event by the identity of its payload, which edits keep."""
     with closing(sqlite3.connect(home.ledger)) as db:
         rows = db.execute("SELECT kind, payload, hash FROM events ORDER BY seq")

@@ -52,7 +52,7 @@ ROOMS: Mapping[str, Room] = {
                 "verification",
             )
         ),
-        tests=tuple(f"{_JUDGING}test_{name}.py" for name in ("certificate", "guard", "proofs", "stacked")),
+        tests=tuple(f"{_JUDGING}test_{name}.py" for name in ("certificate", "admitted", "stacked", "guard", "proofs")),
     ),
     "engines": Room(
         modules=tuple(
@@ -63,15 +63,15 @@ ROOMS: Mapping[str, Room] = {
             )
         ),
         tests=(
-            f"{_ENGINES}test_planted_bugs.py", f"{_JUDGING}test_guard.py", f"{_ENGINES}test_random_rules.py",
-
+            f"{_ENGINES}test_decisions.py", f"{_ENGINES}test_planted_bugs.py", f"{_JUDGING}test_guard.py",
+            f"{_ENGINES}test_random_rules.py", f"{_ENGINES}test_composed.py",
         ),
     ),
     "gate": Room(
         modules=tuple(
             f"agent/gate/{name}.py" for name in ("admission", "domain", "quarantine", "review", "superseded")
         ),
-        tests=("tests/agent/gate",),
+        tests=("tests/agent/gate", "agent/gate"),
     ),
 }  # fmt: skip
 

@@ -226,6 +226,7 @@ class SearchChecker:
             yield from problems
         else:
             lived.rounds[not problems] += 1
+            yield from _wrong_size(lived)
         for facts in lived.pending:
             lived.held.apply(facts)
         lived.held.apply(filtered)
@@ -371,6 +372,19 @@ def _recalled(found: Sequence[events.Recalled]) -> dict[tuple[str, str, int], fl
         (one.architecture, one.from_task, one.from_run): 0.0 if one.likeness is events.UNSET else round(one.likeness, 4)
         for one in found
     }
+
+
+def _wrong_size(lived: _Lived) -> Iterator[str]:
+    """How many a round scored, which no rounding of a model changes: the batch, or all that it certified."""
+    policy, budget = lived.turns.policy, lived.context.stream.budget.evaluations
+    wanted = min(policy.batch, budget - len(lived.held.trials))
+    scored = {one.architecture for one in lived.pending if isinstance(one, events.Evaluated)}
+    certified = {one.architecture for one in lived.pending if isinstance(one, events.Certified)}
+    if len(scored) > wanted or (len(scored) < wanted and certified - scored):
+        yield (
+            f"a round scored {len(scored)} architectures and certified {len(certified)} anew, where batch and budget "
+            f"ask for {wanted}"
+        )
 
 
 def _wrong_round(lived: _Lived, filtered: events.Filtered) -> list[str]:

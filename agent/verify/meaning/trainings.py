@@ -20,7 +20,7 @@ from agent.verify.meaning.examples import Sizes
 from agent.workers.cross_fitted import FOLDS
 from agent.workers.delivered import VALIDATED
 from selfnas.training.evaluation import Fidelity
-from selfnas.training.refit import cross_refit_steps, lengths_to_try, refit_steps
+from selfnas.training.refit import cross_refit_steps, lengths_to_try, long_enough, refit_steps
 from selfnas.training.schedule import (
     MOST_VALIDATIONS,
     Schedule,
@@ -258,8 +258,10 @@ def _by_folds(
     best = after
     if isinstance(tested, events.Trained):
         yield from _uncounted(task, tested.curve, {count})
-        if len(tested.curve) != len(after):
-            yield f"its curve has {len(tested.curve)} points, its plan gives {len(after)}"
+        tried = [size for size in range(1, len(after)) if long_enough(tested.curve[:size])] if len(lengths) > 1 else []
+        wanted_points = min([*tried, len(after)])
+        if len(tested.curve) != wanted_points:
+            yield f"its curve has {len(tested.curve)} points, its plan gives {wanted_points}"
             return
         best = [after[latest_best(tested.curve)]]
     elif tested.validation is not None:

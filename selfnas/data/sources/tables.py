@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ __all__ = ["read_csv", "read_parquet"]
 
 _SPLITS = {"train": "x", "validation": "validation", "test": "test"}
 _CELL_BYTES = 64  # of a cell of text in memory, roughly
+_INDEX = re.compile(r"__index_level_\d+__")  # as pandas writes an index without a name to Parquet
+_MOST_UNANSWERED = 0.5  # of the rows
 _TRUTH = {"true": 1.0, "false": 0.0}
 
 
@@ -56,7 +59,8 @@ def read_csv(path: Path, spec: TaskSpec) -> RawData:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file, delimiter=delimiter, strict=True)
             header = [name.strip() for name in next(rows, [])]
-            _check_header(header, delimiter)
+            numbered = len(header) > 1 and not header[0]  # as data frames are written with their index
+            _check_header(header[numbered:], delimiter)
             columns: list[list[str]] = [[] for _ in header]
             most = spec.most_bytes // (_CELL_BYTES * len(header))
             for row in rows:
@@ -71,9 +75,25 @@ def read_csv(path: Path, spec: TaskSpec) -> RawData:
                     )
                 for cells, cell in zip(columns, row, strict=True):
                     cells.append(cell.strip())
-    held = {name: _objects(cells) for name, cells in zip(header, columns, strict=True)}
     with _naming(path):
-        return _read(_Table(path=path, cells=held, written=True, first=2), spec)
+        notes = (_row_names(columns[0]),) if numbered else ()
+        named = list(zip(header, columns, strict=True))[numbered:]
+        held = {name: _objects(cells) for name, cells in named}
+        found = _read(_Table(path=path, cells=held, written=True, first=2), spec)
+    return replace(found, notes=(*notes, *found.notes))
+
+
+def _row_names(cells: Sequence[str]) -> str:
+    """What is said of a first column without a name, which is left out where it names rows.
+
+    Raises:
+        InputError: it does not, so it may be a feature.
+    """
+    if len(set(cells)) < len(cells):
+        raise InputError(
+            "column 1 has no name, and equal values in several lines: give each column one name of its own"
+        )
+    return "the first column has no name and another value in each line: it numbers the rows and is left out"
 
 
 def read_parquet(path: Path, spec: TaskSpec) -> RawData:
@@ -90,11 +110,13 @@ def read_parquet(path: Path, spec: TaskSpec) -> RawData:
             raise FileNotFoundError(2, "no such file")
         try:
             file = parquet.ParquetFile(path)
-            schema, ignored = file.schema_arrow, {k for k, v in (spec.columns or {}).items() if v == "ignore"}
+            schema, stated = file.schema_arrow, spec.columns or {}
+            ignored = {name for name, kind in stated.items() if kind == "ignore"}
+            index = [name for name in schema.names if _INDEX.fullmatch(name) and name not in stated]
             needed = file.metadata.num_rows * len(schema.names) * np.dtype(np.float64).itemsize
             check_memory(needed, spec.most_bytes, "the file")
             _check_header(list(schema.names), None)
-            wanted = [field for field in schema if field.name not in ignored]
+            wanted = [field for field in schema if field.name not in {*ignored, *index}]
             for field in wanted:
                 if types.is_nested(field.type):
                     raise InputError(
@@ -106,7 +128,9 @@ def read_parquet(path: Path, spec: TaskSpec) -> RawData:
         except ArrowException as error:
             raise InputError(f"cannot be read: {error}") from error
         left = {name: np.full(file.metadata.num_rows, np.nan) for name in schema.names if name in ignored}
-        return _read(_Table(path=path, cells={**held, **left}, written=False), spec)
+        found = _read(_Table(path=path, cells={**held, **left}, written=False), spec)
+        notes = [f"column {name!r} numbers the rows of a data frame and is left out" for name in index]
+        return replace(found, notes=(*notes, *found.notes))
 
 
 def _column(column: Any) -> NDArray[Any]:
@@ -185,7 +209,11 @@ def _read(table: _Table, spec: TaskSpec) -> RawData:
         if name is not None and name not in names:
             raise InputError(f"{key}: there is no column {name!r}{suggestion(name, names)}")
     apart = {*wanted, *filter(None, (spec.groups, spec.split))}
-    parts = _parts(table, spec)
+    gone = _unanswered(cells, wanted)
+    answered = {part: rows[~gone[rows]] for part, rows in _parts(table, spec).items()}
+    parts = {part: rows for part, rows in answered.items() if len(rows)}
+    if "x" not in parts:
+        raise InputError("no example to train on has an answer")
     features = {part: {name: cells[name][rows] for name in names if name not in apart} for part, rows in parts.items()}
 
     def where(part: str, row: int) -> str:
@@ -221,7 +249,7 @@ def _read(table: _Table, spec: TaskSpec) -> RawData:
         axes="l" if as_series else "f",
         groups=groups,
         columns=() if as_series else made.columns,
-        notes=made.notes,
+        notes=(*made.notes, *_left_out(gone)),
         units=tuple((target.units if target else None) or ()),
         quantiles=tuple((target.quantiles if target else None) or ()),
     )
@@ -248,6 +276,33 @@ def _target_columns(target: TargetSpec | None, names: Sequence[str]) -> list[str
     return list(wanted)
 
 
+def _unanswered(cells: Mapping[str, NDArray[Any]], wanted: Sequence[str]) -> NDArray[np.bool_]:
+    """`(n,)` rows that lack some answer.
+
+    Raises:
+        InputError: more than half of them do, so something else is wrong.
+    """
+    gone = np.zeros(len(cells[wanted[0]]), dtype=np.bool_)
+    for name in wanted:
+        values = cells[name]
+        if values.dtype == object:
+            own = [cell is None or str(cell) in MISSING for cell in values.tolist()]
+            gone |= np.array(own, dtype=np.bool_)
+        elif values.dtype.kind == "f":
+            gone |= np.isnan(values)
+        if gone.sum() > _MOST_UNANSWERED * len(gone):
+            raise InputError(
+                f"column {name!r} has no value in {int(gone.sum()):,} of {len(gone):,} rows: is it the one that is "
+                "asked for? Then leave these rows out"
+            )
+    return gone
+
+
+def _left_out(gone: NDArray[np.bool_]) -> tuple[str, ...]:
+    count = int(gone.sum())
+    return (f"{count:,} of {len(gone):,} rows have no answer and are left out",) if count else ()
+
+
 def _named_target(target: TargetSpec | None, wanted: list[str]) -> TargetSpec | None:
     """Labels and numbers are called like their columns."""
     if target is None or target.kind not in ("multilabel", "regression") or target.names:
@@ -268,15 +323,7 @@ def _answers(
     found = []
     for name in wanted:
         values = cells[name][rows]
-        if values.dtype.kind == "f" and not numbers and np.isnan(values).any():
-            values = values.astype(object)
-            values[np.isnan(values.astype(float))] = None
         text = values.dtype == object
-        gone = [row for row, cell in enumerate(values.tolist()) if text and (cell is None or str(cell) in MISSING)]
-        if gone:
-            raise InputError(
-                f"column {name!r} has no value in {where(part, gone[0])}: leave out rows without an answer"
-            )
         found.append(_as_numbers(name, values, where, part) if numbers and text else _as_classes(values))
     return found[0] if len(found) == 1 else np.stack(found, axis=1)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +102,46 @@ def test_nothing_calls_a_network_compliant(life: str, homes: dict[str, Path]) ->
         for digest, task, run in networks(homes[life]):
             for content in made(read_evidence(ledger, digest, task=task, run=run)).files.values():
                 assert not re.search(r"(?i)complian|conforms to|certified by the EU", content)
+
+
+def test_a_dossier_is_made_without_what_takes_seconds_to_load(homes: dict[str, Path], tmp_path: Path) -> None:
+    """Neither PyTorch nor a solver nor MLflow."""
+    digest, task, run = networks(homes["rivalled"])[0]
+    heavy = ("torch", "z3", "mlflow", "captum", "pandas", "matplotlib")
+    tell = f"import atexit, sys\natexit.register(lambda: print({{*{heavy}}} & set(sys.modules)))\n"
+    words = ["dossier", digest, "-o", str(tmp_path / "d"), "--home", str(homes["rivalled"]), "--task", task]
+    done = subprocess.run(
+        [sys.executable, "-c", f"{tell}from agent.cli import main\nmain()", *words, "--run", str(run)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.endswith("set()\n")
+    assert len(list((tmp_path / "d").iterdir())) == 5
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda folder: (folder / "bom.cdx.json").unlink(), "bom.cdx.json: no such file: a dossier has"),
+        (lambda folder: (folder / "dossier.json").write_text("[]"), "dossier.json: is no JSON object"),
+        (lambda folder: (folder / "provenance.json").write_text("{"), "provenance.json: is no JSON"),
+        (lambda folder: (folder / "annex-iv.md").write_bytes(b"\xff\xfe"), "annex-iv.md: cannot be read"),
+        (lambda folder: (folder / "annex-iv.json").write_text("[" * 100_000), "annex-iv.json: is no JSON"),
+    ],
+)
+def test_what_is_no_dossier_is_refused_by_its_file(
+    damage: Callable[[Path], object], told: str, homes: dict[str, Path], tmp_path: Path
+) -> None:
+    """As bad input, with exit code 2."""
+    digest, task, run = networks(homes["rivalled"])[0]
+    with reading(homes["rivalled"]) as ledger:
+        dossier = made(read_evidence(ledger, digest, task=task, run=run))
+    (tmp_path / "d").mkdir()
+    for name, content in dossier.files.items():
+        (tmp_path / "d" / name).write_text(content)
+    damage(tmp_path / "d")
+    done = inside(tmp_path, "dossier", "verify", "d", "--home", homes["rivalled"], "--no-life")
+    assert done.returncode == 2
+    assert told in done.stderr
 
 
 def decided(home: Path) -> tuple[str, str, int, str]:

@@ -107,6 +107,20 @@ def test_a_snapshot_of_something_else_is_made_again(lived: Path, tmp_path: Path,
         assert list(check_snapshot(ledger, path)) == []
 
 
+def test_a_snapshot_of_an_earlier_release_is_no_fault_of_a_life(lived: Path, tmp_path: Path) -> None:
+    """Nothing reads it, so it accuses nobody; it is made again as soon as the life goes on."""
+    path = edited(lived, tmp_path / "snapshot.db", "PRAGMA user_version = 1")
+    with Ledger(lived / "ledger.db", clock=lambda: 1.0) as ledger:
+        assert list(check_snapshot(ledger, path)) == []
+        state = recollect(ledger, path)
+        assert contents(state) == contents(replay(ledger))
+        state.close()
+        for statement in ("user_version = 3", "user_version = 0", "application_id = 7"):
+            other = edited(lived, tmp_path / "other.db", f"PRAGMA {statement}")
+            assert re.search("cannot be read", "\n".join(check_snapshot(ledger, other)))
+            other.unlink()
+
+
 def test_what_an_attempt_did_not_settle_is_folded_in_anew(lived: Path, tmp_path: Path) -> None:
     """A life that is cut off inside a task leaves the snapshot at the end of the task before."""
     with Ledger(lived / "ledger.db", clock=lambda: 1.0) as whole:

@@ -38,11 +38,14 @@ CURVE = [0.25, 0.5, 0.75]
 FULL = [0.25, 0.5, 0.75, 0.5, 0.625, 0.5, 0.75, 0.5]
 
 
-def problems_of(facts: events.Facts, sizes: Sizes = LARGE, **settings: Any) -> list[str]:
-    """What is said of one training of a task with splits of such sizes."""
+def problems_of(
+    facts: events.Facts, sizes: Sizes = LARGE, size: tuple[int, ...] = (8, 8), **settings: Any
+) -> list[str]:
+    """What is said of one training of a task with splits and examples of such sizes."""
     checker = TrainingChecker()
     checker.run_begins(Stream.model_validate({**STREAM, **settings}))
-    checker.task_begins(made_up(events.TaskStarted), sizes)
+    shape = events.Shape(channels=1, size=list(size), classes=2)
+    checker.task_begins(made_up(events.TaskStarted, shape=shape), sizes)
     end = made_up(events.TaskFinished, winner=None, full_trainings=0)
     return [problem for one in (facts, end) for problem in checker.check(one)]
 
@@ -124,6 +127,28 @@ def test_a_length_that_held_out_answers_do_not_give_is_named(
 ) -> None:
     """By steps, networks, points and counts."""
     assert any(message in problem for problem in problems_of(facts, SMALL, **settings))
+
+
+@pytest.mark.parametrize(
+    ("counts", "steps", "problem"),
+    [
+        ((150, 160, 180, 180), 452, ""),  # 300 steps are the whole, and the last of equals
+        ((150, 180, 160, 170), 50, ""),
+        ((180, 160, 170), 30, ""),  # two that are worse end the trials
+        ((150, 250), 50, ""),  # and so does one without a fault
+        ((180, 160, 170, 150), 30, "its curve has 4 points, its plan gives 3"),
+        ((150, 180, 160), 50, "its curve has 3 points, its plan gives 4"),
+        ((150, 180, 160, 170), 30, "trained a second time for 30 steps"),
+    ],
+)
+def test_lengths_of_a_table_are_tried_until_it_is_long_enough(
+    counts: tuple[int, ...], steps: int, problem: str
+) -> None:
+    """A point for each length, which ends where two in a row are worse or nothing is wrong."""
+    curve = [count / 250 for count in counts]
+    full = {"steps": 300}
+    found = problems_of(crossed(steps=steps, curve=curve, validation=max(curve)), SMALL, size=(), full=full)
+    assert [told for told in found if problem in told] if problem else found == []
 
 
 FORGED: dict[str, tuple[events.Facts, Sizes, dict[str, Any], str]] = {
@@ -251,19 +276,22 @@ def test_rounds_of_an_earlier_release_of_a_strategy_are_told_and_not_accused(tmp
         def edit(told: Events) -> None:
             for kind, payload in told:
                 if kind == "filtered":
-                    assert payload.pop("release") == 2
+                    assert payload.pop("release") == 3
                     payload.update({} if release is None else {"release": release})
 
         home = rewrite(tmp_path / "home", tmp_path / name, edit)
         done = inside(tmp_path, "verify", "--home", home.root)
         return done.returncode, " ".join(done.stdout.split())
 
-    present = verified("present", 2)
+    present = verified("present", 3)
     assert present[0] == 0
     assert "searched again" not in present[1]
     before = verified("before", None)
     assert before[0] == 0
     assert "its rounds are not searched again: 'transfer' was of release 1 then" in before[1]
-    never = verified("never", 3)
+    second = verified("second", 2)
+    assert second[0] == 0
+    assert "its rounds are not searched again: 'transfer' was of release 2 then" in second[1]
+    never = verified("never", 4)
     assert never[0] == 1
-    assert "a round is of release 3 of 'transfer', of which there were 2" in never[1]
+    assert "a round is of release 4 of 'transfer', of which there were 3" in never[1]

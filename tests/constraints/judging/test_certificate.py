@@ -8,12 +8,16 @@ from dataclasses import replace
 
 import pytest
 
+from constraints import Guard, load_set
+from constraints.judging import releases
 from constraints.judging.certificate import CODES, Certificate, decision_from, join, verdict_of
 from constraints.judging.policy import decide_policy, policy_counterexample, policy_digest
-from constraints.judging.verification import verify_certificate
+from constraints.judging.verification import refused_by, verify_certificate
 from constraints.loading.loading import parse_set
 from constraints.loading.tightening import loosening
 from selfnas.errors import InputError
+from selfnas.spaces.architecture import Macro, TaskShape
+from selfnas.spaces.named import parse_architecture, space_named
 
 SET = parse_set(
     "set: s\nlanguage: 1\nspaces: [nb201]\nrules:\n"
@@ -184,3 +188,71 @@ def test_a_change_that_shows_a_difference_is_found_where_there_is_one() -> None:
     assert policy_counterexample(nine, eight) == "new.batch = 9"
     assert policy_counterexample(eight, nine) == ""
     assert policy_counterexample(eight, ()) == ""
+
+
+def test_what_could_be_held_is_shown_rather_than_what_could_not() -> None:
+    """A counterexample of numbers that are not negative, where there is one; else any."""
+    rules = parse_set(
+        "set: s\nlanguage: 1\nspaces: [nb201]\nrules:\n"
+        "  - {id: some, scope: policy, require: new.batch != 0, why: w, message: m}\n"
+        "  - {id: four, scope: policy, require: new.batch >= 4, why: w, message: m}\n"
+        "  - {id: none, scope: policy, require: new.batch < 0, why: w, message: m}\n"
+    ).rules
+    shown = policy_counterexample(rules[:1], rules[1:2])
+    assert 1 <= int(shown.removeprefix("new.batch = ")) <= 3
+    assert int(policy_counterexample(rules[2:], rules[1:2]).removeprefix("new.batch = ")) < 0
+
+
+@pytest.mark.parametrize(
+    ("engines", "known"),
+    [
+        ({"referee": "1", "z3": "5.4.1"}, True),
+        ({"referee": "1", "z3": "5.4"}, True),
+        ({"referee": "1", "z3": "5.4.1.0"}, True),
+        ({"referee": "1", "z3": "5.4.1.1"}, False),
+        ({"referee": "1", "z3": "5.4.2"}, False),
+        ({"referee": "1", "z3": "5.3.9"}, False),
+        ({"referee": "1", "z3": "4.9"}, False),
+        ({"referee": "1", "z3": "5.4.x"}, False),
+        ({"referee": "0", "z3": "5.4.1"}, False),
+        ({"referee": "2", "z3": "5.4.1"}, False),
+        ({"referee": "1", "cvc5": "5.4.1"}, False),
+    ],
+)
+def test_only_releases_that_there_were_can_have_issued_a_certificate(
+    engines: dict[str, str], known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first that was asked for and the last that was tried bound them, where no solver is installed."""
+    monkeypatch.setattr(releases, "_installed", lambda: ())
+    releases._is_known.cache_clear()
+    try:
+        assert (releases.unknown_engines(certificate(engines=engines)) == ()) == known
+    finally:
+        releases._is_known.cache_clear()
+
+
+def test_a_certificate_of_another_guard_names_both_by_twelve_digits() -> None:
+    """So that a reader finds either by its beginning."""
+    baseline = load_set("baseline")
+    shape = TaskShape(channels=1, size=(8, 8), classes=10)
+    guard = Guard(baseline, space=space_named("nb201"), macro=Macro(channels=8, depth=1, resolution=16), shape=shape)
+    cell = parse_architecture("nb201/c8n1r16:|conv3x3~0|+|skip~0|conv3x3~1|+|conv1x1~0|none~1|conv3x3~2|")
+    own = guard.decide(cell).certificate
+    assert verify_certificate(own, baseline) == ()
+    other = f"it was issued under guard {'0' * 12}…, not {own.guard[:12]}…"
+    assert verify_certificate(replace(own, guard="0" * 64), baseline) == (other,)
+    assert verify_certificate(replace(own, digest="0" * 64), baseline) == ("its digest is not the architecture's",)
+
+
+def test_rules_that_refuse_are_named_and_no_others() -> None:
+    """By the referee alone; a set that is not for the space says so in one sentence."""
+    baseline, shape = load_set("baseline"), TaskShape(channels=1, size=(8, 8), classes=10)
+    good = parse_architecture("nb201/c8n1r16:|conv3x3~0|+|skip~0|conv3x3~1|+|conv1x1~0|none~1|conv3x3~2|")
+    dead = parse_architecture("nb201/c8n1r16:|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
+    assert refused_by(good, baseline, shape=shape) == ()
+    guard = Guard(baseline, space=dead.space, macro=dead.macro, shape=shape)
+    assert refused_by(dead, baseline, shape=shape) == guard.decide(dead).failed
+    assert "connected" in guard.decide(dead).failed
+    assert refused_by(good, replace(baseline, spaces=("darts",)), shape=shape) == (
+        "set 'baseline' is not for space 'nb201'",
+    )

@@ -117,3 +117,12 @@ def test_the_baseline_judges_new_spaces_in_all_their_ways() -> None:
         assert guard.count().exact
         assert guard.admits(vectors).all()
         assert len(np.unique(vectors[:, 6:], axis=0)) == 8
+
+
+def test_where_nothing_is_admitted_nothing_is_near() -> None:
+    """Neither a distance nor a neighbour is made up."""
+    nothing = SET.replace("macs <= 2 @Mmac", "params <= 1")
+    found = guard_for(parse_set(nothing), space=SPACE, macro=CHOICES.first, shape=SHAPE)
+    assert found.count().high == 0
+    distance, near = found.nearest(SPACE.enumerate()[0])
+    assert (distance, near.shape) == (-1, (0, len(SPACE.slots)))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
@@ -82,6 +83,45 @@ def test_numbers_labels_and_series_of_columns(tmp_path: Path) -> None:
     assert (series.inputs, series.shape.size) == ("series", (12,))
 
 
+def test_an_index_without_a_name_numbers_the_rows(tmp_path: Path) -> None:
+    """It is left out and told, as data frames are written to CSV and Parquet; a stated column is not."""
+    as_csv(tmp_path, table())
+    plain = load(tmp_path, **CLASSES)
+    frame = pd.read_csv(tmp_path / "t.csv")
+    frame.index += 100
+    frame.to_csv(tmp_path / "t.csv")
+    numbered = load(tmp_path, **CLASSES)
+    assert numbered.shape == plain.shape
+    assert "the first column has no name and another value in each line" in numbered.reading
+    shuffled = frame.sample(frac=1, random_state=0)
+    shuffled.to_parquet(tmp_path / "t.parquet")
+    assert "__index_level_0__" in parquet.read_schema(tmp_path / "t.parquet").names
+    stored = load(tmp_path, source="parquet", path="t.parquet", target=CLASSES["target"])
+    assert stored.shape == plain.shape
+    assert "'__index_level_0__' numbers the rows" in stored.reading
+    columns = {"__index_level_0__": "numeric"}
+    kept = load(tmp_path, source="parquet", path="t.parquet", target=CLASSES["target"], columns=columns)
+    assert kept.shape.channels == plain.shape.channels + 1
+
+
+@pytest.mark.parametrize("source", ["csv", "parquet"])
+def test_rows_without_an_answer_are_left_out(tmp_path: Path, source: str) -> None:
+    """They are counted, and all others are there; of numbers, classes and a split's parts alike."""
+    said = np.where(np.arange(N) < 70, "train", "test")
+    frame = pd.DataFrame(table(weight=SIZE * 2, part=said))
+    frame.loc[[3, 4, 80], "weight"] = np.nan
+    frame.loc[[5, 81], "species"] = None
+    getattr(frame, f"to_{source}")(tmp_path / f"t.{source}", index=False)
+    common = {"source": source, "path": f"t.{source}", "split": "part"}
+    numbers = load(tmp_path, **common, target={"kind": "regression", "column": "weight"}, columns={"species": "ignore"})
+    assert "3 of 90 rows have no answer and are left out" in numbers.reading
+    assert sum(len(numbers.split(name)) for name in SPLITS) == N - 3
+    assert len(numbers.test) == 19
+    classes = load(tmp_path, **common, target={"kind": "classification", "column": "species"})
+    assert "2 of 90 rows have no answer" in classes.reading
+    assert len(classes.target.names) == 3
+
+
 def test_groups_and_split_by_columns(tmp_path: Path) -> None:
     """No farm is cut in two; the file's own split is kept."""
     farms = np.repeat(np.arange(30), 3)
@@ -120,7 +160,11 @@ def test_missing_cells_and_delimiters(tmp_path: Path) -> None:
         (table(), {"columns": {"size": "ignore", "site": "ignore"}}, "columns: none is left"),
         (table(), {"columns": {"site": "numeric"}}, "column 'site' holds '(north|south)' in line 2, where a number"),
         (table(size=["x", *SIZE[1:]]), {}, "column 'size' holds 'x' in line 2, .*`columns: {size: categorical}`"),
-        (table(species=["", *SPECIES[1:]]), {}, "column 'species' has no value in line 2: leave out rows"),
+        (
+            table(species=[""] * 60 + SPECIES[60:].tolist()),
+            {},
+            "column 'species' has no value in 60 of 90 rows: is it the one",
+        ),
         (
             table(),
             {"target": {"kind": "regression", "column": "species"}},
@@ -151,6 +195,7 @@ def test_tables_that_do_not_fit(
         ('a,b\n"1,2\n', "cannot be read: unexpected end of data"),
         ("a,b\n", "there are no examples"),
         ("a,\n1,2\n", "column 2 has no name"),
+        (",a\n1,2\n1,3\n", "column 1 has no name, and equal values in several lines"),
     ],
 )
 def test_texts_that_are_no_table(tmp_path: Path, text: str, message: str) -> None:

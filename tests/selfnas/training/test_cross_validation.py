@@ -138,15 +138,17 @@ def test_the_length_that_held_out_answers_find_right_is_told(monkeypatch: pytest
     monkeypatch.setattr(cross_validation, "train", answering)
     lengths = [Schedule(per_epoch=1, parts=(steps // 4,) * 4) for steps in (20, 40)]
     goal = Goal(target=Target.of_classes(2))
-    found = cross_train(
-        lambda seed: nn.Identity(), data, TrainingPlan(batch_size=8), lengths, goal, folds=3, seed=1, split_seed=2
-    )
+    plan, seeds = TrainingPlan(batch_size=8), {"folds": 3, "seed": 1, "split_seed": 2}
+    found = cross_train(lambda seed: nn.Identity(), data, plan, lengths, goal, **seeds)
     assert order == [20, 20, 20, 40, 40, 40]
     assert len(found.curve) == 8
     assert (found.best, found.best_step, found.inside) == (1.0, 40, 8)
     assert found.fit is not None
     assert torch.equal(found.fit.outputs.argmax(1), data.y)
     assert sorted(np.concatenate(found.fit.parts).tolist()) == list(range(12))
+    order.clear()
+    short = cross_train(lambda seed: nn.Identity(), data, plan, lengths, goal, **seeds, enough=lambda curve: True)
+    assert (order, short.best_step) == ([20, 20, 20], 10)
 
 
 def test_a_training_that_fails_tells_no_length() -> None:
