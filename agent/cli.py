@@ -152,6 +152,17 @@ def run_stream(
 
 
 @app.command()
+def design(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The specification, a YAML file.")],
+) -> None:
+    """Whether a specification can be met, before anything is trained; exit code 1 where it is impossible."""
+    from agent.commands.design import design as decided
+
+    if not decided(spec):
+        raise typer.Exit(1)
+
+
+@app.command()
 def status(home: _Home = _DEFAULT_HOME) -> None:
     """Where a life stands: its runs, their tasks, and the library."""
     from agent.commands.inspect import show_status

@@ -50,8 +50,8 @@ def annex(found: Evidence, stated: Mapping[str, str], *, names: bool) -> list[St
     """
     order = list(POINTS)
     every = [
-        *_general(found), *_development(found), *_oversight(found, names=names), *figures(found), *findings(found),
-        *limitations(found), *_afterwards(found, names=names), *_provider(stated),
+        *_general(found), *_files(found), *_development(found), *_oversight(found, names=names),
+        *figures(found), *findings(found), *limitations(found), *_afterwards(found, names=names), *_provider(stated),
     ]  # fmt: skip
     return sorted(every, key=lambda one: (order.index(one.point), not one.derived))
 
@@ -110,6 +110,27 @@ def _general(found: Evidence) -> Iterator[Statement]:
         size=list(shape.size),
         outputs=shape.classes,
     )
+
+
+def _files(found: Evidence) -> Iterator[Statement]:
+    """What it was written as for others."""
+    for place, one in enumerate(found.deployed):
+        made = one.facts
+        told = ", ".join(f"{name} {version}" for name, version in sorted(made.libraries.items()))
+        figure = "" if made.estimate is None else f", {made.metric} {made.estimate:.6g}"
+        yield derived(
+            f"1.d:file {place}",
+            f"It was written as a file of {made.form} (opset {made.opset}, {made.precision}, {made.bytes:,} bytes), "
+            f"SHA-256 {made.artefact_sha256}; on {made.examples} raw examples it answers {made.otherwise} otherwise "
+            f"than the network{figure}.",
+            [one],
+            artefact_sha256=made.artefact_sha256,
+            precision=made.precision,
+            examples=made.examples,
+            otherwise=made.otherwise,
+            estimate=made.estimate,
+        )
+        yield derived(f"1.c:file {place}", f"That file was written with {told}.", [one], libraries=made.libraries)
 
 
 def _decided(found: Evidence) -> list[Noted[Any]]:

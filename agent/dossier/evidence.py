@@ -56,6 +56,7 @@ class Evidence:
         tuned: decisions about the search policy in its run, up to the end of its task.
         changes: decisions of people and of later constraint sets about it, in order.
         watched: what was seen of it on new data.
+        deployed: files for somebody else that it was written as.
     """
 
     run: int
@@ -76,6 +77,7 @@ class Evidence:
     tuned: list[Noted[ledger_events.PolicyDecided]] = field(default_factory=list)
     changes: list[Noted[ledger_events.Reviewed] | Noted[ledger_events.MotifRevised]] = field(default_factory=list)
     watched: list[Noted[ledger_events.WatchEvent]] = field(default_factory=list)
+    deployed: list[Noted[ledger_events.Deployed]] = field(default_factory=list)
 
     @property
     def reviews(self) -> list[Noted[ledger_events.Reviewed]]:
@@ -219,6 +221,8 @@ def _concerns(facts: Facts, found: Evidence, mine: set[int]) -> bool:
     match facts:
         case ledger_events.Reviewed():
             return facts.where == (found.run, found.task, found.digest)
+        case ledger_events.Deployed():
+            return (facts.run, facts.task, facts.digest) == (found.run, found.task, found.digest)
         case ledger_events.MotifRevised():
             return facts.admitted_seq in mine
         case ledger_events.WatchStarted():
@@ -237,6 +241,8 @@ def _follow(found: Evidence, event: Event[Facts], mine: set[int]) -> None:
             found.changes.append(_noted(event, facts))
         case ledger_events.WatchEvent() as facts:
             found.watched.append(_noted(event, facts))
+        case ledger_events.Deployed() as facts:
+            found.deployed.append(_noted(event, facts))
 
 
 def _noted(event: Event[Facts], facts: Kind) -> Noted[Kind]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Annotated
 
@@ -54,10 +54,13 @@ def unlike_tasks(
     shown = []
     for name, chosen in (("unlike all others", True), ("related, after the first", False), ("both", None)):
         cold, warm = (_by_order(rows, method, unlike=chosen) for method in (_COLD, _WARM))
-        ratio, (low, high) = ratio_of(warm, cold)
-        shown.append((name, f"{cold.mean():.1f}", f"{warm.mean():.1f}", f"{ratio:.2f} [{low:.2f}, {high:.2f}]"))
+        logs = [_by_order(rows, method, unlike=chosen, of=np.log) for method in (_WARM, _COLD)]
+        ratios = [
+            f"{ratio:.2f} [{low:.2f}, {high:.2f}]" for ratio, (low, high) in (ratio_of(warm, cold), typical(*logs))
+        ]
+        shown.append((name, f"{cold.mean():.1f}", f"{warm.mean():.1f}", *ratios))
     print_table(
-        ("tasks", _COLD, _WARM, "ratio of means [95 % interval over streams]"),
+        ("tasks", _COLD, _WARM, "ratio of means [95 % interval over streams]", "of geometric means"),
         shown,
         title=f"{_read(table).name}: evaluations to the top 0.5 %, {orders} streams from {first} on",
     )
@@ -76,9 +79,20 @@ def stream_of(
 
 def ratio_of(warm: Counts, cold: Counts) -> tuple[float, tuple[float, float]]:
     """Of the means of `(orders,)` counts, with the 95 % bootstrap interval over orders, which are drawn in pairs."""
-    picks = generator(0, "bootstrap").integers(len(warm), size=(_DRAWS, len(warm)))
+    picks = _picks(len(warm))
     low, high = np.quantile(warm[picks].mean(axis=1) / cold[picks].mean(axis=1), (0.025, 0.975))
     return float(warm.mean() / cold.mean()), (float(low), float(high))
+
+
+def typical(warm: Counts, cold: Counts) -> tuple[float, tuple[float, float]]:
+    """Of geometric means, from the mean logarithms of `(orders,)`, likewise: no long search outweighs the others."""
+    apart = warm - cold
+    low, high = np.exp(np.quantile(apart[_picks(len(apart))].mean(axis=1), (0.025, 0.975)))
+    return float(np.exp(apart.mean())), (float(low), float(high))
+
+
+def _picks(count: int) -> np.typing.NDArray[np.int64]:
+    return generator(0, "bootstrap").integers(count, size=(_DRAWS, count))
 
 
 def _live(
@@ -89,12 +103,14 @@ def _live(
     return list(live_stream(benchmark, method, tasks, order=order, remembered=remembered, longest=longest))
 
 
-def _by_order(rows: Sequence[LifelongRow], method: str, *, unlike: bool | None) -> Counts:
-    """`(orders,)` mean evaluations to the top of tasks after the first of each order."""
+def _by_order(
+    rows: Sequence[LifelongRow], method: str, *, unlike: bool | None, of: Callable[[float], float] = float
+) -> Counts:
+    """`(orders,)` mean of what is taken `of` evaluations to the top, over tasks after the first of each order."""
     chosen = [row for row in rows if row.method == method and row.place]
     if unlike is not None:
         chosen = [row for row in chosen if (":" in row.task) == unlike]
-    return np.array([np.mean([row.to_top for row in chosen if row.order == order]) for order in _orders(chosen)])
+    return np.array([np.mean([of(row.to_top) for row in chosen if row.order == order]) for order in _orders(chosen)])
 
 
 def _orders(rows: Sequence[LifelongRow]) -> list[int]:

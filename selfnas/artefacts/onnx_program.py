@@ -211,6 +211,7 @@ class OnnxProgram:
         if len(content) > LARGEST:
             raise InputError(f"an .onnx file of {len(content):,} bytes; at most {LARGEST:,} are read")
         runtime = library("onnxruntime")
+        _check_alone(content)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = threads
         options.log_severity_level = 4
@@ -241,6 +242,32 @@ class OnnxProgram:
     def told(self, raw: Tensor) -> dict[str, Tensor]:
         """The same of tensors."""
         return {name: torch.from_numpy(np.asarray(value)) for name, value in self.answers(raw.numpy()).items()}
+
+
+def _check_alone(content: bytes) -> None:
+    """Refuse a file that keeps its numbers in other files, which a runtime would open.
+
+    Raises:
+        InputError: it does, or is no ONNX file.
+    """
+    onnx = library("onnx")
+    try:
+        model = onnx.load_model_from_string(content)
+    except Exception as error:
+        raise InputError(f"no ONNX file that ONNX Runtime runs: {_first_line(error)}") from error
+    waiting: list[Any] = [model.graph, *model.functions]
+    while waiting:
+        graph = waiting.pop()
+        tensors = list(getattr(graph, "initializer", ()))
+        for sparse in getattr(graph, "sparse_initializer", ()):
+            tensors += [sparse.values, sparse.indices]
+        for attribute in (each for node in graph.node for each in node.attribute):
+            tensors += [attribute.t, *attribute.tensors]
+            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+                tensors += [sparse.values, sparse.indices]
+            waiting += [attribute.g] * attribute.HasField("g") + list(attribute.graphs)
+        if any(tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data for tensor in tensors):
+            raise InputError("an .onnx file that keeps numbers in other files; they are not opened")
 
 
 def _facts(text: str) -> dict[str, Any]:

@@ -1,59 +1,106 @@
-"""Scores as a weighted sum of what past tasks' models say, plus an offset, plus a rough function of the cell.
+"""What may explain the scores of a task: past tasks in several ways, or nothing but the cell; weighed by likelihood.
 
-The weights are normal variables, so they are integrated out rather than fitted, and a task that misleads loses its say
-as evidence comes in. Source: Rasmussen and Williams 2006, section 2.7 (explicit basis functions).
+Where past tasks say something, a score is a weighted sum of what their models say, plus an offset, plus a rough
+function of the cell. The weights are normal variables, so they are integrated out rather than fitted, and may well be
+negative: a past task that says the opposite says something. Where past tasks say nothing, the score is what the
+Gaussian process of a search without memory makes of it. All of these foretell, each with its posterior probability, so
+nothing has to be decided before scores decide it.
+
+Sources: Rasmussen and Williams 2006, section 2.7 (explicit basis functions); Hoeting, Madigan, Raftery, Volinsky 1999
+(averaging over models).
 """
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from selfnas.models.gaussian_process import averaged, distances, factored, halved
+from selfnas.models.gaussian_process import (
+    GaussianProcess,
+    averaged,
+    distances,
+    expected_improvement,
+    factored,
+    halved,
+)
 
-__all__ = ["Mixture"]
+__all__ = ["PRIOR", "Mixture"]
 
 Matrix = NDArray[np.float64]
 
+PRIOR = 0.75  # of the ways that past tasks have a part in, before any score is seen
+
 # (mean of each weight times the number of tasks, variance likewise, variance of what the cell alone explains).
-_BELIEFS = ((0.0, 1.0, 0.5), (0.5, 0.3, 0.5), (1.0, 0.3, 0.25), (1.0, 0.05, 0.1))
-_SILENT = (0.0, 0.0, 1.0)  # that past tasks say nothing: weighed against the others, never used
-_SCALES = (1.0, 2.0, 4.0)  # in multiples of the observations' median distance
-_NOISES = (0.01, 0.1)
+_BELIEFS = ((1.0, 0.3, 0.5), (1.0, 0.3, 0.25), (0.5, 0.3, 0.7), (0.0, 1.0, 0.5))
+_SCALES = (0.5, 1.0, 2.0)  # in multiples of the observations' median distance
+_NOISES = (0.05, 0.2)
 _OFFSET = 1.0  # variance of a constant: the cells tried are not a fair sample of the space
+_MOST = 6  # settings that foretell by past tasks; what the others would say is left to these
+_LEAST = 0.02  # probability of a setting below which it foretells nothing
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """One way to explain scores.
+
+    Attributes:
+        scale, noise: of the rough function, and of the observations.
+        weight, variance: of past models.
+        rough, offset: variances of the rough function and of the constant.
+    """
+
+    scale: float
+    noise: float
+    weight: float = 0.0
+    variance: float = 0.0
+    rough: float = 1.0
+    offset: float = 0.0
+
+    def covariance(self, apart: Matrix, shared: Matrix) -> Matrix:
+        """`(n, k)` of cells so far apart, of whose past models `shared` is the mean product."""
+        found: Matrix = self.rough * np.exp(-apart / self.scale) + self.offset
+        return found + self.variance * shared if self.variance else found
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A way to explain scores, its probability, and what it makes of the scores seen.
+
+    Attributes:
+        factor: `(n, n)` Cholesky factor of their covariance.
+        solved: `(n,)` inverse covariance times centred scores.
+    """
+
+    share: float
+    settings: _Settings
+    factor: Matrix
+    solved: Matrix
 
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """score = weights . past models + offset + rough function of the cell, everything normal.
+    """The likeliest ways to explain the scores by past tasks, and the one without them.
 
     Attributes:
         points: `(n, f)` observed cells.
         mix: `(n, tasks)` past models there.
-        scale, noise: of the rough function, and of the observations.
-        belief: (mean of the weights, their variance, variance of the rough function).
-        factor: `(n, n)` Cholesky factor of the covariance.
-        solved: `(n,)` inverse covariance times centred scores.
-        evidence: log of the likelihood of the scores, averaged over the grid, up to a constant that depends on n alone.
-        silent: the same where past tasks say nothing.
+        told: probability of the ways that past tasks have a part in.
+        parts: with probabilities that sum to one.
     """
 
     points: Matrix
     mix: Matrix
-    scale: float
-    noise: float
-    belief: tuple[float, float, float]
-    factor: Matrix
-    solved: Matrix
-    evidence: float
-    silent: float
+    told: float
+    parts: tuple[_Part, ...]
 
     @staticmethod
     def fit(points: Matrix, mix: Matrix, scores: Matrix) -> Mixture:
-        """The likeliest of a grid of settings.
+        """All ways of a grid, weighed by the likelihood of the scores.
 
         Args:
             points: `(n, f)` features of the cells tried, n >= 1.
@@ -63,58 +110,65 @@ class Mixture:
         apart = distances(points, points)
         typical = float(np.median(apart[apart > 0])) if (apart > 0).any() else 1.0
         shared, mean = mix @ mix.T / mix.shape[1], mix.mean(axis=1)
-        best: Mixture | None = None
-        likeliest = -np.inf
-        found: list[float] = []
-        silent: list[float] = []
-        for scale in _SCALES:
-            rough = np.exp(-apart / (scale * typical))
-            for belief, noise in itertools.product((*_BELIEFS, _SILENT), _NOISES):
-                covariance = belief[2] * rough + _OFFSET + belief[1] * shared
-                factor, half, evidence = _weighed(covariance, noise, scores - belief[0] * mean)
-                if belief == _SILENT:
-                    silent.append(evidence)
-                    continue
-                found.append(evidence)
-                if evidence > likeliest:
-                    likeliest, solved = evidence, halved(factor, half, transposed=True)
-                    best = Mixture(points, mix, scale * typical, noise, belief, factor, solved, evidence, evidence)
-        assert best is not None  # noqa: S101 - the grid is not empty
-        return replace(best, evidence=averaged(found), silent=averaged(silent))
+        ways: list[tuple[float, _Settings, Matrix, Matrix]] = []
+        for scale, noise, belief in itertools.product(_SCALES, _NOISES, _BELIEFS):
+            settings = _Settings(scale * typical, noise, *belief, _OFFSET)
+            factor = factored(settings.covariance(apart, shared) + noise * np.eye(len(points)))
+            half = halved(factor, scores - settings.weight * mean)
+            evidence = -0.5 * float(half @ half) - float(np.log(np.diag(factor)).sum())
+            ways.append((evidence, settings, factor, half))
+        cold = GaussianProcess.fit(points, scores)
+        warm = averaged([evidence for evidence, *_ in ways])
+        lead = cold.evidence - warm + math.log(1.0 / PRIOR - 1.0)
+        told = float(1.0 / (1.0 + np.exp(np.clip(lead, -500.0, 500.0))))
+        parts = [_Part(1.0 - told, _Settings(cold.scale, cold.noise), cold.factor, cold.weights)]
+        ways.sort(key=lambda way: -way[0])
+        likely = np.exp(np.array([evidence - ways[0][0] for evidence, *_ in ways[:_MOST]]))
+        for share, (_, settings, factor, half) in zip(told * likely / likely.sum(), ways[:_MOST], strict=True):
+            parts.append(_Part(float(share), settings, factor, halved(factor, half, transposed=True)))
+        return Mixture(points, mix, told, _shared_out(parts))
 
     def again(self, points: Matrix, mix: Matrix, scores: Matrix) -> Mixture:
-        """The same settings with other observations."""
-        weight, variance, rough = self.belief
-        covariance = rough * np.exp(-distances(points, points) / self.scale) + _OFFSET
-        covariance += variance / mix.shape[1] * mix @ mix.T
-        factor, half, _ = _weighed(covariance, self.noise, scores - weight * mix.mean(axis=1))
-        solved = halved(factor, half, transposed=True)
-        return Mixture(points, mix, self.scale, self.noise, self.belief, factor, solved, self.evidence, self.silent)
+        """The same ways with the same probabilities and other observations."""
+        apart, shared, mean = distances(points, points), mix @ mix.T / mix.shape[1], mix.mean(axis=1)
+        parts = []
+        for part in self.parts:
+            own = part.settings
+            factor = factored(own.covariance(apart, shared) + own.noise * np.eye(len(points)))
+            solved = halved(factor, halved(factor, scores - own.weight * mean), transposed=True)
+            parts.append(_Part(part.share, own, factor, solved))
+        return Mixture(points, mix, self.told, tuple(parts))
 
     def mean(self, points: Matrix, mix: Matrix) -> Matrix:
         """`(k,)` means at `(k, f)` cells where past models say `(k, tasks)`."""
-        means: Matrix = self.belief[0] * mix.mean(axis=1) + self._cross(points, mix) @ self.solved
+        means: Matrix = np.zeros(len(points))
+        for part, cross in self._crossed(points, mix):
+            means += part.share * (part.settings.weight * mix.mean(axis=1) + cross @ part.solved)
         return means
 
-    def predict(self, points: Matrix, mix: Matrix) -> tuple[Matrix, Matrix]:
-        """`(k,)` means and standard deviations, likewise."""
-        weight, variance, rough = self.belief
-        cross = self._cross(points, mix)
-        own = rough + _OFFSET + variance / mix.shape[1] * (mix**2).sum(axis=1)
-        half = halved(self.factor, cross.T)
-        deviation = np.sqrt(np.maximum(own - (half**2).sum(axis=0), 1e-12))
-        return weight * mix.mean(axis=1) + cross @ self.solved, deviation
+    def improvement(self, points: Matrix, mix: Matrix, best: float) -> Matrix:
+        """`(k,)` how much each is expected to exceed `best`, likewise."""
+        gains: Matrix = np.zeros(len(points))
+        squares = (mix**2).mean(axis=1)
+        for part, cross in self._crossed(points, mix):
+            own = part.settings
+            half = halved(part.factor, cross.T)
+            deviation = np.sqrt(
+                np.maximum(own.rough + own.offset + own.variance * squares - (half**2).sum(axis=0), 1e-12)
+            )
+            mean = own.weight * mix.mean(axis=1) + cross @ part.solved
+            gains += part.share * expected_improvement(mean, deviation, best)
+        return gains
 
-    def _cross(self, points: Matrix, mix: Matrix) -> Matrix:
-        """`(k, n)` covariances with what was observed."""
-        _, variance, rough = self.belief
-        alike = np.exp(-distances(points, self.points) / self.scale)
-        cross: Matrix = rough * alike + _OFFSET + variance / mix.shape[1] * mix @ self.mix.T
-        return cross
+    def _crossed(self, points: Matrix, mix: Matrix) -> Iterator[tuple[_Part, Matrix]]:
+        """Each way with its `(k, n)` covariances with what was observed."""
+        apart, shared = distances(points, self.points), mix @ self.mix.T / mix.shape[1]
+        for part in self.parts:
+            yield part, part.settings.covariance(apart, shared)
 
 
-def _weighed(covariance: Matrix, noise: float, centred: Matrix) -> tuple[Matrix, Matrix, float]:
-    """Cholesky factor, its inverse times the `(n,)` centred scores, and their log likelihood up to a constant."""
-    factor = factored(covariance + noise * np.eye(len(covariance)))
-    half = halved(factor, centred)
-    return factor, half, -0.5 * float(half @ half) - float(np.log(np.diag(factor)).sum())
+def _shared_out(parts: list[_Part]) -> tuple[_Part, ...]:
+    """Those that are likely enough, with probabilities that sum to one."""
+    kept = [part for part in parts if part.share >= _LEAST]
+    total = sum(part.share for part in kept)
+    return tuple(_Part(part.share / total, part.settings, part.factor, part.solved) for part in kept)

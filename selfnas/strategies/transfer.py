@@ -1,24 +1,24 @@
-"""Search that knows earlier tasks: a Gaussian process whose prior mean is a fitted mix of what they taught.
+"""Search that knows earlier tasks: what they taught is one explanation of the scores, that they say nothing another.
 
-Each past task becomes a model of its own over cells. On a new task a score is taken to be a weighted sum of these
-models, plus an offset, plus a rough function of the cell alone; the weights are normal variables, so they are
-integrated out rather than fitted, and a task that misleads loses its say as evidence comes in. How much past tasks
-are believed at the outset is chosen by marginal likelihood at every step.
+Each past task becomes a model of its own over cells. On a new task a score is a weighted sum of these models plus what
+the cell alone explains, in several ways; or it is what the `Surrogate` makes of it, which knows of no past. A
+`Mixture` holds all of them with their probabilities, by the likelihoods that they give to the scores so far, and a
+proposal is the cell of highest expected improvement over all of them. `belief` is the probability of those that past
+tasks have a part in. Where it is small the proposal is the surrogate's own: the same call, with the same trials and
+generator. Without past tasks every proposal is.
 
-Two processes propose: this one, and the `Surrogate`, which knows of no past. `belief` is the probability that the
-past says something, by the likelihoods that both give to the scores so far; it is the share of turns that the informed
-process has. Where it is small the proposal is the surrogate's own: the same call, with the same trials and generator.
-Without past tasks every proposal is.
+A search opens with the cell that past tasks together expect most of, and with one drawn at random: the two tell whether
+past tasks order cells rightly, and cost a search that they mislead one evaluation.
 
 What is promised, whatever the past says, where proposals are made one at a time:
 
-* After the opening of `initial` proposals, the informed process proposes only while `belief` is above 1/16:
-  while the scores are less than 15 times as likely where the past says nothing.
+* After the opening of `initial` proposals, past tasks have a say only while `belief` is above 1/16: while the scores
+  are less than 45 times as likely by the surrogate's model alone.
 * From the eighth trial on, one turn in every four is the surrogate's, so it has its k-th by trial `8 + 4 k`. Hence, as
   long as trials that it did not ask for do not slow the surrogate down, a search that takes it N evaluations takes at
   most `8 + 4 N` here.
-* The mixture of processes that `belief` is the posterior of loses at most `log 4` against the surrogate's model in
-  cumulative log loss over the scores seen, since its prior gives that model a quarter.
+* The mixture that `belief` is the posterior of loses at most `log 4` against the surrogate's model in cumulative log
+  loss over the scores seen, since its prior gives that model a quarter.
 
 Sources: Rasmussen and Williams 2006, section 2.7 (explicit basis functions); Feurer, Letham, Hutter, Bakshy 2018 (a
 ranking-weighted ensemble of past models) for the idea of one model a task; Cesa-Bianchi and Lugosi 2006, section 9.2
@@ -35,8 +35,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfnas.models.cell_features import cell_features
-from selfnas.models.gaussian_process import GaussianProcess, averaged, expected_improvement, normal_scores
-from selfnas.models.mixture import Mixture
+from selfnas.models.gaussian_process import GaussianProcess, normal_scores
+from selfnas.models.mixture import PRIOR, Mixture
 from selfnas.models.observed import TOP, Observed, promising, remembered
 from selfnas.search.domain import Domain, Proposals, neighbours
 from selfnas.search.history import Trial, vectors_of
@@ -50,13 +50,14 @@ __all__ = ["PastTask", "Transfer", "agreed", "belief", "informed", "with_past_ta
 
 Matrix = NDArray[np.float64]
 
-# Of places beside traits, in past models and in what the cell alone explains. Chosen among 1, 2 and 3 on four tasks;
+# Of places beside traits, in past models. Chosen among 1, 2 and 3 on four tasks;
 # `experiments/lifelong-bench/README.md` says what came of it on others.
 _PLACES = 3.0
 _UNLIKE = 0.05  # added to how unlike a task is, so that one that seems the same does not silence the others
-_ORDER = (0, 4, 2, 6, 1, 5, 3, 7)
 _FREE = 8  # trials before the surrogate has a model, and turns that nothing can take from it
-_MOST = 0.75  # of the turns, for the informed process
+_EVERY = 4  # from then on one turn in so many is the surrogate's
+_SMALL = 1 / 16  # probability that the past says something, at which it has no say
+_TRIES = 32  # draws for one that is new
 _NEAR = 8  # most trusted tasks, the neighbours of whose best are candidates in a large space
 _REMEMBERED = 200  # trials of a past task that enter its model: half of them the best, half the latest
 
@@ -117,13 +118,14 @@ class Transfer:
 
     Attributes:
         past: earlier tasks; those of other spaces are passed over.
-        initial: first proposals by past models alone, before scores of this task are modelled.
+        initial: first proposals before scores of this task are modelled: by turns what past tasks would choose, all of
+            them together first, and one at random.
         pool: candidates drawn for each batch, besides neighbours of the best; a small space is taken whole.
         memory: the latest so many trials, and as many of the best, enter the model.
     """
 
     past: tuple[PastTask, ...] = ()
-    initial: int = 3
+    initial: int = 2
     pool: int = 500
     memory: int = 200
 
@@ -145,7 +147,7 @@ class Transfer:
         *,
         warm: Sequence[Architecture] = (),
     ) -> tuple[Architecture, ...]:
-        """Warm ones, then what past tasks agree on, then what each would choose, then expected improvement."""
+        """Warm ones, then what past tasks agree on and one at random, then expected improvement."""
         past = tuple(task for task in self.past if len(task.trials) > 1 and task.space == domain.space)
         batch = Proposals(history, domain, count, warm=warm)
         colds, model = self._colds(past, history, domain, batch.missing)
@@ -159,10 +161,12 @@ class Transfer:
             candidates = self._candidates(past, observed, domain, rng)
             if len(candidates):
                 expected = _expectations(past, candidates)
-                self._open(batch, candidates, expected, used=len(history))
+                turns = range(len(history), self.initial if model else len(history) + count)
+                _open(batch, domain, candidates, expected, turns, rng)
                 if model is not None:
                     scores = normal_scores(observed.kept(self.memory).values)
-                    _propose(batch, model, scores, _features(domain.space, candidates), candidates, expected, rng)
+                    asked = cell_features(domain.space, candidates)
+                    _propose(batch, model, scores, asked, candidates, expected, rng)
         batch.fill(rng)
         return batch.chosen
 
@@ -172,8 +176,8 @@ class Transfer:
         """How many of the next `count` proposals are the surrogate's, and the informed model where it was fitted."""
         if not past:
             return count, None
-        used, opening = len(history), min(self.initial, len(past) + 1)
-        turns = range(max(used, opening), used + count)
+        used = len(history)
+        turns = range(max(used, self.initial), used + count)
         if not turns:
             return 0, None
         share, model = belief(past, Observed.of(history, domain).kept(self.memory), domain.space)
@@ -190,37 +194,22 @@ class Transfer:
         near = [neighbours(domain, task.best[0]) for task in nearest]
         return observed.around(domain, rng, pool=self.pool, also=[won[domain.admits(won)], *near])
 
-    def _open(self, batch: Proposals, candidates: Vector, expected: Matrix, *, used: int) -> None:
-        """The first proposals: what past tasks agree on, then what each of them would choose."""
-        views = [expected.mean(axis=1), *expected.T]
-        for turn in range(used, min(self.initial, len(views))):
-            if batch.missing <= 0:
-                return
-            for index in np.argsort(-views[turn], kind="stable"):
-                if batch.offer(candidates[index][None]):
-                    break
-
 
 def belief(past: Sequence[PastTask], seen: Observed, space: Space) -> tuple[float, Mixture | None]:
-    """Probability that past tasks say something of this one, even before any score is seen; and the model that does.
+    """Probability of the explanations that past tasks have a part in, even before any score; and all explanations.
 
     The likelihoods are of all scores seen, each a product of what was foretold of the next from those before it,
-    and averaged over the settings of each process. That the past says nothing is either what the surrogate foretells
-    or what the informed process does without its past, so that neither gains by how it sees cells.
+    and averaged over the settings of each explanation.
     """
     if not past or not seen.teaches(least=2):
-        return (0.5 if past else 0.0), None
-    scores = normal_scores(seen.values)
-    cold = GaussianProcess.fit(cell_features(space, seen.vectors), scores).evidence
-    warm = Mixture.fit(_features(space, seen.vectors), _expectations(past, seen.vectors), scores)
-    lead = averaged((cold, warm.silent)) - warm.evidence
-    return float(1.0 / (1.0 + np.exp(np.clip(lead, -500.0, 500.0)))), warm
+        return (PRIOR if past else 0.0), None
+    points = cell_features(space, seen.vectors)
+    model = Mixture.fit(points, _expectations(past, seen.vectors), normal_scores(seen.values))
+    return model.told, model
 
 
 def informed(turn: int, share: float) -> bool:
-    """Whether the proposal after so many trials is for the informed process, given its share of the turns.
-
-    The turns of eight are dealt in the order of van der Corput 1935, so a share is kept over any few turns.
+    """Whether past tasks have a say in the proposal after so many trials, given the probability of ways by them.
 
     Example:
         >>> [informed(turn, 1.0) for turn in range(6, 14)]
@@ -228,8 +217,7 @@ def informed(turn: int, share: float) -> bool:
         >>> any(informed(turn, 0.05) for turn in range(100))
         False
     """
-    most = 1.0 if turn < _FREE else _MOST
-    return (_ORDER[turn % len(_ORDER)] + 0.5) / len(_ORDER) < min(share, most)
+    return share > _SMALL and (turn < _FREE or turn % _EVERY != _EVERY - 1)
 
 
 def with_past_tasks(strategy: Strategy, past: Sequence[PastTask]) -> Strategy:
@@ -248,7 +236,7 @@ def agreed(past: Sequence[PastTask], vectors: Vector) -> Matrix:
 
 
 def _features(space: Space, vectors: Vector) -> Matrix:
-    """`(n, f)` what models of this strategy see of cells."""
+    """`(n, f)` what models of past tasks see of cells."""
     return cell_features(space, vectors, places=_PLACES)
 
 
@@ -267,6 +255,26 @@ def _trust(past: Sequence[PastTask]) -> Matrix:
     return shares
 
 
+def _open(
+    batch: Proposals,
+    domain: Domain,
+    candidates: Vector,
+    expected: Matrix,
+    turns: range,
+    rng: np.random.Generator,
+) -> None:
+    """By turns what past tasks agree on or one of them would choose, and one at random."""
+    views = [expected.mean(axis=1), *expected.T]
+    for turn in turns:
+        if batch.missing <= 0:
+            return
+        chance = turn % 2 == 1
+        order = np.argsort(-views[turn // 2 % len(views)], kind="stable")
+        for vector in domain.draw(rng, _TRIES) if chance else candidates[order]:
+            if batch.offer(vector[None]):
+                break
+
+
 def _propose(
     batch: Proposals,
     model: Mixture,
@@ -282,14 +290,13 @@ def _propose(
     candidates, expected, asked = candidates[chosen], expected[chosen], asked[chosen]
     left = np.ones(len(candidates), dtype=bool)
     while batch.missing > 0 and left.any():
-        mean, deviation = model.predict(asked, expected)
-        gain = np.where(left, expected_improvement(mean, deviation, float(scores.max())), -np.inf)
+        gain = np.where(left, model.improvement(asked, expected, float(scores.max())), -np.inf)
         for index in np.argsort(-gain, kind="stable")[: int(left.sum())]:
             left[index] = False
             if batch.offer(candidates[index][None]):
                 points = np.concatenate([points, asked[index][None]])
                 mix = np.concatenate([mix, expected[index][None]])
-                scores = np.append(scores, mean[index])
+                scores = np.append(scores, model.mean(asked[index][None], expected[index][None]))
                 if batch.missing > 0:
                     model = model.again(points, mix, scores)
                 break

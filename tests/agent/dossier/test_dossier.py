@@ -20,6 +20,7 @@ from agent.dossier.checking import check_dossier
 from agent.dossier.evidence import read_evidence
 from agent.dossier.folder import made
 from agent.dossier.statement import OPEN
+from agent.ledger.events import Deployed
 from agent.ledger.home import Home
 from agent.ledger.store import reading
 from agent.report.desk import desk
@@ -28,7 +29,7 @@ from tests.agent.conftest import inside
 from tests.golden.stored_home import rebuild
 
 GOLDEN = Path(__file__).parents[2] / "golden"
-LIVES = ("trained", "rivalled", "watched")
+LIVES = ("trained", "rivalled", "watched", "deployed")
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,20 @@ def test_each_sentence_names_its_events_or_is_the_provider_s(homes: dict[str, Pa
                 assert one.derived != one.text.startswith(OPEN)
                 assert all(ledger.event(seq).hash == digest for seq, digest in one.events)
             assert {one.key for one in dossier.statements if not one.derived} == ASKED.keys()
+
+
+def test_files_that_a_network_was_written_as_are_told(homes: dict[str, Path]) -> None:
+    """Each with its digest and what it answers otherwise; the event is named."""
+    told = []
+    with reading(homes["deployed"]) as ledger:
+        made_of = [event for event in ledger.events() if isinstance(event.facts, Deployed)]
+        for digest, task, run in networks(homes["deployed"]):
+            statements = made(read_evidence(ledger, digest, task=task, run=run)).statements
+            told += [one for one in statements if one.key.startswith("1.d:file")]
+    assert [one.events for one in told] == [((event.seq, event.hash),) for event in made_of] != []
+    for one, event in zip(told, made_of, strict=True):
+        assert isinstance(event.facts, Deployed)
+        assert event.facts.artefact_sha256 in one.text
 
 
 def test_more_than_half_of_the_points_have_a_derived_sentence(homes: dict[str, Path]) -> None:

@@ -276,19 +276,22 @@ def test_rounds_of_an_earlier_release_of_a_strategy_are_told_and_not_accused(tmp
         def edit(told: Events) -> None:
             for kind, payload in told:
                 if kind == "filtered":
-                    assert payload.pop("release") == 2
+                    assert payload.pop("release") == 3
                     payload.update({} if release is None else {"release": release})
 
         home = rewrite(tmp_path / "home", tmp_path / name, edit)
         done = inside(tmp_path, "verify", "--home", home.root)
         return done.returncode, " ".join(done.stdout.split())
 
-    present = verified("present", 2)
+    present = verified("present", 3)
     assert present[0] == 0
     assert "searched again" not in present[1]
     before = verified("before", None)
     assert before[0] == 0
     assert "its rounds are not searched again: 'transfer' was of release 1 then" in before[1]
-    never = verified("never", 3)
+    second = verified("second", 2)
+    assert second[0] == 0
+    assert "its rounds are not searched again: 'transfer' was of release 2 then" in second[1]
+    never = verified("never", 4)
     assert never[0] == 1
-    assert "a round is of release 3 of 'transfer', of which there were 2" in never[1]
+    assert "a round is of release 4 of 'transfer', of which there were 3" in never[1]

@@ -149,6 +149,27 @@ def test_what_is_no_such_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("where", ["initializer", "constant", "inside"])
+def test_a_file_that_names_other_files_is_refused(where: str) -> None:
+    """No runtime gets to open them: neither for a weight, nor for a constant, nor within a branch."""
+    onnx, helper = library("onnx"), library("onnx.helper")
+    numbers = onnx.TensorProto.FLOAT
+    tensor = onnx.TensorProto(name="w", data_type=numbers, dims=[1], data_location=onnx.TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="../../etc/hostname")
+    constant = helper.make_node("Constant", [], ["w"], value=tensor)
+    add = helper.make_node("Add", ["x", "w"], ["y"])
+    taken, given = (helper.make_tensor_value_info(name, numbers, [1]) for name in ("x", "y"))
+    nodes, weights = [constant, add], []
+    if where == "initializer":
+        nodes, weights = [add], [tensor]
+    if where == "inside":
+        branch = helper.make_graph([constant, add], "branch", [], [given])
+        nodes = [helper.make_node("If", ["x"], ["y"], then_branch=branch, else_branch=branch)]
+    model = helper.make_model(helper.make_graph(nodes, "g", [taken], [given], weights))
+    with pytest.raises(InputError, match="keeps numbers in other files; they are not opened"):
+        OnnxProgram.read(model.SerializeToString())
+
+
 def test_without_the_extra_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a traceback of a missing module."""
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
