@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from agent.ledger.events import UNSET, Baselined, BaselineRecord, GainRecord, Trained
 from agent.life.context import TaskContext
@@ -14,7 +15,7 @@ from selfnas.baselines.catalogue import baselines_for
 from selfnas.data.tasks import Task
 from selfnas.training.metrics import COUNTED
 
-__all__ = ["announced", "baselined"]
+__all__ = ["announced", "asked", "baselined"]
 
 
 def announced(stream: Stream, task: Task) -> tuple[str, ...]:
@@ -27,12 +28,17 @@ def announced(stream: Stream, task: Task) -> tuple[str, ...]:
 
 def baselined(context: TaskContext, fitter: BaselineFitter, names: Sequence[str]) -> Baselined:
     """Fit them; equal in every run on the same data."""
-    seed, best = baseline_seed(context.stream.seed, context.own.digest), _compared(context)
-    against = None if best is None else (best.architecture, context.home.weights_file(best.weights_sha256))
+    best, (seed, against) = _compared(context), asked(context)
     answers = fitter.fit_baselines(names, seed=seed, against=against)
     digest = "" if best is None else best.digest
     results = [_record(name, answer, digest) for name, answer in zip(names, answers, strict=True)]
     return Baselined(task=context.task.name, results=results)
+
+
+def asked(context: TaskContext) -> tuple[int, tuple[str, Path] | None]:
+    """The seed of a task's baselines, and the network that they are compared with, with the file of its weights."""
+    seed, best = baseline_seed(context.stream.seed, context.own.digest), _compared(context)
+    return seed, None if best is None else (best.architecture, context.home.weights_file(best.weights_sha256))
 
 
 def _compared(context: TaskContext) -> Trained | None:

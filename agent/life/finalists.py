@@ -38,7 +38,7 @@ from selfnas.spaces.architecture import Architecture
 from selfnas.spaces.named import parse_architecture
 from selfnas.training.evaluation import Evaluation, Evaluator, OnDone, Request
 
-__all__ = ["compared", "finalist_events", "next_finalists"]
+__all__ = ["compared", "comparison", "finalist_events", "next_finalists"]
 
 
 def next_finalists(context: TaskContext, policy: SearchPolicy) -> list[Architecture]:
@@ -65,13 +65,12 @@ def finalist_events(
 
 def compared(context: TaskContext, examiner: Examiner, finalist: Finalist, *, on_done: OnDone) -> Compared:
     """Train the hand-designed network of a finalist's size, stacked like it, the same way."""
-    shape, macro = context.own.shape, parse_architecture(finalist.trained.architecture).macro
-    reference = residual_network(finalist.trained.params, shape, macro=macro)
-    (answer,) = examiner.examine([Examination(request=_full(context, reference))], on_done=on_done)
+    asked = comparison(context, finalist)
+    (answer,) = examiner.examine([asked], on_done=on_done)
     return Compared(
         task=context.task.name,
-        architecture=str(reference),
-        params=costs(reference, shape).params,
+        architecture=str(asked.request.architecture),
+        params=costs(asked.request.architecture, context.own.shape).params,
         validation=answer.score,
         reason=answer.reason,
         test_correct=answer.test_correct,
@@ -81,6 +80,13 @@ def compared(context: TaskContext, examiner: Examiner, finalist: Finalist, *, on
         refit=_refit(answer),
         plan=_plan(context),
     )
+
+
+def comparison(context: TaskContext, finalist: Finalist) -> Examination:
+    """The full training that a finalist is compared with."""
+    macro = parse_architecture(finalist.trained.architecture).macro
+    reference = residual_network(finalist.trained.params, context.own.shape, macro=macro)
+    return Examination(request=_full(context, reference))
 
 
 def _metric(answer: FullAnswer) -> MetricRecord | UnsetType:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from agent.ledger.events import UNSET, Facts, TaskFinished
-from agent.life.baselines import baselined
+from agent.life.baselines import asked, baselined
 from agent.life.context import TaskContext
-from agent.life.finalists import compared, finalist_events, next_finalists
+from agent.life.finalists import compared, comparison, finalist_events, next_finalists
 from agent.life.first import first_left
 from agent.life.observer import Observer
 from agent.life.rounds import round_events
@@ -23,7 +23,7 @@ from agent.memory.operators import composing_entries
 from agent.memory.subcells import blocks_in_force, mined_in_force, mining_entries
 from agent.state.saturation import saturated
 from agent.stream.policy import SearchPolicy
-from agent.workers.trained import BaselineFitter, Examiner, SupernetTrainer
+from agent.workers.trained import BaselineFitter, Examiner, Expecting, SupernetTrainer
 from selfnas.strategies import Strategy, make_strategy
 from selfnas.strategies.evolution import with_subcells
 from selfnas.strategies.guided import GUIDED
@@ -62,10 +62,12 @@ def live_task(
         append(round_events(context, evaluator, strategy, policy, warm=warm, lent=lent, on_done=on_done))
     while chosen := next_finalists(context, turns.present):
         append(finalist_events(context, evaluator, chosen, on_done=on_done))
-    best = context.task.best()
+    best, names = context.task.best(), context.task.started.baselines
+    if isinstance(evaluator, Expecting) and names is not UNSET and context.task.compared is None and best is not None:
+        seed, against = asked(context)
+        evaluator.expect([comparison(context, best)], names, seed=seed, against=against)
     if isinstance(evaluator, Examiner) and context.task.compared is None and best is not None:
         append([compared(context, evaluator, best, on_done=on_done)])
-    names = context.task.started.baselines
     if isinstance(evaluator, BaselineFitter) and names is not UNSET and context.task.baselined is None:
         append([baselined(context, evaluator, names)])
     append(_closing(context))

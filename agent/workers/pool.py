@@ -98,6 +98,7 @@ class Workers:
         self._count, self._method = count, method
         self._starting: threading.Thread | None = None  # asks the first question of the present pool
         self._waits_for_server = False
+        self._expected: dict[str, Future[str]] = {}  # by job what was begun before it is asked for
         self._pool = self._fresh_pool()
 
     def __enter__(self) -> Workers:
@@ -119,6 +120,18 @@ class Workers:
         for _ in range(self._count):
             self._submit("")
 
+    def expect(self, jobs: Sequence[str]) -> None:
+        """Begin jobs whose answers will be asked for, in this order, while others are still waited for.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C was pressed meanwhile.
+        """
+        for job in jobs:
+            try:
+                self._expected[job] = self._submit(job)
+            except BrokenProcessPool:
+                return  # who asks for them has the pool replaced
+
     def answers(
         self, jobs: Sequence[str], *, on_done: Callable[[], None] = lambda: None
     ) -> tuple[str | WorkerDied, ...]:
@@ -135,7 +148,8 @@ class Workers:
         futures: dict[Future[str], int] = {}
         for index, job in enumerate(jobs):
             try:
-                futures[self._submit(job)] = index
+                begun = self._expected.pop(job) if job in self._expected else self._submit(job)
+                futures[begun] = index
             except BrokenProcessPool:
                 if futures:  # one of them broke it just now
                     alone.append(index)
@@ -194,6 +208,7 @@ class Workers:
         return ProcessPoolExecutor(self._count, mp_context=context, initializer=worker.start)
 
     def _replace_pool(self) -> None:
+        self._expected.clear()
         self._end()
         self._pool = self._fresh_pool()
 

@@ -69,6 +69,22 @@ class BaselineFitter(Protocol):
 
 
 @runtime_checkable
+class Expecting(Protocol):
+    """An evaluator that can begin full trainings and baselines before it is asked for their answers."""
+
+    def expect(
+        self,
+        examinations: Sequence[Examination],
+        names: Sequence[str],
+        *,
+        seed: int,
+        against: tuple[str, Path] | None = None,
+    ) -> None:
+        """They will be asked for one after the other, with the same arguments."""
+        ...
+
+
+@runtime_checkable
 class SupernetTrainer(Protocol):
     """An evaluator that can train a supernet for a guided strategy, and score architectures with its weights."""
 
@@ -146,10 +162,25 @@ class TrainedEvaluator:
         self, names: Sequence[str], *, seed: int, against: tuple[str, Path] | None = None
     ) -> list[BaselineAnswer]:
         """A job for each, all at once."""
+        return self._answers(self._baselines(names, seed, against), BaselineAnswer)
+
+    def expect(
+        self,
+        examinations: Sequence[Examination],
+        names: Sequence[str],
+        *,
+        seed: int,
+        against: tuple[str, Path] | None = None,
+    ) -> None:
+        """Begin full trainings and baselines that will be asked for one after the other, so that no worker idles."""
+        asked = [*map(self._full, examinations), *self._baselines(names, seed, against)]
+        self.workers.expect([job.model_dump_json(exclude_none=True) for job in asked])
+
+    def _baselines(self, names: Sequence[str], seed: int, against: tuple[str, Path] | None) -> list[jobs.BaselineJob]:
         common = {**self._on_task(seed), "metrics": self.stream.metrics_of(self.task)}
         if against is not None:
             common |= {"against": against[0], "weights": str(against[1])}
-        return self._answers([jobs.BaselineJob(**common, name=name) for name in names], BaselineAnswer)
+        return [jobs.BaselineJob(**common, name=name) for name in names]
 
     def train_supernet(self, strategy: str, *, seed: int, folder: Path) -> SupernetAnswer:
         """One job; it fails with a reason."""
