@@ -65,6 +65,9 @@ def _number(text: str) -> float:
 class ThisProcess:
     """Does the jobs of workers here; whoever works on a foreign architecture dies of it."""
 
+    def expect(self, jobs: Sequence[str]) -> None:
+        """Nothing is begun before it is asked for."""
+
     def answers(self, jobs: Sequence[str], *, on_done: Callable[[], None]) -> list[str | WorkerDied]:
         """As `Workers.answers`."""
         told: list[str | WorkerDied] = []

@@ -41,6 +41,9 @@ class Remembering:
     def __init__(self) -> None:
         self.done: dict[str, str] = {}
 
+    def expect(self, jobs: Sequence[str]) -> None:
+        """Nothing is begun before it is asked for."""
+
     def answers(
         self, jobs: Sequence[str], *, on_done: Callable[[], None] = lambda: None
     ) -> tuple[str | WorkerDied, ...]:

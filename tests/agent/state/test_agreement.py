@@ -45,6 +45,9 @@ class Chance:
     def __init__(self) -> None:
         self.asked: list[LowJob] = []
 
+    def expect(self, jobs: Sequence[str]) -> None:
+        """Nothing is begun before it is asked for."""
+
     def answers(self, jobs: Sequence[str], *, on_done: object = None) -> tuple[str, ...]:
         """As `Workers.answers`."""
         return tuple(self._answer(job_from_json(text)) for text in jobs)
