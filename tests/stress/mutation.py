@@ -9,7 +9,6 @@ decorators, texts of errors and `__all__` are left out: they change nothing that
 
 from __future__ import annotations
 
-import argparse
 import ast
 import json
 import os
@@ -23,8 +22,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
 
 ROOT = Path(__file__).parents[2]
+app = typer.Typer(add_completion=False)
 SECONDS = 60.0  # for one bug; what takes longer is killed
 
 
@@ -76,40 +79,37 @@ ROOMS: Mapping[str, Room] = {
 }  # fmt: skip
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Sample, plant, test, and name what survived."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("room", choices=ROOMS)
-    parser.add_argument("--sample", type=int, default=60, help="how many bugs, drawn from all")
-    parser.add_argument("--seed", type=int, default=0, help="of the draw")
-    parser.add_argument("--tool", default="cosmic-ray", help="the program cosmic-ray")
-    asked = parser.parse_args(arguments)
-    room = ROOMS[asked.room]
+@app.command()
+def measure(
+    room: Annotated[Literal["judging", "engines", "gate"], typer.Argument(help="Which code.")],
+    sample: Annotated[int, typer.Option(min=1, help="How many bugs, drawn from all.")] = 60,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    tool: Annotated[str, typer.Option(help="The program cosmic-ray.")] = "cosmic-ray",
+) -> None:
+    """Plant one small bug at a time in code that judges, and name those that no test notices."""
+    own = ROOMS[room]
     with tempfile.TemporaryDirectory(prefix="selfnas-mutation-") as folder:
         copy = Path(folder)
         _copy(copy)
         config, session = copy / "mutation.toml", copy / "mutation.sqlite"
-        config.write_text(_config(room))
+        config.write_text(_config(own))
         environment = os.environ | {"PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
 
-        def tool(*words: str) -> str:
-            done = subprocess.run(
-                [asked.tool, *words], cwd=copy, env=environment, check=True, capture_output=True, text=True
-            )
+        def run(*words: str) -> str:
+            done = subprocess.run([tool, *words], cwd=copy, env=environment, check=True, capture_output=True, text=True)
             return done.stdout
 
-        subprocess.run(_test_command(room), cwd=copy, env=environment, check=True, stdout=subprocess.DEVNULL)
-        tool("init", str(config), str(session))
-        kept, of = _draw(session, copy, size=asked.sample, seed=asked.seed)
+        subprocess.run(_test_command(own), cwd=copy, env=environment, check=True, stdout=subprocess.DEVNULL)
+        run("init", str(config), str(session))
+        kept, of = _draw(session, copy, size=sample, seed=seed)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        tool("exec", str(config), str(session))
+        run("exec", str(config), str(session))
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        survived = list(_survivors(tool("dump", str(session))))
+        survived = list(_survivors(run("dump", str(session))))
     for line in survived:
-        print(line)
+        typer.echo(line)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"{asked.room}: {kept - len(survived)} of {kept} killed, drawn from {of}; {seconds:.0f} s of processor time")
-    return 0
+    typer.echo(f"{room}: {kept - len(survived)} of {kept} killed, drawn from {of}; {seconds:.0f} s of processor time")
 
 
 def _copy(target: Path) -> None:
@@ -213,4 +213,4 @@ def _survivors(dumped: str) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    app()
