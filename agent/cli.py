@@ -154,11 +154,24 @@ def run_stream(
 @app.command()
 def design(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The specification, a YAML file.")],
+    folder: Annotated[
+        str, typer.Option("--folder", help="Where life and bundle are kept; default: the name of the design.")
+    ] = "",
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Worker processes; default: one per core.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Torch device for training: auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Search even where no network is predicted to keep the targets.")
+    ] = False,
 ) -> None:
-    """Whether a specification can be met, before anything is trained; exit code 1 where it is impossible."""
+    """Find a network for a specification, write its file and judge it line by line; exit code 1 where it is not met."""
+    import logging
+
     from agent.commands.design import design as decided
 
-    if not decided(spec):
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    if not decided(spec, folder, workers=workers, device=device, anyway=anyway):
         raise typer.Exit(1)
 
 

@@ -17,7 +17,7 @@ from agent.state.plugins import of_life
 from agent.state.recorded import suite_of
 from agent.state.state import replay
 from selfnas.errors import InputError
-from selfnas.files import check_continued, write_whole
+from selfnas.files import check_continued
 
 if TYPE_CHECKING:
     from agent.deploying.bundle import Bundle
@@ -71,7 +71,7 @@ def bundle(
             or were changed; the extra `onnx` is not installed; or the folder holds something else.
         ExportError: what would be written does not answer as the network did.
     """
-    from agent.deploying.bundle import SUMS, bundle_of, checksums, deployed_event
+    from agent.deploying.bundle import bundle_of, deployed_event, write_bundle
     from agent.deploying.programs import as_onnx, subject_of
     from selfnas import seeding
 
@@ -84,10 +84,7 @@ def bundle(
         artefact = as_onnx(subject, facts, precision=precision)
         seed = seeding.derive(run.started.record.seed, "audit", subject.task.digest, finalist.digest)
         made = bundle_of(subject, artefact, held, finalist, suite=suite_of(run), seed=seed)
-        (folder / SUMS).unlink(missing_ok=True)  # so that a bundle that is half replaced is none
-        for name, content in made.files.items():
-            write_whole(folder / name, content)
-        write_whole(folder / SUMS, checksums(made.files))
+        write_bundle(folder, made)
         told = f"not recorded in the life: {unrecorded}"
         if not unrecorded:
             told = f"recorded as event {ledger.append([deployed_event(made, run, held, finalist)])[0].seq}"

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,20 @@ from audits import Suite
 from selfnas.artefacts import runner
 from selfnas.artefacts.latency import Latency, latency
 from selfnas.artefacts.onnx_program import OnnxProgram
+from selfnas.files import write_whole
 from selfnas.training.metrics import METRICS
 
-__all__ = ["FILES", "SUMS", "Bundle", "bundle_of", "checksums", "deployed_event", "listed", "runner_text"]
+__all__ = [
+    "FILES",
+    "SUMS",
+    "Bundle",
+    "bundle_of",
+    "checksums",
+    "deployed_event",
+    "listed",
+    "runner_text",
+    "write_bundle",
+]
 
 SUMS = "SHA256SUMS"
 FILES = ("model.onnx", "model.json", "run.py", "examples.json", "certificate.json", "card.md")
@@ -60,7 +71,15 @@ class Bundle:
 
 
 def bundle_of(
-    subject: Subject, artefact: Artefact, held: TaskState, finalist: Finalist, *, suite: Suite, seed: int
+    subject: Subject,
+    artefact: Artefact,
+    held: TaskState,
+    finalist: Finalist,
+    *,
+    suite: Suite,
+    seed: int,
+    timed: Latency | None = None,
+    design: Mapping[str, Any] | None = None,
 ) -> Bundle:
     """Of an artefact, with what is measured on it.
 
@@ -68,11 +87,13 @@ def bundle_of(
         held: the task.
         suite: that its network was audited with.
         seed: of the recorded audit.
+        timed: how long it takes; None measures it.
+        design: the specification that it answers, with `lines` that say of each target how it was judged.
     """
     raw = [*(subject.found.x or subject.found.some)][:_EXAMPLES]
     most = max(1, _NUMBERS // max(1, raw[0].size))
     program = OnnxProgram.read(artefact.content)
-    found, timed = judged(artefact.content, subject, suite, seed=seed), latency(program, raw[0])
+    found, timed = judged(artefact.content, subject, suite, seed=seed), timed or latency(program, raw[0])
     facts = {
         **artefact.beside,
         "bundle": 1,
@@ -84,6 +105,7 @@ def bundle_of(
             "left_out": list(found.left_out),
         },
         "latency": {**asdict(timed), "measured": "once, on the machine of whoever made this; not verifiable"},
+        **({} if design is None else {"design": dict(design)}),
     }
     examples = [_example(program, each) for each in raw[:most]]
     files = {
@@ -125,6 +147,18 @@ def deployed_event(made: Bundle, run: RunState, held: TaskState, finalist: Final
         left_out=list(made.judged.left_out),
         latency=LatencyRecord(**asdict(made.latency)),
     )
+
+
+def write_bundle(folder: Path, made: Bundle) -> None:
+    """Write the files of a bundle, in the place of an earlier one.
+
+    Raises:
+        InputError: one cannot be written.
+    """
+    (folder / SUMS).unlink(missing_ok=True)  # so that a bundle that is half replaced is none
+    for name, content in made.files.items():
+        write_whole(folder / name, content)
+    write_whole(folder / SUMS, checksums(made.files))
 
 
 def runner_text() -> bytes:
@@ -205,6 +239,7 @@ def _card(artefact: Artefact, found: Judged, timed: Latency, facts: Mapping[str,
         "",
         f"{timed}. The reference kernel is a {timed.reference}. This was measured once, where the bundle was made.",
         "",
+        *(_asked(facts["design"]) if "design" in facts else ()),
         "## What it is not",
         "",
         "It answers every input, also one that is unlike all that it was trained on. It was tested on one split of one "
@@ -214,6 +249,19 @@ def _card(artefact: Artefact, found: Judged, timed: Latency, facts: Mapping[str,
         f"Ledger head when it was made: `{facts['ledger_head']}`.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _asked(design: Mapping[str, Any]) -> Iterator[str]:
+    """What was asked of it, line by line."""
+    yield from (f"## What was asked for: {design['design']}", "")
+    yield "| target | verdict | measured | 95 % interval | of |"
+    yield "|---|---|---|---|---|"
+    for line in design["lines"]:
+        exact = line["estimate"] is not None and not line["n"]
+        shown = [f"{line[key]:.6g}" if line[key] is not None else "–" for key in ("estimate", "low", "high")]
+        limits = "exact" if exact else f"{shown[1]} to {shown[2]}"
+        yield f"| {line['name']} {line['text']} | {line['verdict']} | {shown[0]} | {limits} | {line['n'] or '–'} |"
+    yield ""
 
 
 def _shown(value: float | None) -> str:

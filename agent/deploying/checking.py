@@ -29,7 +29,14 @@ _MOST_ELSE = 1 << 24
 _EXAMPLES = 1000
 _OFF = {"float32": 1e-4, "int8": 0.05}  # an int8 step may turn where processors round otherwise
 _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._-]{1,64})")
-_BESIDE = ("file", "bundle", "preparation", "audits_of_the_artefact", "latency")  # what model.json says beyond the file
+_BESIDE = (
+    "file",
+    "bundle",
+    "preparation",
+    "audits_of_the_artefact",
+    "latency",
+    "design",
+)  # what model.json says beyond the file
 
 
 @dataclass(slots=True)

@@ -24,7 +24,18 @@ from selfnas.training.exported import Check, ExportError, check, compare, descri
 from selfnas.training.metrics import METRICS, score
 from selfnas.training.whole import WholeNetwork
 
-__all__ = ["AGREEMENT", "BATCHES", "Artefact", "Precision", "Subject", "as_onnx", "as_pt2", "subject_of"]
+__all__ = [
+    "AGREEMENT",
+    "BATCHES",
+    "Artefact",
+    "Graphs",
+    "Precision",
+    "Subject",
+    "as_onnx",
+    "as_pt2",
+    "graphs_of",
+    "subject_of",
+]
 
 Precision = Literal["float32", "int8"]
 AGREEMENT = 1e-4  # furthest that a float32 file may answer from its network
@@ -154,16 +165,52 @@ def as_pt2(subject: Subject, facts: Mapping[str, object]) -> Artefact:
     return Artefact(content=content, facts=said, checked=checked)
 
 
-def as_onnx(subject: Subject, facts: Mapping[str, object], *, precision: Precision = "float32") -> Artefact:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Graphs:
+    """What an ONNX file is put together of; files of all precisions have the same.
+
+    Attributes:
+        before: of the preparation.
+        network: in float32.
+        behind: that names the outputs.
+    """
+
+    before: Graph
+    network: Graph
+    behind: Graph
+
+
+def graphs_of(subject: Subject) -> Graphs:
+    """Of a network with its task.
+
+    Raises:
+        InputError: the extra `onnx` is not installed.
+    """
+    task = subject.task
+    return Graphs(
+        before=onnx_program.prepared_graph(task.preparation),
+        network=onnx_program.network_graph(subject.whole.network, task.train.x.shape[1:]),
+        behind=onnx_program.named_graph(task.target),
+    )
+
+
+def as_onnx(
+    subject: Subject, facts: Mapping[str, object], *, precision: Precision = "float32", graphs: Graphs | None = None
+) -> Artefact:
     """An ONNX file.
+
+    Args:
+        subject: whose network it holds.
+        facts: what it says of itself, as far as that is not of the file.
+        precision: `int8` is quantised with ranges of training examples.
+        graphs: of `graphs_of`; None makes them.
 
     Raises:
         InputError: the extra `onnx` is not installed, or quantisation breaks every part of the network.
         ExportError: it does not answer as the network did; of float32, an output is further off than `AGREEMENT`.
     """
-    whole, task = subject.whole, subject.task
-    graph = onnx_program.network_graph(whole.network, task.train.x.shape[1:])
-    before, behind = onnx_program.prepared_graph(task.preparation), onnx_program.named_graph(task.target)
+    task, parts = subject.task, graphs or graphs_of(subject)
+    before, graph, behind = parts.before, parts.network, parts.behind
     made = onnx_program.onnx_program(before, graph, behind, {})
     checked = _checked(made, subject)
     _hold_to_ledger(checked, subject)

@@ -1,24 +1,18 @@
 """Whether a specification can be met at all: targets as rules beside those of the set, decided exactly.
 
-Parameters, multiply-accumulates and activations of a network follow from its architecture. So each target on them is a
-rule, and decision diagrams and Z3 answer whether any architecture keeps all. The size of a file does not follow by
-formula: norms are folded into weights when it is written. But at least half of a network's parameters are in its file,
-of four bytes, or of one in int8. For a norm of `c` channels has `2 c` parameters, of which `c` stay as a bias, and it
-stands beside a layer with at least `c` weights. That is a rule too, which every small enough file keeps. It is for
-networks whose input reaches their output, as the shipped sets demand. Then a network that keeps all rules is written,
-and its file is measured.
-
-Accuracy is known after training and latency after measuring. They are left open here.
+Decision diagrams and Z3 answer whether any architecture keeps all rules (`agent/designing/bounds.py`). Then a network
+that does is written, and its file is measured. Accuracy is known after training and latency after measuring; they are
+left open here.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from agent.designing.bounds import Bound, exact_bounds
 from agent.designing.spec import DesignSpec, Target
 from constraints import ConstraintSet, Guard, Rule
 from constraints.reports.claims import read_claim
@@ -30,8 +24,6 @@ from selfnas.spaces.named import space_named
 __all__ = ["Clash", "Feasibility", "FileSize", "feasibility"]
 
 FileSize = Callable[[Architecture], int]
-_QUANTITIES = {"parameters": "params", "macs": "macs", "activations": "activation_bytes"}
-_BYTES = {"float32": 4, "int8": 1}
 _DRAWN = 256  # architectures, of which the smallest is written
 
 
@@ -43,11 +35,13 @@ class Clash:
         macro: that way.
         targets: that cannot be kept together, none of which can be left out.
         rules: ids of the set's rules that are part of it.
+        predicted: whether one of the targets is predicted, so that nothing is proven.
     """
 
     macro: Macro
     targets: tuple[Target, ...]
     rules: tuple[str, ...]
+    predicted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,70 +71,57 @@ class Feasibility:
         return self.witness is not None
 
 
-def feasibility(spec: DesignSpec, set_: ConstraintSet, *, file_size: FileSize) -> Feasibility:
+def feasibility(
+    spec: DesignSpec, set_: ConstraintSet, *, file_size: FileSize, predicted: Iterable[Bound] = ()
+) -> Feasibility:
     """Decide what can be decided.
 
     Args:
-        spec: that is asked.
+        spec: that is asked; space, ways to stack cells and shape are stated.
         set_: the constraint set that holds besides.
         file_size: bytes of the file of an architecture; asked where a target limits the file.
+        predicted: bounds that hold by prediction.
 
     Raises:
         InputError: the set is not for this space.
     """
-    space, targets = space_named(spec.space), spec.read_targets
+    space, targets = space_named(str(spec.space)), spec.read_targets
+    bounds = [*exact_bounds(spec), *predicted]
     file = next((target for target in targets if target.name == "file"), None)
     clashes, guards, counts = [], [], []
     for macro in spec.ways:
-        guard, of = _guard(spec, set_, space, macro)
+        guard = _guard(spec, set_, space, macro, bounds)
         count = guard.count()
         counts.append(count)
         if count.high:
             guards.append(guard)
-            continue
-        names = guard.clash()
-        clashes.append(
-            Clash(
-                macro=macro,
-                targets=tuple(of[name] for name in names if name in of),
-                rules=tuple(name for name in names if name not in of),
-            )
-        )
+        else:
+            clashes.append(_clash(guard, macro, bounds))
     witness = _smallest(guards, spec) if guards else None
     measured = file_size(witness) if witness is not None and file is not None else None
     settled = file is None or witness is None or (measured is not None and measured <= file.limit)
-    unknown = tuple(target for target in targets if target.name not in _QUANTITIES and not (target is file and settled))
+    decided = {bound.target for bound in exact_bounds(spec)} - ({file} if file is not None and not settled else set())
     return Feasibility(
         clashes=tuple(clashes), admitted=sum(each.value for each in counts), exact=all(each.exact for each in counts),
-        witness=witness, measured=measured, open=unknown,
+        witness=witness, measured=measured, open=tuple(target for target in targets if target not in decided),
     )  # fmt: skip
 
 
-def _guard(spec: DesignSpec, set_: ConstraintSet, space: Space, macro: Macro) -> tuple[Guard, dict[str, Target]]:
-    """The set with a rule for each target that can be one; and targets by the name of their rule."""
-    rules: list[Rule] = []
-    of: dict[str, Target] = {}
-    for target in spec.read_targets:
-        text = _condition(target, spec)
-        if text:
-            name = f"target-{target.name}"
-            rules.append(replace(read_claim(set_, text, space), id=name))
-            of[name] = target
-    extended = replace(set_, rules=(*set_.rules, *rules))
-    return Guard(extended, space=space, macro=macro, shape=spec.task_shape), of
+def _guard(spec: DesignSpec, set_: ConstraintSet, space: Space, macro: Macro, bounds: Sequence[Bound]) -> Guard:
+    """The set with a rule for each bound."""
+    rules: list[Rule] = [replace(read_claim(set_, bound.condition, space), id=bound.id) for bound in bounds]
+    return Guard(replace(set_, rules=(*set_.rules, *rules)), space=space, macro=macro, shape=spec.task_shape)
 
 
-def _condition(target: Target, spec: DesignSpec) -> str:
-    """A target in the language of rules; empty where it has no words there."""
-    if target.name == "file":
-        most = math.floor(target.limit * 2 / _BYTES[spec.precision])
-        return f"params <= {most}"
-    quantity = _QUANTITIES.get(target.name)
-    if quantity is None:
-        return ""
-    if target.least:
-        return f"{quantity} >= {math.ceil(target.limit)}"
-    return f"{quantity} <= {math.floor(target.limit)}"
+def _clash(guard: Guard, macro: Macro, bounds: Sequence[Bound]) -> Clash:
+    names, of = guard.clash(), {bound.id: bound for bound in bounds}
+    told = [of[name] for name in names if name in of]
+    return Clash(
+        macro=macro,
+        targets=tuple(dict.fromkeys(bound.target for bound in told)),
+        rules=tuple(name for name in names if name not in of),
+        predicted=any(bound.predicted for bound in told),
+    )
 
 
 def _smallest(guards: list[Guard], spec: DesignSpec) -> Architecture:

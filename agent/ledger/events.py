@@ -38,6 +38,9 @@ __all__ = [
     "Count",
     "CrossRecord",
     "Deployed",
+    "DesignFileRecord",
+    "DesignLineRecord",
+    "Designed",
     "Evaluated",
     "Event",
     "Evidence",
@@ -509,6 +512,46 @@ class LatencyRecord(_Part, frozen=True, kw_only=True):
     batch: Integer
     threads: Integer
     turns: Integer
+
+
+class DesignFileRecord(_Part, frozen=True, kw_only=True):
+    """A file that was written for a specification, of which one was chosen.
+
+    Attributes:
+        digest: SHA-256 of its architecture.
+        precision: `float32` or `int8`.
+        bytes: its size.
+        p95: 95th percentile of its calls in milliseconds, as it was timed to choose; not verifiable.
+        validation: the score of its network on validation examples, and how much more or less the file itself has.
+    """
+
+    digest: str
+    precision: str
+    bytes: Integer
+    p95: Number
+    validation: Number
+
+
+class DesignLineRecord(_Part, frozen=True, kw_only=True):
+    """A line of a specification, judged.
+
+    Attributes:
+        name: what is limited.
+        text: the limit, as it was written.
+        verdict: `met`, `missed` or `undecided`.
+        estimate: what was measured or counted; nothing where there was nothing to judge by.
+        low: lower end of its 95 % interval; the estimate itself where it is exact.
+        high: upper end.
+        n: audit examples or timed calls; 0 where it is exact.
+    """
+
+    name: str
+    text: str
+    verdict: str
+    estimate: Number | None
+    low: Number | None
+    high: Number | None
+    n: Integer
 
 
 class Evidence(_Part, frozen=True, kw_only=True):
@@ -1552,6 +1595,31 @@ class Deployed(Facts, frozen=True, kw_only=True):
     def where(self) -> tuple[int, str, str]:
         """Run, task and digest: names the finalist."""
         return self.run, self.task, self.digest
+
+
+class Designed(Facts, frozen=True, kw_only=True):
+    """A specification was answered: by a file, each of whose lines was judged, or by none.
+
+    Attributes:
+        run: number of the run that searched.
+        task: name of its task.
+        specification: its name, and the text of its file.
+        files: those that were written, in order; none where no network was admitted.
+        digest: SHA-256 of the architecture that was chosen; nothing where there is none.
+        precision: of the file that was chosen; nothing where there is none.
+        artefact_sha256: SHA-256 of that file, which a `deployed` event before this one describes; likewise.
+        lines: in the order of the specification.
+    """
+
+    kind: ClassVar[str] = "designed"
+    run: Integer
+    task: str
+    specification: NamedText
+    files: list[DesignFileRecord]
+    digest: str | None
+    precision: str | None
+    artefact_sha256: str | None
+    lines: list[DesignLineRecord]
 
 
 class Unreadable(Facts, frozen=True, kw_only=True):

@@ -64,6 +64,7 @@ class LifeState:
         default_factory=list
     )  # `agent/state/drift.py` says what they mean
     deployed: list[events.Event[events.Deployed]] = field(default_factory=list)  # files that were written, in order
+    designed: list[events.Event[events.Designed]] = field(default_factory=list)  # specifications answered, in order
     mined: dict[tuple[str, bool], events.SubcellsMined] = field(default_factory=dict)  # by space and whether of tables
     revoked: dict[str, events.SubcellRevoked | events.OperatorRevoked] = field(default_factory=dict)  # by digest
     operators: list[events.OperatorDecided] = field(default_factory=list)  # what was decided of them
@@ -207,6 +208,8 @@ class LifeState:
                 self.watched.append(events.Event(event.seq, event.kind, watched, event.previous, event.hash))
             case events.Deployed() as made:
                 self.deployed.append(events.Event(event.seq, event.kind, made, event.previous, event.hash))
+            case events.Designed() as answer:
+                self.designed.append(events.Event(event.seq, event.kind, answer, event.previous, event.hash))
             case events.SubcellsMined() as mined:
                 self.mined[mined.space, mined.tabular] = mined
             case events.OperatorDecided() as decided:

@@ -30,6 +30,7 @@ from agent.verify.continuing import continued_run, continued_task
 from agent.verify.costs import CostChecker
 from agent.verify.drift import WatchChecker
 from agent.verify.meaning.deployments import check_deployed
+from agent.verify.meaning.designs import check_designed
 from agent.verify.meaning.examples import ExampleChecker
 from agent.verify.meaning.searching import SearchChecker
 from agent.verify.meaning.tables import TableChecker
@@ -234,6 +235,10 @@ class _Checker:
                 self._checked["deployed files"] += 1
                 if self._state is not None:
                     yield check_deployed(self._state, made)
+            case events.Designed() as answer:
+                self._checked["answered specifications"] += 1
+                if self._state is not None:
+                    yield check_designed(self._state, answer)
             case events.MotifRevised() as revised:
                 self._checked["motifs judged again"] += 1
                 yield self._motifs.judged_again(revised)

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from selfnas.artefacts.libraries import library, quiet
 from selfnas.artefacts.onnx_program import IR_VERSION, OPSET, Graph, OnnxProgram
+from selfnas.training import intervals
 
-__all__ = ["REFERENCE", "Latency", "latency"]
+__all__ = ["REFERENCE", "REFERENCE_MACS", "Latency", "Remeasured", "latency", "remeasured"]
 
 REFERENCE = "3x3 convolution of 16 to 16 channels on 32x32 positions, float32, in the same runtime"
-TURNS, _WARM = 300, 30
+REFERENCE_MACS = 16 * 16 * 3 * 3 * 32 * 32
+TURNS, SESSIONS, _WARM = 300, 5, 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,42 @@ def latency(program: OnnxProgram, example: NDArray[Any], *, turns: int = TURNS) 
         example: one raw example, without the axis of the batch.
         turns: calls of it and of the reference, in turns.
     """
+    return _latency(_turns(program, example, turns))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remeasured:
+    """The 95th percentile of a file's calls, measured in several sessions of the runtime.
+
+    Attributes:
+        together: of all calls.
+        low: lower end of the 95 % interval of `together.p95`: the least that any session has.
+        high: upper end: the most that any session has. So what slowed down one session makes it wider.
+    """
+
+    together: Latency
+    low: float
+    high: float
+
+
+def remeasured(content: bytes, example: NDArray[Any], *, sessions: int = SESSIONS, turns: int = TURNS) -> Remeasured:
+    """Time a file in sessions of its own, one after the other.
+
+    Args:
+        content: of the `.onnx` file.
+        example: one raw example, without the axis of the batch.
+        sessions: how often the file is read anew.
+        turns: calls of it and of the reference in each, in turns.
+    """
+    found = [_turns(OnnxProgram.read(content), example, turns) for _ in range(sessions)]
+    ends = [intervals.quantile(each[:, 0], 0.95) for each in found]
+    return Remeasured(
+        together=_latency(np.concatenate(found)), low=min(low for low, _ in ends), high=max(high for _, high in ends)
+    )
+
+
+def _turns(program: OnnxProgram, example: NDArray[Any], turns: int) -> NDArray[np.float64]:
+    """`(turns, 2)` milliseconds of the file and of the reference kernel."""
     kernel, given = OnnxProgram.read(_kernel().SerializeToString()), np.ones((1, 16, 32, 32), dtype=np.float32)
     raw = np.ascontiguousarray(example[None], dtype=program.takes)
     found = np.empty((turns, 2))
@@ -70,7 +108,11 @@ def latency(program: OnnxProgram, example: NDArray[Any], *, turns: int = TURNS) 
         both = _timed(lambda: program.answers(raw)), _timed(lambda: kernel.answers(given))
         if turn >= 0:
             found[turn] = both
-    (p50, reference_p50), (p95, reference_p95) = np.percentile(found * 1e3, (50, 95), axis=0)
+    return found * 1e3
+
+
+def _latency(found: NDArray[np.float64]) -> Latency:
+    (p50, reference_p50), (p95, reference_p95) = np.percentile(found, (50, 95), axis=0)
     return Latency(
         p50=float(p50),
         p95=float(p95),
@@ -79,7 +121,7 @@ def latency(program: OnnxProgram, example: NDArray[Any], *, turns: int = TURNS) 
         reference=REFERENCE,
         batch=1,
         threads=1,
-        turns=turns,
+        turns=len(found),
     )
 
 

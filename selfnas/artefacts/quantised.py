@@ -121,7 +121,7 @@ def quantised_bearably(graph: Graph, x: Floats, score: Score) -> Quantised:
         whole = quantised(graph, x)
         if float_score - score(whole) <= BEARABLE:
             return Quantised(graph=whole, broken=())
-    except InputError:
+    except (InputError, OSError):  # a full disk is no fault of the network
         raise
     except Exception:  # noqa: BLE001, S110 whatever the library raises of one operation; it is found and named below
         pass
@@ -138,7 +138,7 @@ def _breaks(graph: Graph, x: Floats, score: Score, others: set[str], float_score
     """Whether one part, in int8 alone, loses too much or cannot be quantised."""
     try:
         return float_score - score(quantised(graph, x, left=sorted(others))) > BEARABLE
-    except InputError:
+    except (InputError, OSError):  # a full disk is no fault of the network
         raise
     except Exception:  # noqa: BLE001 likewise
         return True

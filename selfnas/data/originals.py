@@ -37,13 +37,13 @@ class Originals:
     high: NDArray[np.float64]
 
 
-def originals(task: Task, raw: RawData, *, part: Literal["test", "audit"] = "test") -> Originals:
-    """Of a task that was made of that source; of its test split, or of the one that is kept for audits.
+def originals(task: Task, raw: RawData, *, part: Literal["validation", "audit", "test"] = "test") -> Originals:
+    """Of a task that was made of that source: those of one of its splits.
 
     A raw example is told by what its preparation gives, number for number.
     """
     wanted: dict[bytes, list[int]] = {}
-    for place, row in enumerate((task.test if part == "test" else task.audit).x):
+    for place, row in enumerate(task.split(part).x):
         wanted.setdefault(row.tobytes(), []).append(place)
     trained = {row.tobytes() for row in task.train.x}
     found: dict[int, NDArray[Any]] = {}

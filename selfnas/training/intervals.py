@@ -16,6 +16,7 @@ __all__ = [
     "median",
     "paired_difference",
     "paired_ratio",
+    "quantile",
     "wilson",
 ]
 
@@ -137,6 +138,25 @@ def median(values: NDArray[np.float64], *, level: float = LEVEL) -> tuple[float,
     while rank < n // 2 and float(bdtr(rank, n, 0.5)) <= (1 - level) / 2:
         rank += 1
     return (float(ordered[rank - 1]), float(ordered[n - rank])) if rank else (-math.inf, math.inf)
+
+
+def quantile(values: NDArray[np.float64], share: float, *, level: float = LEVEL) -> tuple[float, float]:
+    """Distribution-free interval of a quantile by order statistics; infinite where `n` is too small for the level.
+
+    Example:
+        >>> quantile(np.arange(1.0, 301.0), 0.95)
+        (277.0, 293.0)
+
+    Source: David and Nagaraja 2003 (Order Statistics, 3rd edition), section 7.1.
+    """
+    from scipy.special import bdtr
+
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    n, tail = len(ordered), (1 - level) / 2
+    below = bdtr(np.arange(n), n, share)  # by k, that at most k values lie below the quantile
+    low = int(np.searchsorted(below, tail, side="right"))  # ranks from 1; 0 where even the smallest is too large
+    high = int(np.searchsorted(below, 1 - tail, side="left")) + 1
+    return (float(ordered[low - 1]) if low else -math.inf), (float(ordered[high - 1]) if high <= n else math.inf)
 
 
 def mean(values: NDArray[np.float64], *, level: float = LEVEL) -> tuple[float, float]:

@@ -18,6 +18,7 @@ from agent.ledger.home import Home
 from agent.state.plugins import of_runs
 from agent.state.recorded import suite_of
 from agent.state.state import Finalist, LifeState, RunState, TaskState
+from agent.verify.meaning.designs import hits_differ
 from audits import Finding, Suite
 from audits.contract.finding import decide
 from audits.verdicts.verdict import bound_of
@@ -163,6 +164,7 @@ def _made_again(
     from agent.deploying.chosen import facts_of
     from agent.deploying.judged import judged
     from agent.deploying.programs import as_onnx, subject_of
+    from agent.designing.answering import audit_hits
     from selfnas.artefacts.libraries import versions
 
     made = event.facts
@@ -178,6 +180,10 @@ def _made_again(
         seed = seeding.derive(run.started.record.seed, "audit", subject.task.digest, finalist.digest)
         found = judged(artefact.content, subject, suite_of(run), seed=seed)
     problems = list(_other(made, artefact.checked, _CLOSE[made.precision]))
+    for answer in state.designed:
+        if answer.facts.artefact_sha256 == made.artefact_sha256:
+            hits = audit_hits(artefact.content, subject)
+            problems += hits_differ(answer.facts, hits, exact=made.precision == "float32")
     said = artefact.facts["artefact"]
     left = said.get("left_in_float32", []) if isinstance(said, dict) else []
     if left != made.left_in_float32 or made.audit_examples != found.n or tuple(made.left_out) != found.left_out:

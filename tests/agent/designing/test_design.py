@@ -20,7 +20,7 @@ from selfnas.spaces.named import parse_architecture, space_named
 from tests.agent.conftest import inside
 
 SPEC: dict[str, Any] = {
-    "design": "small", "format": 1, "space": "nb201", "macro": "c8n1r8", "shape": "1x8x8/10",
+    "design": "small", "format": 1, "space": "nb201", "macro": "c8n1r8", "shape": "1x8x8/10", "precision": "float32",
     "targets": {"parameters": "<= 30 k"},
 }  # fmt: skip
 
