@@ -53,6 +53,10 @@ def test_two_sided_coverage() -> None:
     assert ((limits[:, 0] <= math.log(2)) & (math.log(2) <= limits[:, 1])).mean() >= 0.94
     assert (limits[:, 0] > math.log(2)).mean() > 0.005
     assert (limits[:, 1] < math.log(2)).mean() > 0.005
+    values = draw.exponential(1.0, (2000, 300))
+    limits = np.array([intervals.quantile(row, 0.95) for row in values])
+    assert (limits[:, 0] > math.log(20)).mean() <= 0.03
+    assert (limits[:, 1] < math.log(20)).mean() <= 0.03
 
 
 def test_mean_agrees_with_scipy() -> None:
@@ -67,6 +71,7 @@ def test_too_few_observations_say_nothing() -> None:
     assert intervals.binomial(0, 0) == (0.0, 1.0)
     assert intervals.difference(0, 0, 0, 0) == (-1.0, 1.0)
     assert intervals.median(np.arange(5.0)) == (-math.inf, math.inf)
+    assert intervals.quantile(np.arange(5.0), 0.95) == (3.0, math.inf)
     assert intervals.mean(np.array([1.0])) == (-math.inf, math.inf)
     with pytest.raises(ValueError, match="successes"):
         intervals.binomial(3, 2)
