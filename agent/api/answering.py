@@ -11,9 +11,10 @@ from agent.api.deploying import check_folder
 from agent.deploying.bundle import Bundle, bundle_of, deployed_event, write_bundle
 from agent.designing.answering import audit_hits, designed_event, judged_lines, unjudged
 from agent.designing.asked import Asked
-from agent.designing.files import DesignFile, chosen_file, written_files
+from agent.designing.files import DesignFile, written_files
 from agent.designing.folder import DesignFolder
 from agent.designing.lines import Line, recorded_line
+from agent.designing.measured import chosen_file
 from agent.designing.spec import DesignSpec
 from agent.ledger.events import Designed, Facts
 from agent.ledger.home import AGAIN, Home, StorageError, hold, is_storage_fault

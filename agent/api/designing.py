@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from agent.designing.asked import Asked, read_asked
 from agent.designing.bounds import Bound, Forecast, exact_bounds, extended, predicted_bounds
 from agent.designing.feasibility import Feasibility, feasibility
 from agent.designing.folder import DesignFolder
 from agent.designing.lines import Line, binding, read_line
+from agent.designing.measured import Measured
 from agent.designing.spec import DesignSpec
 from agent.designing.telling import told, told_predicted
 from selfnas.plugins import in_force
@@ -33,6 +36,7 @@ class Answer:
         spec: that was asked, with nothing left open that data decide.
         possible: whether anything was searched, or could be.
         lines: each judged; none where nothing was searched.
+        files: that were written and measured, one of which was chosen.
         digest: of the architecture; empty where no network was admitted.
         precision: of the file; empty where there is none.
         folder: of the bundle; None where there is none.
@@ -41,6 +45,7 @@ class Answer:
     spec: DesignSpec
     possible: bool
     lines: tuple[Line, ...] = ()
+    files: tuple[Measured, ...] = ()
     digest: str = ""
     precision: str = ""
     folder: Path | None = None
@@ -110,6 +115,7 @@ def design(
         spec=asked.spec,
         possible=True,
         lines=tuple(map(read_line, made.lines)),
+        files=tuple(Measured(**msgspec.structs.asdict(each)) for each in made.files),
         digest=made.digest or "",
         precision=made.precision or "",
         folder=place.bundle if made.digest else None,

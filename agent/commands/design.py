@@ -34,7 +34,7 @@ def design(path: Path, folder: str, *, workers: int | None, device: str, anyway:
         )  # fmt: skip
     if not found.lines:
         return found.possible
-    for sentence in told_lines(found.spec, found.lines, digest=found.digest, precision=found.precision):
+    for sentence in told_lines(found.spec, found.lines, found.files, digest=found.digest, precision=found.precision):
         print(sentence)
     if found.folder is not None:
         print(f"{found.folder}: the file with all that is needed to run it; `selfnas deploy check` checks it")

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from agent.deploying.programs import Subject
-from agent.designing.files import DesignFile, Measured
+from agent.designing.files import DesignFile
 from agent.designing.lines import (
     Line,
     accuracy_line,
@@ -19,6 +19,7 @@ from agent.designing.lines import (
     recorded_line,
     unknown_line,
 )
+from agent.designing.measured import Measured
 from agent.designing.spec import DesignSpec
 from agent.ledger.events import Designed, DesignFileRecord, NamedText
 from agent.state.state import RunState, TaskState

@@ -1,8 +1,8 @@
-"""Files that may answer a specification: written of finalists in each precision, measured, and one of them chosen."""
+"""Files that may answer a specification: written of finalists in each precision, and measured."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import torch
 
 from agent.deploying.chosen import facts_of
 from agent.deploying.programs import Artefact, Subject, as_onnx, graphs_of, subject_of
+from agent.designing.measured import Measured, excess
 from agent.designing.spec import DesignSpec
 from agent.ledger.home import Home
 from agent.state.state import Finalist, RunState, TaskState
@@ -22,26 +23,7 @@ from selfnas.training.exported import ExportError, answered, network_outputs
 from selfnas.training.metrics import score
 from selfnas.training.training import predict
 
-__all__ = ["DesignFile", "Measured", "chosen_file", "excess", "written_files"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """What is known of a file before it is chosen.
-
-    Attributes:
-        digest: of its architecture.
-        precision: of the file.
-        bytes: its size.
-        p95: 95th percentile of its calls, in milliseconds.
-        validation: score of its network on validation examples, and how much more or less the file itself has.
-    """
-
-    digest: str
-    precision: str
-    bytes: int
-    p95: float
-    validation: float
+__all__ = ["DesignFile", "written_files"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -127,22 +109,3 @@ def _apart(program: OnnxProgram, subject: Subject) -> float:
     outputs = network_outputs(answered(program.told, found.x), task.target)
     told, before = (score(each, y, task.target, subject.metric) for each in (outputs, own))
     return told - before
-
-
-def chosen_file(spec: DesignSpec, files: Sequence[Measured]) -> int:
-    """Which file answers: of those within the limits the best on validation examples, else the least beyond them.
-
-    Of equals the smaller one is chosen, then the first.
-
-    Raises:
-        ValueError: there are none.
-    """
-    return min(range(len(files)), key=lambda at: (excess(spec, files[at]), -files[at].validation, files[at].bytes, at))
-
-
-def excess(spec: DesignSpec, file: Measured) -> float:
-    """How far a file is beyond its limits on size and time, as a share of the limit; 0 where it keeps them."""
-    found = {"file": file.bytes, "latency_p95": file.p95}
-    limits = {target.name: float(target.limit) for target in spec.read_targets if target.name in found}
-    beyond = [found[name] / limit - 1 if limit else float("inf") for name, limit in limits.items()]
-    return max(0.0, *beyond) if beyond else 0.0

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from agent.designing.bounds import Bound
 from agent.designing.feasibility import Clash, Feasibility
 from agent.designing.lines import Line, binding
+from agent.designing.measured import Measured, excess
 from agent.designing.spec import DesignSpec
 
 __all__ = ["told", "told_lines", "told_predicted"]
@@ -44,12 +45,20 @@ def told_predicted(spec: DesignSpec, bounds: Sequence[Bound], found: Feasibility
     ]
 
 
-def told_lines(spec: DesignSpec, lines: Sequence[Line], *, digest: str, precision: str) -> list[str]:
+def told_lines(
+    spec: DesignSpec, lines: Sequence[Line], files: Sequence[Measured], *, digest: str, precision: str
+) -> list[str]:
     """What a specification came to."""
     stands = binding(lines)
     if not digest:
         return [f"{spec.design}: not met, for no network was admitted by the audits"]
-    told = [f"{digest[:12]}, {precision}", *map(str, lines)]
+    told = [
+        f"{each.digest[:12]} in {each.precision}: {each.bytes:,} bytes, p95 {each.p95:.3g} ms, validation "
+        f"{each.validation:.4g}{'' if not excess(spec, each) else ', beyond a limit'}"
+        f"{', chosen' if (each.digest, each.precision) == (digest, precision) else ''}"
+        for each in files
+    ]
+    told += map(str, lines)
     if stands is None:
         return [*told, f"{spec.design}: met, all {len(lines)} lines"]
     return [*told, f"{spec.design}: not met, for {stands.target} is {stands.verdict}"]

@@ -18,8 +18,9 @@ from agent.api.running import run as lived
 from agent.api.streams import Stream
 from agent.designing.answering import audit_hits, judged_lines
 from agent.designing.asked import Asked, read_asked
-from agent.designing.files import DesignFile, excess, written_files
+from agent.designing.files import DesignFile, written_files
 from agent.designing.lines import Line, binding
+from agent.designing.measured import excess
 from agent.designing.spec import Precision
 from agent.designing.stacks import macro_section
 from agent.ledger.home import Home
@@ -191,7 +192,8 @@ def main(
             found = answered(number, folder.absolute())
             rows.add(*found)
             for row in found:
-                print(number, row.task, row.method, row.verdict, row.stands, row.precision, f"{row.seconds:.0f} s")
+                told = number, row.task, row.method, row.verdict, row.stands, row.precision, f"{row.seconds:.0f} s"
+                print(*told, flush=True)
     wanted = [row for row in rows if first <= row.number < first + count]
     for line in table(wanted, folder):
         print(line)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import msgspec
 
 from agent.designing.bounds import exact_bounds
-from agent.designing.files import Measured, chosen_file
 from agent.designing.lines import Line, accuracy_line, counted_lines, exact_line, judged_line, read_line
+from agent.designing.measured import Measured, chosen_file
 from agent.designing.spec import DesignSpec, parse_spec
 from agent.ledger import events
 from agent.state.recorded import recorded_set

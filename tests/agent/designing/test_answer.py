@@ -16,7 +16,7 @@ from agent.api.deploying import check
 from agent.api.verifying import Depth, verified
 from agent.deploying.bundle import Bundle, write_bundle
 from agent.designing.bounds import Forecast, exact_bounds, extended, predicted_bounds
-from agent.designing.files import Measured, chosen_file
+from agent.designing.measured import Measured, chosen_file
 from agent.designing.spec import DesignSpec, parse_spec
 from agent.ledger.events import Deployed, Designed
 from agent.ledger.home import Home
