@@ -87,7 +87,7 @@ def answered(number: int, folder: Path) -> list[Row]:
         place = folder / stated["design"] / method.replace(" ", "-")
         shutil.rmtree(place, ignore_errors=True)
         start = time.perf_counter()
-        row = _designed(path, asked, place) if method == "design" else _two_stages(asked, place)
+        row = _designed(path, asked, place) if method == "design" else _two_stages(asked, folder, place)
         found.append(Row(number=number, seconds=time.perf_counter() - start, **row))
     return found
 
@@ -110,15 +110,20 @@ def _designed(path: Path, asked: Asked, place: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _two_stages(asked: Asked, place: Path) -> dict[str, Any]:
-    """The winner of a search that knows of no limit, in float32; in int8 where that is beyond a limit."""
-    spec, search, home = asked.spec, asked.spec.search, Home(place / "life")
-    stream = Stream(
-        name="two-stages", tasks=[asked.task] if asked.task else [], seed=search.seed,
-        space=spec.space, macro=macro_section(spec.choices),
-        budget=search.budget, low=search.low, full=search.full, policy=search.policy, baselines="none",
-    )  # fmt: skip
-    lived(stream, home.root)
+def _two_stages(asked: Asked, folder: Path, place: Path) -> dict[str, Any]:
+    """The winner of a search that knows of no limit, in float32; in int8 where that is beyond a limit.
+
+    Such a search is the same for every specification of a task and a seed, so it is lived once.
+    """
+    spec, search = asked.spec, asked.spec.search
+    home = Home(folder / "two-stages" / f"{_task(asked)}-{search.seed}")
+    if not home.ledger.exists():
+        stream = Stream(
+            name="two-stages", tasks=[asked.task] if asked.task else [], seed=search.seed,
+            space=spec.space, macro=macro_section(spec.choices),
+            budget=search.budget, low=search.low, full=search.full, policy=search.policy, baselines="none",
+        )  # fmt: skip
+        lived(stream, home.root)
     with reading(home.root) as ledger:
         state, head = replay(ledger), ledger.head()[1]
     life, task = _only(state.runs)

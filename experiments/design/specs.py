@@ -27,6 +27,7 @@ TASKS: dict[str, tuple[dict[str, Any], tuple[float, float]]] = {
     "mixture": ({"source": "npz", "path": "mixture.npz", "kind": "table"}, (0.70, 0.92)),
 }
 _ROWS = 1500
+_SHARING = 4 * len(TASKS)  # specifications in a row of one seed
 _CHANCE = 0.6  # that a target on a cost is asked for
 _FILE, _PARAMETERS, _LATENCY = (15e3, 120e3), (4e3, 60e3), (0.03, 0.5)  # bytes, numbers, milliseconds
 
@@ -73,7 +74,7 @@ def specification(number: int, folder: Path) -> dict[str, Any]:
             targets[one] = text
     return {
         "design": f"s{number}", "format": 1, "task": stated, "macro": _ways(name), "targets": targets,
-        "search": {**SEARCH, "seed": number},
+        "search": {**SEARCH, "seed": number // _SHARING},
     }  # fmt: skip
 
 
