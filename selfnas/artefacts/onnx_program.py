@@ -7,7 +7,7 @@ network in the middle may be another one, such as its int8 form, with the same g
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -43,6 +43,23 @@ LARGEST = 1 << 29  # bytes of a file that is read
 _KEPT = ("uint8", "int8", "int16", "int32", "int64", "float32", "float64")  # types that a file takes as they are
 _NUMBERS = {"tensor(float)": "float32", "tensor(double)": "float64"} | {
     f"tensor({kind})": kind for kind in _KEPT if "int" in kind
+}
+
+# By operation and attribute, whether a value is what is meant where nothing is said.
+_WINDOW: Mapping[str, Callable[[Any], bool]] = {
+    "auto_pad": lambda value: bool(value == b"NOTSET"),
+    "dilations": lambda value: set(value) == {1},
+    "pads": lambda value: set(value) == {0},
+    "strides": lambda value: set(value) == {1},
+}
+_USUAL: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
+    "AveragePool": {**_WINDOW, **dict.fromkeys(("ceil_mode", "count_include_pad"), lambda value: value == 0)},
+    "Conv": {**_WINDOW, "group": lambda value: value == 1, "kernel_shape": lambda value: True},  # that of the weights
+    "Gemm": {
+        **dict.fromkeys(("alpha", "beta"), lambda value: value == 1),
+        **dict.fromkeys(("transA", "transB"), lambda value: value == 0),
+    },
+    "MaxPool": {**_WINDOW, **dict.fromkeys(("ceil_mode", "storage_order"), lambda value: value == 0)},
 }
 
 Graph: TypeAlias = Any  # onnx.ModelProto, whose library may not be there
@@ -155,8 +172,36 @@ def _joined(parts: Mapping[str, Graph]) -> Graph:
     del joined.opset_import[:]
     for domain, opset in stated.items():
         joined.opset_import.add(domain=domain, version=opset)
+    _trim(joined)
     _shorten(joined)
     return joined
+
+
+def _trim(model: Graph) -> None:
+    """Leave out what says nothing: attributes that state their default, empty texts, constants that are there twice.
+
+    In a small network these are a sixth of an int8 file.
+    """
+    graph, arrays, values = model.graph, library("onnx.numpy_helper"), library("onnx.helper")
+    for node in graph.node:
+        for attribute in list(node.attribute):
+            usual = _USUAL.get(node.op_type, {}).get(attribute.name)
+            if usual is not None and usual(values.get_attribute_value(attribute)):
+                node.attribute.remove(attribute)
+        for name in ("name", "doc_string", "domain"):
+            if not getattr(node, name):
+                node.ClearField(name)
+    first: dict[tuple[Any, ...], str] = {}
+    twice: dict[str, str] = {}
+    for held in list(graph.initializer):
+        held.ClearField("doc_string")
+        content = held.data_type, tuple(held.dims), arrays.to_array(held).tobytes()
+        if first.setdefault(content, held.name) != held.name:
+            twice[held.name] = first[content]
+            graph.initializer.remove(held)
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            node.input[place] = twice.get(name, name)
 
 
 def _shorten(model: Graph) -> None:
@@ -171,7 +216,7 @@ def _shorten(model: Graph) -> None:
     for held in graph.initializer:
         held.name = short.get(held.name, held.name)
     for node in graph.node:
-        node.name = ""
+        node.ClearField("name")
     _rename(model, short)
 
 

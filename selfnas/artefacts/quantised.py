@@ -92,6 +92,7 @@ def quantised(graph: Graph, x: Floats, *, left: Sequence[str] = ()) -> Graph:
             reduce_range=True,
             activation_type=tools.QuantType.QUInt8,
             weight_type=tools.QuantType.QInt8,
+            extra_options={"QuantizeBias": False},  # the runtime does it when it loads the file, which is smaller so
             nodes_to_exclude=list(left),
         )
         return onnx.load_model_from_string(path.read_bytes())

@@ -1,5 +1,6 @@
 """A network in int8 stays near itself; what does not bear it is named and stays in float32."""
 
+import errno
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from selfnas.artefacts.onnx_program import OnnxProgram, network_graph
+from selfnas.artefacts.libraries import library
+from selfnas.artefacts.onnx_program import OnnxProgram, named_graph, network_graph, onnx_program, prepared_graph
 from selfnas.artefacts.quantised import parts_of, quantised, quantised_bearably
+from selfnas.data.preparation import Preparation
+from selfnas.data.targets import Target
 from selfnas.errors import InputError
 from selfnas.networks.network import Network, build_network
 from selfnas.spaces.architecture import TaskShape
@@ -42,6 +46,25 @@ def test_a_network_in_int8_is_smaller_and_nearly_the_same() -> None:
     assert found.graph.SerializeToString() == quantised(graph, X).SerializeToString()
     kinds = {node.op_type for node in found.graph.graph.node}
     assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
+
+
+def test_a_file_says_nothing_twice() -> None:
+    """No two constants are equal, no attribute of a window states what is meant anyway, and no text is empty."""
+    target = Target.of_classes(3)
+    prepared = Preparation(inputs="image", raw=(1, 8, 8), dtype="float32", steps=(), target=target)
+    graph = quantised(network_graph(network(), (1, 8, 8)), X)
+    content = onnx_program(prepared_graph(prepared), graph, named_graph(target), {})
+    model, arrays = library("onnx").load_model_from_string(content), library("onnx.numpy_helper")
+    held = [(each.data_type, tuple(each.dims), arrays.to_array(each).tobytes()) for each in model.graph.initializer]
+    assert len(held) == len(set(held))
+    windows = [node for node in model.graph.node if node.op_type in ("Conv", "AveragePool")]
+    assert {node.op_type for node in windows} == {"Conv", "AveragePool"}
+    for node in windows:
+        stated = {attribute.name: library("onnx.helper").get_attribute_value(attribute) for attribute in node.attribute}
+        assert "auto_pad" not in stated
+        assert set(stated.get("strides", [2])) != {1}
+        assert set(stated.get("pads", [1])) != {0}
+    assert not any(node.HasField(name) for node in model.graph.node for name in ("name", "doc_string"))
 
 
 def test_parts_are_told_by_the_operations_of_the_cell() -> None:
@@ -85,6 +108,26 @@ def test_an_operation_that_quantisation_breaks_is_named_and_left() -> None:
     found = quantised_bearably(graph, x, score)
     assert "brittle" in found.broken
     assert score(found.graph) > score(quantised(graph, x))
+
+
+def test_a_full_disk_is_not_blamed_on_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is raised, whichever part of the network is being written."""
+    graph = network_graph(network(), (1, 8, 8))
+    counted = iter([1.0, 0.0])  # float32, and the whole in int8, which loses too much: parts are tried next
+
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def score(other: Any) -> float:
+        found = next(counted)
+        if not found:
+            monkeypatch.setattr("onnxruntime.quantization.quantize_static", full)
+        return found
+
+    with pytest.raises(OSError, match="No space left"):
+        quantised_bearably(graph, X, score)
+    with pytest.raises(OSError, match="No space left"):
+        quantised_bearably(graph, X, lambda other: 1.0)
 
 
 def test_a_network_of_which_nothing_bears_it_is_refused() -> None:
