@@ -23,7 +23,7 @@ from selfnas import seeding
 from selfnas.data.targets import Target, Targets
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.refit import Trial, next_trial
-from selfnas.training.schedule import Schedule, fit_schedule, latest_best, validated_after
+from selfnas.training.schedule import Schedule, fit_schedule, latest_best, latest_near, validated_after
 from selfnas.training.training import Examples, Goal, TrainingPlan, predict, train
 
 __all__ = ["CrossFit", "CrossTrained", "CrossValidated", "cross_fit", "cross_train", "cross_validate", "held_out"]
@@ -71,7 +71,8 @@ class CrossTrained:
     Attributes:
         failure: why a training failed; empty when none did.
         curve: at each validation the score of all held-out answers, trial after trial; empty when one failed.
-        best_step: how many steps of its trial had been taken where the curve is best, the latest of equals.
+        best_step: how many steps of its trial had been taken where the curve is best; of a single trial where it is for
+            the last time about as good as that.
         taught: whether that trial had a teacher.
         inside: number of examples that each network was trained on, at least.
         fit: held-out answers. Which validation a fold's are taken from, the other folds decide; None when one failed.
@@ -206,8 +207,9 @@ def cross_train(
     for place in range(len(parts)):
         others = [other for other in range(len(parts)) if other != place]
         elsewhere = _scores(examples, [parts[each] for each in others], [together[each] for each in others], goal)
-        chosen.append(together[place][latest_best(elsewhere)])
-    best, best_step = ends[latest_best(curve)]
+        seen = len(examples) - len(parts[place])
+        chosen.append(together[place][_right(elsewhere, ends, examples=seen, counted=goal.counted)])
+    best, best_step = ends[_right(curve, ends, examples=len(examples), counted=goal.counted)]
     order = torch.from_numpy(np.argsort(np.concatenate(parts)))
     return CrossTrained(
         failure="",
@@ -217,6 +219,13 @@ def cross_train(
         inside=len(examples) - max(map(len, parts)),
         fit=CrossFit(outputs=torch.cat(chosen).cpu()[order], parts=tuple(parts)),
     )
+
+
+def _right(curve: Sequence[float], ends: Sequence[tuple[Trial, int]], *, examples: int, counted: bool) -> int:
+    """Of several trials the best, the latest of equals; of the validations of one the latest that is as good."""
+    if len({id(trial) for trial, _ in ends}) > 1:
+        return latest_best(curve)
+    return latest_near(curve, examples=examples, counted=counted)
 
 
 def _answered(

@@ -25,6 +25,7 @@ __all__ = ["Trial", "cross_refit_steps", "next_trial", "refit_fidelity", "refit_
 
 _SHORTER = (27, 9, 3, 1)  # of a table's full training: which share of it is tried
 _FEWEST = 20  # steps of the shortest
+_LONGER = 3  # times the whole, where the whole is best
 _WORSE = 2  # lengths in a row that end the trials
 _LEAST = 0.5  # share of the first run's schedule: a lucky early validation is no reason to train for a few steps alone
 
@@ -69,20 +70,23 @@ class Trial:
     Attributes:
         schedule: for how long, and when it is validated.
         taught: whether by a teacher too.
+        beyond: whether it is longer than a full training, and taken only where the whole of one is best so far.
     """
 
     schedule: Schedule
     taught: bool = False
+    beyond: bool = False
 
 
 def trials_of(
-    full: Fidelity, examples: int, *, folds: int, batch_size: int, table: bool, teacher: bool
+    full: Fidelity, examples: int, *, folds: int, batch_size: int, table: bool, teacher: bool, beyond: bool = True
 ) -> tuple[Trial, ...]:
     """How networks of a small task are trained to learn which length is right, and whether a teacher helps.
 
     Networks for tables learn noise by heart within a few hundred steps, and weights halfway through a long schedule are
     worse than those at the end of a short one: several lengths are tried, the shortest first, and what counts is their
-    end. With a teacher the shortest is left out, since noise is no longer learned. For images and series examples are
+    end. Where the whole is best, three times as long is tried too, which clean numbers want. With a teacher the
+    shortest is left out, since noise is no longer learned. For images and series examples are
     varied in training, and one length is tried, with a teacher where there is one; the best of its validations counts.
 
     Args:
@@ -92,12 +96,13 @@ def trials_of(
         batch_size: examples in a step, about.
         table: whether examples are rows of a table.
         teacher: whether there is one.
+        beyond: whether a table may be trained for longer than the whole.
 
     Example:
         >>> full = Fidelity(name="full", epochs=15, steps=800)
         >>> trials = trials_of(full, 450, folds=3, batch_size=37, table=True, teacher=True)
-        >>> [(trial.schedule.parts, trial.taught) for trial in trials[2:]]
-        [((267,), False), ((800,), False), ((89,), True), ((267,), True), ((800,), True)]
+        >>> [(trial.schedule.steps, trial.taught) for trial in trials[2:]]
+        [(267, False), (800, False), (2400, False), (89, True), (267, True), (800, True)]
     """
     whole = fit_schedule(full, examples - math.ceil(examples / folds), batch_size=batch_size)
     if not table:
@@ -105,8 +110,10 @@ def trials_of(
     ends = sorted({min(whole.steps, max(_FEWEST, round(whole.steps / part))) for part in _SHORTER})
     lengths = [replace(whole, parts=(steps,)) for steps in ends]
     taught = lengths[1:] or lengths
+    longer = replace(whole, parts=(_LONGER * whole.steps,))
     return (
         *(Trial(schedule=length) for length in lengths),
+        *(Trial(schedule=each, beyond=True) for each in ((longer,) if beyond else ())),
         *(Trial(schedule=length, taught=True) for length in taught if teacher),
     )
 
@@ -114,7 +121,8 @@ def trials_of(
 def next_trial(trials: Sequence[Trial], scores: Mapping[int, Sequence[float]]) -> int | None:
     """The number of the trial that comes next; None after the last.
 
-    A longer one is not needed where the last two of its kind are worse than one before, nor any where nothing is wrong.
+    A longer one is not needed where the last two of its kind are worse than one before, nor one beyond the whole where
+    the last is not the best, nor any where nothing is wrong.
 
     Args:
         trials: in their order.
@@ -131,7 +139,8 @@ def next_trial(trials: Sequence[Trial], scores: Mapping[int, Sequence[float]]) -
     done = max(scores, default=-1)
     for number in range(done + 1, len(trials)):
         same = [max(each) for other, each in scores.items() if trials[other].taught == trials[number].taught]
-        if len(same) <= _WORSE or any(score >= max(same) for score in same[-_WORSE:]):
+        patience = 1 if trials[number].beyond else _WORSE
+        if len(same) <= patience or any(score >= max(same) for score in same[-patience:]):
             return number
     return None
 

@@ -27,7 +27,7 @@ from selfnas.training.augmentation import augmented, mixing
 from selfnas.training.averaging import STATISTICS, WeightAverage
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.losses import as_shares, constant_outputs, loss_for
-from selfnas.training.metrics import score
+from selfnas.training.metrics import COUNTED, metric_for, score
 from selfnas.training.recipes import PLAIN, Recipe
 from selfnas.training.schedule import Schedule, fit_schedule, patience_in
 
@@ -70,6 +70,11 @@ class Goal:
     target: Target | None = None
     inputs: InputKind | None = None
     metric: str | None = None
+
+    @property
+    def counted(self) -> bool:
+        """Whether scores are accuracies."""
+        return self.target is None or (self.metric or metric_for(self.target, {})) == COUNTED
 
     def score(self, outputs: Tensor, y: Tensor) -> float:
         """What a search maximises."""

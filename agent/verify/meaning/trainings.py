@@ -29,6 +29,7 @@ from selfnas.training.schedule import (
     batch_size_for,
     fit_schedule,
     latest_best,
+    latest_near,
     patience_in,
     validated_after,
 )
@@ -269,8 +270,9 @@ def _by_folds(
         yield f"{teacher} taught it, by whom nothing of such a task is taught"
         return
     plans = [
-        trials_of(fidelity, count, folds=folds, batch_size=task.batch, table=task.table, teacher=taught)
+        trials_of(fidelity, count, folds=folds, batch_size=task.batch, table=task.table, teacher=taught, beyond=beyond)
         for taught in ((True,) if teacher else (False, True) if task.table and task.teachers else (False,))
+        for beyond in ((True, False) if task.table else (False,))
     ]
     least = count - math.ceil(count / folds)
     seen = range(least, least + 1) if task.grouped is False else range(1, count)  # by each network, at least
@@ -279,14 +281,16 @@ def _by_folds(
         yield from _uncounted(task, tested.curve, {count})
         ends = next((found for trials in plans if (found := _ends(trials, tested.curve))), None)
         if ends is None:
-            points = " or ".join(str(_points(trials, tested.curve)) for trials in plans)
+            points = " or ".join(map(str, sorted({_points(trials, tested.curve) for trials in plans})))
             yield f"its curve has {len(tested.curve)} points, its plan gives {points}"
             return
         trial, steps = ends[latest_best(tested.curve)]
+        best = [steps]
+        if not task.table:
+            best.append(ends[latest_near(tested.curve, examples=count, counted=task.counted)][1])
         if trial.taught != (teacher is not None):
             yield f"the best of its curve is {'with' if trial.taught else 'without'} a teacher, and it says otherwise"
             return
-        best = [steps]
     elif tested.validation is not None:
         yield from _uncounted(task, [tested.validation], {count})
     if not any(
