@@ -29,6 +29,7 @@ _FEWEST_VALIDATIONS = 4  # where a training is not made of whole epochs
 _BETWEEN = 25  # steps between two of them there, at least
 _SMALLEST_BATCH = 16
 _EACH_EPOCH = 8  # steps that an epoch of a small set is cut into, as far as the batches stay large enough
+_ERRORS = 1.5  # standard errors by which accuracies differ by chance
 _APART = 0.01  # between scores that are told apart, where nothing is known of their noise
 _WARM_UP = 10  # one in so many steps
 
@@ -113,7 +114,8 @@ def latest_near(scores: Sequence[float], *, examples: int, counted: bool) -> int
         1
     """
     best = max(scores)
-    apart = max(1 / examples, math.sqrt(max(0.0, best * (1 - best)) / examples)) if counted else _APART
+    error = math.sqrt(max(0.0, best * (1 - best)) / examples)
+    apart = max(1 / examples, _ERRORS * error) if counted else _APART
     return max(place for place, score in enumerate(scores) if score >= best - apart)
 
 
