@@ -435,7 +435,8 @@ class Refit(_Part, frozen=True, kw_only=True):
         examples: number of training and validation examples.
         folds: of a small task, networks made alike whose held-out answers decided for how long; the curve and the
             score are theirs. Left out where the validation split decided.
-        teacher: baseline whose answers to varied examples the network was taught too; left out where there was none.
+        teacher: baseline whose answers to varied examples the network was taught too, or several, joined by `+`; left
+            out where there was none.
     """
 
     steps: Integer

@@ -11,7 +11,7 @@ from selfnas.baselines.warping import BAND, nearest_dtw
 from selfnas.data.targets import InputKind, Target, Targets
 from selfnas.errors import InputError, suggestion
 
-__all__ = ["BASELINES", "TEACHERS", "baseline_named", "baseline_names", "baselines_for", "teachers_for"]
+__all__ = ["BASELINES", "JOINED", "TEACHERS", "baseline_named", "baseline_names", "baselines_for", "teachers_for"]
 
 _ANY = frozenset[Form]({"classes", "labels", "numbers", "quantiles"})
 _POINTS = _ANY - {"quantiles"}
@@ -119,6 +119,7 @@ BASELINES: Sequence[Baseline] = (
 
 # By kind of example which may teach networks, see `selfnas.baselines.distillation`.
 TEACHERS: Mapping[InputKind, tuple[str, ...]] = {"table": ("linear", "forest", "boosting"), "series": ("rocket",)}
+JOINED = "+"  # between the names of several that teach together
 _TAUGHT = frozenset({"classification", "multilabel", "regression"})
 
 

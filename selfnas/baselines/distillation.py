@@ -10,6 +10,7 @@ knowledge in a neural network; Fakoor et al. 2020 (NeurIPS), FAST-DAD, for table
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -18,8 +19,8 @@ import torch
 from numpy.typing import NDArray
 
 from selfnas import seeding
-from selfnas.baselines.baseline import Floats, Predict, Scores, Setting
-from selfnas.baselines.catalogue import baseline_named, teachers_for
+from selfnas.baselines.baseline import Floats, Scores, Setting
+from selfnas.baselines.catalogue import JOINED, baseline_named, teachers_for
 from selfnas.data.targets import InputKind, Targets
 from selfnas.training.augmentation import augmented
 from selfnas.training.recipes import Recipe
@@ -39,7 +40,7 @@ class Lessons:
     """What a teacher says.
 
     Attributes:
-        teacher: its name.
+        teacher: its name; the names of several whose answers are averaged, joined by `+`.
         score: of its answers to held-out examples.
         parts: for each fold, varied examples of the others and the answers of a teacher who has seen only those.
         whole: the same of all examples.
@@ -59,7 +60,7 @@ def distil(
     x: Floats, y: Targets, *, inputs: InputKind, goal: Goal, recipe: Recipe, parts: Sequence[NDArray[np.int64]],
     seed: int,
 ) -> Lessons | None:  # fmt: skip
-    """Fit every teacher to all folds but one, and let the best by held-out answers teach.
+    """Fit every teacher to all folds but one, and let the best by held-out answers teach, alone or several together.
 
     Args:
         x: `(n, features)` or `(n, channels, length)`.
@@ -79,7 +80,6 @@ def distil(
     if target is None or not names:
         return None
     count = min(_MOST[inputs], max(_FEWEST[inputs], _TIMES * len(x)))
-    rows = np.arange(len(x))
     setting = Setting(
         inputs=inputs, target=target, rows=len(x), asked=count, size=tuple(x.shape[1:]),
         seed=seeding.derive(seed, "teacher"),
@@ -87,27 +87,33 @@ def distil(
     able = [name for name in names if baseline_named(name).limit(setting) >= len(x)]
     if not able:
         return None
-    fitted: dict[str, list[Predict]] = {}
-    told: dict[str, Scores] = {}
-    scores: dict[str, float] = {}
-    for name in able:
-        fit = baseline_named(name).fit
-        inside = [np.setdiff1d(rows, part) for part in parts]
-        fitted[name] = [fit(x[own], y[own], setting) for own in inside]
-        told[name] = np.concatenate([predict(x[part]) for predict, part in zip(fitted[name], parts, strict=True)])
-        scores[name] = goal.score(_tensor(told[name]), torch.from_numpy(y[np.concatenate(parts)]))
-    best = max(able, key=lambda name: scores[name])
-    held = torch.from_numpy(y[np.concatenate(parts)])
-    if inputs != "table" and scores[best] < (1 + goal.chance(held, held)) / 2:
-        return None
-    sharp = _sharpness(told[best], held) if target.kind == "classification" else 1.0
-    everyone = [*fitted[best], baseline_named(best).fit(x, y, setting)]
+    rows = np.arange(len(x))
     seen = [*(np.setdiff1d(rows, part) for part in parts), rows]
+    fitted = {name: [baseline_named(name).fit(x[own], y[own], setting) for own in seen] for name in able}
+    held = np.concatenate(parts)
+    told = {name: np.concatenate([fitted[name][k](x[part]) for k, part in enumerate(parts)]) for name in able}
+    truth = torch.from_numpy(y[held])
+
+    def score(team: tuple[str, ...]) -> float:
+        return goal.score(_tensor(_mean([told[name] for name in team])), truth)
+
+    teams = [team for size in range(1, len(able) + 1) for team in itertools.combinations(able, size)]
+    best = max(teams, key=score)
+    if inputs != "table" and score(best) < (1 + goal.chance(truth, truth)) / 2:
+        return None
+    counted = target.kind == "classification"
+    sharp = _sharpness(_mean([told[name] for name in best]), truth) if counted else 1.0
     taught = []
-    for place, (predict, own) in enumerate(zip(everyone, seen, strict=True)):
+    for place, own in enumerate(seen):
         varied = _varied(x[own], count, inputs, recipe, seed=seeding.derive(seed, "varied", place))
-        taught.append(Examples(torch.from_numpy(varied), _tensor(_sharpened(predict(varied), sharp))))
-    return Lessons(teacher=best, score=scores[best], parts=tuple(taught[:-1]), whole=taught[-1])
+        answers = _mean([fitted[name][place](varied) for name in best])
+        taught.append(Examples(torch.from_numpy(varied), _tensor(_sharpened(answers, sharp))))
+    return Lessons(teacher=JOINED.join(best), score=score(best), parts=tuple(taught[:-1]), whole=taught[-1])
+
+
+def _mean(answers: Sequence[Scores]) -> Scores:
+    found: Scores = np.mean(answers, axis=0)
+    return found
 
 
 def _sharpness(shares: Scores, y: torch.Tensor) -> float:

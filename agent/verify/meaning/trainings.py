@@ -19,7 +19,7 @@ from agent.stream.training import CrossValidationSection, plan_digest
 from agent.verify.meaning.examples import Sizes
 from agent.workers.cross_fitted import FOLDS
 from agent.workers.delivered import VALIDATED
-from selfnas.baselines.catalogue import TEACHERS
+from selfnas.baselines.catalogue import JOINED, TEACHERS
 from selfnas.data.targets import InputKind
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.refit import Trial, cross_refit_steps, refit_steps, trials_of, tried
@@ -266,7 +266,7 @@ def _by_folds(
         yield f"{folds} networks made alike decided for how long it is trained, the stream makes {wanted}"
         return
     teacher = None if refit.teacher is events.UNSET else refit.teacher
-    if teacher is not None and teacher not in task.teachers:
+    if teacher is not None and not _may_teach(teacher, task.teachers):
         yield f"{teacher} taught it, by whom nothing of such a task is taught"
         return
     plans = [
@@ -297,6 +297,12 @@ def _by_folds(
         cross_refit_steps(steps, inside=inside, count=count) == refit.steps for steps in best for inside in seen
     ):
         yield f"trained a second time for {refit.steps} steps, which its held-out answers do not give"
+
+
+def _may_teach(teacher: str, able: Sequence[str]) -> bool:
+    """Whether a name is one of those that may, or several, each once and in order."""
+    names = teacher.split(JOINED)
+    return [name for name in able if name in names] == names
 
 
 def _ends(trials: Sequence[Trial], curve: Sequence[events.Number]) -> list[tuple[Trial, int]] | None:

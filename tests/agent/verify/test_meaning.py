@@ -155,6 +155,8 @@ def test_lengths_of_a_table_are_tried_until_it_is_long_enough(
     ("counts", "steps", "teacher", "problem"),
     [
         ((150, 160, 180, 170, 150, 190, 185), 151, "forest", ""),  # the second of three lengths with a teacher
+        ((150, 160, 180, 170, 150, 190, 185), 151, "linear+boosting", ""),
+        ((150, 160, 180, 170, 150, 190, 185), 151, "boosting+linear", "by whom nothing of such a task"),
         ((150, 180, 160, 170, 150, 170, 175), 50, None, ""),  # no teacher helped
         ((150, 180, 160, 170, 150, 190, 185), 151, None, "is with a teacher, and it says otherwise"),
         ((150, 180, 160, 170, 150, 170, 175), 50, "forest", "is without a teacher, and it says otherwise"),
