@@ -15,7 +15,7 @@ from agent.designing.measured import Measured, excess
 from agent.designing.spec import DesignSpec
 from agent.ledger.home import Home
 from agent.state.state import Finalist, RunState, TaskState
-from selfnas.artefacts.latency import latency
+from selfnas.artefacts.latency import remeasured
 from selfnas.artefacts.onnx_program import OnnxProgram
 from selfnas.data.originals import originals
 from selfnas.errors import InputError
@@ -91,7 +91,7 @@ def _of_finalist(
             digest=finalist.digest,
             precision=precision,
             bytes=len(artefact.content),
-            p95=latency(program, example).p95,
+            p95=remeasured(artefact.content, example).low,
             validation=finalist.trained.validation + apart,
         )
         yield DesignFile(measured=measured, artefact=artefact, subject=subject, finalist=finalist)

@@ -18,7 +18,8 @@ class Measured:
         digest: of its architecture.
         precision: of the file.
         bytes: its size.
-        p95: 95th percentile of its calls, in milliseconds.
+        p95: 95th percentile of its calls, in milliseconds; the lower end of its interval, so that a file is not passed
+            over for what else the machine did.
         validation: score of its network on validation examples, and how much more or less the file itself has.
     """
 

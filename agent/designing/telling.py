@@ -53,7 +53,7 @@ def told_lines(
     if not digest:
         return [f"{spec.design}: not met, for no network was admitted by the audits"]
     told = [
-        f"{each.digest[:12]} in {each.precision}: {each.bytes:,} bytes, p95 {each.p95:.3g} ms, validation "
+        f"{each.digest[:12]} in {each.precision}: {each.bytes:,} bytes, p95 from {each.p95:.3g} ms, validation "
         f"{each.validation:.4g}{'' if not excess(spec, each) else ', beyond a limit'}"
         f"{', chosen' if (each.digest, each.precision) == (digest, precision) else ''}"
         for each in files

@@ -524,7 +524,8 @@ class DesignFileRecord(_Part, frozen=True, kw_only=True):
         digest: SHA-256 of its architecture.
         precision: `float32` or `int8`.
         bytes: its size.
-        p95: 95th percentile of its calls in milliseconds, as it was timed to choose; not verifiable.
+        p95: 95th percentile of its calls in milliseconds, the lower end of its interval, as it was timed to choose; not
+            verifiable.
         validation: the score of its network on validation examples, and how much more or less the file itself has.
     """
 
