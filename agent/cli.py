@@ -33,7 +33,7 @@ motifs = typer.Typer(help="The library: what was admitted, and on what evidence.
 app.add_typer(motifs, name="motifs")
 app.add_typer(constraints_app, name="constraints", help="What a safety researcher does to a constraint set.")
 app.add_typer(audits_app, name="audits", help="Audit suites, what each audit catches, one network audited.")
-app.add_typer(review_app, name="review", help="What people decide about finalists: list, approve, overrule.")
+app.add_typer(review_app, name="review", help="What people decide about finalists: list, approve, overrule, send back.")
 app.add_typer(
     dossier_app,
     name="dossier",

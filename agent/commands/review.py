@@ -1,19 +1,26 @@
-"""`selfnas review list|approve|overrule`: what waits for a person, and what people decided."""
+"""`selfnas review list|approve|overrule|send-back`: what waits for a person, and what people decided."""
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from agent.gate.review import Decision
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
 
 _Home = Annotated[Path, typer.Option("--home", help="Directory of one agent's life.")]
-_Digest = Annotated[str, typer.Argument(help="The beginning of a finalist's digest, as `list` prints it.")]
+_Digest = Annotated[
+    str, typer.Argument(help="The beginning of a finalist's digest, as `list` prints it; not needed with --event.")
+]
+_Event = Annotated[
+    int | None, typer.Option("--event", min=0, help="Number of the event that decided about it, as `list` prints it.")
+]
 _Task = Annotated[str | None, typer.Option(help="Only finalists of this task.")]
 _Run = Annotated[int | None, typer.Option(min=1, help="Only finalists of the run with this number.")]
 _Author = Annotated[str, typer.Option(help="Who decides; default: the user of this session.")]
@@ -36,7 +43,7 @@ def list_finalists(
     from rich.markup import escape
 
     from agent.commands.inspect import opened_life
-    from agent.gate.review import finalists, moment
+    from agent.gate.review import finalists, moment, stage
     from agent.report.desk import desk
     from agent.state.state import replay
 
@@ -48,10 +55,10 @@ def list_finalists(
             return
     for held_by, held, finalist in finalists(state):
         if task in (None, held.name) and run in (None, held_by.number) and not (awaiting and finalist.reviews):
-            waits = "" if finalist.reviews else ", awaiting review"
+            waits = {"awaiting": ", awaiting review", "sent back": ", sent back"}.get(stage(finalist), "")
             console.print(
                 f"[bold]{finalist.digest[:12]}[/]  {escape(held.name)}, run {held_by.number}: "
-                f"{finalist.standing}{waits}"
+                f"{finalist.standing}{waits} (event {finalist.event})"
             )
             for reason in finalist.audited.reasons if finalist.audited else ():
                 console.print(f"  {escape(reason)}", soft_wrap=True, highlight=False)
@@ -63,7 +70,8 @@ def list_finalists(
 
 @app.command()
 def approve(
-    digest: _Digest,
+    digest: _Digest = "",
+    event: _Event = None,
     reason: Annotated[str, typer.Option(help="Why.")] = "",
     home: _Home = _DEFAULT_HOME,
     task: _Task = None,
@@ -72,13 +80,14 @@ def approve(
     mirror: _Mirror = True,
 ) -> None:
     """Say that a person looked at an admitted finalist and agrees; a suite can ask for this before it is reused."""
-    _decide(home, digest, "approve", author=author, reason=reason, task=task, run=run, mirror=mirror)
+    _decide(home, digest, "approve", event=event, author=author, reason=reason, task=task, run=run, mirror=mirror)
 
 
 @app.command()
 def overrule(
-    digest: _Digest,
     reason: Annotated[str, typer.Option(help="Why; written to the ledger.")],
+    digest: _Digest = "",
+    event: _Event = None,
     home: _Home = _DEFAULT_HOME,
     task: _Task = None,
     run: _Run = None,
@@ -86,42 +95,43 @@ def overrule(
     mirror: _Mirror = True,
 ) -> None:
     """Reverse what stands: let in what the audits refused, marked so, or revoke what was admitted."""
-    _decide(home, digest, "overrule", author=author, reason=reason, task=task, run=run, mirror=mirror)
+    _decide(home, digest, "overrule", event=event, author=author, reason=reason, task=task, run=run, mirror=mirror)
+
+
+@app.command("send-back")
+def send_back(
+    reason: Annotated[str, typer.Option(help="Which audit is missing, and why; written to the ledger.")],
+    digest: _Digest = "",
+    event: _Event = None,
+    home: _Home = _DEFAULT_HOME,
+    task: _Task = None,
+    run: _Run = None,
+    author: _Author = "",
+    mirror: _Mirror = True,
+) -> None:
+    """Ask for another audit of a finalist that nobody decided about; what stands goes on to stand."""
+    _decide(home, digest, "send back", event=event, author=author, reason=reason, task=task, run=run, mirror=mirror)
 
 
 def _decide(
     home: Path,
     digest: str,
-    decision: Literal["approve", "overrule"],
+    decision: Decision,
     *,
+    event: int | None,
     author: str,
     reason: str,
     task: str | None,
     run: int | None,
     mirror: bool,
 ) -> None:
-    from agent.commands.inspect import held_life, mirror_life
-    from agent.gate.review import review
-    from agent.ledger.events import Standing
-    from agent.state.state import replay
+    from agent.api.reviewing import Wish, decide, told
+    from agent.commands.inspect import mirror_life
 
-    with held_life(home) as (held, ledger):
-        author = author or getpass.getuser()
-        said = review(replay(ledger), digest, decision, author=author, reason=reason, task=task, run=run)
-        weights = held.weights_file(said.weights_sha256)
-        if said.standing == Standing.ADMITTED:
-            _check_weights(weights)
-        event = ledger.append([said])[0]
-    place = f"{said.digest[:12]} (task {said.task}, run {said.run})"
-    print(f"event {event.seq}: {place} now stands {said.standing}, by {said.author}")
+    if not digest and event is None:
+        raise typer.BadParameter("say which finalist: the beginning of its digest, or --event")
+    wish = Wish(decision=decision, digest=digest, event=event, task=task, run=run, author=author, reason=reason)
+    for done in decide(home, [wish]):
+        print(told(done))
     if mirror:
         mirror_life(home)
-
-
-def _check_weights(path: Path) -> None:
-    import hashlib
-
-    from selfnas.errors import InputError
-
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != path.stem:
-        raise InputError(f"{path}: the weights are missing or were changed: there is nothing to admit")

@@ -26,6 +26,7 @@ __all__ = [
     "BULK",
     "KEPT",
     "KINDS",
+    "SEND_BACK",
     "UNSET",
     "Admitted",
     "Agreement",
@@ -1464,8 +1465,11 @@ class Standing(StrEnum):
     REFUSED = "refused"
 
 
+SEND_BACK = "send back"  # a decision that leaves what stands
+
+
 class Reviewed(Facts, frozen=True, kw_only=True):
-    """A person approved a finalist, or reversed what stood.
+    """A person approved a finalist, reversed what stood, or asked for another audit of it.
 
     Attributes:
         run: number of the run.
@@ -1473,7 +1477,7 @@ class Reviewed(Facts, frozen=True, kw_only=True):
         architecture: as text.
         digest: its SHA-256.
         weights_sha256: SHA-256 of its weights' file.
-        decision: `approve` or `overrule`.
+        decision: `approve`, `overrule` or `send back`, which asks for another audit and leaves what stands.
         standing: `admitted` or `refused`, from now on.
         author: who decided; not authenticated.
         reason: why.

@@ -20,6 +20,7 @@ class _Case:
     constraint_set: str
     standing: str = ""
     approved: bool = False
+    settled: bool = False  # whether a person approved or overruled
 
 
 class ReviewChecker:
@@ -66,6 +67,9 @@ class ReviewChecker:
             yield "decides about a finalist that this life does not have"
             return
         flipped = events.Standing.REFUSED if case.standing == events.Standing.ADMITTED else events.Standing.ADMITTED
+        if review.decision == events.SEND_BACK:
+            yield from self._sent_back(review, case)
+            return
         expected = {"approve": events.Standing.ADMITTED, "overrule": flipped}.get(review.decision)
         if review.standing != expected or (review.decision == "approve" and case.standing != events.Standing.ADMITTED):
             yield f"{review.decision} of what stood {case.standing} cannot give {review.standing}"
@@ -81,8 +85,19 @@ class ReviewChecker:
                 yield "let in without a certificate issued on its task"
             if case.standing == events.Standing.REFUSED and case.constraint_set != self._set:
                 yield "let in under another constraint set than it was certified under"
-        case.standing = review.standing
+        case.standing, case.settled = review.standing, True
         case.approved = case.standing == events.Standing.ADMITTED
+
+    def _sent_back(self, review: events.Reviewed, case: _Case) -> Iterator[str]:
+        """It changes nothing, and comes before any decision that does."""
+        if review.standing != case.standing:
+            yield f"send back of what stood {case.standing} cannot give {review.standing}"
+        if case.settled:
+            yield "sends back what a person had decided about"
+        if not (review.author.strip() and review.reason.strip()):
+            yield "sends back without an author or a reason"
+        if (case.trained.architecture, case.trained.weights_sha256) != (review.architecture, review.weights_sha256):
+            yield "what was sent back is not what was trained"
 
 
 class RevocationChecker:

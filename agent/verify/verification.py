@@ -308,6 +308,8 @@ class _Checker:
     def _reviewed(self, seq: int, review: events.Reviewed) -> Iterator[str]:
         self._checked["reviews"] += 1
         yield from self._reviews.reviewed(review)
+        if review.decision == events.SEND_BACK:
+            return
         self._tasks.reviewed(review)
         if review.standing == events.Standing.REFUSED:
             self._motifs.revoked(review)
