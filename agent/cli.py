@@ -256,15 +256,24 @@ def watch(
 @app.command()
 def ui(
     home: _Home = _DEFAULT_HOME,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the desk.")] = 5000,
+    mlflow_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of MLflow; default: the one after the desk's.")
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; other machines need another than this.")
     ] = "127.0.0.1",
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", help="Host name that people type, where it is not the address; repeatable."),
+    ] = None,
+    author: Annotated[str, typer.Option(help="Who decides, until another name is typed; default: the user.")] = "",
+    mlflow: Annotated[bool, typer.Option(help="Start MLflow beside the desk.")] = True,
 ) -> None:
-    """Open MLflow on this life's records: one experiment per stream, one run per task."""
+    """Open the desk in the browser, where people decide about finalists, and MLflow on the life's records beside it."""
     from agent.commands.ui import serve
 
-    serve(home, host=host, port=port)
+    serve(home, host=host, port=port, mlflow_port=mlflow_port, names=name or (), author=author, mlflow=mlflow)
 
 
 @app.command()

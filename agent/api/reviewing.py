@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.gate.review import Decision, review
-from agent.ledger.events import SEND_BACK, Event, LedgerError, Reviewed, Standing
+from agent.ledger.events import SEND_BACK, Event, Facts, LedgerError, Reviewed, Standing
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Ledger, reading
 from agent.state.plugins import of_life
@@ -81,7 +81,7 @@ def told(event: Event[Reviewed]) -> str:
     return f"event {event.seq}: {place} now stands {said.standing}, by {said.author}"
 
 
-def _reviewed(event: Event[object]) -> Event[Reviewed]:
+def _reviewed(event: Event[Facts]) -> Event[Reviewed]:
     if not isinstance(event.facts, Reviewed):
         raise LedgerError(f"event {event.seq} is no decision of a person")
     return Event(event.seq, event.kind, event.facts, event.previous, event.hash)
