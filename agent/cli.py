@@ -109,6 +109,12 @@ def run_stream(
     ] = None,
     device: Annotated[str, typer.Option(help="Torch device for training: auto, cpu, cuda, cuda:1, mps.")] = "auto",
     mirror: Annotated[bool, typer.Option(help="Mirror finished tasks to MLflow.")] = True,
+    heartbeat: Annotated[
+        float, typer.Option(min=0, help="Seconds between two lines of a log that say where the run is; 0: none.")
+    ] = 60.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object a line; what is for people goes to the error stream.")
+    ] = False,
 ) -> None:
     """Live through a stream; a life that was cut off goes on where it stopped. Or give a finished task more budget."""
     import logging
@@ -126,7 +132,7 @@ def run_stream(
     if not continued and (evaluations or full_trainings is not None):
         raise typer.BadParameter("--evaluations and --full-trainings go with --continue TASK.")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    with Terminal(home, mirror=mirror) as terminal:
+    with Terminal(home, mirror=mirror, heartbeat=heartbeat, as_json=as_json) as terminal:
         if continued:
             continue_task(
                 home,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import shlex
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from agent.api.reviewing import told
@@ -20,6 +21,7 @@ from agent.desk import items
 from agent.desk.deciding import Form, form_of, wishes_of
 from agent.desk.guarding import Access, Guarded
 from agent.desk.inbox import Inbox
+from agent.desk.live import live, mark
 from agent.desk.mlflow_records import address_of_run
 from agent.desk.queue import SORTS, STAGES, Choice, Row, rows
 from agent.desk.rendering import Pages, static_file
@@ -30,6 +32,8 @@ from selfnas.errors import InputError, SelfnasError
 
 __all__ = ["Desk", "application"]
 
+_LOOK = 1.0  # seconds between two looks at a life that somebody watches
+_QUIET = 15.0  # seconds after which a silent connection is kept awake
 _MOST_TOLD = 200  # events named in an address
 Handler = Callable[[Request], Awaitable[Response] | Response]
 
@@ -93,6 +97,29 @@ class Desk:
         if name != "cell.png":
             raise InputError("there is no such picture")
         return Response(items.drawn(place), media_type="image/png")
+
+    def live(self, request: Request) -> Response:
+        """What the life does now."""
+        return self.pages.page("live", here="/live", life=self.view.looked(live))
+
+    async def live_parts(self, request: Request) -> Response:
+        """The same again and again, as long as somebody looks: a server-sent event whenever something changed."""
+        return StreamingResponse(self._parts(request), media_type="text/event-stream")
+
+    async def _parts(self, request: Request) -> AsyncIterator[str]:
+        known: tuple[object, ...] = ()
+        quiet = 0.0
+        while not await request.is_disconnected():
+            now = await run_in_threadpool(lambda: mark(self.view.home, self.view.head()[1]))
+            if now != known:
+                known, quiet = now, 0.0
+                part = await run_in_threadpool(lambda: self.pages.part("live_part", life=self.view.looked(live)))
+                yield "".join(f"data: {line}\n" for line in part.splitlines()) + "\n"
+            elif quiet >= _QUIET:
+                quiet = 0.0
+                yield ": still here\n\n"
+            await asyncio.sleep(_LOOK)
+            quiet += _LOOK
 
     async def decide(self, request: Request) -> Response:
         """Decisions of a form, written before the answer; what cannot be decided is told beside the finalist."""
@@ -213,6 +240,8 @@ def application(desk: Desk) -> Guarded:
         Route("/", _answering(desk, desk.queue)),
         Route("/item/{event:int}", _answering(desk, desk.item)),
         Route("/item/{event:int}/picture/{name}", _answering(desk, desk.picture)),
+        Route("/live", _answering(desk, desk.live)),
+        Route("/live/parts", _awaiting(desk, desk.live_parts)),
         Route("/decide", _awaiting(desk, desk.decide), methods=["POST"]),
         Route("/dismiss", _awaiting(desk, desk.dismiss), methods=["POST"]),
         Route("/mlflow", _answering(desk, desk.record)),

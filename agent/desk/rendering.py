@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["PLACES", "Pages", "static_file"]
 
 # The pages that the header leads to, with their names there.
-PLACES = (("/", "Queue"),)
+PLACES = (("/", "Queue"), ("/live", "Live"))
 _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
@@ -73,6 +73,10 @@ class Pages:
             )
         )
         return HTMLResponse(text, status)
+
+    def part(self, name: str, **shown: object) -> str:
+        """The HTML of a part of a page that changes while the page is open."""
+        return _environment().get_template(f"{name}.html.j2").render(**shown)
 
     def message(self, title: str, *told: str, status: int = 200) -> Response:
         """A page of nothing but sentences."""

@@ -24,6 +24,7 @@ __all__ = [
     "StorageError",
     "SurroundingsError",
     "hold",
+    "is_held",
     "is_storage_fault",
 ]
 
@@ -144,6 +145,21 @@ def hold(root: Path) -> Iterator[Home]:
     finally:
         os.close(folder)
         os.close(handle)
+
+
+def is_held(root: Path) -> bool | None:
+    """Whether an agent holds the home now; None where this system does not tell.
+
+    The kernel is asked, and no lock is tried, so that no agent is turned away meanwhile.
+    """
+    try:
+        inode = (root / "lock").stat().st_ino
+        held = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except FileNotFoundError:
+        return False if Path("/proc/locks").exists() else None
+    except (OSError, ValueError):
+        return None
+    return any("FLOCK" in line and "->" not in line and f":{inode} " in line for line in held)
 
 
 def _lock_folder(folder: int) -> None:

@@ -67,5 +67,13 @@ function item() {
   });
 }
 
+function live() {
+  const parts = new EventSource("/live/parts");
+  parts.addEventListener("message", (event) => {
+    by("live").innerHTML = event.data; // HTML of the desk's own, in which every text is escaped
+  });
+}
+
+if (page === "live") live();
 if (page === "queue") queue();
 if (page === "item") item();
