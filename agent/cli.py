@@ -275,11 +275,17 @@ def ui(
     ] = None,
     author: Annotated[str, typer.Option(help="Who decides, until another name is typed; default: the user.")] = "",
     mlflow: Annotated[bool, typer.Option(help="Start MLflow beside the desk.")] = True,
+    beside: Annotated[
+        list[Path] | None, typer.Option("--beside", metavar="HOME", help="Another life to compare with; repeatable.")
+    ] = None,
 ) -> None:
     """Open the desk in the browser, where people decide about finalists, and MLflow on the life's records beside it."""
     from agent.commands.ui import serve
 
-    serve(home, host=host, port=port, mlflow_port=mlflow_port, names=name or (), author=author, mlflow=mlflow)
+    serve(
+        home, host=host, port=port, mlflow_port=mlflow_port, names=name or (), author=author, mlflow=mlflow,
+        beside=beside or (),
+    )  # fmt: skip
 
 
 @app.command()

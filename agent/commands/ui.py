@@ -23,7 +23,15 @@ _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - named to be refused without a na
 
 
 def serve(
-    home: Path, *, host: str, port: int, mlflow_port: int | None, names: Sequence[str], author: str, mlflow: bool
+    home: Path,
+    *,
+    host: str,
+    port: int,
+    mlflow_port: int | None,
+    names: Sequence[str],
+    author: str,
+    mlflow: bool,
+    beside: Sequence[Path],
 ) -> None:
     """Start both, say where they are, and answer until somebody ends it.
 
@@ -35,17 +43,21 @@ def serve(
         names: hosts that people type, beside `host`.
         author: who is taken to decide; empty for the user of this session.
         mlflow: whether MLflow is started.
+        beside: homes of other lives that this one is compared with.
 
     Raises:
         InputError: there is no life in this home, or nobody can listen there.
     """
     with reading(home) as ledger:
         streams = sorted({run.started.record.stream for run in replay(ledger).runs})
+    for other in beside:
+        with reading(other):
+            pass
     if host in _EVERYWHERE and not names:
         raise InputError(f"--host {host}: say with --name under which name people reach this machine")
-    beside = port + 1 if mlflow_port is None else mlflow_port
+    mlflow_at = port + 1 if mlflow_port is None else mlflow_port
     uri, shown = tracking_uri(), _shown(host if host not in _EVERYWHERE else names[0])
-    served = uri if uri.startswith(("http://", "https://")) else f"http://{shown}:{beside}"
+    served = uri if uri.startswith(("http://", "https://")) else f"http://{shown}:{mlflow_at}"
     access = Access(port=port, names=[*names, *({host} - {*_EVERYWHERE})])
     try:
         author = author or getpass.getuser()
@@ -61,12 +73,13 @@ def serve(
     with contextlib.ExitStack() as stack:
         stack.enter_context(ending_well())
         if mlflow and served != uri:
-            _check_free(host, beside)
-            stack.enter_context(child(server_command(uri, host=host, port=beside), os.environ | server_settings()))
+            _check_free(host, mlflow_at)
+            stack.enter_context(child(server_command(uri, host=host, port=mlflow_at), os.environ | server_settings()))
         mirror = [sys.executable, "-m", "selfnas", "mirror", "--home", str(home)] if mlflow else []
         serve_desk(
-            home, access=access, host=host, author=author, mlflow=served if mlflow else "", mirror=mirror, ready=ready
-        )
+            home, access=access, host=host, author=author, mlflow=served if mlflow else "", mirror=mirror,
+            beside=beside, ready=ready,
+        )  # fmt: skip
 
 
 def server_command(uri: str, *, host: str, port: int) -> list[str]:

@@ -6,8 +6,9 @@ import asyncio
 import functools
 import shlex
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
@@ -18,13 +19,16 @@ from starlette.routing import Route
 
 from agent.api.reviewing import told
 from agent.desk import items
+from agent.desk.comparing import compared
 from agent.desk.deciding import Form, form_of, wishes_of
 from agent.desk.guarding import Access, Guarded
 from agent.desk.inbox import Inbox
+from agent.desk.lineage import ancestry
 from agent.desk.live import live, mark
 from agent.desk.mlflow_records import address_of_run
 from agent.desk.queue import SORTS, STAGES, Choice, Row, rows
 from agent.desk.rendering import Pages, static_file
+from agent.desk.trials import TRIAL_SORTS, Wanted, time_rows, trial_rows
 from agent.desk.view import Seen, View
 from agent.gate.review import finalists
 from agent.mirror.keys import task_key
@@ -49,6 +53,7 @@ class Desk:
         author: who is taken to decide, until somebody else is typed.
         mlflow: address of MLflow's server; empty where there is none.
         decided: called after decisions became events, so that MLflow follows.
+        beside: other lives that it is compared with.
     """
 
     view: View
@@ -57,6 +62,7 @@ class Desk:
     author: str
     mlflow: str
     decided: Callable[[], None]
+    beside: Sequence[View] = ()
 
     @property
     def pages(self) -> Pages:
@@ -79,7 +85,7 @@ class Desk:
             stages=STAGES,
             tasks=sorted({row["task"] for row in every}),
             letters=list(self.inbox.letters()),
-            heading=functools.partial(_heading, choice),
+            heading=functools.partial(_heading, choice, SORTS),
         )
 
     def item(self, request: Request) -> Response:
@@ -97,6 +103,31 @@ class Desk:
         if name != "cell.png":
             raise InputError("there is no such picture")
         return Response(items.drawn(place), media_type="image/png")
+
+    def trials(self, request: Request) -> Response:
+        """Every trial, and where the time went."""
+        wanted = Wanted.of(request.query_params)
+        every = self.view.made("trials", trial_rows)
+        listed = wanted.of_rows(every)
+        shown, pages = wanted.on_page(listed)
+        return self.pages.page(
+            "trials",
+            here="/trials",
+            wanted=wanted,
+            rows=shown,
+            pages=pages,
+            listed=len(listed),
+            total=len(every),
+            runs=sorted({row["run"] for row in every}),
+            tasks=list(dict.fromkeys(row["task"] for row in every)),
+            origins=sorted({row["origin"] for row in every}),
+            times=self.view.made("times", time_rows),
+            heading=functools.partial(_heading, wanted, TRIAL_SORTS),
+        )
+
+    def lives(self, request: Request) -> Response:
+        """This life beside others."""
+        return self.pages.page("compare", here="/compare", lives=compared([self.view, *self.beside]))
 
     def live(self, request: Request) -> Response:
         """What the life does now."""
@@ -199,6 +230,7 @@ class Desk:
         with self.view.opened() as seen:
             place = items.found(seen, event)
             shown = items.item(seen, place)
+            chain = ancestry(place.task, place.finalist.digest) if place.task.is_readable else []
         at = listed.index(event) if event in listed else None
         return self.pages.page(
             "item",
@@ -207,7 +239,7 @@ class Desk:
             status=status,
             row=next(row for row in every if row["event"] == event),
             item=shown,
-            chain=[],
+            chain=chain,
             query=choice.query(),
             place=at + 1 if at is not None else 0,
             listed=len(listed),
@@ -240,6 +272,8 @@ def application(desk: Desk) -> Guarded:
         Route("/", _answering(desk, desk.queue)),
         Route("/item/{event:int}", _answering(desk, desk.item)),
         Route("/item/{event:int}/picture/{name}", _answering(desk, desk.picture)),
+        Route("/trials", _answering(desk, desk.trials)),
+        Route("/compare", _answering(desk, desk.lives)),
         Route("/live", _answering(desk, desk.live)),
         Route("/live/parts", _awaiting(desk, desk.live_parts)),
         Route("/decide", _awaiting(desk, desk.decide), methods=["POST"]),
@@ -284,9 +318,9 @@ def _query(text: str) -> dict[str, str]:
     return dict(parse_qsl(text[:2000]))
 
 
-def _heading(choice: Choice, name: str) -> dict[str, str]:
+def _heading(choice: Choice | Wanted, sorts: Mapping[str, tuple[Any, ...]], name: str) -> dict[str, str]:
     """A column's title, and the part of an address that sorts by it, the other way round where it does so already."""
-    title = SORTS[name][0]
-    arrow = "" if choice.sort != name else " ▾" if SORTS[name][2] != choice.down else " ▴"
+    title, _, greatest = sorts[name]
+    arrow = "" if choice.sort != name else " ▾" if greatest != choice.down else " ▴"
     down = choice.sort == name and not choice.down
     return {"title": title + arrow, "query": choice.query(sort=name, down=down)}

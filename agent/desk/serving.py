@@ -121,7 +121,15 @@ class Following:
 
 
 def serve_desk(
-    home: Path, *, access: Access, host: str, author: str, mlflow: str, mirror: Sequence[str], ready: Callable[[], None]
+    home: Path,
+    *,
+    access: Access,
+    host: str,
+    author: str,
+    mlflow: str,
+    mirror: Sequence[str],
+    beside: Sequence[Path],
+    ready: Callable[[], None],
 ) -> None:
     """Answer browsers until somebody ends it.
 
@@ -132,6 +140,7 @@ def serve_desk(
         author: who is taken to decide.
         mlflow: address of MLflow's server; empty where there is none.
         mirror: command that writes the life's records; empty for none.
+        beside: homes of other lives that it is compared with.
         ready: called once the address is taken.
 
     Raises:
@@ -141,8 +150,9 @@ def serve_desk(
 
     following = Following(Inbox(home), mirror=mirror)
     desk = Desk(
-        view=View(home), inbox=following.inbox, access=access, author=author, mlflow=mlflow, decided=following.decided
-    )
+        view=View(home), inbox=following.inbox, access=access, author=author, mlflow=mlflow, decided=following.decided,
+        beside=[View(other) for other in beside],
+    )  # fmt: skip
     with contextlib.closing(_listening(host, access.port)) as taken:
         ready()
         config = uvicorn.Config(

@@ -18,6 +18,7 @@ from agent.state.state import LifeState
 __all__ = ["Seen", "View"]
 
 Made = TypeVar("Made")
+_LOCK = threading.RLock()  # a state is read by one thread at a time, and plug-ins in force are of the process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,6 @@ class View:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self._lock = threading.RLock()  # the state is one, and plug-ins in force are of the process
         self._state, self._kinds, self._head = LifeState(), list[type[Facts]](), GENESIS
         self._made: dict[str, tuple[str, object]] = {}  # by name: hash of the last event, and what was made then
 
@@ -66,7 +66,7 @@ class View:
             InputError: there is no life in this home any more.
             LedgerError: its ledger is damaged.
         """
-        with self._lock, reading(self.home) as ledger, of_life(ledger):
+        with _LOCK, reading(self.home) as ledger, of_life(ledger):
             self._follow(ledger)
             yield Seen(
                 home=Home(self.home), ledger=ledger, state=self._state, events=len(self._kinds), head=self._head,
