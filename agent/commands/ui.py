@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import shlex
 import socket
 import sys
 from collections.abc import Sequence
@@ -74,18 +75,22 @@ def serve(
         stack.enter_context(ending_well())
         if mlflow and served != uri:
             _check_free(host, mlflow_at)
-            stack.enter_context(child(server_command(uri, host=host, port=mlflow_at), os.environ | server_settings()))
+            quiet = {"MLFLOW_LOGGING_LEVEL": "WARNING", **os.environ, **server_settings()}
+            stack.enter_context(child(server_command(uri, host=host, port=mlflow_at), quiet))
         mirror = [sys.executable, "-m", "selfnas", "mirror", "--home", str(home)] if mlflow else []
-        serve_desk(
+        lags = serve_desk(
             home, access=access, host=host, author=author, mlflow=served if mlflow else "", mirror=mirror,
             beside=beside, ready=ready,
         )  # fmt: skip
+    if lags:
+        print(f"MLflow lacks the latest decisions: selfnas mirror --home {shlex.quote(str(home))} writes them")
 
 
 def server_command(uri: str, *, host: str, port: int) -> list[str]:
     """What starts MLflow's server on a store; it wants `server_settings` in its environment."""
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
-    return [*command, "--host", host, "--port", str(port), "--workers", "1"]
+    quiet = ["--uvicorn-opts", "--log-level warning"]
+    return [*command, "--host", host, "--port", str(port), "--workers", "1", *quiet]
 
 
 def _shown(host: str) -> str:

@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from agent.api.reviewing import told
@@ -26,6 +26,7 @@ from agent.desk.inbox import Inbox
 from agent.desk.lineage import ancestry
 from agent.desk.live import live, mark
 from agent.desk.mlflow_records import address_of_run
+from agent.desk.play import Typed, cell_picture, library, tried
 from agent.desk.queue import SORTS, STAGES, Choice, Row, rows
 from agent.desk.rendering import Pages, static_file
 from agent.desk.trials import TRIAL_SORTS, Wanted, time_rows, trial_rows
@@ -38,6 +39,11 @@ __all__ = ["Desk", "application"]
 
 _LOOK = 1.0  # seconds between two looks at a life that somebody watches
 _QUIET = 15.0  # seconds after which a silent connection is kept awake
+_EXAMPLES = (
+    ("every edge() is live", "cell"),
+    ("exists path(input, output) where all op in {skip, conv1x1}", "cell"),
+    ("params <= 0.1 @Mparam", "network"),
+)
 _MOST_TOLD = 200  # events named in an address
 Handler = Callable[[Request], Awaitable[Response] | Response]
 
@@ -128,6 +134,26 @@ class Desk:
     def lives(self, request: Request) -> Response:
         """This life beside others."""
         return self.pages.page("compare", here="/compare", lives=compared([self.view, *self.beside]))
+
+    def play(self, request: Request) -> Response:
+        """A rule, tried."""
+        typed = Typed.of(request.query_params)
+        return self.pages.page(
+            "play", here="/play", typed=typed, tried=self._tried(typed),
+            examples=[{"rule": rule, "query": urlencode({"rule": rule, "scope": scope})} for rule, scope in _EXAMPLES],
+        )  # fmt: skip
+
+    def play_part(self, request: Request) -> Response:
+        """What a rule comes to, for a page that stays open."""
+        tried = self._tried(Typed.of(request.query_params))
+        return HTMLResponse(self.pages.part("play_part", tried=tried))
+
+    def play_picture(self, request: Request) -> Response:
+        """An architecture that a page of rules shows."""
+        return Response(cell_picture(request.query_params.get("architecture", "")), media_type="image/png")
+
+    def _tried(self, typed: Typed) -> dict[str, Any]:
+        return tried(typed, known=self.view.made("library", library))
 
     def live(self, request: Request) -> Response:
         """What the life does now."""
@@ -274,6 +300,9 @@ def application(desk: Desk) -> Guarded:
         Route("/item/{event:int}/picture/{name}", _answering(desk, desk.picture)),
         Route("/trials", _answering(desk, desk.trials)),
         Route("/compare", _answering(desk, desk.lives)),
+        Route("/play", _answering(desk, desk.play)),
+        Route("/play/part", _answering(desk, desk.play_part)),
+        Route("/play/cell.png", _answering(desk, desk.play_picture)),
         Route("/live", _answering(desk, desk.live)),
         Route("/live/parts", _awaiting(desk, desk.live_parts)),
         Route("/decide", _awaiting(desk, desk.decide), methods=["POST"]),

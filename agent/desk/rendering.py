@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["PLACES", "Pages", "static_file"]
 
 # The pages that the header leads to, with their names there.
-PLACES = (("/", "Queue"), ("/live", "Live"), ("/trials", "Trials"), ("/compare", "Lives"))
+PLACES = (("/", "Queue"), ("/live", "Live"), ("/trials", "Trials"), ("/compare", "Lives"), ("/play", "Rules"))
 _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 

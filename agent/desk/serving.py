@@ -84,40 +84,49 @@ class Following:
 
     inbox: Inbox
     mirror: Sequence[str] = ()
-    _decided: float | None = None  # when the last decision was taken, until it was mirrored
-    _ended: threading.Event | None = None
+    _decided: float | None = None  # when the last decision was taken that MLflow was not told of
+    _writing: subprocess.Popen[bytes] | None = None
 
     def decided(self) -> None:
         """A decision became an event."""
         self._decided = time.monotonic()
 
+    @property
+    def lags(self) -> bool:
+        """Whether MLflow lacks a decision that was taken here."""
+        return bool(self.mirror) and (self._decided is not None or self._writing is not None)
+
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Do so on a thread until the block ends; what was not mirrored then is mirrored last."""
-        self._ended = threading.Event()
-        thread = threading.Thread(target=self._follow, args=(self._ended,), name="desk", daemon=True)
+        """Do so on a thread until the block ends; what is being written then is broken off."""
+        ended = threading.Event()
+        thread = threading.Thread(target=self._follow, args=(ended,), name="desk", daemon=True)
         thread.start()
         try:
             yield
         finally:
-            self._ended.set()
+            ended.set()
             thread.join()
-            self._write(rest=0.0)
+            if self._writing is not None and self._writing.poll() is None:
+                _end(self._writing)
 
     def _follow(self, ended: threading.Event) -> None:
         while not ended.wait(_POLL):
             if self.inbox.take_in():
                 self.decided()
-            self._write(rest=_REST)
+            self._write()
 
-    def _write(self, *, rest: float) -> None:
+    def _write(self) -> None:
+        if self._writing is not None and self._writing.poll() is not None:
+            self._writing = None
         since = self._decided
-        if since is None or not self.mirror or time.monotonic() - since < rest:
+        if self._writing is not None or since is None or not self.mirror or time.monotonic() - since < _REST:
             return
         self._decided = None
-        subprocess.run(  # noqa: S603 - our own command, no shell; what it says of its success is for its own line
-            self.mirror, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
-        )
+        self._writing = subprocess.Popen(  # noqa: S603 - our own command, no shell
+            self.mirror, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
 
 
 def serve_desk(
@@ -130,8 +139,8 @@ def serve_desk(
     mirror: Sequence[str],
     beside: Sequence[Path],
     ready: Callable[[], None],
-) -> None:
-    """Answer browsers until somebody ends it.
+) -> bool:
+    """Answer browsers until somebody ends it; whether MLflow lacks a decision then.
 
     Args:
         home: directory of a life.
@@ -161,6 +170,7 @@ def serve_desk(
         )  # fmt: skip
         with following.running(), contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[taken])
+    return following.lags
 
 
 def _listening(host: str, port: int) -> socket.socket:

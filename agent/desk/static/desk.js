@@ -74,6 +74,21 @@ function live() {
   });
 }
 
+function play() {
+  const form = by("play");
+  let waiting = null, asked = 0;
+  const ask = async () => {
+    const number = ++asked, query = new URLSearchParams(new FormData(form));
+    const answer = await fetch(`/play/part?${query}`);
+    if (!answer.ok || number !== asked) return; // something newer was typed
+    by("tried").innerHTML = await answer.text(); // HTML of the desk's own, in which every text is escaped
+    history.replaceState(null, "", `/play?${query}`);
+  };
+  form.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(ask, 250); });
+  form.addEventListener("submit", (event) => { event.preventDefault(); ask(); });
+}
+
+if (page === "play") play();
 if (page === "live") live();
 if (page === "queue") queue();
 if (page === "item") item();

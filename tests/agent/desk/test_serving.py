@@ -17,10 +17,12 @@ from pathlib import Path
 
 import pytest
 
+from agent.api.reviewing import Wish
 from agent.desk.inbox import Inbox
 from agent.desk.serving import Following
+from agent.ledger.home import hold
 from tests.agent.conftest import inside
-from tests.agent.desk.conftest import events_of
+from tests.agent.desk.conftest import decisions, events_of
 from tests.agent.report.test_desk import HEAVY
 
 ROOT = Path(__file__).parents[3]
@@ -125,18 +127,38 @@ def test_a_port_that_is_taken_is_said(home: Path) -> None:
 
 
 def test_mlflow_is_brought_up_to_date_once_after_decisions(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When nobody has decided for a while, and at the end; not without a decision."""
+    """When nobody has decided for a while; not without a decision."""
     monkeypatch.setattr("agent.desk.serving._POLL", 0.01)
     monkeypatch.setattr("agent.desk.serving._REST", 0.05)
     told = home.parent / "told"
     following = Following(Inbox(home), mirror=[sys.executable, "-c", f"open({str(told)!r}, 'a').write('x')"])
     with following.running():
+        assert not following.lags
         for _ in range(3):
             following.decided()
-        while not told.exists() or told.read_text() != "x":
+        assert following.lags
+        while not told.exists() or following.lags:
             time.sleep(0.01)
         following.decided()
-    assert told.read_text() == "xx"
+        while told.read_text() != "xx":
+            time.sleep(0.01)
     with following.running():
         pass
     assert told.read_text() == "xx"
+
+
+def test_decisions_that_waited_are_taken_in_while_mlflow_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long that takes; what is still being written at the end is broken off."""
+    monkeypatch.setattr("agent.desk.serving._POLL", 0.01)
+    monkeypatch.setattr("agent.desk.serving._REST", 0.0)
+    monkeypatch.setattr("agent.desk.inbox._PATIENCE", 0.0)
+    inbox = Inbox(home)
+    following = Following(inbox, mirror=[sys.executable, "-c", "import time; time.sleep(600)"])
+    with following.running():
+        following.decided()
+        with hold(home):
+            inbox.decide([Wish(decision="approve", event=events_of(home, standing="admitted")[0], author="ann")])
+        while list(inbox.letters()):
+            time.sleep(0.01)
+        assert decisions(home)[-1][1].author == "ann"
+    assert following.lags
