@@ -1,4 +1,4 @@
-"""`selfnas review list|approve|overrule|send-back`: what waits for a person, and what people decided."""
+"""`selfnas review list|approve|overrule|send-back|take-in`: what waits for a person, and what people decided."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ def list_finalists(
     from rich.markup import escape
 
     from agent.commands.inspect import opened_life
+    from agent.desk.inbox import Inbox
     from agent.gate.review import finalists, moment, stage
     from agent.report.desk import desk
     from agent.state.state import replay
@@ -66,6 +67,9 @@ def list_finalists(
                 said = review.facts
                 text = f"  {moment(times, review.seq)} {said.author}: {said.decision} {said.reason}"
                 console.print(escape(text.rstrip()), soft_wrap=True, highlight=False)
+    if waiting := len(list(Inbox(home).letters())):
+        told = f"{waiting} decision(s) of the desk are not in the ledger yet: `selfnas review take-in` says more"
+        console.print(told, style="yellow", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -111,6 +115,31 @@ def send_back(
 ) -> None:
     """Ask for another audit of a finalist that nobody decided about; what stands goes on to stand."""
     _decide(home, digest, "send back", event=event, author=author, reason=reason, task=task, run=run, mirror=mirror)
+
+
+@app.command("take-in")
+def take_in(home: _Home = _DEFAULT_HOME, mirror: _Mirror = True) -> None:
+    """Record decisions of the desk that wait since a life was being lived; `selfnas ui` does so by itself."""
+    from agent.api.reviewing import told
+    from agent.commands.inspect import mirror_life
+    from agent.desk.inbox import Inbox
+    from agent.ledger.store import reading
+
+    with reading(home):
+        pass  # says so where there is no life
+    inbox = Inbox(home)
+    done = inbox.take_in()
+    for event in done:
+        print(told(event))
+    left = list(inbox.letters())
+    for letter in left:
+        names = ", ".join(f"{wish.decision} {wish.digest[:12]} by {wish.author}" for wish in letter.wishes)
+        why = f"refused: {letter.refused}" if letter.refused else "still waits: another agent holds the home"
+        print(f"{names}: {why}")
+    if not done and not left:
+        print("no decision waits")
+    if done and mirror:
+        mirror_life(home)
 
 
 def _decide(

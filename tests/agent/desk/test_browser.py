@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from agent.api.reviewing import Wish, decide
+from agent.desk.view import View
 from experiments.desk.browser import CHROMIUM, Browser, opened
 from experiments.desk.crowded import crowd
 from experiments.desk.walk import walk
-from tests.agent.desk.conftest import Visitor, decisions
+from tests.agent.desk.conftest import Visitor, decisions, events_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -81,3 +83,29 @@ def test_a_walk_through_the_queue_decides_each_finalist_once(
     assert (walked.lost, walked.doubled, walked.elsewhere) == (0, 0, 0)
     assert len(browser.errors) == walked.refused
     assert all("409 (Conflict)" in error for error in browser.errors)
+
+
+def test_the_live_page_follows_what_happens(visit: Callable[..., Visitor], home: Path, browser: Browser) -> None:
+    """What somebody else appends is seen without loading the page again."""
+    visitor = visit()
+    browser.go(f"http://127.0.0.1:{visitor.port}/live?key={visitor.access.key}")
+    count = View(home).head()[0]
+    shown = "document.getElementById('live').textContent.includes('last of {} events')"
+    browser.until(shown.format(count))
+    browser.value("window.isSame = true")
+    decide(home, [Wish(decision="approve", event=events_of(home, standing="admitted")[0], author="Bob")])
+    browser.until(shown.format(count + 1))
+    assert browser.value("window.isSame")
+    assert browser.errors == []
+
+
+def test_a_rule_is_counted_while_it_is_typed(visit: Callable[..., Visitor], browser: Browser) -> None:
+    """No button is pressed; the address then says what was typed."""
+    visitor = visit()
+    browser.go(f"http://127.0.0.1:{visitor.port}/play?key={visitor.access.key}")
+    browser.value("document.querySelector('textarea').focus()")
+    browser.type("every edge() is live")
+    browser.until("document.getElementById('tried').textContent.includes('9,445')")
+    browser.until("location.search.includes('rule=every')")
+    browser.until("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
+    assert browser.errors == []

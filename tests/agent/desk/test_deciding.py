@@ -11,8 +11,10 @@ import pytest
 
 from agent.api.reviewing import Wish, decide
 from agent.desk.inbox import Inbox
+from agent.gate.review import finalists
 from agent.ledger.home import hold
 from agent.ledger.store import reading
+from agent.state.state import replay
 from tests.agent.conftest import inside
 from tests.agent.desk.conftest import Visitor, decisions, events_of
 
@@ -163,6 +165,26 @@ def test_while_a_life_is_lived_a_decision_waits_and_is_taken_in_once(
     token = visitor.access.token
     visitor.ask("/dismiss", form=[("token", token), ("letter", refused.name)])
     assert not list(inbox.letters())
+
+
+def test_the_command_line_takes_in_what_waits(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says how many wait, records them once the home is free, and tells what was refused."""
+    monkeypatch.setattr("agent.desk.inbox._PATIENCE", 0.0)
+    one, two = events_of(home, standing="admitted")[:2]
+    inbox = Inbox(home)
+    with reading(home) as ledger:
+        digests = {finalist.event: finalist.digest for *_, finalist in finalists(replay(ledger))}
+    with hold(home):
+        for event in (one, two):
+            inbox.decide([Wish(decision="approve", event=event, seen=event, digest=digests[event], author="ann")])
+        done = inside(home.parent, "review", "take-in", "--home", home, "--no-mirror")
+        assert done.stdout.count("still waits: another agent holds the home") == 2
+    assert "2 decision(s) of the desk" in inside(home.parent, "review", "list", "--home", home).stdout
+    decide(home, [Wish(decision="overrule", event=two, author="Bob", reason="border")])
+    done = inside(home.parent, "review", "take-in", "--home", home, "--no-mirror")
+    assert f"{digests[one][:12]} (task " in done.stdout
+    assert f"approve {digests[two][:12]} by ann: refused: " in done.stdout
+    assert inside(home.parent, "verify", "--home", home).returncode == 0
 
 
 def test_the_life_is_seen_as_it_is_now(visitor: Visitor, home: Path) -> None:

@@ -117,11 +117,20 @@ def test_a_finalist_is_decided_about_by_the_number_of_its_event(home: Path) -> N
     assert inside(home.parent, "verify", "--home", home).returncode == 0
 
 
-@pytest.mark.parametrize("words", [("list", "--awaiting", "--json"), ("approve", "DIGEST", "--no-mirror")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list",),
+        ("list", "--awaiting", "--json"),
+        ("approve", "DIGEST", "--no-mirror"),
+        ("send-back", "DIGEST", "--no-mirror", "--reason", "focus"),
+        ("take-in", "--no-mirror"),
+    ],
+)
 def test_a_decision_loads_nothing_heavy(words: tuple[str, ...], home: Path) -> None:
     """Neither PyTorch nor what else takes seconds."""
-    admitted = next(one for one in listed(home, "--run", "1") if one["standing"] == "admitted")
-    where = ("--task", admitted["task"], "--run", "1") if words[0] == "approve" else ()
+    admitted = next(one for one in listed(home, "--awaiting") if one["standing"] == "admitted")
+    where = ("--task", admitted["task"], "--run", str(admitted["run"])) if "DIGEST" in words else ()
     asked = [admitted["digest"] if word == "DIGEST" else word for word in words]
     program = (
         "import sys\nfrom agent.cli import main\ntry:\n    main()\nfinally:\n    "
