@@ -182,6 +182,10 @@ def verify(
     key: Annotated[
         Path | None, typer.Option("--key", help="Public key that the head of the chain must be signed with.")
     ] = None,
+    reviewer: Annotated[
+        list[Path] | None,
+        typer.Option("--reviewer", help="Public key; each decision of a person must be signed with one. Repeatable."),
+    ] = None,
     mlflow: Annotated[bool, typer.Option("--mlflow", help="Compare every MLflow record of this life too.")] = False,
     deep: Annotated[
         bool,
@@ -201,7 +205,7 @@ def verify(
 
     depth = Depth(sample=sample, seed=seed, base=base) if deep else None
     with Console().status("verifying") as status:
-        result = verified(home, depth=depth, key=key, mlflow=mlflow, progress=status.update)
+        result = verified(home, depth=depth, key=key, reviewers=reviewer or (), mlflow=mlflow, progress=status.update)
     raise typer.Exit(0 if print_verification(result) else 1)
 
 
@@ -275,6 +279,9 @@ def ui(
     ] = None,
     author: Annotated[str, typer.Option(help="Who decides, until another name is typed; default: the user.")] = "",
     mlflow: Annotated[bool, typer.Option(help="Start MLflow beside the desk.")] = True,
+    sign: Annotated[
+        Path | None, typer.Option(help="Private key of the one person who decides at this desk; signs each decision.")
+    ] = None,
     beside: Annotated[
         list[Path] | None, typer.Option("--beside", metavar="HOME", help="Another life to compare with; repeatable.")
     ] = None,
@@ -284,7 +291,7 @@ def ui(
 
     serve(
         home, host=host, port=port, mlflow_port=mlflow_port, names=name or (), author=author, mlflow=mlflow,
-        beside=beside or (),
+        beside=beside or (), sign=sign,
     )  # fmt: skip
 
 

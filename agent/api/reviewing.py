@@ -8,14 +8,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.gate.review import Decision, review
 from agent.ledger.events import SEND_BACK, Event, Facts, LedgerError, Reviewed, Standing
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Ledger, reading
 from agent.state.plugins import of_life
-from agent.state.state import replay
+from agent.state.state import LifeState, replay
 from selfnas.errors import InputError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 __all__ = ["Wish", "decide", "told"]
 
@@ -45,8 +49,15 @@ class Wish:
     reason: str = ""
 
 
-def decide(home: str | Path, wishes: Sequence[Wish]) -> tuple[Event[Reviewed], ...]:
+def decide(
+    home: str | Path, wishes: Sequence[Wish], *, key: Ed25519PrivateKey | None = None
+) -> tuple[Event[Reviewed], ...]:
     """Write decisions into a life, all of them or none, and give their events.
+
+    Args:
+        home: directory of the life.
+        wishes: what is decided.
+        key: of the person who decides; None signs nothing.
 
     Raises:
         InputError: there is no life, another agent holds the home, weights are missing or changed, or what
@@ -69,6 +80,8 @@ def decide(home: str | Path, wishes: Sequence[Wish]) -> tuple[Event[Reviewed], .
         for one in said:
             if one.standing == Standing.ADMITTED and one.decision != SEND_BACK:
                 _check_weights(held, one.weights_sha256)
+        if key is not None:
+            said = [_signed(ledger, state, one, key) for one in said]
         return tuple(map(_reviewed, ledger.append(said)))
 
 
@@ -79,6 +92,16 @@ def told(event: Event[Reviewed]) -> str:
     if said.decision == SEND_BACK:
         return f"event {event.seq}: {place} was sent back by {said.author}; it still stands {said.standing}"
     return f"event {event.seq}: {place} now stands {said.standing}, by {said.author}"
+
+
+def _signed(ledger: Ledger, state: LifeState, said: Reviewed, key: Ed25519PrivateKey) -> Reviewed:
+    """The decision, signed after the latest event about its finalist."""
+    from agent.ledger.review_signature import signed
+
+    latest = state.runs[said.run - 1].tasks.named(said.task).finalist(said.digest).latest
+    if latest is None:
+        raise LedgerError(f"nobody knows which event decided about {said.digest[:12]}: `selfnas verify` says more")
+    return signed(said, key, after=ledger.event(latest).hash)
 
 
 def _reviewed(event: Event[Facts]) -> Event[Reviewed]:

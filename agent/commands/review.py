@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     from agent.gate.review import Decision
 
 __all__ = ["app"]
@@ -24,6 +26,7 @@ _Event = Annotated[
 _Task = Annotated[str | None, typer.Option(help="Only finalists of this task.")]
 _Run = Annotated[int | None, typer.Option(min=1, help="Only finalists of the run with this number.")]
 _Author = Annotated[str, typer.Option(help="Who decides; default: the user of this session.")]
+_Sign = Annotated[Path | None, typer.Option(help="Private key of the person who decides; signs the decision.")]
 _Mirror = Annotated[bool, typer.Option(help="Write the decision to MLflow too.")]
 _DEFAULT_HOME = Path(".selfnas")
 
@@ -81,10 +84,14 @@ def approve(
     task: _Task = None,
     run: _Run = None,
     author: _Author = "",
+    sign: _Sign = None,
     mirror: _Mirror = True,
 ) -> None:
     """Say that a person looked at an admitted finalist and agrees; a suite can ask for this before it is reused."""
-    _decide(home, digest, "approve", event=event, author=author, reason=reason, task=task, run=run, mirror=mirror)
+    _decide(
+        home, digest, "approve", event=event, author=author, reason=reason, task=task, run=run, sign=sign,
+        mirror=mirror,
+    )  # fmt: skip
 
 
 @app.command()
@@ -96,10 +103,14 @@ def overrule(
     task: _Task = None,
     run: _Run = None,
     author: _Author = "",
+    sign: _Sign = None,
     mirror: _Mirror = True,
 ) -> None:
     """Reverse what stands: let in what the audits refused, marked so, or revoke what was admitted."""
-    _decide(home, digest, "overrule", event=event, author=author, reason=reason, task=task, run=run, mirror=mirror)
+    _decide(
+        home, digest, "overrule", event=event, author=author, reason=reason, task=task, run=run, sign=sign,
+        mirror=mirror,
+    )  # fmt: skip
 
 
 @app.command("send-back")
@@ -111,14 +122,18 @@ def send_back(
     task: _Task = None,
     run: _Run = None,
     author: _Author = "",
+    sign: _Sign = None,
     mirror: _Mirror = True,
 ) -> None:
     """Ask for another audit of a finalist that nobody decided about; what stands goes on to stand."""
-    _decide(home, digest, "send back", event=event, author=author, reason=reason, task=task, run=run, mirror=mirror)
+    _decide(
+        home, digest, "send back", event=event, author=author, reason=reason, task=task, run=run, sign=sign,
+        mirror=mirror,
+    )  # fmt: skip
 
 
 @app.command("take-in")
-def take_in(home: _Home = _DEFAULT_HOME, mirror: _Mirror = True) -> None:
+def take_in(home: _Home = _DEFAULT_HOME, sign: _Sign = None, mirror: _Mirror = True) -> None:
     """Record decisions of the desk that wait since a life was being lived; `selfnas ui` does so by itself."""
     from agent.api.reviewing import told
     from agent.commands.inspect import mirror_life
@@ -127,14 +142,18 @@ def take_in(home: _Home = _DEFAULT_HOME, mirror: _Mirror = True) -> None:
 
     with reading(home):
         pass  # says so where there is no life
-    inbox = Inbox(home)
+    inbox = Inbox(home, key=_key(sign))
     done = inbox.take_in()
     for event in done:
         print(told(event))
     left = list(inbox.letters())
     for letter in left:
         names = ", ".join(f"{wish.decision} {wish.digest[:12]} by {wish.author}" for wish in letter.wishes)
-        why = f"refused: {letter.refused}" if letter.refused else "still waits: another agent holds the home"
+        why = "still waits: another agent holds the home"
+        if letter.signer != inbox.signer:
+            why = f"waits for the key that it is to be signed with ({letter.signer[:12] or 'none'})"
+        if letter.refused:
+            why = f"refused: {letter.refused}"
         print(f"{names}: {why}")
     if not done and not left:
         print("no decision waits")
@@ -152,6 +171,7 @@ def _decide(
     reason: str,
     task: str | None,
     run: int | None,
+    sign: Path | None,
     mirror: bool,
 ) -> None:
     from agent.api.reviewing import Wish, decide, told
@@ -160,7 +180,13 @@ def _decide(
     if not digest and event is None:
         raise typer.BadParameter("say which finalist: the beginning of its digest, or --event")
     wish = Wish(decision=decision, digest=digest, event=event, task=task, run=run, author=author, reason=reason)
-    for done in decide(home, [wish]):
+    for done in decide(home, [wish], key=_key(sign)):
         print(told(done))
     if mirror:
         mirror_life(home)
+
+
+def _key(path: Path | None) -> Ed25519PrivateKey | None:
+    from agent.ledger.signature import private_key
+
+    return None if path is None else private_key(path)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from agent.desk.guarding import Access
 from agent.desk.serving import child, ending_well, serve_desk
+from agent.ledger.signature import private_key
 from agent.ledger.store import reading
 from agent.mirror.addresses import server_settings, tracking_uri, without_password
 from agent.state.state import replay
@@ -33,6 +34,7 @@ def serve(
     author: str,
     mlflow: bool,
     beside: Sequence[Path],
+    sign: Path | None,
 ) -> None:
     """Start both, say where they are, and answer until somebody ends it.
 
@@ -45,6 +47,7 @@ def serve(
         author: who is taken to decide; empty for the user of this session.
         mlflow: whether MLflow is started.
         beside: homes of other lives that this one is compared with.
+        sign: private key of the one person who decides here; None signs nothing.
 
     Raises:
         InputError: there is no life in this home, or nobody can listen there.
@@ -59,6 +62,7 @@ def serve(
     mlflow_at = port + 1 if mlflow_port is None else mlflow_port
     uri, shown = tracking_uri(), _shown(host if host not in _EVERYWHERE else names[0])
     served = uri if uri.startswith(("http://", "https://")) else f"http://{shown}:{mlflow_at}"
+    key = None if sign is None else private_key(sign)
     access = Access(port=port, names=[*names, *({host} - {*_EVERYWHERE})])
     try:
         author = author or getpass.getuser()
@@ -80,7 +84,7 @@ def serve(
         mirror = [sys.executable, "-m", "selfnas", "mirror", "--home", str(home)] if mlflow else []
         lags = serve_desk(
             home, access=access, host=host, author=author, mlflow=served if mlflow else "", mirror=mirror,
-            beside=beside, ready=ready,
+            beside=beside, key=key, ready=ready,
         )  # fmt: skip
     if lags:
         print(f"MLflow lacks the latest decisions: selfnas mirror --home {shlex.quote(str(home))} writes them")

@@ -32,6 +32,7 @@ from agent.desk.rendering import Pages, static_file
 from agent.desk.trials import TRIAL_SORTS, Wanted, time_rows, trial_rows
 from agent.desk.view import Seen, View
 from agent.gate.review import finalists
+from agent.ledger.review_signature import short
 from agent.mirror.keys import task_key
 from selfnas.errors import InputError, SelfnasError
 
@@ -272,6 +273,7 @@ class Desk:
             previous=listed[at - 1] if at else None,
             following=next((one for one in listed[at + 1 if at is not None else 0 :] if one != event), None),
             author=self.author,
+            signer=short(self.inbox.signer),
             reason=reason,
             quoted_home=shlex.quote(str(self.view.home)),
         )

@@ -12,15 +12,17 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.api.reviewing import Wish, decide
 from agent.gate.review import finalists
 from agent.ledger.events import Event, Reviewed
 from agent.ledger.home import Home, HomeHeldError
+from agent.ledger.review_signature import key_text
 from agent.ledger.store import reading
 from agent.state.plugins import of_life
 from agent.state.state import replay
@@ -43,12 +45,14 @@ class Letter:
         wishes: what was decided; all of it becomes events, or nothing.
         filed: Unix seconds when.
         refused: why it cannot become an event; empty while it waits.
+        signer: public key of the person who is to sign; empty for none. Nobody else takes it in.
     """
 
     name: str
     wishes: tuple[Wish, ...]
     filed: float
     refused: str = ""
+    signer: str = ""
 
 
 class Inbox:
@@ -56,10 +60,12 @@ class Inbox:
 
     Args:
         home: directory of a life.
+        key: of the one person who decides here; None signs nothing.
     """
 
-    def __init__(self, home: Path) -> None:
-        self._home, self._folder = home, Home(home).inbox
+    def __init__(self, home: Path, *, key: Ed25519PrivateKey | None = None) -> None:
+        self._home, self._folder, self._key = home, Home(home).inbox, key
+        self.signer = "" if key is None else key_text(key.public_key())
         self._writing = threading.Lock()  # of this process; the home's lock tells processes apart
 
     def decide(self, wishes: Sequence[Wish]) -> tuple[Event[Reviewed], ...] | Letter:
@@ -73,7 +79,7 @@ class Inbox:
                 return self._decided(wishes)
             except HomeHeldError:
                 name = f"{time.time_ns()}-{secrets.token_hex(4)}"
-                letter = Letter(name=name, wishes=tuple(wishes), filed=time.time())
+                letter = Letter(name=name, wishes=tuple(wishes), filed=time.time(), signer=self.signer)
                 self._write(letter)
                 return letter
 
@@ -89,10 +95,10 @@ class Inbox:
     def take_in(self) -> list[Event[Reviewed]]:
         """Make events of what waits, as far as no other agent holds the home."""
         done: list[Event[Reviewed]] = []
-        for letter in [letter for letter in self.letters() if not letter.refused]:
+        for letter in [one for one in self.letters() if not one.refused and one.signer == self.signer]:
             with self._writing:
                 try:
-                    done += decide(self._home, letter.wishes)
+                    done += decide(self._home, letter.wishes, key=self._key)
                     self.dismiss(letter.name)
                 except HomeHeldError:
                     return done
@@ -112,7 +118,7 @@ class Inbox:
         end = time.monotonic() + _PATIENCE
         while True:
             try:
-                return decide(self._home, wishes)
+                return decide(self._home, wishes, key=self._key)
             except HomeHeldError:
                 if time.monotonic() >= end:
                     raise
@@ -123,7 +129,7 @@ class Inbox:
         if self._is_written(letter):
             self.dismiss(letter.name)
         elif any(path.stem == letter.name for path in self._folder.glob("*.json")):  # else another desk was faster
-            self._write(Letter(name=letter.name, wishes=letter.wishes, filed=letter.filed, refused=why))
+            self._write(replace(letter, refused=why))
 
     def _is_written(self, letter: Letter) -> bool:
         with reading(self._home) as ledger, of_life(ledger):

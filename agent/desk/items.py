@@ -11,7 +11,8 @@ from agent.desk.cells import difference, distance, read
 from agent.desk.view import Seen
 from agent.gate.admission import findings_of
 from agent.gate.review import finalists, moment, stage
-from agent.ledger.events import UNSET, Standing
+from agent.ledger.events import UNSET, Event, Reviewed, Standing
+from agent.ledger.review_signature import short, signature_fault
 from agent.report.summary import Accuracy, score_of, shown_score
 from agent.state.rivals import Rival, best_rival, rivals
 from agent.state.state import Finalist, RunState, TaskState
@@ -71,11 +72,7 @@ def item(seen: Seen, place: Place) -> dict[str, object]:
         "rules": list(_rules(place)),
         "neighbour": _neighbour(seen, place),
         "alike": list(_alike(seen, place)),
-        "history": [
-            {"event": one.seq, "when": moment(times, one.seq), "author": one.facts.author,
-             "decision": one.facts.decision, "standing": str(one.facts.standing), "reason": one.facts.reason}
-            for one in finalist.reviews
-        ],
+        "history": [_decided(one, times) for one in finalist.reviews],
         "pictures": [
             {"name": path.stem, "caption": _CAPTIONS.get(path.stem, path.stem)}
             for path in pictures(seen, place) if path.stem != "cell"
@@ -205,6 +202,20 @@ def _neighbour(seen: Seen, place: Place) -> Mapping[str, object] | None:
         "reason": last.reason, "test": str(score_of(other.trained) or "–"), "apart": nearest[0],
         "changes": list(difference(architecture, own)),
     }  # fmt: skip
+
+
+def _decided(one: Event[Reviewed], times: Mapping[int, float]) -> dict[str, object]:
+    said = one.facts
+    return {
+        "event": one.seq, "when": moment(times, one.seq), "author": said.author, "decision": said.decision,
+        "standing": str(said.standing), "reason": said.reason, "signed": _signed_by(said),
+    }  # fmt: skip
+
+
+def _signed_by(said: Reviewed) -> str:
+    if said.signed is UNSET:
+        return "not signed"
+    return signature_fault(said) or f"signed with key {short(said.signed.key)}"
 
 
 def _alike(seen: Seen, place: Place) -> Iterator[dict[str, object]]:

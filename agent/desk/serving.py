@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from agent.desk.app import Desk, application
 from agent.desk.guarding import Access
 from agent.desk.inbox import Inbox
@@ -138,6 +140,7 @@ def serve_desk(
     mlflow: str,
     mirror: Sequence[str],
     beside: Sequence[Path],
+    key: Ed25519PrivateKey | None,
     ready: Callable[[], None],
 ) -> bool:
     """Answer browsers until somebody ends it; whether MLflow lacks a decision then.
@@ -150,6 +153,7 @@ def serve_desk(
         mlflow: address of MLflow's server; empty where there is none.
         mirror: command that writes the life's records; empty for none.
         beside: homes of other lives that it is compared with.
+        key: of the one person who decides here; None signs nothing.
         ready: called once the address is taken.
 
     Raises:
@@ -157,7 +161,7 @@ def serve_desk(
     """
     import uvicorn
 
-    following = Following(Inbox(home), mirror=mirror)
+    following = Following(Inbox(home, key=key), mirror=mirror)
     desk = Desk(
         view=View(home), inbox=following.inbox, access=access, author=author, mlflow=mlflow, decided=following.decided,
         beside=[View(other) for other in beside],

@@ -83,6 +83,7 @@ __all__ = [
     "RunStarted",
     "Settings",
     "Shape",
+    "SignedBy",
     "Standing",
     "StreamRecord",
     "SubcellRevoked",
@@ -1468,6 +1469,20 @@ class Standing(StrEnum):
 SEND_BACK = "send back"  # a decision that leaves what stands
 
 
+class SignedBy(_Part, frozen=True, kw_only=True):
+    """A decision signed by the key of the person who took it.
+
+    Attributes:
+        key: Ed25519 public key, in hexadecimal.
+        after: hash of the event that the person saw last about the finalist.
+        signature: over all else of the event, in hexadecimal.
+    """
+
+    key: str
+    after: str
+    signature: str
+
+
 class Reviewed(Facts, frozen=True, kw_only=True):
     """A person approved a finalist, reversed what stood, or asked for another audit of it.
 
@@ -1479,8 +1494,9 @@ class Reviewed(Facts, frozen=True, kw_only=True):
         weights_sha256: SHA-256 of its weights' file.
         decision: `approve`, `overrule` or `send back`, which asks for another audit and leaves what stands.
         standing: `admitted` or `refused`, from now on.
-        author: who decided; not authenticated.
+        author: who decided; not authenticated, unless it is signed.
         reason: why.
+        signed: by whose key; left out where it is not signed.
     """
 
     kind: ClassVar[str] = "reviewed"
@@ -1493,6 +1509,7 @@ class Reviewed(Facts, frozen=True, kw_only=True):
     standing: Standing
     author: str
     reason: str
+    signed: SignedBy | UnsetType = UNSET
 
     @property
     def where(self) -> tuple[int, str, str]:

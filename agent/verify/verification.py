@@ -39,6 +39,7 @@ from agent.verify.operators import ComposingChecker
 from agent.verify.order import OrderChecker
 from agent.verify.policy import PolicyChecker
 from agent.verify.reviews import ReviewChecker, RevocationChecker
+from agent.verify.signed import SignatureChecker
 from agent.verify.snapshot import check_snapshot
 from agent.verify.tasks import TaskChecker
 from agent.verify.weights import InheritanceChecker
@@ -97,7 +98,7 @@ class _Checker:
         self._tasks = TaskChecker(home, self._hashes, checked)
         self._order = OrderChecker()
         self._baselines = BaselineChecker(checked)
-        self._reviews = ReviewChecker()
+        self._reviews, self._signed = ReviewChecker(), SignatureChecker()
         self._costs = CostChecker()
         self._policies = PolicyChecker(self._hashes)
         self._complete = CompletenessChecker(self._tasks, self._policies)
@@ -197,6 +198,7 @@ class _Checker:
 
     def _problems(self, event: events.Event[events.Facts]) -> Iterator[Iterable[str]]:
         """What each checker says of an event, apart, so that one that lacks a plug-in stops no other."""
+        yield self._signed.check(event)
         yield self._order.check(event.facts)
         yield self._tasks.check(event.facts)
         yield self._complete.check(event.facts)
