@@ -437,11 +437,14 @@ class Refit(_Part, frozen=True, kw_only=True):
         examples: number of training and validation examples.
         folds: of a small task, networks made alike whose held-out answers decided for how long; the curve and the
             score are theirs. Left out where the validation split decided.
+        teacher: baseline whose answers to varied examples the network was taught too, or several, joined by `+`; left
+            out where there was none.
     """
 
     steps: Integer
     examples: Integer
     folds: Integer | UnsetType = UNSET
+    teacher: str | UnsetType = UNSET
 
 
 class CrossRecord(_Part, frozen=True, kw_only=True):

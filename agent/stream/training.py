@@ -130,6 +130,7 @@ class SlotsSection(StrictModel):
     swap: float | None = Field(default=None, ge=0, le=SLOTS["swap"])
     mixup: float | None = Field(default=None, ge=0, le=SLOTS["mixup"])
     average: float | None = Field(default=None, ge=0, le=SLOTS["average"])
+    distil: float | None = Field(default=None, ge=0, le=SLOTS["distil"])
 
 
 class TrainingSection(StrictModel):
@@ -148,6 +149,12 @@ class TrainingSection(StrictModel):
     recipe: Literal["auto", "plain", "light", "strong"] | None = None
     slots: SlotsSection | None = None
     class_weights: Literal["balanced"] | None = None
+
+    @property
+    def distils(self) -> bool:
+        """Whether a baseline may teach networks of small tables and series."""
+        stated = None if self.slots is None else self.slots.distil
+        return self.recipe != "plain" if stated is None else stated > 0
 
     def plan(self, task: Task) -> TrainingPlan:
         """How networks of a task are trained; what is not stated follows from its data."""
