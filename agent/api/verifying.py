@@ -101,7 +101,7 @@ def verified(
         if reviewers:
             from agent.ledger.review_signature import key_text
             from agent.ledger.signature import public_key
-            from agent.verify.signed import unsigned
+            from agent.verify.reviews import unsigned
 
             signed, problems = unsigned(ledger, [key_text(public_key(path)) for path in reviewers])
             result.checked["signed decisions"] = signed

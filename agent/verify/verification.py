@@ -38,8 +38,7 @@ from agent.verify.motifs import MotifChecker
 from agent.verify.operators import ComposingChecker
 from agent.verify.order import OrderChecker
 from agent.verify.policy import PolicyChecker
-from agent.verify.reviews import ReviewChecker, RevocationChecker
-from agent.verify.signed import SignatureChecker
+from agent.verify.reviews import ReviewChecker, RevocationChecker, SignatureChecker
 from agent.verify.snapshot import check_snapshot
 from agent.verify.tasks import TaskChecker
 from agent.verify.weights import InheritanceChecker
