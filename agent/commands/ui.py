@@ -21,6 +21,7 @@ from selfnas.errors import InputError
 
 __all__ = ["serve", "server_command"]
 
+_HERE = ("127.0.0.1", "localhost", "::1")
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - named to be refused without a name
 
 
@@ -63,7 +64,7 @@ def serve(
     uri, shown = tracking_uri(), _shown(host if host not in _EVERYWHERE else names[0])
     served = uri if uri.startswith(("http://", "https://")) else f"http://{shown}:{mlflow_at}"
     key = None if sign is None else private_key(sign)
-    access = Access(port=port, names=[*names, *({host} - {*_EVERYWHERE})])
+    access = Access(port=port, names=[*names, *({host} - {*_EVERYWHERE, *_HERE})])
     try:
         author = author or getpass.getuser()
     except (OSError, KeyError):  # a user without a name

@@ -30,6 +30,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _SAFE = ("GET", "HEAD")
+_OWN = ("127.0.0.1", "localhost", "[::1]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +50,19 @@ class Access:
     @property
     def hosts(self) -> frozenset[str]:
         """What a `Host` header may say."""
-        names = {"127.0.0.1", "localhost", "[::1]", *(f"[{name}]" if ":" in name else name for name in self.names)}
-        return frozenset({f"{name.lower()}:{self.port}" for name in names} | (names if self.port == 80 else set()))
+        return frozenset({f"{name}:{self.port}" for name in (*_OWN, *self._named)} | set(self._named))
+
+    def is_own_origin(self, origin: str, host: str) -> bool:
+        """Whether an origin is that of the desk's own pages, opened under a host that a `Host` header may say.
+
+        Behind a proxy that encrypts, pages of names that people type are of `https`.
+        """
+        named = any(host in (name, f"{name}:{self.port}") for name in self._named)
+        return origin == f"http://{host}" or (named and origin == f"https://{host}")
+
+    @property
+    def _named(self) -> list[str]:
+        return [f"[{name.lower()}]" if ":" in name else name.lower() for name in self.names]
 
     @property
     def cookie(self) -> str:
@@ -105,7 +117,8 @@ class Guarded:
         host = headers.getlist("host")
         if len(host) != 1 or host[0].lower() not in self._access.hosts:
             return PlainTextResponse("this desk is not called so: open the address that it printed\n", 400)
-        if scope["method"] not in _SAFE and headers.get("origin") not in {f"http://{host[0]}"}:
+        origin = headers.get("origin", "").lower()
+        if scope["method"] not in _SAFE and not self._access.is_own_origin(origin, host[0].lower()):
             return PlainTextResponse("a decision must come from a page of this desk\n", 403)
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         keys = [value for name, value in query if name == "key"]

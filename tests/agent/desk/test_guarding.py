@@ -107,10 +107,27 @@ def test_only_pictures_of_a_finalist_are_handed_out(name: str, visitor: Visitor,
     assert visitor.ask(f"/item/{events_of(home, standing='admitted')[0]}/picture/{name}").status == 404
 
 
+def test_names_that_people_type_may_stand_behind_a_proxy_that_encrypts() -> None:
+    """With or without the port, as pages of http or https; those of this machine itself as http with the port alone."""
+    access = Access(port=5000, names=["Desk.example", "::2"])
+    assert {"desk.example:5000", "desk.example", "[::2]:5000", "127.0.0.1:5000"} <= access.hosts
+    assert "127.0.0.1" not in access.hosts
+    for origin, host, own in (
+        ("https://desk.example", "desk.example", True),
+        ("http://desk.example:5000", "desk.example:5000", True),
+        ("http://127.0.0.1:5000", "127.0.0.1:5000", True),
+        ("https://127.0.0.1:5000", "127.0.0.1:5000", False),
+        ("https://evil.example", "desk.example", False),
+        ("null", "desk.example", False),
+        ("", "desk.example", False),
+    ):
+        assert access.is_own_origin(origin, host) == own
+
+
 def test_each_start_has_a_key_of_its_own() -> None:
-    """Long enough that nobody guesses it; names that people type are allowed as hosts."""
-    one, other = Access(port=80, names=["desk.example", "::2"]), Access(port=80)
+    """Long enough that nobody guesses it, and not that of the forms."""
+    one, other = Access(port=80), Access(port=80)
     assert one.key != other.key
     assert len(one.key) >= 32
-    assert {"desk.example:80", "desk.example", "[::2]:80"} <= one.hosts
     assert one.token != other.token
+    assert one.token != one.key
