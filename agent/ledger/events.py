@@ -429,6 +429,22 @@ class Agreement(_Part, frozen=True, kw_only=True):
     noise: Number | UnsetType = UNSET
 
 
+class Limit(_Part, frozen=True, kw_only=True):
+    """What held a task back (`agent.state.limits`).
+
+    Attributes:
+        name: of the list there.
+        value: that shows it.
+        bound: that it passes.
+        count: scores, architectures, finalists or examples that it is taken over.
+    """
+
+    name: str
+    value: Number
+    bound: Number
+    count: Integer
+
+
 class Refit(_Part, frozen=True, kw_only=True):
     """How a network was trained on training and validation examples together, once it was known for how long.
 
@@ -1139,6 +1155,7 @@ class TaskFinished(Facts, frozen=True, kw_only=True):
         evaluations: number of trainings at low fidelity, or of cells looked up; with those of a task that it continues.
         full_trainings: number of full trainings, likewise.
         winner: digest of the best admitted finalist; nothing where none was admitted.
+        limits: what held the task back; left out by releases that did not tell.
     """
 
     kind: ClassVar[str] = "task.finished"
@@ -1148,6 +1165,7 @@ class TaskFinished(Facts, frozen=True, kw_only=True):
     evaluations: Integer
     full_trainings: Integer
     winner: str | None
+    limits: list[Limit] | UnsetType = UNSET
 
 
 class SubcellsMined(Facts, frozen=True, kw_only=True):
