@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from selfnas.data.tasks import Task
     from selfnas.networks.network import Network
     from selfnas.training.cross_validation import CrossFit, CrossTrained
-    from selfnas.training.training import Examples, TrainingResult
+    from selfnas.training.training import Examples, TrainingResult, Transfer
 
 __all__ = ["VALIDATED", "Delivered", "build", "delivered", "groups_of", "trained_once"]
 
@@ -166,6 +166,7 @@ def _cross_trained(job: FullJob, task: Task, folds: int) -> tuple[CrossTrained, 
         recipe=plan.recipe,
         parts=parts,
         seed=seeding.derive(0, "teacher", task.digest),
+        groups=groups,
     )
     lessons = None if lessons is None else lessons.to(job.device)
     trials = trials_of(
@@ -207,7 +208,7 @@ def _trained_again(job: FullJob, task: Task, first: TrainingResult) -> Delivered
     return None if again.failure else replace(again, refit=RefitAnswer(steps=steps, examples=sum(counts)))
 
 
-def _on_all(job: FullJob, task: Task, steps: int, *, transfer: Examples | None = None) -> Delivered:
+def _on_all(job: FullJob, task: Task, steps: int, *, transfer: Transfer | None = None) -> Delivered:
     """Trained on training and validation examples together for so many steps, with a teacher or without."""
     from selfnas import seeding
     from selfnas.training.evaluation import Fidelity
