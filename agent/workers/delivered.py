@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VALIDATED", "Delivered", "build", "delivered", "groups_of", "trained_once"]
 
+_TOLD: dict[tuple[object, ...], Lessons | None] = {}  # what teachers say of the task of the latest job
 VALIDATED = {"low": 2_000, "full": 5_000}  # validation examples, at most: scores are then exact to a point or less
 
 
@@ -158,17 +159,20 @@ def _cross_trained(job: FullJob, task: Task, folds: int) -> tuple[CrossTrained, 
     folds = min(folds, len(set(groups))) if groups else folds
     y = whole.y.cpu().numpy()
     parts = held_out(y, goal.target, folds=folds, seed=seeding.derive(0, "full", task.digest), groups=groups)
-    lessons = distil(
-        whole.x.cpu().numpy(),
-        y,
-        inputs=task.inputs,
-        goal=goal,
-        recipe=plan.recipe,
-        parts=parts,
-        seed=seeding.derive(0, "teacher", task.digest),
-        groups=groups,
-    )
-    lessons = None if lessons is None else lessons.to(job.device)
+    key = (task.digest, plan.recipe, folds, goal.metric)
+    if key not in _TOLD:  # the same for every network of the task
+        _TOLD.clear()
+        _TOLD[key] = distil(
+            whole.x.cpu().numpy(),
+            y,
+            inputs=task.inputs,
+            goal=goal,
+            recipe=plan.recipe,
+            parts=parts,
+            seed=seeding.derive(0, "teacher", task.digest),
+            groups=groups,
+        )
+    lessons = None if (told := _TOLD[key]) is None else told.to(job.device)
     trials = trials_of(
         job.fidelity.fidelity(job.kind),
         len(whole),

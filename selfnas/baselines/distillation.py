@@ -33,6 +33,7 @@ _TIMES = 4  # as many varied examples as there are examples
 _FEWEST, _MOST = {"table": 4_000, "series": 1_000}, {"table": 12_000, "series": 2_000}
 _POWERS = (0.5, 0.7, 0.999, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)
 _INNER = 3  # folds by which a teacher answers its own rows as one who had not seen them
+_MOST_NUMBERS = 1e6  # rows by values by columns that teachers are fitted to a dozen times
 _LEAST_SHARE = 1e-3
 _SWAPPED = 0.5  # of the values of a row are taken from other rows, at most
 
@@ -110,12 +111,15 @@ def distil(
     def said(predicts: Sequence[Predict], of: Floats) -> torch.Tensor:
         return _tensor(_sharpened(_mean([predict(of) for predict in predicts]), sharp))
 
+    # Kernels, and trees for many labels, take too long to be fitted for every part of every fold.
+    often = inputs == "table" and len(x) * setting.values * setting.columns <= _MOST_NUMBERS
+
     def lesson(place: int, own: NDArray[np.int64]) -> Transfer:
         varied = _varied(x[own], count, inputs, recipe, seed=seeding.derive(seed, "varied", place))
         answers = said([fitted[name][place] for name in best], varied)
         taught = Examples(torch.from_numpy(varied), answers)
         inner = min(_INNER, len(own) if groups is None else len({groups[row] for row in own}))
-        if inputs != "table" or inner < 2:  # kernels take too long to be fitted for every part of every fold
+        if not often or inner < 2:
             return Transfer(varied=taught)
         unseen = torch.zeros(len(own), answers.shape[1])
         among = None if groups is None else [groups[row] for row in own]
