@@ -33,7 +33,7 @@ motifs = typer.Typer(help="The library: what was admitted, and on what evidence.
 app.add_typer(motifs, name="motifs")
 app.add_typer(constraints_app, name="constraints", help="What a safety researcher does to a constraint set.")
 app.add_typer(audits_app, name="audits", help="Audit suites, what each audit catches, one network audited.")
-app.add_typer(review_app, name="review", help="What people decide about finalists: list, approve, overrule.")
+app.add_typer(review_app, name="review", help="What people decide about finalists: list, approve, overrule, send back.")
 app.add_typer(
     dossier_app,
     name="dossier",
@@ -109,6 +109,12 @@ def run_stream(
     ] = None,
     device: Annotated[str, typer.Option(help="Torch device for training: auto, cpu, cuda, cuda:1, mps.")] = "auto",
     mirror: Annotated[bool, typer.Option(help="Mirror finished tasks to MLflow.")] = True,
+    heartbeat: Annotated[
+        float, typer.Option(min=0, help="Seconds between two lines of a log that say where the run is; 0: none.")
+    ] = 60.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object a line; what is for people goes to the error stream.")
+    ] = False,
 ) -> None:
     """Live through a stream; a life that was cut off goes on where it stopped. Or give a finished task more budget."""
     import logging
@@ -126,7 +132,7 @@ def run_stream(
     if not continued and (evaluations or full_trainings is not None):
         raise typer.BadParameter("--evaluations and --full-trainings go with --continue TASK.")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    with Terminal(home, mirror=mirror) as terminal:
+    with Terminal(home, mirror=mirror, heartbeat=heartbeat, as_json=as_json) as terminal:
         if continued:
             continue_task(
                 home,
@@ -189,6 +195,10 @@ def verify(
     key: Annotated[
         Path | None, typer.Option("--key", help="Public key that the head of the chain must be signed with.")
     ] = None,
+    reviewer: Annotated[
+        list[Path] | None,
+        typer.Option("--reviewer", help="Public key; each decision of a person must be signed with one. Repeatable."),
+    ] = None,
     mlflow: Annotated[bool, typer.Option("--mlflow", help="Compare every MLflow record of this life too.")] = False,
     deep: Annotated[
         bool,
@@ -208,7 +218,7 @@ def verify(
 
     depth = Depth(sample=sample, seed=seed, base=base) if deep else None
     with Console().status("verifying") as status:
-        result = verified(home, depth=depth, key=key, mlflow=mlflow, progress=status.update)
+        result = verified(home, depth=depth, key=key, reviewers=reviewer or (), mlflow=mlflow, progress=status.update)
     raise typer.Exit(0 if print_verification(result) else 1)
 
 
@@ -269,15 +279,33 @@ def watch(
 @app.command()
 def ui(
     home: _Home = _DEFAULT_HOME,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the desk.")] = 5000,
+    mlflow_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of MLflow; default: the one after the desk's.")
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; other machines need another than this.")
     ] = "127.0.0.1",
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", help="Host name that people type, where it is not the address; repeatable."),
+    ] = None,
+    author: Annotated[str, typer.Option(help="Who decides, until another name is typed; default: the user.")] = "",
+    mlflow: Annotated[bool, typer.Option(help="Start MLflow beside the desk.")] = True,
+    sign: Annotated[
+        Path | None, typer.Option(help="Private key of the one person who decides at this desk; signs each decision.")
+    ] = None,
+    beside: Annotated[
+        list[Path] | None, typer.Option("--beside", metavar="HOME", help="Another life to compare with; repeatable.")
+    ] = None,
 ) -> None:
-    """Open MLflow on this life's records: one experiment per stream, one run per task."""
+    """Open the desk in the browser, where people decide about finalists, and MLflow on the life's records beside it."""
     from agent.commands.ui import serve
 
-    serve(home, host=host, port=port)
+    serve(
+        home, host=host, port=port, mlflow_port=mlflow_port, names=name or (), author=author, mlflow=mlflow,
+        beside=beside or (), sign=sign,
+    )  # fmt: skip
 
 
 @app.command()

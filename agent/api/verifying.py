@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,7 @@ def verified(
     *,
     depth: Depth | None = None,
     key: Path | None = None,
+    reviewers: Sequence[Path] = (),
     mlflow: bool = False,
     progress: Callable[[str], None] = lambda doing: None,
 ) -> Verification:
@@ -43,6 +44,7 @@ def verified(
         home: directory of the life.
         depth: what to compute again; None computes no solver's answer and no audit.
         key: public key that the head of the chain must be signed with; None asks for no signature.
+        reviewers: public keys, one of which every decision of a person must be signed with; none asks for no signature.
         mlflow: compare the MLflow records too.
         progress: told what is being done.
 
@@ -95,5 +97,13 @@ def verified(
 
             signed, problems = check_signature(ledger, Home(home), key)
             result.checked["signed events"] = signed
+            result.problems += problems
+        if reviewers:
+            from agent.ledger.review_signature import key_text
+            from agent.ledger.signature import public_key
+            from agent.verify.reviews import unsigned
+
+            signed, problems = unsigned(ledger, [key_text(public_key(path)) for path in reviewers])
+            result.checked["signed decisions"] = signed
             result.problems += problems
     return result

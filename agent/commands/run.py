@@ -18,10 +18,12 @@ from agent.commands.console import (
     guard_table,
     policy_sentence,
     results_table,
+    show_limits,
     show_rivals,
     show_shortfalls,
     where_next,
 )
+from agent.commands.heartbeat import Heartbeat, json_line, printed
 from agent.gate.superseded import suite_sentence
 from agent.ledger.home import Home
 from agent.ledger.store import Ledger
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from agent.api.running import Begun
     from agent.life.context import PreparedTask
+    from agent.life.observer import Observer
     from audits import Suite
 
 _MOST_READINGS = 20
@@ -58,15 +61,18 @@ class Terminal:
     Args:
         home: as the person named it.
         mirror: whether finished tasks go to MLflow.
+        heartbeat: seconds between two lines of a log that say where the run is; 0 for none.
+        as_json: whether lines for machines are printed, and what is for people goes to the error stream.
     """
 
-    def __init__(self, home: Path, *, mirror: bool) -> None:
-        self._home, self._mirror = home, mirror
-        self._console = Console()
+    def __init__(self, home: Path, *, mirror: bool, heartbeat: float = 0.0, as_json: bool = False) -> None:
+        self._home, self._mirror, self._every, self._as_json = home, mirror, heartbeat, as_json
+        self._console = Console(stderr=as_json)
         self._left = ExitStack()  # what is to be stopped when the run is left, however that comes
         self._status: Status | None = None
         self._after: _AfterTask | None = None
         self._progress: ConsoleObserver | None = None
+        self._heart: Heartbeat | None = None
         self._began = 0.0
 
     def __enter__(self) -> Terminal:
@@ -112,21 +118,49 @@ class Terminal:
             after_task=self._after,
         )
         self._began, self._progress = time.monotonic(), self._left.enter_context(progress)
+        self._heart = self._left.enter_context(self._heartbeat(begun))
+
+    def _heartbeat(self, begun: Begun) -> Heartbeat:
+        stream, state = begun.prepared.stream, begun.state
+        number = state.open_run.number if state.open_run else len(state.runs) + 1
+        if self._as_json:
+            printed(json_line("run begins", run=number, tasks=[task.spec.name for task in begun.prepared.tasks]))
+        return Heartbeat(
+            begun.home.root,
+            run=number,
+            tasks=len(begun.prepared.tasks),
+            steps=stream.budget.evaluations + stream.policy.finalists_per_task + 1,
+            workers=begun.workers,
+            work=begun.work,
+            every=self._every,
+            tell=None if self._console.is_terminal else self._tell,
+            as_json=printed if self._as_json else None,
+        )
+
+    def _tell(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _followers(self) -> Iterator[Observer]:
+        """Who is told of progress, once the run has begun."""
+        if self._progress is not None:
+            yield self._progress
+        if self._heart is not None:
+            yield self._heart
 
     def task_begins(self, task: TaskState, *, steps: int) -> None:
         """Show its bar."""
-        if self._progress is not None:
-            self._progress.task_begins(task, steps=steps)
+        for one in self._followers():
+            one.task_begins(task, steps=steps)
 
     def advanced(self, task: TaskState, *, steps: int) -> None:
         """Move the bars."""
-        if self._progress is not None:
-            self._progress.advanced(task, steps=steps)
+        for one in self._followers():
+            one.advanced(task, steps=steps)
 
     def task_ends(self, run: RunState, task: TaskState) -> None:
         """Print its line; pictures and MLflow records follow on a thread of their own."""
-        if self._progress is not None:
-            self._progress.task_ends(run, task)
+        for one in self._followers():
+            one.task_ends(run, task)
         most = run.started.record.budget.evaluations
         if len(task.trials) < most and not (task.exhausted or task.tabular):
             told = saturation_sentence(task.evaluations, most)
@@ -140,6 +174,8 @@ class Terminal:
         lived, console, state = time.monotonic() - self._began, self._console, begun.state
         assert self._progress is not None and self._after is not None  # noqa: S101, PT018 - the run began
         self._progress.stop()
+        if self._heart is not None:
+            self._heart.stop()
         with console.status("writing pictures and MLflow records"):
             self._after.wait(state)
         if state.quarantined:
@@ -149,10 +185,13 @@ class Terminal:
                 console.print(policy_sentence(change))
         console.print(results_table(run), guard_table(run))
         show_rivals(run, console=console)
+        show_limits(run, console=console)
         show_shortfalls(run, console=console)
         console.print(begun.work.sentence(lived, workers=begun.workers))
         where_next(self._home, console=console)
         self._after.tell(console)
+        if self._as_json:
+            printed(json_line("run ends", run=run.number, seconds=round(lived, 1), admitted=len(state.library)))
 
 
 class _AfterTask:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from agent.dossier.evidence import Noted
-from agent.ledger.events import Reviewed
+from agent.ledger.events import SEND_BACK, Reviewed
 
 __all__ = ["Decided", "decisions"]
 
@@ -32,7 +32,8 @@ class Decided:
         said = self.source.facts
         why = f" because: {self.reason}" if self.reason else ", and gave no reason"
         overruled = f"overruled what stood: it is {said.standing} from then on"
-        verb = "approved the network" if said.decision == "approve" else overruled
+        told = {"approve": "approved the network", SEND_BACK: "sent the network back for another audit"}
+        verb = told.get(said.decision, overruled)
         return f"{self.by} {verb}{why}."
 
 

@@ -2,7 +2,8 @@
 
 A person *approves* what stands admitted, or *overrules*: reverses what stands. Overruling a refusal by the audits lets
 the network into the library, marked; overruling an admission revokes it. Only the audits can be overruled: a
-finalist needs a certificate of the constraint set in force, full training and weights. Author and reason are in the
+finalist needs a certificate of the constraint set in force, full training and weights. Before anybody has done either,
+a person may *send back* a finalist: ask for another audit, which leaves what stands. Author and reason are in the
 event and so in its hash; the time is where all times are, beside the events and in no hash.
 """
 
@@ -12,15 +13,16 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
-from agent.ledger.events import Reviewed, Standing
+from agent.ledger.events import SEND_BACK, Reviewed, Standing
 from agent.state.state import Finalist, LifeState, RunState, TaskState
 from selfnas.errors import InputError
 
-__all__ = ["answered", "chosen", "finalists", "moment", "only", "review"]
+__all__ = ["Decision", "answered", "chosen", "finalists", "moment", "only", "review", "stage"]
 
 _LONGEST = 2000  # characters of a reason; MLflow cuts longer tags at 5,000
 
-Decision = Literal["approve", "overrule"]
+Decision = Literal["approve", "overrule", "send back"]
+Stage = Literal["awaiting", "sent back", "decided"]
 Found = TypeVar("Found")
 
 
@@ -28,6 +30,13 @@ def finalists(state: LifeState) -> Iterator[tuple[RunState, TaskState, Finalist]
     """Every finalist about which the audits have decided, oldest first."""
     for run, task in state.tasks():
         yield from ((run, task, finalist) for finalist in task.finalists if finalist.outcome)
+
+
+def stage(finalist: Finalist) -> Stage:
+    """How far people are with a finalist: it awaits them, was sent back, or somebody approved or overruled."""
+    if not finalist.reviews:
+        return "awaiting"
+    return "sent back" if finalist.reviews[-1].facts.decision == SEND_BACK else "decided"
 
 
 def review(
@@ -39,32 +48,38 @@ def review(
     reason: str,
     task: str | None = None,
     run: int | None = None,
+    event: int | None = None,
+    seen: int | None = None,
 ) -> Reviewed:
     """The decision about the only finalist whose digest begins so.
 
     Args:
-        decision: `approve` what stands admitted, or `overrule` what stands.
+        decision: `approve` what stands admitted, `overrule` what stands, or `send back` what nobody decided about.
         task: only finalists of this task; None for all.
         run: only finalists of the run with this number; None for all.
+        event: only the finalist about which this event decided; None for all.
+        seen: number of the latest event about the finalist that the person knew; None for whatever there is.
 
     Raises:
-        InputError: no such finalist, or several; no author or reason; or a decision that nobody can take: there is no
-            certificate, no weights, or another constraint set is in force than the one it was certified under.
+        InputError: no such finalist, or several; no author or reason; something was decided about it that the person
+            did not know; or a decision that nobody can take: there is no certificate, no weights, or another constraint
+            set is in force than the one it was certified under.
     """
-    where, held, finalist = chosen(state, digest, task=task, run=run)
+    where, held, finalist = chosen(state, digest, task=task, run=run, event=event)
     author, reason = typed_line(author, "--author"), typed_line(reason, "--reason")
     if not author:
         raise InputError("a decision needs an --author")
-    if decision == "overrule" and not reason:
-        raise InputError("an overrule needs a --reason")
+    if decision != "approve" and not reason:
+        raise InputError(f"{'an overrule' if decision == 'overrule' else 'to send back'} needs a --reason")
+    _check_seen(finalist, seen)
+    if decision == SEND_BACK and stage(finalist) == "decided":
+        raise InputError(f"{finalist.digest[:12]} was decided about already: it can be overruled, not sent back")
     if decision == "approve" and finalist.standing != Standing.ADMITTED:
         raise InputError(f"{finalist.digest[:12]} stands refused: only `overrule` with a reason can let it in")
     if decision == "approve" and state.library.seq_at((where.number, held.name, finalist.digest)) is None:
         raise InputError(f"{finalist.digest[:12]} is quarantined by the constraint set in force: it cannot be approved")
-    standing = (
-        Standing.REFUSED if decision == "overrule" and finalist.standing == Standing.ADMITTED else Standing.ADMITTED
-    )
-    if standing == Standing.ADMITTED:
+    standing = _standing_after(finalist, decision)
+    if decision != SEND_BACK and standing == Standing.ADMITTED:
         _check_admissible(state, where, held, finalist)
     return Reviewed(
         run=where.number,
@@ -79,14 +94,38 @@ def review(
     )
 
 
-def chosen(state: LifeState, digest: str, *, task: str | None, run: int | None) -> tuple[RunState, TaskState, Finalist]:
+def _standing_after(finalist: Finalist, decision: Decision) -> Standing:
+    stands = finalist.standing == Standing.ADMITTED
+    return Standing.ADMITTED if stands == (decision != "overrule") else Standing.REFUSED
+
+
+def _check_seen(finalist: Finalist, seen: int | None) -> None:
+    if seen is None or seen == finalist.latest:
+        return
+    last = finalist.reviews[-1].facts if finalist.reviews else None
+    told = f"{last.author} decided ({last.decision}; it stands {last.standing})" if last else "it was decided"
+    raise InputError(
+        f"{finalist.digest[:12]}: nothing was recorded, for {told} in event {finalist.latest}, which you had not seen: "
+        "look at it again"
+    )
+
+
+def chosen(
+    state: LifeState, digest: str, *, task: str | None, run: int | None, event: int | None = None
+) -> tuple[RunState, TaskState, Finalist]:
     """The only finalist that is meant; where there are several, they are named with what tells them apart."""
     found = [
         (held_by, held, finalist)
         for held_by, held, finalist in finalists(state)
         if finalist.digest.startswith(digest) and task in (None, held.name) and run in (None, held_by.number)
+        if event is None or event in (finalist.event, *(one.seq for one in finalist.reviews))
     ]
-    if not digest or not found:
+    if event is not None and not found:
+        about = f" whose digest begins with {digest!r}" if digest else ""
+        raise InputError(
+            f"event {event} decided about no finalist{about}: `selfnas review list` names the events that did"
+        )
+    if not (digest or event is not None) or not found:
         where = "".join(f", {word} {told}" for word, told in (("task", task), ("run", run)) if told is not None)
         raise InputError(
             f"no finalist{where} has a digest that begins with {digest!r}; constraint rejections are final"

@@ -26,6 +26,7 @@ __all__ = [
     "BULK",
     "KEPT",
     "KINDS",
+    "SEND_BACK",
     "UNSET",
     "Admitted",
     "Agreement",
@@ -85,6 +86,7 @@ __all__ = [
     "RunStarted",
     "Settings",
     "Shape",
+    "SignedBy",
     "Standing",
     "StreamRecord",
     "SubcellRevoked",
@@ -428,6 +430,22 @@ class Agreement(_Part, frozen=True, kw_only=True):
     correlation: Number
     raised: bool
     noise: Number | UnsetType = UNSET
+
+
+class Limit(_Part, frozen=True, kw_only=True):
+    """What held a task back (`agent.state.limits`).
+
+    Attributes:
+        name: of the list there.
+        value: that shows it.
+        bound: that it passes.
+        count: scores, architectures, finalists or examples that it is taken over.
+    """
+
+    name: str
+    value: Number
+    bound: Number
+    count: Integer
 
 
 class Refit(_Part, frozen=True, kw_only=True):
@@ -1181,6 +1199,7 @@ class TaskFinished(Facts, frozen=True, kw_only=True):
         evaluations: number of trainings at low fidelity, or of cells looked up; with those of a task that it continues.
         full_trainings: number of full trainings, likewise.
         winner: digest of the best admitted finalist; nothing where none was admitted.
+        limits: what held the task back; left out by releases that did not tell.
     """
 
     kind: ClassVar[str] = "task.finished"
@@ -1190,6 +1209,7 @@ class TaskFinished(Facts, frozen=True, kw_only=True):
     evaluations: Integer
     full_trainings: Integer
     winner: str | None
+    limits: list[Limit] | UnsetType = UNSET
 
 
 class SubcellsMined(Facts, frozen=True, kw_only=True):
@@ -1511,8 +1531,25 @@ class Standing(StrEnum):
     REFUSED = "refused"
 
 
+SEND_BACK = "send back"  # a decision that leaves what stands
+
+
+class SignedBy(_Part, frozen=True, kw_only=True):
+    """A decision signed by the key of the person who took it.
+
+    Attributes:
+        key: Ed25519 public key, in hexadecimal.
+        after: hash of the event that the person saw last about the finalist.
+        signature: over all else of the event, in hexadecimal.
+    """
+
+    key: str
+    after: str
+    signature: str
+
+
 class Reviewed(Facts, frozen=True, kw_only=True):
-    """A person approved a finalist, or reversed what stood.
+    """A person approved a finalist, reversed what stood, or asked for another audit of it.
 
     Attributes:
         run: number of the run.
@@ -1520,10 +1557,11 @@ class Reviewed(Facts, frozen=True, kw_only=True):
         architecture: as text.
         digest: its SHA-256.
         weights_sha256: SHA-256 of its weights' file.
-        decision: `approve` or `overrule`.
+        decision: `approve`, `overrule` or `send back`, which asks for another audit and leaves what stands.
         standing: `admitted` or `refused`, from now on.
-        author: who decided; not authenticated.
+        author: who decided; not authenticated, unless it is signed.
         reason: why.
+        signed: by whose key; left out where it is not signed.
     """
 
     kind: ClassVar[str] = "reviewed"
@@ -1536,6 +1574,7 @@ class Reviewed(Facts, frozen=True, kw_only=True):
     standing: Standing
     author: str
     reason: str
+    signed: SignedBy | UnsetType = UNSET
 
     @property
     def where(self) -> tuple[int, str, str]:

@@ -15,13 +15,28 @@ from pathlib import Path
 
 from selfnas.errors import InputError, SelfnasError, cause
 
-__all__ = ["AGAIN", "EXAMPLE", "STEP", "Home", "StorageError", "SurroundingsError", "hold", "is_storage_fault"]
+__all__ = [
+    "AGAIN",
+    "EXAMPLE",
+    "STEP",
+    "Home",
+    "HomeHeldError",
+    "StorageError",
+    "SurroundingsError",
+    "hold",
+    "is_held",
+    "is_storage_fault",
+]
 
 EXAMPLE = "example.npy"  # two training inputs, beside the pictures of a finalist
 AGAIN = "make room, then the same command goes on from the last whole step"
 STEP = "step-"  # begins the names of directories in a home that serve one step alone
 _PRIVATE = 0o700  # of a new home: examples and decisions of people lie in it
 _STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+
+
+class HomeHeldError(InputError):
+    """Another agent holds the home, so that nothing can be written there now."""
 
 
 class StorageError(SelfnasError, RuntimeError):
@@ -86,6 +101,11 @@ class Home:
         """Pictures and pages for people; can be redrawn."""
         return self.root / "report"
 
+    @property
+    def inbox(self) -> Path:
+        """Decisions of people that wait until no agent holds the home."""
+        return self.root / "inbox"
+
     def pictures(self, run: int, task: str) -> Path:
         """Pictures of one task of a run."""
         return self.report / f"run{run}" / task
@@ -99,7 +119,8 @@ def hold(root: Path) -> Iterator[Home]:
     removed.
 
     Raises:
-        InputError: not a directory, not writable, or another agent holds it (named by process id and start).
+        HomeHeldError: another agent holds it (named by process id and start).
+        InputError: not a directory, or not writable.
     """
     try:
         root.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
@@ -115,7 +136,7 @@ def hold(root: Path) -> Iterator[Home]:
             _lock_folder(folder)  # which stays the same where somebody removes the file
         except OSError as error:
             holder = os.pread(handle, 64, 0).decode(errors="replace").strip()
-            raise InputError(f"--home {root}: another agent lives here (process {holder or 'unknown'})") from error
+            raise HomeHeldError(f"--home {root}: another agent lives here (process {holder or 'unknown'})") from error
         os.ftruncate(handle, 0)
         since = datetime.now(tz=UTC).strftime("%Y-%m-%d %H:%M UTC")
         os.pwrite(handle, f"{os.getpid()}, since {since}".encode(), 0)
@@ -124,6 +145,21 @@ def hold(root: Path) -> Iterator[Home]:
     finally:
         os.close(folder)
         os.close(handle)
+
+
+def is_held(root: Path) -> bool | None:
+    """Whether an agent holds the home now; None where this system does not tell.
+
+    The kernel is asked, and no lock is tried, so that no agent is turned away meanwhile.
+    """
+    try:
+        inode = (root / "lock").stat().st_ino
+        held = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except FileNotFoundError:
+        return False if Path("/proc/locks").exists() else None
+    except (OSError, ValueError):
+        return None
+    return any("FLOCK" in line and "->" not in line and f":{inode} " in line for line in held)
 
 
 def _lock_folder(folder: int) -> None:

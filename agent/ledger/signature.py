@@ -18,7 +18,7 @@ from agent.ledger.store import Ledger
 from selfnas.digests import canonical_json
 from selfnas.errors import InputError, cause
 
-__all__ = ["check_signature", "new_key", "sign_head"]
+__all__ = ["check_signature", "new_key", "private_key", "public_key", "sign_head"]
 
 _LONGEST = 10_000  # bytes of a key or signature file; real ones have a few hundred
 
@@ -50,12 +50,7 @@ def sign_head(ledger: Ledger, home: Home, private: Path) -> int:
     Raises:
         InputError: the key cannot be used, the chain is broken, or the signature cannot be written.
     """
-    try:
-        key = serialization.load_pem_private_key(_read(private), password=None)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{private}: not a private key without a password") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise InputError(f"{private}: not an Ed25519 key")
+    key = private_key(private)
     if problem := next(ledger.broken_links(), None):
         raise InputError(f"{home.ledger}: not signed: {problem}")
     count, head = ledger.head()
@@ -77,12 +72,7 @@ def check_signature(ledger: Ledger, home: Home, public: Path) -> tuple[int, list
     Raises:
         InputError: the public key cannot be used.
     """
-    try:
-        key = serialization.load_pem_public_key(_read(public))
-    except ValueError as error:
-        raise InputError(f"{public}: not a public key") from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise InputError(f"{public}: not an Ed25519 key")
+    key = public_key(public)
     if not home.signature.is_file():
         return 0, [f"the head of the chain is not signed: there is no {home.signature.name}"]
     try:
@@ -98,6 +88,36 @@ def check_signature(ledger: Ledger, home: Home, public: Path) -> tuple[int, list
     if ledger.hash_before(count) != head:
         return 0, [f"the first {count} events are not those that were signed: history was rewritten or cut short"]
     return count, []
+
+
+def private_key(path: Path) -> Ed25519PrivateKey:
+    """A key that signs.
+
+    Raises:
+        InputError: the file is none.
+    """
+    try:
+        key = serialization.load_pem_private_key(_read(path), password=None)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: not a private key without a password") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise InputError(f"{path}: not an Ed25519 key")
+    return key
+
+
+def public_key(path: Path) -> Ed25519PublicKey:
+    """A key that signatures are checked with.
+
+    Raises:
+        InputError: the file is none.
+    """
+    try:
+        key = serialization.load_pem_public_key(_read(path))
+    except ValueError as error:
+        raise InputError(f"{path}: not a public key") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise InputError(f"{path}: not an Ed25519 key")
+    return key
 
 
 def _message(count: int, head: str) -> bytes:

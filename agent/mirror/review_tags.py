@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from agent.gate.review import moment
-from agent.ledger.events import MotifQuarantined, Standing
+from agent.ledger.events import SEND_BACK, MotifQuarantined, Standing
 from agent.state.state import Finalist, LifeState, RunState, TaskState
 
 __all__ = [
@@ -130,7 +130,7 @@ def reviewed_finalist(task: TaskState, finalist: Finalist, *, times: Mapping[int
             f"{said.standing}. {plain(said.reason)}"
         )
     last = finalist.reviews[-1].facts
-    done = "approved" if last.decision == "approve" else "overruled"
+    done = {"approve": "approved", SEND_BACK: "sent back"}.get(last.decision, "overruled")
     tags = {
         "verdict": str(finalist.standing or ""),
         "review": done,

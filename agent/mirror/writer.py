@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import tempfile
 import warnings
 from collections import Counter
@@ -19,12 +18,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import msgspec
 
 from agent.ledger.events import Standing
 from agent.ledger.home import Home
+from agent.mirror.addresses import server_settings, store_is_missing, tracking_uri, without_password
 from agent.mirror.artifacts import Exhibit, example_of, write_finalist_files, write_task_files
 from agent.mirror.claim import ForeignRecordsError, check_claim, foreign_records, write_claim
 from agent.mirror.comparison import check_mirror
@@ -50,37 +50,7 @@ _CLIENT_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
 
-_PASSWORD = re.compile(r"(//[^\s/@:]*):[^\s/@]*@")
 _log = logging.getLogger(__name__)
-
-
-def tracking_uri() -> str:
-    """Where MLflow keeps its records: `MLFLOW_TRACKING_URI`, or `mlflow.db` in the current directory."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{quote(str(_own_store()))}"
-
-
-def store_is_missing() -> bool:
-    """Whether records would be looked for in a file of the current directory, and there is none."""
-    return not os.environ.get("MLFLOW_TRACKING_URI") and not _own_store().is_file()
-
-
-def _own_store() -> Path:
-    return Path("mlflow.db").resolve()
-
-
-def without_password(text: str) -> str:
-    """An address, or a text with addresses, as it may be printed.
-
-    Example:
-        >>> without_password("postgresql://ann:secret@host/db")
-        'postgresql://ann:***@host/db'
-    """
-    return _PASSWORD.sub(r"\1:***@", text)
-
-
-def server_settings() -> dict[str, str]:
-    """Environment of an MLflow server for reviewers: nothing reported home, no workers for jobs that nobody starts."""
-    return {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 @dataclass(frozen=True, slots=True)

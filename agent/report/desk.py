@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.gate.admission import findings_of
-from agent.gate.review import finalists
+from agent.gate.review import finalists, stage
 from agent.ledger.events import Event, Reviewed
-from agent.report.summary import score_of
+from agent.report.summary import TestScore, score_of
 from agent.state.rivals import rivals
 from agent.state.state import Finalist, LifeState, RunState, TaskState
 
@@ -40,6 +40,9 @@ def _item(
     where = (run.number, task.name, finalist.digest)
     kept_out = [reason for motif, reason in state.quarantined.values() if motif.where == where]
     return {
+        "event": finalist.event,
+        "seen": finalist.latest,
+        "stage": stage(finalist),
         "run": run.number,
         "task": task.name,
         "digest": finalist.digest,
@@ -55,7 +58,8 @@ def _item(
         "untested": _untested(finalist),
         "metric": task.metric,
         "validation": trained.validation,
-        "test": _test(finalist),
+        "test": _test(score_of(trained)),
+        "hand_designed": _test(score_of(task.compared)) if task.compared else None,
         "rivals": [rival.figures | {"verdict": rival.verdict} for rival in rivals(task, finalist)],
         "reviews": [_said(review) for review in finalist.reviews],
         "elsewhere": [
@@ -85,9 +89,9 @@ def _untested(finalist: Finalist) -> list[dict[str, object]]:
     ]
 
 
-def _test(finalist: Finalist) -> dict[str, object] | None:
+def _test(score: TestScore | None) -> dict[str, object] | None:
     """The metric on the test split with its 95 % interval; None where nothing was tested."""
-    if (score := score_of(finalist.trained)) is None:
+    if score is None:
         return None
     low, high = score.interval
     return {"estimate": score.estimate, "low": low, "high": high, "n": score.count}

@@ -88,7 +88,7 @@ class Archive:
             task = TaskState.begun(starts[0], index=place, first=first, before=self._before(starts[0]))
             for event in events[1:]:
                 try:
-                    task.apply(event.facts)
+                    task.apply(event.facts, seq=event.seq)
                 except LookupError as error:
                     raise misplaced(event, error) from error
             for review in self.reviews(run, name):

@@ -231,7 +231,7 @@ class LifeState:
     def _follow_task(self, event: events.Event[events.Facts], run: RunState, *, whole: bool) -> None:
         task = run.tasks.open
         if whole:
-            task.apply(event.facts)
+            task.apply(event.facts, seq=event.seq)
         if isinstance(event.facts, events.Admitted):
             self.library.add(_motif(event.facts, task, run, event.seq))
         elif isinstance(event.facts, events.TaskFinished):
@@ -273,7 +273,9 @@ class LifeState:
 
     def _review(self, event: events.Event[events.Reviewed], review: events.Reviewed) -> None:
         run, seq = self._run_of(review), self.library.seq_at(review.where)
-        if review.standing == events.Standing.REFUSED:
+        if review.decision == events.SEND_BACK:
+            pass  # what stands goes on to stand
+        elif review.standing == events.Standing.REFUSED:
             if seq is not None:
                 self.library.remove(seq)
             self._forget_quarantined(review)

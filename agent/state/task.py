@@ -24,6 +24,7 @@ class Finalist:
     trained: events.Trained
     audited: events.Audited | None = None
     outcome: events.Standing | None = None  # by constraint gate and audits
+    event: int | None = None  # number of the event that says so, where that is known
     reviews: list[events.Event[events.Reviewed]] = field(default_factory=list)  # what people decided, oldest first
 
     @property
@@ -40,6 +41,11 @@ class Finalist:
     def standing(self) -> events.Standing | None:
         """After what people decided; None as long as it is not decided about."""
         return self.reviews[-1].facts.standing if self.reviews else self.outcome
+
+    @property
+    def latest(self) -> int | None:
+        """Number of the last event by which gate, audits or people decided about it."""
+        return self.reviews[-1].seq if self.reviews else self.event
 
 
 @dataclass(slots=True, kw_only=True)
@@ -186,8 +192,13 @@ class TaskState:
         inside = self.admitted()
         return inside[0] if inside else max(trained, key=lambda finalist: finalist.trained.validation, default=None)
 
-    def apply(self, facts: events.Facts) -> None:
-        """Fold in what an event of this task says; kinds that say nothing of it are passed over."""
+    def apply(self, facts: events.Facts, *, seq: int | None = None) -> None:
+        """Fold in what an event of this task says; kinds that say nothing of it are passed over.
+
+        Args:
+            facts: of the event.
+            seq: its number, where it has one already.
+        """
         match facts:
             case events.Certified():
                 self.certificates[facts.architecture] = facts.certificate
@@ -207,10 +218,11 @@ class TaskState:
                 self.finalists.append(Finalist(trained=facts))
             case events.Audited():
                 self.finalist(facts.digest).audited = facts
-            case events.Admitted():
-                self.finalist(facts.digest).outcome = events.Standing.ADMITTED
-            case events.Refused():
-                self.finalist(facts.digest).outcome = events.Standing.REFUSED
+            case events.Admitted() | events.Refused():
+                admitted = isinstance(facts, events.Admitted)
+                finalist = self.finalist(facts.digest)
+                finalist.outcome = events.Standing.ADMITTED if admitted else events.Standing.REFUSED
+                finalist.event = seq
             case events.Tabulated():
                 self.tabulated.append(facts)
             case events.Compared():

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from agent.ledger import events
+from agent.ledger.review_signature import signature_fault
+from agent.ledger.store import Ledger
 from selfnas.spaces.named import adapted, parse_architecture
 
-__all__ = ["ReviewChecker", "RevocationChecker"]
+__all__ = ["ReviewChecker", "RevocationChecker", "SignatureChecker", "unsigned"]
 
 
 @dataclass(slots=True)
@@ -20,6 +22,7 @@ class _Case:
     constraint_set: str
     standing: str = ""
     approved: bool = False
+    settled: bool = False  # whether a person approved or overruled
 
 
 class ReviewChecker:
@@ -66,6 +69,9 @@ class ReviewChecker:
             yield "decides about a finalist that this life does not have"
             return
         flipped = events.Standing.REFUSED if case.standing == events.Standing.ADMITTED else events.Standing.ADMITTED
+        if review.decision == events.SEND_BACK:
+            yield from self._sent_back(review, case)
+            return
         expected = {"approve": events.Standing.ADMITTED, "overrule": flipped}.get(review.decision)
         if review.standing != expected or (review.decision == "approve" and case.standing != events.Standing.ADMITTED):
             yield f"{review.decision} of what stood {case.standing} cannot give {review.standing}"
@@ -81,8 +87,19 @@ class ReviewChecker:
                 yield "let in without a certificate issued on its task"
             if case.standing == events.Standing.REFUSED and case.constraint_set != self._set:
                 yield "let in under another constraint set than it was certified under"
-        case.standing = review.standing
+        case.standing, case.settled = review.standing, True
         case.approved = case.standing == events.Standing.ADMITTED
+
+    def _sent_back(self, review: events.Reviewed, case: _Case) -> Iterator[str]:
+        """It changes nothing, and comes before any decision that does."""
+        if review.standing != case.standing:
+            yield f"send back of what stood {case.standing} cannot give {review.standing}"
+        if case.settled:
+            yield "sends back what a person had decided about"
+        if not (review.author.strip() and review.reason.strip()):
+            yield "sends back without an author or a reason"
+        if (case.trained.architecture, case.trained.weights_sha256) != (review.architecture, review.weights_sha256):
+            yield "what was sent back is not what was trained"
 
 
 class RevocationChecker:
@@ -115,3 +132,47 @@ class RevocationChecker:
         answers = {"author": facts.author, "reason": facts.reason}
         yield from (f"a revocation without {word}" for word, text in answers.items() if not text.strip())
         self._revoked.add(facts.digest)
+
+
+class SignatureChecker:
+    """Follows the latest event about each finalist."""
+
+    def __init__(self) -> None:
+        self._run, self._task = 0, ""
+        self._latest: dict[tuple[int, str, str], str] = {}
+
+    def check(self, event: events.Event[events.Facts]) -> Iterator[str]:
+        """Problems of one event, in sentences."""
+        match event.facts:
+            case events.RunStarted():
+                self._run += 1
+            case events.TaskStarted() as started:
+                self._task = started.task
+            case events.Admitted() | events.Refused() as decided:
+                self._latest[self._run, self._task, decided.digest] = event.hash
+            case events.Reviewed() as review:
+                yield from self._reviewed(review)
+                self._latest[review.where] = event.hash
+
+    def _reviewed(self, review: events.Reviewed) -> Iterator[str]:
+        if review.signed is events.UNSET:
+            return
+        if fault := signature_fault(review):
+            yield fault
+        if review.signed.after != self._latest.get(review.where):
+            yield "it was signed about another state of the finalist than it follows"
+
+
+def unsigned(ledger: Ledger, keys: Sequence[str]) -> tuple[int, list[str]]:
+    """How many decisions are signed by one of some keys, and a sentence for each that is not."""
+    good, problems = 0, []
+    for event in ledger.events():
+        if not isinstance(event.facts, events.Reviewed):
+            continue
+        signed = event.facts.signed
+        if signed is not events.UNSET and signed.key in keys:
+            good += 1
+            continue
+        how = "is not signed" if signed is events.UNSET else "is signed by a key that was not named"
+        problems.append(f"event {event.seq}: the decision of {event.facts.author} {how}")
+    return good, problems

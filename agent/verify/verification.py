@@ -32,6 +32,7 @@ from agent.verify.drift import WatchChecker
 from agent.verify.meaning.deployments import check_deployed
 from agent.verify.meaning.designs import check_designed
 from agent.verify.meaning.examples import ExampleChecker
+from agent.verify.meaning.limits import check_limits
 from agent.verify.meaning.searching import SearchChecker
 from agent.verify.meaning.tables import TableChecker
 from agent.verify.meaning.trainings import TrainingChecker
@@ -39,7 +40,7 @@ from agent.verify.motifs import MotifChecker
 from agent.verify.operators import ComposingChecker
 from agent.verify.order import OrderChecker
 from agent.verify.policy import PolicyChecker
-from agent.verify.reviews import ReviewChecker, RevocationChecker
+from agent.verify.reviews import ReviewChecker, RevocationChecker, SignatureChecker
 from agent.verify.snapshot import check_snapshot
 from agent.verify.tasks import TaskChecker
 from agent.verify.weights import InheritanceChecker
@@ -98,7 +99,7 @@ class _Checker:
         self._tasks = TaskChecker(home, self._hashes, checked)
         self._order = OrderChecker()
         self._baselines = BaselineChecker(checked)
-        self._reviews = ReviewChecker()
+        self._reviews, self._signed = ReviewChecker(), SignatureChecker()
         self._costs = CostChecker()
         self._policies = PolicyChecker(self._hashes)
         self._complete = CompletenessChecker(self._tasks, self._policies)
@@ -198,6 +199,7 @@ class _Checker:
 
     def _problems(self, event: events.Event[events.Facts]) -> Iterator[Iterable[str]]:
         """What each checker says of an event, apart, so that one that lacks a plug-in stops no other."""
+        yield self._signed.check(event)
         yield self._order.check(event.facts)
         yield self._tasks.check(event.facts)
         yield self._complete.check(event.facts)
@@ -231,6 +233,9 @@ class _Checker:
                 self._reviews.decided(refused)
             case events.Reviewed() as review:
                 yield self._reviewed(event.seq, review)
+            case events.TaskFinished() as finished:
+                if self._state is not None:
+                    yield check_limits(self._state, finished)
             case events.Deployed() as made:
                 self._checked["deployed files"] += 1
                 if self._state is not None:
@@ -313,6 +318,8 @@ class _Checker:
     def _reviewed(self, seq: int, review: events.Reviewed) -> Iterator[str]:
         self._checked["reviews"] += 1
         yield from self._reviews.reviewed(review)
+        if review.decision == events.SEND_BACK:
+            return
         self._tasks.reviewed(review)
         if review.standing == events.Standing.REFUSED:
             self._motifs.revoked(review)

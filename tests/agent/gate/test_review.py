@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from agent.gate.review import answered, only, review
+from agent.gate.review import answered, only, review, stage
 from agent.ledger.events import (
     Admitted,
     Certified,
@@ -18,6 +18,7 @@ from agent.ledger.events import (
     Reviewed,
     RunStarted,
     Shape,
+    Standing,
     TaskStarted,
     Trained,
 )
@@ -122,6 +123,7 @@ def test_decisions_change_the_library_and_verify() -> None:
         ("", "overrule", "ann", "x", "no finalist"),
         (GOOD, "overrule", "ann", "x\x1b[2J", "printable"),
         (GOOD, "overrule", "ann", "x" * 2001, "2000"),
+        (GOOD, "send back", "ann", " ", "to send back needs a --reason"),
     ],
 )
 def test_decisions_nobody_can_take(digest: str, decision: Any, author: str, reason: str, message: str) -> None:
@@ -236,3 +238,72 @@ def test_reuse_without_approval_is_found(decision: Any, message: str) -> None:
     story.tell(TaskStarted, task="u", **STARTED, recalled=[recalled])
     problems = story.problems()
     assert any(message in problem for problem in problems) if message else not problems
+
+
+def test_sending_back_leaves_what_stands_and_can_be_followed_by_a_decision() -> None:
+    """Admitted or refused, library and standing stay; afterwards a person decides, and nobody can send back again."""
+    story = Story()
+    for digest, stands in ((GOOD, "admitted"), (BAD, "refused")):
+        story.decide(digest, "send back")
+        finalist = story.state.runs[0].tasks[0].finalist(digest)
+        assert (finalist.standing, stage(finalist)) == (stands, "sent back")
+    assert story.standing() == {GOOD: ""}
+    story.decide(GOOD, "send back", reason="again")
+    story.decide(GOOD, "approve")
+    story.decide(BAD, "overrule")
+    assert story.standing() == {GOOD: "approved", BAD: "overruled"}
+    for digest in (GOOD, BAD):
+        with pytest.raises(InputError, match="decided about already: it can be overruled, not sent back"):
+            story.decide(digest, "send back")
+    assert not story.problems()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"standing": "admitted"}, "send back of what stood refused cannot give admitted"),
+        ({"reason": ""}, "sends back without an author or a reason"),
+        ({"author": " "}, "sends back without an author or a reason"),
+        ({"weights_sha256": "other"}, "what was sent back is not what was trained"),
+    ],
+)
+def test_a_forged_sending_back_is_found(change: dict[str, str], message: str) -> None:
+    """One that changes what stands, or that nobody answers for, does not verify; nor one after a decision."""
+    story = Story()
+    story.decide(BAD, "send back")
+    last = story.events[-1]
+    story.events[-1] = as_event(seq=last.seq, facts=structs.replace(last.facts, **change))
+    assert message in story.problems()
+    late = Story()
+    late.decide(BAD, "overrule")
+    late.add(structs.replace(last.facts, standing=Standing.ADMITTED))
+    assert "sends back what a person had decided about" in late.problems()
+
+
+def test_a_decision_is_asked_for_by_the_number_of_an_event() -> None:
+    """The one by which gate and audits decided, or any decision of a person since; another number is refused."""
+    story = Story()
+    number = next(event.seq for event in story.events if isinstance(event.facts, Admitted))
+    story.decide("", "approve", event=number)
+    last = story.events[-1]
+    assert isinstance(last.facts, Reviewed)
+    assert last.facts.digest == GOOD
+    story.decide(GOOD[:6], "overrule", event=last.seq)
+    assert story.standing() == {}
+    for digest, event in (("", 0), (BAD, number), ("", 999)):
+        with pytest.raises(InputError, match=f"event {event} decided about no finalist"):
+            story.decide(digest, "overrule", event=event)
+
+
+def test_a_decision_that_does_not_know_the_latest_one_is_refused() -> None:
+    """Who looked before somebody else decided is told what was decided, and must look again."""
+    story = Story()
+    number = next(event.seq for event in story.events if isinstance(event.facts, Admitted))
+    story.decide(GOOD, "approve", author="bob", seen=number)
+    latest = story.events[-1].seq
+    told = rf"nothing was recorded, for bob decided \(approve; it stands admitted\) in event {latest}"
+    for decision in ("approve", "overrule", "send back"):
+        with pytest.raises(InputError, match=told):
+            story.decide(GOOD, decision, seen=number)
+    story.decide(GOOD, "overrule", seen=latest)
+    assert story.standing() == {}

@@ -98,11 +98,39 @@ def test_only_the_run_that_is_asked_for_is_listed(home: Path) -> None:
     assert "run 1: " not in text.stdout
 
 
-@pytest.mark.parametrize("words", [("list", "--awaiting", "--json"), ("approve", "DIGEST", "--no-mirror")])
+def test_a_finalist_is_decided_about_by_the_number_of_its_event(home: Path) -> None:
+    """No digest is needed; the reply names task and run, and a number that means no finalist is refused."""
+    first = next(one for one in listed(home, "--awaiting") if one["standing"] == "admitted")
+    decide = ("--home", home, "--no-mirror", "--author", "ann", "--reason", "focus again", "--event")
+    done = inside(home.parent, "review", "send-back", *decide, str(first["event"]))
+    assert done.returncode == 0, done.stderr
+    place = f"{first['digest'][:12]} (task {first['task']}, run {first['run']})"
+    assert f"{place} was sent back by ann; it still stands admitted" in done.stdout
+    (again,) = (one for one in listed(home) if one["event"] == first["event"])
+    assert (again["stage"], again["standing"], again["seen"]) == ("sent back", "admitted", again["reviews"][0]["event"])
+    done = inside(home.parent, "review", "overrule", *decide, str(again["seen"]))
+    assert f"{place} now stands refused, by ann" in done.stdout
+    done = inside(home.parent, "review", "overrule", *decide, "0")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "event 0 decided about no finalist" in done.stderr
+    assert inside(home.parent, "review", "approve", "--home", home).returncode == 2
+    assert inside(home.parent, "verify", "--home", home).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list",),
+        ("list", "--awaiting", "--json"),
+        ("approve", "DIGEST", "--no-mirror"),
+        ("send-back", "DIGEST", "--no-mirror", "--reason", "focus"),
+        ("take-in", "--no-mirror"),
+    ],
+)
 def test_a_decision_loads_nothing_heavy(words: tuple[str, ...], home: Path) -> None:
     """Neither PyTorch nor what else takes seconds."""
-    admitted = next(one for one in listed(home, "--run", "1") if one["standing"] == "admitted")
-    where = ("--task", admitted["task"], "--run", "1") if words[0] == "approve" else ()
+    admitted = next(one for one in listed(home, "--awaiting") if one["standing"] == "admitted")
+    where = ("--task", admitted["task"], "--run", str(admitted["run"])) if "DIGEST" in words else ()
     asked = [admitted["digest"] if word == "DIGEST" else word for word in words]
     program = (
         "import sys\nfrom agent.cli import main\ntry:\n    main()\nfinally:\n    "
