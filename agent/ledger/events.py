@@ -185,6 +185,7 @@ class _MacroRecord(Struct, frozen=True, kw_only=True):
     resolution: Integer | list[Integer] | None = None
     head: str | list[str] | None = None
     stem: Integer | list[Integer] | None = None
+    stages: Integer | list[Integer] | None = None
 
     def stated(self) -> dict[str, tuple[Any, ...]]:
         """The values of each setting that the stream does not leave open."""

@@ -52,6 +52,7 @@ _Depth = Annotated[int, Field(ge=1, le=64)]
 _Resolution = Annotated[int, Field(ge=4, le=4096)]
 _Head = Literal["average", "grid4", "attention", "peaks"]
 _Stem = Literal[1, 2, 4]
+_Stages = Literal[1, 2, 3]
 _Value = TypeVar("_Value")
 _Some = Annotated[
     Annotated[_Value, Tag(ONE)] | Annotated[list[_Value], Field(min_length=1, max_length=8), Tag(SEVERAL)],
@@ -67,12 +68,14 @@ class MacroSection(StrictModel):
     search chooses of it, for each architecture anew.
 
     Attributes:
-        channels: width of the first stage; it doubles at each of the two reductions.
-        depth: cells per stage, over three stages.
+        channels: width of the first stage; it doubles at each reduction, of which there is one between two stages.
+        depth: cells per stage.
         resolution: the stem halves larger images, at most twice, until no side exceeds it; series may be four times as
             long.
         head: how positions are brought down to a vector.
         stem: stride of the stem, in place of what the resolution asks for.
+        stages: 3 by default; fewer make a shallow network, whose answers can be proved farther (`robustness`). Spaces
+            whose cells have two inputs have 3.
     """
 
     channels: _Some[_Width] | None = None
@@ -80,6 +83,7 @@ class MacroSection(StrictModel):
     resolution: _Some[_Resolution] | None = None
     head: _Some[_Head] | None = None
     stem: _Some[_Stem] | None = None
+    stages: _Some[_Stages] | None = None
 
     def choices(self, shape: TaskShape) -> Choices:
         """As the search uses it on tasks of a shape."""
@@ -321,6 +325,10 @@ def _macro_problems(document: StreamFile, *, guided: bool) -> Iterator[Problem]:
     if ways > 1 and guided:
         message = f"strategy {stream.policy.strategy!r} trains one supernet: state one value of each macro setting"
         yield document.problem(("macro",), message)
+    space = spaces_by_name().get(stream.space or "")
+    if stream.macro.stages not in (None, 3) and space is not None and space.templates[0].inputs > 1:
+        message = f"space {stream.space} has cells of two inputs, which are stacked in 3 stages alone"
+        yield document.problem(("macro", "stages"), message)
     tables = [task.name for task in stream.tasks if task.source == "table"]
     if ways > 1 and tables:
         message = f"task {tables[0]!r} is a table, which knows one way to stack cells: state one value of each setting"
