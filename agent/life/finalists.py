@@ -21,6 +21,7 @@ from agent.ledger.events import (
     MetricRecord,
     Refit,
     Refused,
+    RobustRecord,
     Tabulated,
     Trained,
 )
@@ -79,6 +80,7 @@ def compared(context: TaskContext, examiner: Examiner, finalist: Finalist, *, on
         test_hits=answer.test_hits or UNSET,
         refit=_refit(answer),
         plan=_plan(context),
+        robust=_robust(answer),
     )
 
 
@@ -98,6 +100,11 @@ def _refit(answer: FullAnswer) -> Refit | UnsetType:
     """What the ledger says of a second training; nothing where there was none."""
     told = answer.refit
     return UNSET if told is None else Refit(steps=told.steps, examples=told.examples, folds=told.folds or UNSET)
+
+
+def _robust(answer: FullAnswer) -> RobustRecord | UnsetType:
+    """As the ledger keeps it; left out where networks are not hardened."""
+    return UNSET if answer.robust is None else RobustRecord(**answer.robust.model_dump())
 
 
 def _plan(context: TaskContext) -> str:
@@ -177,6 +184,7 @@ def _examination(
         params=params,
         refit=_refit(answer),
         plan=_plan(context),
+        robust=_robust(answer),
         weights_sha256=answer.weights_sha256,
         metric=_metric(answer),
         inherited=UNSET if source is None else inherited_record(source, answer.inherited),

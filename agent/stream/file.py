@@ -30,6 +30,7 @@ from selfnas.networks.defaults import default_macro
 from selfnas.plugins import Plugin
 from selfnas.spaces.architecture import TaskShape
 from selfnas.spaces.named import MOST_COMPOSED, spaces_by_name
+from selfnas.spaces.operations import UNPROVED
 from selfnas.spaces.stacked import MOST_STACKS, Choices
 from selfnas.training.metrics import METRICS
 
@@ -288,6 +289,8 @@ def _misfits(document: StreamFile) -> Iterator[Problem]:
 
     stream, strategy = document.value, document.value.policy.strategy
     guided = strategy in GUIDED
+    if stream.training.robustness is not None:
+        yield from _robust_problems(document, guided=guided)
     yield from _macro_problems(document, guided=guided)
     yield from (document.problem(("operators",), message) for message in _operator_problems(stream, guided=guided))
     tables = [task.name for task in stream.tasks if task.source == "table"]
@@ -310,6 +313,34 @@ def _misfits(document: StreamFile) -> Iterator[Problem]:
     for index, task in enumerate(stream.tasks):
         if counts[task.name] > 1 and task.name in {other.name for other in stream.tasks[:index]}:
             yield document.problem(("tasks", index, "name"), f"task name {task.name!r} is used twice")
+
+
+def _robust_problems(document: StreamFile, *, guided: bool) -> Iterator[Problem]:
+    """Why networks cannot be hardened as the stream says."""
+    stream, place = document.value, ("training", "robustness")
+    reasons = [
+        (guided, f"strategy {stream.policy.strategy!r} trains a supernet, which is not hardened"),
+        (stream.inherit is not None, "inherit: hardened networks begin with weights of their own"),
+        (stream.curve_stop is not None, "curve_stop: while the radius grows, curves say nothing of where they end"),
+        (bool(stream.metric) or any(task.metric for task in stream.tasks), "metric: what is proved is an accuracy"),
+    ]
+    yield from (document.problem(place, message) for clash, message in reasons if clash)
+    for index, task in enumerate(stream.tasks):
+        if task.source == "table":
+            message = f"robustness is of images and series, and task {task.name!r} is a table"
+            yield document.problem(("tasks", index, "source"), message)
+    section = stream.training.robustness
+    spaces = [space for space in [spaces_by_name().get(stream.space or "")] if space is not None]
+    if section is not None and section.certified:
+        named = sorted({name for space in spaces for name in space.operations if name in UNPROVED})
+        if named:
+            message = (
+                f"what rounding does to {', '.join(named)} has no rule, so no network of space {stream.space} that has "
+                "it can be proved: take another space, such as nb201, or score: clean"
+            )
+            yield document.problem(place, message)
+        if stream.space is None:
+            yield document.problem(place, "state a space whose operations all have a rule, such as nb201")
 
 
 def _macro_problems(document: StreamFile, *, guided: bool) -> Iterator[Problem]:

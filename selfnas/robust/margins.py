@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from selfnas.robust.bounds import SINGLE, Bounds, Product, output_bounds
 from selfnas.robust.region import Region
 
-__all__ = ["certified", "margins", "precise", "worst_outputs"]
+__all__ = ["certified", "certified_outputs", "margins", "precise", "worst_outputs"]
 
 _BATCH = 128
 _TINY = 1e-30  # stands for a preference that was not proved; see `worst_outputs`
@@ -84,11 +84,14 @@ def precise(network: nn.Module) -> nn.Module:
     return copied
 
 
-def certified(network: nn.Module, x: Tensor, y: Tensor, region: Region, *, batch_size: int = _BATCH) -> Tensor:
+def certified(network: nn.Module, x: Tensor, y: Tensor, region: Region) -> Tensor:
     """`(n,)` whether each input's class is provably answered all over its region, rounding of float32 included.
 
+    A network that answers one class whatever it is asked is robust and of no use: of inputs of several classes that are
+    all answered alike, none counts as certified.
+
     Args:
-        network: float32 or, to spare a copy, what `precise` made of it.
+        network: gives `(b, c)` outputs; it is not changed.
         x: `(n, channels, *size)`.
         y: `(n,)` classes.
         region: that is to be certified.
@@ -96,11 +99,19 @@ def certified(network: nn.Module, x: Tensor, y: Tensor, region: Region, *, batch
     Raises:
         UnboundedOperationError: the network applies an operation without a rule, which is named.
     """
-    exact = next((each.dtype for each in network.parameters()), torch.float32) == torch.float64
-    used = network if exact else precise(network)
-    found = []
+    return certified_outputs(network, x, y, region).argmax(1) == y
+
+
+def certified_outputs(network: nn.Module, x: Tensor, y: Tensor, region: Region) -> Tensor:
+    """`(n, c)` outputs as `worst_outputs` gives them, whose answers are right where `certified` holds."""
+    used, found, answers = precise(network), [], []
     with torch.no_grad():
-        for part, truth in zip(x.split(batch_size), y.split(batch_size), strict=True):
-            bounds = output_bounds(used, region.box(part.double(), unit=SINGLE))
-            found.append(worst_outputs(margins(bounds, truth), truth).argmax(1) == truth)
-    return torch.cat(found)
+        for part, truth in zip(torch.split(x, _BATCH), torch.split(y, _BATCH), strict=True):
+            doubled = part.double()
+            answers.append(used(doubled).argmax(1))
+            bounds = output_bounds(used, region.box(doubled, unit=SINGLE))
+            found.append(worst_outputs(margins(bounds, truth), truth))
+    if len(y.unique()) > 1 and len(torch.cat(answers).unique()) == 1:
+        own = nn.functional.one_hot(y, found[0].shape[1])
+        return 1.0 - own.to(torch.float32)
+    return torch.cat(found).to(torch.float32)
