@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from selfnas.errors import SelfnasError
 
-__all__ = ["SINGLE", "Bounds", "Product", "UnboundedOperationError", "logit_bounds", "output_bounds"]
+__all__ = ["SINGLE", "Bounds", "Product", "UnboundedOperationError", "logit_bounds", "operation_name", "output_bounds"]
 
 SINGLE: Final = 2.0**-23  # twice what float32 is off by when it rounds, which leaves room for the bounds' own rounding
 _LEAST = 1e-30  # more than numbers too small for float32 can add up to
@@ -156,12 +156,12 @@ def _share(terms: int, unit: float) -> float:
 def _each(function: Callable[..., Tensor], x: Bounds, *args: Any, **kwargs: Any) -> Bounds:
     """A function that is increasing in every element: applied to both limits."""
     low, high = function(x.low, *args, **kwargs), function(x.high, *args, **kwargs)
-    if not x.unit or _name(function) in _EXACT:
+    if not x.unit or operation_name(function) in _EXACT:
         return x.moved(low, high)
-    if _name(function) == "sigmoid":
+    if operation_name(function) == "sigmoid":
         return x.widened(low, high, 1.0, terms=_FUNCTION)
     sizes = function(x.size_of, *args, **kwargs)
-    return x.widened(low, high, sizes, terms=_summed(_name(function), x.low, low, args, kwargs) + 2)
+    return x.widened(low, high, sizes, terms=_summed(operation_name(function), x.low, low, args, kwargs) + 2)
 
 
 def _summed(name: str, before: Tensor, after: Tensor, args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
@@ -175,7 +175,7 @@ def _summed(name: str, before: Tensor, after: Tensor, args: Sequence[Any], kwarg
     return before[0].numel()
 
 
-def _name(function: Callable[..., Any]) -> str:
+def operation_name(function: Callable[..., Any]) -> str:
     """Of a function of torch, a method or an operator of ATen, the same for all three."""
     schema = str(getattr(function, "_schema", ""))
     name = schema.partition("(")[0].partition("::")[2].partition(".")[0] if schema else function.__name__
