@@ -206,8 +206,8 @@ def audit_again(
                 f"{name}: recorded as right about {trained.test_correct} test examples, its weights are about "
                 f"{done.right}"
             )
-        if done.robust is not None and (changed := _other_robustness(trained, done.robust)):
-            problems.append(f"{name}: {changed}")
+        if done.robust is not None and (other := _other_robustness(trained, done.robust)):
+            problems.append(f"{name}: {other}")
         if done.verdict.decision != audited.decision:
             problems.append(f"{name}: recorded as {audited.decision}, its audits now say {done.verdict.decision}")
     return Verification(checked=checked, problems=problems, notes=notes)

@@ -5,11 +5,14 @@ Run from the root of the repository, for instance `python -m experiments.robust.
 
 from __future__ import annotations
 
+import json
+import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import torch
 import typer
 
@@ -20,10 +23,13 @@ from selfnas.networks.costs import costs
 from selfnas.networks.network import Network, build_network
 from selfnas.networks.reference import residual_network
 from selfnas.robust.attack import attack
+from selfnas.robust.certificate import write_certificate
+from selfnas.robust.checking import margins_of
 from selfnas.robust.margins import certified
 from selfnas.robust.region import Region
-from selfnas.spaces.architecture import Architecture
-from selfnas.spaces.named import parse_architecture
+from selfnas.spaces.architecture import Architecture, Macro, TaskShape
+from selfnas.spaces.named import SPACES, parse_architecture
+from selfnas.spaces.operations import OPERATIONS, UNPROVED
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.plans import goal_of, plan_for
 from selfnas.training.training import Examples, predict, train
@@ -36,6 +42,9 @@ EPOCHS, RATE = 40, 5e-3
 ATTACKED = 200  # test examples
 
 MEASURED = ("clean", "attacked", "certified", "masked", "seconds")
+
+_PROVED = tuple(each for name, each in OPERATIONS.items() if name not in {*UNPROVED, "linear", "mlp", "gated"})
+_SIZES, _HEADS = ((21,), (7, 8)), ("average", "grid4", "peaks")
 
 Seeds = Annotated[int, typer.Option(min=1, help="Networks of each kind.")]
 
@@ -80,6 +89,30 @@ def wrong(
         found = attack(network, x[proved], y[proved], region, seed=draw, restarts=restarts, queries=100)
         turned, total = turned + int((~found.resisted).sum()), total + len(proved)
     print(f"{turned} of {total} certified inputs were turned by {restarts} restarts each and a search")
+
+
+def cells(number: Annotated[int, typer.Option(min=1, help="Random networks.")] = 500) -> None:
+    """Margins of random cells by PyTorch and by NumPy, which share no code."""
+    space = replace(
+        SPACES["nb201"],
+        name="proved",
+        templates=(replace(SPACES["nb201"].templates[0], operations=_PROVED),),
+    )
+    worst = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "one.json"
+        for seed in range(number):
+            draw, shape = np.random.default_rng(seed), TaskShape(channels=2, size=_SIZES[seed % 2], classes=3)
+            macro = Macro(channels=4, depth=1, resolution=16, head=_HEADS[seed % 3], stages=1 + seed % 3)
+            network = build_network(space.decode(space.draw(draw, 1)[0], macro=macro), shape, seed=seed)
+            noise = torch.Generator().manual_seed(seed)
+            network(torch.randn(16, 2, *shape.size, generator=noise))  # moves the moments of norms
+            x = torch.randn(2, *shape.size, generator=noise)
+            write_certificate(network.eval(), x, 0, Region(radius=0.002, low=(-3.0,) * 2, high=(3.0,) * 2), file)
+            record = json.loads(file.read_text(encoding="utf-8"))
+            claimed, found = np.array(record["margins"]), margins_of(file)
+            worst = max(worst, float((np.abs(claimed - found) / np.maximum(1, np.abs(found))).max()))
+    print(f"{number} random cells: margins differ by {worst:.1e} of themselves at most")
 
 
 def _row(cell: tuple[int, str]) -> list[Row]:
@@ -137,4 +170,4 @@ def _architecture(task: Task, arm: str) -> Architecture:
 
 
 if __name__ == "__main__":
-    run(networks, wrong)
+    run(networks, wrong, cells)

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-__all__ = ["FORMAT", "Checked", "check_bound"]
+__all__ = ["FORMAT", "Checked", "check_bound", "margins_of"]
 
 FORMAT = "selfnas-bound-1"
 UNIT = 2.0**-23
@@ -88,6 +88,18 @@ def check_bound(path: Path) -> Checked:
     if bool(record["proved"]) != proved:
         problems.append(f"it says that the class is {'' if record['proved'] else 'not '}proved, which is not so")
     return Checked(proved=proved and not problems, answer=answer, margin=float(others.min()), problems=tuple(problems))
+
+
+def margins_of(path: Path) -> Array:
+    """`(c,)` margins over each class, from the arrays of a certificate and not from what it claims.
+
+    Raises:
+        OSError: a file cannot be read.
+        KeyError: not a certificate.
+    """
+    record = json.loads(path.read_text(encoding="utf-8"))
+    with np.load(path.with_name(Path(record["arrays"]).name), allow_pickle=False) as loaded:
+        return _margins(record, {name: np.asarray(loaded[name], dtype=np.float64) for name in loaded.files})
 
 
 def _margins(record: Mapping[str, Any], held: Mapping[str, Array]) -> Array:

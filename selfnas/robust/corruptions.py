@@ -71,7 +71,8 @@ def _blur(x: Tensor, strength: float, spread: float, generator: torch.Generator)
 def _contrast(x: Tensor, strength: float, spread: float, generator: torch.Generator) -> Tensor:
     """Each example moves towards its own mean."""
     mean = x.flatten(1).mean(1).reshape(-1, *[1] * (x.ndim - 1))
-    return mean + (1 - _CONTRAST) ** strength * (x - mean)
+    share: float = (1 - _CONTRAST) ** strength
+    return mean + share * (x - mean)
 
 
 def _shift(x: Tensor, strength: float, spread: float, generator: torch.Generator) -> Tensor:
