@@ -259,7 +259,7 @@ class _Loader:
             from selfnas.training.plans import hardening_for
 
             with self.problems.at("training", "robustness"):
-                hardening_for(task, section.radius, section.method, section.certified)
+                hardening_for(task, section.radius, section.method, section.proved)
 
     def _compare(self, task: Task) -> None:
         """A notice where an earlier task of the stream was taught examples that this one tests on."""

@@ -331,12 +331,12 @@ def _robust_problems(document: StreamFile, *, guided: bool) -> Iterator[Problem]
             yield document.problem(("tasks", index, "source"), message)
     section = stream.training.robustness
     spaces = [space for space in [spaces_by_name().get(stream.space or "")] if space is not None]
-    if section is not None and section.certified:
+    if section is not None and section.proved:
         named = sorted({name for space in spaces for name in space.operations if name in UNPROVED})
         if named:
             message = (
                 f"what rounding does to {', '.join(named)} has no rule, so no network of space {stream.space} that has "
-                "it can be proved: take another space, such as nb201, or score: clean"
+                "it can be proved: take another space, such as nb201, or score: answered"
             )
             yield document.problem(place, message)
         if stream.space is None:

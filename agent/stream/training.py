@@ -150,19 +150,19 @@ class RobustnessSection(StrictModel):
         radius: share of the range of the training inputs, so that 0.1 means the same of pixels from 0 to 255 and from 0
             to 1.
         method: `ibp` trains for what interval bounds prove, `adversarial` against an attack.
-        score: what the search maximises on held-out examples: the share whose class is proved (`certified`) or answered
-            (`clean`). By default `certified` with `ibp`, `clean` with `adversarial`.
+        score: what the search maximises on held-out examples: the share whose class is proved (`proved`) or answered
+            (`answered`). By default `proved` with `ibp`, `answered` with `adversarial`.
     """
 
     norm: Literal["linf"] = "linf"
     radius: float = Field(gt=0, le=MOST_RADIUS)
     method: Literal["ibp", "adversarial"] = "ibp"
-    score: Literal["certified", "clean"] | None = None
+    score: Literal["proved", "answered"] | None = None
 
     @property
-    def certified(self) -> bool:
+    def proved(self) -> bool:
         """Whether only what is proved counts."""
-        return (self.score or ("certified" if self.method == "ibp" else "clean")) == "certified"
+        return (self.score or ("proved" if self.method == "ibp" else "answered")) == "proved"
 
 
 class TrainingSection(StrictModel):
@@ -198,7 +198,7 @@ class TrainingSection(StrictModel):
             weight_decay=self.weight_decay,
             label_smoothing=self.label_smoothing,
             balanced=self.class_weights is not None,
-            hardened=None if stated is None else (stated.radius, stated.method, stated.certified),
+            hardened=None if stated is None else (stated.radius, stated.method, stated.proved),
         )
 
 
