@@ -13,10 +13,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from agent.ledger.events import PolicyAdopted, PolicyRolledBack
+from agent.ledger.events import UNSET, PolicyAdopted, PolicyRolledBack
 from agent.report.changes import changed
 from agent.report.shortfall import Shortfall, shortfall
 from agent.report.summary import Accuracy, TaskSummary, TestScore, shown_score, summarise
+from agent.state.limits import limit_sentence
 from agent.state.rivals import Rival, rival_sentences
 from agent.state.state import RunState, TaskState
 from selfnas.training.metrics import METRICS
@@ -26,6 +27,7 @@ __all__ = [
     "guard_table",
     "policy_sentence",
     "results_table",
+    "show_limits",
     "show_rivals",
     "show_shortfalls",
     "where_next",
@@ -148,6 +150,14 @@ def show_rivals(run: RunState, *, console: Console) -> None:
     """How winners compare with the best baseline, a sentence for each task."""
     for sentence in rival_sentences(run):
         console.print(escape(sentence), highlight=False)
+
+
+def show_limits(run: RunState, *, console: Console) -> None:
+    """What held each task back, as far as its events show it."""
+    for task in run.tasks:
+        told = task.finished.limits if task.finished is not None else UNSET
+        if told is not UNSET and told:
+            console.print(escape(f"{task.name}: held back by {'; '.join(map(limit_sentence, told))}"), highlight=False)
 
 
 def _coloured(rival: Rival) -> str:

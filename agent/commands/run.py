@@ -18,6 +18,7 @@ from agent.commands.console import (
     guard_table,
     policy_sentence,
     results_table,
+    show_limits,
     show_rivals,
     show_shortfalls,
     where_next,
@@ -149,6 +150,7 @@ class Terminal:
                 console.print(policy_sentence(change))
         console.print(results_table(run), guard_table(run))
         show_rivals(run, console=console)
+        show_limits(run, console=console)
         show_shortfalls(run, console=console)
         console.print(begun.work.sentence(lived, workers=begun.workers))
         where_next(self._home, console=console)

@@ -159,4 +159,5 @@ def _scored_on(trained: Trained) -> str:
     refit = trained.refit
     if refit is UNSET or refit.folds is UNSET:
         return "On the validation examples"
-    return f"By cross-validation of {refit.folds} folds on training and validation examples"
+    taught = "" if refit.teacher is UNSET else f", where {refit.teacher} teaches on varied examples"
+    return f"By cross-validation of {refit.folds} folds on training and validation examples{taught}"

@@ -428,6 +428,22 @@ class Agreement(_Part, frozen=True, kw_only=True):
     noise: Number | UnsetType = UNSET
 
 
+class Limit(_Part, frozen=True, kw_only=True):
+    """What held a task back (`agent.state.limits`).
+
+    Attributes:
+        name: of the list there.
+        value: that shows it.
+        bound: that it passes.
+        count: scores, architectures, finalists or examples that it is taken over.
+    """
+
+    name: str
+    value: Number
+    bound: Number
+    count: Integer
+
+
 class Refit(_Part, frozen=True, kw_only=True):
     """How a network was trained on training and validation examples together, once it was known for how long.
 
@@ -436,11 +452,14 @@ class Refit(_Part, frozen=True, kw_only=True):
         examples: number of training and validation examples.
         folds: of a small task, networks made alike whose held-out answers decided for how long; the curve and the
             score are theirs. Left out where the validation split decided.
+        teacher: baseline whose answers to varied examples the network was taught too, or several, joined by `+`; left
+            out where there was none.
     """
 
     steps: Integer
     examples: Integer
     folds: Integer | UnsetType = UNSET
+    teacher: str | UnsetType = UNSET
 
 
 class RobustRecord(_Part, frozen=True, kw_only=True):
@@ -1161,6 +1180,7 @@ class TaskFinished(Facts, frozen=True, kw_only=True):
         evaluations: number of trainings at low fidelity, or of cells looked up; with those of a task that it continues.
         full_trainings: number of full trainings, likewise.
         winner: digest of the best admitted finalist; nothing where none was admitted.
+        limits: what held the task back; left out by releases that did not tell.
     """
 
     kind: ClassVar[str] = "task.finished"
@@ -1170,6 +1190,7 @@ class TaskFinished(Facts, frozen=True, kw_only=True):
     evaluations: Integer
     full_trainings: Integer
     winner: str | None
+    limits: list[Limit] | UnsetType = UNSET
 
 
 class SubcellsMined(Facts, frozen=True, kw_only=True):

@@ -7,12 +7,13 @@ import time
 from dataclasses import dataclass
 
 from agent.life.context import Prepared, PreparedTask
+from agent.stream.file import Stream
 from agent.stream.training import CrossValidationSection
 from agent.workers.delivered import VALIDATED
 from selfnas import seeding
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.metrics import COUNTED
-from selfnas.training.refit import lengths_to_try
+from selfnas.training.refit import trials_of
 from selfnas.training.schedule import Schedule, batch_size_for, fit_schedule
 
 __all__ = ["TaskEstimate", "estimates"]
@@ -73,7 +74,7 @@ def _estimate(prepared: Prepared, task: PreparedTask, seconds: dict[tuple[object
     trainings = small.folds * small.repeats if crossed else 1
     whole = fit_schedule(full, max(2, round(training * full.fraction)), batch_size=batch)
     again = round(whole.steps * (training + validation) / training) if stream.refit is not False else 0
-    lengths = _lengths(small, full, task, batch=batch) if stream.refit is not False else []
+    lengths = _lengths(stream, small, full, task, batch=batch) if stream.refit is not False else []
     steps_in_full = sum(lengths) + again if lengths else whole.steps + again
     held = training + validation if crossed else min(validation, VALIDATED["low"])
     key = (task.shape, batch)
@@ -93,14 +94,17 @@ def _estimate(prepared: Prepared, task: PreparedTask, seconds: dict[tuple[object
     )
 
 
-def _lengths(small: CrossValidationSection, full: Fidelity, task: PreparedTask, *, batch: int) -> list[int]:
+def _lengths(
+    stream: Stream, small: CrossValidationSection, full: Fidelity, task: PreparedTask, *, batch: int
+) -> list[int]:
     """Steps of the trainings that tell how long a full one is to be; none where the validation split does."""
     table, count = not task.shape.size, task.sizes["train"] + task.sizes["validation"]
     folds = small.folds_in_full(count, table=table)
     if not folds:
         return []
-    lengths = lengths_to_try(full, count, folds=folds, batch_size=batch, table=table)
-    return [folds * length.steps for length in lengths]
+    teacher = table and stream.training.distils
+    trials = trials_of(full, count, folds=folds, batch_size=batch, table=table, teacher=teacher)
+    return [folds * trial.schedule.steps for trial in trials]
 
 
 def _validating(schedule: Schedule, examples: int, batch: int, step: float) -> float:

@@ -99,7 +99,9 @@ def _metric(answer: FullAnswer) -> MetricRecord | UnsetType:
 def _refit(answer: FullAnswer) -> Refit | UnsetType:
     """What the ledger says of a second training; nothing where there was none."""
     told = answer.refit
-    return UNSET if told is None else Refit(steps=told.steps, examples=told.examples, folds=told.folds or UNSET)
+    if told is None:
+        return UNSET
+    return Refit(steps=told.steps, examples=told.examples, folds=told.folds or UNSET, teacher=told.teacher or UNSET)
 
 
 def _robust(answer: FullAnswer) -> RobustRecord | UnsetType:

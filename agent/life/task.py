@@ -21,6 +21,7 @@ from agent.life.supernet import guided_strategy, searched_supernet
 from agent.life.turns import Turns
 from agent.memory.operators import composing_entries
 from agent.memory.subcells import blocks_in_force, mined_in_force, mining_entries
+from agent.state.limits import limits_of
 from agent.state.saturation import saturated
 from agent.stream.policy import SearchPolicy
 from agent.workers.trained import BaselineFitter, Examiner, Expecting, SupernetTrainer
@@ -106,6 +107,7 @@ def _closing(context: TaskContext) -> list[Facts]:
         evaluations=len(task.trials),
         full_trainings=len(task.fully_trained) - len(task.tabulated),
         winner=admitted[0].digest if admitted else None,
+        limits=limits_of(task),
     )
     mined = mining_entries(state, run, task, space=space, tabular=context.tabular)
     composed: Sequence[Facts] = ()

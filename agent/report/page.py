@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from agent.gate.admission import findings_of
-from agent.ledger.events import Standing
+from agent.ledger.events import UNSET, Standing
 from agent.memory.subcells import mined_in_force, sentence
 from agent.report import page_pictures as report_pictures
 from agent.report.changes import changed, evidence_in_words
@@ -22,6 +22,7 @@ from agent.report.shortfall import shortfall
 from agent.report.summary import shown_score, told_figures
 from agent.report.task_figures import TaskEvidence
 from agent.report.uses import operator_records, uses_of
+from agent.state.limits import limit_sentence
 from agent.state.rivals import rivals
 from agent.state.state import LifeState, Motif
 from selfnas.plugins import MissingPluginError
@@ -84,6 +85,7 @@ def render(evidence: Evidence, *, title: str = "") -> str:
         matrix=_encoded(report_pictures.matrix_picture(labels, evidence.transfers)) if evidence.transfers else "",
         shortfalls=_shortfalls(evidence),
         baselines=_baseline_table(evidence),
+        limits=_limit_table(evidence),
         transfers=_transfer_table(evidence),
         motifs=_motifs(evidence),
         motifs_note=_motifs_note(evidence),
@@ -164,6 +166,18 @@ def _task_table(tasks: Sequence[TaskEvidence]) -> _Table:
             )
         )
     return _Table(columns, tuple(rows))
+
+
+def _limit_table(evidence: Evidence) -> _Table:
+    """What held each task back, as it was recorded."""
+    pairs = zip(evidence.tasks, evidence.state.readable_tasks(), strict=True)
+    rows = [
+        (shown.label, one.name, f"{one.value:.3g}", f"{one.bound:.3g}", limit_sentence(one))
+        for shown, (_, task) in pairs
+        if task.finished is not None and task.finished.limits is not UNSET
+        for one in task.finished.limits
+    ]
+    return _Table(("task", "held back by", "#value", "#bound", "what shows it"), tuple(rows))
 
 
 def _shortfalls(evidence: Evidence) -> list[dict[str, object]]:

@@ -140,6 +140,7 @@ class SlotsSection(StrictModel):
     swap: float | None = Field(default=None, ge=0, le=SLOTS["swap"])
     mixup: float | None = Field(default=None, ge=0, le=SLOTS["mixup"])
     average: float | None = Field(default=None, ge=0, le=SLOTS["average"])
+    distil: float | None = Field(default=None, ge=0, le=SLOTS["distil"])
 
 
 class RobustnessSection(StrictModel):
@@ -183,6 +184,14 @@ class TrainingSection(StrictModel):
     slots: SlotsSection | None = None
     class_weights: Literal["balanced"] | None = None
     robustness: RobustnessSection | None = None
+
+    @property
+    def distils(self) -> bool:
+        """Whether a baseline may teach networks of small tables and series; nobody teaches what is to be proved."""
+        if self.robustness is not None:
+            return False
+        stated = None if self.slots is None else self.slots.distil
+        return self.recipe != "plain" if stated is None else stated > 0
 
     def plan(self, task: Task) -> TrainingPlan:
         """How networks of a task are trained; what is not stated follows from its data."""

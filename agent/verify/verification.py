@@ -31,6 +31,7 @@ from agent.verify.costs import CostChecker
 from agent.verify.drift import WatchChecker
 from agent.verify.meaning.deployments import check_deployed
 from agent.verify.meaning.examples import ExampleChecker
+from agent.verify.meaning.limits import check_limits
 from agent.verify.meaning.searching import SearchChecker
 from agent.verify.meaning.tables import TableChecker
 from agent.verify.meaning.trainings import TrainingChecker
@@ -230,6 +231,9 @@ class _Checker:
                 self._reviews.decided(refused)
             case events.Reviewed() as review:
                 yield self._reviewed(event.seq, review)
+            case events.TaskFinished() as finished:
+                if self._state is not None:
+                    yield check_limits(self._state, finished)
             case events.Deployed() as made:
                 self._checked["deployed files"] += 1
                 if self._state is not None:

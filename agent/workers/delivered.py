@@ -17,6 +17,7 @@ from agent.workers.kept import kept
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from selfnas.baselines.distillation import Lessons
     from selfnas.data.tasks import Task
     from selfnas.networks.network import Network
     from selfnas.training.cross_validation import CrossFit, CrossTrained
@@ -123,47 +124,78 @@ def _validation(job: LowJob | FullJob, task: Task) -> Examples:
 
 
 def _by_folds(job: FullJob, task: Task, folds: int) -> Delivered:
-    """Scored by cross-validation, then trained on all examples for as long as that found right."""
+    """Scored by cross-validation, then trained on all examples as that found right."""
     from selfnas.training.refit import cross_refit_steps
 
     count = len(task.train) + len(task.validation)
-    crossed = _cross_trained(job, task, folds)
+    crossed, lessons = _cross_trained(job, task, folds)
     if crossed.failure:
         return Delivered(failure=crossed.failure)
     steps = cross_refit_steps(crossed.best_step, inside=crossed.inside, count=count)
-    again = _on_all(job, task, steps)
+    teacher = lessons if crossed.taught else None
+    again = _on_all(job, task, steps, transfer=None if teacher is None else teacher.whole)
     if again.failure:
         return again
-    refit = RefitAnswer(steps=steps, examples=count, folds=len(crossed.fit.parts) if crossed.fit else folds)
+    refit = RefitAnswer(
+        steps=steps,
+        examples=count,
+        folds=len(crossed.fit.parts) if crossed.fit else folds,
+        teacher="" if teacher is None else teacher.teacher,
+    )
     plain = job.training.robustness is None  # else these answers are what is proved
     return replace(again, score=crossed.best, curve=crossed.curve, refit=refit, fit=crossed.fit if plain else None)
 
 
-def _cross_trained(job: FullJob, task: Task, folds: int) -> CrossTrained:
+def _cross_trained(job: FullJob, task: Task, folds: int) -> tuple[CrossTrained, Lessons | None]:
+    """What cross-validation gave, and what a teacher says, if there is one."""
     from selfnas import seeding
-    from selfnas.training.cross_validation import cross_train
+    from selfnas.baselines.distillation import distil
+    from selfnas.training.cross_validation import cross_train, held_out
     from selfnas.training.plans import goal_of
-    from selfnas.training.refit import lengths_to_try, long_enough
+    from selfnas.training.refit import trials_of
+
+    whole, groups = _whole(job, task), groups_of(task, "train", "validation")
+    plan, goal = job.training.plan(task), goal_of(task, job.metrics)
+    folds = min(folds, len(set(groups))) if groups else folds
+    y = whole.y.cpu().numpy()
+    parts = held_out(y, goal.target, folds=folds, seed=seeding.derive(0, "full", task.digest), groups=groups)
+    lessons = distil(
+        whole.x.cpu().numpy(),
+        y,
+        inputs=task.inputs,
+        goal=goal,
+        recipe=plan.recipe,
+        parts=parts,
+        seed=seeding.derive(0, "teacher", task.digest),
+    )
+    lessons = None if lessons is None else lessons.to(job.device)
+    trials = trials_of(
+        job.fidelity.fidelity(job.kind),
+        len(whole),
+        folds=folds,
+        batch_size=plan.batch_size,
+        table=not task.shape.size,
+        teacher=lessons is not None,
+    )
+    crossed = cross_train(
+        lambda seed: build(job, task, seed=seed)[0],
+        whole,
+        plan,
+        trials,
+        goal,
+        parts=parts,
+        seed=seeding.derive(job.seed, "cross-fit"),
+        transfer=() if lessons is None else lessons.parts,
+    )
+    return crossed, lessons
+
+
+def _whole(job: FullJob, task: Task) -> Examples:
+    """Training and validation examples together."""
     from selfnas.training.training import Examples
 
     training, validation = (Examples.of(part.x, part.y, device=job.device) for part in (task.train, task.validation))
-    groups, plan = groups_of(task, "train", "validation"), job.training.plan(task)
-    folds = min(folds, len(set(groups))) if groups else folds
-    count = len(training) + len(validation)
-    return cross_train(
-        lambda seed: build(job, task, seed=seed)[0],
-        training.and_also(validation),
-        plan,
-        lengths_to_try(
-            job.fidelity.fidelity(job.kind), count, folds=folds, batch_size=plan.batch_size, table=not task.shape.size
-        ),
-        goal_of(task, job.metrics),
-        folds=folds,
-        seed=seeding.derive(job.seed, "cross-fit"),
-        split_seed=seeding.derive(0, "full", task.digest),
-        groups=groups,
-        enough=long_enough,
-    )
+    return training.and_also(validation)
 
 
 def _trained_again(job: FullJob, task: Task, first: TrainingResult) -> Delivered | None:
@@ -176,8 +208,8 @@ def _trained_again(job: FullJob, task: Task, first: TrainingResult) -> Delivered
     return None if again.failure else replace(again, refit=RefitAnswer(steps=steps, examples=sum(counts)))
 
 
-def _on_all(job: FullJob, task: Task, steps: int) -> Delivered:
-    """Trained on training and validation examples together for so many steps."""
+def _on_all(job: FullJob, task: Task, steps: int, *, transfer: Examples | None = None) -> Delivered:
+    """Trained on training and validation examples together for so many steps, with a teacher or without."""
     from selfnas import seeding
     from selfnas.training.evaluation import Fidelity
     from selfnas.training.plans import goal_of
@@ -188,7 +220,7 @@ def _on_all(job: FullJob, task: Task, steps: int) -> Delivered:
     network, _ = build(job, task, seed=seed)
     plan, goal = job.training.plan(task), goal_of(task, job.metrics)
     fidelity = Fidelity(name="refit", steps=steps)
-    result = train(network, [training, validation], None, plan, fidelity, seed=seed, goal=goal)
+    result = train(network, [training, validation], None, plan, fidelity, seed=seed, goal=goal, transfer=transfer)
     if result.failure:
         return Delivered(failure=result.failure)
     return Delivered(network=network, weights=result.weights, steps=steps)

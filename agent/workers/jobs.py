@@ -285,11 +285,13 @@ class RefitAnswer(StrictModel):
 
     Attributes:
         folds: networks whose held-out answers decided for how long; 0 where the validation split decided.
+        teacher: baseline whose answers to varied examples it was taught too; empty for none.
     """
 
     steps: int
     examples: int
     folds: int = 0
+    teacher: str = ""
 
 
 class RobustAnswer(StrictModel):

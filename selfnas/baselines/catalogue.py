@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from selfnas.baselines import estimators
 from selfnas.baselines.baseline import Baseline, Floats, Form, Predict, Setting
@@ -11,7 +11,7 @@ from selfnas.baselines.warping import BAND, nearest_dtw
 from selfnas.data.targets import InputKind, Target, Targets
 from selfnas.errors import InputError, suggestion
 
-__all__ = ["BASELINES", "baseline_named", "baseline_names", "baselines_for"]
+__all__ = ["BASELINES", "JOINED", "TEACHERS", "baseline_named", "baseline_names", "baselines_for", "teachers_for"]
 
 _ANY = frozenset[Form]({"classes", "labels", "numbers", "quantiles"})
 _POINTS = _ANY - {"quantiles"}
@@ -117,6 +117,12 @@ BASELINES: Sequence[Baseline] = (
 )  # fmt: skip
 
 
+# By kind of example which may teach networks, see `selfnas.baselines.distillation`.
+TEACHERS: Mapping[InputKind, tuple[str, ...]] = {"table": ("linear", "forest", "boosting"), "series": ("rocket",)}
+JOINED = "+"  # between the names of several that teach together
+_TAUGHT = frozenset({"classification", "multilabel", "regression"})
+
+
 def baseline_named(name: str) -> Baseline:
     """The baseline of that name.
 
@@ -148,3 +154,15 @@ def baselines_for(inputs: InputKind, target: Target, wanted: Sequence[str] | Non
     """
     chosen = {one.name for one in BASELINES if one.usual} if wanted is None else {"constant", *wanted}
     return tuple(one.name for one in BASELINES if one.name in chosen and one.suits(inputs, target))
+
+
+def teachers_for(inputs: InputKind, target: Target) -> tuple[str, ...]:
+    """Names of the baselines that may teach networks of a kind of task; ordered classes and quantiles nobody teaches.
+
+    Example:
+        >>> teachers_for("series", Target.of_classes(10)), teachers_for("image", Target.of_classes(10))
+        (('rocket',), ())
+    """
+    if target.kind not in _TAUGHT or target.quantiles:
+        return ()
+    return tuple(name for name in TEACHERS.get(inputs, ()) if baseline_named(name).suits(inputs, target))

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from selfnas import seeding
 from selfnas.data.targets import Target, Targets
 from selfnas.training.evaluation import Fidelity
-from selfnas.training.schedule import Schedule, fit_schedule, latest_best, validated_after
+from selfnas.training.refit import Trial, next_trial
+from selfnas.training.schedule import Schedule, fit_schedule, latest_best, latest_near, validated_after
 from selfnas.training.training import Examples, Goal, TrainingPlan, predict, train
 
 __all__ = ["CrossFit", "CrossTrained", "CrossValidated", "cross_fit", "cross_train", "cross_validate", "held_out"]
@@ -65,12 +66,14 @@ class CrossFit:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CrossTrained:
-    """What trainings of several lengths on all folds but one gave.
+    """What trainings on all folds but one gave.
 
     Attributes:
         failure: why a training failed; empty when none did.
-        curve: at each validation the score of all held-out answers, length after length; empty when one failed.
-        best_step: how many steps of its length had been taken where the curve is best, the latest of equals.
+        curve: at each validation the score of all held-out answers, trial after trial; empty when one failed.
+        best_step: how many steps of its trial had been taken where the curve is best; of a single trial where it is for
+            the last time about as good as that.
+        taught: whether that trial had a teacher.
         inside: number of examples that each network was trained on, at least.
         fit: held-out answers. Which validation a fold's are taken from, the other folds decide; None when one failed.
     """
@@ -78,6 +81,7 @@ class CrossTrained:
     failure: str
     curve: tuple[float, ...] = ()
     best_step: int = 0
+    taught: bool = False
     inside: int = 0
     fit: CrossFit | None = None
 
@@ -164,56 +168,64 @@ def cross_train(
     build: Callable[[int], nn.Module],
     examples: Examples,
     plan: TrainingPlan,
-    lengths: Sequence[Schedule],
+    trials: Sequence[Trial],
     goal: Goal,
     *,
-    folds: int,
+    parts: Sequence[Rows],
     seed: int,
-    split_seed: int,
-    groups: Sequence[str] | None = None,
-    enough: Callable[[Sequence[float]], bool] = lambda curve: False,
+    transfer: Sequence[Examples] = (),
 ) -> CrossTrained:
-    """Train networks on all folds but one, to learn for how long one on all examples should be trained.
+    """Train networks on all folds but one, to learn how one on all examples should be trained.
 
     Args:
         build: a fresh network by its seed.
         examples: all that may be trained on.
         plan: how each network is trained.
-        lengths: for how long, each length by itself, and when it is validated; at least one. No training ends early.
+        trials: for how long and whether with a teacher, each by itself; at least one. No training ends early.
         goal: what it is trained for.
-        folds: see `held_out`.
+        parts: see `held_out`.
         seed: of networks and trainings.
-        split_seed: of the folds.
-        groups: see `held_out`.
-        enough: whether the scores so far say that no further length needs to be tried.
+        transfer: of each part, what a teacher says who has not seen it; needed where a trial has a teacher.
     """
-    parts = held_out(examples.y.cpu().numpy(), goal.target, folds=folds, seed=split_seed, groups=groups)
-    seeds = [seeding.derive(seed, "fold", number) for number in range(folds)]
-    by_length: list[list[Tensor]] = []
-    for length in lengths:
-        at = Fidelity(name="full", steps=length.steps)
-        failure, answers = _answered(build, examples, parts, seeds, plan, at, goal, schedule=length)
+    seeds = [seeding.derive(seed, "fold", number) for number in range(len(parts))]
+    by_trial: dict[int, list[Tensor]] = {}
+    curves: dict[int, Sequence[float]] = {}
+    while (number := next_trial(trials, curves)) is not None:
+        trial = trials[number]
+        at = Fidelity(name="full", steps=trial.schedule.steps)
+        failure, answers = _answered(
+            build, examples, parts, seeds, plan, at, goal,
+            schedule=trial.schedule, transfer=transfer if trial.taught else (),
+        )  # fmt: skip
         if failure:
             return CrossTrained(failure=failure)
-        by_length.append(answers)
-        together = [torch.cat(list(of_fold)) for of_fold in zip(*by_length, strict=True)]
-        curve = _scores(examples, parts, together, goal)
-        if enough(curve):
-            break
-    steps = [each for length in lengths[: len(by_length)] for each in validated_after(length)]
+        by_trial[number], curves[number] = answers, _scores(examples, parts, answers, goal)
+    together = [torch.cat(list(of_fold)) for of_fold in zip(*by_trial.values(), strict=True)]
+    curve = [score for scores in curves.values() for score in scores]
+    ends = [(trials[number], steps) for number in curves for steps in validated_after(trials[number].schedule)]
     chosen = []
-    for number in range(folds):
-        others = [other for other in range(folds) if other != number]
+    for place in range(len(parts)):
+        others = [other for other in range(len(parts)) if other != place]
         elsewhere = _scores(examples, [parts[each] for each in others], [together[each] for each in others], goal)
-        chosen.append(together[number][latest_best(elsewhere)])
+        seen = len(examples) - len(parts[place])
+        chosen.append(together[place][_right(elsewhere, ends, examples=seen, counted=goal.counted)])
+    best, best_step = ends[_right(curve, ends, examples=len(examples), counted=goal.counted)]
     order = torch.from_numpy(np.argsort(np.concatenate(parts)))
     return CrossTrained(
         failure="",
         curve=tuple(curve),
-        best_step=steps[latest_best(curve)],
+        best_step=best_step,
+        taught=best.taught,
         inside=len(examples) - max(map(len, parts)),
         fit=CrossFit(outputs=torch.cat(chosen).cpu()[order], parts=tuple(parts)),
     )
+
+
+def _right(curve: Sequence[float], ends: Sequence[tuple[Trial, int]], *, examples: int, counted: bool) -> int:
+    """Of several trials the best, the latest of equals; of the validations of one the latest that is as good."""
+    if len({id(trial) for trial, _ in ends}) > 1:
+        return latest_best(curve)
+    return latest_near(curve, examples=examples, counted=counted)
 
 
 def _answered(
@@ -226,16 +238,19 @@ def _answered(
     goal: Goal,
     *,
     schedule: Schedule,
+    transfer: Sequence[Examples] = (),
 ) -> tuple[str, list[Tensor]]:
     """Why a training failed; for each part `(validations, n, outputs)` held-out answers."""
     answers: list[Tensor] = []
-    for own, rows in zip(seeds, parts, strict=True):
+    of_parts: Sequence[Examples | None] = transfer or [None] * len(parts)
+    for own, rows, lessons in zip(seeds, parts, of_parts, strict=True):
         inside = np.setdiff1d(np.arange(len(examples)), rows)
         training, validation = _chosen(examples, inside), _chosen(examples, rows)
         at = replace(schedule, per_epoch=max(1, (len(inside) + plan.batch_size // 2) // plan.batch_size))
         result = train(
-            build(own), training, validation, plan, replace(fidelity, patience=0), seed=own, goal=goal, schedule=at
-        )
+            build(own), training, validation, plan, replace(fidelity, patience=0),
+            seed=own, goal=goal, schedule=at, transfer=lessons,
+        )  # fmt: skip
         if result.failure:
             return result.failure, []
         answers.append(torch.stack(result.outputs))

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from selfnas.data.targets import Target, TargetKind, Targets
 
-__all__ = ["Loss", "balanced_weights", "constant_outputs", "loss_for"]
+__all__ = ["Loss", "as_shares", "balanced_weights", "constant_outputs", "loss_for"]
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -56,6 +56,16 @@ def balanced_weights(y: Targets, target: Target) -> tuple[float, ...]:
     else:
         return ()
     return tuple(round(float(min(weight, _MOST_WEIGHT)), 6) for weight in found)
+
+
+def as_shares(y: Tensor, outputs: int) -> Tensor:
+    """`(b, outputs)` of targets as splits hold them: the share of each class or label, and numbers as they are.
+
+    Example:
+        >>> as_shares(torch.tensor([1, 0]), 2).tolist()
+        [[0.0, 1.0], [1.0, 0.0]]
+    """
+    return functional.one_hot(y, outputs).float() if y.dim() == 1 else y.float()
 
 
 def constant_outputs(y: Tensor, target: Target | None) -> Tensor:

@@ -62,6 +62,8 @@ def plan_for(
         ValueError: a slot that there is not, or beyond its limits.
     """
     count, stated = len(task.train), dict(slots or {})
+    if hardened is not None:  # none of these has been tried with bounds
+        stated |= {"mixup": 0.0, "average": 0.0, "distil": 0.0}
     return TrainingPlan(
         batch_size=batch_size_for(count, batch_size),
         learning_rate=learning_rate,

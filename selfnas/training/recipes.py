@@ -34,6 +34,8 @@ class Recipe:
         swap: of tables: share of the features that are taken from another row.
         mixup: both parameters of the Beta distribution that two examples are mixed by.
         average: weights are averaged over about this share of the steps.
+        distil: of small tables and series: share of each batch of a full training that has a teacher's answers, where
+            held-out answers are better with a teacher than without; see `selfnas.baselines.distillation`.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Recipe:
     swap: float = 0.0
     mixup: float = 0.0
     average: float = 0.0
+    distil: float = 0.0
 
     def __post_init__(self) -> None:
         for slot, most in SLOTS.items():
@@ -65,14 +68,16 @@ class Recipe:
 # The most that each slot can be.
 SLOTS: Mapping[str, float] = {
     "shift": 0.5, "zoom": 0.5, "turn": 180.0, "flip": 1.0, "cutout": 0.9, "jitter": 1.0, "scaling": 1.0, "crop": 0.9,
-    "warp": 1.0, "noise": 1.0, "swap": 0.9, "mixup": 4.0, "average": 0.5,
+    "warp": 1.0, "noise": 1.0, "swap": 0.9, "mixup": 4.0, "average": 0.5, "distil": 0.9,
 }  # fmt: skip
 
 PLAIN = Recipe(name="plain")
-_LIGHT = Recipe(name="light", shift=0.1, zoom=0.1, turn=5.0, jitter=0.03, scaling=0.1, crop=0.1, warp=0.1, average=0.05)
+_LIGHT = Recipe(
+    name="light", shift=0.1, zoom=0.1, turn=5.0, jitter=0.03, scaling=0.1, crop=0.1, warp=0.1, average=0.05, distil=0.5,
+)  # fmt: skip
 _STRONG = Recipe(
     name="strong", shift=0.15, zoom=0.15, turn=10.0, jitter=0.05, scaling=0.2, crop=0.2, warp=0.2, noise=0.05,
-    mixup=0.2, average=0.05,
+    mixup=0.2, average=0.05, distil=0.5,
 )  # fmt: skip
 RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in (PLAIN, _LIGHT, _STRONG)}
 

@@ -11,8 +11,8 @@ which every example has its say (`selfnas.training.cross_validation.cross_train`
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from selfnas.training.evaluation import Fidelity
@@ -21,10 +21,11 @@ from selfnas.training.schedule import Schedule, fit_schedule
 if TYPE_CHECKING:
     from selfnas.training.training import TrainingResult
 
-__all__ = ["cross_refit_steps", "lengths_to_try", "long_enough", "refit_fidelity", "refit_steps"]
+__all__ = ["Trial", "cross_refit_steps", "next_trial", "refit_fidelity", "refit_steps", "trials_of", "tried"]
 
 _SHORTER = (27, 9, 3, 1)  # of a table's full training: which share of it is tried
 _FEWEST = 20  # steps of the shortest
+_LONGER = 3  # times the whole, where the whole is best
 _WORSE = 2  # lengths in a row that end the trials
 _LEAST = 0.5  # share of the first run's schedule: a lucky early validation is no reason to train for a few steps alone
 
@@ -62,12 +63,31 @@ def refit_steps(best: int, steps: int, *, training: int, validation: int) -> int
     return max(1, round(max(best, steps * _LEAST) * (training + validation) / training))
 
 
-def lengths_to_try(full: Fidelity, examples: int, *, folds: int, batch_size: int, table: bool) -> tuple[Schedule, ...]:
-    """How long networks of a small task are trained to learn which length is right, the shortest first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One way in which a network of a small task may be trained in full.
+
+    Attributes:
+        schedule: for how long, and when it is validated.
+        taught: whether by a teacher too.
+        beyond: whether it is longer than a full training, and taken only where the whole of one is best so far.
+    """
+
+    schedule: Schedule
+    taught: bool = False
+    beyond: bool = False
+
+
+def trials_of(
+    full: Fidelity, examples: int, *, folds: int, batch_size: int, table: bool, teacher: bool, beyond: bool = True
+) -> tuple[Trial, ...]:
+    """How networks of a small task are trained to learn which length is right, and whether a teacher helps.
 
     Networks for tables learn noise by heart within a few hundred steps, and weights halfway through a long schedule are
-    worse than those at the end of a short one: several lengths are tried, and what counts is their end. For images and
-    series examples are varied in training, and one length is tried, at whose validations the best is looked for.
+    worse than those at the end of a short one: several lengths are tried, the shortest first, and what counts is their
+    end. Where the whole is best, three times as long is tried too, which clean numbers want. With a teacher the
+    shortest is left out, since noise is no longer learned. For images and series examples are
+    varied in training, and one length is tried, with a teacher where there is one; the best of its validations counts.
 
     Args:
         full: what a full training is.
@@ -75,31 +95,73 @@ def lengths_to_try(full: Fidelity, examples: int, *, folds: int, batch_size: int
         folds: of which each network sees all but one.
         batch_size: examples in a step, about.
         table: whether examples are rows of a table.
+        teacher: whether there is one.
+        beyond: whether a table may be trained for longer than the whole.
 
     Example:
         >>> full = Fidelity(name="full", epochs=15, steps=800)
-        >>> [length.parts for length in lengths_to_try(full, 450, folds=3, batch_size=37, table=True)]
-        [(30,), (89,), (267,), (800,)]
+        >>> trials = trials_of(full, 450, folds=3, batch_size=37, table=True, teacher=True)
+        >>> [(trial.schedule.steps, trial.taught) for trial in trials[2:]]
+        [(267, False), (800, False), (2400, False), (89, True), (267, True), (800, True)]
     """
     whole = fit_schedule(full, examples - math.ceil(examples / folds), batch_size=batch_size)
     if not table:
-        return (whole,)
+        return (Trial(schedule=whole, taught=teacher),)
     ends = sorted({min(whole.steps, max(_FEWEST, round(whole.steps / part))) for part in _SHORTER})
-    return tuple(replace(whole, parts=(steps,)) for steps in ends)
+    lengths = [replace(whole, parts=(steps,)) for steps in ends]
+    taught = lengths[1:] or lengths
+    longer = replace(whole, parts=(_LONGER * whole.steps,))
+    return (
+        *(Trial(schedule=length) for length in lengths),
+        *(Trial(schedule=each, beyond=True) for each in ((longer,) if beyond else ())),
+        *(Trial(schedule=length, taught=True) for length in taught if teacher),
+    )
 
 
-def long_enough(scores: Sequence[float]) -> bool:
-    """Whether no longer length needs to be tried: the last two are worse than an earlier one, or nothing is wrong.
+def next_trial(trials: Sequence[Trial], scores: Mapping[int, Sequence[float]]) -> int | None:
+    """The number of the trial that comes next; None after the last.
+
+    A longer one is not needed where the last two of its kind are worse than one before, nor one beyond the whole where
+    the last is not the best, nor any where nothing is wrong.
 
     Args:
-        scores: of the lengths so far, the shortest first; at most 1.
+        trials: in their order.
+        scores: by number of a trial, of those so far; at most 1.
 
     Example:
-        >>> [long_enough(scores) for scores in ([0.6, 0.7, 0.65], [0.7, 0.6, 0.65], [0.9, 1.0])]
-        [False, True, True]
+        >>> schedule = Schedule(per_epoch=1, parts=(1,))
+        >>> trials = [Trial(schedule=schedule, taught=taught) for taught in (False,) * 4 + (True,)]
+        >>> next_trial(trials, {0: [0.7], 1: [0.6], 2: [0.65]}), next_trial(trials, {0: [0.9], 1: [1.0]})
+        (4, None)
     """
-    best = max(scores)
-    return best >= 1 or (len(scores) > _WORSE and all(score < best for score in scores[-_WORSE:]))
+    if any(max(each) >= 1 for each in scores.values()):
+        return None
+    done = max(scores, default=-1)
+    for number in range(done + 1, len(trials)):
+        same = [max(each) for other, each in scores.items() if trials[other].taught == trials[number].taught]
+        patience = 1 if trials[number].beyond else _WORSE
+        if len(same) <= patience or any(score >= max(same) for score in same[-patience:]):
+            return number
+    return None
+
+
+def tried(trials: Sequence[Trial], curve: Sequence[float]) -> list[int] | None:
+    """Numbers of the trials that a curve is of; None where it has more or fewer points than they have validations.
+
+    Example:
+        >>> schedule = Schedule(per_epoch=1, parts=(1, 1))
+        >>> tried([Trial(schedule=schedule)], [0.5, 0.6]), tried([Trial(schedule=schedule)], [0.5])
+        ([0], None)
+    """
+    scores: dict[int, Sequence[float]] = {}
+    begin = 0
+    while (number := next_trial(trials, scores)) is not None:
+        count = len(trials[number].schedule.parts)
+        scores[number] = curve[begin : begin + count]
+        if len(scores[number]) < count:
+            return None
+        begin += count
+    return list(scores) if begin == len(curve) else None
 
 
 def cross_refit_steps(best: int, *, inside: int, count: int) -> int:

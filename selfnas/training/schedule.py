@@ -19,6 +19,7 @@ __all__ = [
     "batch_size_for",
     "fit_schedule",
     "latest_best",
+    "latest_near",
     "patience_in",
     "validated_after",
 ]
@@ -28,6 +29,8 @@ _FEWEST_VALIDATIONS = 4  # where a training is not made of whole epochs
 _BETWEEN = 25  # steps between two of them there, at least
 _SMALLEST_BATCH = 16
 _EACH_EPOCH = 8  # steps that an epoch of a small set is cut into, as far as the batches stay large enough
+_ERRORS = 1.5  # standard errors by which accuracies differ by chance
+_APART = 0.01  # between scores that are told apart, where nothing is known of their noise
 _WARM_UP = 10  # one in so many steps
 
 
@@ -94,6 +97,26 @@ def latest_best(scores: Sequence[float]) -> int:
         2
     """
     return len(scores) - 1 - list(reversed(scores)).index(max(scores))
+
+
+def latest_near(scores: Sequence[float], *, examples: int, counted: bool) -> int:
+    """Place of the latest score that chance does not tell from the best: the earliest of equals is best by luck.
+
+    Args:
+        scores: at the validations of one training.
+        examples: that each is made on.
+        counted: whether scores are accuracies, whose standard error is known; others are told apart from 0.01 on.
+
+    Example:
+        >>> latest_near([0.5, 0.96, 0.93, 0.94], examples=50, counted=True)
+        3
+        >>> latest_near([0.5, 0.96, 0.93, 0.94], examples=50, counted=False)
+        1
+    """
+    best = max(scores)
+    error = math.sqrt(max(0.0, best * (1 - best)) / examples)
+    apart = max(1 / examples, _ERRORS * error) if counted else _APART
+    return max(place for place, score in enumerate(scores) if score >= best - apart)
 
 
 def patience_in(fidelity: Fidelity, schedule: Schedule) -> int:

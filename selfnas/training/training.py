@@ -27,8 +27,8 @@ from selfnas.robust.hardening import CLIPPED_AT, Robustness
 from selfnas.training.augmentation import augmented, mixing
 from selfnas.training.averaging import STATISTICS, WeightAverage
 from selfnas.training.evaluation import Fidelity
-from selfnas.training.losses import constant_outputs, loss_for
-from selfnas.training.metrics import score
+from selfnas.training.losses import as_shares, constant_outputs, loss_for
+from selfnas.training.metrics import COUNTED, metric_for, score
 from selfnas.training.recipes import PLAIN, Recipe
 from selfnas.training.schedule import Schedule, fit_schedule, patience_in
 
@@ -75,6 +75,11 @@ class Goal:
     inputs: InputKind | None = None
     metric: str | None = None
 
+    @property
+    def counted(self) -> bool:
+        """Whether scores are accuracies."""
+        return self.target is None or (self.metric or metric_for(self.target, {})) == COUNTED
+
     def score(self, outputs: Tensor, y: Tensor) -> float:
         """What a search maximises."""
         if self.target is None:
@@ -101,6 +106,10 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def to(self, device: torch.device | str) -> Examples:
+        """The same on a device."""
+        return Examples(self.x.to(device), self.y.to(device))
 
     def rows(self, index: Tensor) -> Examples:
         """Some of them, copied."""
@@ -151,6 +160,7 @@ def train(
     least: Sequence[float] = (),
     goal: Goal | None = None,
     schedule: Schedule | None = None,
+    transfer: Examples | None = None,
 ) -> TrainingResult:
     """Fit a network in place and leave it with the weights of its best validation.
 
@@ -163,6 +173,8 @@ def train(
         least: score needed at each validation; a training that is below stops there with what it has.
         goal: what it is trained for; None is classification.
         schedule: of the steps; None fits one to the fidelity and the number of examples.
+        transfer: examples with a teacher's answers, `(m, outputs)` float32, that a share of each batch is drawn from
+            (`Recipe.distil`); targets are then fitted as shares, without smoothing. None teaches by targets alone.
     """
     goal = goal or Goal()
     pool = _Pool([training] if isinstance(training, Examples) else training, fidelity.fraction, seed)
@@ -170,7 +182,7 @@ def train(
     schedule = schedule or fit_schedule(fidelity, len(pool), batch_size=plan.batch_size)
     if validation is None:
         schedule = replace(schedule, parts=(schedule.steps,))
-    parts = _Parts(pool, schedule, seeding.torch_generator(seed, "order"))
+    parts = _Parts(pool, schedule, seeding.torch_generator(seed, "order"), transfer=transfer, share=plan.recipe.distil)
     average = None
     if plan.robustness is not None:
         plan.robustness.prepare(network, seeding.torch_generator(seed, "hardening"))
@@ -178,6 +190,8 @@ def train(
         draw = torch.randperm(len(pool), generator=seeding.torch_generator(seed, "statistics"))
         seen = pool.rows(draw[:STATISTICS]).x
         average = WeightAverage(network, steps=plan.recipe.average * schedule.steps, x=seen)
+    if transfer is not None:
+        plan = replace(plan, label_smoothing=0.0)  # a teacher's answers are smooth already
     module = _Module(network, plan, schedule, goal, average, seeding.torch_generator(seed, "augmentation"))
     patience = patience_in(fidelity, schedule)
     watcher = _Watcher(validation, schedule, patience, least, goal, chance=_chance(goal, pool, validation))
@@ -278,19 +292,38 @@ class _Parts:
     already in memory: a hundred times cheaper than a DataLoader for small data.
     """
 
-    def __init__(self, pool: _Pool, schedule: Schedule, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        pool: _Pool,
+        schedule: Schedule,
+        generator: torch.Generator,
+        *,
+        transfer: Examples | None = None,
+        share: float = 0.0,
+    ) -> None:
         self._pool, self._schedule, self._generator = pool, schedule, generator
+        self._transfer, self._share = transfer, share
         self._parts, self._order = iter(schedule.parts), self._orders()
 
     def __iter__(self) -> Iterator[Iterator[Examples]]:
         """The next part of the schedule."""
-        yield (self._pool.rows(rows) for rows in itertools.islice(self._order, next(self._parts)))
+        yield (self._batch(rows) for rows in itertools.islice(self._order, next(self._parts)))
 
     def _orders(self) -> Iterator[Tensor]:
         """Numbers of the examples of each batch, in a new order each epoch, without end."""
         while True:
             order = torch.randperm(len(self._pool), generator=self._generator)
             yield from order.tensor_split(self._schedule.per_epoch)
+
+    def _batch(self, rows: Tensor) -> Examples:
+        """Examples by number; with a transfer set the last of them give way to a draw of it."""
+        if self._transfer is None:
+            return self._pool.rows(rows)
+        count = int(self._share * len(rows))
+        own = self._pool.rows(rows[: len(rows) - count])
+        drawn = torch.randint(len(self._transfer), (count,), generator=self._generator)
+        targets = as_shares(own.y, self._transfer.y.shape[1]).to(self._transfer.y)
+        return Examples(own.x, targets).and_also(self._transfer.rows(drawn))
 
 
 class _Module(pl.LightningModule):

@@ -8,7 +8,7 @@ validation split and knew no floors of steps; what is so is accepted where the s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.ledger import events
@@ -20,14 +20,17 @@ from agent.verify.meaning.examples import Sizes
 from agent.verify.meaning.hardened import wrong_robustness
 from agent.workers.cross_fitted import FOLDS
 from agent.workers.delivered import VALIDATED
+from selfnas.baselines.catalogue import JOINED, TEACHERS
+from selfnas.data.targets import InputKind
 from selfnas.training.evaluation import Fidelity
-from selfnas.training.refit import cross_refit_steps, lengths_to_try, long_enough, refit_steps
+from selfnas.training.refit import Trial, cross_refit_steps, refit_steps, trials_of, tried
 from selfnas.training.schedule import (
     MOST_VALIDATIONS,
     Schedule,
     batch_size_for,
     fit_schedule,
     latest_best,
+    latest_near,
     patience_in,
     validated_after,
 )
@@ -35,6 +38,7 @@ from selfnas.training.schedule import (
 __all__ = ["TrainingChecker"]
 
 _ROUNDING = 1e-9
+_LOOKS: Mapping[int, InputKind] = {0: "table", 1: "series"}  # by the number of an example's sides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,17 @@ class _Task:
     validation: int | None
     grouped: bool | None
     counted: bool  # whether scores are accuracies
-    table: bool  # whether examples are rows of a table
+    inputs: InputKind | None  # what an example looks like; None for images
+
+    @property
+    def table(self) -> bool:
+        """Whether examples are rows of a table."""
+        return self.inputs == "table"
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """Baselines that may teach."""
+        return TEACHERS[self.inputs] if self.inputs and self.stream.training.distils else ()
 
     @property
     def batch(self) -> int:
@@ -81,7 +95,7 @@ class TrainingChecker:
         self._sizes: Sizes | None = None
         self._metric = ""
         self._tabular = False
-        self._table = False
+        self._inputs: InputKind | None = None
         self._told = False  # whether trainings of this life say by which plan
         self._evaluated: list[events.Evaluated] = []
         self._tested: list[events.Trained | events.Compared] = []
@@ -96,7 +110,7 @@ class TrainingChecker:
         self._sizes, self._evaluated, self._tested, self._folds = sizes, [], [], {}
         self._metric = "" if started.metric is events.UNSET else started.metric
         self._tabular = started.table is not events.UNSET
-        self._table = not started.shape.size
+        self._inputs = _LOOKS.get(len(started.shape.size))
 
     def check(self, facts: events.Facts) -> Iterator[str]:
         """Problems of one event of a task, in sentences."""
@@ -176,7 +190,7 @@ class TrainingChecker:
             validation=validation,
             grouped=self._sizes.grouped,
             counted=not self._metric,
-            table=self._table,
+            inputs=self._inputs,
         )
 
     def _end(self) -> Iterator[str]:
@@ -254,25 +268,58 @@ def _by_folds(
     if not 2 <= folds <= wanted or (task.grouped is False and folds != wanted):
         yield f"{folds} networks made alike decided for how long it is trained, the stream makes {wanted}"
         return
-    lengths = lengths_to_try(fidelity, count, folds=folds, batch_size=task.batch, table=task.table)
+    teacher = None if refit.teacher is events.UNSET else refit.teacher
+    if teacher is not None and not _may_teach(teacher, task.teachers):
+        yield f"{teacher} taught it, by whom nothing of such a task is taught"
+        return
+    plans = [
+        trials_of(fidelity, count, folds=folds, batch_size=task.batch, table=task.table, teacher=taught, beyond=beyond)
+        for taught in ((True,) if teacher else (False, True) if task.table and task.teachers else (False,))
+        for beyond in ((True, False) if task.table else (False,))
+    ]
     least = count - math.ceil(count / folds)
-    after = [steps for length in lengths for steps in validated_after(length)]
     seen = range(least, least + 1) if task.grouped is False else range(1, count)  # by each network, at least
-    best = after
+    best = [steps for trial in plans[-1] for steps in validated_after(trial.schedule)]
     if isinstance(tested, events.Trained):
         yield from _uncounted(task, tested.curve, {count})
-        tried = [size for size in range(1, len(after)) if long_enough(tested.curve[:size])] if len(lengths) > 1 else []
-        wanted_points = min([*tried, len(after)])
-        if len(tested.curve) != wanted_points:
-            yield f"its curve has {len(tested.curve)} points, its plan gives {wanted_points}"
+        ends = next((found for trials in plans if (found := _ends(trials, tested.curve))), None)
+        if ends is None:
+            points = " or ".join(map(str, sorted({_points(trials, tested.curve) for trials in plans})))
+            yield f"its curve has {len(tested.curve)} points, its plan gives {points}"
             return
-        best = [after[latest_best(tested.curve)]]
+        trial, steps = ends[latest_best(tested.curve)]
+        best = [steps]
+        if not task.table:
+            best.append(ends[latest_near(tested.curve, examples=count, counted=task.counted)][1])
+        if trial.taught != (teacher is not None):
+            yield f"the best of its curve is {'with' if trial.taught else 'without'} a teacher, and it says otherwise"
+            return
     elif tested.validation is not None:
         yield from _uncounted(task, [tested.validation], {count})
     if not any(
         cross_refit_steps(steps, inside=inside, count=count) == refit.steps for steps in best for inside in seen
     ):
         yield f"trained a second time for {refit.steps} steps, which its held-out answers do not give"
+
+
+def _may_teach(teacher: str, able: Sequence[str]) -> bool:
+    """Whether a name is one of those that may, or several, each once and in order."""
+    names = teacher.split(JOINED)
+    return [name for name in able if name in names] == names
+
+
+def _ends(trials: Sequence[Trial], curve: Sequence[events.Number]) -> list[tuple[Trial, int]] | None:
+    """Of each point of a curve the trial and its steps so far; None where these trials do not give such a curve."""
+    numbers = tried(trials, curve)
+    if numbers is None:
+        return None
+    return [(trials[number], steps) for number in numbers for steps in validated_after(trials[number].schedule)]
+
+
+def _points(trials: Sequence[Trial], curve: Sequence[events.Number]) -> int:
+    """How many points a curve that begins so has, as far as it tells."""
+    known = [size for size in range(1, len(curve)) if tried(trials, curve[:size]) is not None]
+    return min([*known, sum(len(trial.schedule.parts) for trial in trials)])
 
 
 def _short(task: _Task, one: events.Evaluated) -> Iterator[str]:

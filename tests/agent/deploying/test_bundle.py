@@ -33,10 +33,11 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 @pytest.fixture(scope="module")
 def made(place: Path, digest: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle that the command wrote, in int8."""
-    folder = tmp_path_factory.mktemp("bundles") / "few"
+    """A bundle that the command wrote, in int8, of a life of its own: it records what it deploys."""
+    own = shutil.copytree(place, tmp_path_factory.mktemp("bundles") / "life")
+    folder = own / "few"
     words = ("--refused", "--precision", "int8", "--home", "home", "-o")
-    done = inside(place, "deploy", "bundle", digest, *words, folder)
+    done = inside(own, "deploy", "bundle", digest, *words, folder)
     assert done.returncode == 0, done.stderr
     assert "times the reference kernel's p50" in done.stdout
     assert "on 1 thread" in done.stdout

@@ -151,6 +151,40 @@ def test_lengths_of_a_table_are_tried_until_it_is_long_enough(
     assert [told for told in found if problem in told] if problem else found == []
 
 
+@pytest.mark.parametrize(
+    ("counts", "steps", "teacher", "problem"),
+    [
+        ((150, 160, 180, 170, 150, 190, 185), 151, "forest", ""),  # the second of three lengths with a teacher
+        ((150, 160, 180, 170, 150, 190, 185), 151, "linear+boosting", ""),
+        ((150, 160, 180, 170, 150, 190, 185), 151, "boosting+linear", "by whom nothing of such a task"),
+        ((150, 180, 160, 170, 150, 170, 175), 50, None, ""),  # no teacher helped
+        ((150, 180, 160, 170, 150, 190, 185), 151, None, "is with a teacher, and it says otherwise"),
+        ((150, 180, 160, 170, 150, 170, 175), 50, "forest", "is without a teacher, and it says otherwise"),
+        ((150, 180, 160, 170, 150, 190), 151, "forest", "its curve has 6 points, its plan gives 7"),
+        ((150, 180, 160, 170, 150, 190, 185), 151, "rocket", "rocket taught it, by whom nothing of such a task"),
+    ],
+)
+def test_a_teacher_is_where_the_curve_says_so(
+    counts: tuple[int, ...], steps: int, teacher: str | None, problem: str
+) -> None:
+    """Lengths without one come first, then those with; the best of all decides."""
+    curve = [count / 250 for count in counts]
+    refit = {"steps": steps, "examples": 250, "folds": 3} | ({"teacher": teacher} if teacher else {})
+    told = crossed(curve=curve, validation=max(curve), refit=refit)
+    found = problems_of(told, SMALL, size=(), full={"steps": 300})
+    assert [each for each in found if problem in each] if problem else found == []
+
+
+def test_a_stream_that_has_no_teacher_is_held_to_it() -> None:
+    """A plain recipe, or a slot of 0."""
+    curve = [count / 250 for count in (150, 160, 180, 170, 150, 190, 185)]
+    refit = {"steps": 150, "examples": 250, "folds": 3, "teacher": "forest"}
+    told = crossed(curve=curve, validation=max(curve), refit=refit)
+    for training in ({"recipe": "plain"}, {"slots": {"distil": 0}}):
+        found = problems_of(told, SMALL, size=(), full={"steps": 300}, training=training)
+        assert any("forest taught it" in each for each in found)
+
+
 FORGED: dict[str, tuple[events.Facts, Sizes, dict[str, Any], str]] = {
     "a point too few": (evaluated(curve=CURVE[1:]), LARGE, {}, "its curve has 2 points of 3"),
     "a point too many": (evaluated(curve=[0.1, *CURVE]), LARGE, {}, "its curve has 4 points, its plan gives 3"),

@@ -14,8 +14,10 @@ from agent.workers.jobs import LowAnswer, LowJob
 from agent.workers.process import run_job
 from selfnas.data.targets import Target
 from selfnas.data.tasks import Task, TaskSpec, load_task
-from selfnas.training.cross_validation import cross_train, cross_validate, held_out
+from selfnas.training.cross_validation import CrossTrained, cross_train, cross_validate, held_out
 from selfnas.training.evaluation import Fidelity
+from selfnas.training.recipes import Recipe
+from selfnas.training.refit import Trial
 from selfnas.training.schedule import Schedule
 from selfnas.training.training import Examples, Goal, TrainingPlan
 
@@ -120,7 +122,7 @@ def test_the_length_that_held_out_answers_find_right_is_told(monkeypatch: pytest
     from selfnas.training.training import TrainingResult
 
     data = Examples(torch.arange(12.0).view(12, 1, 1), torch.arange(12) % 2)
-    right = {20: [0.5, 1.0, 0.5, 0.5], 40: [0.5, 0.5, 1.0, 1.0]}  # share of a fold that is answered rightly
+    right = {20: [0.5, 0.75, 0.5, 0.5], 40: [0.5, 0.5, 1.0, 1.0]}  # share of a fold that is answered rightly
     order: list[int] = []
 
     def answering(network: nn.Module, own: Examples, held: Examples, *rest: Any, **named: Any) -> TrainingResult:
@@ -136,19 +138,48 @@ def test_the_length_that_held_out_answers_find_right_is_told(monkeypatch: pytest
         return TrainingResult(failure="", curve=(0.5,), train_loss=0.0, weights={}, outputs=tuple(outputs))
 
     monkeypatch.setattr(cross_validation, "train", answering)
-    lengths = [Schedule(per_epoch=1, parts=(steps // 4,) * 4) for steps in (20, 40)]
+    trials = [Trial(schedule=Schedule(per_epoch=1, parts=(steps // 4,) * 4)) for steps in (20, 40)]
     goal = Goal(target=Target.of_classes(2))
-    plan, seeds = TrainingPlan(batch_size=8), {"folds": 3, "seed": 1, "split_seed": 2}
-    found = cross_train(lambda seed: nn.Identity(), data, plan, lengths, goal, **seeds)
+    parts = held_out(data.y.numpy(), goal.target, folds=3, seed=2)
+
+    def crossed() -> CrossTrained:
+        plan = TrainingPlan(batch_size=8)
+        return cross_train(lambda seed: nn.Identity(), data, plan, trials, goal, parts=parts, seed=1)
+
+    found = crossed()
     assert order == [20, 20, 20, 40, 40, 40]
     assert len(found.curve) == 8
-    assert (found.best, found.best_step, found.inside) == (1.0, 40, 8)
+    assert (found.best, found.best_step, found.inside, found.taught) == (1.0, 40, 8, False)
     assert found.fit is not None
     assert torch.equal(found.fit.outputs.argmax(1), data.y)
     assert sorted(np.concatenate(found.fit.parts).tolist()) == list(range(12))
     order.clear()
-    short = cross_train(lambda seed: nn.Identity(), data, plan, lengths, goal, **seeds, enough=lambda curve: True)
+    right[20] = [0.5, 1.0, 0.5, 0.5]  # nothing is wrong: no longer length is tried
+    short = crossed()
     assert (order, short.best_step) == ([20, 20, 20], 10)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_trial_with_a_teacher_has_its_lessons(right: bool) -> None:
+    """They teach what they say, right or wrong, and where held-out answers are worse with them the other trial wins."""
+    x = torch.linspace(-1, 1, 61)[:, None]
+    data = Examples(x, (x[:, 0] > 0.5).long())
+    goal = Goal(target=Target.of_classes(2), inputs="table")
+    parts = held_out(data.y.numpy(), goal.target, folds=3, seed=2)
+    said = (x[:, 0] > (0.5 if right else -0.5)).long()
+    lessons = [Examples(x, torch.nn.functional.one_hot(said, 2).float())] * 3
+    plan = TrainingPlan(batch_size=20, learning_rate=0.3, recipe=Recipe(name="own", distil=0.9))
+    trials = [Trial(schedule=Schedule(per_epoch=3, parts=(steps,)), taught=steps > 2) for steps in (2, 60)]
+
+    def build(seed: int) -> nn.Module:
+        torch.manual_seed(seed)
+        return nn.Linear(1, 2)
+
+    found = cross_train(build, data, plan, trials, goal, parts=parts, seed=1, transfer=lessons)
+    assert found.taught == right
+    assert len(found.curve) == 2
+    with pytest.raises(ValueError, match="zip"):
+        cross_train(build, data, plan, trials[1:], goal, parts=parts, seed=1, transfer=lessons[:2])
 
 
 def test_a_training_that_fails_tells_no_length() -> None:
@@ -156,8 +187,8 @@ def test_a_training_that_fails_tells_no_length() -> None:
     data = Examples(torch.arange(12.0).view(12, 1, 1), torch.arange(12) % 3)
     wild = TrainingPlan(batch_size=8, learning_rate=1e30)
     found = cross_train(
-        lambda seed: Counting(), data, wild, [Schedule(per_epoch=1, parts=(20,))], Goal(target=CLASSES), folds=3,
-        seed=1, split_seed=2,
+        lambda seed: Counting(), data, wild, [Trial(schedule=Schedule(per_epoch=1, parts=(20,)))], Goal(target=CLASSES),
+        parts=held_out(data.y.numpy(), CLASSES, folds=3, seed=2), seed=1,
     )  # fmt: skip
     assert found.failure.startswith("diverged")
     assert (found.curve, found.fit) == ((), None)
