@@ -17,11 +17,13 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     """Accuracy under both attacks, and the share of inputs that the search alone turned.
 
     Raises:
+        NetworkOutputError: the network's outputs are not finite, or of another shape.
         InputError: the inputs have no range, or are not scaled as the training inputs are.
     """
     data = examinee.data
     region = Region.of(data.x_train, radius=settings["radius"])
     region.check(data.x)
+    examinee.audit_logits()  # raises where outputs show nothing
     chosen = examinee.sample(len(data.x), int(settings["samples"]), "assault")
     found = attack(
         examinee.network,

@@ -82,6 +82,8 @@ def test_an_audit_that_breaks_a_promise_is_found_out(
 
 def test_sound_network_is_not_accused(entry: SuiteEntry, healthy: nn.Module, data: AuditData) -> None:
     """Every gate and validity audit passes a network that learned the task, and no alarm fails."""
+    if entry.audit in ("proof", "assault"):
+        pytest.skip("a network that was trained as usual is not sound to these; test_robustness.py has one that is")
     findings = findings_of(entry, healthy, data)
     assert findings
     if entry.role == "alarm":
