@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from selfnas.data.tasks import Task
     from selfnas.networks.network import Network
     from selfnas.training.cross_validation import CrossFit, CrossTrained
-    from selfnas.training.training import Examples, TrainingResult
+    from selfnas.training.training import Examples, TrainingResult, Transfer
 
 __all__ = ["VALIDATED", "Delivered", "build", "delivered", "groups_of", "trained_once"]
 
+_TOLD: dict[tuple[object, ...], Lessons | None] = {}  # what teachers say of the task of the latest job
 VALIDATED = {"low": 2_000, "full": 5_000}  # validation examples, at most: scores are then exact to a point or less
 
 
@@ -159,16 +160,20 @@ def _cross_trained(job: FullJob, task: Task, folds: int) -> tuple[CrossTrained, 
     folds = min(folds, len(set(groups))) if groups else folds
     y = whole.y.cpu().numpy()
     parts = held_out(y, goal.target, folds=folds, seed=seeding.derive(0, "full", task.digest), groups=groups)
-    lessons = distil(
-        whole.x.cpu().numpy(),
-        y,
-        inputs=task.inputs,
-        goal=goal,
-        recipe=plan.recipe,
-        parts=parts,
-        seed=seeding.derive(0, "teacher", task.digest),
-    )
-    lessons = None if lessons is None else lessons.to(job.device)
+    key = (task.digest, plan.recipe, folds, goal.metric)
+    if key not in _TOLD:  # the same for every network of the task
+        _TOLD.clear()
+        _TOLD[key] = distil(
+            whole.x.cpu().numpy(),
+            y,
+            inputs=task.inputs,
+            goal=goal,
+            recipe=plan.recipe,
+            parts=parts,
+            seed=seeding.derive(0, "teacher", task.digest),
+            groups=groups,
+        )
+    lessons = None if (told := _TOLD[key]) is None else told.to(job.device)
     trials = trials_of(
         job.fidelity.fidelity(job.kind),
         len(whole),
@@ -208,7 +213,7 @@ def _trained_again(job: FullJob, task: Task, first: TrainingResult) -> Delivered
     return None if again.failure else replace(again, refit=RefitAnswer(steps=steps, examples=sum(counts)))
 
 
-def _on_all(job: FullJob, task: Task, steps: int, *, transfer: Examples | None = None) -> Delivered:
+def _on_all(job: FullJob, task: Task, steps: int, *, transfer: Transfer | None = None) -> Delivered:
     """Trained on training and validation examples together for so many steps, with a teacher or without."""
     from selfnas import seeding
     from selfnas.training.evaluation import Fidelity

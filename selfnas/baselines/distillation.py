@@ -19,18 +19,21 @@ import torch
 from numpy.typing import NDArray
 
 from selfnas import seeding
-from selfnas.baselines.baseline import Floats, Scores, Setting
+from selfnas.baselines.baseline import Floats, Predict, Scores, Setting
 from selfnas.baselines.catalogue import JOINED, baseline_named, teachers_for
 from selfnas.data.targets import InputKind, Targets
 from selfnas.training.augmentation import augmented
+from selfnas.training.cross_validation import held_out
 from selfnas.training.recipes import Recipe
-from selfnas.training.training import Examples, Goal
+from selfnas.training.training import Examples, Goal, Transfer
 
 __all__ = ["Lessons", "distil"]
 
 _TIMES = 4  # as many varied examples as there are examples
 _FEWEST, _MOST = {"table": 4_000, "series": 1_000}, {"table": 12_000, "series": 2_000}
 _POWERS = (0.5, 0.7, 0.999, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)
+_INNER = 3  # folds by which a teacher answers its own rows as one who had not seen them
+_MOST_NUMBERS = 1e6  # rows by values by columns that teachers are fitted to a dozen times
 _LEAST_SHARE = 1e-3
 _SWAPPED = 0.5  # of the values of a row are taken from other rows, at most
 
@@ -42,23 +45,23 @@ class Lessons:
     Attributes:
         teacher: its name; the names of several whose answers are averaged, joined by `+`.
         score: of its answers to held-out examples.
-        parts: for each fold, varied examples of the others and the answers of a teacher who has seen only those.
-        whole: the same of all examples.
+        parts: for each fold what a teacher says who has seen the other folds alone.
+        whole: what one says who has seen all examples.
     """
 
     teacher: str
     score: float
-    parts: tuple[Examples, ...]
-    whole: Examples
+    parts: tuple[Transfer, ...]
+    whole: Transfer
 
     def to(self, device: torch.device | str) -> Lessons:
-        """The same, with examples on a device."""
+        """The same on a device."""
         return replace(self, parts=tuple(part.to(device) for part in self.parts), whole=self.whole.to(device))
 
 
 def distil(
     x: Floats, y: Targets, *, inputs: InputKind, goal: Goal, recipe: Recipe, parts: Sequence[NDArray[np.int64]],
-    seed: int,
+    seed: int, groups: Sequence[str] | None = None,
 ) -> Lessons | None:  # fmt: skip
     """Fit every teacher to all folds but one, and let the best by held-out answers teach, alone or several together.
 
@@ -70,6 +73,7 @@ def distil(
         recipe: by which series are varied.
         parts: rows that each fold holds out.
         seed: of the teachers and the varied examples.
+        groups: of each example; those of a group are held out together.
 
     Returns:
         None where nobody can teach: for the kind of task, its size, or because held-out answers of series are no better
@@ -103,12 +107,30 @@ def distil(
         return None
     counted = target.kind == "classification"
     sharp = _sharpness(_mean([told[name] for name in best]), truth) if counted else 1.0
-    taught = []
-    for place, own in enumerate(seen):
+
+    def said(predicts: Sequence[Predict], of: Floats) -> torch.Tensor:
+        return _tensor(_sharpened(_mean([predict(of) for predict in predicts]), sharp))
+
+    # Kernels, and trees for many labels, take too long to be fitted for every part of every fold.
+    often = inputs == "table" and len(x) * setting.values * setting.columns <= _MOST_NUMBERS
+
+    def lesson(place: int, own: NDArray[np.int64]) -> Transfer:
         varied = _varied(x[own], count, inputs, recipe, seed=seeding.derive(seed, "varied", place))
-        answers = _mean([fitted[name][place](varied) for name in best])
-        taught.append(Examples(torch.from_numpy(varied), _tensor(_sharpened(answers, sharp))))
-    return Lessons(teacher=JOINED.join(best), score=score(best), parts=tuple(taught[:-1]), whole=taught[-1])
+        answers = said([fitted[name][place] for name in best], varied)
+        taught = Examples(torch.from_numpy(varied), answers)
+        inner = min(_INNER, len(own) if groups is None else len({groups[row] for row in own}))
+        if not often or inner < 2:
+            return Transfer(varied=taught)
+        unseen = torch.zeros(len(own), answers.shape[1])
+        among = None if groups is None else [groups[row] for row in own]
+        for part in held_out(y[own], target, folds=inner, seed=seeding.derive(seed, "inner", place), groups=among):
+            others = np.delete(own, part)
+            fits = [baseline_named(name).fit(x[others], y[others], setting) for name in best]
+            unseen[torch.from_numpy(part)] = said(fits, x[own[part]])
+        return Transfer(varied=taught, own=unseen)
+
+    *of_folds, whole = (lesson(place, own) for place, own in enumerate(seen))
+    return Lessons(teacher=JOINED.join(best), score=score(best), parts=tuple(of_folds), whole=whole)
 
 
 def _mean(answers: Sequence[Scores]) -> Scores:

@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from selfnas import seeding
 from selfnas.data.targets import Target, Targets
 from selfnas.training.evaluation import Fidelity
-from selfnas.training.refit import Trial, next_trial
-from selfnas.training.schedule import Schedule, fit_schedule, latest_best, latest_near, validated_after
-from selfnas.training.training import Examples, Goal, TrainingPlan, predict, train
+from selfnas.training.refit import Trial, best_end, next_trial
+from selfnas.training.schedule import Schedule, fit_schedule, latest_best, validated_after
+from selfnas.training.training import Examples, Goal, TrainingPlan, Transfer, predict, train
 
 __all__ = ["CrossFit", "CrossTrained", "CrossValidated", "cross_fit", "cross_train", "cross_validate", "held_out"]
 
@@ -71,8 +71,7 @@ class CrossTrained:
     Attributes:
         failure: why a training failed; empty when none did.
         curve: at each validation the score of all held-out answers, trial after trial; empty when one failed.
-        best_step: how many steps of its trial had been taken where the curve is best; of a single trial where it is for
-            the last time about as good as that.
+        best_step: how many steps of its trial had been taken at the validation that is chosen (`refit.best_end`).
         taught: whether that trial had a teacher.
         inside: number of examples that each network was trained on, at least.
         fit: held-out answers. Which validation a fold's are taken from, the other folds decide; None when one failed.
@@ -173,7 +172,7 @@ def cross_train(
     *,
     parts: Sequence[Rows],
     seed: int,
-    transfer: Sequence[Examples] = (),
+    transfer: Sequence[Transfer] = (),
 ) -> CrossTrained:
     """Train networks on all folds but one, to learn how one on all examples should be trained.
 
@@ -208,8 +207,8 @@ def cross_train(
         others = [other for other in range(len(parts)) if other != place]
         elsewhere = _scores(examples, [parts[each] for each in others], [together[each] for each in others], goal)
         seen = len(examples) - len(parts[place])
-        chosen.append(together[place][_right(elsewhere, ends, examples=seen, counted=goal.counted)])
-    best, best_step = ends[_right(curve, ends, examples=len(examples), counted=goal.counted)]
+        chosen.append(together[place][best_end(ends, elsewhere, examples=seen, counted=goal.counted)])
+    best, best_step = ends[best_end(ends, curve, examples=len(examples), counted=goal.counted)]
     order = torch.from_numpy(np.argsort(np.concatenate(parts)))
     return CrossTrained(
         failure="",
@@ -219,13 +218,6 @@ def cross_train(
         inside=len(examples) - max(map(len, parts)),
         fit=CrossFit(outputs=torch.cat(chosen).cpu()[order], parts=tuple(parts)),
     )
-
-
-def _right(curve: Sequence[float], ends: Sequence[tuple[Trial, int]], *, examples: int, counted: bool) -> int:
-    """Of several trials the best, the latest of equals; of the validations of one the latest that is as good."""
-    if len({id(trial) for trial, _ in ends}) > 1:
-        return latest_best(curve)
-    return latest_near(curve, examples=examples, counted=counted)
 
 
 def _answered(
@@ -238,11 +230,11 @@ def _answered(
     goal: Goal,
     *,
     schedule: Schedule,
-    transfer: Sequence[Examples] = (),
+    transfer: Sequence[Transfer] = (),
 ) -> tuple[str, list[Tensor]]:
     """Why a training failed; for each part `(validations, n, outputs)` held-out answers."""
     answers: list[Tensor] = []
-    of_parts: Sequence[Examples | None] = transfer or [None] * len(parts)
+    of_parts: Sequence[Transfer | None] = transfer or [None] * len(parts)
     for own, rows, lessons in zip(seeds, parts, of_parts, strict=True):
         inside = np.setdiff1d(np.arange(len(examples)), rows)
         training, validation = _chosen(examples, inside), _chosen(examples, rows)

@@ -16,12 +16,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from selfnas.training.evaluation import Fidelity
-from selfnas.training.schedule import Schedule, fit_schedule
+from selfnas.training.schedule import Schedule, apart_by_chance, fit_schedule, latest_best, latest_near
 
 if TYPE_CHECKING:
     from selfnas.training.training import TrainingResult
 
-__all__ = ["Trial", "cross_refit_steps", "next_trial", "refit_fidelity", "refit_steps", "trials_of", "tried"]
+__all__ = [
+    "Trial",
+    "best_end",
+    "cross_refit_steps",
+    "next_trial",
+    "refit_fidelity",
+    "refit_steps",
+    "trials_of",
+    "tried",
+]
 
 _SHORTER = (27, 9, 3, 1)  # of a table's full training: which share of it is tried
 _FEWEST = 20  # steps of the shortest
@@ -85,8 +94,8 @@ def trials_of(
 
     Networks for tables learn noise by heart within a few hundred steps, and weights halfway through a long schedule are
     worse than those at the end of a short one: several lengths are tried, the shortest first, and what counts is their
-    end. Where the whole is best, three times as long is tried too, which clean numbers want. With a teacher the
-    shortest is left out, since noise is no longer learned. For images and series examples are
+    end. Where the whole is best, three times as long is tried too, which clean numbers want. With a teacher the whole
+    alone is tried, since noise is hardly learned then. For images and series examples are
     varied in training, and one length is tried, with a teacher where there is one; the best of its validations counts.
 
     Args:
@@ -102,19 +111,18 @@ def trials_of(
         >>> full = Fidelity(name="full", epochs=15, steps=800)
         >>> trials = trials_of(full, 450, folds=3, batch_size=37, table=True, teacher=True)
         >>> [(trial.schedule.steps, trial.taught) for trial in trials[2:]]
-        [(267, False), (800, False), (2400, False), (89, True), (267, True), (800, True)]
+        [(267, False), (800, False), (2400, False), (800, True)]
     """
     whole = fit_schedule(full, examples - math.ceil(examples / folds), batch_size=batch_size)
     if not table:
         return (Trial(schedule=whole, taught=teacher),)
     ends = sorted({min(whole.steps, max(_FEWEST, round(whole.steps / part))) for part in _SHORTER})
     lengths = [replace(whole, parts=(steps,)) for steps in ends]
-    taught = lengths[1:] or lengths
     longer = replace(whole, parts=(_LONGER * whole.steps,))
     return (
         *(Trial(schedule=length) for length in lengths),
         *(Trial(schedule=each, beyond=True) for each in ((longer,) if beyond else ())),
-        *(Trial(schedule=length, taught=True) for length in taught if teacher),
+        *(Trial(schedule=length, taught=True) for length in lengths[-1:] if teacher),
     )
 
 
@@ -143,6 +151,33 @@ def next_trial(trials: Sequence[Trial], scores: Mapping[int, Sequence[float]]) -
         if len(same) <= patience or any(score >= max(same) for score in same[-patience:]):
             return number
     return None
+
+
+def best_end(ends: Sequence[tuple[Trial, int]], curve: Sequence[float], *, examples: int, counted: bool) -> int:
+    """Place of the validation that says how a network on all examples is trained.
+
+    Of the validations of a single trial it is the latest that chance does not tell from the best. Of several trials it
+    is the best of those without a teacher, the latest of equals, unless one with a teacher is as good: a teacher
+    steadies what chance makes of few examples, so it need not be better. A third of what chance may do is its margin.
+
+    Args:
+        ends: of each point of the curve the trial and its steps so far.
+        curve: scores.
+        examples: that each score is made on.
+        counted: whether scores are accuracies.
+
+    Example:
+        >>> schedule = Schedule(per_epoch=1, parts=(1,))
+        >>> ends = [(Trial(schedule=schedule), 1), (Trial(schedule=schedule, taught=True), 1)]
+        >>> [best_end(ends, [0.8, taught], examples=400, counted=True) for taught in (0.78, 0.795)]
+        [0, 1]
+    """
+    if len({id(trial) for trial, _ in ends}) == 1:
+        return latest_near(curve, examples=examples, counted=counted)
+    kinds = [[place for place, (trial, _) in enumerate(ends) if trial.taught == taught] for taught in (False, True)]
+    best = [own[latest_best([curve[place] for place in own])] for own in kinds if own]
+    margin = apart_by_chance(max(curve), examples=examples, counted=counted) / 3
+    return best[-1] if curve[best[-1]] >= curve[best[0]] - margin else best[0]
 
 
 def tried(trials: Sequence[Trial], curve: Sequence[float]) -> list[int] | None:

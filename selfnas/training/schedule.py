@@ -16,6 +16,7 @@ from selfnas.training.evaluation import Fidelity
 __all__ = [
     "MOST_VALIDATIONS",
     "Schedule",
+    "apart_by_chance",
     "batch_size_for",
     "fit_schedule",
     "latest_best",
@@ -114,9 +115,19 @@ def latest_near(scores: Sequence[float], *, examples: int, counted: bool) -> int
         1
     """
     best = max(scores)
-    error = math.sqrt(max(0.0, best * (1 - best)) / examples)
-    apart = max(1 / examples, _ERRORS * error) if counted else _APART
+    apart = apart_by_chance(best, examples=examples, counted=counted)
     return max(place for place, score in enumerate(scores) if score >= best - apart)
+
+
+def apart_by_chance(score: float, *, examples: int, counted: bool) -> float:
+    """By how much another score may differ by chance alone; the arguments are those of `latest_near`.
+
+    Example:
+        >>> round(apart_by_chance(0.8, examples=100, counted=True), 6)
+        0.06
+    """
+    error = math.sqrt(max(0.0, score * (1 - score)) / examples)
+    return max(1 / examples, _ERRORS * error) if counted else _APART
 
 
 def patience_in(fidelity: Fidelity, schedule: Schedule) -> int:

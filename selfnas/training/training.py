@@ -32,7 +32,7 @@ from selfnas.training.metrics import COUNTED, metric_for, score
 from selfnas.training.recipes import PLAIN, Recipe
 from selfnas.training.schedule import Schedule, fit_schedule, patience_in
 
-__all__ = ["Examples", "Goal", "TrainingPlan", "TrainingResult", "accuracy", "predict", "train"]
+__all__ = ["Examples", "Goal", "TrainingPlan", "TrainingResult", "Transfer", "accuracy", "predict", "train"]
 
 _FUSED = ("cpu", "cuda")  # devices on which one call updates all weights
 _OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
@@ -121,6 +121,35 @@ class Examples:
         return Examples(torch.cat([self.x, others.x]), torch.cat([self.y, others.y]))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Transfer:
+    """What a teacher says (*knowledge distillation*).
+
+    Attributes:
+        varied: examples near those to train on, with its answers as targets, `(m, outputs)` float32.
+        own: `(n, outputs)` its answers to those to train on, as of one who had not seen them; None where only `varied`
+            are taught.
+    """
+
+    varied: Examples
+    own: Tensor | None = None
+
+    def to(self, device: torch.device | str) -> Transfer:
+        """The same on a device."""
+        return Transfer(varied=self.varied.to(device), own=None if self.own is None else self.own.to(device))
+
+    def taught(self, parts: Sequence[Examples]) -> list[Examples]:
+        """Training examples whose targets are shares: halfway between what was measured and what the teacher says."""
+        begin, found = 0, list[Examples]()
+        for part in parts:
+            shares = as_shares(part.y, self.varied.y.shape[1])
+            if self.own is not None:
+                shares = (shares + self.own[begin : begin + len(part)]) / 2
+            found.append(Examples(part.x, shares))
+            begin += len(part)
+        return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingResult:
     """What training gave.
@@ -160,7 +189,7 @@ def train(
     least: Sequence[float] = (),
     goal: Goal | None = None,
     schedule: Schedule | None = None,
-    transfer: Examples | None = None,
+    transfer: Transfer | None = None,
 ) -> TrainingResult:
     """Fit a network in place and leave it with the weights of its best validation.
 
@@ -173,16 +202,22 @@ def train(
         least: score needed at each validation; a training that is below stops there with what it has.
         goal: what it is trained for; None is classification.
         schedule: of the steps; None fits one to the fidelity and the number of examples.
-        transfer: examples with a teacher's answers, `(m, outputs)` float32, that a share of each batch is drawn from
-            (`Recipe.distil`); targets are then fitted as shares, without smoothing. None teaches by targets alone.
+        transfer: what a teacher says. A share of each batch is drawn from its varied examples (`Recipe.distil`), and
+            targets are fitted as shares, without smoothing. None teaches by targets alone.
     """
     goal = goal or Goal()
-    pool = _Pool([training] if isinstance(training, Examples) else training, fidelity.fraction, seed)
+    given = [training] if isinstance(training, Examples) else training
+    pool = _Pool(given, fidelity.fraction, seed)
+    chance = _chance(goal, pool, validation)
     lay_out(network, torch.channels_last)  # convolutions take a quarter to a half less time so
+    if transfer is not None:
+        pool = _Pool(transfer.taught(given), fidelity.fraction, seed)
+        plan = replace(plan, label_smoothing=0.0)  # a teacher's answers are smooth already
     schedule = schedule or fit_schedule(fidelity, len(pool), batch_size=plan.batch_size)
     if validation is None:
         schedule = replace(schedule, parts=(schedule.steps,))
-    parts = _Parts(pool, schedule, seeding.torch_generator(seed, "order"), transfer=transfer, share=plan.recipe.distil)
+    varied = None if transfer is None else transfer.varied
+    parts = _Parts(pool, schedule, seeding.torch_generator(seed, "order"), varied=varied, share=plan.recipe.distil)
     average = None
     if plan.robustness is not None:
         plan.robustness.prepare(network, seeding.torch_generator(seed, "hardening"))
@@ -190,11 +225,9 @@ def train(
         draw = torch.randperm(len(pool), generator=seeding.torch_generator(seed, "statistics"))
         seen = pool.rows(draw[:STATISTICS]).x
         average = WeightAverage(network, steps=plan.recipe.average * schedule.steps, x=seen)
-    if transfer is not None:
-        plan = replace(plan, label_smoothing=0.0)  # a teacher's answers are smooth already
     module = _Module(network, plan, schedule, goal, average, seeding.torch_generator(seed, "augmentation"))
     patience = patience_in(fidelity, schedule)
-    watcher = _Watcher(validation, schedule, patience, least, goal, chance=_chance(goal, pool, validation))
+    watcher = _Watcher(validation, schedule, patience, least, goal, chance=chance)
     device = pool.device
     noise = [device.index or 0] if device.type == "cuda" else []
     with warnings.catch_warnings(), torch.random.fork_rng(devices=noise):
@@ -298,11 +331,11 @@ class _Parts:
         schedule: Schedule,
         generator: torch.Generator,
         *,
-        transfer: Examples | None = None,
+        varied: Examples | None = None,
         share: float = 0.0,
     ) -> None:
         self._pool, self._schedule, self._generator = pool, schedule, generator
-        self._transfer, self._share = transfer, share
+        self._varied, self._share = varied, share
         self._parts, self._order = iter(schedule.parts), self._orders()
 
     def __iter__(self) -> Iterator[Iterator[Examples]]:
@@ -316,14 +349,12 @@ class _Parts:
             yield from order.tensor_split(self._schedule.per_epoch)
 
     def _batch(self, rows: Tensor) -> Examples:
-        """Examples by number; with a transfer set the last of them give way to a draw of it."""
-        if self._transfer is None:
+        """Examples by number; with a teacher the last of them give way to a draw of its varied examples."""
+        if self._varied is None:
             return self._pool.rows(rows)
         count = int(self._share * len(rows))
-        own = self._pool.rows(rows[: len(rows) - count])
-        drawn = torch.randint(len(self._transfer), (count,), generator=self._generator)
-        targets = as_shares(own.y, self._transfer.y.shape[1]).to(self._transfer.y)
-        return Examples(own.x, targets).and_also(self._transfer.rows(drawn))
+        drawn = torch.randint(len(self._varied), (count,), generator=self._generator)
+        return self._pool.rows(rows[: len(rows) - count]).and_also(self._varied.rows(drawn))
 
 
 class _Module(pl.LightningModule):

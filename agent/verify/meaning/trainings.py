@@ -23,14 +23,13 @@ from agent.workers.delivered import VALIDATED
 from selfnas.baselines.catalogue import JOINED, TEACHERS
 from selfnas.data.targets import InputKind
 from selfnas.training.evaluation import Fidelity
-from selfnas.training.refit import Trial, cross_refit_steps, refit_steps, trials_of, tried
+from selfnas.training.refit import Trial, best_end, cross_refit_steps, refit_steps, trials_of, tried
 from selfnas.training.schedule import (
     MOST_VALIDATIONS,
     Schedule,
     batch_size_for,
     fit_schedule,
     latest_best,
-    latest_near,
     patience_in,
     validated_after,
 )
@@ -287,13 +286,14 @@ def _by_folds(
             points = " or ".join(map(str, sorted({_points(trials, tested.curve) for trials in plans})))
             yield f"its curve has {len(tested.curve)} points, its plan gives {points}"
             return
-        trial, steps = ends[latest_best(tested.curve)]
-        best = [steps]
-        if not task.table:
-            best.append(ends[latest_near(tested.curve, examples=count, counted=task.counted)][1])
-        if trial.taught != (teacher is not None):
-            yield f"the best of its curve is {'with' if trial.taught else 'without'} a teacher, and it says otherwise"
+        places = [best_end(ends, tested.curve, examples=count, counted=task.counted)]
+        if teacher is None:
+            places.append(latest_best(tested.curve))  # as earlier releases chose
+        chosen = [ends[place] for place in places]
+        if all(trial.taught != (teacher is not None) for trial, _ in chosen):
+            yield f"its curve is best {'without' if teacher else 'with'} a teacher, and it says otherwise"
             return
+        best = [steps for trial, steps in chosen if trial.taught == (teacher is not None)]
     elif tested.validation is not None:
         yield from _uncounted(task, [tested.validation], {count})
     if not any(

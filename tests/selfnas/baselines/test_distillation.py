@@ -15,7 +15,7 @@ from selfnas.data.targets import Target
 from selfnas.training.cross_validation import held_out
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.recipes import RECIPES
-from selfnas.training.training import Examples, Goal, TrainingPlan, predict, train
+from selfnas.training.training import Examples, Goal, TrainingPlan, Transfer, predict, train
 
 TWO = Target.of_classes(2)
 NUMBER = Target(kind="regression", names=("price",), center=(0.0,), scale=(1.0,))
@@ -58,10 +58,24 @@ def test_a_fold_has_lessons_of_the_other_folds_alone() -> None:
     for part, held in zip((*lessons.parts, lessons.whole), (*parts, np.array([], dtype=np.int64)), strict=True):
         for column in range(3):
             allowed = set(np.delete(x[:, column], held).tolist())
-            assert set(part.x[:, column].tolist()) <= allowed
-        assert part.y.shape == (4_000, 2)
-        assert torch.allclose(part.y.sum(1), torch.ones(4_000), atol=1e-4)
-    assert len({tuple(row) for row in lessons.whole.x.tolist()}) > 1_000
+            assert set(part.varied.x[:, column].tolist()) <= allowed
+        assert part.varied.y.shape == (4_000, 2)
+        assert part.own is not None
+        assert part.own.shape == (90 - len(held), 2)
+        for answers in (part.varied.y, part.own):
+            assert torch.allclose(answers.sum(1), torch.ones(len(answers)), atol=1e-4)
+    assert len({tuple(row) for row in lessons.whole.varied.x.tolist()}) > 1_000
+
+
+def test_a_teacher_answers_its_own_rows_as_one_who_had_not_seen_them() -> None:
+    """Labels by a coin are learned by heart by trees; answers to rows that they had not seen are right by chance."""
+    x, _ = table(150)
+    y = np.random.default_rng(1).integers(0, 2, 150)
+    lessons, _ = taught(x, y)
+    assert lessons is not None
+    assert lessons.whole.own is not None
+    right = lessons.whole.own.argmax(1).numpy() == y
+    assert right.mean() < 0.65
 
 
 def test_lessons_follow_from_the_seed() -> None:
@@ -71,8 +85,8 @@ def test_lessons_follow_from_the_seed() -> None:
     assert one is not None
     assert same is not None
     assert other is not None
-    assert torch.equal(one.whole.y, same.whole.y)
-    assert not torch.equal(one.whole.x, other.whole.x)
+    assert torch.equal(one.whole.varied.y, same.whole.varied.y)
+    assert not torch.equal(one.whole.varied.x, other.whole.varied.x)
 
 
 def test_nobody_teaches_where_nobody_can() -> None:
@@ -95,8 +109,8 @@ def test_series_are_taught_by_their_kernels() -> None:
     lessons, _ = taught(x, y, inputs="series")
     assert lessons is not None
     assert (lessons.teacher, lessons.score) == ("rocket", 1.0)
-    assert lessons.whole.x.shape == (1_000, 1, 60)
-    assert float(lessons.whole.y.amax(1).median()) > 0.9
+    assert lessons.whole.varied.x.shape == (1_000, 1, 60)
+    assert float(lessons.whole.varied.y.amax(1).median()) > 0.9
 
 
 def test_numbers_are_taught_as_they_are() -> None:
@@ -105,7 +119,8 @@ def test_numbers_are_taught_as_they_are() -> None:
     lessons, _ = taught(x, (3 * x[:, :1] + x[:, 1:2]).astype(np.float32), NUMBER)
     assert lessons is not None
     assert lessons.teacher == "linear"
-    assert torch.allclose(lessons.whole.y[:, 0], 3 * lessons.whole.x[:, 0] + lessons.whole.x[:, 1], atol=0.1)
+    told = lessons.whole.varied
+    assert torch.allclose(told.y[:, 0], 3 * told.x[:, 0] + told.x[:, 1], atol=0.1)
 
 
 def test_shares_are_as_sharp_as_held_out_answers_are_right() -> None:
@@ -126,7 +141,7 @@ def test_a_taught_network_knows_what_its_targets_do_not_say() -> None:
     assert lessons is not None
     plan = TrainingPlan(batch_size=16, learning_rate=0.01, recipe=replace(RECIPE, mixup=0.0, average=0.0))
     shares = {}
-    for transfer in (None, lessons.whole):
+    for transfer in (None, Transfer(varied=lessons.whole.varied)):
         torch.manual_seed(0)
         network = nn.Sequential(nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, 2))
         at = Fidelity(name="full", steps=300)

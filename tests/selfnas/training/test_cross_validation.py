@@ -19,7 +19,7 @@ from selfnas.training.evaluation import Fidelity
 from selfnas.training.recipes import Recipe
 from selfnas.training.refit import Trial
 from selfnas.training.schedule import Schedule
-from selfnas.training.training import Examples, Goal, TrainingPlan
+from selfnas.training.training import Examples, Goal, TrainingPlan, Transfer
 
 CLASSES = Target.of_classes(3)
 NUMBER = Target(kind="regression", names=("price",), center=(0.0,), scale=(1.0,))
@@ -167,7 +167,7 @@ def test_a_trial_with_a_teacher_has_its_lessons(right: bool) -> None:
     goal = Goal(target=Target.of_classes(2), inputs="table")
     parts = held_out(data.y.numpy(), goal.target, folds=3, seed=2)
     said = (x[:, 0] > (0.5 if right else -0.5)).long()
-    lessons = [Examples(x, torch.nn.functional.one_hot(said, 2).float())] * 3
+    lessons = [Transfer(varied=Examples(x, torch.nn.functional.one_hot(said, 2).float()))] * 3
     plan = TrainingPlan(batch_size=20, learning_rate=0.3, recipe=Recipe(name="own", distil=0.9))
     trials = [Trial(schedule=Schedule(per_epoch=3, parts=(steps,)), taught=steps > 2) for steps in (2, 60)]
 
