@@ -409,6 +409,14 @@ class _Lives:
 
         return audit_recorded(home, digest, task=task, suite=suite, base=base, output=output)
 
+    def bound(
+        self, home: Path, digest: str, *, task: str, base: Path, number: int, radius: float, output: Path
+    ) -> tuple[str, bool]:
+        """A certificate of one test example of one of its networks, and whether the answer is proved."""
+        from agent.commands.bound import bound_recorded
+
+        return bound_recorded(home, digest, task=task, base=base, number=number, radius=radius, output=output)
+
 
 def _fail(message: str, code: int) -> NoReturn:
     print(message, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`selfnas audits list|calibrate|run`: each parses, calls one function, prints. Heavy imports wait until one is run."""
+"""`selfnas audits`: each command parses, calls one function, prints. Heavy imports wait until one is run."""
 
 from __future__ import annotations
 
@@ -152,3 +152,71 @@ def run(
             )
     print(text)
     raise typer.Exit(0 if admitted else 1)
+
+
+@app.command()
+def bound(
+    context: typer.Context,
+    network: Annotated[
+        str, typer.Argument(metavar="NETWORK", help="A .pt2 file by torch.export.save; with --home, a digest.")
+    ],
+    data: Annotated[
+        Path | None, typer.Argument(metavar="[DATA.npz]", help="x_train, y_train, x_test, y_test; not with --home.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The JSON file to write; the arrays go beside it, as .npz.")
+    ] = Path("bound.json"),
+    example: Annotated[int, typer.Option(min=0, help="Number of the test example.")] = 0,
+    radius: Annotated[
+        float, typer.Option(help="How far each value may move, as a share of the training inputs' range.")
+    ] = 0.1,
+    home: Annotated[
+        Path | None, typer.Option("--home", help="A trained network of this life, on its own task's data.")
+    ] = None,
+    base: Annotated[
+        Path, typer.Option("--base", help="With --home: directory of the stream file, if its data paths are relative.")
+    ] = Path(),
+    task: Annotated[str, typer.Option(help="With --home: only networks of this task.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace files of these names.")] = False,
+) -> None:
+    """Write a certificate that one answer of a network holds, however the input moves within a radius.
+
+    `check-bound` proves it again. Exits with 0 when the answer is proved, 1 when it is not.
+    """
+    import torch
+
+    from audits.external.bounding import bound_example
+    from audits.external.exported import load_exported
+    from audits.external.single import data_from_file
+    from selfnas.errors import InputError
+    from selfnas.files import check_output
+
+    check_output(output, (".json",), force=force)
+    check_output(output.with_suffix(".npz"), (".npz",), force=force)
+    torch.set_num_threads(1)
+    if (home is None) == (data is None):
+        raise InputError("audits bound: need NETWORK.pt2 and DATA.npz, or DIGEST and --home")
+    if home is not None:
+        lives = context.find_root().obj  # this package knows no homes
+        text, proved = lives.bound(home, network, task=task, base=base, number=example, radius=radius, output=output)
+    elif data is not None:
+        held = data_from_file(data, task="", standardise=False)
+        loaded = load_exported(Path(network))
+        text, proved = bound_example(loaded, held.x_train, held.x, example, radius=radius, output=output)
+    print(text)
+    raise typer.Exit(0 if proved else 1)
+
+
+@app.command("check-bound")
+def check_bound(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A certificate that `audits bound` wrote.")],
+) -> None:
+    """Prove a certificate of one answer again, with NumPy alone: from the weights, the input and the radius in it.
+
+    Exits with 0 when the answer is proved, 1 when it is not, or when the file says otherwise than its numbers.
+    """
+    from audits.external.bounding import checked_bound
+
+    text, proved = checked_bound(file)
+    print(text)
+    raise typer.Exit(0 if proved else 1)

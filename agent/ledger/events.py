@@ -190,6 +190,7 @@ class _MacroRecord(Struct, frozen=True, kw_only=True):
     resolution: Integer | list[Integer] | None = None
     head: str | list[str] | None = None
     stem: Integer | list[Integer] | None = None
+    stages: Integer | list[Integer] | None = None
 
     def stated(self) -> dict[str, tuple[Any, ...]]:
         """The values of each setting that the stream does not leave open."""
@@ -464,6 +465,30 @@ class Refit(_Part, frozen=True, kw_only=True):
     examples: Integer
     folds: Integer | UnsetType = UNSET
     teacher: str | UnsetType = UNSET
+
+
+class RobustRecord(_Part, frozen=True, kw_only=True):
+    """What a hardened network holds while every value of an input moves by at most a radius.
+
+    Attributes:
+        norm: `linf`: of the largest move of a value.
+        radius: share of the range of the training inputs.
+        count: test examples that were looked at.
+        clean: of them, answered right as they are.
+        attacked: of these, that no attack turned.
+        masked: turned by a search that asks for answers alone, and not by gradients.
+        certified: proved to be answered right all over their region, rounding of float32 included.
+        unproved: why nothing could be proved: the operation without a rule. Empty where it could.
+    """
+
+    norm: str
+    radius: Number
+    count: Integer
+    clean: Integer
+    attacked: Integer
+    masked: Integer
+    certified: Integer
+    unproved: str = ""
 
 
 class CrossRecord(_Part, frozen=True, kw_only=True):
@@ -1024,6 +1049,7 @@ class Tested(Facts, frozen=True, kw_only=True):
         refit: how the network that was tested, audited and kept was trained, where that is not the one whose validation
             score is told: on training and validation examples together.
         plan: SHA-256 of the stream's settings of training and the fidelity; left out by 0.1.0.
+        robust: what it holds within the region that networks are hardened against, where they are.
     """
 
     bulk: ClassVar[bool] = True
@@ -1037,6 +1063,7 @@ class Tested(Facts, frozen=True, kw_only=True):
     test_hits: str | UnsetType = UNSET
     refit: Refit | UnsetType = UNSET
     plan: str | UnsetType = UNSET
+    robust: RobustRecord | UnsetType = UNSET
 
     @property
     def test(self) -> float:

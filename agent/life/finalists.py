@@ -21,6 +21,7 @@ from agent.ledger.events import (
     MetricRecord,
     Refit,
     Refused,
+    RobustRecord,
     Tabulated,
     Trained,
 )
@@ -79,6 +80,7 @@ def compared(context: TaskContext, examiner: Examiner, finalist: Finalist, *, on
         test_hits=answer.test_hits or UNSET,
         refit=_refit(answer),
         plan=_plan(context),
+        robust=_robust(answer),
     )
 
 
@@ -100,6 +102,11 @@ def _refit(answer: FullAnswer) -> Refit | UnsetType:
     if told is None:
         return UNSET
     return Refit(steps=told.steps, examples=told.examples, folds=told.folds or UNSET, teacher=told.teacher or UNSET)
+
+
+def _robust(answer: FullAnswer) -> RobustRecord | UnsetType:
+    """As the ledger keeps it; left out where networks are not hardened."""
+    return UNSET if answer.robust is None else RobustRecord(**answer.robust.model_dump())
 
 
 def _plan(context: TaskContext) -> str:
@@ -179,6 +186,7 @@ def _examination(
         params=params,
         refit=_refit(answer),
         plan=_plan(context),
+        robust=_robust(answer),
         weights_sha256=answer.weights_sha256,
         metric=_metric(answer),
         inherited=UNSET if source is None else inherited_record(source, answer.inherited),

@@ -234,6 +234,7 @@ class _Loader:
             missed = undecidable(data, self.suite, cross=crossed)
             self.notices.extend(f"task {spec.name}: {sentence}" for sentence in missed)
         self._compare(task)
+        self._harden(task)
         description = describe(task, seed=self.stream.seed)
         space, choices = self._space(spec, task.shape), self.stream.macro.choices(task.shape)
         return PreparedTask(
@@ -250,6 +251,15 @@ class _Loader:
             baselines=announced(self.stream, task),
             reading=task.reading,
         )
+
+    def _harden(self, task: Task) -> None:
+        """Report why networks of a task cannot be hardened, where the stream asks for it."""
+        section = self.stream.training.robustness
+        if section is not None:
+            from selfnas.training.plans import hardening_for
+
+            with self.problems.at("training", "robustness"):
+                hardening_for(task, section.radius, section.method, section.proved)
 
     def _compare(self, task: Task) -> None:
         """A notice where an earlier task of the stream was taught examples that this one tests on."""

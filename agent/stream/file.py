@@ -30,6 +30,7 @@ from selfnas.networks.defaults import default_macro
 from selfnas.plugins import Plugin
 from selfnas.spaces.architecture import TaskShape
 from selfnas.spaces.named import MOST_COMPOSED, spaces_by_name
+from selfnas.spaces.operations import UNPROVED
 from selfnas.spaces.stacked import MOST_STACKS, Choices
 from selfnas.training.metrics import METRICS
 
@@ -52,6 +53,7 @@ _Depth = Annotated[int, Field(ge=1, le=64)]
 _Resolution = Annotated[int, Field(ge=4, le=4096)]
 _Head = Literal["average", "grid4", "attention", "peaks"]
 _Stem = Literal[1, 2, 4]
+_Stages = Literal[1, 2, 3]
 _Value = TypeVar("_Value")
 _Some = Annotated[
     Annotated[_Value, Tag(ONE)] | Annotated[list[_Value], Field(min_length=1, max_length=8), Tag(SEVERAL)],
@@ -67,12 +69,14 @@ class MacroSection(StrictModel):
     search chooses of it, for each architecture anew.
 
     Attributes:
-        channels: width of the first stage; it doubles at each of the two reductions.
-        depth: cells per stage, over three stages.
+        channels: width of the first stage; it doubles at each reduction, of which there is one between two stages.
+        depth: cells per stage.
         resolution: the stem halves larger images, at most twice, until no side exceeds it; series may be four times as
             long.
         head: how positions are brought down to a vector.
         stem: stride of the stem, in place of what the resolution asks for.
+        stages: 3 by default; fewer make a shallow network, whose answers can be proved farther (`robustness`). Spaces
+            whose cells have two inputs have 3.
     """
 
     channels: _Some[_Width] | None = None
@@ -80,6 +84,7 @@ class MacroSection(StrictModel):
     resolution: _Some[_Resolution] | None = None
     head: _Some[_Head] | None = None
     stem: _Some[_Stem] | None = None
+    stages: _Some[_Stages] | None = None
 
     def choices(self, shape: TaskShape) -> Choices:
         """As the search uses it on tasks of a shape."""
@@ -284,6 +289,8 @@ def _misfits(document: StreamFile) -> Iterator[Problem]:
 
     stream, strategy = document.value, document.value.policy.strategy
     guided = strategy in GUIDED
+    if stream.training.robustness is not None:
+        yield from _robust_problems(document, guided=guided)
     yield from _macro_problems(document, guided=guided)
     yield from (document.problem(("operators",), message) for message in _operator_problems(stream, guided=guided))
     tables = [task.name for task in stream.tasks if task.source == "table"]
@@ -308,6 +315,34 @@ def _misfits(document: StreamFile) -> Iterator[Problem]:
             yield document.problem(("tasks", index, "name"), f"task name {task.name!r} is used twice")
 
 
+def _robust_problems(document: StreamFile, *, guided: bool) -> Iterator[Problem]:
+    """Why networks cannot be hardened as the stream says."""
+    stream, place = document.value, ("training", "robustness")
+    reasons = [
+        (guided, f"strategy {stream.policy.strategy!r} trains a supernet, which is not hardened"),
+        (stream.inherit is not None, "inherit: hardened networks begin with weights of their own"),
+        (stream.curve_stop is not None, "curve_stop: while the radius grows, curves say nothing of where they end"),
+        (bool(stream.metric) or any(task.metric for task in stream.tasks), "metric: what is proved is an accuracy"),
+    ]
+    yield from (document.problem(place, message) for clash, message in reasons if clash)
+    for index, task in enumerate(stream.tasks):
+        if task.source == "table":
+            message = f"robustness is of images and series, and task {task.name!r} is a table"
+            yield document.problem(("tasks", index, "source"), message)
+    section = stream.training.robustness
+    spaces = [space for space in [spaces_by_name().get(stream.space or "")] if space is not None]
+    if section is not None and section.proved:
+        named = sorted({name for space in spaces for name in space.operations if name in UNPROVED})
+        if named:
+            message = (
+                f"what rounding does to {', '.join(named)} has no rule, so no network of space {stream.space} that has "
+                "it can be proved: take another space, such as nb201, or score: answered"
+            )
+            yield document.problem(place, message)
+        if stream.space is None:
+            yield document.problem(place, "state a space whose operations all have a rule, such as nb201")
+
+
 def _macro_problems(document: StreamFile, *, guided: bool) -> Iterator[Problem]:
     """Why macro settings cannot be chosen as they are listed."""
     stream = document.value
@@ -321,6 +356,10 @@ def _macro_problems(document: StreamFile, *, guided: bool) -> Iterator[Problem]:
     if ways > 1 and guided:
         message = f"strategy {stream.policy.strategy!r} trains one supernet: state one value of each macro setting"
         yield document.problem(("macro",), message)
+    space = spaces_by_name().get(stream.space or "")
+    if stream.macro.stages not in (None, 3) and space is not None and space.templates[0].inputs > 1:
+        message = f"space {stream.space} has cells of two inputs, which are stacked in 3 stages alone"
+        yield document.problem(("macro", "stages"), message)
     tables = [task.name for task in stream.tasks if task.source == "table"]
     if ways > 1 and tables:
         message = f"task {tables[0]!r} is a table, which knows one way to stack cells: state one value of each setting"

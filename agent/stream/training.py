@@ -13,11 +13,21 @@ from selfnas.documents import StrictModel
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.recipes import SLOTS
 
+MOST_RADIUS = 0.5  # `selfnas.robust.region.MOST_RADIUS`, which needs PyTorch; a test holds the two together
+
 if TYPE_CHECKING:
     from selfnas.data.tasks import Task
     from selfnas.training.training import TrainingPlan
 
-__all__ = ["CrossValidationSection", "FidelitySection", "SlotsSection", "TrainingSection", "plan_digest"]
+__all__ = [
+    "MOST_RADIUS",
+    "CrossValidationSection",
+    "FidelitySection",
+    "RobustnessSection",
+    "SlotsSection",
+    "TrainingSection",
+    "plan_digest",
+]
 
 # Least and most optimiser steps where a stream does not say: below the floor, networks are told apart by chance.
 _FLOORS = {"low": 120, "full": 800}
@@ -133,6 +143,29 @@ class SlotsSection(StrictModel):
     distil: float | None = Field(default=None, ge=0, le=SLOTS["distil"])
 
 
+class RobustnessSection(StrictModel):
+    """What networks are hardened against; see `selfnas.robust.hardening`.
+
+    Attributes:
+        norm: `linf`: every value of an input moves by at most the radius.
+        radius: share of the range of the training inputs, so that 0.1 means the same of pixels from 0 to 255 and from 0
+            to 1.
+        method: `ibp` trains for what interval bounds prove, `adversarial` against an attack.
+        score: what the search maximises on held-out examples: the share whose class is proved (`proved`) or answered
+            (`answered`). By default `proved` with `ibp`, `answered` with `adversarial`.
+    """
+
+    norm: Literal["linf"] = "linf"
+    radius: float = Field(gt=0, le=MOST_RADIUS)
+    method: Literal["ibp", "adversarial"] = "ibp"
+    score: Literal["proved", "answered"] | None = None
+
+    @property
+    def proved(self) -> bool:
+        """Whether only what is proved counts."""
+        return (self.score or ("proved" if self.method == "ibp" else "answered")) == "proved"
+
+
 class TrainingSection(StrictModel):
     """Settings of the optimiser, and what is done to examples and weights beside its steps.
 
@@ -140,6 +173,7 @@ class TrainingSection(StrictModel):
         batch_size: examples in one step, at most; where there are few, an epoch still has eight steps, of at least 16.
         recipe: `plain`, `light`, `strong`, or `auto`, which chooses by kind of input and number of training examples.
         class_weights: `balanced` lets rare classes count as much as frequent ones in the loss.
+        robustness: what networks are hardened against; nothing by default.
     """
 
     batch_size: int = Field(default=64, ge=2, le=65_536)
@@ -149,10 +183,13 @@ class TrainingSection(StrictModel):
     recipe: Literal["auto", "plain", "light", "strong"] | None = None
     slots: SlotsSection | None = None
     class_weights: Literal["balanced"] | None = None
+    robustness: RobustnessSection | None = None
 
     @property
     def distils(self) -> bool:
-        """Whether a baseline may teach networks of small tables and series."""
+        """Whether a baseline may teach networks of small tables and series; nobody teaches what is to be proved."""
+        if self.robustness is not None:
+            return False
         stated = None if self.slots is None else self.slots.distil
         return self.recipe != "plain" if stated is None else stated > 0
 
@@ -160,6 +197,7 @@ class TrainingSection(StrictModel):
         """How networks of a task are trained; what is not stated follows from its data."""
         from selfnas.training.plans import plan_for
 
+        stated = self.robustness
         return plan_for(
             task,
             recipe=self.recipe or "auto",
@@ -169,6 +207,7 @@ class TrainingSection(StrictModel):
             weight_decay=self.weight_decay,
             label_smoothing=self.label_smoothing,
             balanced=self.class_weights is not None,
+            hardened=None if stated is None else (stated.radius, stated.method, stated.proved),
         )
 
 

@@ -13,7 +13,10 @@ from agent.state.networks import restore_network
 from agent.state.plugins import of_runs
 from agent.state.recorded import recorded_spec, suite_of
 from agent.state.state import Finalist, LifeState, RunState, TaskState
+from agent.stream.training import RobustnessSection
 from agent.workers.cross_fitted import read_cross_fitted
+from agent.workers.hardened import robust_answer
+from agent.workers.jobs import RobustAnswer
 from audits import AuditData, AuditVerdict, Finding, Suite, judge, run_suite
 from selfnas import seeding
 from selfnas.data.tasks import Task, load_task
@@ -32,6 +35,7 @@ class Reaudit:
         findings: in the suite's order.
         changed: labels of the findings that differ from the recorded ones; None under another suite than the recorded.
         right: test examples whose class it answers; None where they have no single class.
+        robust: what it holds within the region that it was hardened against; None where it was not.
     """
 
     findings: tuple[Finding, ...]
@@ -39,6 +43,7 @@ class Reaudit:
     suite: Suite
     changed: tuple[str, ...] | None
     right: int | None = None
+    robust: RobustAnswer | None = None
 
 
 def find_finalist(state: LifeState, digest: str, *, task: str = "") -> tuple[RunState, TaskState, Finalist]:
@@ -112,7 +117,22 @@ def _reaudit(
         before = [] if finalist.audited is None else findings_of(finalist.audited)
         changed = tuple(finding.label for finding in findings if finding not in before)
     verdict = judge(findings, used, kind=task.kind)
-    return Reaudit(findings=findings, verdict=verdict, suite=used, changed=changed, right=_right(network, loaded))
+    return Reaudit(
+        findings=findings,
+        verdict=verdict,
+        suite=used,
+        changed=changed,
+        right=_right(network, loaded),
+        robust=_robust(network, loaded, finalist),
+    )
+
+
+def _robust(network: Network, task: Task, finalist: Finalist) -> RobustAnswer | None:
+    told = finalist.trained.robust
+    if told is UNSET:
+        return None
+    section = RobustnessSection.model_validate({"norm": told.norm, "radius": told.radius})
+    return robust_answer(network, task, section)
 
 
 def _right(network: Network, task: Task) -> int | None:

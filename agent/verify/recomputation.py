@@ -26,6 +26,7 @@ from agent.state.recorded import data_folder, recorded_set, recorded_spec
 from agent.state.state import Finalist, LifeState, RunState, TaskState
 from agent.verify.reaudit import reaudit
 from agent.verify.verification import Verification
+from agent.workers.jobs import RobustAnswer
 from audits import Finding
 from constraints import Certificate, ConstraintSet, Context, Guard, decide_policy
 from constraints.judging.stacked import guard_for
@@ -205,6 +206,8 @@ def audit_again(
                 f"{name}: recorded as right about {trained.test_correct} test examples, its weights are about "
                 f"{done.right}"
             )
+        if done.robust is not None and (other := _other_robustness(trained, done.robust)):
+            problems.append(f"{name}: {other}")
         if done.verdict.decision != audited.decision:
             problems.append(f"{name}: recorded as {audited.decision}, its audits now say {done.verdict.decision}")
     return Verification(checked=checked, problems=problems, notes=notes)
@@ -239,6 +242,18 @@ def read_again(home: Home, state: LifeState, *, base: Path) -> Verification:
         if found != task.started.task_digest:
             result.problems.append(f"{name}: its data are not those that the ledger records")
     return result
+
+
+def _other_robustness(trained: events.Trained, found: RobustAnswer) -> str:
+    """What its weights hold now that is not what was recorded; an example on the edge may be turned by rounding."""
+    was = trained.robust
+    if was is events.UNSET:
+        return ""
+    for name in ("count", "clean", "attacked", "certified"):
+        told, now = getattr(was, name), getattr(found, name)
+        if abs(told - now) > (0 if name == "count" else _TURNED):
+            return f"recorded with {told} {name} examples of {was.count}, its weights give {now}"
+    return ""
 
 
 def _digest(spec: TaskSpec, folder: Path) -> str:

@@ -143,7 +143,8 @@ def _by_folds(job: FullJob, task: Task, folds: int) -> Delivered:
         folds=len(crossed.fit.parts) if crossed.fit else folds,
         teacher="" if teacher is None else teacher.teacher,
     )
-    return replace(again, score=crossed.best, curve=crossed.curve, refit=refit, fit=crossed.fit)
+    plain = job.training.robustness is None  # else these answers are what is proved
+    return replace(again, score=crossed.best, curve=crossed.curve, refit=refit, fit=crossed.fit if plain else None)
 
 
 def _cross_trained(job: FullJob, task: Task, folds: int) -> tuple[CrossTrained, Lessons | None]:

@@ -36,6 +36,7 @@ __all__ = [
     "ProxyAnswer",
     "ProxyJob",
     "RefitAnswer",
+    "RobustAnswer",
     "SupernetAnswer",
     "SupernetJob",
     "job_from_json",
@@ -293,6 +294,28 @@ class RefitAnswer(StrictModel):
     teacher: str = ""
 
 
+class RobustAnswer(StrictModel):
+    """Test examples that a network answers, whatever happens in their region; see `agent.workers.hardened`.
+
+    Attributes:
+        count: how many there were.
+        clean: answered right as they are.
+        attacked: of these, that no attack turned.
+        masked: turned by a search that asks for answers alone, not by gradients.
+        certified: proved.
+        unproved: why nothing could be; empty where it could.
+    """
+
+    norm: str
+    radius: float
+    count: int
+    clean: int
+    attacked: int
+    masked: int
+    certified: int
+    unproved: str = ""
+
+
 class FullAnswer(_Answer):
     """What full training and the audits gave.
 
@@ -311,6 +334,7 @@ class FullAnswer(_Answer):
         weights_sha256: of the safetensors file; empty when none was kept.
         inherited: share of the network's numbers that were taken over; None where none were to be.
         refit: of the network that was tested, audited and kept; None where that is the one that was scored.
+        robust: what it holds where it was hardened; None where it was not.
     """
 
     audit_seconds: float = 0.0
@@ -326,6 +350,7 @@ class FullAnswer(_Answer):
     weights_sha256: str = ""
     inherited: float | None = None
     refit: RefitAnswer | None = None
+    robust: RobustAnswer | None = None
 
 
 class BaselineAnswer(StrictModel):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from agent.ledger.home import AGAIN, EXAMPLE, StorageError, SurroundingsError, is_storage_fault
 from agent.stream.file import STREAM_GROUPS
 from agent.workers.delivered import Delivered, build, delivered, groups_of, trained_once
+from agent.workers.hardened import robust_answer
 from agent.workers.jobs import (
     ANSWERS,
     Answer,
@@ -30,6 +31,7 @@ from agent.workers.jobs import (
     PluginChangedError,
     ProxyAnswer,
     ProxyJob,
+    RobustAnswer,
     job_from_json,
 )
 from agent.workers.kept import keep
@@ -237,7 +239,14 @@ def _full(job: FullJob) -> FullAnswer:
         weights_sha256=keep(found.weights or {}, Path(job.weights)) if job.weights else "",
         inherited=found.inherited,
         refit=found.refit,
+        robust=_robust(job, task, found.network),
     )
+
+
+def _robust(job: FullJob, task: Task, network: Network) -> RobustAnswer | None:
+    """What the network holds within the region that it was hardened against."""
+    section = job.training.robustness
+    return None if section is None else robust_answer(network, task, section, device=job.device)
 
 
 def _measured(job: FullJob, task: Task, outputs: Tensor) -> MetricAnswer | None:
@@ -276,7 +285,9 @@ def _audit(job: FullJob, task: Task, found: Delivered) -> Audits:
         suite = audits.parse_suite(str(job.suite), name="suite")
         with in_force(*suite.plugins):
             findings = audits.run_suite(network, data, suite, seed=job.audit_seed)
-            if job.weights and audits.wants_cross_fitting(findings, data):
+            # Of hardened networks no others are made: what they hold is proved of the very network.
+            alone = job.training.robustness is not None
+            if job.weights and not alone and audits.wants_cross_fitting(findings, data):
                 crossed, cross = _cross_fitted(job, task, data, found)
                 if cross is not None:
                     findings = audits.run_suite(network, crossed, suite, seed=job.audit_seed)

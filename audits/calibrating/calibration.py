@@ -72,7 +72,8 @@ def calibrate(
         choose_seeds: for choosing thresholds; nothing of them enters the matrix.
         report_seeds: for the matrix; disjoint from the others.
         base: the directory that relative paths in tasks start from.
-        controls: which to make; all of `audits.calibrating.controls.CONTROLS` if empty.
+        controls: which to make; all of `audits.calibrating.controls.CONTROLS` if empty; of a suite that asks for
+            robustness, of `audits.calibrating.hardened`.
         records: a file of findings, one specimen a line: those in it are not made again, new ones are appended.
             Thresholds may differ from when it was written; what is measured and how may not.
 
@@ -80,18 +81,22 @@ def calibrate(
         InputError: seeds overlap, or the records are of other settings.
     """
     # Imported here: training brings Lightning, which readers of a calibration need not wait for.
-    from audits.calibrating.controls import CONTROLS, ControlError, make_specimen
+    from audits.calibrating import controls as usual
+    from audits.calibrating import hardened
+    from audits.calibrating.controls import ControlError, make_specimen
+
+    table = hardened.CONTROLS if hardened.asks_for_robustness(suite) else usual.CONTROLS
 
     if set(choose_seeds) & set(report_seeds):
         raise InputError("seeds for choosing thresholds and for reporting must not overlap")
     known = _read_records(records, suite) if records else {}
     observations, skipped = [], []
-    for seed, spec, name in itertools.product((*choose_seeds, *report_seeds), tasks, controls or CONTROLS):
+    for seed, spec, name in itertools.product((*choose_seeds, *report_seeds), tasks, controls or table):
         key = (spec.name, name, seed)
         if key not in known:
             progress(f"{name} on {spec.name}, seed {seed}")
             try:
-                specimen = make_specimen(CONTROLS[name], spec, seed=seed, base=base)
+                specimen = make_specimen(table[name], spec, seed=seed, base=base)
                 known[key] = run_suite(specimen.network, specimen.data, suite, seed=seed)
             except ControlError as error:
                 _log.warning("%s", error)
@@ -111,7 +116,7 @@ def calibrate(
         directions=directions(observations),
         separations=separations([each for each in observations if not each.held_out]),
         skipped=tuple(skipped),
-        unused=tuple(name for name in (controls or CONTROLS) if CONTROLS[name].unused),
+        unused=tuple(name for name in (controls or table) if table[name].unused),
     )
 
 

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
-from audits.methods.bounds import logit_bounds
 from audits.methods.measured import measured_median
 from audits.methods.untrained import duplicate
+from selfnas.robust.bounds import logit_bounds
 
 __all__ = ["AUDIT", "certified_radii", "measure"]
 

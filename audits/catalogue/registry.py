@@ -26,6 +26,7 @@ from audits.catalogue import (
     trigger,
 )
 from audits.contract.audit import Audit
+from audits.robustness import assault, corruption, proof
 from audits.searching import focus, slices, transplant
 from selfnas import plugins
 from selfnas.plugins import ExtensionPoint
@@ -54,6 +55,9 @@ AUDITS: dict[str, Audit] = {
     "attack": attack.AUDIT,
     "certified": certified.AUDIT,
     "stability": stability.AUDIT,
+    "proof": proof.AUDIT,
+    "assault": assault.AUDIT,
+    "corruption": corruption.AUDIT,
 }
 
 

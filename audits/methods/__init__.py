@@ -1,1 +1,1 @@
-"""Attribution, occlusion, bounds, intervals and untrained controls: what several audits measure with."""
+"""Attribution, occlusion, intervals and untrained controls: what several audits measure with."""

@@ -1,6 +1,6 @@
 """How cells are stacked into a network: the plan that the builder, the cost tables and the rules all read.
 
-Single-input spaces follow NAS-Bench-201 (stem, three stages of cells, a residual reduction block between stages);
+Single-input spaces follow NAS-Bench-201 (stem, up to three stages of cells, a residual reduction block between stages);
 two-input spaces follow DARTS (each cell sees the two blocks before it, reduction cells between stages). Tables have no
 resolution to halve: their stem is a linear layer over features laid out in bins, and what is a reduction elsewhere only
 widens.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from selfnas.errors import ArchitectureError
 from selfnas.spaces.architecture import Macro, Space, TaskShape
+from selfnas.spaces.macro import STAGES
 from selfnas.spaces.operation import halved, kinds_of_input
 
 __all__ = ["Block", "Stack", "grid_stride", "laid_out", "pooled_features", "stack", "table_bins"]
@@ -135,6 +136,8 @@ def stack(space: Space, macro: Macro, shape: TaskShape) -> Stack:
         stride *= 2
     size = halved(shape.size, stride)
     two_inputs = space.templates[0].inputs == 2
+    if two_inputs and macro.stages != STAGES[0]:
+        raise ArchitectureError(f"space {space.name} has cells of two inputs, which are stacked in 3 stages alone")
     width = macro.channels * (3 if two_inputs else 1)  # DARTS widens the stem threefold
     blocks = _two_input_blocks(macro, width, size, space) if two_inputs else _one_input_blocks(macro, width, size)
     return Stack(
@@ -151,7 +154,7 @@ def stack(space: Space, macro: Macro, shape: TaskShape) -> Stack:
 
 def _one_input_blocks(macro: Macro, width: int, size: tuple[int, ...]) -> list[Block]:
     blocks: list[Block] = []
-    for stage in range(3):
+    for stage in range(macro.stages):
         if stage:
             smaller = halved(size, 2)
             blocks.append(_block(None, len(blocks) - 1, width, 2 * width, size, smaller))

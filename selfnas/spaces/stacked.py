@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 
 from selfnas.errors import ArchitectureError
 from selfnas.spaces.architecture import Architecture, Macro, Space
-from selfnas.spaces.macro import parse_macro
+from selfnas.spaces.macro import STAGES, parse_macro
 from selfnas.spaces.template import Vector
 
 __all__ = ["MOST_STACKS", "Choices", "StackedSpace", "parse_choices", "stacked"]
 
 MOST_STACKS = 64  # a guard is compiled for each
-_SETTINGS = ("channels", "depth", "resolution", "stem", "head")
-_CHOSEN = re.compile(r"c([\d,]+)n([\d,]+)r([\d,]+)s([\d,]+)h([a-z\d,]+)")
+_SETTINGS = ("channels", "depth", "resolution", "stem", "head", "stages")
+_LETTERS = "cnrsh"  # of all but the last, which stands before the stem where there are not three stages alone
+_CHOSEN = re.compile(r"c([\d,]+)n([\d,]+)r([\d,]+)(?:t([\d,]+))?s([\d,]+)h([a-z\d,]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class Choices:
     resolution: tuple[int, ...]
     stem: tuple[int, ...] = (0,)
     head: tuple[str, ...] = ("average",)
+    stages: tuple[int, ...] = (3,)
 
     def __post_init__(self) -> None:
         for name in _SETTINGS:
@@ -59,6 +61,7 @@ class Choices:
             resolution=(macro.resolution,),
             stem=(macro.stem,),
             head=(macro.head,),
+            stages=(macro.stages,),
         )
 
     def __len__(self) -> int:
@@ -69,8 +72,8 @@ class Choices:
 
     def __iter__(self) -> Iterator[Macro]:
         """Every way to stack cells, in the order of `place`."""
-        for channels, depth, resolution, stem, head in itertools.product(*(getattr(self, name) for name in _SETTINGS)):
-            yield Macro(channels=channels, depth=depth, resolution=resolution, stem=stem, head=head)
+        for values in itertools.product(*(getattr(self, name) for name in _SETTINGS)):
+            yield Macro(**dict(zip(_SETTINGS, values, strict=True)))
 
     def __contains__(self, macro: Macro) -> bool:
         return all(getattr(macro, name) in getattr(self, name) for name in _SETTINGS)
@@ -78,8 +81,12 @@ class Choices:
     def __str__(self) -> str:
         if len(self) == 1:
             return str(self.first)
-        each = (",".join(map(str, getattr(self, name))) for name in _SETTINGS)
-        return "".join(f"{letter}{values}" for letter, values in zip("cnrsh", each, strict=True))
+        parts = [
+            f"{letter}{','.join(map(str, getattr(self, name)))}"
+            for letter, name in zip(_LETTERS, _SETTINGS[:-1], strict=True)
+        ]
+        stages = f"t{','.join(map(str, self.stages))}" if self.stages != (STAGES[0],) else ""
+        return "".join([*parts[:3], stages, *parts[3:]])
 
     @property
     def first(self) -> Macro:
@@ -127,11 +134,19 @@ def parse_choices(text: str) -> Choices:
     match = _CHOSEN.fullmatch(text)
     if match is None:
         raise ArchitectureError(f"not macro settings: {text[:60]!r}")
+    numbers = (match[1], match[2], match[3], match[4] or str(STAGES[0]), match[5])
     try:
-        channels, depth, resolution, stem = (tuple(map(int, part.split(","))) for part in match.groups()[:4])
+        channels, depth, resolution, stages, stem = (tuple(map(int, part.split(","))) for part in numbers)
     except ValueError as error:
         raise ArchitectureError(f"not macro settings: {text[:60]!r}") from error
-    return Choices(channels=channels, depth=depth, resolution=resolution, stem=stem, head=tuple(match[5].split(",")))
+    return Choices(
+        channels=channels,
+        depth=depth,
+        resolution=resolution,
+        stem=stem,
+        head=tuple(match[6].split(",")),
+        stages=stages,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
+
 from selfnas.data.targets import TargetKind
 from selfnas.data.tasks import Task
+from selfnas.errors import InputError
+from selfnas.robust.hardening import Method, Robustness
+from selfnas.robust.region import Region
 from selfnas.training.augmentation import mirror_keeps_labels
 from selfnas.training.losses import balanced_weights
 from selfnas.training.metrics import metric_for
@@ -13,7 +18,7 @@ from selfnas.training.recipes import Recipe, recipe_for
 from selfnas.training.schedule import batch_size_for
 from selfnas.training.training import Goal, TrainingPlan
 
-__all__ = ["goal_of", "plan_for"]
+__all__ = ["goal_of", "hardening_for", "plan_for"]
 
 
 def goal_of(task: Task, metrics: Mapping[TargetKind, str] | None = None) -> Goal:
@@ -36,6 +41,7 @@ def plan_for(
     weight_decay: float = 5e-2,
     label_smoothing: float = 0.05,
     balanced: bool = False,
+    hardened: tuple[float, Method, bool] | None = None,
 ) -> TrainingPlan:
     """The plan of a task.
 
@@ -48,12 +54,16 @@ def plan_for(
         weight_decay: see `TrainingPlan`.
         label_smoothing: see `TrainingPlan`.
         balanced: whether rare classes count as much as frequent ones.
+        hardened: radius as a share of the range of the training inputs, method, and whether only what is proved counts.
 
     Raises:
+        InputError: such a task cannot be hardened; see `hardening_for`.
         KeyError: no such recipe.
         ValueError: a slot that there is not, or beyond its limits.
     """
     count, stated = len(task.train), dict(slots or {})
+    if hardened is not None:  # none of these has been tried with bounds
+        stated |= {"mixup": 0.0, "average": 0.0, "distil": 0.0}
     return TrainingPlan(
         batch_size=batch_size_for(count, batch_size),
         learning_rate=learning_rate,
@@ -61,7 +71,29 @@ def plan_for(
         label_smoothing=label_smoothing,
         recipe=_recipe(task, recipe, count, stated),
         class_weights=balanced_weights(task.train.y, task.target) if balanced else (),
+        robustness=None if hardened is None else hardening_for(task, *hardened),
     )
+
+
+def hardening_for(task: Task, radius: float, method: Method, scored: bool) -> Robustness:
+    """What networks of a task are hardened against.
+
+    Args:
+        task: whose training inputs say what the range is.
+        radius: share of it.
+        method: one of `selfnas.robust.hardening.METHODS`.
+        scored: whether only what is proved counts.
+
+    Raises:
+        InputError: it does not ask for a class, its inputs have no range that a radius is a share of, or such a radius
+            there is not.
+    """
+    if task.target.kind != "classification":
+        raise InputError(f"robustness is of classes, and task {task.name!r} is {task.target.kind}")
+    if task.inputs not in ("image", "series"):
+        raise InputError(f"robustness is of images and series, and the inputs of task {task.name!r} are {task.inputs}")
+    region = Region.of(torch.from_numpy(task.train.x), radius=radius)
+    return Robustness(region=region, method=method, scored=scored)
 
 
 def _recipe(task: Task, name: str, count: int, stated: Mapping[str, float]) -> Recipe:

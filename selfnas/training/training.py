@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from selfnas import seeding
 from selfnas.data.targets import InputKind, Target, Targets
 from selfnas.networks.series import lay_out
+from selfnas.robust.hardening import CLIPPED_AT, Robustness
 from selfnas.training.augmentation import augmented, mixing
 from selfnas.training.averaging import STATISTICS, WeightAverage
 from selfnas.training.evaluation import Fidelity
@@ -47,6 +48,8 @@ class TrainingPlan:
         label_smoothing: in [0, 1).
         recipe: what is done to examples and weights beside.
         class_weights: see `selfnas.training.losses.loss_for`; none weighs all alike.
+        robustness: what networks are hardened against; None is plain training. Examples are then not mixed, and weights
+            not averaged, for neither has been tried with bounds.
     """
 
     batch_size: int = 64
@@ -55,6 +58,7 @@ class TrainingPlan:
     label_smoothing: float = 0.05
     recipe: Recipe = PLAIN
     class_weights: tuple[float, ...] = ()
+    robustness: Robustness | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +219,9 @@ def train(
     varied = None if transfer is None else transfer.varied
     parts = _Parts(pool, schedule, seeding.torch_generator(seed, "order"), varied=varied, share=plan.recipe.distil)
     average = None
-    if plan.recipe.average:
+    if plan.robustness is not None:
+        plan.robustness.prepare(network, seeding.torch_generator(seed, "hardening"))
+    elif plan.recipe.average:
         draw = torch.randperm(len(pool), generator=seeding.torch_generator(seed, "statistics"))
         seen = pool.rows(draw[:STATISTICS]).x
         average = WeightAverage(network, steps=plan.recipe.average * schedule.steps, x=seen)
@@ -378,6 +384,8 @@ class _Module(pl.LightningModule):
 
     def training_step(self, part: Iterator[Examples], index: int) -> None:
         self._losses.clear()
+        if self._plan.robustness is not None:
+            self._plan.robustness.settle(self.network)
         optimiser = self._optimiser
         assert optimiser is not None  # noqa: S101 - Lightning asked for it
         for batch in part:
@@ -386,6 +394,8 @@ class _Module(pl.LightningModule):
             loss = self._loss_of(batch)
             optimiser.zero_grad()
             torch.autograd.backward(loss)
+            if self._plan.robustness is not None:
+                nn.utils.clip_grad_norm_(self.network.parameters(), CLIPPED_AT)
             optimiser.step()
             self._taken += 1
             if self._average is not None:
@@ -397,6 +407,9 @@ class _Module(pl.LightningModule):
         recipe, inputs = self._plan.recipe, self._goal.inputs
         if inputs is not None:
             x = augmented(x, recipe, self._generator, inputs=inputs)
+        if self._plan.robustness is not None:
+            hardened = self._plan.robustness.loss(self.network, x, y, self._taken / self._schedule.steps)
+            return self._loss(self.network(x), y) if hardened is None else hardened
         if not recipe.mixup or not x.is_floating_point():
             return self._loss(self.network(x), y)
         partner, own = mixing(len(x), recipe, self._generator)
@@ -408,6 +421,12 @@ class _Module(pl.LightningModule):
     def delivered(self) -> nn.Module:
         """The network whose weights count: averaged, or as they are."""
         return self.network if self._average is None else self._average.network
+
+    def answers(self, examples: Examples) -> Tensor:
+        """`(n, outputs)` that are scored: what the network answers, or what is proved of it."""
+        hardened = self._plan.robustness
+        proved = None if hardened is None else hardened.answers(self.delivered, examples.x, examples.y)
+        return predict(self.delivered, examples.x) if proved is None else proved
 
     def mean_loss(self) -> float:
         """Mean training loss over the part that ran last."""
@@ -454,7 +473,7 @@ class _Watcher(pl.Callback):
         assert isinstance(pl_module, _Module)  # noqa: S101 - narrows the type
         delivered = pl_module.delivered
         held = self._validation
-        outputs = None if held is None else predict(delivered, held.x)
+        outputs = None if held is None else pl_module.answers(held)
         pl_module.network.train()
         if not math.isfinite(pl_module.mean_loss()) or not (outputs is None or bool(torch.isfinite(outputs).all())):
             self.failure = "diverged: a loss or an output is not finite"

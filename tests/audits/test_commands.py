@@ -76,6 +76,36 @@ def test_rejects_with_exit_code_one(exported: Path, arrays: Path, data: AuditDat
     assert "**Verdict: reject**" in result.output
 
 
+def test_a_certificate_of_an_exported_network_is_checked(exported: Path, arrays: Path, tmp_path: Path) -> None:
+    """At a radius so small that any network holds it, proved; at a tenth of the range this one is not."""
+    file = tmp_path / "bound.json"
+    for radius, code, said in (("1e-6", 0, " proved"), ("0.1", 1, "not proved")):
+        asked = ["bound", str(exported), str(arrays), "-o", str(file), "--radius", radius, "--example", "3", "--force"]
+        written = runner.invoke(app, asked)
+        assert (written.exit_code, said in written.stdout) == (code, True), written.output
+        checked = runner.invoke(app, ["check-bound", str(file)])
+        assert (checked.exit_code, checked.stdout) == (code, written.stdout)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["--example", "99999"], "numbered from 0, so none is 99999"),
+        (["--radius", "0"], "share of the data's range above 0"),
+        (["--home", "x"], "or DIGEST and --home"),
+    ],
+)
+def test_what_cannot_be_certified_is_refused(
+    exported: Path, arrays: Path, tmp_path: Path, changes: list[str], message: str
+) -> None:
+    """With the reason, and no file is left that says otherwise."""
+    file = tmp_path / "bound.json"
+    result = runner.invoke(app, ["bound", str(exported), str(arrays), "-o", str(file), *changes])
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)
+    assert not file.exists()
+
+
 def test_needs_inputs_never_seen(tmp_path: Path) -> None:
     """A file without a test part cannot show generalisation; standardising uses the training part alone."""
     draw = np.random.default_rng(0)

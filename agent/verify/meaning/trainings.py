@@ -17,6 +17,7 @@ from agent.state.agreement import LOW, RAISED
 from agent.stream.file import Stream
 from agent.stream.training import CrossValidationSection, plan_digest
 from agent.verify.meaning.examples import Sizes
+from agent.verify.meaning.hardened import wrong_robustness
 from agent.workers.cross_fitted import FOLDS
 from agent.workers.delivered import VALIDATED
 from selfnas.baselines.catalogue import JOINED, TEACHERS
@@ -121,6 +122,8 @@ class TrainingChecker:
                 if isinstance(facts, events.Trained) and facts.refit is not events.UNSET:
                     self._folds[facts.digest] = FOLDS if facts.refit.folds is events.UNSET else facts.refit.folds
                 yield from self._planned(facts, "full")
+                if self._stream is not None:
+                    yield from wrong_robustness(facts, self._stream)
             case events.Audited():
                 yield from self._observed(facts)
             case events.Baselined():

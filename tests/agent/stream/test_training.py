@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from agent.stream.training import FidelitySection
+from agent.stream.training import FidelitySection, RobustnessSection, TrainingSection, plan_digest
 from selfnas.training.evaluation import Fidelity
 
 
@@ -45,3 +45,27 @@ def test_no_training_at_all_cannot_be_meant(stated: dict[str, int], message: str
     """Nor a floor above the ceiling."""
     with pytest.raises(ValidationError, match=message):
         FidelitySection.model_validate(stated)
+
+
+@pytest.mark.parametrize(
+    ("stated", "proved"),
+    [
+        ({}, True),
+        ({"method": "adversarial"}, False),
+        ({"score": "answered"}, False),
+        ({"method": "adversarial", "score": "proved"}, True),
+    ],
+)
+def test_hardened_networks_are_scored_by_what_their_method_aims_at(stated: dict[str, str], proved: bool) -> None:
+    """Unless the stream says otherwise."""
+    assert RobustnessSection.model_validate({"radius": 0.1, **stated}).proved == proved
+
+
+def test_a_plan_without_robustness_keeps_its_digest() -> None:
+    """That of a release that knew none; with it the plan is another."""
+    fidelity = Fidelity(name="low", epochs=3, steps=120, max_steps=600)
+    plain = TrainingSection()
+    assert plan_digest(plain, fidelity) == plan_digest(TrainingSection(robustness=None), fidelity)
+    assert "robustness" not in plain.model_dump(mode="json", exclude_none=True)
+    hardened = TrainingSection(robustness=RobustnessSection(radius=0.1))
+    assert plan_digest(hardened, fidelity) != plan_digest(plain, fidelity)

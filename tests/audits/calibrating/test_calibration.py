@@ -12,6 +12,7 @@ import pytest
 from torch import nn
 
 from audits import AuditData, Finding, Suite, load_suite, parse_suite, run_suite
+from audits.calibrating import hardened
 from audits.calibrating.calibration import calibrate, task_specs
 from audits.calibrating.controls import CONTROLS, ControlError, make_specimen
 from audits.calibrating.matrix import Observation, Tally, directions, kill_matrix, redecided, separations
@@ -49,7 +50,8 @@ def test_audits_aim_at_controls_that_exist() -> None:
     """Each gate and alarm is there for at least one; every control is somebody's aim but the healthy and the unused."""
     aimed = {control for audit in AUDITS.values() for control in audit.aims}
     unused = {name for name, control in CONTROLS.items() if control.unused}
-    assert aimed == set(CONTROLS) - unused - {"healthy"}
+    robust = set(hardened.CONTROLS) - {"healthy", "constant"}  # a constant network is what skill is there for too
+    assert aimed == (set(CONTROLS) - unused - {"healthy"}) | robust
     assert len(unused) >= 5
     assert all(AUDITS[name].aims for name in load_suite("baseline").deciding)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from audits import AUDITS, AuditData, Finding, Suite, judge, run_suite
+from audits import AUDITS, AuditData, Finding, Suite, judge, load_suite, run_suite
 from audits.contract.audit import Measurement
 from audits.contract.examinee import Examinee
 from audits.testing import BROKEN, Broken, check_audit
@@ -20,9 +20,9 @@ from selfnas.testing.promises import ConformanceError
 
 @pytest.fixture(params=sorted(AUDITS))
 def entry(request: pytest.FixtureRequest, suite: Suite) -> SuiteEntry:
-    """Each audit as the shipped suite uses it."""
-    found = suite.entry(request.param)
-    assert found is not None, "the shipped suite uses every audit"
+    """Each audit as a shipped suite uses it."""
+    found = suite.entry(request.param) or load_suite("safety-critical").entry(request.param)
+    assert found is not None, "the shipped suites use every audit"
     return found
 
 
@@ -82,6 +82,8 @@ def test_an_audit_that_breaks_a_promise_is_found_out(
 
 def test_sound_network_is_not_accused(entry: SuiteEntry, healthy: nn.Module, data: AuditData) -> None:
     """Every gate and validity audit passes a network that learned the task, and no alarm fails."""
+    if entry.audit in ("proof", "assault"):
+        pytest.skip("a network that was trained as usual is not sound to these; test_robustness.py has one that is")
     findings = findings_of(entry, healthy, data)
     assert findings
     if entry.role == "alarm":

@@ -25,10 +25,10 @@ from audits.catalogue.swap import draw_donors, swapped
 from audits.contract.examinee import Examinee, evaluation_mode
 from audits.external.exported import load_exported
 from audits.methods.attribution import ablation_effects, baseline, integrated_gradients, tile
-from audits.methods.bounds import Bounds, UnboundedOperationError, logit_bounds
 from audits.methods.skills import centroid_classes
 from audits.methods.untrained import untrained
 from selfnas.networks.network import build_network
+from selfnas.robust.bounds import Bounds, UnboundedOperationError, logit_bounds
 from selfnas.spaces.architecture import Space, TaskShape
 from selfnas.spaces.named import SPACES, in_force, parse_architecture
 from selfnas.spaces.operations import OPERATIONS

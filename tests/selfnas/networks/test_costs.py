@@ -13,7 +13,7 @@ from selfnas.networks.network import build_network, parameter_count
 from selfnas.networks.reference import residual_network
 from selfnas.networks.stack import stack
 from selfnas.spaces.architecture import Macro, Space, TaskShape
-from selfnas.spaces.macro import HEADS, STEM_STRIDES
+from selfnas.spaces.macro import HEADS, STAGES, STEM_STRIDES
 from selfnas.spaces.named import SPACES, parse_architecture
 
 SHAPES = [
@@ -50,10 +50,13 @@ def test_formula_equals_built_network(space: Space, shape: TaskShape) -> None:
 
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("stem", [0, *STEM_STRIDES])
+@pytest.mark.parametrize("stages", STAGES)
 @pytest.mark.parametrize("shape", SHAPES[:4:2], ids=str)
-def test_every_stem_and_head_costs_what_its_formula_says(head: str, stem: int, shape: TaskShape) -> None:
+def test_every_stem_head_and_depth_costs_what_its_formula_says(
+    head: str, stem: int, stages: int, shape: TaskShape
+) -> None:
     """Parameters, multiplications and the width of the features."""
-    macro = Macro(channels=4, depth=1, resolution=16, head=head, stem=stem)
+    macro = Macro(channels=4, depth=1, resolution=16, head=head, stem=stem, stages=stages)
     architecture = parse_architecture(f"nb201/{macro}:|conv1x1~0|+|none~0|none~1|+|none~0|conv3x3~1|none~2|")
     assert architecture.macro == macro
     network = build_network(architecture, shape, seed=0).eval()
@@ -64,6 +67,13 @@ def test_every_stem_and_head_costs_what_its_formula_says(head: str, stem: int, s
     total = sum(n * kernel.macs for part, n in parts(architecture, shape).items() for kernel in part.kernels)
     assert total == expected.macs
     assert network.features(torch.zeros(2, shape.channels, *shape.size)).shape == (2, plan.features)
+
+
+def test_cells_of_two_inputs_have_three_stages() -> None:
+    """Their reduction cells stand between stages, and rules speak of them."""
+    macro = Macro(channels=4, depth=1, resolution=16, stages=1)
+    with pytest.raises(ArchitectureError, match="3 stages alone"):
+        stack(SPACES["darts"], macro, SHAPES[0])
 
 
 @pytest.mark.parametrize("head", HEADS)

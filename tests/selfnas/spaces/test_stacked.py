@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from selfnas.errors import ArchitectureError
 from selfnas.models.cell_features import cell_features
 from selfnas.search.domain import SpaceDomain
 from selfnas.search.history import Trial
-from selfnas.spaces.macro import HEADS, Macro, parse_macro
+from selfnas.spaces.macro import HEADS, STAGES, Macro, parse_macro
 from selfnas.spaces.named import SPACES, parse_architecture
 from selfnas.spaces.stacked import Choices, StackedSpace, parse_choices, stacked
 from selfnas.strategies.table import make_strategy, strategy_names
@@ -21,16 +23,19 @@ SPACE = stacked(SPACES["nb201"], CHOICES)
 
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("stem", [0, 1, 2, 4])
-def test_macro_settings_read_as_they_are_written(head: str, stem: int) -> None:
+@pytest.mark.parametrize("stages", STAGES)
+def test_macro_settings_read_as_they_are_written(head: str, stem: int, stages: int) -> None:
     """Old spellings stay as they are, and what is chosen besides comes after them."""
-    macro = Macro(channels=8, depth=1, resolution=16, head=head, stem=stem)
+    macro = Macro(channels=8, depth=1, resolution=16, head=head, stem=stem, stages=stages)
     assert str(macro).startswith("c8n1r16")
-    assert (str(macro) == "c8n1r16") == (head == "average" and not stem)
+    assert (str(macro) == "c8n1r16") == (head == "average" and not stem and stages == 3)
     assert parse_macro(str(macro)) == macro
     assert parse_choices(str(macro)) == Choices.of(macro)
 
 
-@pytest.mark.parametrize("text", ["c8n1", "c8n1r16hx", "c8n1r16s3", "c8n1r16ha1", "c8,n1r16s0haverage", "c8n1r16s0h,"])
+@pytest.mark.parametrize(
+    "text", ["c8n1", "c8n1r16hx", "c8n1r16s3", "c8n1r16ha1", "c8n1r16t3", "c8,n1r16s0haverage", "c8n1r16s0h,"]
+)
 def test_what_are_no_macro_settings_is_refused(text: str) -> None:
     """By their own text."""
     with pytest.raises(ArchitectureError):
@@ -44,6 +49,7 @@ def test_what_are_no_macro_settings_is_refused(text: str) -> None:
         ({"channels": (8, 8)}, "no two alike"),
         ({"channels": (1,)}, "channels in 2..4096"),
         ({"head": ("mean",)}, "a head is one of"),
+        ({"stages": (4,)}, "1, 2 or 3 stages"),
         ({"channels": tuple(range(2, 67))}, "at most 64"),
     ],
 )
@@ -56,6 +62,10 @@ def test_choices_are_values_that_there_are(changes: dict[str, tuple[object, ...]
 def test_choices_read_as_they_are_written() -> None:
     """Their order is that of the numbers in vectors."""
     assert parse_choices(str(CHOICES)) == CHOICES
+    shallow = replace(CHOICES, stages=(1, 3))
+    assert str(shallow) == "c4,8n1,2r16t1,3s0,2haverage,peaks"
+    assert parse_choices(str(shallow)) == shallow
+    assert {macro.stages for macro in shallow} == {1, 3}
     assert len(CHOICES) == len(set(CHOICES)) == 16
     assert all(CHOICES.macro(CHOICES.columns(macro)) == macro for macro in CHOICES)
     with pytest.raises(ArchitectureError, match="are none of"):

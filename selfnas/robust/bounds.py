@@ -2,12 +2,21 @@
 
 A `Bounds` stands in for a tensor: torch hands it every operation a module applies to it. An operation without a rule
 here raises, so a bound is never made up.
+
+Bounds are of exact arithmetic, up to their own rounding. With a `unit` they are wider, so that they also hold what a
+network computes in that precision: each rule adds what rounding can do, for sums in any order. Norms with moments of
+the example, softmax and GELU have no such rule and raise. So bounds with the unit `SINGLE`, computed in float64, hold
+the answers of the float32 network itself.
+
+Sources: Gowal et al. 2018 (interval bound propagation); Higham 2002, Accuracy and Stability of Numerical Algorithms,
+section 3.1 (sums of `n` products are off by at most `n u / (1 - n u)` of the sum of their absolute values).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
@@ -16,7 +25,14 @@ from torch.nn import functional
 
 from selfnas.errors import SelfnasError
 
-__all__ = ["Bounds", "UnboundedOperationError"]
+__all__ = ["SINGLE", "Bounds", "Product", "UnboundedOperationError", "logit_bounds", "operation_name", "output_bounds"]
+
+SINGLE: Final = 2.0**-23  # twice what float32 is off by when it rounds, which leaves room for the bounds' own rounding
+_LEAST = 1e-30  # more than numbers too small for float32 can add up to
+_FUNCTION = 16  # units that a function of the C library may be off by
+_NORM_ROUNDINGS = 10  # of a batch norm in evaluation mode, however its scale and shift are computed
+_ROWS = 2  # dimensions of what a last layer reads
+_MOST_TERMS = 50_000  # of one sum, for which the bound on its rounding is proved
 
 
 class UnboundedOperationError(SelfnasError):
@@ -31,15 +47,56 @@ _INCREASING_METHODS = (  # in every element
 _GELU_LOWEST = -0.7517916  # where gelu has its one minimum, to within rounding
 
 
-class Bounds:
-    """Elementwise lower and upper limits of a tensor, up to rounding.
+@dataclass(frozen=True, slots=True, eq=False)
+class Product:
+    """The linear layer that bounds came from, so that differences of its outputs can be bounded at once."""
 
-    Source: Gowal et al. 2018 (interval bound propagation).
+    x: Bounds
+    weight: Tensor
+    bias: Tensor | None
+
+
+class Bounds:
+    """Elementwise lower and upper limits of a tensor.
+
+    Attributes:
+        unit: by how much of itself a computed number may be off; 0 bounds exact arithmetic.
+        product: the linear layer that these are the outputs of; None where they are of anything else.
     """
 
-    def __init__(self, low: Tensor, high: Tensor) -> None:
+    def __init__(self, low: Tensor, high: Tensor, *, unit: float = 0.0, product: Product | None = None) -> None:
         self.low: Final = low
         self.high: Final = high
+        self.unit: Final = unit
+        self.product: Final = product
+
+    @property
+    def size_of(self) -> Tensor:
+        """The largest absolute value of each element."""
+        return torch.maximum(self.low.abs(), self.high.abs())
+
+    def moved(self, low: Tensor, high: Tensor) -> Bounds:
+        """Others in the same precision."""
+        return Bounds(low, high, unit=self.unit)
+
+    def widened(self, low: Tensor, high: Tensor, sizes: Tensor | float, *, terms: int) -> Bounds:
+        """Others, wider by what rounding can do.
+
+        Args:
+            low: without rounding.
+            high: likewise.
+            sizes: sum of the absolute values of the terms of each element.
+            terms: how many roundings each element goes through, at most.
+        """
+        if not self.unit:
+            return Bounds(low, high)
+        by = _share(terms, self.unit) * sizes + _LEAST
+        return Bounds(low - by, high + by, unit=self.unit)
+
+    def rounded_only_if_exact(self, name: str) -> None:
+        """Raise where a rule does not know what rounding does."""
+        if self.unit:
+            raise UnboundedOperationError(f"no rule for what rounding does to {name}")
 
     @classmethod
     def __torch_function__(
@@ -55,8 +112,7 @@ class Bounds:
             return getattr(self.low, name)
         if name not in _INCREASING_METHODS:
             raise AttributeError(f"no interval rule for the method {name!r}")
-        both = getattr(self.low, name), getattr(self.high, name)
-        return lambda *args, **kwargs: Bounds(*(method(*args, **kwargs) for method in both))
+        return lambda *args, **kwargs: _each(getattr(Tensor, name), self, *args, **kwargs)
 
     def __add__(self, other: Bounds | Tensor | float) -> Bounds:
         return _add(torch.add, self, other)
@@ -84,19 +140,57 @@ class Bounds:
     def chunk(self, chunks: int, dim: int = 0) -> tuple[Bounds, ...]:
         """In equal parts."""
         parts = zip(self.low.chunk(chunks, dim), self.high.chunk(chunks, dim), strict=True)
-        return tuple(Bounds(low, high) for low, high in parts)
+        return tuple(self.moved(low, high) for low, high in parts)
 
 
 Rule = Callable[..., Any]
 
 
+def _share(terms: int, unit: float) -> float:
+    """By which share of their absolute sum so many terms may be off."""
+    if terms > _MOST_TERMS:
+        raise UnboundedOperationError(f"no rule for what rounding does to a sum of {terms} terms")
+    return 1.01 * terms * unit
+
+
 def _each(function: Callable[..., Tensor], x: Bounds, *args: Any, **kwargs: Any) -> Bounds:
     """A function that is increasing in every element: applied to both limits."""
-    return Bounds(function(x.low, *args, **kwargs), function(x.high, *args, **kwargs))
+    low, high = function(x.low, *args, **kwargs), function(x.high, *args, **kwargs)
+    if not x.unit or operation_name(function) in _EXACT:
+        return x.moved(low, high)
+    if operation_name(function) == "sigmoid":
+        return x.widened(low, high, 1.0, terms=_FUNCTION)
+    sizes = function(x.size_of, *args, **kwargs)
+    return x.widened(low, high, sizes, terms=_summed(operation_name(function), x.low, low, args, kwargs) + 2)
+
+
+def _summed(name: str, before: Tensor, after: Tensor, args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
+    """How many numbers a sum or mean takes together, at most."""
+    if name in ("mean", "sum"):
+        return before.numel() // after.numel()
+    if name in ("avg_pool1d", "avg_pool2d"):
+        kernel = kwargs["kernel_size"] if "kernel_size" in kwargs else args[0]
+        sides = [kernel] * (before.ndim - 2) if isinstance(kernel, int) else kernel
+        return math.prod(sides)
+    return before[0].numel()
+
+
+def operation_name(function: Callable[..., Any]) -> str:
+    """Of a function of torch, a method or an operator of ATen, the same for all three."""
+    schema = str(getattr(function, "_schema", ""))
+    name = schema.partition("(")[0].partition("::")[2].partition(".")[0] if schema else function.__name__
+    return str(name).rstrip("_")
+
+
+# Increasing functions that hand numbers on as they are.
+_EXACT = frozenset(
+    {"amax", "clamp", "flatten", "max_pool1d", "max_pool2d", "permute", "relu", "reshape",
+     "squeeze", "transpose", "unsqueeze", "view"}
+)  # fmt: skip
 
 
 def _rectified(function: Callable[..., Tensor], x: Bounds, inplace: bool = False) -> Bounds:
-    return _each(torch.relu, x)
+    return x.moved(torch.relu(x.low), torch.relu(x.high))
 
 
 def _same(function: Callable[..., Tensor], x: Bounds, *args: Any, **kwargs: Any) -> Bounds:
@@ -112,8 +206,14 @@ def _linear(
     """Linear layers and convolutions: the centre moves as usual, the radius by absolute weights."""
     centre, radius = (x.high + x.low) / 2, (x.high - x.low) / 2
     moved = function(centre, weight, bias, *args, **kwargs)
+    if x.unit:
+        radius = radius + _share(weight[0].numel() + 2, x.unit) * (centre.abs() + radius)
     spread = function(radius, weight.abs(), None, *args, **kwargs)
-    return Bounds(moved - spread, moved + spread)
+    if x.unit:
+        sizes = 0.0 if bias is None else bias.abs().reshape(-1, *[1] * (spread.ndim - 2))
+        spread = spread + 2 * x.unit * sizes + _LEAST
+    product = Product(x, weight, bias) if x.ndim == _ROWS and weight.ndim == _ROWS else None
+    return Bounds(moved - spread, moved + spread, unit=x.unit, product=product)
 
 
 def _batch_norm(
@@ -134,19 +234,33 @@ def _batch_norm(
     shift = (0.0 if bias is None else bias) - running_mean * scale
     first, second = x.low * scale.reshape(shape), x.high * scale.reshape(shape)
     moved = shift.reshape(shape)
-    return Bounds(torch.minimum(first, second) + moved, torch.maximum(first, second) + moved)
+    sizes: Tensor | float = 0.0
+    if x.unit:
+        of_shift = (running_mean * scale).abs() + (0.0 if bias is None else bias.abs())
+        sizes = x.size_of * scale.abs().reshape(shape) + of_shift.reshape(shape)
+    low, high = torch.minimum(first, second) + moved, torch.maximum(first, second) + moved
+    return x.widened(low, high, sizes, terms=_NORM_ROUNDINGS)
 
 
 def _add(function: Callable[..., Tensor], first: Any, second: Any, *, alpha: float = 1) -> Bounds:
     if alpha != 1:
         raise UnboundedOperationError("no interval rule for a scaled sum")
-    pairs = [(each.low, each.high) if isinstance(each, Bounds) else (each, each) for each in (first, second)]
-    return Bounds(pairs[0][0] + pairs[1][0], pairs[0][1] + pairs[1][1])
+    (low, high), (least, most) = _ends(first), _ends(second)
+    return _either(first, second).widened(low + least, high + most, _size(first) + _size(second), terms=1)
 
 
 def _subtract(function: Callable[..., Tensor], x: Bounds, other: Tensor | float) -> Bounds:
     """A number from each end."""
-    return Bounds(x.low - other, x.high - other)
+    return x.widened(x.low - other, x.high - other, x.size_of + _size(other), terms=1)
+
+
+def _either(first: Any, second: Any) -> Bounds:
+    """The one that is bounds, for its precision."""
+    return first if isinstance(first, Bounds) else second
+
+
+def _size(x: Any) -> Any:
+    return x.size_of if isinstance(x, Bounds) else abs(x)
 
 
 def _ends(x: Any) -> tuple[Any, Any]:
@@ -156,11 +270,13 @@ def _ends(x: Any) -> tuple[Any, Any]:
 def _multiply(function: Callable[..., Tensor], first: Any, second: Any) -> Bounds:
     """Element by element: the least and the most of the products of the ends."""
     products = torch.stack([torch.as_tensor(one * other) for one in _ends(first) for other in _ends(second)])
-    return Bounds(products.amin(dim=0), products.amax(dim=0))
+    found, sizes = _either(first, second), products.abs().amax(dim=0)
+    return found.widened(products.amin(dim=0), products.amax(dim=0), sizes, terms=1)
 
 
 def _matrix_product(function: Callable[..., Tensor], first: Any, second: Any) -> Bounds:
     """Centre and radius of each side; the radius of a product is at most what the absolute values allow."""
+    _either(first, second).rounded_only_if_exact("products of two inputs")
     sides = [((high + low) / 2, (high - low) / 2) for low, high in (_ends(first), _ends(second))]
     (one, around), (other, beside) = sides
     moved, spread = one @ other, one.abs() @ beside + around @ (other.abs() + beside)
@@ -168,6 +284,7 @@ def _matrix_product(function: Callable[..., Tensor], first: Any, second: Any) ->
 
 
 def _softmax(function: Callable[..., Tensor], x: Bounds, dim: int, *args: Any, **kwargs: Any) -> Bounds:
+    x.rounded_only_if_exact("softmax")
     top = x.high.amax(dim=dim, keepdim=True)
     low, high = (x.low - top).exp(), (x.high - top).exp()
     others = [each.sum(dim=dim, keepdim=True) - each for each in (low, high)]
@@ -176,6 +293,7 @@ def _softmax(function: Callable[..., Tensor], x: Bounds, dim: int, *args: Any, *
 
 def _normalised(x: Bounds, dims: tuple[int, ...], eps: float) -> Bounds:
     """Mean 0 and variance 1 over some dimensions, by the example's own moments."""
+    x.rounded_only_if_exact("norms with moments of the example")
     low = x.low - x.high.mean(dim=dims, keepdim=True)
     high = x.high - x.low.mean(dim=dims, keepdim=True)
     if bool((x.low == x.high).all()):
@@ -225,6 +343,7 @@ def _group_norm(
 
 def _gelu(function: Callable[..., Tensor], x: Bounds, *args: Any, **kwargs: Any) -> Bounds:
     """It falls until its one minimum and rises from there."""
+    x.rounded_only_if_exact("GELU")
     ends = function(x.low, *args, **kwargs), function(x.high, *args, **kwargs)
     inside = (x.low < _GELU_LOWEST) & (x.high > _GELU_LOWEST)
     lowest = function(torch.full_like(x.low, _GELU_LOWEST), *args, **kwargs)
@@ -232,9 +351,9 @@ def _gelu(function: Callable[..., Tensor], x: Bounds, *args: Any, **kwargs: Any)
 
 
 def _cat(function: Callable[..., Tensor], parts: Sequence[Bounds | Tensor], *args: Any, **kwargs: Any) -> Bounds:
-    lows = [part.low if isinstance(part, Bounds) else part for part in parts]
-    highs = [part.high if isinstance(part, Bounds) else part for part in parts]
-    return Bounds(torch.cat(lows, *args, **kwargs), torch.cat(highs, *args, **kwargs))
+    lows, highs = zip(*map(_ends, parts), strict=True)
+    known = next(part for part in parts if isinstance(part, Bounds))
+    return known.moved(torch.cat(lows, *args, **kwargs), torch.cat(highs, *args, **kwargs))
 
 
 _INCREASING = (
@@ -307,8 +426,17 @@ def logit_bounds(network: nn.Module, x: Tensor, radius: Tensor) -> Bounds:
     """Limits of `(b, c)` logits while each input `(b, channels, *size)` moves by at most its `(b,)` radius."""
     wide = radius.reshape(-1, *[1] * (x.ndim - 1))
     with torch.no_grad():
-        # Not through the call operator: torch.export hangs a check on it that insists on tensors.
-        result = network.forward(Bounds(x - wide, x + wide))
+        return output_bounds(network, Bounds(x - wide, x + wide))
+
+
+def output_bounds(network: nn.Module, inputs: Bounds) -> Bounds:
+    """Limits of `(b, c)` outputs while each input stays within its limits.
+
+    Raises:
+        UnboundedOperationError: the network applies an operation without a rule, which is named.
+    """
+    # Not through the call operator: torch.export hangs a check on it that insists on tensors.
+    result = network.forward(inputs)
     if not isinstance(result, Bounds):
         raise UnboundedOperationError(f"the network turned bounds into {type(result).__name__}")
     return result
