@@ -49,6 +49,21 @@ _ONE = f"""\
 budget: {{evaluations: 4, full_trainings: 2}}
 policy: {{population: 4, sample: 2, batch: 2, oversample: 2, finalists_per_task: 1, recall: 1}}
 {_FIRST}"""
+_DESIGN = """\
+design: tiny
+format: 1
+task: {name: digits, source: digits, limit: 900}
+space: nb201
+macro: [c4n1r8, c8n1r8]
+precision: float32
+targets: {parameters: "<= 30 k", file: "<= 150 kB", accuracy: ">= 0.7 @audit", latency_p95: "<= 1 s @batch 1"}
+search:
+  budget: {evaluations: 2, full_trainings: 2}
+  low: {epochs: 1, steps: 0, fraction: 0.5}
+  full: {epochs: 8, steps: 0}
+  training: {recipe: plain}
+  policy: {population: 3, sample: 2, batch: 2, oversample: 1, finalists_per_task: 1, recall: 1}
+"""
 _RIVALLED = _ONE.replace("macro:", "baselines: [nearest, linear]\nmacro:")
 _GUIDED = _ONE.replace("population: 4", "strategy: gdas, population: 4") + "supernet: {epochs: 2}\n"
 # After a policy was adopted on made-up tables where one searches well near the best, tables follow where one does not.
@@ -161,8 +176,15 @@ def deployed(place: Path) -> None:
         _selfnas(place, *words, "--output", str(place / precision))
 
 
+def designed(place: Path) -> None:
+    """A specification answered by a search, a file and what was measured of it."""
+    (place / "tiny.yaml").write_text(_DESIGN)
+    _selfnas(place, "design", "tiny.yaml", "--folder", "tiny", "--workers", "1", "--device", "cpu")
+    (place / "tiny" / "life").rename(place / "home")
+
+
 _LIVES: dict[str, Callable[[Path], None]] = {
-    one.__name__: one for one in (tabular, trained, tuned, watched, rivalled, deployed)
+    one.__name__: one for one in (tabular, trained, tuned, watched, rivalled, deployed, designed)
 }
 
 

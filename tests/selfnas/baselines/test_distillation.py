@@ -90,13 +90,14 @@ def test_lessons_follow_from_the_seed() -> None:
 
 
 def test_nobody_teaches_where_nobody_can() -> None:
-    """Images, ordered classes, quantiles, a recipe without a teacher; series that the teacher cannot read."""
+    """Images, ordered classes, quantiles, numbers of series, or a recipe without; nor series that nobody can read."""
     x, y = table(60)
     assert taught(x, y, recipe=replace(RECIPE, distil=0.0))[0] is None
     assert taught(x.reshape(60, 1, 3, 1), y, inputs="image")[0] is None
     ordered = Target(kind="ordinal", names=("low", "high"))
     quantiles = replace(NUMBER, quantiles=(0.1, 0.9))
     assert teachers_for("table", ordered) == teachers_for("table", quantiles) == ()
+    assert teachers_for("series", NUMBER) == ()
     noise = np.random.default_rng(0).normal(size=(40, 1, 60)).astype(np.float32)
     assert taught(noise, np.arange(40) % 2, inputs="series")[0] is None
 
