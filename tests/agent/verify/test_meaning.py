@@ -154,15 +154,15 @@ def test_lengths_of_a_table_are_tried_until_it_is_long_enough(
 @pytest.mark.parametrize(
     ("counts", "steps", "teacher", "problem"),
     [
-        ((150, 160, 180, 170, 190), 452, "forest", ""),
-        ((150, 160, 180, 170, 178), 452, "linear+boosting", ""),  # as good but for chance
-        ((150, 160, 180, 170, 190), 452, "boosting+linear", "by whom nothing of such a task"),
+        ((150, 160, 180, 170, 190), 151, "forest", ""),
+        ((150, 160, 180, 170, 178), 151, "linear+boosting", ""),  # as good but for chance
+        ((150, 160, 180, 170, 190), 151, "boosting+linear", "by whom nothing of such a task"),
         ((150, 180, 160, 170, 160), 50, None, ""),  # no teacher helped
         ((150, 160, 170, 180, 190, 175), 1355, None, ""),  # nor where three times the whole is best
-        ((150, 180, 160, 170, 190), 452, None, "is best with a teacher, and it says otherwise"),
+        ((150, 180, 160, 170, 190), 151, None, "is best with a teacher, and it says otherwise"),
         ((150, 180, 160, 170, 160), 50, "forest", "is best without a teacher, and it says otherwise"),
-        ((150, 180, 160, 170), 452, "forest", "its curve has 4 points, its plan gives 5"),
-        ((150, 180, 160, 170, 190), 452, "rocket", "rocket taught it, by whom nothing of such a task"),
+        ((150, 180, 160, 170), 151, "forest", "its curve has 4 points, its plan gives 5"),
+        ((150, 180, 160, 170, 190), 151, "rocket", "rocket taught it, by whom nothing of such a task"),
     ],
 )
 def test_a_teacher_is_where_the_curve_says_so(
@@ -179,7 +179,7 @@ def test_a_teacher_is_where_the_curve_says_so(
 def test_a_stream_that_has_no_teacher_is_held_to_it() -> None:
     """A plain recipe, or a slot of 0."""
     curve = [count / 250 for count in (150, 160, 180, 170, 190)]
-    refit = {"steps": 452, "examples": 250, "folds": 3, "teacher": "forest"}
+    refit = {"steps": 151, "examples": 250, "folds": 3, "teacher": "forest"}
     told = crossed(curve=curve, validation=max(curve), refit=refit)
     for training in ({"recipe": "plain"}, {"slots": {"distil": 0}}):
         found = problems_of(told, SMALL, size=(), full={"steps": 300}, training=training)
