@@ -77,7 +77,10 @@ def selfnas(
 def run_stream(
     stream: Annotated[
         Path | None,
-        typer.Argument(metavar="STREAM", help="The stream file to live through, or a shipped stream: quickstart."),
+        typer.Argument(
+            metavar="STREAM",
+            help="The stream file to live through, or a shipped stream: quickstart or safety-critical.",
+        ),
     ] = None,
     home: _Home = _DEFAULT_HOME,
     seed: Annotated[int | None, typer.Option(help="Seed of the run; stands in for the file's.")] = None,
