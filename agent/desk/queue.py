@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
+from agent.desk.rendering import address_part
 from agent.desk.view import Seen
 from agent.gate.review import finalists
 from agent.ledger.events import Standing
@@ -98,11 +98,7 @@ class Choice:
 
     def query(self, **changes: str | bool) -> str:
         """The address's part that says so, without what is usual."""
-        usual = Choice()
-        named = {name: changes.get(name, getattr(self, name)) for name in self.__slots__}
-        return urlencode(
-            {name: "1" if value is True else value for name, value in named.items() if value != getattr(usual, name)}
-        )
+        return address_part(self, **changes)
 
     def of_rows(self, every: Sequence[Row]) -> list[Row]:
         """Those that are listed, in order."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from starlette.responses import HTMLResponse, Response
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["PLACES", "Pages", "static_file"]
+__all__ = ["PLACES", "Pages", "address_part", "static_file"]
 
 # The pages that the header leads to, with their names there.
 PLACES = (("/", "Queue"), ("/live", "Live"), ("/trials", "Trials"), ("/compare", "Lives"), ("/play", "Rules"))
@@ -96,3 +97,17 @@ def static_file(name: str) -> Response:
     if found is None:
         return Response("there is no such file\n", 404, media_type="text/plain")
     return Response(found[0], media_type=found[1])
+
+
+def address_part(chosen: Any, **changes: str | bool | int) -> str:
+    """The query of an address that says what was chosen, without what is usual.
+
+    Args:
+        chosen: a frozen dataclass whose defaults are what is usual.
+        changes: of its fields.
+    """
+    usual = type(chosen)()
+    named = {each.name: changes.get(each.name, getattr(chosen, each.name)) for each in fields(chosen)}
+    return urlencode(
+        {name: "1" if value is True else value for name, value in named.items() if value != getattr(usual, name)}
+    )

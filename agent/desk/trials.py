@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from agent.desk.lineage import origins
+from agent.desk.rendering import address_part
 from agent.desk.spent import KINDS_OF_TIME, spent
 from agent.desk.view import Seen
 from agent.state.state import RunState, TaskState
@@ -119,11 +119,7 @@ class Wanted:
 
     def query(self, **changes: str | bool | int) -> str:
         """The address's part that says so, without what is usual."""
-        usual = Wanted()
-        named = {name: changes.get(name, getattr(self, name)) for name in self.__slots__}
-        return urlencode(
-            {name: "1" if value is True else value for name, value in named.items() if value != getattr(usual, name)}
-        )
+        return address_part(self, **changes)
 
     def of_rows(self, every: Sequence[Row]) -> list[Row]:
         """Those that are listed, in order, on all pages."""
