@@ -89,18 +89,18 @@ def chosen_recipe(inputs: InputKind, examples: int, *, numbers: bool = False) ->
         inputs: what an example is.
         examples: to train on.
         numbers: whether numbers are asked for. Those of an image or a series often are its size, place, pace or
-            strength, which the strong recipe changes, and the scale of a series is left as it is.
+            strength, which the strong recipe changes; time and scale of a series are left as they are.
 
     Example:
         >>> chosen_recipe("image", 200).name, chosen_recipe("image", 50_000).name, chosen_recipe("tokens", 200).name
         ('strong', 'light', 'light')
-        >>> chosen_recipe("series", 200).scaling, chosen_recipe("series", 200, numbers=True).scaling
+        >>> chosen_recipe("series", 200).warp, chosen_recipe("series", 200, numbers=True).warp
         (0.2, 0.0)
     """
     if inputs == "tokens":
         return _LIGHT
     if numbers and inputs != "table":
-        return replace(_LIGHT, scaling=0.0)
+        return replace(_LIGHT, scaling=0.0, crop=0.0, warp=0.0)
     return _STRONG if examples < _SMALL else _LIGHT
 
 

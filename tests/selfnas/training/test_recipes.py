@@ -1,6 +1,7 @@
 """Recipes change training examples and weights as they say, and nothing else."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -180,3 +181,12 @@ def test_training_with_a_recipe_is_deterministic_and_learns(recipe: str) -> None
 
     (_, one), (_, two) = trained(5), trained(6)
     assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_numbers_of_series_keep_their_time_and_scale() -> None:
+    """Where a peak lies, how wide and how high it is often are what is asked: nothing of the recipe moves them."""
+    recipe = chosen_recipe("series", 200, numbers=True)
+    x = torch.randn(8, 2, 50, generator=torch.Generator().manual_seed(0))
+    changed = augmented(x, replace(recipe, jitter=0.0), torch.Generator().manual_seed(1), inputs="series")
+    assert torch.equal(changed, x)
+    assert not torch.equal(augmented(x, recipe, torch.Generator().manual_seed(1), inputs="series"), x)
