@@ -2,6 +2,7 @@
 
 import functools
 import io
+import shutil
 import subprocess
 import sys
 import warnings
@@ -10,6 +11,8 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
+
+from tests.golden.stored_home import rebuild
 
 TINY = """\
 stream: tiny
@@ -26,6 +29,23 @@ tasks:
   - {name: first, source: digits, limit: 900}
   - {name: again, source: digits, limit: 900, transforms: [{rotate: 180}]}
 """
+
+# Ten examples to audit decide nothing, however well the network does, so nothing is admitted.
+FEW = """\
+stream: few
+format: 1
+baselines: none
+space: nb201
+macro: {{channels: 2, depth: 1, resolution: 8}}
+budget: {{evaluations: 2, full_trainings: 2}}
+low: {{epochs: 1, steps: 0, fraction: 0.5}}
+full: {{epochs: {epochs}, steps: 0}}
+training: {{recipe: plain}}
+policy: {{population: 3, sample: 2, batch: 2, oversample: 1, finalists_per_task: 1, recall: 1}}
+tasks:
+  - {{name: few, source: digits, limit: {examples}}}
+"""
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -52,6 +72,29 @@ def inside(place: Path, *arguments: str | Path, mlflow: str = "") -> subprocess.
     code = ended.value.code
     assert isinstance(code, int)
     return subprocess.CompletedProcess(words, code, stdout.getvalue(), stderr.getvalue())
+
+
+def refused_life(place: Path, *, epochs: int, examples: int) -> str:
+    """Write `few.yaml` into a directory and live it in `home` there, which admits nothing; what the terminal showed."""
+    (place / "few.yaml").write_text(FEW.format(epochs=epochs, examples=examples))
+    done = inside(place, "run", "few.yaml", "--home", "home", "--workers", "1", "--no-mirror")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def stored_life(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stored life with trained networks."""
+    home = tmp_path_factory.mktemp("stored") / "home"
+    rebuild(GOLDEN / "trained", home)
+    return home
+
+
+@pytest.fixture
+def copied_life(stored_life: Path, tmp_path: Path) -> Path:
+    """A copy of it that may be decided about."""
+    shutil.copytree(stored_life, tmp_path / "home")
+    return tmp_path / "home"
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import shutil
 import socket
 import threading
 import time
@@ -25,9 +24,6 @@ from agent.gate.review import finalists
 from agent.ledger.events import Reviewed
 from agent.ledger.store import reading
 from agent.state.state import replay
-from tests.golden.stored_home import rebuild
-
-GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +77,10 @@ class Visitor:
         return [*hidden, ("author", author), ("reason", reason), ("decision", decision)]
 
 
-@pytest.fixture(scope="session")
-def stored_life(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A stored life with trained networks."""
-    home = tmp_path_factory.mktemp("desk") / "home"
-    rebuild(GOLDEN / "trained", home)
-    return home
-
-
 @pytest.fixture
-def home(stored_life: Path, tmp_path: Path) -> Path:
-    """A copy that may be decided about."""
-    shutil.copytree(stored_life, tmp_path / "home")
-    return tmp_path / "home"
+def home(copied_life: Path) -> Path:
+    """A life that may be decided about."""
+    return copied_life
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from agent.desk.trials import Wanted, time_rows
 from agent.desk.view import View
 from agent.ledger.store import reading
 from agent.state.state import LifeState, replay
-from tests.agent.conftest import inside
-from tests.agent.desk.conftest import GOLDEN, Visitor
+from tests.agent.conftest import GOLDEN, inside
+from tests.agent.desk.conftest import Visitor
 from tests.agent.desk.test_queue import plain
 from tests.golden.stored_home import rebuild
 

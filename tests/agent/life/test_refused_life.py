@@ -17,35 +17,16 @@ from agent.verify.verification import verify
 from audits.external.exported import load_exported
 from selfnas.errors import InputError
 from selfnas.training.exported import FACTS
-from tests.agent.conftest import inside
+from tests.agent.conftest import inside, refused_life
 from tests.stress.forgeries import rewrite
 from tests.stress.forgery_edits import Events
-
-# Ten examples to audit decide nothing, however well the network does.
-STREAM = """\
-stream: few
-format: 1
-baselines: none
-space: nb201
-macro: {channels: 2, depth: 1, resolution: 8}
-budget: {evaluations: 2, full_trainings: 2}
-low: {epochs: 1, steps: 0, fraction: 0.5}
-full: {epochs: 2, steps: 0}
-training: {recipe: plain}
-policy: {population: 3, sample: 2, batch: 2, oversample: 1, finalists_per_task: 1, recall: 1}
-tasks:
-  - {name: few, source: digits, limit: 60}
-"""
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with `few.yaml`, a life on it in `home`, and what the terminal showed in `output.txt`."""
     place = tmp_path_factory.mktemp("refused")
-    (place / "few.yaml").write_text(STREAM)
-    done = inside(place, "run", "few.yaml", "--home", "home", "--workers", "1", "--no-mirror")
-    assert done.returncode == 0, done.stderr
-    (place / "output.txt").write_text(done.stdout)
+    (place / "output.txt").write_text(refused_life(place, epochs=2, examples=60))
     return place
 
 

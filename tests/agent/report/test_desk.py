@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,26 +11,15 @@ from typing import Any
 import pytest
 
 from tests.agent.conftest import inside
-from tests.golden.stored_home import rebuild
 
-GOLDEN = Path(__file__).parents[2] / "golden"
 # Modules that take seconds to load, and that no decision needs.
 HEAVY = "torch", "mlflow", "pytorch_lightning", "captum", "z3", "matplotlib", "pandas"
 
 
-@pytest.fixture(scope="module")
-def life(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A stored life with trained networks."""
-    home = tmp_path_factory.mktemp("desk") / "home"
-    rebuild(GOLDEN / "trained", home)
-    return home
-
-
 @pytest.fixture
-def home(life: Path, tmp_path: Path) -> Path:
-    """A copy that may be decided about."""
-    shutil.copytree(life, tmp_path / "home")
-    return tmp_path / "home"
+def home(copied_life: Path) -> Path:
+    """A life that may be decided about."""
+    return copied_life
 
 
 def listed(home: Path, *words: str) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +18,16 @@ from agent.ledger.signature import new_key, private_key
 from agent.ledger.store import reading
 from selfnas.errors import InputError
 from tests.agent.conftest import inside
-from tests.agent.desk.conftest import GOLDEN, decisions, events_of
-from tests.golden.stored_home import rebuild
+from tests.agent.desk.conftest import decisions, events_of
 from tests.stress.forgeries import rewrite
 
 
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A stored life."""
-    home = tmp_path_factory.mktemp("signed") / "home"
-    rebuild(GOLDEN / "trained", home)
-    return home
-
-
 @pytest.fixture
-def home(stored: Path, tmp_path: Path) -> Path:
-    """A copy that may be decided about, with the keys of Ann and Bob beside it."""
-    shutil.copytree(stored, tmp_path / "home")
+def home(copied_life: Path, tmp_path: Path) -> Path:
+    """A life that may be decided about, with the keys of Ann and Bob beside it."""
     for name in ("ann", "bob"):
         new_key(tmp_path / name)
-    return tmp_path / "home"
+    return copied_life
 
 
 def test_a_signed_decision_verifies_and_is_asked_for_by_key(home: Path) -> None:
