@@ -103,7 +103,10 @@ def _lengths(
     if not folds:
         return []
     teacher = table and stream.training.distils
-    trials = trials_of(full, count, folds=folds, batch_size=batch, table=table, teacher=teacher, beyond=False)
+    numbers = task.kind == "regression"
+    trials = trials_of(
+        full, count, folds=folds, batch_size=batch, table=table, teacher=teacher, numbers=numbers, beyond=False
+    )
     return [folds * trial.schedule.steps for trial in trials]
 
 

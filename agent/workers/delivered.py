@@ -181,6 +181,7 @@ def _cross_trained(job: FullJob, task: Task, folds: int) -> tuple[CrossTrained, 
         batch_size=plan.batch_size,
         table=not task.shape.size,
         teacher=lessons is not None,
+        numbers=task.target.kind == "regression",
     )
     crossed = cross_train(
         lambda seed: build(job, task, seed=seed)[0],

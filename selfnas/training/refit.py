@@ -88,7 +88,15 @@ class Trial:
 
 
 def trials_of(
-    full: Fidelity, examples: int, *, folds: int, batch_size: int, table: bool, teacher: bool, beyond: bool = True
+    full: Fidelity,
+    examples: int,
+    *,
+    folds: int,
+    batch_size: int,
+    table: bool,
+    teacher: bool,
+    numbers: bool = False,
+    beyond: bool = True,
 ) -> tuple[Trial, ...]:
     """How networks of a small task are trained to learn which length is right, and whether a teacher helps.
 
@@ -98,7 +106,7 @@ def trials_of(
     the whole is enough: longer trainings answer no better, and know their rows by heart.
 
     For images and series examples are varied in training, and one length is tried, with a teacher where there is one;
-    the best of its validations counts.
+    the best of its validations counts. Where numbers are asked of them, three times as long is tried too.
 
     Args:
         full: what a full training is.
@@ -107,6 +115,7 @@ def trials_of(
         batch_size: examples in a step, about.
         table: whether examples are rows of a table.
         teacher: whether there is one.
+        numbers: whether numbers are asked for.
         beyond: whether a table may be trained for longer than the whole.
 
     Example:
@@ -116,11 +125,15 @@ def trials_of(
         [(267, False), (800, False), (2400, False), (267, True)]
     """
     whole = fit_schedule(full, examples - math.ceil(examples / folds), batch_size=batch_size)
+    longer = replace(whole, parts=(_LONGER * whole.steps,))
+    if not table and numbers:
+        return tuple(
+            Trial(schedule=length, taught=teacher) for length in (replace(whole, parts=(whole.steps,)), longer)
+        )
     if not table:
         return (Trial(schedule=whole, taught=teacher),)
     ends = sorted({min(whole.steps, max(_FEWEST, round(whole.steps / part))) for part in _SHORTER})
     lengths = [replace(whole, parts=(steps,)) for steps in ends]
-    longer = replace(whole, parts=(_LONGER * whole.steps,))
     return (
         *(Trial(schedule=length) for length in lengths),
         *(Trial(schedule=each, beyond=True) for each in ((longer,) if beyond else ())),

@@ -272,13 +272,17 @@ def _by_folds(
         yield f"{teacher} taught it, by whom nothing of such a task is taught"
         return
     plans = [
-        trials_of(fidelity, count, folds=folds, batch_size=task.batch, table=task.table, teacher=taught, beyond=beyond)
+        trials_of(
+            fidelity, count, folds=folds, batch_size=task.batch, table=task.table, teacher=taught, numbers=numbers,
+            beyond=beyond,
+        )
         for taught in ((True,) if teacher else (False, True) if task.table and task.teachers else (False,))
         for beyond in ((True, False) if task.table else (False,))
-    ]
+        for numbers in ((False,) if task.table or task.counted else (True, False))  # False: as earlier releases did
+    ]  # fmt: skip
     least = count - math.ceil(count / folds)
     seen = range(least, least + 1) if task.grouped is False else range(1, count)  # by each network, at least
-    best = [steps for trial in plans[-1] for steps in validated_after(trial.schedule)]
+    best = [steps for trials in plans for trial in trials for steps in validated_after(trial.schedule)]
     if isinstance(tested, events.Trained):
         yield from _uncounted(task, tested.curve, {count})
         ends = next((found for trials in plans if (found := _ends(trials, tested.curve))), None)
