@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from agent.gate.admission import findings_of
 from agent.gate.review import finalists
+from agent.ledger.events import UNSET
 from agent.ledger.store import Ledger
+from agent.report.robustness import held
 from agent.report.shortfall import shortfall
 from agent.report.summary import summarise
-from agent.state.state import LifeState
+from agent.state.state import Finalist, LifeState
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +31,7 @@ TASKS: Mapping[str, str] = {
     "test_high": "float64", "params": "Int64", "reference_test": "float64", "reference_params": "Int64",
     "baseline": "str", "baseline_test": "float64", "gain": "float64", "gain_low": "float64", "gain_high": "float64",
     "closest": "str", "closest_validation": "float64", "closest_test": "float64", "missed": "str",
-    "would_decide": "str",
+    "would_decide": "str", "attacked": "float64", "certified": "float64",
 }  # fmt: skip
 TRIALS: Mapping[str, str] = {
     "run": "int64", "task": "str", "number": "int64", "architecture": "str", "digest": "str", "origin": "str",
@@ -86,9 +88,17 @@ def tasks(state: LifeState) -> pd.DataFrame:
                     "closest_validation": near.validation if near else None,
                     "closest_test": near.test.estimate if near and near.test else None,
                     **(short.words if short else {}),
+                    **_robust(best),
                 }
 
     return _frame(rows(), TASKS)
+
+
+def _robust(winner: Finalist | None) -> dict[str, float]:
+    """Shares of test examples that withstand attacks and that are proved; nothing of networks that are not hardened."""
+    if winner is None or winner.trained.robust is UNSET:
+        return {}
+    return {name: share.estimate for name, share in held(winner.trained.robust).items() if name != "clean"}
 
 
 def trials(state: LifeState) -> pd.DataFrame:

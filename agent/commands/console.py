@@ -15,6 +15,7 @@ from rich.table import Table
 
 from agent.ledger.events import UNSET, PolicyAdopted, PolicyRolledBack
 from agent.report.changes import changed
+from agent.report.robustness import robust_rows, robust_sentence
 from agent.report.shortfall import Shortfall, shortfall
 from agent.report.summary import Accuracy, TaskSummary, TestScore, shown_score, summarise
 from agent.state.limits import limit_sentence
@@ -29,6 +30,7 @@ __all__ = [
     "results_table",
     "show_limits",
     "show_rivals",
+    "show_robustness",
     "show_shortfalls",
     "where_next",
 ]
@@ -163,6 +165,13 @@ def show_limits(run: RunState, *, console: Console) -> None:
 def _coloured(rival: Rival) -> str:
     colour = {"gain": "green", "loss": "red", "open": "default"}[rival.verdict]
     return f"[{colour}]{escape(rival.difference)}[/]"
+
+
+def show_robustness(run: RunState, *, console: Console) -> None:
+    """What is proved of each hardened network, and what it withstood."""
+    for task in run.tasks:
+        for name, record in robust_rows(task):
+            console.print(escape(robust_sentence(f"{task.name}, {name}", record)), highlight=False)
 
 
 def show_shortfalls(run: RunState, *, console: Console) -> None:

@@ -20,6 +20,7 @@ from agent.commands.console import (
     results_table,
     show_limits,
     show_rivals,
+    show_robustness,
     show_shortfalls,
     where_next,
 )
@@ -186,6 +187,7 @@ class Terminal:
         console.print(results_table(run), guard_table(run))
         show_rivals(run, console=console)
         show_limits(run, console=console)
+        show_robustness(run, console=console)
         show_shortfalls(run, console=console)
         console.print(begun.work.sentence(lived, workers=begun.workers))
         where_next(self._home, console=console)

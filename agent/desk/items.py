@@ -13,6 +13,7 @@ from agent.gate.admission import findings_of
 from agent.gate.review import finalists, moment, stage
 from agent.ledger.events import UNSET, Event, Reviewed, Standing
 from agent.ledger.review_signature import short, signature_fault
+from agent.report.robustness import held
 from agent.report.summary import Accuracy, score_of, shown_score
 from agent.state.rivals import Rival, best_rival, rivals
 from agent.state.state import Finalist, RunState, TaskState
@@ -122,6 +123,12 @@ def _splits(place: Place, findings: list[Finding]) -> Iterator[dict[str, str]]:
     }
     if (test := score_of(trained)) is not None:
         yield {"split": "test", "shown": str(test), "n": f"{test.count:,}", "note": ""}
+    if trained.robust is not UNSET:
+        near = f"within {trained.robust.radius:g} of the inputs' range"
+        titles = {"attacked": f"test, every attack {near}", "certified": f"test, proved {near}"}
+        for name, share in held(trained.robust).items():
+            if name in titles:
+                yield {"split": titles[name], "shown": str(share), "n": f"{share.count:,}", "note": trained.robust.norm}
     if task.compared is not None and (test := score_of(task.compared)) is not None:
         note = f"{task.compared.params:,} parameters; this network has {trained.params:,}"
         yield {"split": "test, hand-designed network", "shown": str(test), "n": f"{test.count:,}", "note": note}

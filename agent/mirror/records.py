@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from agent.gate.admission import findings_of
 from agent.ledger.events import UNSET, Event, PolicyDecided
 from agent.report.changes import changed
+from agent.report.robustness import robust_figures
 from agent.report.shortfall import shortfall
 from agent.report.summary import Accuracy, TaskSummary, TestScore, score_of, summarise
 from agent.state.rivals import rivals
@@ -119,6 +120,8 @@ def finalist_record(task: TaskState, finalist: Finalist, *, key: str) -> Record:
         "params": trained.params,
         "test": trained.test if score_of(trained) is not None else None,
     }
+    if trained.robust is not UNSET:
+        metrics |= robust_figures(trained.robust)
     idle = [found.audit for found in (audited.findings if audited else ()) if found.decision == "untested"]
     if idle:  # earlier releases recorded no such decision, and told MLflow nothing of it
         tags["audits_not_tested"] = ", ".join(idle)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from agent.gate.admission import findings_of
 from agent.gate.review import finalists, stage
-from agent.ledger.events import Event, Reviewed
+from agent.ledger.events import UNSET, Event, Reviewed
+from agent.report.robustness import robust_figures
 from agent.report.summary import TestScore, score_of
 from agent.state.rivals import rivals
 from agent.state.state import Finalist, LifeState, RunState, TaskState
@@ -60,6 +61,7 @@ def _item(
         "validation": trained.validation,
         "test": _test(score_of(trained)),
         "hand_designed": _test(score_of(task.compared)) if task.compared else None,
+        "robust": {} if trained.robust is UNSET else robust_figures(trained.robust),
         "rivals": [rival.figures | {"verdict": rival.verdict} for rival in rivals(task, finalist)],
         "reviews": [_said(review) for review in finalist.reviews],
         "elsewhere": [

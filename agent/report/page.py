@@ -18,6 +18,7 @@ from agent.report import page_pictures as report_pictures
 from agent.report.changes import changed, evidence_in_words
 from agent.report.deployments import deployment_rows
 from agent.report.figures import Evidence, figures, rejections
+from agent.report.robustness import held, robust_rows
 from agent.report.shortfall import shortfall
 from agent.report.summary import shown_score, told_figures
 from agent.report.task_figures import TaskEvidence
@@ -86,6 +87,7 @@ def render(evidence: Evidence, *, title: str = "") -> str:
         shortfalls=_shortfalls(evidence),
         baselines=_baseline_table(evidence),
         limits=_limit_table(evidence),
+        robustness=_robustness_table(evidence),
         transfers=_transfer_table(evidence),
         motifs=_motifs(evidence),
         motifs_note=_motifs_note(evidence),
@@ -178,6 +180,30 @@ def _limit_table(evidence: Evidence) -> _Table:
         for one in task.finished.limits
     ]
     return _Table(("task", "held back by", "#value", "#bound", "what shows it"), tuple(rows))
+
+
+def _robustness_table(evidence: Evidence) -> _Table:
+    """What hardened networks hold within their region, in per cent of the test examples that were looked at."""
+    pairs = zip(evidence.tasks, evidence.state.readable_tasks(), strict=True)
+    rows = [
+        (
+            shown.label,
+            name,
+            f"{record.radius:g} ({record.norm})",
+            *(str(share).replace(" %", "") for share in reversed(held(record).values())),
+            f"{record.count:,}",
+            f"{record.masked:,}",
+            f"no bound for {record.unproved}" if record.unproved else "",
+        )
+        for shown, (_, task) in pairs
+        for name, record in robust_rows(task)
+        if record.count
+    ]
+    columns = (
+        "task", "network", "radius", "#proved right %", "#withstand attacks %", "#right as they are %", "#examples",
+        "#turned without gradients alone", "",
+    )  # fmt: skip
+    return _Table(columns, tuple(rows))
 
 
 def _shortfalls(evidence: Evidence) -> list[dict[str, object]]:

@@ -1,12 +1,17 @@
 """A life whose networks are hardened: it searches for what is proved, records it, and verification gives it again."""
 
+import math
 from pathlib import Path
 
 import pytest
 
 from agent.api.life import open_life
-from agent.ledger.events import UNSET, Compared, Trained
+from agent.ledger.events import UNSET, Compared, RobustRecord, Trained
 from agent.ledger.store import reading
+from agent.mirror.records import finalist_record
+from agent.report.desk import desk
+from agent.report.robustness import robust_figures, robust_sentence
+from agent.state.state import replay
 from agent.stream.file import read_stream
 from agent.verify.verification import verify
 from selfnas.errors import InputError
@@ -38,6 +43,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "hardened.yaml").write_text(STREAM)
     done = inside(place, "run", "hardened.yaml", "--home", "home", "--workers", "1", "--no-mirror")
     assert done.returncode == 0, done.stderr
+    (place / "said.txt").write_text(" ".join(done.stdout.split()))
     return place
 
 
@@ -54,6 +60,43 @@ def test_what_is_proved_is_recorded(place: Path) -> None:
     assert trained.robust is not UNSET
     assert trained.robust.certified > 60
     assert 0.3 < trained.validation < trained.test
+
+
+def test_what_is_proved_is_shown(place: Path) -> None:
+    """On the terminal, in the report, the desk's record, MLflow's and the table of tasks."""
+    home = place / "home"
+    with reading(home) as ledger:
+        state = replay(ledger)
+    (task,) = state.runs[0].tasks
+    (finalist,) = task.finalists
+    told = finalist.trained.robust
+    assert told is not UNSET
+    share = told.certified / told.count
+    said = (place / "said.txt").read_text()
+    assert f"{100 * share:.1f} % [" in said
+    assert "of 200 test examples are proved right" in said
+    assert said.count("withstand attacks") == 2  # the hand-designed network's as well
+    page = open_life(home).report(place / "page.html").read_text()
+    assert "What holds while inputs move" in page
+    assert f"{100 * share:.1f} [" in page
+    (item,) = desk(state)
+    assert item["robust"] == robust_figures(told)
+    metrics = {name: value for name, value, _ in finalist_record(task, finalist, key="x").metrics}
+    assert metrics["robust.certified"] == share
+    assert metrics["robust.certified.low"] < share < metrics["robust.certified.high"]
+    (row,) = open_life(home).tasks.itertuples()
+    assert row.certified == share if finalist.standing == "admitted" else math.isnan(row.certified)
+
+
+def test_nothing_is_said_to_be_proved_where_nothing_is() -> None:
+    """An operation without a rule is named; without examples there is no share."""
+    none = RobustRecord(norm="linf", radius=0.1, count=10, clean=9, attacked=3, masked=1, certified=0, unproved="gated")
+    said = robust_sentence("net", none)
+    assert "nothing is proved, since gated has no bound" in said
+    assert "1 were turned by a search without gradients alone" in said
+    empty = RobustRecord(norm="linf", radius=0.1, count=0, clean=0, attacked=0, masked=0, certified=0)
+    assert robust_figures(empty) == {"robust.radius": 0.1}
+    assert "nothing was looked at" in robust_sentence("net", empty)
 
 
 def test_verification_counts_again(place: Path) -> None:
