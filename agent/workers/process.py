@@ -287,7 +287,7 @@ def _audit(job: FullJob, task: Task, found: Delivered) -> Audits:
             findings = audits.run_suite(network, data, suite, seed=job.audit_seed)
             # Of hardened networks no others are made: what they hold is proved of the very network.
             alone = job.training.robustness is not None
-            if job.weights and not alone and audits.wants_cross_fitting(findings, data):
+            if job.weights and not alone and audits.wants_cross_fitting(findings, data, at_hand=found.fit is not None):
                 crossed, cross = _cross_fitted(job, task, data, found)
                 if cross is not None:
                     findings = audits.run_suite(network, crossed, suite, seed=job.audit_seed)

@@ -35,13 +35,18 @@ def power(bound: Bound, threshold: float, n: int, share: float) -> tuple[float, 
     return (below, above) if bound == "ceiling" else (above, below)
 
 
-def wants_cross_fitting(findings: Sequence[Finding], data: AuditData) -> bool:
-    """Whether answers of networks made alike may decide what findings on a small audit split leave open.
+def wants_cross_fitting(findings: Sequence[Finding], data: AuditData, *, at_hand: bool = False) -> bool:
+    """Whether answers of networks made alike may decide what findings on the audit split leave open.
 
     Not where a gate failed, for then nothing else counts.
+
+    Args:
+        findings: on the audit split alone.
+        data: that they are of.
+        at_hand: whether there are such answers already; else networks are trained for them, for small splits alone.
     """
     gates = [finding for finding in findings if finding.role == "gate"]
-    if len(data.x) >= FEWEST_ALONE or any(finding.decision == "fail" for finding in gates):
+    if (len(data.x) >= FEWEST_ALONE and not at_hand) or any(finding.decision == "fail" for finding in gates):
         return False
     return any(finding.decision == "inconclusive" and audit_named(finding.audit).pools for finding in gates)
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from audits import AuditData, Suite
-from audits.verdicts.power import power, undecidable
+from audits.contract.finding import Decision, Finding
+from audits.verdicts.power import power, undecidable, wants_cross_fitting
 
 
 def cut(data: AuditData, n: int) -> AuditData:
@@ -36,6 +37,27 @@ def test_cross_fitted_answers_help_what_counts_answers(data: AuditData, suite: S
     helped = {sentence.split()[1].partition(".")[0] for sentence in undecidable(cut(data, n), suite, cross=60)}
     assert "swap" in helped
     assert not {"generalisation", "skill"} & helped
+
+
+def found(audit: str, statistic: str, decision: Decision) -> Finding:
+    """Of a gate."""
+    return Finding(
+        audit=audit, statistic=statistic, estimate=0.23, low=0.14, high=0.33, n=90, threshold=0.3, decision=decision,
+        role="gate",
+    )  # fmt: skip
+
+
+def test_answers_at_hand_are_counted_whatever_the_size_of_the_split(data: AuditData) -> None:
+    """Others are made for small splits alone; none where a gate failed, or where only a region is in question."""
+    gap = found("generalisation", "gap", "inconclusive")
+    small = cut(data, 99)
+    assert len(data.x) >= 100
+    assert wants_cross_fitting([gap], small)
+    assert not wants_cross_fitting([gap], data)
+    assert wants_cross_fitting([gap], data, at_hand=True)
+    assert not wants_cross_fitting([gap, found("skill", "gain", "fail")], data, at_hand=True)
+    assert not wants_cross_fitting([found("swap", "follow", "inconclusive")], data, at_hand=True)
+    assert not wants_cross_fitting([found("generalisation", "gap", "pass")], data, at_hand=True)
 
 
 def test_a_suite_that_looks_at_too_few_says_that_no_number_would_do(data: AuditData, suite: Suite) -> None:
