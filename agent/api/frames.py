@@ -31,7 +31,7 @@ TASKS: Mapping[str, str] = {
     "test_high": "float64", "params": "Int64", "reference_test": "float64", "reference_params": "Int64",
     "baseline": "str", "baseline_test": "float64", "gain": "float64", "gain_low": "float64", "gain_high": "float64",
     "closest": "str", "closest_validation": "float64", "closest_test": "float64", "missed": "str",
-    "would_decide": "str", "attacked": "float64", "certified": "float64",
+    "would_decide": "str", "attacked": "float64", "proved": "float64",
 }  # fmt: skip
 TRIALS: Mapping[str, str] = {
     "run": "int64", "task": "str", "number": "int64", "architecture": "str", "digest": "str", "origin": "str",

@@ -83,7 +83,7 @@ class Life:
         the winner's `gain` over it on the same examples, with a 95 % interval `gain_low` to `gain_high`. Where a
         finished task admitted nothing: its best finalist `closest` (digest) with `closest_validation` and
         `closest_test`, what it `missed`, and what `would_decide` it, in words; `shortfall` has all of it. Of winners
-        that are hardened, the shares of test examples that withstand attacks (`attacked`) and are proved (`certified`).
+        that are hardened, the shares of test examples that withstand attacks (`attacked`) and are proved (`proved`).
         """
         with self._opened() as state:
             return frames.tasks(state)

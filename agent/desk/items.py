@@ -125,7 +125,7 @@ def _splits(place: Place, findings: list[Finding]) -> Iterator[dict[str, str]]:
         yield {"split": "test", "shown": str(test), "n": f"{test.count:,}", "note": ""}
     if trained.robust is not UNSET:
         near = f"within {trained.robust.radius:g} of the inputs' range"
-        titles = {"attacked": f"test, under attacks {near}", "certified": f"test, proved {near}"}
+        titles = {"attacked": f"test, under attacks {near}", "proved": f"test, proved {near}"}
         for name, share in held(trained.robust).items():
             if name in titles:
                 yield {"split": titles[name], "shown": str(share), "n": f"{share.count:,}", "note": trained.robust.norm}

@@ -15,11 +15,11 @@ def held(record: RobustRecord) -> dict[str, Accuracy]:
     """Shares of the test examples that were looked at, from the weakest to the strongest claim.
 
     `clean`: answered right as they are; `attacked`: of all, right as they are and under every attack tried;
-    `certified`: proved to be answered right all over their region. Nothing where no example was looked at.
+    `proved`: proved to be answered right all over their region. Nothing where no example was looked at.
     """
     if not record.count:
         return {}
-    counts = {"clean": record.clean, "attacked": record.attacked, "certified": record.certified}
+    counts = {"clean": record.clean, "attacked": record.attacked, "proved": record.certified}
     return {name: Accuracy(correct, record.count) for name, correct in counts.items()}
 
 
@@ -28,7 +28,7 @@ def robust_figures(record: RobustRecord) -> dict[str, float]:
     shares = held(record)
     found = {f"robust.{name}": share.estimate for name, share in shares.items()}
     if shares:
-        found["robust.certified.low"], found["robust.certified.high"] = shares["certified"].interval
+        found["robust.proved.low"], found["robust.proved.high"] = shares["proved"].interval
     return found | {"robust.radius": float(record.radius)}
 
 
@@ -38,7 +38,7 @@ def robust_sentence(name: str, record: RobustRecord) -> str:
     region = f"while each value moves by at most {record.radius:g} of the inputs' range ({record.norm})"
     if not shares:
         return f"{name}: nothing was looked at {region}"
-    proved = f"{shares['certified']} of {record.count} test examples are proved right"
+    proved = f"{shares['proved']} of {record.count} test examples are proved right"
     if record.unproved:
         proved = f"nothing is proved, since {record.unproved} has no bound"
     masked = f"; {record.masked} were turned by a search without gradients alone" if record.masked else ""

@@ -82,10 +82,10 @@ def test_what_is_proved_is_shown(place: Path) -> None:
     (item,) = desk(state)
     assert item["robust"] == robust_figures(told)
     metrics = {name: value for name, value, _ in finalist_record(task, finalist, key="x").metrics}
-    assert metrics["robust.certified"] == share
-    assert metrics["robust.certified.low"] < share < metrics["robust.certified.high"]
+    assert metrics["robust.proved"] == share
+    assert metrics["robust.proved.low"] < share < metrics["robust.proved.high"]
     (row,) = open_life(home).tasks.itertuples()
-    assert row.certified == share if finalist.standing == "admitted" else math.isnan(row.certified)
+    assert row.proved == share if finalist.standing == "admitted" else math.isnan(row.proved)
 
 
 def test_nothing_is_said_to_be_proved_where_nothing_is() -> None:
