@@ -19,6 +19,7 @@ from agent.report.shortfall import Shortfall, shortfall
 from agent.report.summary import Accuracy, TaskSummary, TestScore, shown_score, summarise
 from agent.state.limits import limit_sentence
 from agent.state.rivals import Rival, rival_sentences
+from agent.state.spending import spent
 from agent.state.state import RunState, TaskState
 from selfnas.training.metrics import METRICS
 
@@ -30,6 +31,7 @@ __all__ = [
     "show_limits",
     "show_rivals",
     "show_shortfalls",
+    "show_spent",
     "where_next",
 ]
 
@@ -158,6 +160,14 @@ def show_limits(run: RunState, *, console: Console) -> None:
         told = task.finished.limits if task.finished is not None else UNSET
         if told is not UNSET and told:
             console.print(escape(f"{task.name}: held back by {'; '.join(map(limit_sentence, told))}"), highlight=False)
+
+
+def show_spent(run: RunState, *, console: Console) -> None:
+    """How often each task's audit split was used, and the error that adds up, where that was more than once."""
+    for task in run.tasks:
+        told = spent(run, task)
+        if told is not None and told.attempts > 1:
+            console.print(escape(f"{task.name}: {told}"), highlight=False)
 
 
 def _coloured(rival: Rival) -> str:

@@ -21,6 +21,7 @@ from agent.commands.console import (
     show_limits,
     show_rivals,
     show_shortfalls,
+    show_spent,
     where_next,
 )
 from agent.commands.heartbeat import Heartbeat, json_line, printed
@@ -186,6 +187,7 @@ class Terminal:
         console.print(results_table(run), guard_table(run))
         show_rivals(run, console=console)
         show_limits(run, console=console)
+        show_spent(run, console=console)
         show_shortfalls(run, console=console)
         console.print(begun.work.sentence(lived, workers=begun.workers))
         where_next(self._home, console=console)

@@ -853,6 +853,8 @@ class TaskStarted(Facts, frozen=True, kw_only=True):
         baselines: names of the baselines that are fitted before the task ends; left out where there are none.
         continues: number of the run that lived the same task before, whose certificates and trials count here too; left
             out where there is none.
+        audited_before: how many networks this life had audited on the same audit split before; left out for a table,
+            and by releases that did not count.
     """
 
     kind: ClassVar[str] = "task.started"
@@ -873,6 +875,7 @@ class TaskStarted(Facts, frozen=True, kw_only=True):
     recalled: list[Recalled]
     baselines: list[str] | UnsetType = UNSET
     continues: Integer | UnsetType = UNSET
+    audited_before: Integer | UnsetType = UNSET
 
 
 class SupernetTrained(Facts, frozen=True, kw_only=True):
@@ -1227,6 +1230,8 @@ class TaskFinished(Facts, frozen=True, kw_only=True):
         full_trainings: number of full trainings, likewise.
         winner: digest of the best admitted finalist; nothing where none was admitted.
         limits: what held the task back; left out by releases that did not tell.
+        audited: how many networks were audited on its audit split; left out for a table, and by releases that did not
+            count.
     """
 
     kind: ClassVar[str] = "task.finished"
@@ -1237,6 +1242,7 @@ class TaskFinished(Facts, frozen=True, kw_only=True):
     full_trainings: Integer
     winner: str | None
     limits: list[Limit] | UnsetType = UNSET
+    audited: Integer | UnsetType = UNSET
 
 
 class SubcellsMined(Facts, frozen=True, kw_only=True):

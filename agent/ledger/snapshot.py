@@ -21,16 +21,17 @@ __all__ = ["Row", "Snapshot", "foreign_snapshot", "is_earlier"]
 
 Row: TypeAlias = tuple[Any, ...]
 
-_APPLICATION_ID, _FORMAT = 0x5E1F_0A6, 2
+_APPLICATION_ID, _FORMAT = 0x5E1F_0A6, 3
 _PATIENCE_SECONDS = 30.0  # while verification reads
 _SCHEMA = """
 CREATE TABLE upto (events INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
 CREATE TABLE tasks (
     run INTEGER NOT NULL, place INTEGER NOT NULL, name TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-    tabular INTEGER NOT NULL, PRIMARY KEY (run, place)
+    tabular INTEGER NOT NULL, digest TEXT NOT NULL, audited INTEGER NOT NULL, PRIMARY KEY (run, place)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX task_names ON tasks (run, name);
 CREATE INDEX task_order ON tasks (tabular, first);
+CREATE INDEX task_digests ON tasks (digest);
 CREATE TABLE described (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, space TEXT NOT NULL, digest TEXT NOT NULL,
     description TEXT NOT NULL, point BLOB, best INTEGER

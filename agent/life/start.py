@@ -32,6 +32,7 @@ def started(context: TaskContext, policy: SearchPolicy) -> TaskStarted:
         admitted_count=Count(low=str(count.low), high=str(count.high), exact=count.exact),
         space_count=str(space.count()),
         continues=UNSET if context.prepared.continues is None else context.prepared.continues,
+        audited_before=UNSET if own.table is not None else context.state.audited_on(own.digest),
         recalled=recalled_for(context, policy),
         baselines=list(own.baselines) or UNSET,
     )

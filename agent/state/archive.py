@@ -54,11 +54,19 @@ class Archive:
             before = rows[-1][2]
             yield from ((int(run), int(place)) for run, place, _ in rows)
 
-    def put(self, run: int, task: TaskState, *, last: int, whole: bool) -> None:
-        """Let a task go that ended with event number `last`; it is at hand for a while if it is whole."""
-        place = (run, task.index, task.name, task.first, last, int(task.tabular))
+    def audited_on(self, task_digest: str) -> int:
+        """Networks that finished tasks audited on the audit split of data of that digest."""
+        query = "SELECT coalesce(sum(audited), 0) FROM tasks WHERE digest = ?"
+        return int(self.snapshot.ask(query, task_digest)[0][0])
+
+    def put(self, run: int, task: TaskState, *, last: int, whole: bool, audited: int) -> None:
+        """Let a task go that ended with event number `last`; it is at hand for a while if it is whole.
+
+        So many networks were `audited` in it.
+        """
+        place = (run, task.index, task.name, task.first, last, int(task.tabular), task.started.task_digest, audited)
         self._counts[run] = self.count(run) + 1
-        self.snapshot.tell("INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?)", *place)
+        self.snapshot.tell("INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *place)
         if whole:
             self._keep(run, task)
 
@@ -195,14 +203,15 @@ class Tasks(Sequence[TaskState]):
         """A task starts with event number `first`; `before` is the same task in a run that it goes on with."""
         self.here.append(TaskState.begun(started, index=len(self), first=first, before=before))
 
-    def close(self, last: int, *, whole: bool) -> None:
+    def close(self, last: int, *, whole: bool, audited: int) -> None:
         """The open task ended with that event; with an archive it is let go.
 
         Args:
             whole: whether all of the task's events were folded in.
+            audited: how many networks were audited in it.
         """
         if self._archive is not None and self.here:
-            self._archive.put(self._run, self.here.pop(), last=last, whole=whole)
+            self._archive.put(self._run, self.here.pop(), last=last, whole=whole, audited=audited)
 
     def review(self, event: Event[Reviewed]) -> None:
         """A person decided about a finalist of one of these tasks."""

@@ -117,6 +117,11 @@ class LifeState:
             for at, place in self.archive.latest(tabular=tabular):
                 yield self.runs[at - 1], self.archive.task(at, place)
 
+    def audited_on(self, task_digest: str) -> int:
+        """How many networks were audited on the audit split of data of that digest, in all tasks so far."""
+        here = (task for run in self.runs for task in run.tasks.here if task.started.task_digest == task_digest)
+        return sum(task.audited for task in here) + (self.archive.audited_on(task_digest) if self.archive else 0)
+
     def motif_at(self, seq: int) -> Motif:
         """What the ledger says of the motif that event number `seq` let in.
 
@@ -235,7 +240,8 @@ class LifeState:
         if isinstance(event.facts, events.Admitted):
             self.library.add(_motif(event.facts, task, run, event.seq))
         elif isinstance(event.facts, events.TaskFinished):
-            run.tasks.close(event.seq, whole=whole)
+            told = event.facts.audited
+            run.tasks.close(event.seq, whole=whole, audited=task.audited if told is events.UNSET else told)
             if self.archive is not None and self.settles:
                 self.archive.snapshot.settle(event.seq + 1, event.hash)
 

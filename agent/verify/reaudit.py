@@ -12,6 +12,7 @@ from agent.ledger.home import Home
 from agent.state.networks import restore_network
 from agent.state.plugins import of_runs
 from agent.state.recorded import recorded_spec, suite_of
+from agent.state.spending import attempt_of
 from agent.state.state import Finalist, LifeState, RunState, TaskState
 from agent.stream.training import RobustnessSection
 from agent.workers.cross_fitted import read_cross_fitted
@@ -116,7 +117,7 @@ def _reaudit(
     if used.digest == recorded.digest:
         before = [] if finalist.audited is None else findings_of(finalist.audited)
         changed = tuple(finding.label for finding in findings if finding not in before)
-    verdict = judge(findings, used, kind=task.kind)
+    verdict = judge(findings, used, kind=task.kind, attempt=attempt_of(task, finalist.digest))
     return Reaudit(
         findings=findings,
         verdict=verdict,

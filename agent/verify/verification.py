@@ -29,6 +29,7 @@ from agent.verify.completeness import CompletenessChecker
 from agent.verify.continuing import continued_run, continued_task
 from agent.verify.costs import CostChecker
 from agent.verify.drift import WatchChecker
+from agent.verify.meaning.attempts import attempts_at_end, attempts_before
 from agent.verify.meaning.deployments import check_deployed
 from agent.verify.meaning.designs import check_designed
 from agent.verify.meaning.examples import ExampleChecker
@@ -112,6 +113,7 @@ class _Checker:
         self._examples, self._trainings = ExampleChecker(home), TrainingChecker()
         self._plugins = ExitStack()  # those of the runs so far
         self._runs: list[events.RunStarted] = []
+        self._suite: Suite | None = None  # of the latest run, where it can be read
         self._unchecked: dict[str, list[str]] = {}  # events that nothing can be said of, by why
         self._due: list[events.SubcellsMined] = []  # the list of sub-cells that must come next
         self._mined: list[events.SubcellsMined] = []  # what had to come now
@@ -236,6 +238,7 @@ class _Checker:
             case events.TaskFinished() as finished:
                 if self._state is not None:
                     yield check_limits(self._state, finished)
+                    yield attempts_at_end(self._state, finished)
             case events.Deployed() as made:
                 self._checked["deployed files"] += 1
                 if self._state is not None:
@@ -285,6 +288,7 @@ class _Checker:
         yield _unrecorded(started, [*(set_.plugins if set_ else ()), *(suite.plugins if suite else ())])
         if self._state is not None:
             yield continued_run(self._state, started)
+        self._suite = suite
         self._tasks.run_begins(started, set_, suite, lacking=lacking)
         self._complete.run_begins(started)
         self._searches.run_begins(set_, suite)
@@ -309,6 +313,7 @@ class _Checker:
             self._complete.goes_on(before)
         if self._state is not None:
             yield continued_task(self._state, started)
+            yield attempts_before(self._state, started, self._suite)
         if not self._tasks.tabular:
             yield self._reviews.task_begins(started)
             yield self._motifs.task_begins(started)
