@@ -21,6 +21,7 @@ from agent.state.limits import limit_sentence
 from agent.state.rivals import Rival, rival_sentences
 from agent.state.spending import spent
 from agent.state.state import RunState, TaskState
+from agent.state.taught import taught_sentence
 from selfnas.training.metrics import METRICS
 
 __all__ = [
@@ -163,11 +164,13 @@ def show_limits(run: RunState, *, console: Console) -> None:
 
 
 def show_spent(run: RunState, *, console: Console) -> None:
-    """How often each task's audit split was used, and the error that adds up, where that was more than once."""
+    """How often each task's audit split was used and what that comes to, and what of it earlier tasks were taught."""
     for task in run.tasks:
-        told = spent(run, task)
+        told, taught = spent(run, task), taught_sentence(task.started)
         if told is not None and told.attempts > 1:
             console.print(escape(f"{task.name}: {told}"), highlight=False)
+        if taught:
+            console.print(escape(f"{task.name}: {taught}"), highlight=False)
 
 
 def _coloured(rival: Rival) -> str:

@@ -21,6 +21,7 @@ from agent.report.summary import told_figures
 from agent.report.uses import uses_of
 from agent.state.spending import spent_at
 from agent.state.state import LifeState, Motif, TaskState, replay
+from agent.state.taught import taught_sentence
 from audits import Finding
 from selfnas.errors import InputError
 from selfnas.files import write_whole
@@ -85,6 +86,8 @@ def show_motif(home: Path, digest: str, *, optional: bool = False) -> None:
             console.print(f"pictures: {Home(home).pictures(motif.run, motif.task) / motif.digest[:12]}", soft_wrap=True)
             if (used := spent_at(state.runs[motif.run - 1], task, motif.digest)) is not None:
                 console.print(f"audit split: {used}", soft_wrap=True, highlight=False)
+            if taught := taught_sentence(task.started):
+                console.print(escape(f"audit split: {taught}"), soft_wrap=True, highlight=False)
             audited = task.finalist(motif.digest).audited
             table = Table(title="audits", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
             for name in ("finding", "estimate [95 %]", "n", "limit", "decision", "role"):

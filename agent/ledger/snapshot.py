@@ -27,11 +27,11 @@ _SCHEMA = """
 CREATE TABLE upto (events INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
 CREATE TABLE tasks (
     run INTEGER NOT NULL, place INTEGER NOT NULL, name TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-    tabular INTEGER NOT NULL, digest TEXT NOT NULL, audited INTEGER NOT NULL, PRIMARY KEY (run, place)
+    tabular INTEGER NOT NULL, digest TEXT NOT NULL, prints TEXT NOT NULL, audited INTEGER NOT NULL,
+    PRIMARY KEY (run, place)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX task_names ON tasks (run, name);
 CREATE INDEX task_order ON tasks (tabular, first);
-CREATE INDEX task_digests ON tasks (digest);
 CREATE TABLE described (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, space TEXT NOT NULL, digest TEXT NOT NULL,
     description TEXT NOT NULL, point BLOB, best INTEGER

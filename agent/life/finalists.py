@@ -146,10 +146,15 @@ def _score(answer: Evaluation) -> float:
 
 def _examined(context: TaskContext, examiner: Examiner, chosen: Sequence[Architecture], on_done: OnDone) -> list[Facts]:
     """Train fully, audit, decide: what the ledger says of each finalist in order."""
-    sources = _sources(context, chosen)
+    sources, taught = _sources(context, chosen), context.task.started.taught
     files = {each: context.home.weights_file(motif.weights_sha256) for each, motif in sources.items()}
     examinations = [
-        Examination(request=_full(context, each), audit_seed=context.seed("audit", each), inherit=files.get(str(each)))
+        Examination(
+            request=_full(context, each),
+            audit_seed=context.seed("audit", each),
+            inherit=files.get(str(each)),
+            left_out="" if taught is UNSET or not taught.left_out else taught.rows,
+        )
         for each in chosen
     ]
     answers = examiner.examine(examinations, on_done=on_done)

@@ -17,6 +17,7 @@ from agent.mirror.review_tags import plain
 from agent.report.summary import shown_score
 from agent.state.spending import attempt_of, spent_at
 from agent.state.state import Finalist, RunState, TaskState
+from agent.state.taught import taught_sentence
 from selfnas.training.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -78,9 +79,13 @@ def write_finalist_files(exhibit: Exhibit, finalist: Finalist, findings: Sequenc
 
 
 def _spending(run: RunState, task: TaskState, finalist: Finalist) -> dict[str, str]:
-    """How often the audit split had been used; nothing in lives of releases that did not count."""
+    """How often the audit split had been used, and what of it earlier tasks were taught, as far as that was counted."""
     told = spent_at(run, task, finalist.digest)
-    return {} if told is None else {"audit split": str(told)}
+    taught = taught_sentence(task.started)
+    return {
+        **({} if told is None else {"audit split": str(told)}),
+        **({"audit examples": taught} if taught else {}),
+    }
 
 
 def _validation(task: TaskState, finalist: Finalist) -> dict[str, str]:

@@ -11,6 +11,7 @@ from agent.report.summary import TestScore, score_of
 from agent.state.rivals import rivals
 from agent.state.spending import spent_at
 from agent.state.state import Finalist, LifeState, RunState, TaskState
+from agent.state.taught import taught_count, taught_sentence
 
 __all__ = ["desk"]
 
@@ -83,11 +84,11 @@ def _said(review: Event[Reviewed]) -> dict[str, object]:
 
 def _used(run: RunState, task: TaskState, finalist: Finalist) -> dict[str, object] | None:
     """How often the audit split had been used; None where that was not counted."""
-    told = spent_at(run, task, finalist.digest)
+    told, taught = spent_at(run, task, finalist.digest), taught_sentence(task.started)
     if told is None:
         return None
     return {"audited": told.attempts, "by_earlier_tasks": told.before, "error": told.error, "paid": told.paid,
-            "sentence": str(told)}  # fmt: skip
+            "taught": taught_count(task.started), "sentence": "; ".join(filter(None, (str(told), taught)))}  # fmt: skip
 
 
 def _untested(finalist: Finalist) -> list[dict[str, object]]:

@@ -26,6 +26,7 @@ from agent.state.limits import limit_sentence
 from agent.state.rivals import rivals
 from agent.state.spending import spent
 from agent.state.state import LifeState, Motif
+from agent.state.taught import taught_count
 from selfnas.plugins import MissingPluginError
 from selfnas.search.subcells import picture_cell
 from selfnas.spaces.named import parse_architecture
@@ -173,13 +174,18 @@ def _task_table(tasks: Sequence[TaskEvidence]) -> _Table:
 def _spent_table(evidence: Evidence) -> _Table:
     """How often each audit split had been used by the end of its task."""
     pairs = zip(evidence.tasks, evidence.state.readable_tasks(), strict=True)
-    told = [(shown.label, spent(run, task), _judged(evidence, run.number, task.name)) for shown, (run, task) in pairs]
+    told = [
+        (shown.label, spent(run, task), taught_count(task.started), _judged(evidence, run.number, task.name))
+        for shown, (run, task) in pairs
+    ]
     return _Table(
-        ("task", "#networks audited on its split", "#by earlier tasks", "#files judged on it", "paid for",
+        ("task", "#networks audited on its split", "#by earlier tasks", "#files judged on it",
+         "#of its examples taught before", "paid for",
          "#a bad one passed, at most"),
         tuple(
-            (label, str(one.attempts), str(one.before), str(files), "yes" if one.paid else "no", f"{one.error:.3g}")
-            for label, one, files in told
+            (label, str(one.attempts), str(one.before), str(files), str(taught), "yes" if one.paid else "no",
+             f"{one.error:.3g}")
+            for label, one, taught, files in told
             if one is not None
         ),
     )  # fmt: skip

@@ -10,7 +10,7 @@ import msgspec
 
 from agent.ledger import events
 from agent.ledger.store import Ledger
-from agent.state.archive import Archive, Tasks
+from agent.state.archive import Archive, Split, Tasks, split_of
 from agent.state.library import Library, Motif
 from agent.state.task import Finalist, TaskState
 from selfnas.errors import SelfnasError
@@ -117,10 +117,14 @@ class LifeState:
             for at, place in self.archive.latest(tabular=tabular):
                 yield self.runs[at - 1], self.archive.task(at, place)
 
-    def audited_on(self, task_digest: str) -> int:
-        """How many networks were audited on the audit split of data of that digest, in all tasks so far."""
-        here = (task for run in self.runs for task in run.tasks.here if task.started.task_digest == task_digest)
-        return sum(task.audited for task in here) + (self.archive.audited_on(task_digest) if self.archive else 0)
+    def splits(self) -> Iterator[Split]:
+        """What every task with examples made of its audit split so far, oldest first; no task is read."""
+        if self.archive is not None:
+            yield from self.archive.splits()
+        for run in self.runs:
+            for task in run.tasks.here:
+                if not task.tabular:
+                    yield split_of(task, run=run.number, audited=task.audited)
 
     def motif_at(self, seq: int) -> Motif:
         """What the ledger says of the motif that event number `seq` let in.

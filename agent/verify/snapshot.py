@@ -20,7 +20,7 @@ __all__ = ["check_snapshot"]
 _TOLD = 5  # rows that are named
 _TABLES = {
     "task": (
-        "SELECT run || '/' || name, run, place, name, first, last, tabular, digest, audited FROM tasks"
+        "SELECT run || '/' || name, run, place, name, first, last, tabular, digest, prints, audited FROM tasks"
         " ORDER BY run, place"
     ),
     "motif": (

@@ -95,7 +95,7 @@ class _Checker:
     """Hands each event of a life to whoever follows what it is about."""
 
     def __init__(self, home: Home, checked: Counter[str]) -> None:
-        self._checked = checked
+        self._home, self._checked = home, checked
         self._hashes = {GENESIS}
         self._tasks = TaskChecker(home, self._hashes, checked)
         self._order = OrderChecker()
@@ -313,7 +313,8 @@ class _Checker:
             self._complete.goes_on(before)
         if self._state is not None:
             yield continued_task(self._state, started)
-            yield attempts_before(self._state, started, self._suite)
+            stream = self._runs[-1].record if self._runs else None
+            yield attempts_before(self._state, self._home, started, self._suite, stream)
         if not self._tasks.tabular:
             yield self._reviews.task_begins(started)
             yield self._motifs.task_begins(started)
