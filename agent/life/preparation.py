@@ -248,7 +248,7 @@ class _Loader:
             sizes={name: len(task.split(name)) for name in SPLITS},
             kind=task.target.kind,
             metric=self._metric(index, spec, task),
-            baselines=announced(self.stream, task),
+            baselines=announced(self.stream, task.inputs, task.target),
             reading=task.reading,
             prints=task.prints,
         )

@@ -33,6 +33,7 @@ from agent.verify.meaning.attempts import attempts_at_end, attempts_before
 from agent.verify.meaning.deployments import check_deployed
 from agent.verify.meaning.designs import check_designed
 from agent.verify.meaning.examples import ExampleChecker
+from agent.verify.meaning.findings import FindingChecker
 from agent.verify.meaning.limits import check_limits
 from agent.verify.meaning.searching import SearchChecker
 from agent.verify.meaning.tables import TableChecker
@@ -111,6 +112,7 @@ class _Checker:
         self._composing = ComposingChecker(self._hashes)
         self._searches, self._tables = SearchChecker(home), TableChecker()
         self._examples, self._trainings = ExampleChecker(home), TrainingChecker()
+        self._findings = FindingChecker()
         self._plugins = ExitStack()  # those of the runs so far
         self._runs: list[events.RunStarted] = []
         self._suite: Suite | None = None  # of the latest run, where it can be read
@@ -208,6 +210,7 @@ class _Checker:
         yield self._baselines.check(event.facts)
         yield self._tables.check(event.facts)
         yield self._trainings.check(event.facts)
+        yield self._findings.check(event.facts)
         if self._state is not None:
             yield self._searches.follow(self._state, event.facts)
         match event.facts:
@@ -217,6 +220,7 @@ class _Checker:
                 yield from self._begin_task(started)
                 yield self._examples.task_begins(started)
                 self._trainings.task_begins(started, self._examples.sizes)
+                self._findings.task_begins(started, self._examples.sizes)
                 if self._state is not None:
                     yield self._searches.task_begins(self._state, started, seq=event.seq)
             case events.Evaluated() as evaluated:
@@ -289,6 +293,7 @@ class _Checker:
         if self._state is not None:
             yield continued_run(self._state, started)
         self._suite = suite
+        self._findings.run_begins(started, suite)
         self._tasks.run_begins(started, set_, suite, lacking=lacking)
         self._complete.run_begins(started)
         self._searches.run_begins(set_, suite)
