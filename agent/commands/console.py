@@ -20,7 +20,9 @@ from agent.report.shortfall import Shortfall, shortfall
 from agent.report.summary import Accuracy, TaskSummary, TestScore, shown_score, summarise
 from agent.state.limits import limit_sentence
 from agent.state.rivals import Rival, rival_sentences
+from agent.state.spending import spent
 from agent.state.state import RunState, TaskState
+from agent.state.taught import taught_sentence
 from selfnas.training.metrics import METRICS
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "show_rivals",
     "show_robustness",
     "show_shortfalls",
+    "show_spent",
     "where_next",
 ]
 
@@ -160,6 +163,16 @@ def show_limits(run: RunState, *, console: Console) -> None:
         told = task.finished.limits if task.finished is not None else UNSET
         if told is not UNSET and told:
             console.print(escape(f"{task.name}: held back by {'; '.join(map(limit_sentence, told))}"), highlight=False)
+
+
+def show_spent(run: RunState, *, console: Console) -> None:
+    """How often each task's audit split was used and what that comes to, and what of it earlier tasks were taught."""
+    for task in run.tasks:
+        told, taught = spent(run, task), taught_sentence(task.started)
+        if told is not None and told.attempts > 1:
+            console.print(escape(f"{task.name}: {told}"), highlight=False)
+        if taught:
+            console.print(escape(f"{task.name}: {taught}"), highlight=False)
 
 
 def _coloured(rival: Rival) -> str:

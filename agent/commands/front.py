@@ -46,8 +46,10 @@ def show_front(home: Path, *, task: str, cost: str, time: bool, plot: Path | Non
             raise InputError(f"unknown task {task!r}{suggestion(task, names)}")
         known = sorted(found.evaluations[0].recorded_costs) if found.evaluations else []
         chosen = cost or (known[0] if known else "")
+        if not known:
+            raise InputError(f"task {task!r} records no costs: its stream has no `objective` that counts any")
         if chosen not in known:
-            raise InputError(f"task {task!r} records no cost {chosen!r}; it records {', '.join(known) or 'none'}")
+            raise InputError(f"task {task!r} records no cost {chosen!r}; it records {', '.join(known)}")
         rows = [row for row, trial in enumerate(found.trials) if not trial.failed]
         if not rows:
             raise InputError(f"nothing was scored on task {task!r}")

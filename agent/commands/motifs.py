@@ -19,7 +19,9 @@ from agent.memory.subcells import find_sub_cell, mined_in_force, revocation, sen
 from agent.report.deployments import deployment
 from agent.report.summary import told_figures
 from agent.report.uses import uses_of
+from agent.state.spending import spent_at
 from agent.state.state import LifeState, Motif, TaskState, replay
+from agent.state.taught import taught_sentence
 from audits import Finding
 from selfnas.errors import InputError
 from selfnas.files import write_whole
@@ -82,6 +84,10 @@ def show_motif(home: Path, digest: str, *, optional: bool = False) -> None:
             console.print(f"{told_figures(motif.metric, motif.validation, motif.test)}, {motif.params:,} parameters")
             console.print(f"weights: {Home(home).weights / (motif.weights_sha256 + '.safetensors')}", soft_wrap=True)
             console.print(f"pictures: {Home(home).pictures(motif.run, motif.task) / motif.digest[:12]}", soft_wrap=True)
+            if (used := spent_at(state.runs[motif.run - 1], task, motif.digest)) is not None:
+                console.print(f"audit split: {used}", soft_wrap=True, highlight=False)
+            if taught := taught_sentence(task.started):
+                console.print(escape(f"audit split: {taught}"), soft_wrap=True, highlight=False)
             audited = task.finalist(motif.digest).audited
             table = Table(title="audits", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
             for name in ("finding", "estimate [95 %]", "n", "limit", "decision", "role"):

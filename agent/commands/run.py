@@ -22,6 +22,7 @@ from agent.commands.console import (
     show_rivals,
     show_robustness,
     show_shortfalls,
+    show_spent,
     where_next,
 )
 from agent.commands.heartbeat import Heartbeat, json_line, printed
@@ -188,6 +189,7 @@ class Terminal:
         show_rivals(run, console=console)
         show_limits(run, console=console)
         show_robustness(run, console=console)
+        show_spent(run, console=console)
         show_shortfalls(run, console=console)
         console.print(begun.work.sentence(lived, workers=begun.workers))
         where_next(self._home, console=console)

@@ -83,12 +83,13 @@ def judged(content: bytes, subject: Subject, suite: Suite, *, seed: int) -> Judg
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)  # that an audit could not ask further is no news here
     try:
-        findings = run_suite(network, AuditData.of(task), suite, seed=seed)
+        data = AuditData.of(task, without=subject.left_out)
+        findings = run_suite(network, data, suite, seed=seed)
     finally:
         logging.disable(before)
     asking = {each.audit for each in findings if each.decision == "untested" or (each.estimate is None and not each.n)}
     return Judged(
         findings=tuple(finding for finding in findings if finding.audit not in asking),
         left_out=tuple(dict.fromkeys(entry.audit for entry in suite.entries if entry.audit in asking)),
-        n=len(found.x),
+        n=len(data.x),
     )

@@ -14,6 +14,7 @@ from agent.deploying.chosen import predictor
 from agent.ledger.home import Home
 from agent.state.recorded import data_folder, recorded_spec
 from agent.state.state import Finalist, RunState, TaskState
+from agent.state.taught import Rows, left_out_rows
 from selfnas.artefacts import measured, onnx_program, quantised
 from selfnas.artefacts.libraries import versions
 from selfnas.artefacts.onnx_program import OPSET, Graph, OnnxProgram
@@ -56,6 +57,7 @@ class Subject:
         found: raw test examples.
         metric: that the task is measured by.
         recorded: what the ledger says of it on the test split.
+        left_out: `(n,)` which audit examples its audits did without; None for none.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Subject:
     found: Originals
     metric: str
     recorded: float
+    left_out: Rows | None = None
 
     @property
     def described(self) -> dict[str, object]:
@@ -145,7 +148,7 @@ def subject_of(home: Home, run: RunState, held: TaskState, finalist: Finalist, *
     raw = read_source(spec, base=data_folder(spec, home=home, base=base))
     return Subject(
         name=finalist.digest[:12], whole=whole, task=task, raw=raw, found=originals(task, raw), metric=held.metric,
-        recorded=finalist.trained.test,
+        recorded=finalist.trained.test, left_out=left_out_rows(held.started, len(task.audit)),
     )  # fmt: skip
 
 

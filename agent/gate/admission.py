@@ -56,7 +56,9 @@ def findings_of(audited: Audited) -> list[Finding]:
     return [audits.Finding.from_record(msgspec.to_builtins(record)) for record in audited.findings]
 
 
-def admission(answer: FullAnswer, suite: Suite, *, kind: TargetKind = "classification") -> AuditVerdict:
+def admission(
+    answer: FullAnswer, suite: Suite, *, kind: TargetKind = "classification", attempt: int = 1
+) -> AuditVerdict:
     """What the audits of a fully trained network let follow.
 
     Training that failed, audits that broke, another suite than the one in force, findings that are missing: each is a
@@ -66,6 +68,7 @@ def admission(answer: FullAnswer, suite: Suite, *, kind: TargetKind = "classific
         answer: of the job that trained, tested and audited it.
         suite: in force.
         kind: of the task's target.
+        attempt: which network it is, from 1, of those that this life audited on the same audit examples.
     """
     for broken, reason in (
         (answer.score is None, f"training failed: {answer.reason}"),
@@ -75,4 +78,5 @@ def admission(answer: FullAnswer, suite: Suite, *, kind: TargetKind = "classific
     ):
         if broken:
             return audits.AuditVerdict(decision="undecided", reasons=(reason,))
-    return audits.judge([audits.Finding.from_record(record) for record in answer.findings], suite, kind=kind)
+    findings = [audits.Finding.from_record(record) for record in answer.findings]
+    return audits.judge(findings, suite, kind=kind, attempt=attempt)

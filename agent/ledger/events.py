@@ -239,6 +239,7 @@ class StreamRecord(Struct, frozen=True, kw_only=True):
         inherit: `motif` where full training may start from a motif's weights.
         refit: whether finalists are trained once more on training and validation data; None is true.
         plugins: names of plug-ins whose parts the stream uses.
+        taught_before: what is done with audit examples that an earlier task was taught; None tells them.
     """
 
     stream: str
@@ -256,6 +257,7 @@ class StreamRecord(Struct, frozen=True, kw_only=True):
     inherit: str | None = None
     refit: bool | None = None
     plugins: list[str] | None = None
+    taught_before: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.policy.get("strategy"), str):
@@ -319,6 +321,34 @@ class Shape(_Part, frozen=True, kw_only=True):
     def task_shape(self) -> TaskShape:
         """As networks are built for."""
         return TaskShape(channels=self.channels, size=tuple(self.size), classes=self.classes)
+
+
+class TaughtBy(_Part, frozen=True, kw_only=True):
+    """An earlier task whose training or validation examples are among the audit examples of a later one.
+
+    Attributes:
+        run: number of the earlier task's run.
+        task: its name.
+        examples: how many of the later task's audit examples it was taught.
+    """
+
+    run: Integer
+    task: str
+    examples: Integer
+
+
+class TaughtRecord(_Part, frozen=True, kw_only=True):
+    """Audit examples of a task that earlier tasks of the life trained or validated on.
+
+    Attributes:
+        rows: which of the audit examples, a bit each in hexadecimal.
+        by: the earlier tasks, oldest first.
+        left_out: whether audits do without them.
+    """
+
+    rows: str
+    by: list[TaughtBy]
+    left_out: bool
 
 
 class Recalled(_Part, frozen=True, kw_only=True):
@@ -853,6 +883,11 @@ class TaskStarted(Facts, frozen=True, kw_only=True):
         baselines: names of the baselines that are fitted before the task ends; left out where there are none.
         continues: number of the run that lived the same task before, whose certificates and trials count here too; left
             out where there is none.
+        audited_before: how many networks this life had audited before on the same audit split, or on one that shares an
+            example with it; left out for a table, and by releases that did not count.
+        prints: SHA-256 of a file, beside the weights, with a number for the content of each example; left out where
+            there is none, and by releases that kept none.
+        taught: audit examples that earlier tasks were taught; left out where there are none.
     """
 
     kind: ClassVar[str] = "task.started"
@@ -873,6 +908,9 @@ class TaskStarted(Facts, frozen=True, kw_only=True):
     recalled: list[Recalled]
     baselines: list[str] | UnsetType = UNSET
     continues: Integer | UnsetType = UNSET
+    audited_before: Integer | UnsetType = UNSET
+    prints: str | UnsetType = UNSET
+    taught: TaughtRecord | UnsetType = UNSET
 
 
 class SupernetTrained(Facts, frozen=True, kw_only=True):
@@ -1227,6 +1265,8 @@ class TaskFinished(Facts, frozen=True, kw_only=True):
         full_trainings: number of full trainings, likewise.
         winner: digest of the best admitted finalist; nothing where none was admitted.
         limits: what held the task back; left out by releases that did not tell.
+        audited: how many networks were audited on its audit split; left out for a table, and by releases that did not
+            count.
     """
 
     kind: ClassVar[str] = "task.finished"
@@ -1237,6 +1277,7 @@ class TaskFinished(Facts, frozen=True, kw_only=True):
     full_trainings: Integer
     winner: str | None
     limits: list[Limit] | UnsetType = UNSET
+    audited: Integer | UnsetType = UNSET
 
 
 class SubcellsMined(Facts, frozen=True, kw_only=True):

@@ -21,13 +21,14 @@ __all__ = ["Row", "Snapshot", "foreign_snapshot", "is_earlier"]
 
 Row: TypeAlias = tuple[Any, ...]
 
-_APPLICATION_ID, _FORMAT = 0x5E1F_0A6, 2
+_APPLICATION_ID, _FORMAT = 0x5E1F_0A6, 3
 _PATIENCE_SECONDS = 30.0  # while verification reads
 _SCHEMA = """
 CREATE TABLE upto (events INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
 CREATE TABLE tasks (
     run INTEGER NOT NULL, place INTEGER NOT NULL, name TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-    tabular INTEGER NOT NULL, PRIMARY KEY (run, place)
+    tabular INTEGER NOT NULL, digest TEXT NOT NULL, prints TEXT NOT NULL, audited INTEGER NOT NULL,
+    PRIMARY KEY (run, place)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX task_names ON tasks (run, name);
 CREATE INDEX task_order ON tasks (tabular, first);

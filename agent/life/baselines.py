@@ -12,18 +12,18 @@ from agent.stream.file import Stream
 from agent.workers.jobs import BaselineAnswer
 from agent.workers.trained import BaselineFitter
 from selfnas.baselines.catalogue import baselines_for
-from selfnas.data.tasks import Task
+from selfnas.data.targets import InputKind, Target
 from selfnas.training.metrics import COUNTED
 
 __all__ = ["announced", "asked", "baselined"]
 
 
-def announced(stream: Stream, task: Task) -> tuple[str, ...]:
-    """Names of the baselines that a stream wants for a task; none of those that it names may suit it."""
+def announced(stream: Stream, inputs: InputKind, target: Target) -> tuple[str, ...]:
+    """Names of the baselines that a stream wants for such a task; none of those that it names may suit it."""
     if stream.baselines == "none":
         return ()
     wanted = None if stream.baselines in (None, "auto") else stream.baselines
-    return baselines_for(task.inputs, task.target, wanted)
+    return baselines_for(inputs, target, wanted)
 
 
 def baselined(context: TaskContext, fitter: BaselineFitter, names: Sequence[str]) -> Baselined:

@@ -23,6 +23,7 @@ from constraints import ConstraintSet, Guard
 from constraints.judging.stacked import guard_for
 from selfnas import seeding
 from selfnas.data.probes import TaskDescription
+from selfnas.data.splits.duplicates import Prints
 from selfnas.data.targets import TargetKind
 from selfnas.data.tasks import TaskSpec
 from selfnas.devices.devices import Device
@@ -45,7 +46,8 @@ class PreparedTask:
     and describe. A task that succeeds another has its motif in `service`, which is tried first. `guard` is for `space`,
     without composed operators, stacked in all ways that the `choices` leave open. What is asked of its examples is of a
     `kind`, and a `metric` makes scores of answers. `baselines` are the names of those that it is compared with. The
-    `reading` says in one line how its data were read.
+    `reading` says in one line how its data were read. `prints` number the content of examples by split, where that is
+    known.
     """
 
     spec: TaskSpec
@@ -62,6 +64,7 @@ class PreparedTask:
     metric: str = COUNTED
     baselines: tuple[str, ...] = ()
     reading: str = ""
+    prints: Mapping[str, Prints] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ from agent.ledger.events import (
 )
 from agent.life.context import TaskContext
 from agent.memory.weights import inherited_record, source_of
+from agent.state.spending import next_attempt
 from agent.state.state import Finalist, Motif
 from agent.stream.fidelities import ranked_by_rung
 from agent.stream.policy import SearchPolicy
@@ -145,18 +146,23 @@ def _score(answer: Evaluation) -> float:
 
 def _examined(context: TaskContext, examiner: Examiner, chosen: Sequence[Architecture], on_done: OnDone) -> list[Facts]:
     """Train fully, audit, decide: what the ledger says of each finalist in order."""
-    sources = _sources(context, chosen)
+    sources, taught = _sources(context, chosen), context.task.started.taught
     files = {each: context.home.weights_file(motif.weights_sha256) for each, motif in sources.items()}
     examinations = [
-        Examination(request=_full(context, each), audit_seed=context.seed("audit", each), inherit=files.get(str(each)))
+        Examination(
+            request=_full(context, each),
+            audit_seed=context.seed("audit", each),
+            inherit=files.get(str(each)),
+            left_out="" if taught is UNSET or not taught.left_out else taught.rows,
+        )
         for each in chosen
     ]
     answers = examiner.examine(examinations, on_done=on_done)
-    return [
-        entry
-        for each, answer in zip(chosen, answers, strict=True)
-        for entry in _examination(context, each, answer, sources.get(str(each)))
-    ]
+    first, found = next_attempt(context.task), list[Facts]()
+    for number, (each, answer) in enumerate(zip(chosen, answers, strict=True)):
+        attempt = first + sum(bool(earlier.findings) for earlier in answers[:number])
+        found += _examination(context, each, answer, sources.get(str(each)), attempt=attempt)
+    return found
 
 
 def _sources(context: TaskContext, chosen: Sequence[Architecture]) -> Mapping[str, Motif]:
@@ -168,9 +174,9 @@ def _sources(context: TaskContext, chosen: Sequence[Architecture]) -> Mapping[st
 
 
 def _examination(
-    context: TaskContext, architecture: Architecture, answer: FullAnswer, source: Motif | None
+    context: TaskContext, architecture: Architecture, answer: FullAnswer, source: Motif | None, *, attempt: int
 ) -> list[Facts]:
-    """`trained`, `audited`, then `admitted` or `refused`."""
+    """`trained`, `audited`, then `admitted` or `refused`; it is so many-eth network on the task's audit split."""
     text, digest, task = str(architecture), architecture.digest, context.task.name
     params = costs(architecture, context.own.shape).params
     trained = Trained(
@@ -191,7 +197,7 @@ def _examination(
         metric=_metric(answer),
         inherited=UNSET if source is None else inherited_record(source, answer.inherited),
     )
-    verdict = admission(answer, context.prepared.suite, kind=context.own.kind)
+    verdict = admission(answer, context.prepared.suite, kind=context.own.kind, attempt=attempt)
     failed, reasons = list(verdict.failed), list(verdict.reasons)
     audited = Audited(
         task=task,

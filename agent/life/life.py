@@ -20,6 +20,7 @@ from agent.life.context import Prepared, TaskContext
 from agent.life.observer import Observer
 from agent.life.task import live_task
 from agent.memory.recall import past_tasks
+from agent.memory.taught import used_before
 from agent.state.opening import recollect
 from agent.state.plugins import changed, recorded, unused
 from agent.state.state import RunState
@@ -155,6 +156,7 @@ class Life:
                 were edited since; or a set not accepted.
         """
         run = self.state.open_run
+        self._check_taught(0 if run is None else len(run.tasks))
         if run is None:
             self._check_set(accept_set)
             return
@@ -169,6 +171,18 @@ class Life:
                 name = what.removesuffix("_digest").replace("_", " ")
                 raise _cut_off(run, f" and its {name} was another", "the files and --set values that began it")
         self._check_open(run)
+
+    def _check_taught(self, begun: int) -> None:
+        """Audit examples of tasks that are still to begin, where earlier tasks of the life were taught them."""
+        asked = self.prepared.stream.taught_before
+        for own in self.prepared.tasks[begun:] if asked in ("leave_out", "refuse") else ():
+            used = used_before(self.state, self.home, own.digest, own.prints)
+            names = ", ".join(f"{one.task} (run {one.run})" for one in used.by)
+            told = f"task {own.spec.name!r}: {int(used.rows.sum()):,} of its {len(used.rows):,} audit examples"
+            if used.by and asked == "refuse":
+                raise InputError(f"{told} are training or validation examples of {names}: the stream refuses that")
+            if used.by and used.rows.all():
+                raise InputError(f"{told} are training or validation examples of {names}: none is left to audit with")
 
     def _check_open(self, run: RunState) -> None:
         """What else the unfinished run must find as it left it: rules for changes of policy, data of the open task."""

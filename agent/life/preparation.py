@@ -233,7 +233,7 @@ class _Loader:
             crossed = len(task.train) + len(task.validation) if len(task.audit) < FEWEST_ALONE else 0
             missed = undecidable(data, self.suite, cross=crossed)
             self.notices.extend(f"task {spec.name}: {sentence}" for sentence in missed)
-        self._compare(task)
+        self._compare(index, task)
         self._harden(task)
         description = describe(task, seed=self.stream.seed)
         space, choices = self._space(spec, task.shape), self.stream.macro.choices(task.shape)
@@ -248,8 +248,9 @@ class _Loader:
             sizes={name: len(task.split(name)) for name in SPLITS},
             kind=task.target.kind,
             metric=self._metric(index, spec, task),
-            baselines=announced(self.stream, task),
+            baselines=announced(self.stream, task.inputs, task.target),
             reading=task.reading,
+            prints=task.prints,
         )
 
     def _harden(self, task: Task) -> None:
@@ -261,16 +262,25 @@ class _Loader:
             with self.problems.at("training", "robustness"):
                 hardening_for(task, section.radius, section.method, section.proved)
 
-    def _compare(self, task: Task) -> None:
-        """A notice where an earlier task of the stream was taught examples that this one tests on."""
+    def _compare(self, index: int, task: Task) -> None:
+        """A notice where an earlier task of the stream was taught examples that this one audits or tests on.
+
+        Where the stream refuses such audit examples, a problem.
+        """
         if not task.prints:
             return
         for name, taught in self.taught.items():
-            if count := int(np.isin(task.prints["test"], taught).sum()):
-                self.notices.append(
-                    f"task {task.name}: {count:,} of its {len(task.test):,} test examples are training or validation "
-                    f"examples of task {name}"
+            for part in ("test", "audit"):
+                count = int(np.isin(task.prints[part], taught).sum())
+                told = (
+                    f"task {task.name}: {count:,} of its {len(task.split(part)):,} {part} examples are training or "
+                    f"validation examples of task {name}"
                 )
+                if count and part == "audit" and self.stream.taught_before == "refuse":
+                    self.problems.add(("tasks", index), f"{told}: the stream refuses that")
+                elif count:
+                    left_out = part == "audit" and self.stream.taught_before == "leave_out"
+                    self.notices.append(f"{told}{', and are left out' if left_out else ''}")
         self.taught[task.name] = np.concatenate([task.prints["train"], task.prints["validation"]])
 
     def _metric(self, index: int, spec: TaskSpec, task: Task) -> str:

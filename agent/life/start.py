@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.ledger.events import UNSET, Count, Recalled, Shape, Table, TaskStarted
 from agent.life.context import TaskContext
 from agent.memory.recall import order_by_expected_score, recall
+from agent.memory.taught import kept_prints, used_before
 from agent.stream.policy import SearchPolicy
 from selfnas.data.probes import TaskDescription
 from selfnas.spaces.named import parse_architecture
@@ -16,6 +17,11 @@ __all__ = ["recalled_for", "started"]
 def started(context: TaskContext, policy: SearchPolicy) -> TaskStarted:
     """The event that begins a task, under the policy in force."""
     own, count, space = context.own, context.guard.count(), context.space
+    asked, used = context.stream.taught_before, None
+    if own.table is None:
+        strict = asked in ("leave_out", "refuse") or context.prepared.suite.attempts == "paid"
+        used = used_before(context.state, context.home, own.digest, own.prints, strict=strict)
+    taught = None if used is None else used.record(left_out=asked == "leave_out")
     stated = context.stream.macro.stated()
     return TaskStarted(
         run=context.run.number,
@@ -32,6 +38,9 @@ def started(context: TaskContext, policy: SearchPolicy) -> TaskStarted:
         admitted_count=Count(low=str(count.low), high=str(count.high), exact=count.exact),
         space_count=str(space.count()),
         continues=UNSET if context.prepared.continues is None else context.prepared.continues,
+        audited_before=UNSET if used is None else used.audited,
+        prints=kept_prints(own.prints, context.home) if own.prints else UNSET,
+        taught=UNSET if taught is None else taught,
         recalled=recalled_for(context, policy),
         baselines=list(own.baselines) or UNSET,
     )

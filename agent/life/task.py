@@ -108,6 +108,7 @@ def _closing(context: TaskContext) -> list[Facts]:
         full_trainings=len(task.fully_trained) - len(task.tabulated),
         winner=admitted[0].digest if admitted else None,
         limits=limits_of(task),
+        audited=UNSET if task.tabular else task.audited,
     )
     mined = mining_entries(state, run, task, space=space, tabular=context.tabular)
     composed: Sequence[Facts] = ()

@@ -15,7 +15,9 @@ from agent.ledger.events import Rejected
 from agent.ledger.home import EXAMPLE, Home
 from agent.mirror.review_tags import plain
 from agent.report.summary import shown_score
+from agent.state.spending import attempt_of, spent_at
 from agent.state.state import Finalist, RunState, TaskState
+from agent.state.taught import taught_sentence
 from selfnas.training.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ def write_finalist_files(exhibit: Exhibit, finalist: Finalist, findings: Sequenc
     pictures = {path.name: path.read_bytes() for path in sorted(exhibit.pictures(finalist).glob("*.png"))}
     text = card(
         findings,
-        judge(findings, suite, kind=task.kind),
+        judge(findings, suite, kind=task.kind, attempt=attempt_of(task, finalist.digest)),
         title=f"{task.name}: {finalist.digest[:12]} is {finalist.outcome}",
         facts={
             "architecture": finalist.architecture,
@@ -65,6 +67,7 @@ def write_finalist_files(exhibit: Exhibit, finalist: Finalist, findings: Sequenc
             **_validation(task, finalist),
             "constraint set": run.started.constraint_set.name,
             "suite": f"{suite.name} ({suite.digest[:12]})",
+            **_spending(run, task, finalist),
         },
         calibration=calibration_of(suite) if task.kind == CALIBRATED_KIND else None,
         figures={Path(name).stem: name for name in pictures},
@@ -73,6 +76,16 @@ def write_finalist_files(exhibit: Exhibit, finalist: Finalist, findings: Sequenc
     (folder / "audit-card.html").write_text(card_page(text, pictures=pictures), encoding="utf-8")
     for name, content in pictures.items():
         (folder / name).write_bytes(content)
+
+
+def _spending(run: RunState, task: TaskState, finalist: Finalist) -> dict[str, str]:
+    """How often the audit split had been used, and what of it earlier tasks were taught, as far as that was counted."""
+    told = spent_at(run, task, finalist.digest)
+    taught = taught_sentence(task.started)
+    return {
+        **({} if told is None else {"audit split": str(told)}),
+        **({"audit examples": taught} if taught else {}),
+    }
 
 
 def _validation(task: TaskState, finalist: Finalist) -> dict[str, str]:

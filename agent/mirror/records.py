@@ -18,7 +18,9 @@ from agent.report.robustness import robust_figures
 from agent.report.shortfall import shortfall
 from agent.report.summary import Accuracy, TaskSummary, TestScore, score_of, summarise
 from agent.state.rivals import rivals
+from agent.state.spending import spent
 from agent.state.state import Finalist, RunState, TaskState
+from agent.state.taught import taught_count
 from audits import Finding, Suite
 from selfnas.training.metrics import METRICS
 
@@ -45,7 +47,7 @@ class Record:
 def task_record(run: RunState, task: TaskState, suite: Suite, *, key: str) -> Record:
     """The run of a task, as audits and gate left it."""
     stream, summary, short = run.started.stream, summarise(task), shortfall(task)
-    closest, rival = short.best if short else None, summary.rival
+    closest, rival, used = short.best if short else None, summary.rival, spent(run, task)
     tags = {
         "kind": "task",
         "key": key,
@@ -74,6 +76,8 @@ def task_record(run: RunState, task: TaskState, suite: Suite, *, key: str) -> Re
         "hand_designed_test": summary.reference_test.estimate if summary.reference_test else None,
         **({name: value for name, value in rival.figures.items() if not isinstance(value, str)} if rival else {}),
         **{f"baseline.{one.record.name}": one.record.estimate for one in rivals(task)},
+        **({"audit_examples_taught": taught_count(task.started)} if task.started.taught is not UNSET else {}),
+        **({"audited_on_split": used.attempts, "familywise_error": used.error} if used else {}),
         "closest_validation": closest.validation if closest else None,
         "closest_test": closest.test.estimate if closest and closest.test else None,
     }

@@ -10,7 +10,9 @@ from agent.ledger.events import UNSET, Event, Reviewed
 from agent.report.robustness import robust_figures
 from agent.report.summary import TestScore, score_of
 from agent.state.rivals import rivals
+from agent.state.spending import spent_at
 from agent.state.state import Finalist, LifeState, RunState, TaskState
+from agent.state.taught import taught_count, taught_sentence
 
 __all__ = ["desk"]
 
@@ -57,6 +59,7 @@ def _item(
         "failed": list(audited.failed) if audited else [],
         "reasons": list(audited.reasons) if audited else [],
         "untested": _untested(finalist),
+        "audit_split": _used(run, task, finalist),
         "metric": task.metric,
         "validation": trained.validation,
         "test": _test(score_of(trained)),
@@ -79,6 +82,15 @@ def _said(review: Event[Reviewed]) -> dict[str, object]:
         "event": review.seq, "decision": said.decision, "standing": str(said.standing), "author": said.author,
         "reason": said.reason,
     }  # fmt: skip
+
+
+def _used(run: RunState, task: TaskState, finalist: Finalist) -> dict[str, object] | None:
+    """How often the audit split had been used; None where that was not counted."""
+    told, taught = spent_at(run, task, finalist.digest), taught_sentence(task.started)
+    if told is None:
+        return None
+    return {"audited": told.attempts, "by_earlier_tasks": told.before, "error": told.error, "paid": told.paid,
+            "taught": taught_count(task.started), "sentence": "; ".join(filter(None, (str(told), taught)))}  # fmt: skip
 
 
 def _untested(finalist: Finalist) -> list[dict[str, object]]:

@@ -25,7 +25,9 @@ from agent.report.task_figures import TaskEvidence
 from agent.report.uses import operator_records, uses_of
 from agent.state.limits import limit_sentence
 from agent.state.rivals import rivals
+from agent.state.spending import spent
 from agent.state.state import LifeState, Motif
+from agent.state.taught import taught_count
 from selfnas.plugins import MissingPluginError
 from selfnas.search.subcells import picture_cell
 from selfnas.spaces.named import parse_architecture
@@ -88,6 +90,7 @@ def render(evidence: Evidence, *, title: str = "") -> str:
         baselines=_baseline_table(evidence),
         limits=_limit_table(evidence),
         robustness=_robustness_table(evidence),
+        spent=_spent_table(evidence),
         transfers=_transfer_table(evidence),
         motifs=_motifs(evidence),
         motifs_note=_motifs_note(evidence),
@@ -168,6 +171,33 @@ def _task_table(tasks: Sequence[TaskEvidence]) -> _Table:
             )
         )
     return _Table(columns, tuple(rows))
+
+
+def _spent_table(evidence: Evidence) -> _Table:
+    """How often each audit split had been used by the end of its task."""
+    pairs = zip(evidence.tasks, evidence.state.readable_tasks(), strict=True)
+    told = [
+        (shown.label, spent(run, task), taught_count(task.started), _judged(evidence, run.number, task.name))
+        for shown, (run, task) in pairs
+    ]
+    return _Table(
+        ("task", "#networks audited on its split", "#by earlier tasks", "#files judged on it",
+         "#of its examples taught before", "paid for",
+         "#a bad one passed, at most"),
+        tuple(
+            (label, str(one.attempts), str(one.before), str(files), str(taught), "yes" if one.paid else "no",
+             f"{one.error:.3g}")
+            for label, one, taught, files in told
+            if one is not None
+        ),
+    )  # fmt: skip
+
+
+def _judged(evidence: Evidence, run: int, task: str) -> int:
+    """Files of networks of a task that were judged on its audit split: deployed ones, and answers to specifications."""
+    made = [one.facts.where[:2] for one in evidence.state.deployed]
+    made += [(one.facts.run, one.facts.task) for one in evidence.state.designed]
+    return made.count((run, task))
 
 
 def _limit_table(evidence: Evidence) -> _Table:

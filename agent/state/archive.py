@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import overload
 
 from agent.ledger.events import UNSET, Event, LedgerError, Reviewed, TaskFinished, TaskStarted, misplaced
@@ -11,10 +12,36 @@ from agent.ledger.snapshot import Snapshot
 from agent.ledger.store import Ledger
 from agent.state.task import TaskState
 
-__all__ = ["Archive", "Tasks"]
+__all__ = ["Archive", "Split", "Tasks", "split_of"]
 
 _KEPT = 40  # tasks that were read last; more than memory learns from, so that none is read twice for one task
 _AT_ONCE = 32  # places of tasks looked up together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """What a task with examples made of its audit split.
+
+    Attributes:
+        run: number of its run.
+        task: its name.
+        digest: SHA-256 of its data and splits.
+        prints: SHA-256 of the file with a number for each example; empty where none was kept.
+        audited: networks that it audited.
+    """
+
+    run: int
+    task: str
+    digest: str
+    prints: str
+    audited: int
+
+
+def split_of(task: TaskState, *, run: int, audited: int) -> Split:
+    """Of a task of that run, in which so many networks were audited."""
+    started = task.started
+    prints = "" if started.prints is UNSET else started.prints
+    return Split(run=run, task=task.name, digest=started.task_digest, prints=prints, audited=audited)
 
 
 class Archive:
@@ -54,11 +81,23 @@ class Archive:
             before = rows[-1][2]
             yield from ((int(run), int(place)) for run, place, _ in rows)
 
-    def put(self, run: int, task: TaskState, *, last: int, whole: bool) -> None:
-        """Let a task go that ended with event number `last`; it is at hand for a while if it is whole."""
+    def splits(self) -> Iterator[Split]:
+        """What finished tasks with examples audited, oldest first."""
+        query = "SELECT run, name, digest, prints, audited FROM tasks WHERE tabular = 0 ORDER BY first"
+        for run, name, digest, prints, audited in self.snapshot.ask(query):
+            yield Split(run=run, task=name, digest=digest, prints=prints, audited=audited)
+
+    def put(self, run: int, task: TaskState, *, last: int, whole: bool, audited: int) -> None:
+        """Let a task go that ended with event number `last`; it is at hand for a while if it is whole.
+
+        So many networks were `audited` in it.
+        """
         place = (run, task.index, task.name, task.first, last, int(task.tabular))
+        split = split_of(task, run=run, audited=audited)
         self._counts[run] = self.count(run) + 1
-        self.snapshot.tell("INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?)", *place)
+        self.snapshot.tell(
+            "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *place, split.digest, split.prints, split.audited
+        )
         if whole:
             self._keep(run, task)
 
@@ -195,14 +234,15 @@ class Tasks(Sequence[TaskState]):
         """A task starts with event number `first`; `before` is the same task in a run that it goes on with."""
         self.here.append(TaskState.begun(started, index=len(self), first=first, before=before))
 
-    def close(self, last: int, *, whole: bool) -> None:
+    def close(self, last: int, *, whole: bool, audited: int) -> None:
         """The open task ended with that event; with an archive it is let go.
 
         Args:
             whole: whether all of the task's events were folded in.
+            audited: how many networks were audited in it.
         """
         if self._archive is not None and self.here:
-            self._archive.put(self._run, self.here.pop(), last=last, whole=whole)
+            self._archive.put(self._run, self.here.pop(), last=last, whole=whole, audited=audited)
 
     def review(self, event: Event[Reviewed]) -> None:
         """A person decided about a finalist of one of these tasks."""

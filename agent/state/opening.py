@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from agent.ledger.events import Event, Facts, LedgerError, Reviewed, TaskFinished, TaskStarted
+from agent.ledger.events import UNSET, Event, Facts, LedgerError, Reviewed, TaskFinished, TaskStarted
 from agent.ledger.snapshot import Snapshot
 from agent.ledger.store import Ledger
 from agent.state.archive import Archive
@@ -53,9 +53,9 @@ def recollect(ledger: Ledger, snapshot: Path | None = None, *, until: int | None
             continue
         inside.append(event)
         if isinstance(event.facts, TaskFinished):
-            decided = any(isinstance(landmark.facts, Reviewed) for landmark in inside)
-            for own in ledger.events(since=inside[0].seq, until=event.seq, checked=True) if decided else inside:
-                (state.apply if decided else state.skim)(own)
+            whole = any(isinstance(landmark.facts, Reviewed) for landmark in inside) or _uncounted(event.facts, inside)
+            for own in ledger.events(since=inside[0].seq, until=event.seq, checked=True) if whole else inside:
+                (state.apply if whole else state.skim)(own)
             inside, rest = [], event
     if rest is not None:
         rows.settle(rest.seq + 1, rest.hash)
@@ -64,6 +64,12 @@ def recollect(ledger: Ledger, snapshot: Path | None = None, *, until: int | None
         for event in ledger.events(since=inside[0].seq if inside else expected, checked=True):
             state.apply(event)
     return state
+
+
+def _uncounted(finished: TaskFinished, inside: list[Event[Facts]]) -> bool:
+    """Whether the end of a task does not say how many networks were audited, as earlier releases did not."""
+    started = inside[0].facts
+    return finished.audited is UNSET and isinstance(started, TaskStarted) and started.table is UNSET
 
 
 def _empty(ledger: Ledger, rows: Snapshot) -> LifeState:

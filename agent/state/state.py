@@ -10,7 +10,7 @@ import msgspec
 
 from agent.ledger import events
 from agent.ledger.store import Ledger
-from agent.state.archive import Archive, Tasks
+from agent.state.archive import Archive, Split, Tasks, split_of
 from agent.state.library import Library, Motif
 from agent.state.task import Finalist, TaskState
 from selfnas.errors import SelfnasError
@@ -116,6 +116,15 @@ class LifeState:
         if self.archive is not None:
             for at, place in self.archive.latest(tabular=tabular):
                 yield self.runs[at - 1], self.archive.task(at, place)
+
+    def splits(self) -> Iterator[Split]:
+        """What every task with examples made of its audit split so far, oldest first; no task is read."""
+        if self.archive is not None:
+            yield from self.archive.splits()
+        for run in self.runs:
+            for task in run.tasks.here:
+                if not task.tabular:
+                    yield split_of(task, run=run.number, audited=task.audited)
 
     def motif_at(self, seq: int) -> Motif:
         """What the ledger says of the motif that event number `seq` let in.
@@ -235,7 +244,8 @@ class LifeState:
         if isinstance(event.facts, events.Admitted):
             self.library.add(_motif(event.facts, task, run, event.seq))
         elif isinstance(event.facts, events.TaskFinished):
-            run.tasks.close(event.seq, whole=whole)
+            told = event.facts.audited
+            run.tasks.close(event.seq, whole=whole, audited=task.audited if told is events.UNSET else told)
             if self.archive is not None and self.settles:
                 self.archive.snapshot.settle(event.seq + 1, event.hash)
 

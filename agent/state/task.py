@@ -38,6 +38,11 @@ class Finalist:
         return self.trained.architecture
 
     @property
+    def heard(self) -> bool:
+        """Whether its audits looked at the audit split: not where training failed, or they broke off."""
+        return self.audited is not None and bool(self.audited.findings)
+
+    @property
     def standing(self) -> events.Standing | None:
         """After what people decided; None as long as it is not decided about."""
         return self.reviews[-1].facts.standing if self.reviews else self.outcome
@@ -99,6 +104,11 @@ class TaskState:
         """Digests of what was trained or looked up in full, with those of the task that it goes on with."""
         own = {one.digest for one in self.finalists} | {told.digest for told in self.tabulated}
         return own | (self.before.fully_trained if self.before else set())
+
+    @property
+    def audited(self) -> int:
+        """How many networks were audited on its audit split, without those of the task that it goes on with."""
+        return sum(finalist.heard for finalist in self.finalists)
 
     @property
     def trials(self) -> list[Trial]:

@@ -178,6 +178,7 @@ class Stream(StrictModel):
     halving: HalvingSection | None = None
     baselines: Baselines | None = None  # what each task's winner is compared with; None is `auto`
     curve_stop: Literal[True] | None = None  # give up low trainings whose curve cannot reach the best any more
+    taught_before: Literal["tell", "leave_out", "refuse"] | None = None  # audit examples
     tuning: TuningSection | None = None
     tasks: list[TaskSpec] = Field(min_length=1, max_length=10_000)
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from agent.gate.admission import findings_of
 from agent.gate.review import finalists
 from agent.ledger.events import UNSET
 from agent.ledger.home import Home
+from agent.memory.taught import PARTS, read_prints
 from agent.state.networks import restore_network
 from agent.state.plugins import of_runs
 from agent.state.recorded import recorded_spec, suite_of
+from agent.state.spending import attempt_of
 from agent.state.state import Finalist, LifeState, RunState, TaskState
+from agent.state.taught import left_out_rows
 from agent.stream.training import RobustnessSection
 from agent.workers.cross_fitted import read_cross_fitted
 from agent.workers.hardened import robust_answer
@@ -98,6 +103,7 @@ def _reaudit(
     loaded = load_task(recorded_spec(run, task), base=base)
     if loaded.digest != task.started.task_digest:
         raise InputError(f"task {task.name!r}: its data are not those that the ledger records")
+    _check_prints(home, task, loaded)
     weights = home.weights_file(finalist.trained.weights_sha256)
     network = restore_network(task, finalist.architecture, weights)
     seed = seeding.derive(run.started.record.seed, "audit", loaded.digest, finalist.digest)
@@ -110,13 +116,14 @@ def _reaudit(
             f"task {task.name!r}: the ledger says that its network was trained on {refit.examples} examples, there are "
             f"{fitted} for training and validation"
         )
-    data = _with_cross(home, AuditData.of(loaded, refit=refit is not UNSET), finalist)
+    without = left_out_rows(task.started, len(loaded.audit))
+    data = _with_cross(home, AuditData.of(loaded, refit=refit is not UNSET, without=without), finalist)
     findings = run_suite(network, data, used, seed=seed)
     changed = None
     if used.digest == recorded.digest:
         before = [] if finalist.audited is None else findings_of(finalist.audited)
         changed = tuple(finding.label for finding in findings if finding not in before)
-    verdict = judge(findings, used, kind=task.kind)
+    verdict = judge(findings, used, kind=task.kind, attempt=attempt_of(task, finalist.digest))
     return Reaudit(
         findings=findings,
         verdict=verdict,
@@ -125,6 +132,15 @@ def _reaudit(
         right=_right(network, loaded),
         robust=_robust(network, loaded, finalist),
     )
+
+
+def _check_prints(home: Home, task: TaskState, loaded: Task) -> None:
+    """The numbers that are kept of its examples must be those of its data."""
+    if task.started.prints is UNSET:
+        return
+    held = read_prints(home, task.started.prints)
+    if not loaded.prints or any(not np.array_equal(held[name], loaded.prints[name]) for name in PARTS):
+        raise InputError(f"task {task.name!r}: the numbers that are kept of its examples are not those of its data")
 
 
 def _robust(network: Network, task: Task, finalist: Finalist) -> RobustAnswer | None:

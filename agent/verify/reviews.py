@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from agent.gate.review import typed_line
 from agent.ledger import events
 from agent.ledger.review_signature import signature_fault
 from agent.ledger.store import Ledger
+from selfnas.errors import InputError
 from selfnas.spaces.named import adapted, parse_architecture
 
 __all__ = ["ReviewChecker", "RevocationChecker", "SignatureChecker", "unsigned"]
@@ -75,6 +77,7 @@ class ReviewChecker:
         expected = {"approve": events.Standing.ADMITTED, "overrule": flipped}.get(review.decision)
         if review.standing != expected or (review.decision == "approve" and case.standing != events.Standing.ADMITTED):
             yield f"{review.decision} of what stood {case.standing} cannot give {review.standing}"
+        yield from _untyped(review.author, review.reason)
         if not review.author.strip():
             yield "a decision without an author"
         if review.decision == "overrule" and not review.reason.strip():
@@ -96,10 +99,23 @@ class ReviewChecker:
             yield f"send back of what stood {case.standing} cannot give {review.standing}"
         if case.settled:
             yield "sends back what a person had decided about"
+        yield from _untyped(review.author, review.reason)
         if not (review.author.strip() and review.reason.strip()):
             yield "sends back without an author or a reason"
         if (case.trained.architecture, case.trained.weights_sha256) != (review.architecture, review.weights_sha256):
             yield "what was sent back is not what was trained"
+
+
+def _untyped(*texts: str) -> Iterator[str]:
+    """What nobody can have typed: signs that cannot be shown, or more of them than are taken."""
+    for text in texts:
+        try:
+            typed = typed_line(text, "what was typed")
+        except InputError as error:
+            yield str(error)
+            continue
+        if typed != text:
+            yield f"what was typed is kept as one line, and this is none: {text[:40]!r}"
 
 
 class RevocationChecker:
@@ -130,6 +146,7 @@ class RevocationChecker:
         if facts.digest in self._revoked:
             yield f"it takes out {name} a second time"
         answers = {"author": facts.author, "reason": facts.reason}
+        yield from _untyped(*answers.values())
         yield from (f"a revocation without {word}" for word, text in answers.items() if not text.strip())
         self._revoked.add(facts.digest)
 

@@ -19,7 +19,10 @@ __all__ = ["check_snapshot"]
 
 _TOLD = 5  # rows that are named
 _TABLES = {
-    "task": "SELECT run || '/' || name, run, place, name, first, last, tabular FROM tasks ORDER BY run, place",
+    "task": (
+        "SELECT run || '/' || name, run, place, name, first, last, tabular, digest, prints, audited FROM tasks"
+        " ORDER BY run, place"
+    ),
     "motif": (
         "SELECT m.seq, m.validation, m.run, m.task, m.digest, m.architecture, m.shape, m.test, m.params,"
         " m.weights_sha256, m.review, m.metric, d.space, d.digest, d.description FROM motifs AS m"

@@ -82,6 +82,7 @@ class TaskChecker:
         self._scored: set[str] = set()  # on earlier tasks
         self._evaluations: list[events.Evaluated] = []
         self._agreements: list[events.Agreement] = []
+        self._attempts = 0  # networks audited on the task's audit split, by earlier tasks too
         self._fitted = 0  # training and validation examples, by the first network that was trained on both
 
     def run_begins(
@@ -169,6 +170,7 @@ class TaskChecker:
         self._scored |= self._scoring
         self._scoring, self._fitted = set(), 0
         self._evaluations, self._agreements = [], []
+        self._attempts = 0 if started.audited_before is events.UNSET else started.audited_before
         self._recalled = {recalled.digest for recalled in started.recalled}
         if self.tabular:
             names = {recalled.architecture for recalled in started.recalled}
@@ -336,13 +338,14 @@ class TaskChecker:
         if audited.cross is not events.UNSET:
             yield from self._files.answers(audited.cross, self._started.shape.classes if self._started else None)
         findings = findings_of(audited)
+        self._attempts += bool(findings)
         if (audited.decision, audited.failed, audited.reasons) == ("undecided", [], [_EDITED]) or not findings:
             self._verdicts[digest] = "undecided"
             yield from _unheard(audited, trained)
             return
         yield from self._uncovered(findings, self._suite)
         yield from absent(findings, self._suite, kind=self._kind, advisory=True)
-        again = judge(findings, self._suite, kind=self._kind)
+        again = judge(findings, self._suite, kind=self._kind, attempt=self._attempts)
         self._verdicts[digest] = again.decision
         if again.decision != audited.decision:
             yield f"recorded as {audited.decision}, but its findings say {again.decision}"

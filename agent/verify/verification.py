@@ -29,9 +29,11 @@ from agent.verify.completeness import CompletenessChecker
 from agent.verify.continuing import continued_run, continued_task
 from agent.verify.costs import CostChecker
 from agent.verify.drift import WatchChecker
+from agent.verify.meaning.attempts import attempts_at_end, attempts_before
 from agent.verify.meaning.deployments import check_deployed
 from agent.verify.meaning.designs import check_designed
 from agent.verify.meaning.examples import ExampleChecker
+from agent.verify.meaning.findings import FindingChecker
 from agent.verify.meaning.limits import check_limits
 from agent.verify.meaning.searching import SearchChecker
 from agent.verify.meaning.tables import TableChecker
@@ -94,7 +96,7 @@ class _Checker:
     """Hands each event of a life to whoever follows what it is about."""
 
     def __init__(self, home: Home, checked: Counter[str]) -> None:
-        self._checked = checked
+        self._home, self._checked = home, checked
         self._hashes = {GENESIS}
         self._tasks = TaskChecker(home, self._hashes, checked)
         self._order = OrderChecker()
@@ -110,8 +112,10 @@ class _Checker:
         self._composing = ComposingChecker(self._hashes)
         self._searches, self._tables = SearchChecker(home), TableChecker()
         self._examples, self._trainings = ExampleChecker(home), TrainingChecker()
+        self._findings = FindingChecker()
         self._plugins = ExitStack()  # those of the runs so far
         self._runs: list[events.RunStarted] = []
+        self._suite: Suite | None = None  # of the latest run, where it can be read
         self._unchecked: dict[str, list[str]] = {}  # events that nothing can be said of, by why
         self._due: list[events.SubcellsMined] = []  # the list of sub-cells that must come next
         self._mined: list[events.SubcellsMined] = []  # what had to come now
@@ -206,6 +210,7 @@ class _Checker:
         yield self._baselines.check(event.facts)
         yield self._tables.check(event.facts)
         yield self._trainings.check(event.facts)
+        yield self._findings.check(event.facts)
         if self._state is not None:
             yield self._searches.follow(self._state, event.facts)
         match event.facts:
@@ -215,6 +220,7 @@ class _Checker:
                 yield from self._begin_task(started)
                 yield self._examples.task_begins(started)
                 self._trainings.task_begins(started, self._examples.sizes)
+                self._findings.task_begins(started, self._examples.sizes)
                 if self._state is not None:
                     yield self._searches.task_begins(self._state, started, seq=event.seq)
             case events.Evaluated() as evaluated:
@@ -236,6 +242,7 @@ class _Checker:
             case events.TaskFinished() as finished:
                 if self._state is not None:
                     yield check_limits(self._state, finished)
+                    yield attempts_at_end(self._state, finished)
             case events.Deployed() as made:
                 self._checked["deployed files"] += 1
                 if self._state is not None:
@@ -285,6 +292,8 @@ class _Checker:
         yield _unrecorded(started, [*(set_.plugins if set_ else ()), *(suite.plugins if suite else ())])
         if self._state is not None:
             yield continued_run(self._state, started)
+        self._suite = suite
+        self._findings.run_begins(started, suite)
         self._tasks.run_begins(started, set_, suite, lacking=lacking)
         self._complete.run_begins(started)
         self._searches.run_begins(set_, suite)
@@ -309,6 +318,8 @@ class _Checker:
             self._complete.goes_on(before)
         if self._state is not None:
             yield continued_task(self._state, started)
+            stream = self._runs[-1].record if self._runs else None
+            yield attempts_before(self._state, self._home, started, self._suite, stream)
         if not self._tasks.tabular:
             yield self._reviews.task_begins(started)
             yield self._motifs.task_begins(started)

@@ -170,6 +170,7 @@ class FullJob(_OfArchitecture):
         metrics: as of a `LowJob`.
         suite: text of the audit suite; None trains only.
         weights: directory that keeps the weights, in a file named by its SHA-256; None keeps none.
+        left_out: which audit examples the audits do without, a bit each in hexadecimal; empty for none.
         pictures: directory for pictures of what the audits saw; None draws none.
         inherit: file of weights, named by its SHA-256, that training starts from as far as they fit; None from none.
         refit: whether a second network is trained on training and validation examples together and takes its place.
@@ -182,6 +183,7 @@ class FullJob(_OfArchitecture):
     metrics: dict[TargetKind, str] = Field(default_factory=dict)
     suite: str | None = None
     audit_seed: int = 0
+    left_out: str = ""
     weights: str | None = None
     pictures: str | None = None
     inherit: str | None = None

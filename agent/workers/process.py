@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.ledger.home import AGAIN, EXAMPLE, StorageError, SurroundingsError, is_storage_fault
+from agent.state.taught import rows_from_text
 from agent.stream.file import STREAM_GROUPS
 from agent.workers.delivered import Delivered, build, delivered, groups_of, trained_once
 from agent.workers.hardened import robust_answer
@@ -278,7 +279,8 @@ def _audit(job: FullJob, task: Task, found: Delivered) -> Audits:
 
     network = found.network
     assert network is not None  # noqa: S101 - narrows the type
-    data = audits.AuditData.of(task, refit=found.refit is not None)
+    without = rows_from_text(job.left_out, len(task.audit)) if job.left_out else None
+    data = audits.AuditData.of(task, refit=found.refit is not None, without=without)
     tensors = {name: getattr(data, name).to(job.device) for name in ("x_train", "y_train", "x", "y")}
     data, cross = replace(data, **tensors), None
     try:

@@ -41,11 +41,13 @@ class Examination:
     Attributes:
         audit_seed: of the audits; None trains and tests only.
         inherit: file of weights that training starts from; None from none.
+        left_out: which audit examples audits do without, as the ledger names them; empty for none.
     """
 
     request: Request
     audit_seed: int | None = None
     inherit: Path | None = None
+    left_out: str = ""
 
 
 @runtime_checkable
@@ -249,7 +251,7 @@ class TrainedEvaluator:
             return job
         pictures = self.pictures / examination.request.architecture.digest[:12]
         kept = {"suite": self.suite, "weights": str(self.weights), "pictures": str(pictures)}
-        return job.model_copy(update={**kept, "audit_seed": examination.audit_seed})
+        return job.model_copy(update={**kept, "audit_seed": examination.audit_seed, "left_out": examination.left_out})
 
 
 def _check_surroundings(reasons: Sequence[str]) -> None:

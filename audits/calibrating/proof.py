@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,14 +85,18 @@ def calibration_file(suite: Suite) -> Path:
 
 
 def calibration_of(suite: Suite) -> Calibration | None:
-    """The calibration of this very suite: beside its file, or a shipped one (a copied file has the same digest)."""
+    """The calibration of this very suite: beside its file, or a shipped one (a copied file has the same digest).
+
+    Whether attempts are paid for does not matter: it lets in less, and changes nothing that an audit finds.
+    """
+    digest = replace(suite, attempts="counted").digest
     beside = [calibration_file(suite)] if suite.file else []
     for path in (*beside, *sorted(SHIPPED.glob("*.calibration.json"))):
         try:
             calibration = read_calibration(path)
         except InputError:
             continue
-        if calibration.digest == suite.digest:
+        if calibration.digest in (suite.digest, digest):
             return calibration
     return None
 

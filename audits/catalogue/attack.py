@@ -62,6 +62,7 @@ def attacked(examinee: Examinee, x: Tensor, labels: Tensor, *, radius: float, st
 AUDIT = Audit(
     name="attack",
     measure=measure,
+    counts_all=True,
     statistics=(Statistic(name="accuracy", bound="floor", meaning="accuracy under attack"),),
     settings=(
         Setting(name="samples", low=20, high=5_000),

@@ -105,6 +105,7 @@ def calibration_error(sure: NDArray[np.float64], right: NDArray[np.float64]) -> 
 AUDIT = Audit(
     name="confidence",
     measure=measure,
+    counts_all=True,
     statistics=(
         Statistic(name="temperature", bound="ceiling", high=200.0, meaning="what the logits should be divided by"),
         Statistic(name="error", bound="ceiling", meaning="expected calibration error"),

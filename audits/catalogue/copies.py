@@ -51,6 +51,7 @@ def _nearest(x: Tensor, train: Tensor, *, own: Tensor | None = None) -> Tensor:
 AUDIT = Audit(
     name="copies",
     measure=measure,
+    counts_all=True,
     kinds=EVERY_KIND,
     statistics=(
         Statistic(

@@ -73,6 +73,7 @@ def best_case(data: AuditData, settings: Mapping[str, float], n: int, cross: int
 AUDIT = Audit(
     name="generalisation",
     measure=measure,
+    counts_all=True,
     best_case=best_case,
     pools=True,
     kinds=EVERY_KIND,

@@ -32,6 +32,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
 AUDIT = Audit(
     name="overconfidence",
     measure=measure,
+    counts_all=True,
     statistics=(
         Statistic(name="temperature", bound="ceiling", high=200.0, meaning="what the logits should be divided by"),
         Statistic(name="excess", bound="ceiling", low=-1.0, meaning="mean confidence minus accuracy"),

@@ -103,6 +103,7 @@ def best_case(data: AuditData, settings: Mapping[str, float], n: int, cross: int
 AUDIT = Audit(
     name="skill",
     measure=measure,
+    counts_all=True,
     best_case=best_case,
     pools=True,
     kinds=EVERY_KIND,

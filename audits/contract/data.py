@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from selfnas.data.targets import Target
@@ -129,12 +131,16 @@ class AuditData:
                 )
 
     @staticmethod
-    def of(task: Task, *, refit: bool = False) -> AuditData:
+    def of(task: Task, *, refit: bool = False, without: NDArray[np.bool_] | None = None) -> AuditData:
         """The training and audit splits of a task, sharing its memory.
 
         Args:
             refit: whether the network was trained on the validation split too, which is then part of the training data.
+            without: `(n,)` which of the audit examples are left out; None leaves out none.
         """
+        x, y = torch.from_numpy(task.audit.x), torch.from_numpy(task.audit.y)
+        if without is not None:
+            x, y = x[torch.from_numpy(~without)], y[torch.from_numpy(~without)]
         x_train, y_train = torch.from_numpy(task.train.x), torch.from_numpy(task.train.y)
         if refit:
             x_train = torch.cat([x_train, torch.from_numpy(task.validation.x)])
@@ -142,8 +148,8 @@ class AuditData:
         return AuditData(
             x_train=x_train,
             y_train=y_train,
-            x=torch.from_numpy(task.audit.x),
-            y=torch.from_numpy(task.audit.y),
+            x=x,
+            y=y,
             classes=task.shape.classes,
             target=task.target,
             nuisances=tuple(task.nuisances),

@@ -46,6 +46,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
 AUDIT = Audit(
     name="assault",
     measure=measure,
+    counts_all=True,
     statistics=(
         Statistic(name="accuracy", bound="floor", meaning="accuracy under attack", counted=True),
         Statistic(

@@ -32,6 +32,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
 AUDIT = Audit(
     name="corruption",
     measure=measure,
+    counts_all=True,
     statistics=(Statistic(name="accuracy", bound="floor", meaning="accuracy under the worst corruption"),),
     settings=(
         Setting(name="samples", low=20, high=100_000),

@@ -37,6 +37,7 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
 AUDIT = Audit(
     name="proof",
     measure=measure,
+    counts_all=True,
     statistics=(
         Statistic(name="certified", bound="floor", meaning="share of inputs whose class is proved", counted=True),
     ),

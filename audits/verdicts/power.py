@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from audits.catalogue.registry import audit_named
-from audits.contract.audit import Audit, Measurement
+from audits.contract.audit import Audit, Measurement, Statistic
 from audits.contract.data import FEWEST_ALONE, AuditData
 from audits.contract.finding import Bound, Finding, decide
 from audits.contract.plants import with_plants
+from audits.verdicts.spending import paid_interval
 from audits.verdicts.suite import Suite, SuiteEntry
 from selfnas.training import intervals
 
@@ -67,16 +68,16 @@ def undecidable(data: AuditData, suite: Suite, *, cross: int = 0) -> tuple[str, 
         sentence
         for entry in suite.entries
         if entry.role == "gate"
-        for sentence in _of_audit(planted, entry, audit_named(entry.audit), cross)
+        for sentence in _of_audit(planted, entry, audit_named(entry.audit), cross, paid=suite.attempts == "paid")
     )
 
 
-def _of_audit(data: AuditData, entry: SuiteEntry, audit: Audit, cross: int) -> Iterator[str]:
+def _of_audit(data: AuditData, entry: SuiteEntry, audit: Audit, cross: int, *, paid: bool) -> Iterator[str]:
     if audit.best_case is None or data.target.kind not in audit.kinds or not audit.subjects(data):
         return
     n = len(data.x)
-    for found in _missed(data, entry, audit, n, cross):
-        needed = _needed(data, entry, audit, found.statistic, cross)
+    for found in _missed(data, entry, audit, n, cross, paid=paid):
+        needed = _needed(data, entry, audit, found.statistic, cross, paid=paid)
         enough = f"it needs {needed:,}" if needed else "no number of them would do"
         yield (
             f"gate {audit.name}.{found.statistic} cannot be passed on {n} audit examples, not even by a faultless "
@@ -84,23 +85,33 @@ def _of_audit(data: AuditData, entry: SuiteEntry, audit: Audit, cross: int) -> I
         )
 
 
-def _missed(data: AuditData, entry: SuiteEntry, audit: Audit, n: int, cross: int) -> list[Measurement]:
+def _passes(statistic: Statistic, found: Measurement, entry: SuiteEntry, *, paid: bool) -> bool:
+    """Whether a measurement passes, as that of the first network audited where attempts are paid for."""
+    threshold, bound = entry.thresholds[found.statistic], statistic.bound
+    if decide(bound, found.estimate, found.low, found.high, threshold) != "pass" or found.estimate is None:
+        return False
+    if not paid:
+        return True
+    low, high = paid_interval(found, 1, counted=statistic.counted)
+    return decide(bound, found.estimate, low, high, threshold) == "pass"
+
+
+def _missed(data: AuditData, entry: SuiteEntry, audit: Audit, n: int, cross: int, *, paid: bool) -> list[Measurement]:
     """What a faultless network would not pass."""
     assert audit.best_case is not None  # noqa: S101 - the caller looked
     return [
         found
         for found in audit.best_case(data, audit.filled(entry.settings), n, cross)
         for statistic in audit.statistics
-        if statistic.name == found.statistic
-        and decide(statistic.bound, found.estimate, found.low, found.high, entry.thresholds[found.statistic]) != "pass"
+        if statistic.name == found.statistic and not _passes(statistic, found, entry, paid=paid)
     ]
 
 
-def _needed(data: AuditData, entry: SuiteEntry, audit: Audit, statistic: str, cross: int) -> int | None:
+def _needed(data: AuditData, entry: SuiteEntry, audit: Audit, statistic: str, cross: int, *, paid: bool) -> int | None:
     """The least number of audit examples; None where none is enough, as where a suite looks at too few of them."""
 
     def short(n: int) -> bool:
-        return any(found.statistic == statistic for found in _missed(data, entry, audit, n, cross))
+        return any(found.statistic == statistic for found in _missed(data, entry, audit, n, cross, paid=paid))
 
     low, high = len(data.x), 2 * len(data.x)
     while short(high):

@@ -42,6 +42,7 @@ class Suite:
         name: as its file calls it.
         approval: whether a person must approve a network before its motifs are reused.
         untested: whether audits that had nothing to test are allowed, or refuse every network.
+        attempts: whether networks audited on one split are counted alone, or each further one must show more.
         entries: in the file's order, one per audit.
         plants: nuisances and triggers of its own, by task.
         plugins: whose audits it uses; they must be in force while it is.
@@ -52,6 +53,7 @@ class Suite:
     name: str
     approval: Literal["none", "before-reuse"]
     untested: Literal["allowed", "refused"] = "allowed"
+    attempts: Literal["counted", "paid"] = "counted"
     entries: tuple[SuiteEntry, ...]
     plants: tuple[Plants, ...] = ()
     plugins: tuple[Plugin, ...] = ()
@@ -71,6 +73,8 @@ class Suite:
         }
         if self.untested != "allowed":
             meaning["untested"] = self.untested
+        if self.attempts != "counted":
+            meaning["attempts"] = self.attempts
         if self.plugins:
             meaning["plugins"] = sorted(plugin.identity.origin for plugin in self.plugins)
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
@@ -102,6 +106,7 @@ class _File(StrictModel):
     plugins: list[PluginName] = Field(default_factory=list, max_length=32)
     approval: Literal["none", "before-reuse"] = "none"
     untested: Literal["allowed", "refused"] = "allowed"
+    attempts: Literal["counted", "paid"] = "counted"
     audits: list[SuiteEntry]
     plants: list[PlantSpec] = Field(default_factory=list)
 
@@ -154,6 +159,7 @@ def _suite(document: Document[_File], *, file: str) -> Suite:
         name=document.value.suite,
         approval=document.value.approval,
         untested=document.value.untested,
+        attempts=document.value.attempts,
         entries=tuple(document.value.audits),
         plants=tuple(
             spec.plants(document.problem(("plants", index, "task"), ""))

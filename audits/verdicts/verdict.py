@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from audits.catalogue.registry import audit_named, find_audit
 from audits.contract.finding import INAPPLICABLE, UNTESTED, Bound, Decision, Finding, decide
+from audits.verdicts.spending import unpaid
 from audits.verdicts.suite import Suite, SuiteEntry
 from selfnas.data.targets import TargetKind
 
@@ -27,7 +28,7 @@ class AuditVerdict:
     Attributes:
         decision: admit only when every gate of the suite that had something to test passed, and no alarm failed.
         failed: names of gate audits and alarms with a failed finding.
-        inconclusive: names of gate audits whose interval straddles a threshold.
+        inconclusive: names of gate audits whose interval straddles a threshold, at the level that a suite wants.
         void: names of gate audits and alarms that could not say anything.
         reasons: a sentence each, for people; empty when admitted.
         untested: names of gate audits and alarms that do not apply to the task's kind, or had no subject, since nothing
@@ -42,7 +43,9 @@ class AuditVerdict:
     untested: tuple[str, ...] = ()
 
 
-def judge(findings: Sequence[Finding], suite: Suite, *, kind: TargetKind = "classification") -> AuditVerdict:
+def judge(
+    findings: Sequence[Finding], suite: Suite, *, kind: TargetKind = "classification", attempt: int = 1
+) -> AuditVerdict:
     """The verdict of a suite on findings, fresh or read back from a record.
 
     Trusts no stored decision: each is worked out again from its numbers and the suite's threshold. Findings that are
@@ -55,10 +58,14 @@ def judge(findings: Sequence[Finding], suite: Suite, *, kind: TargetKind = "clas
     An audit that is not for the task's kind is left out of this, and named; where no gate is left, nothing is admitted.
     So is one about named things where nothing is named, unless the suite demands that nothing goes untested.
 
+    Under a suite whose attempts are paid for, a gate that passes at 95 % must pass at the level of the attempt too
+    (`audits.verdicts.spending`); else it is inconclusive. Findings stay as they were measured.
+
     Args:
         findings: of one network.
         suite: that they are of.
         kind: of the task's target.
+        attempt: which network it is, from 1, of those audited on the same audit examples.
     """
     defects = [*_foreign(findings, suite), *absent(findings, suite, kind=kind)]
     if not defects:
@@ -71,12 +78,13 @@ def judge(findings: Sequence[Finding], suite: Suite, *, kind: TargetKind = "clas
     if suite.untested == "refused" and idle:
         defects.append(f"not tested: {', '.join(idle)}; suite {suite.name} demands that nothing is")
     stopping = [finding for finding in deciding if stops(finding)]
+    owed = dict(_owed(deciding, attempt)) if suite.attempts == "paid" else {}
     named: dict[Decision, tuple[str, ...]] = {
         decision: tuple(dict.fromkeys(finding.audit for finding in stopping if finding.decision == decision))
         for decision in ("fail", "inconclusive", "void")
     }
     untested = [finding for finding in findings if finding.role == "validity" and stops(finding)]
-    reasons = tuple(_reason(finding) for finding in [*stopping, *untested])
+    reasons = (*(_reason(finding) for finding in [*stopping, *untested]), *owed.values())
     decision: Literal["admit", "reject", "undecided"]
     if defects:
         decision = "undecided"
@@ -87,11 +95,23 @@ def judge(findings: Sequence[Finding], suite: Suite, *, kind: TargetKind = "clas
     return AuditVerdict(
         decision=decision,
         failed=named["fail"],
-        inconclusive=named["inconclusive"],
+        inconclusive=tuple(dict.fromkeys([*named["inconclusive"], *(finding.audit for finding in owed)])),
         void=named["void"],
         reasons=(*defects, *reasons),
         untested=idle,
     )
+
+
+def _owed(findings: Sequence[Finding], attempt: int) -> Iterator[tuple[Finding, str]]:
+    """Findings of gates that pass at 95 % and not at the level of the attempt, each with a sentence."""
+    for finding in findings:
+        bound, audit = bound_of(finding), find_audit(finding.audit)
+        if finding.role != "gate" or finding.decision != "pass" or finding.statistic in _COUNTED:
+            continue
+        if bound is not None and audit is not None:
+            statistic = audit.statistic(finding.statistic)
+            if sentence := unpaid(finding, bound, attempt, counted=statistic is not None and statistic.counted):
+                yield finding, sentence
 
 
 def stops(finding: Finding) -> bool:

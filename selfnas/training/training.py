@@ -343,10 +343,14 @@ class _Parts:
         yield (self._batch(rows) for rows in itertools.islice(self._order, next(self._parts)))
 
     def _orders(self) -> Iterator[Tensor]:
-        """Numbers of the examples of each batch, in a new order each epoch, without end."""
+        """Numbers of the examples of each batch, in a new order each epoch, without end.
+
+        One example alone would break batch norm where an image has shrunk to one position: the epoch's first joins it.
+        """
         while True:
             order = torch.randperm(len(self._pool), generator=self._generator)
-            yield from order.tensor_split(self._schedule.per_epoch)
+            for rows in order.tensor_split(self._schedule.per_epoch):
+                yield rows if len(rows) > 1 else torch.cat([rows, order[:1]])
 
     def _batch(self, rows: Tensor) -> Examples:
         """Examples by number; with a teacher the last of them give way to a draw of its varied examples."""

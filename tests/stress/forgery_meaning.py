@@ -6,6 +6,7 @@ The chain is made again over each, and every hash that a certificate names is re
 
 from __future__ import annotations
 
+from selfnas.training.intervals import binomial
 from tests.stress.forgery_parts import (
     NAME,
     TEXT,
@@ -16,10 +17,12 @@ from tests.stress.forgery_parts import (
     crashed,
     each,
     exchanged_weights,
+    finding,
     first_recalled,
     flipped,
     less_one,
     less_unscored,
+    line,
     of_finalists,
     policy,
     put,
@@ -319,6 +322,53 @@ MEANINGS: dict[str, Forgery] = {
         found="counted are",
     ),
     # audits and baselines
+    "a share with a narrower interval": Forgery(
+        life="deployed", edit=finding("copies.share", low=0.0, high=0.001), found="the interval of copies.share"
+    ),
+    "a share that is no count": Forgery(
+        life="deployed", edit=finding("copies.share", estimate=0.0123), found="is that of no number of 108 examples"
+    ),
+    "a skill that is surer than its examples": Forgery(
+        life="trained",
+        edit=finding("skill.above_chance", estimate=0.9, low=0.89, high=0.91),
+        found="gives its estimate and its interval",
+    ),
+    "a gap of other counts": Forgery(
+        life="deployed",
+        edit=finding("generalisation.gap", note="300 of 300 training inputs right, 108 of 108 others"),
+        found="generalisation.gap ",
+    ),
+    "a note that tells of a better network": Forgery(
+        life="deployed",
+        edit=finding("skill.above_chance", note="108 of 108 right; chance 0.120, nearest centroid 0.500"),
+        found="right answers, and its note says otherwise",
+    ),
+    "attributions of more examples than asked for": Forgery(
+        life="deployed", edit=finding("completeness.error", n=17), found="suite and audit split give 16 at most"
+    ),
+    "a class of more examples than there are to audit": Forgery(
+        life="deployed", edit=finding("classes.recall", n=109), found="suite and audit split give 108 at most"
+    ),
+    "decisions that nobody can have typed": Forgery(
+        life="trained", edit=put("reviewed", reason="fine \x1b[8m"), found="printable characters"
+    ),
+    "decisions of a nameless person": Forgery(
+        life="trained", edit=put("reviewed", author="\u200b"), found="printable characters"
+    ),
+    # files and answers
+    "a file audited on more examples": Forgery(
+        life="deployed", edit=put("deployed", audit_examples=1000), found="its task has 108 for that"
+    ),
+    "an answer that is more often right": Forgery(
+        life="designed",
+        edit=line("accuracy", lambda one: one.update(estimate=1.0, low=binomial(108, 108)[0], high=1.0)),
+        found="audits of the same file have 102 of 108 right",
+    ),
+    "an answer by a smaller file": Forgery(
+        life="designed",
+        edit=each("designed", lambda told: [one.update(bytes=one["bytes"] - 1) for one in told["files"]]),
+        found="the event that describes it says",
+    ),
     "audits of more examples than there are": Forgery(
         life="watched",
         edit=each("audited", lambda one: [finding.update(n=100 * finding["n"]) for finding in one["findings"]]),

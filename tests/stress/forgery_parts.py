@@ -78,6 +78,22 @@ def put(kind: str, **values: Any) -> Edit:
     return each(kind, lambda payload: payload.update({k: v for k, v in values.items() if k in payload}))
 
 
+def finding(label: str, **values: Any) -> Edit:
+    """The same values in every finding of that label, of networks and of files."""
+
+    def one(payload: Payload) -> None:
+        for found in payload["findings"]:
+            if f"{found['audit']}.{found['statistic']}" == label:
+                found.update(values)
+
+    return both(each("audited", one), each("deployed", one))
+
+
+def line(name: str, change: Callable[[Payload], object]) -> Edit:
+    """Change one line of every answered specification."""
+    return each("designed", lambda told: [change(one) for one in told["lines"] if one["name"] == name])
+
+
 def stream(change: Callable[[Payload], object]) -> Edit:
     """Change every recorded stream, and its digest with it."""
 

@@ -14,10 +14,14 @@ from agent.designing.spec import DesignSpec, parse_spec
 from agent.ledger import events
 from agent.state.recorded import recorded_set
 from agent.state.state import LifeState, RunState, TaskState
+from agent.verify.meaning.findings import right_answers
+from audits import Finding
 from selfnas.errors import SelfnasError
 from selfnas.spaces.named import parse_architecture
 
 __all__ = ["check_designed", "hits_differ"]
+
+_ROUNDING = 1e-6
 
 
 def check_designed(state: LifeState, made: events.Designed) -> Iterator[str]:
@@ -49,6 +53,7 @@ def check_designed(state: LifeState, made: events.Designed) -> Iterator[str]:
     ):  # fmt: skip
         yield "no event before it describes the file that it chose"
         return
+    yield from _otherwise_measured(made, deployed)
     yield from _misjudged(spec, task, deployed, lines)
 
 
@@ -109,6 +114,21 @@ def _chosen(spec: DesignSpec, task: TaskState, made: events.Designed) -> Iterato
     if (best.digest, best.precision) != (made.digest, made.precision):
         told = f"{best.digest[:12]} in {best.precision}"
         yield f"chose {str(made.digest)[:12]} in {made.precision}, its numbers say {told}"
+
+
+def _otherwise_measured(made: events.Designed, deployed: events.Deployed) -> Iterator[str]:
+    """What is said of the chosen file twice must be said alike: its size, and how many audit examples were right."""
+    for file in made.files:
+        if (file.digest, file.precision) == (made.digest, made.precision) and file.bytes != deployed.bytes:
+            yield f"its file has {file.bytes} bytes, the event that describes it says {deployed.bytes}"
+    found = [Finding.from_record(msgspec.to_builtins(one)) for one in deployed.findings]
+    right = right_answers(found)
+    for record in made.lines:
+        if record.name != "accuracy" or record.estimate is None or right is None or right[1] != record.n:
+            continue
+        if abs(record.estimate * record.n - right[0]) > _ROUNDING:
+            told = f"{right[0]} of {right[1]}"
+            yield f"accuracy is recorded as {record.estimate:.4f}, audits of the same file have {told} right"
 
 
 def _misjudged(spec: DesignSpec, task: TaskState, deployed: events.Deployed, lines: list[Line]) -> Iterator[str]:

@@ -12,12 +12,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from agent.ledger.events import UNSET, RunStarted, TaskStarted
 from agent.ledger.home import Home
+from agent.life.baselines import announced
+from agent.memory.taught import PARTS, read_prints
+from agent.stream.file import Stream
 from selfnas import plugins
 from selfnas.data.probes import FEATURES, describe
 from selfnas.data.sources.packaged import PACKAGED
 from selfnas.data.spec import FILES
+from selfnas.data.splits.duplicates import Prints
+from selfnas.data.targets import InputKind, Target
 from selfnas.data.tasks import SPLITS, TaskSpec, load_task
 from selfnas.errors import InputError
 from selfnas.spaces.architecture import TaskShape
@@ -56,6 +63,9 @@ class _Loaded:
     sizes: Sizes
     kind: str
     described: Mapping[str, float]
+    prints: Mapping[str, Prints]
+    inputs: InputKind
+    target: Target
 
 
 class ExampleChecker:
@@ -72,6 +82,7 @@ class ExampleChecker:
         self._home = home
         self._specs: list[TaskSpec] = []
         self._seed = 0
+        self._stream: Stream | None = None
         self._known: dict[tuple[str, Path, int], _Loaded] = {}
         self.sizes: Sizes | None = None
 
@@ -79,6 +90,7 @@ class ExampleChecker:
         """A run over a stream."""
         self._specs = [TaskSpec.model_validate_json(json.dumps(spec)) for spec in started.stream["tasks"]]
         self._seed = started.record.seed
+        self._stream = Stream.model_validate_json(json.dumps(started.stream))
 
     def task_begins(self, started: TaskStarted) -> Iterator[str]:
         """Problems of what is said of the data of a task."""
@@ -106,11 +118,35 @@ class ExampleChecker:
         if loaded.digest != started.task_digest:
             yield f"source, limit, seed and transformations of its data give digest {loaded.digest[:12]}…, not its own"
             return
+        yield from self._unannounced(started, loaded)
+        yield from self._misnumbered(started, loaded.prints)
         if loaded.shape != started.shape.task_shape:
             yield f"its examples have shape {loaded.shape}, not {started.shape.task_shape}"
         if loaded.kind != ("classification" if started.target is UNSET else started.target):
             yield f"its data ask for {loaded.kind}"
         yield from _undescribed(loaded.described, described)
+
+    def _unannounced(self, started: TaskStarted, loaded: _Loaded) -> Iterator[str]:
+        """Whether it began with the baselines that its stream wants; earlier releases may have had others."""
+        if started.audited_before is UNSET or self._stream is None:
+            return
+        told = [] if started.baselines is UNSET else started.baselines
+        if told != (wanted := list(announced(self._stream, loaded.inputs, loaded.target))):
+            names = [", ".join(each) or "none" for each in (told, wanted)]
+            yield f"it begins with baselines {names[0]}, its stream wants {names[1]}"
+
+    def _misnumbered(self, started: TaskStarted, wanted: Mapping[str, Prints]) -> Iterator[str]:
+        """Whether the file that numbers the content of its examples numbers these; releases before had none."""
+        if started.prints is UNSET:
+            if wanted and started.audited_before is not UNSET:
+                yield "it names no file with the numbers of its examples, which can be told apart"
+            return
+        try:
+            held = read_prints(self._home, started.prints)
+        except InputError:
+            return  # said where they are compared with those of earlier tasks
+        if held.keys() != wanted.keys() or any(not np.array_equal(held[name], wanted[name]) for name in wanted):
+            yield "the numbers of its examples are not those of its source"
 
     def _base(self, spec: TaskSpec) -> Path | None:
         """Where the path of a task starts from; None where its examples are not at hand."""
@@ -134,6 +170,9 @@ class ExampleChecker:
                 sizes=Sizes(**counts, grouped=bool(task.groups)),
                 kind=task.target.kind,
                 described=describe(task, seed=self._seed).named(),
+                inputs=task.inputs,
+                target=task.target,
+                prints={name: task.prints[name] for name in PARTS} if task.prints else {},
             )
         return self._known[key]
 

@@ -10,6 +10,8 @@ from agent.workers.hardened import COUNTED
 
 __all__ = ["wrong_robustness"]
 
+_TURNED = 1  # examples on the edge, that another order of the same sums may turn
+
 
 def wrong_robustness(tested: events.Tested, stream: Stream) -> Iterator[str]:
     """What cannot be so, in sentences: proved inputs withstand attacks, and attacked ones were answered before."""
@@ -31,6 +33,11 @@ def wrong_robustness(tested: events.Tested, stream: Stream) -> Iterator[str]:
         yield (
             f"of {found.count} test examples {found.certified} are proved, {found.attacked} withstood attacks and "
             f"{found.clean} were answered, which cannot be"
+        )
+    right, wrong = tested.test_correct, tested.test_count - tested.test_correct
+    if found.clean > right + _TURNED or found.count - found.clean > wrong + _TURNED:
+        yield (
+            f"of {found.count} test examples {found.clean} were answered, of all {tested.test_count} there were {right}"
         )
     if found.masked > found.clean - found.attacked:
         yield f"the search turned {found.masked} examples alone, of {found.clean - found.attacked} that were turned"

@@ -35,6 +35,15 @@ def _state(home: Path) -> LifeState:
         return replay(ledger)
 
 
+def test_a_life_without_an_objective_has_no_front(tmp_path: Path, selfnas: Run) -> None:
+    """It says what is missing, not a cost without a name."""
+    (tmp_path / "tables.yaml").write_text(TABLES)
+    assert selfnas("run", "tables.yaml", "--workers", "1", "--no-mirror").returncode == 0
+    told = selfnas("front", "one")
+    assert told.returncode == 2
+    assert "task 'one' records no costs: its stream has no `objective` that counts any" in " ".join(told.stderr.split())
+
+
 def test_a_life_on_tables_is_certified_recorded_and_admits_nothing(tmp_path: Path, selfnas: Run) -> None:
     """Both tasks are searched through the gate, the second tries the first one's best, and the library stays empty."""
     (tmp_path / "tables.yaml").write_text(TABLES)

@@ -115,7 +115,7 @@ def test_a_snapshot_of_an_earlier_release_is_no_fault_of_a_life(lived: Path, tmp
         state = recollect(ledger, path)
         assert contents(state) == contents(replay(ledger))
         state.close()
-        for statement in ("user_version = 3", "user_version = 0", "application_id = 7"):
+        for statement in ("user_version = 4", "user_version = 0", "application_id = 7"):
             other = edited(lived, tmp_path / "other.db", f"PRAGMA {statement}")
             assert re.search("cannot be read", "\n".join(check_snapshot(ledger, other)))
             other.unlink()

@@ -165,6 +165,24 @@ def test_no_batch_has_a_single_example(count: int) -> None:
     assert max(sizes) <= 97
 
 
+@pytest.mark.parametrize("count", [3, 5, 7, 11])
+def test_batches_of_two_leave_no_single_example(count: int) -> None:
+    """As many steps as before; what is left over is joined by the epoch's first example."""
+    from selfnas.networks.network import build_network
+    from selfnas.spaces.architecture import Macro, TaskShape
+    from selfnas.spaces.named import SPACES
+    from selfnas.training.training import _Parts, _Pool
+
+    examples = Examples(torch.randn(count, 1, 4, 4), torch.arange(count) % 2)
+    fidelity = Fidelity(name="low", epochs=1)
+    schedule = fit_schedule(fidelity, count, batch_size=2)
+    (part,) = _Parts(_Pool([examples], 1.0, 0), schedule, torch.Generator())
+    assert [len(batch) for batch in part] == [2] * ((count + 1) // 2)
+    cell = SPACES["nb201"].decode(np.full(6, 3, dtype=np.int8), macro=Macro(channels=4, depth=1, resolution=8))
+    model = build_network(cell, TaskShape(channels=1, size=(4, 4), classes=2), seed=0)
+    assert not train(model, examples, examples, TrainingPlan(batch_size=2), fidelity, seed=0).failure
+
+
 @pytest.mark.parametrize("fraction", [1.0, 0.4])
 def test_several_sets_are_trained_on_as_one(fraction: float) -> None:
     """Each example once an epoch, with its own label; the same as if they had been put together."""
