@@ -184,6 +184,42 @@ def design(
         raise typer.Exit(1)
 
 
+@app.command("serve")
+def serve_designs(
+    folder: Annotated[Path, typer.Option("--folder", help="Where designs, their lives and the queue are kept.")] = Path(
+        ".selfnas-designs"
+    ),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the service.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; other machines need another than this.")
+    ] = "127.0.0.1",
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", help="Host name that people type, where it is not the address; repeatable."),
+    ] = None,
+    token: Annotated[
+        Path | None,
+        typer.Option(help="File of the bearer token, readable by its owner alone; default: one made in the folder."),
+    ] = None,
+    most_open: Annotated[int, typer.Option(min=1, max=100_000, help="Designs that may be open.")] = 200,
+    most_mb: Annotated[int, typer.Option(min=1, max=1000, help="Largest data file, in millions of bytes.")] = 16,
+    at_once: Annotated[
+        int, typer.Option(min=0, max=64, help="Designs that are answered at the same time; 0 accepts alone.")
+    ] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes, for each design.")] = 1,
+    device: Annotated[str, typer.Option(help="Torch device for training: auto, cpu, cuda, cuda:1, mps.")] = "auto",
+) -> None:
+    """Take specifications over HTTP and answer each by a design; the address shows what can be asked."""
+    from agent.service.guarding import Limits
+    from agent.service.serving import serve_designs as serve
+
+    limits = Limits(data=most_mb * 10**6, open=most_open)
+    serve(
+        folder, host=host, port=port, names=name or (), token=token, limits=limits, at_once=at_once,
+        workers=workers, device=device,
+    )  # fmt: skip
+
+
 @app.command()
 def status(home: _Home = _DEFAULT_HOME) -> None:
     """Where a life stands: its runs, their tasks, and the library."""

@@ -24,7 +24,7 @@ from agent.desk.inbox import Inbox
 from agent.desk.view import View
 from selfnas.errors import InputError, cause
 
-__all__ = ["Following", "child", "ending_well", "serve_desk"]
+__all__ = ["Following", "child", "ending_well", "listening", "serve_desk"]
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _POLL = 1.0  # seconds between two looks at what waits
@@ -166,7 +166,7 @@ def serve_desk(
         view=View(home), inbox=following.inbox, access=access, author=author, mlflow=mlflow, decided=following.decided,
         beside=[View(other) for other in beside],
     )  # fmt: skip
-    with contextlib.closing(_listening(host, access.port)) as taken:
+    with contextlib.closing(listening(host, access.port)) as taken:
         ready()
         config = uvicorn.Config(
             application(desk), log_level="warning", access_log=False, ws="none", server_header=False,
@@ -177,7 +177,12 @@ def serve_desk(
     return following.lags
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there.
+
+    Raises:
+        InputError: nobody can.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     taken = socket.socket(family, socket.SOCK_STREAM)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,0 +1,1 @@
+"""Designs as a service: specifications are handed in over HTTP, followed and fetched."""
