@@ -286,6 +286,7 @@ def _unknown(document: StreamFile) -> Iterator[Problem]:
 def _misfits(document: StreamFile) -> Iterator[Problem]:
     """Sections that cannot go together."""
     from selfnas.strategies.guided import GUIDED
+    from selfnas.strategies.table import settings_of, strategy_names
 
     stream, strategy = document.value, document.value.policy.strategy
     guided = strategy in GUIDED
@@ -303,6 +304,13 @@ def _misfits(document: StreamFile) -> Iterator[Problem]:
     if guided and stream.tuning is not None:
         message = f"a policy with strategy {strategy!r} cannot be rehearsed, for a supernet needs the task's examples"
         yield document.problem(("tuning",), message)
+    if (
+        stream.policy.acquisition is not None
+        and stream.tuning is None
+        and (strategy not in strategy_names() or "acquisition" not in settings_of(strategy))
+    ):
+        message = f"strategy {strategy!r} reads no acquisition: 'surrogate' and 'transfer' do"
+        yield document.problem(("policy", "acquisition"), message)
     if stream.policy.finalists_per_task > stream.budget.full_trainings:
         message = (
             f"finalists_per_task {stream.policy.finalists_per_task} is above the budget's full_trainings "
