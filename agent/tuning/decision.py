@@ -25,7 +25,7 @@ from agent.stream.file import Stream
 from agent.stream.policy import SearchPolicy
 from agent.tuning.rehearsal import Comparison, Rehearsal, compare
 from agent.tuning.trial import CONTROL, Contests, lent_for, lent_number
-from constraints import Certificate, ConstraintSet, decide_policy, policy_digest
+from constraints import Certificate, ConstraintSet, decide_policy, policy_digest, speaks_of_programs
 from selfnas import seeding
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "policy_on_trial",
     "policy_replaced",
     "tune",
+    "unruled",
 ]
 
 ALPHA = 0.05  # chance to adopt a policy that is no better in the rehearsed worlds
@@ -111,9 +112,18 @@ def _latest_change(state: LifeState, stream: Stream) -> events.PolicyAdopted | e
     return next((change for change in reversed(state.policy_changes) if change.base == base), None)
 
 
-def policy_numbers(policy: SearchPolicy) -> dict[str, int]:
-    """The fields that rules of scope `policy` can name: all that are whole numbers."""
-    return {name: value for name, value in policy.model_dump().items() if isinstance(value, int)}
+def policy_numbers(policy: SearchPolicy) -> dict[str, int | str]:
+    """What rules of scope `policy` can speak of: the fields that are whole numbers, and the program if there is one."""
+    return {
+        name: value
+        for name, value in policy.model_dump().items()
+        if isinstance(value, int) or (name == "acquisition" and value is not None)
+    }
+
+
+def unruled(envelope: ConstraintSet, old: SearchPolicy, new: SearchPolicy) -> bool:
+    """Whether the program changes though no rule says what a program may be."""
+    return new.acquisition != old.acquisition and not speaks_of_programs(envelope.of_scope("policy"))
 
 
 def judge_policy(
@@ -153,6 +163,8 @@ def judge_policy(
         return events.PolicyRefused(**{**record, "reason": "finalists_per_task is above the budget's full_trainings"})
     if not envelope.of_scope("policy"):
         return events.PolicyRefused(**{**record, "reason": f"set {envelope.name!r} has no rules of scope policy"})
+    if unruled(envelope, old, new):
+        return events.PolicyRefused(**{**record, "reason": f"set {envelope.name!r} has no rule about acquisition"})
     decision = decide_policy(envelope, policy_numbers(old), policy_numbers(new), previous=previous)
     record["certificate"] = decision.certificate.to_json()
     record["failed"] = list(decision.failed)

@@ -12,10 +12,10 @@ from agent.ledger import events
 from agent.state.recorded import recorded_set
 from agent.stream.file import TuningSection
 from agent.stream.policy import SearchPolicy
-from agent.tuning.decision import ALPHA, doubts, latest_controls, policy_numbers
+from agent.tuning.decision import ALPHA, doubts, latest_controls, policy_numbers, unruled
 from agent.tuning.rehearsal import Comparison
 from agent.tuning.trial import CONTROL, TRIAL, Contests, control_contest, lent_number, on_turn
-from constraints import Certificate, ConstraintSet, policy_digest, verify_certificate
+from constraints import Certificate, ConstraintSet, policy_digest, speaks_of_programs, verify_certificate
 from selfnas.digests import canonical_json
 
 __all__ = ["PolicyChecker"]
@@ -207,7 +207,13 @@ class PolicyChecker:
         finalists = SearchPolicy.model_validate(decided.new).finalists_per_task
         if finalists > self._most:
             yield f"the policy has {finalists} finalists a task, beyond the budget of {self._most}"
+        if self._unruled(decided):
+            yield "the program was changed, and no rule says what a program may be"
         yield from self._certificate(decided, certificate)
+
+    def _unruled(self, decided: events.PolicyDecided) -> bool:
+        assert self._envelope is not None  # noqa: S101 - the caller looked
+        return unruled(self._envelope, *(SearchPolicy.model_validate(one) for one in (decided.old, decided.new)))
 
     def _certificate(self, decided: events.PolicyDecided, certificate: Certificate) -> Iterator[str]:
         """Whether a certificate is of these policies and this life, and what it says holds."""
@@ -217,7 +223,9 @@ class PolicyChecker:
         subject = json.loads(certificate.subject)
         for side, policy in (("old", decided.old), ("new", decided.new)):
             values = policy_numbers(SearchPolicy.model_validate(policy))
-            if any(values.get(name) != value for name, value in subject[side].items()):
+            programs = speaks_of_programs(self._envelope.of_scope("policy"))
+            named = {*subject[side], *(["acquisition"] if programs else [])}
+            if any(values.get(name) != subject[side].get(name) for name in named):
                 yield f"the certificate is for another {side} policy"
         rules = self._envelope.of_scope("policy")
         failed = [rule.id for rule, letter in zip(rules, certificate.rules, strict=False) if letter == "f"]
@@ -267,7 +275,7 @@ class PolicyChecker:
             if certificate.verdict == "admit":
                 yield "a policy was refused though its certificate admits it"
             yield from self._certificate(refused, certificate)
-        elif new.finalists_per_task <= self._most and self._envelope.of_scope("policy"):
+        elif new.finalists_per_task <= self._most and self._envelope.of_scope("policy") and not self._unruled(refused):
             yield "a policy was refused, and nothing that is recorded speaks against it"
 
     def _kept(self, kept: events.PolicyDecided) -> Iterator[str]:
