@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from constraints.judging.explanation import Blame, Explanation
     from constraints.judging.guard import Guard
     from constraints.judging.policy import decide_policy, policy_digest
-    from constraints.judging.programs import speaks_of_programs
+    from constraints.judging.programs import read_proofs, speaks_of_programs
     from constraints.judging.verification import refused_by, verify_certificate
     from constraints.language.rules import ConstraintSet, Context, Example, PolicyChange, Rule
     from constraints.loading.loading import load_set, parse_set
@@ -45,6 +45,7 @@ __all__ = [
     "parse_set",
     "policy_digest",
     "price_on_table",
+    "read_proofs",
     "refused_by",
     "revoked",
     "shipped_sets",
@@ -66,7 +67,7 @@ __getattr__, __dir__ = loading(
         "judging.explanation": ("Blame", "Explanation"),
         "judging.guard": ("Guard",),
         "judging.policy": ("decide_policy", "policy_digest"),
-        "judging.programs": ("speaks_of_programs",),
+        "judging.programs": ("read_proofs", "speaks_of_programs"),
         "judging.verification": ("refused_by", "verify_certificate"),
         "language.rules": ("ConstraintSet", "Context", "Example", "PolicyChange", "Rule"),
         "loading.loading": ("load_set", "parse_set"),

@@ -130,6 +130,8 @@ class TuningSection(StrictModel):
         strategies: what may be proposed, besides the strategy in force, also of plug-ins; of equals in rehearsal the
             first is preferred. After one task `transfer` has no past to rehearse with and equals `surrogate`, but it
             gains on later tasks.
+        programs: acquisition programs that are bred after each task, besides those proposals, under the strategy in
+            force if that reads one, else under the first of `strategies` that does; where it is left out, none.
     """
 
     proposals: int = Field(default=16, ge=1, le=10_000)
@@ -138,6 +140,7 @@ class TuningSection(StrictModel):
     control: bool = True
     envelope: str = "policy"
     strategies: list[Rehearsable] = Field(default=[*_REHEARSED], min_length=1)
+    programs: int | None = Field(default=None, ge=1, le=1000)
 
 
 class SupernetSection(StrictModel):

@@ -17,7 +17,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from selfnas.acquisition.expression import Apply, Atom, Constant, Expression
+from selfnas.acquisition.expression import Apply, Atom, Constant, Expression, atoms_of
 
 __all__ = ["Enclosure", "constant", "difference", "improvement", "slope", "value"]
 
@@ -104,7 +104,8 @@ def difference(one: Expression | None, other: Expression | None, boxes: Boxes) -
     middles = {name: (box.low + box.high) / 2 for name, box in boxes.items()}
     centre = {name: Enclosure(middle, middle) for name, middle in middles.items()}
     found, around = (value(first, where) - value(second, where) for where in (boxes, centre))
-    for name, box in boxes.items():
+    for name in sorted({*atoms_of(first), *atoms_of(second)}):  # rounded sums hang on their order
+        box = boxes[name]
         around += (slope(first, boxes, name) - slope(second, boxes, name)) * (box - centre[name])
     found = Enclosure(np.maximum(found.low, around.low), np.minimum(found.high, around.high))
     more = Enclosure(np.zeros_like(found.low), (constant(_UNSURE, found) * boxes["spread"]).high)

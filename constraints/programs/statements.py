@@ -189,19 +189,24 @@ def _suspects(statement: Statement, old: Expression | None, new: Expression | No
                 at = {name: float(x[index]) for name, x in points.items()} | {statement.atom: float(lower[index])}
                 yield _witness(at, float(top[index]))
         return
-    found = _rounded(new, points)
+    found = _rounded(new)
     if isinstance(statement, Band):
         wrong = np.maximum(found - statement.high / UNIT, statement.low / UNIT - found)
     else:
-        wrong = np.abs(found - _rounded(old, points)) - statement.most / UNIT
+        wrong = np.abs(found - _rounded(old)) - statement.most / UNIT
     index = int(wrong.argmax())
     if wrong[index] > 0:
         yield _witness({name: float(x[index]) for name, x in points.items()})
 
 
-def _rounded(tree: Expression | None, points: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    if tree is not None:
-        return evaluate(tree, points)
+def _rounded(tree: Expression | None) -> NDArray[np.float64]:
+    return _improvements() if tree is None else evaluate(tree, _samples())
+
+
+@functools.cache
+def _improvements() -> NDArray[np.float64]:
+    """`(samples,)` expected improvement at the samples."""
+    points = _samples()
     rows = zip(*(points[name].tolist() for name in ATOMS), strict=True)
     return np.array([float(values_at(None, dict(zip(ATOMS, map(Fraction, row), strict=True)))) for row in rows])
 
