@@ -16,7 +16,7 @@ from constraints.language.rules import ConstraintSet, Context, Rule
 from constraints.language.syntax import Statement
 from constraints.programs.statements import Finding
 from selfnas.acquisition.expression import Expression
-from selfnas.errors import ArchitectureError
+from selfnas.errors import ArchitectureError, InputError
 from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 from selfnas.spaces.named import parse_architecture
 
@@ -80,10 +80,12 @@ def _policy(certificate: Certificate, set_: ConstraintSet) -> list[str]:
             {str(k): str(v) if k == FIELD else int(v) for k, v in record[side].items() if v is not None}
             for side in ("old", "new")
         )
-        programs = program_of(old), program_of(new)
-        proofs = read_proofs(certificate.proof)
     except (ValueError, KeyError, TypeError, AttributeError):
         return ["its subject is not a policy change in JSON"]
+    try:
+        programs, proofs = (program_of(old), program_of(new)), read_proofs(certificate.proof)
+    except InputError as error:
+        return [str(error)]
     problems = []
     if policy_digest(set_) != certificate.guard:
         problems.append("it was issued under other policy rules")
