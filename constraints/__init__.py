@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from constraints.judging.explanation import Blame, Explanation
     from constraints.judging.guard import Guard
     from constraints.judging.policy import decide_policy, policy_digest
+    from constraints.judging.programs import read_proofs, speaks_of_programs
     from constraints.judging.verification import refused_by, verify_certificate
     from constraints.language.rules import ConstraintSet, Context, Example, PolicyChange, Rule
     from constraints.loading.loading import load_set, parse_set
@@ -44,10 +45,12 @@ __all__ = [
     "parse_set",
     "policy_digest",
     "price_on_table",
+    "read_proofs",
     "refused_by",
     "revoked",
     "shipped_sets",
     "sole_stops",
+    "speaks_of_programs",
     "try_examples",
     "verify_certificate",
 ]
@@ -64,6 +67,7 @@ __getattr__, __dir__ = loading(
         "judging.explanation": ("Blame", "Explanation"),
         "judging.guard": ("Guard",),
         "judging.policy": ("decide_policy", "policy_digest"),
+        "judging.programs": ("read_proofs", "speaks_of_programs"),
         "judging.verification": ("refused_by", "verify_certificate"),
         "language.rules": ("ConstraintSet", "Context", "Example", "PolicyChange", "Rule"),
         "loading.loading": ("load_set", "parse_set"),

@@ -54,10 +54,18 @@ def check(
     force: _Force = False,
     json: _Json = False,
 ) -> None:
-    """Verdict per rule on one architecture; blamed edges and nearest admitted architectures if it is turned away."""
+    """Verdict per rule on one architecture; blamed edges and nearest admitted architectures if it is turned away.
+
+    `acquisition: PROGRAM`, or a change of policy in JSON, is judged in its place; a witness tells why it is refused.
+    """
     from constraints.reports.architectures import report_check
+    from constraints.reports.policies import is_policy, report_policy
 
     picture_file(picture, force=force)
+    if is_policy(architecture):
+        with _loaded(set_) as loaded:
+            _finish(report_policy(loaded, architecture), json)
+        return
     with _loaded(set_) as loaded:
         _finish(report_check(loaded, architecture, space=space, shape=shape, picture=picture), json)
 

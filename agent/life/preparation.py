@@ -17,7 +17,7 @@ from agent.stream.shipped import stream_folder
 from audits import AuditData, Suite, load_suite, undecidable, unproven_gates
 from audits.contract.data import FEWEST_ALONE
 from audits.contract.plants import unplanted
-from constraints import ConstraintSet, Guard, load_set
+from constraints import ConstraintSet, Guard, load_set, speaks_of_programs
 from constraints.judging.stacked import guard_for
 from selfnas import plugins
 from selfnas.data.probes import describe
@@ -155,7 +155,12 @@ def _envelope(problems: _Problems, stream: Stream, base: Path) -> ConstraintSet 
     if stream.tuning is None:
         return None
     file, so = reference(stream.tuning.envelope, base), "no change could be admitted"
-    return _rules(problems, file, ("tuning", "envelope"), scopes=("policy",), so=so)
+    set_ = _rules(problems, file, ("tuning", "envelope"), scopes=("policy",), so=so)
+    if set_ is not None and stream.tuning.programs is not None and not speaks_of_programs(set_.of_scope("policy")):
+        problems.add(
+            ("tuning", "programs"), f"set {set_.name!r} has no rule about acquisition, so none could be admitted"
+        )
+    return set_
 
 
 def _device(problems: _Problems, stream: Stream, base: Path) -> Device | None:

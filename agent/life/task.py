@@ -29,7 +29,7 @@ from selfnas.strategies import Strategy, make_strategy
 from selfnas.strategies.evolution import with_subcells
 from selfnas.strategies.guided import GUIDED
 from selfnas.strategies.progressive import Progressive
-from selfnas.strategies.transfer import Transfer, with_past_tasks
+from selfnas.strategies.transfer import Transfer, with_budget, with_past_tasks
 from selfnas.training.evaluation import Evaluator
 
 __all__ = ["live_task", "strategy_of"]
@@ -90,7 +90,7 @@ def strategy_of(context: TaskContext, policy: SearchPolicy) -> Strategy:
     else:
         made = make_strategy(policy.strategy, policy.strategy_settings())
         blocks = blocks_in_force(context.state, space=context.own.space.name, tabular=context.tabular)
-        chosen = with_subcells(made, blocks)
+        chosen = with_subcells(with_budget(made, context.stream.budget.evaluations), blocks)
         if isinstance(chosen, Transfer):  # reading what all past tasks taught takes time
             chosen = with_past_tasks(chosen, context.past)
     return Progressive(strategy=chosen, patience=policy.progressive) if policy.progressive else chosen

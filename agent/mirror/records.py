@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from agent.gate.admission import findings_of
 from agent.ledger.events import UNSET, Event, PolicyDecided
-from agent.report.changes import changed
+from agent.report.changes import changed, proof_in_words
 from agent.report.robustness import robust_figures
 from agent.report.shortfall import shortfall
 from agent.report.summary import Accuracy, TaskSummary, TestScore, score_of, summarise
@@ -155,6 +155,8 @@ def policy_record(event: Event[PolicyDecided], *, task_key: str, task: str) -> R
         "reasons": decided.reason or "none",
         "failed_rules": ", ".join(decided.failed) or "none",
     }
+    if proof := proof_in_words(decided):
+        tags["proof"] = proof
     return Record(
         name=f"policy {decision} · after {task}",
         tags=tags,

@@ -15,7 +15,7 @@ from agent.gate.admission import findings_of
 from agent.ledger.events import UNSET, Standing
 from agent.memory.subcells import mined_in_force, sentence
 from agent.report import page_pictures as report_pictures
-from agent.report.changes import changed, evidence_in_words
+from agent.report.changes import changed, evidence_in_words, proof_in_words
 from agent.report.deployments import deployment_rows
 from agent.report.figures import Evidence, figures, rejections
 from agent.report.robustness import held, robust_rows
@@ -370,10 +370,10 @@ def _motifs_note(evidence: Evidence) -> str:
 
 def _policy_table(evidence: Evidence) -> _Table:
     return _Table(
-        ("#run", "#after task", "decision", "change", "evidence", "reason"),
+        ("#run", "#after task", "decision", "change", "evidence", "proof", "reason"),
         tuple(
             (str(one.run), str(one.after_task), one.kind.removeprefix("policy.").replace("_", " "), changed(one),
-             evidence_in_words(one), one.reason)
+             evidence_in_words(one), proof_in_words(one), one.reason)
             for one in evidence.policy
         ),
     )  # fmt: skip

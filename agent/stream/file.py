@@ -130,6 +130,8 @@ class TuningSection(StrictModel):
         strategies: what may be proposed, besides the strategy in force, also of plug-ins; of equals in rehearsal the
             first is preferred. After one task `transfer` has no past to rehearse with and equals `surrogate`, but it
             gains on later tasks.
+        programs: acquisition programs that are bred after each task, besides those proposals, under the strategy in
+            force if that reads one, else under the first of `strategies` that does; where it is left out, none.
     """
 
     proposals: int = Field(default=16, ge=1, le=10_000)
@@ -138,6 +140,7 @@ class TuningSection(StrictModel):
     control: bool = True
     envelope: str = "policy"
     strategies: list[Rehearsable] = Field(default=[*_REHEARSED], min_length=1)
+    programs: int | None = Field(default=None, ge=1, le=1000)
 
 
 class SupernetSection(StrictModel):
@@ -287,6 +290,7 @@ def _unknown(document: StreamFile) -> Iterator[Problem]:
 def _misfits(document: StreamFile) -> Iterator[Problem]:
     """Sections that cannot go together."""
     from selfnas.strategies.guided import GUIDED
+    from selfnas.strategies.table import settings_of, strategy_names
 
     stream, strategy = document.value, document.value.policy.strategy
     guided = strategy in GUIDED
@@ -304,6 +308,13 @@ def _misfits(document: StreamFile) -> Iterator[Problem]:
     if guided and stream.tuning is not None:
         message = f"a policy with strategy {strategy!r} cannot be rehearsed, for a supernet needs the task's examples"
         yield document.problem(("tuning",), message)
+    if (
+        stream.policy.acquisition is not None
+        and stream.tuning is None
+        and (strategy not in strategy_names() or "acquisition" not in settings_of(strategy))
+    ):
+        message = f"strategy {strategy!r} reads no acquisition: 'surrogate' and 'transfer' do"
+        yield document.problem(("policy", "acquisition"), message)
     if stream.policy.finalists_per_task > stream.budget.full_trainings:
         message = (
             f"finalists_per_task {stream.policy.finalists_per_task} is above the budget's full_trainings "

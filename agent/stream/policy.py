@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
+from selfnas.acquisition.expression import spelled
+from selfnas.acquisition.parser import parse_program
 from selfnas.documents import StrictModel
 
 __all__ = ["OWN_PROXIES", "SearchPolicy"]
@@ -18,6 +20,11 @@ OWN_PROXIES = ("synflow", "naswot", "grad_norm", "params", "macs", "learned")
 
 _PUBLISHED = 3
 Percent = Annotated[int, Field(ge=0, le=100)]
+
+
+def _canonical(text: str) -> str:
+    """One spelling of a program."""
+    return spelled(parse_program(text))
 
 
 class SearchPolicy(StrictModel):
@@ -41,6 +48,8 @@ class SearchPolicy(StrictModel):
         progressive: trials in a row without improvement before one operation more is let into the space, which then
             starts with two; 0 searches the whole space from the start.
         finalists_per_task: how many of the best are trained fully and audited.
+        acquisition: a program by which strategies `surrogate` and `transfer` order candidates; where it is left out, by
+            expected improvement.
     """
 
     strategy: str = "regularised_evolution"
@@ -58,6 +67,7 @@ class SearchPolicy(StrictModel):
     recall_trust_percent: Percent = 30
     progressive: int = Field(default=0, ge=0, le=1_000_000)
     finalists_per_task: int = Field(default=2, ge=1, le=1000)
+    acquisition: Annotated[str, AfterValidator(_canonical)] | None = None
 
     @model_validator(mode="after")
     def _sample_within_population(self) -> SearchPolicy:
@@ -74,11 +84,12 @@ class SearchPolicy(StrictModel):
         """As events and certificates hold it; what is left out stays out."""
         return self.model_dump(mode="json", exclude_none=True)
 
-    def strategy_settings(self) -> dict[str, int]:
+    def strategy_settings(self) -> dict[str, int | str]:
         """The settings that strategies read; each takes its own."""
-        return {
+        settings: dict[str, int | str] = {
             "population": self.population,
             "sample": self.sample,
             "crossover_percent": self.crossover_percent,
             "implant_percent": self.implant_percent,
         }
+        return settings if self.acquisition is None else settings | {"acquisition": self.acquisition}

@@ -11,7 +11,7 @@ decided is one event with its evidence and certificate.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
@@ -23,15 +23,17 @@ from agent.ledger import events
 from agent.state.state import LifeState, RunState
 from agent.stream.file import Stream
 from agent.stream.policy import SearchPolicy
+from agent.tuning.breeding import bred_programs, with_program
 from agent.tuning.rehearsal import Comparison, Rehearsal, compare
 from agent.tuning.trial import CONTROL, Contests, lent_for, lent_number
-from constraints import Certificate, ConstraintSet, decide_policy, policy_digest
+from constraints import Certificate, ConstraintSet, decide_policy, policy_digest, speaks_of_programs
 from selfnas import seeding
 
 __all__ = [
     "ALPHA",
     "Place",
     "doubts",
+    "earlier_programs",
     "judge_policy",
     "latest_controls",
     "policy_in_force",
@@ -39,6 +41,7 @@ __all__ = [
     "policy_on_trial",
     "policy_replaced",
     "tune",
+    "unruled",
 ]
 
 ALPHA = 0.05  # chance to adopt a policy that is no better in the rehearsed worlds
@@ -111,9 +114,18 @@ def _latest_change(state: LifeState, stream: Stream) -> events.PolicyAdopted | e
     return next((change for change in reversed(state.policy_changes) if change.base == base), None)
 
 
-def policy_numbers(policy: SearchPolicy) -> dict[str, int]:
-    """The fields that rules of scope `policy` can name: all that are whole numbers."""
-    return {name: value for name, value in policy.model_dump().items() if isinstance(value, int)}
+def policy_numbers(policy: SearchPolicy) -> dict[str, int | str]:
+    """What rules of scope `policy` can speak of: the fields that are whole numbers, and the program if there is one."""
+    return {
+        name: value
+        for name, value in policy.model_dump().items()
+        if isinstance(value, int) or (name == "acquisition" and value is not None)
+    }
+
+
+def unruled(envelope: ConstraintSet, old: SearchPolicy, new: SearchPolicy) -> bool:
+    """Whether the program changes though no rule says what a program may be."""
+    return new.acquisition != old.acquisition and not speaks_of_programs(envelope.of_scope("policy"))
 
 
 def judge_policy(
@@ -153,6 +165,8 @@ def judge_policy(
         return events.PolicyRefused(**{**record, "reason": "finalists_per_task is above the budget's full_trainings"})
     if not envelope.of_scope("policy"):
         return events.PolicyRefused(**{**record, "reason": f"set {envelope.name!r} has no rules of scope policy"})
+    if unruled(envelope, old, new):
+        return events.PolicyRefused(**{**record, "reason": f"set {envelope.name!r} has no rule about acquisition"})
     decision = decide_policy(envelope, policy_numbers(old), policy_numbers(new), previous=previous)
     record["certificate"] = decision.certificate.to_json()
     record["failed"] = list(decision.failed)
@@ -194,9 +208,8 @@ def tune(
             return [judge(former.record(), evidence=None, rolls_back=True, controls=controls)]
     if not rehearsal.possible:
         return [events.PolicyKept(**{**_record(stream, old, place), "reason": "too few trials to rehearse on"})]
-    seed = seeding.derive(stream.seed, "tuning", place.run, place.after_task)
     decided: list[events.PolicyDecided] = []
-    for new in _proposals(old, former, stream, rehearsal, seed=seed):
+    for new in _proposals(old, former, state, stream, envelope, place, rehearsal):
         decision = decide_policy(envelope, policy_numbers(old), policy_numbers(new), previous=previous)
         admitted = decision.verdict == "admit" and new.finalists_per_task <= stream.budget.full_trainings
         if not admitted and decided:
@@ -262,14 +275,48 @@ def _judged(state: LifeState, stream: Stream, envelope: ConstraintSet, place: Pl
     return events.PolicyKept(**{**record, "reason": f"not confirmed on {tried} tasks"})
 
 
+def earlier_programs(changes: Iterable[tuple[Mapping[str, object], Mapping[str, object]]]) -> list[str]:
+    """The programs that changes of one stream's policy brought or took, oldest first; changes are pairs old, new."""
+    found = [policy.get("acquisition") for pair in changes for policy in pair]
+    return list(dict.fromkeys(text for text in found if isinstance(text, str)))
+
+
+def _programs(
+    old: SearchPolicy, state: LifeState, stream: Stream, envelope: ConstraintSet, place: Place
+) -> Iterator[SearchPolicy]:
+    """Policies with programs bred from what is in force: as many as the stream asks for of those that rules admit."""
+    assert stream.tuning is not None  # noqa: S101 - the caller asked
+    if stream.tuning.programs is None or not speaks_of_programs(envelope.of_scope("policy")):
+        return
+    base = stream.policy.record()
+    earlier = earlier_programs((change.old, change.new) for change in state.policy_changes if change.base == base)
+    wanted, found = stream.tuning.programs, 0
+    for program in bred_programs(
+        old.acquisition, earlier, wanted, seed=stream.seed, run=place.run, after_task=place.after_task
+    ):
+        new = with_program(old, program, stream.tuning.strategies)
+        if new is None or found >= wanted:
+            return
+        if decide_policy(envelope, policy_numbers(old), policy_numbers(new)).verdict == "admit":
+            found += 1
+            yield new
+
+
 def _proposals(
-    old: SearchPolicy, former: SearchPolicy | None, stream: Stream, rehearsal: Rehearsal, *, seed: int
+    old: SearchPolicy,
+    former: SearchPolicy | None,
+    state: LifeState,
+    stream: Stream,
+    envelope: ConstraintSet,
+    place: Place,
+    rehearsal: Rehearsal,
 ) -> list[SearchPolicy]:
     """Distinct policies other than the present one that gained in the choosing rehearsals, best first."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     assert stream.tuning is not None  # noqa: S101 - the caller asked
+    seed = seeding.derive(stream.seed, "tuning", place.run, place.after_task)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed % 2**32))
     gains: dict[str, tuple[float, SearchPolicy]] = {}
 
@@ -298,6 +345,8 @@ def _proposals(
     asis = [strategy for strategy in strategies if strategy != old.strategy][: stream.tuning.proposals]
     for strategy in asis:
         gain(old.model_copy(update={"strategy": strategy}))
+    for policy in _programs(old, state, stream, envelope, place):
+        gain(policy)
     study.optimize(objective, n_trials=stream.tuning.proposals - len(asis))
     better = sorted(gains.values(), key=lambda pair: -pair[0])
     return [policy for found, policy in better if found > 0 and policy != old]

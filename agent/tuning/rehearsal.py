@@ -25,7 +25,7 @@ from selfnas.search.history import Trial
 from selfnas.spaces.template import Vector
 from selfnas.strategies import make_strategy
 from selfnas.strategies.progressive import Progressive
-from selfnas.strategies.transfer import PastTask, with_past_tasks
+from selfnas.strategies.transfer import PastTask, with_budget, with_past_tasks
 
 __all__ = ["Comparison", "Rehearsal", "compare"]
 
@@ -107,7 +107,8 @@ class Rehearsal:
         index = self._usable[number % len(self._usable)]
         world = _World.of(self._past[index], seed=seeding.derive(self._seed, "world", number))
         others = tuple(task for place, task in enumerate(self._past) if place != index)
-        strategy = with_past_tasks(make_strategy(policy.strategy, policy.strategy_settings()), others)
+        made = with_budget(make_strategy(policy.strategy, policy.strategy_settings()), self._budget)
+        strategy = with_past_tasks(made, others)
         if policy.progressive:
             strategy = Progressive(strategy=strategy, patience=policy.progressive)
         space = self._domain.space

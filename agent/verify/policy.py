@@ -12,10 +12,11 @@ from agent.ledger import events
 from agent.state.recorded import recorded_set
 from agent.stream.file import TuningSection
 from agent.stream.policy import SearchPolicy
-from agent.tuning.decision import ALPHA, doubts, latest_controls, policy_numbers
+from agent.tuning.breeding import bred_programs
+from agent.tuning.decision import ALPHA, doubts, earlier_programs, latest_controls, policy_numbers, unruled
 from agent.tuning.rehearsal import Comparison
 from agent.tuning.trial import CONTROL, TRIAL, Contests, control_contest, lent_number, on_turn
-from constraints import Certificate, ConstraintSet, policy_digest, verify_certificate
+from constraints import Certificate, ConstraintSet, policy_digest, speaks_of_programs, verify_certificate
 from selfnas.digests import canonical_json
 
 __all__ = ["PolicyChecker"]
@@ -45,6 +46,7 @@ class PolicyChecker:
         self._trials = 0
         self._lent: list[events.Evaluated] = []  # evaluations of the trial
         self._controls: list[events.Evaluated] = []  # since the latest trial was proposed
+        self._programs: dict[str, list[tuple[events.Settings, events.Settings]]] = {}  # old and new of each change
         self._replaced: dict[str, events.Settings] = {}  # what the policy in force took the place of, by the same key
 
     def run_begins(self, started: events.RunStarted) -> Iterator[str]:
@@ -150,7 +152,9 @@ class PolicyChecker:
                 if self._proposed is not None and self._proposed.base == self._base:
                     yield "a policy is on trial, and this says nothing of it"
                 self._proposed = None
+        yield from self._bred(decided)
         if isinstance(decided, _CHANGES):
+            self._programs.setdefault(self._key, []).append((decided.old, decided.new))
             self._in_force[self._key], self._replaced[self._key] = decided.new, decided.old
 
     # --- trials ---
@@ -194,6 +198,29 @@ class PolicyChecker:
         if not doubts(controls) or not proposed.rolls_back or proposed.new != replaced:
             yield "a policy was tried without rehearsal though controls do not support it"
 
+    # --- programs ---
+
+    def _bred(self, decided: events.PolicyDecided) -> Iterator[str]:
+        """A new program is one of those that seed, task and what was in force breed, or was in force before."""
+        assert self._tuning is not None  # noqa: S101 - the caller looked
+        new, old = decided.new.get("acquisition"), decided.old.get("acquisition")
+        repeats = getattr(decided, "confirmation", events.UNSET) is not events.UNSET
+        if new is None or new == old or repeats or decided.new == self._replaced.get(self._key):
+            return
+        if self._tuning.programs is None:
+            yield "a program was proposed, which the stream does not ask for"
+            return
+        bred = bred_programs(
+            None if old is None else str(old),
+            earlier_programs(self._programs.get(self._key, [])),
+            self._tuning.programs,
+            seed=self._seed,
+            run=decided.run,
+            after_task=decided.after_task,
+        )
+        if new not in bred:
+            yield "the proposed program is none of those that the seed breeds from what was in force"
+
     # --- rules and evidence ---
 
     def _admitted(self, decided: events.PolicyDecided) -> Iterator[str]:
@@ -207,7 +234,13 @@ class PolicyChecker:
         finalists = SearchPolicy.model_validate(decided.new).finalists_per_task
         if finalists > self._most:
             yield f"the policy has {finalists} finalists a task, beyond the budget of {self._most}"
+        if self._unruled(decided):
+            yield "the program was changed, and no rule says what a program may be"
         yield from self._certificate(decided, certificate)
+
+    def _unruled(self, decided: events.PolicyDecided) -> bool:
+        assert self._envelope is not None  # noqa: S101 - the caller looked
+        return unruled(self._envelope, *(SearchPolicy.model_validate(one) for one in (decided.old, decided.new)))
 
     def _certificate(self, decided: events.PolicyDecided, certificate: Certificate) -> Iterator[str]:
         """Whether a certificate is of these policies and this life, and what it says holds."""
@@ -217,7 +250,9 @@ class PolicyChecker:
         subject = json.loads(certificate.subject)
         for side, policy in (("old", decided.old), ("new", decided.new)):
             values = policy_numbers(SearchPolicy.model_validate(policy))
-            if any(values.get(name) != value for name, value in subject[side].items()):
+            programs = speaks_of_programs(self._envelope.of_scope("policy"))
+            named = {*subject[side], *(["acquisition"] if programs else [])}
+            if any(values.get(name) != subject[side].get(name) for name in named):
                 yield f"the certificate is for another {side} policy"
         rules = self._envelope.of_scope("policy")
         failed = [rule.id for rule, letter in zip(rules, certificate.rules, strict=False) if letter == "f"]
@@ -267,7 +302,7 @@ class PolicyChecker:
             if certificate.verdict == "admit":
                 yield "a policy was refused though its certificate admits it"
             yield from self._certificate(refused, certificate)
-        elif new.finalists_per_task <= self._most and self._envelope.of_scope("policy"):
+        elif new.finalists_per_task <= self._most and self._envelope.of_scope("policy") and not self._unruled(refused):
             yield "a policy was refused, and nothing that is recorded speaks against it"
 
     def _kept(self, kept: events.PolicyDecided) -> Iterator[str]:

@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 
 from constraints.engines.encoding import encode
-from constraints.engines.referee import Referee, judge_policy
+from constraints.engines.referee import Referee
 from constraints.engines.vectorised import evaluate
+from constraints.judging.policy import judged_again
+from constraints.judging.programs import program_of, statements_in
 from constraints.language import syntax
 from constraints.language.rules import ConstraintSet, Context, Example, PolicyChange, Rule
 from constraints.language.sentences import number
 from constraints.loading.tightening import reference_contexts
+from constraints.programs.statements import decide
 from selfnas.spaces.named import space_named
 
 __all__ = ["ExamplesOutcome", "Mutant", "try_examples"]
@@ -100,7 +103,10 @@ def _judged(rules: Sequence[Rule], example: Example) -> list[Rule]:
 def _fired(rules: Sequence[Rule], example: Example) -> frozenset[str]:
     judged, subject = _judged(rules, example), example.subject
     if isinstance(subject, PolicyChange):
-        answers: Sequence[bool | None] = judge_policy(judged, subject.old, subject.new)
+        programs = program_of(subject.old), program_of(subject.new)
+        found = [[(one, decide(one, *programs)) for one in statements_in(rule)] for rule in judged]
+        passed = [judged_again(*pair, subject.old, subject.new) for pair in zip(judged, found, strict=True)]
+        answers: Sequence[bool | None] = [bool(answer) for answer in passed]  # what is left open does not pass
     else:
         shape = example.shape or reference_contexts(subject.space)[0].shape  # where only rules of scope cell are judged
         context = Context(space=subject.space, macro=subject.macro, shape=shape)
@@ -183,6 +189,14 @@ def _changed(tree: Any, operations: tuple[str, ...]) -> Iterator[tuple[Any, str]
         for step in (-1, 1):
             old, new = (number(limit, syntax.scale_of(tree)) for limit in (tree.limit, tree.limit + step))
             yield replace(tree, limit=tree.limit + step), f"limit {old} became {new}"
+    if isinstance(tree, syntax.Trend):
+        yield replace(tree, rises=not tree.rises), f"{'rises' if tree.rises else 'falls'} became the other"
+    if isinstance(tree, syntax.Band):
+        for factor, change in ((3, "three times as wide"), (1 / 3, "a third as wide")):
+            yield syntax.Band(int(tree.low * factor), int(tree.high * factor)), f"bounds {change}"
+    if isinstance(tree, syntax.Near):
+        for factor, change in ((3, "three times as far"), (1 / 3, "a third as far")):
+            yield syntax.Near(int(tree.most * factor)), f"distance {change}"
     if isinstance(tree, syntax.Motif):
         for index in range(len(tree.edges) if len(tree.edges) > 1 else 0):
             rest = (*tree.edges[:index], *tree.edges[index + 1 :])

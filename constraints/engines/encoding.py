@@ -144,6 +144,8 @@ def _cell(condition: Condition, cell: CellCircuit) -> NodeId:
             for slot in cell.index
         ]
         return circuit.negation(circuit.disjunction(counterexamples))
+    if not isinstance(condition, syntax.Motif):
+        raise TypeError(f"{type(condition).__name__} is not a condition on a cell")
     return _motif(condition, cell)
 
 

@@ -133,8 +133,8 @@ class Referee:
         return reaches
 
 
-def judge_policy(rules: Sequence[Rule], old: Mapping[str, int], new: Mapping[str, int]) -> list[bool]:
-    """Per rule of scope policy whether a change passes.
+def judge_policy(rules: Sequence[Rule], old: Mapping[str, int | str], new: Mapping[str, int | str]) -> list[bool]:
+    """Per rule of scope policy whether a change passes; what it says of programs must have been answered.
 
     Raises:
         KeyError: a rule names a field that the policies do not have.
@@ -205,6 +205,8 @@ def _cell(condition: syntax.Condition, view: GraphView) -> bool:
         case syntax.Linear():
             total = sum(weight * _cell_quantity(quantity, view) for weight, quantity in condition.terms)
             return _COMPARE[condition.comparison](total, condition.limit)
+        case _:
+            raise TypeError(f"{type(condition).__name__} is not a condition on a cell")
 
 
 def _beyond(condition: syntax.Extreme | syntax.FanExtreme, values: Sequence[int]) -> bool:

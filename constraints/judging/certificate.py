@@ -41,6 +41,8 @@ class Certificate:
         engines: versions of the engines that agreed, or did not, by name.
         previous: hash of the ledger event before.
         reason: why there was no decision, if an engine failed.
+        proof: canonical JSON of what each engine found of each statement about an acquisition program; empty where
+            there is none, and then left out of the JSON.
     """
 
     guard: str
@@ -52,6 +54,7 @@ class Certificate:
     engines: Mapping[str, str] = field(hash=False)
     previous: str = ""
     reason: str = ""
+    proof: str = ""
 
     def __post_init__(self) -> None:
         if not set(self.rules) <= set(CODES):
@@ -72,7 +75,7 @@ class Certificate:
 
     def to_json(self) -> str:
         """One line of canonical JSON."""
-        record = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        record = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "proof" or self.proof}
         return json.dumps(record | {"engines": dict(self.engines)}, sort_keys=True, separators=(",", ":"))
 
     @staticmethod
@@ -87,8 +90,8 @@ class Certificate:
         except ValueError as error:
             raise InputError(f"not a certificate in JSON: {text[:80]!r}") from error
         names = {f.name for f in dataclasses.fields(Certificate)}
-        if not isinstance(record, dict) or set(record) != names:
-            raise InputError(f"a certificate has exactly the keys {', '.join(sorted(names))}")
+        if not isinstance(record, dict) or set(record) | {"proof"} != names:
+            raise InputError(f"a certificate has exactly the keys {', '.join(sorted(names - {'proof'}))}, and proof")
         engines = record.pop("engines")
         if not all(isinstance(value, str) for value in record.values()) or not isinstance(engines, dict):
             raise InputError("the values of a certificate are texts, and 'engines' maps names to versions")

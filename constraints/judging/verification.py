@@ -6,13 +6,17 @@ import functools
 import hashlib
 import json
 
-from constraints.engines.referee import Referee, judge_policy
+from constraints.engines.referee import Referee
 from constraints.judging.certificate import Certificate, verdict_of
-from constraints.judging.policy import policy_digest
+from constraints.judging.policy import judged_again, policy_digest
+from constraints.judging.programs import FIELD, again, program_of, read_proofs, statements_in
 from constraints.judging.releases import unknown_engines
 from constraints.language.examples import parse_shape
-from constraints.language.rules import ConstraintSet, Context
-from selfnas.errors import ArchitectureError
+from constraints.language.rules import ConstraintSet, Context, Rule
+from constraints.language.syntax import Statement
+from constraints.programs.statements import Finding
+from selfnas.acquisition.expression import Expression
+from selfnas.errors import ArchitectureError, InputError
 from selfnas.spaces.architecture import Architecture, Macro, Space, TaskShape
 from selfnas.spaces.named import parse_architecture
 
@@ -72,9 +76,16 @@ def _architecture(certificate: Certificate, set_: ConstraintSet) -> list[str]:
 def _policy(certificate: Certificate, set_: ConstraintSet) -> list[str]:
     try:
         record = json.loads(certificate.subject)
-        old, new = ({str(k): int(v) for k, v in record[side].items()} for side in ("old", "new"))
+        old, new = (
+            {str(k): str(v) if k == FIELD else int(v) for k, v in record[side].items() if v is not None}
+            for side in ("old", "new")
+        )
     except (ValueError, KeyError, TypeError, AttributeError):
         return ["its subject is not a policy change in JSON"]
+    try:
+        programs, proofs = (program_of(old), program_of(new)), read_proofs(certificate.proof)
+    except InputError as error:
+        return [str(error)]
     problems = []
     if policy_digest(set_) != certificate.guard:
         problems.append("it was issued under other policy rules")
@@ -84,12 +95,34 @@ def _policy(certificate: Certificate, set_: ConstraintSet) -> list[str]:
     answers: list[bool | None] = []
     for rule, letter in zip(rules, certificate.rules.ljust(len(rules), "u"), strict=False):
         try:
-            answers += judge_policy([rule], old, new)
+            found, wrong = _found(rule, proofs, *programs)
+            problems += wrong
+            answers.append(judged_again(rule, found, old, new))
+            if answers[-1] is None and letter not in "ud":
+                problems.append(f"rule {rule.id!r} is left open by what its proofs come to")
         except KeyError as error:  # such a rule applies all the same: it can only have been left open
             answers.append(None)
             if letter not in "ud":
                 problems.append(f"rule {rule.id!r} needs the field {error}, which its subject lacks")
     return problems + _differences(certificate, set_, answers, ("policy",))
+
+
+def _found(
+    rule: Rule, proofs: list[dict[str, object]], old: Expression | None, new: Expression | None
+) -> tuple[list[tuple[Statement, Finding]], list[str]]:
+    """What the referee finds of each statement of a rule, and what its recorded proofs say otherwise."""
+    recorded, statements = [one for one in proofs if one["rule"] == rule.id], statements_in(rule)
+    if len(recorded) != len(statements):
+        return (
+            [(statement, Finding("unknown", 0)) for statement in statements],
+            [f"rule {rule.id!r} makes {len(statements)} statements about the program, the proof holds {len(recorded)}"],
+        )
+    found, problems = [], []
+    for one, statement in zip(recorded, statements, strict=True):
+        finding, wrong = again(one, statement, old, new)
+        found.append((statement, finding))
+        problems += [f"rule {rule.id!r}: {problem}" for problem in wrong]
+    return found, problems
 
 
 def _differences(

@@ -10,8 +10,10 @@ from pydantic import Field
 
 from constraints.language.lexicon import Scope
 from constraints.language.rules import Example, PolicyChange
+from selfnas.acquisition.expression import spelled
+from selfnas.acquisition.parser import parse_program
 from selfnas.documents import StrictModel
-from selfnas.errors import ArchitectureError, suggestion
+from selfnas.errors import ArchitectureError, InputError, suggestion
 from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 from selfnas.spaces.named import parse_architecture, space_named
 
@@ -25,8 +27,8 @@ class ExampleModel(StrictModel):
 
     cell: Annotated[str, Field(max_length=4096)] | None = None
     shape: str | None = None
-    old: dict[str, int] | None = None
-    new: dict[str, int] | None = None
+    old: dict[str, int | str] | None = None
+    new: dict[str, int | str] | None = None
     by: list[str] | None = None
 
 
@@ -78,17 +80,24 @@ def read_example(
     try:
         shape = None if model.shape is None else parse_shape(model.shape)
         if model.cell is None:
-            return Example(
-                subject=PolicyChange(old=dict(model.old or {}), new=dict(model.new or {})), shape=None, by=by
-            )
+            change = PolicyChange(old=_policy(model.old or {}), new=_policy(model.new or {}))
+            return Example(subject=change, shape=None, by=by)
         subject = _architecture(model.cell, spaces)
-    except ArchitectureError as error:
+    except (ArchitectureError, InputError) as error:
         return str(error)
     if shape is None and any(scopes[name] == "network" for name in (rule, *by)):
         return "an example of a network rule needs 'cell: space/c16n5r32:…' and 'shape: 3x32x32/10'"
     if shape is not None and "/" not in model.cell:
         return f"an example with a shape needs its macro settings too: 'cell: {spaces[0]}/c16n5r32:…'"
     return Example(subject=subject, shape=shape, by=by)
+
+
+def _policy(values: Mapping[str, int | str]) -> dict[str, int | str]:
+    """The fields of a policy, its program in its one spelling."""
+    for name, value in values.items():
+        if name != "acquisition" and not isinstance(value, int):
+            raise InputError(f"{name} is a whole number, not {value!r}")
+    return {name: spelled(parse_program(str(x))) if name == "acquisition" else x for name, x in values.items()}
 
 
 def _architecture(text: str, spaces: tuple[str, ...]) -> Architecture:

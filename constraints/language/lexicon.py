@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 from constraints.language.parser import Fault
 from constraints.language.syntax import Comparison, End, Ops
+from selfnas.acquisition.expression import UNIT
 from selfnas.errors import suggestion
 from selfnas.networks.costs import Quantity
 
@@ -23,6 +24,7 @@ Part: TypeAlias = Any  # a Lark tree or token: Lark's own types do not tell whic
 
 MAX_NUMBER = 10**15  # far above any cost, low enough that weighted sums stay exact in 64 bits
 _MAX_DIGITS = 20
+_MAX_BOUND = 1_000_000  # of a program's value
 
 # Base unit and how many of them each is worth. Quantities are whole numbers in base units, so rounding a limit never
 # changes what a comparison says: `x <= 1.5` is `x <= 1`.
@@ -156,6 +158,16 @@ class Lexicon:
             self.fault(token, f"numbers go up to {MAX_NUMBER:,}")
             return 0
         return int(digits)
+
+    def thousandths(self, tree: Part) -> int:
+        """A number that a program's value is compared with."""
+        sign, token = tree.children
+        value = Fraction(str(token).replace("_", "")) * UNIT if len(str(token)) <= _MAX_DIGITS else Fraction(1, 2)
+        if value.denominator != 1:
+            self.fault(tree, "bounds of a program have at most three decimals")
+        if value > _MAX_BOUND * UNIT:
+            self.fault(tree, f"bounds of a program go up to {_MAX_BOUND:,}")
+        return -int(value) if str(sign) == "-" else int(value)
 
     def number(self, tree: Part, unit: str) -> Fraction:
         """A limit in base units; `unit` is what the quantity is measured in."""

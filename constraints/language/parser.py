@@ -29,6 +29,7 @@ _OPENERS = re.compile(r"[({]|\bnot\b|\bimplies\b")
 _CHOICES = {
     "EQUALITY": ("==", "!="),
     "SIGN": ("+", "-"),
+    "TREND": ("rises", "falls"),
     "SIDE": ("max", "min"),
     "FAN": ("fan_in", "fan_out"),
     "LINK": ("then", "before"),

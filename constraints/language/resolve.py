@@ -12,12 +12,15 @@ from constraints.language import syntax
 from constraints.language.lexicon import Lexicon, Part, Scope, Vocabulary
 from constraints.language.parser import Fault, parse
 from constraints.language.syntax import Condition, End, Measure, Ops, PathCondition
+from selfnas.acquisition.expression import ATOMS
+from selfnas.errors import suggestion
 from selfnas.networks.costs import QUANTITIES
 
 __all__ = ["read_condition"]
 
 ItemT = TypeVar("ItemT")
 
+_MAX_STATEMENTS = 8  # of one rule: those left open are tried both ways
 _MAX_MOTIF_NODES = 6  # the matcher tries every placement of the nodes
 _OPERATORS = {"negation": "not", "not": "not", "disjunction": "or", "conjunction": "and", "implication": "implies"}
 _FIELD_FORM = "a receptive field is measured by 'max over path(input, output) of receptive_field'"
@@ -36,6 +39,9 @@ def read_condition(text: str, scope: Scope, words: Vocabulary) -> tuple[Conditio
         return syntax.Constant(True), [tree]
     lexicon = Lexicon(scope, words)
     condition = _Reader(lexicon).condition(tree.children[0])
+    stated = {part for part in syntax.walk(condition) if isinstance(part, syntax.Trend | syntax.Band | syntax.Near)}
+    if len(stated) > _MAX_STATEMENTS:
+        lexicon.faults.append(Fault(0, f"a rule says at most {_MAX_STATEMENTS} things of programs, not {len(stated)}"))
     return condition, sorted(lexicon.faults, key=lambda fault: fault.offset)
 
 
@@ -65,6 +71,9 @@ class _Reader:
             return self.comparison(tree)
         if kind == "extreme":
             return self.extreme(tree)
+        if kind in ("trend", "band", "near"):
+            self.lexicon.needs("policy", "acquisition", tree)
+            return self.statement(tree)
         self.lexicon.needs("cell", {"chain": "edge(…)", "motif": "a motif"}.get(kind, kind.replace("_", " ")), tree)
         if kind in ("exists_path", "every_path"):
             where = self.where(parts[1])
@@ -111,6 +120,20 @@ class _Reader:
             self.lexicon.fault(tree, f"a motif has at most {_MAX_MOTIF_NODES} nodes, not {len(nodes)}")
             return syntax.Constant(True)
         return syntax.Motif(tuple(edges))
+
+    def statement(self, tree: Part) -> syntax.Statement:
+        """What is said of the new policy's acquisition at every point of the box."""
+        if str(tree.data) == "trend":
+            trend, atom = tree.children
+            if str(atom) not in ATOMS:
+                self.lexicon.fault(atom, f"a program reads no {str(atom)!r}{suggestion(str(atom), list(ATOMS))}")
+            return syntax.Trend(str(atom), str(trend) == "rises")
+        bounds = [self.lexicon.thousandths(bound) for bound in tree.children]
+        if str(tree.data) == "near":
+            return syntax.Near(bounds[0])
+        if bounds[0] > bounds[1]:
+            self.lexicon.fault(tree, "the lower bound is above the upper one")
+        return syntax.Band(bounds[0], bounds[1])
 
     # --- paths and edges --------------------------------------------------------------------------------------------
 
@@ -219,6 +242,8 @@ class _Reader:
         if kind == "policy_field":
             self.lexicon.needs("policy", "old.* and new.*", first)
             side, _, name = str(first).partition(".")
+            if name == "acquisition":
+                self.lexicon.fault(first, "acquisition is a program: say 'acquisition rises with mean' or the like")
             return syntax.PolicyField("old" if side == "old" else "new", name)
         if self.lexicon.scope == "policy":
             self.lexicon.fault(tree, f"{kind.split('_')[0]} is not for rules of scope policy")

@@ -30,10 +30,10 @@ LANGUAGE = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyChange:
-    """A search policy before and after a change, as whole numbers by field."""
+    """A search policy before and after a change: whole numbers by field, and the text of its program if it has one."""
 
-    old: Mapping[str, int]
-    new: Mapping[str, int]
+    old: Mapping[str, int | str]
+    new: Mapping[str, int | str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from constraints.language import syntax
 from constraints.language.syntax import Condition, EdgeFilter, End, Measure, Ops, PathCondition
+from selfnas.acquisition.expression import UNIT
 
 __all__ = ["number", "say"]
 
@@ -57,6 +58,13 @@ def say(condition: Condition) -> str:
     if isinstance(condition, syntax.Motif):
         arrows = "; ".join(f"{source} to {target} with {_ops(ops)}" for source, target, ops in condition.edges)
         return f"distinct nodes are joined so: {arrows}"
+    if isinstance(condition, syntax.Trend):
+        return f"the acquisition never {'falls' if condition.rises else 'rises'} as {condition.atom} rises"
+    if isinstance(condition, syntax.Band):
+        low, high = (number(bound, UNIT) for bound in (condition.low, condition.high))
+        return f"the acquisition stays between {low} and {high}"
+    if isinstance(condition, syntax.Near):
+        return f"the acquisition differs by at most {number(condition.most, UNIT)} from the one in force"
     if isinstance(condition, syntax.Dominates):
         return f"every path from an input to {_end(condition.end)} runs through {_end(condition.node)}"
     return _linear(condition)

@@ -18,6 +18,7 @@ from selfnas.networks import costs
 
 __all__ = [
     "COMPARE",
+    "Band",
     "Chain",
     "Comparison",
     "Condition",
@@ -37,6 +38,7 @@ __all__ = [
     "Measure",
     "MeasureComparison",
     "Motif",
+    "Near",
     "Node",
     "OnPath",
     "Ops",
@@ -45,7 +47,9 @@ __all__ = [
     "PluginCost",
     "PolicyField",
     "Quantity",
+    "Statement",
     "Total",
+    "Trend",
     "canonical",
     "compare",
     "scale_of",
@@ -297,8 +301,44 @@ class Linear:
     limit: int
 
 
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """The new policy's acquisition never falls (`rises`), or never rises, with an atom while all else is equal."""
+
+    atom: str
+    rises: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The new policy's acquisition stays between two bounds, in thousandths."""
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The new policy's acquisition differs nowhere by more than this from the one in force, in thousandths."""
+
+    most: int
+
+
+Statement: TypeAlias = Trend | Band | Near
+
 Condition: TypeAlias = (
-    Constant | Node | ExistsPath | EveryPath | Extreme | FanExtreme | Chain | EveryEdge | Motif | Dominates | Linear
+    Constant
+    | Node
+    | ExistsPath
+    | EveryPath
+    | Extreme
+    | FanExtreme
+    | Chain
+    | EveryEdge
+    | Motif
+    | Dominates
+    | Linear
+    | Statement
 )
 
 

@@ -149,6 +149,20 @@ class Mixture:
     def improvement(self, points: Matrix, mix: Matrix, best: float) -> Matrix:
         """`(k,)` how much each is expected to exceed `best`, likewise."""
         gains: Matrix = np.zeros(len(points))
+        for share, mean, deviation in self._foretold(points, mix):
+            gains += share * expected_improvement(mean, deviation, best)
+        return gains
+
+    def predict(self, points: Matrix, mix: Matrix) -> tuple[Matrix, Matrix]:
+        """`(k,)` means and `(k,)` standard deviations over all ways together, likewise."""
+        means, seconds = np.zeros(len(points)), np.zeros(len(points))
+        for share, mean, deviation in self._foretold(points, mix):
+            means += share * mean
+            seconds += share * (deviation**2 + mean**2)
+        return means, np.sqrt(np.maximum(seconds - means**2, 1e-12))
+
+    def _foretold(self, points: Matrix, mix: Matrix) -> Iterator[tuple[float, Matrix, Matrix]]:
+        """Of each way its probability, and `(k,)` means and deviations."""
         squares = (mix**2).mean(axis=1)
         for part, cross in self._crossed(points, mix):
             own = part.settings
@@ -156,9 +170,7 @@ class Mixture:
             deviation = np.sqrt(
                 np.maximum(own.rough + own.offset + own.variance * squares - (half**2).sum(axis=0), 1e-12)
             )
-            mean = own.weight * mix.mean(axis=1) + cross @ part.solved
-            gains += part.share * expected_improvement(mean, deviation, best)
-        return gains
+            yield part.share, own.weight * mix.mean(axis=1) + cross @ part.solved, deviation
 
     def _crossed(self, points: Matrix, mix: Matrix) -> Iterator[tuple[_Part, Matrix]]:
         """Each way with its `(k, n)` covariances with what was observed."""

@@ -68,7 +68,7 @@ def unknown_strategy(name: str, known: Sequence[str]) -> str:
     return f"unknown strategy {name!r}{suggestion(name, known)}"
 
 
-def make_strategy(name: str, settings: Mapping[str, int | float] = MappingProxyType({})) -> Strategy:
+def make_strategy(name: str, settings: Mapping[str, int | float | str] = MappingProxyType({})) -> Strategy:
     """A strategy with the settings that apply to it; settings of other strategies are passed over.
 
     So one policy can hold the settings of all strategies, whichever is chosen.

@@ -34,6 +34,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from selfnas.models.acquired import Acquired, checked
 from selfnas.models.cell_features import cell_features
 from selfnas.models.gaussian_process import GaussianProcess, normal_scores
 from selfnas.models.mixture import PRIOR, Mixture
@@ -46,7 +47,7 @@ from selfnas.spaces.architecture import Architecture, Space
 from selfnas.spaces.template import Vector
 from selfnas.strategies.surrogate import Surrogate
 
-__all__ = ["PastTask", "Transfer", "agreed", "belief", "informed", "with_past_tasks"]
+__all__ = ["PastTask", "Transfer", "agreed", "belief", "informed", "with_budget", "with_past_tasks"]
 
 Matrix = NDArray[np.float64]
 
@@ -122,21 +123,25 @@ class Transfer:
             them together first, and one at random.
         pool: candidates drawn for each batch, besides neighbours of the best; a small space is taken whole.
         memory: the latest so many trials, and as many of the best, enter the model.
+        acquisition, budget: as the surrogate has them; a program reads mean and spread over all explanations together.
     """
 
     past: tuple[PastTask, ...] = ()
     initial: int = 2
     pool: int = 500
     memory: int = 200
+    acquisition: str | None = None
+    budget: int = 100
 
     def __post_init__(self) -> None:
         if self.initial < 1 or self.pool < 1 or self.memory < 2:
             raise ValueError(f"need initial >= 1, pool >= 1 and memory >= 2, not {self}")
+        checked(self.acquisition, self.budget)
 
     @property
     def cold(self) -> Surrogate:
         """What searches where the past says nothing."""
-        return Surrogate(pool=self.pool, memory=self.memory)
+        return Surrogate(pool=self.pool, memory=self.memory, acquisition=self.acquisition, budget=self.budget)
 
     def __call__(
         self,
@@ -166,7 +171,8 @@ class Transfer:
                 if model is not None:
                     scores = normal_scores(observed.kept(self.memory).values)
                     asked = cell_features(domain.space, candidates)
-                    _propose(batch, model, scores, asked, candidates, expected, rng)
+                    program = self.cold.program(share=len(observed.values) / self.budget, tried=model.points)
+                    _propose(batch, model, scores, asked, candidates, expected, rng, program)
         batch.fill(rng)
         return batch.chosen
 
@@ -223,6 +229,13 @@ def informed(turn: int, share: float) -> bool:
 def with_past_tasks(strategy: Strategy, past: Sequence[PastTask]) -> Strategy:
     """The strategy with earlier tasks to learn from, if it is one that can; otherwise as it is."""
     return replace(strategy, past=tuple(past)) if isinstance(strategy, Transfer) else strategy
+
+
+def with_budget(strategy: Strategy, evaluations: int) -> Strategy:
+    """The strategy told the budget of its search, if it has a program that may read it; otherwise as it is."""
+    if isinstance(strategy, Surrogate | Transfer) and strategy.acquisition is not None:
+        return replace(strategy, budget=evaluations)
+    return strategy
 
 
 def agreed(past: Sequence[PastTask], vectors: Vector) -> Matrix:
@@ -283,17 +296,28 @@ def _propose(
     candidates: Vector,
     expected: Matrix,
     rng: np.random.Generator,
+    program: Acquired | None,
 ) -> None:
-    """Fill the batch by expected improvement; after each proposal the model believes its own mean there."""
+    """Fill the batch by expected improvement, or as the program orders.
+
+    After each proposal the model believes its own mean there.
+    """
     points, mix = model.points, model.mix
     chosen = promising(model.mean(asked, expected), rng)
     candidates, expected, asked = candidates[chosen], expected[chosen], asked[chosen]
     left = np.ones(len(candidates), dtype=bool)
+    taken: list[Matrix] = []
     while batch.missing > 0 and left.any():
-        gain = np.where(left, model.improvement(asked, expected, float(scores.max())), -np.inf)
-        for index in np.argsort(-gain, kind="stable")[: int(left.sum())]:
+        best = float(scores.max())
+        gain = (
+            model.improvement(asked, expected, best)
+            if program is None
+            else program.values(*model.predict(asked, expected), best, asked, taken)
+        )
+        for index in np.argsort(-np.where(left, gain, -np.inf), kind="stable")[: int(left.sum())]:
             left[index] = False
             if batch.offer(candidates[index][None]):
+                taken.append(asked[index])
                 points = np.concatenate([points, asked[index][None]])
                 mix = np.concatenate([mix, expected[index][None]])
                 scores = np.append(scores, model.mean(asked[index][None], expected[index][None]))

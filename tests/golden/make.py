@@ -66,6 +66,17 @@ search:
 """
 _RIVALLED = _ONE.replace("macro:", "baselines: [nearest, linear]\nmacro:")
 _GUIDED = _ONE.replace("population: 4", "strategy: gdas, population: 4") + "supernet: {epochs: 2}\n"
+_PROGRAMMED = """\
+stream: programs
+format: 1
+seed: 0
+budget: {evaluations: 30, full_trainings: 1}
+policy: {strategy: surrogate, batch: 2, finalists_per_task: 1}
+tuning: {proposals: 1, rehearsals: 8, confirm: 0, strategies: [surrogate], programs: 6}
+tasks:
+  - {name: one, source: table, dataset: a}
+  - {name: two, source: table, dataset: b}
+"""
 # After a policy was adopted on made-up tables where one searches well near the best, tables follow where one does not.
 _TUNED = """\
 stream: tuned
@@ -143,6 +154,11 @@ def tuned(place: Path) -> None:
     _run(place, _TUNED)
 
 
+def programmed(place: Path) -> None:
+    """An acquisition program bred, proved, rehearsed and adopted on tables, and another bred from it."""
+    _run(place, _PROGRAMMED)
+
+
 def watched(place: Path) -> None:
     """A task followed on new data, which drift, and a successor found."""
     from sklearn.datasets import load_digits
@@ -184,7 +200,7 @@ def designed(place: Path) -> None:
 
 
 _LIVES: dict[str, Callable[[Path], None]] = {
-    one.__name__: one for one in (tabular, trained, tuned, watched, rivalled, deployed, designed)
+    one.__name__: one for one in (tabular, trained, tuned, programmed, watched, rivalled, deployed, designed)
 }
 
 

@@ -9,14 +9,15 @@ import pytest
 
 from constraints import Context, Guard, Rule, load_set
 from constraints.commands import app
-from constraints.engines.referee import judge_policy
-from constraints.judging.policy import decide_policy
+from constraints.judging.policy import decide_policy, judged_again
+from constraints.judging.programs import program_of, statements_in
 from constraints.language.applicability import read_when
 from constraints.language.lexicon import Table, Vocabulary
 from constraints.language.parser import Fault, parse
 from constraints.language.resolve import read_condition
 from constraints.language.rules import ConstraintSet
 from constraints.loading.formatting import format_set
+from constraints.programs.statements import decide
 from selfnas.errors import InputError
 from selfnas.networks.costs import Quantity
 from selfnas.spaces.architecture import Macro, TaskShape
@@ -49,12 +50,17 @@ _CONTEXT = Context(
 )
 
 
-def _policy(text: str) -> tuple[dict[str, int], dict[str, int]]:
-    old, _, new = text.removeprefix("old ").partition(" new ")
+def _policy(text: str) -> tuple[dict[str, int | str], dict[str, int | str]]:
+    old, _, new = f" {text}".removeprefix(" old").partition(" new ")
     old_fields, new_fields = (
-        {name: int(value) for name, _, value in (word.partition("=") for word in side.split())} for side in (old, new)
+        {name: value if name == "acquisition" else int(value) for name, _, value in map(_parted, side.split())}
+        for side in (old, new)
     )
     return old_fields, new_fields
+
+
+def _parted(word: str) -> tuple[str, str, str]:
+    return word.partition("=")
 
 
 @pytest.mark.parametrize(("scope", "text", "claims"), _BLOCKS, ids=[block[1][:40] for block in _BLOCKS])
@@ -73,7 +79,9 @@ def test_every_example_says_what_it_claims(scope: str, text: str, claims: str) -
         expected, _, subject = claim.partition(": ")
         passes = expected == "passes"
         if scope == "policy":
-            assert judge_policy([rule], *_policy(subject)) == [passes]
+            old, new = _policy(subject)
+            found = [(one, decide(one, program_of(old), program_of(new))) for one in statements_in(rule)]
+            assert judged_again(rule, found, old, new) is passes
             assert decide_policy(set_, *_policy(subject)).rules["r"] == ("pass" if passes else "fail")
             continue
         architecture = space_named("nb201").parse_cells(subject, macro=_CONTEXT.macro)
