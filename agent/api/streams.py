@@ -65,6 +65,7 @@ class Stream:
         inherit: `motif` where full training of what was recalled starts from the motif's weights.
         baselines: what each task's winner is compared with: the usual ones of its kind, none, or some by name.
         curve_stop: whether low trainings are given up whose curve cannot reach the best any more.
+        taught_before: what is done with audit examples that an earlier task was taught; None tells them.
 
     Raises:
         InputError: a field that a stream file could not have, or a task that is neither.
@@ -92,6 +93,7 @@ class Stream:
     inherit: Literal["motif"] | None = None
     curve_stop: bool = False
     baselines: Literal["auto", "none"] | Sequence[str] = "auto"
+    taught_before: Literal["tell", "leave_out", "refuse"] | None = None
 
     def __post_init__(self) -> None:
         self.model()
@@ -120,6 +122,7 @@ class Stream:
             "halving": self.halving,
             "curve_stop": self.curve_stop or None,
             "baselines": _baselines(self.baselines),
+            "taught_before": self.taught_before,
             "tuning": self.tuning,
             "tasks": [_stated(task) for task in self.tasks],
         }

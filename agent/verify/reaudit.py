@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from agent.gate.admission import findings_of
 from agent.gate.review import finalists
 from agent.ledger.events import UNSET
 from agent.ledger.home import Home
-from agent.memory.taught import PARTS, read_prints
 from agent.state.networks import restore_network
 from agent.state.plugins import of_runs
 from agent.state.recorded import recorded_spec, suite_of
@@ -103,7 +100,6 @@ def _reaudit(
     loaded = load_task(recorded_spec(run, task), base=base)
     if loaded.digest != task.started.task_digest:
         raise InputError(f"task {task.name!r}: its data are not those that the ledger records")
-    _check_prints(home, task, loaded)
     weights = home.weights_file(finalist.trained.weights_sha256)
     network = restore_network(task, finalist.architecture, weights)
     seed = seeding.derive(run.started.record.seed, "audit", loaded.digest, finalist.digest)
@@ -132,15 +128,6 @@ def _reaudit(
         right=_right(network, loaded),
         robust=_robust(network, loaded, finalist),
     )
-
-
-def _check_prints(home: Home, task: TaskState, loaded: Task) -> None:
-    """The numbers that are kept of its examples must be those of its data."""
-    if task.started.prints is UNSET:
-        return
-    held = read_prints(home, task.started.prints)
-    if not loaded.prints or any(not np.array_equal(held[name], loaded.prints[name]) for name in PARTS):
-        raise InputError(f"task {task.name!r}: the numbers that are kept of its examples are not those of its data")
 
 
 def _robust(network: Network, task: Task, finalist: Finalist) -> RobustAnswer | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeAlias
@@ -21,6 +21,7 @@ from agent.gate.review import finalists
 from agent.ledger import events
 from agent.ledger.home import Home
 from agent.ledger.store import Ledger
+from agent.memory.taught import PARTS, read_prints
 from agent.state.plugins import of_runs
 from agent.state.recorded import data_folder, recorded_set, recorded_spec
 from agent.state.state import Finalist, LifeState, RunState, TaskState
@@ -32,6 +33,7 @@ from constraints import Certificate, ConstraintSet, Context, Guard, decide_polic
 from constraints.judging.stacked import guard_for
 from constraints.language.examples import parse_shape
 from selfnas import seeding
+from selfnas.data.splits.duplicates import Prints
 from selfnas.data.tasks import TaskSpec, load_task
 from selfnas.errors import SelfnasError
 from selfnas.spaces.named import parse_architecture, space_named
@@ -235,12 +237,15 @@ def read_again(home: Home, state: LifeState, *, base: Path) -> Verification:
         result.checked["data read again"] += 1
         try:
             with of_runs(run.started):
-                found = _digest(spec, folder)
+                found, prints = _digest(spec, folder)
+                misnumbered = not _numbers(home, task, prints)
         except SelfnasError as error:
             result.problems.append(f"{name}: its data cannot be read: {error}")
             continue
         if found != task.started.task_digest:
             result.problems.append(f"{name}: its data are not those that the ledger records")
+        elif misnumbered:
+            result.problems.append(f"{name}: the numbers that are kept of its examples are not those of its data")
     return result
 
 
@@ -256,11 +261,21 @@ def _other_robustness(trained: events.Trained, found: RobustAnswer) -> str:
     return ""
 
 
-def _digest(spec: TaskSpec, folder: Path) -> str:
+def _digest(spec: TaskSpec, folder: Path) -> tuple[str, Mapping[str, Prints]]:
+    """Of a task's data, with the numbers of its examples; a table has none."""
     if spec.source != "table":
-        return load_task(spec, base=folder).digest
+        task = load_task(spec, base=folder)
+        return task.digest, task.prints
     table = read_benchmark(folder / str(spec.path))
-    return table_digest(TabularEvaluator(benchmark=table, task=str(spec.dataset)))
+    return table_digest(TabularEvaluator(benchmark=table, task=str(spec.dataset))), {}
+
+
+def _numbers(home: Home, task: TaskState, prints: Mapping[str, Prints]) -> bool:
+    """Whether the file that numbers a task's examples numbers these; releases before kept none."""
+    if task.started.prints is events.UNSET:
+        return True
+    held = read_prints(home, task.started.prints)
+    return bool(prints) and all(np.array_equal(held[name], prints[name]) for name in PARTS)
 
 
 def _named(run: RunState, task: TaskState, finalist: Finalist) -> str:

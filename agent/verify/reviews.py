@@ -108,7 +108,7 @@ class ReviewChecker:
 
 def _untyped(*texts: str) -> Iterator[str]:
     """What nobody can have typed: signs that cannot be shown, or more of them than are taken."""
-    for text in texts:
+    for text in filter(str.strip, texts):
         try:
             typed = typed_line(text, "what was typed")
         except InputError as error:

@@ -14,6 +14,7 @@ from audits.contract.data import AuditData
 from audits.contract.examinee import Examinee, evaluation_mode
 from audits.contract.finding import INAPPLICABLE, UNTESTED, Finding, decide
 from audits.contract.plants import with_plants
+from audits.verdicts.steadiness import changed_state, state_of, unsteady
 from audits.verdicts.suite import Suite, SuiteEntry
 from audits.verdicts.verdict import settle
 from selfnas.data.targets import TargetKind
@@ -28,7 +29,8 @@ def run_suite(network: nn.Module, data: AuditData, suite: Suite, *, seed: int) -
     """Audit one network.
 
     An audit that is not for the data's kind of target yields one finding that says so. An audit that raises, or returns
-    numbers that are not finite, yields void findings: no exception, never a pass. The network comes back as it was. The
+    numbers that are not finite, yields void findings: no exception, never a pass. So does every audit of a network that
+    does not answer an input by that input alone (`audits.verdicts.steadiness`). The network comes back as it was. The
     same seed gives the same findings to the last bit.
 
     Args:
@@ -43,19 +45,36 @@ def run_suite(network: nn.Module, data: AuditData, suite: Suite, *, seed: int) -
     """
     with evaluation_mode(network):
         examinee = Examinee(network, with_plants(data, suite.plants), seed=seed)
-        return settle([finding for entry in suite.entries for finding in _findings(examinee, entry)])
+        before, fault = state_of(network), _fault(examinee)
+        found = [finding for entry in suite.entries for finding in _findings(examinee, entry, fault)]
+        if not fault and (fault := changed_state(network, before)):
+            found = [finding for entry in suite.entries for finding in _findings(examinee, entry, fault)]
+        return settle(found)
 
 
-def _findings(examinee: Examinee, entry: SuiteEntry) -> Iterator[Finding]:
+def _fault(examinee: Examinee) -> str:
+    """Why nothing that is measured on a network counts; one that answers nothing at all, each audit meets itself."""
+    answered = False
+    try:
+        examinee.audit_logits()
+        answered = True
+        return unsteady(examinee)
+    except Exception as error:  # noqa: BLE001 - a foreign network may raise anything
+        _log.debug("could not be asked again", exc_info=error)
+        return f"it could not be asked again: {type(error).__name__}: {_one_line(str(error))}" if answered else ""
+
+
+def _findings(examinee: Examinee, entry: SuiteEntry, fault: str) -> Iterator[Finding]:
     audit = audit_named(entry.audit)
     if examinee.data.target.kind not in audit.kinds:
         yield _inapplicable(entry, examinee.data.target.kind, audit.kinds)
         return
     subjects = audit.subjects(examinee.data)
-    failure = ""
+    failure = f"nothing that is measured counts: {fault}" if fault else ""
     measured: dict[tuple[str, str], Measurement] = {}
     try:
-        results: Sequence[Measurement] = audit.measure(examinee, audit.filled(entry.settings)) if subjects else ()
+        ask = subjects and not fault
+        results: Sequence[Measurement] = audit.measure(examinee, audit.filled(entry.settings)) if ask else ()
         measured = {(result.subject, result.statistic): result for result in results}
     except Exception as error:  # noqa: BLE001 - a foreign network may raise anything; all of it means nothing was shown
         failure = _one_line(f"could not measure: {type(error).__name__}: {error}")

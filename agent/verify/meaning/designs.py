@@ -14,7 +14,7 @@ from agent.designing.spec import DesignSpec, parse_spec
 from agent.ledger import events
 from agent.state.recorded import recorded_set
 from agent.state.state import LifeState, RunState, TaskState
-from agent.verify.meaning.findings import right_answers
+from agent.verify.meaning.counts import right_answers
 from audits import Finding
 from selfnas.errors import SelfnasError
 from selfnas.spaces.named import parse_architecture

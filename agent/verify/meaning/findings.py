@@ -12,23 +12,21 @@ from dataclasses import dataclass
 
 from agent.ledger import events
 from agent.state.taught import taught_count
+from agent.verify.meaning.counts import NOTED_SKILL, ROUNDING, is_interval, near, right_answers, wrong_numbers
 from agent.verify.meaning.examples import Sizes
 from audits import AUDITS, Finding, Suite
 from audits.catalogue.registry import find_audit
 from selfnas.training import intervals
 
-__all__ = ["FindingChecker", "right_answers", "wrong_numbers"]
+__all__ = ["FindingChecker"]
 
-_ROUNDING = 1e-6
 _ALIKE = 1e-3  # of a mean or a median, on another processor
 _TURNED = 2  # answers of a count, on another processor
-_SHARES = (("corruption", "accuracy"),)  # of their `n`, with an interval that is not the exact one
-_OF_SPLIT = (("classes", "recall"), ("slices", "accuracy"))  # that count a part of the audit split
+_OF_SPLIT = (("classes", "recall"),)  # that count a part of the audit split
 _MEANS = (
     "focus", "completeness", "faithfulness", "randomisation", "sensitivity", "stability", "certified", "confidence",
     "overconfidence",
 )  # fmt: skip
-_SKILL = re.compile(r"(\d+) of (\d+) right;")
 _GAP = re.compile(r"(\d+) of (\d+) training inputs right, (\d+) of (\d+) others")
 
 
@@ -160,54 +158,9 @@ class FindingChecker:
         for one in audited.findings:
             was, label = known.get(_read(one).label), _read(one).label
             spare = _ALIKE if one.audit in _MEANS else _TURNED / max(1, one.n)
-            if was is None or was.n != one.n or not _near(was.estimate, one.estimate, spare):
+            if was is None or was.n != one.n or not near(was.estimate, one.estimate, spare):
                 yield f"{label} of the same weights on the same data was found otherwise before"
                 return
-
-
-def wrong_numbers(findings: Sequence[Finding]) -> Iterator[str]:
-    """Shares that are no count of their examples, or have another interval than the exact one of that count."""
-    for finding in findings:
-        audit = find_audit(finding.audit)
-        statistic = None if audit is None else audit.statistic(finding.statistic)
-        exact = statistic is not None and statistic.counted
-        share = exact or (finding.audit, finding.statistic) in _SHARES
-        if not share or finding.estimate is None or not finding.n:
-            continue
-        count = round(finding.estimate * finding.n)
-        if not 0 <= count <= finding.n or abs(count / finding.n - finding.estimate) > _ROUNDING:
-            yield f"{finding.label} {finding.estimate:g} is that of no number of {finding.n} examples"
-        elif exact and not _is_interval(finding, intervals.binomial(count, finding.n)):
-            yield f"the interval of {finding.label} is not that of {count} of {finding.n} examples"
-
-
-def right_answers(findings: Sequence[Finding]) -> tuple[int, int] | None:
-    """How many examples a classifier answered rightly, and of how many, as the finding `skill.above_chance` implies.
-
-    Of estimate, limits and number there is one count at most that gives all of them, whatever chance is. None where
-    there is no such finding, or no count gives it.
-    """
-    for finding in findings:
-        if (finding.audit, finding.statistic) == ("skill", "above_chance"):
-            count = _implied(finding)
-            return None if count is None else (count, finding.n)
-    return None
-
-
-def _implied(finding: Finding) -> int | None:
-    estimate, low, high, n = finding.estimate, finding.low, finding.high, finding.n
-    if estimate is None or low is None or high is None or not n or high <= low:
-        return None
-    noted = _SKILL.match(finding.note)
-    likely = [int(noted[1])] if noted and int(noted[1]) <= n else []
-    for count in (*likely, *range(n + 1)):
-        limits = intervals.binomial(count, n)
-        scale = (high - low) / (limits[1] - limits[0])  # one over what is left above chance
-        chance = 1 - 1 / scale
-        pairs = zip((count / n, *limits), (estimate, low, high), strict=True)
-        if 0 < chance < 1 and all(abs((value - chance) * scale - told) <= _ROUNDING for value, told in pairs):
-            return int(count)
-    return None
 
 
 def _wrong_counts(findings: Sequence[Finding], *, noted: bool) -> Iterator[str]:
@@ -222,7 +175,7 @@ def _wrong_counts(findings: Sequence[Finding], *, noted: bool) -> Iterator[str]:
         if finding.estimate is None:
             continue
         if (finding.audit, finding.statistic) == ("skill", "above_chance"):
-            told = _SKILL.match(finding.note)
+            told = NOTED_SKILL.match(finding.note)
             if right is None:
                 yield f"{finding.label}: no number of {finding.n} right answers gives its estimate and its interval"
             elif (told or noted) and (told is None or (int(told[1]), int(told[2])) != right):
@@ -239,22 +192,12 @@ def _wrong_gap(finding: Finding, right: tuple[int, int] | None) -> Iterator[str]
     known, seen, new, n = map(int, told.groups())
     if known > seen or new > n or n != finding.n or not seen or not n:
         yield f"{finding.label} counts what there is not: {told[0]}"
-    elif abs(known / seen - new / n - (finding.estimate or 0)) > _ROUNDING or not _is_interval(
+    elif abs(known / seen - new / n - (finding.estimate or 0)) > ROUNDING or not is_interval(
         finding, intervals.difference(known, seen, new, n)
     ):
         yield f"{finding.label} is not what its counts give: {told[0]}"
     elif right is not None and right[1] == n and right[0] != new:
         yield f"{finding.label} has {new} of {n} right, skill has {right[0]} on as many"
-
-
-def _is_interval(finding: Finding, limits: tuple[float, float]) -> bool:
-    return _near(finding.low, limits[0], _ROUNDING) and _near(finding.high, limits[1], _ROUNDING)
-
-
-def _near(one: float | None, other: float | None, most: float) -> bool:
-    if one is None or other is None:
-        return one is other
-    return abs(one - other) <= most
 
 
 def _read(record: events.FindingRecord) -> Finding:

@@ -237,13 +237,14 @@ def test_what_does_not_follow_from_the_life_is_found(name: str, place: Path, tmp
 
 
 def test_an_accuracy_that_the_file_does_not_have_is_found_with_data(place: Path, tmp_path: Path) -> None:
-    """Though interval and verdict follow from what is recorded."""
+    """Though interval and verdict follow from what is recorded; without data, since the file was audited."""
     from selfnas.training.intervals import binomial
 
     low, high = binomial(107, 108)
     forged = _forged(place, tmp_path / "forged", _line(2, estimate=107 / 108, low=low, high=high))
     with reading(forged.root) as ledger:
-        assert not verify(ledger, forged).problems
+        (told,) = verify(ledger, forged).problems
+    assert "accuracy is recorded as 0.9907, audits of the same file have" in told
     problems = verified(forged.root, depth=Depth(sample=0)).problems
     assert any("recorded with 107 of 108 audit examples right" in problem for problem in problems), problems
 

@@ -296,7 +296,8 @@ def test_deep_verification_measures_what_the_ledger_claims(
     def edit(events: list[tuple[str, dict[str, Any]]]) -> None:
         for kind, payload in events:
             if kind == "audited":
-                payload["findings"][0]["estimate"] -= 0.001
+                found = next(one for one in payload["findings"] if one["audit"] == "faithfulness")
+                found["estimate"] -= 0.001
 
     forged = rewrite(place / "home", tmp_path / "finding", edit)
     with Ledger(forged.ledger, clock=time.time, read_only=True) as ledger:

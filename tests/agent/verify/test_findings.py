@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from agent.ledger import events
 from agent.stream.file import Stream
+from agent.verify.meaning.counts import right_answers, wrong_numbers
 from agent.verify.meaning.examples import Sizes
-from agent.verify.meaning.findings import FindingChecker, right_answers, wrong_numbers
+from agent.verify.meaning.findings import FindingChecker
 from agent.verify.meaning.hardened import wrong_robustness
 from agent.verify.reviews import ReviewChecker
 from audits import AuditData, Finding, load_suite, run_suite
