@@ -88,7 +88,7 @@ class Supervisor:
                 self._ask(worker, now=False)  # it has told what came of it, and is on its way out
             elif row.cancel:
                 self._ask(worker, now=True)
-        while len(self._held) < self.at_once and (row := self.queue.claim()) is not None:
+        while len(self._held) < self.at_once and (row := self.queue.claim(without=self._held)) is not None:
             self._start(row)
 
     def _start(self, row: Row) -> None:
@@ -97,6 +97,9 @@ class Supervisor:
         try:
             with self.place.log(row.id).open("ab") as log:
                 process = _started(command, log.fileno())
+        except FileNotFoundError:
+            self.queue.finish(row.id, row.attempt, "failed", "its folder is not there any more", None)
+            return
         except OSError as error:
             self.queue.postpone(row.id, row.attempt, f"no worker can be started: {error.strerror}", seconds=30.0)
             return

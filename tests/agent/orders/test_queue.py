@@ -74,6 +74,15 @@ def test_the_oldest_begins_first_and_ends(queue: Queue) -> None:
     assert kinds(queue, "a") == ["accepted", "begun", "ended"]
 
 
+def test_what_an_earlier_worker_still_has_is_left_alone(queue: Queue) -> None:
+    """The next one begins."""
+    for name in "ab":
+        queue.add(entry(name), most=9)
+    found = queue.claim(without={"a"})
+    assert found is not None
+    assert (found.id, queue.claim(without=["a"])) == ("b", None)
+
+
 def test_a_worker_of_an_earlier_attempt_changes_nothing(queue: Queue) -> None:
     """Neither state nor events."""
     queue.add(entry("a"), most=9)
