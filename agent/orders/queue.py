@@ -23,6 +23,7 @@ ENDED = ("met", "not_met", "possible", "impossible", "unusable", "failed", "canc
 _OPEN = ("queued", "running")
 _PATIENCE = 30.0  # seconds that a writer waits for another
 _MOST_DEATHS = 10  # of workers of one design in a row without a step between them
+_MOST_KILLS = 100  # the same where somebody else may have killed them
 _REST = 60.0  # seconds at most before a design is tried again
 _APPLICATION_ID = 0x5E1F_0A7  # marks a SQLite file as a queue of ours
 _SCHEMA = """
@@ -261,13 +262,14 @@ class Queue:
             else:
                 self._wait(db, design, why, seconds)
 
-    def died(self, design: str, attempt: int, *, steps: int) -> None:
+    def died(self, design: str, attempt: int, *, steps: int, killed: bool = False) -> None:
         """A worker ended without a word: its design goes on, unless that happens again and again without a step.
 
         Args:
             design: its id.
             attempt: that the worker was started with.
             steps: events of the life now.
+            killed: whether it ended by a signal that others send, which says little about the design.
         """
         with self._writing() as db:
             if (row := self._present(db, design, attempt)) is None:
@@ -276,7 +278,7 @@ class Queue:
             db.execute("UPDATE designs SET deaths = ?, steps = max(steps, ?) WHERE id = ?", (deaths, steps, design))
             if row.cancel:
                 self._end(db, design, "cancelled", _CANCELLED, None)
-            elif deaths >= _MOST_DEATHS:
+            elif deaths >= (_MOST_KILLS if killed else _MOST_DEATHS):
                 self._end(
                     db, design, "failed", f"its worker died {deaths} times in a row; what was finished is kept", None
                 )

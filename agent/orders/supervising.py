@@ -25,6 +25,7 @@ __all__ = ["Supervisor"]
 _POLL = 0.2  # seconds between two looks
 _PATIENCE = 30.0  # seconds after which a worker that was asked to end is asked again, then killed
 _GRACE = 10.0  # the same where the server itself ends
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # also where memory is short
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -82,7 +83,8 @@ class Supervisor:
         for design, worker in list(self._held.items()):
             if worker.process.poll() is not None:
                 _end_group(worker.process)
-                self.queue.died(design, worker.attempt, steps=steps_of(self.place.home(design)))  # unless it told
+                steps, killed = steps_of(self.place.home(design)), -worker.process.returncode in _FROM_OUTSIDE
+                self.queue.died(design, worker.attempt, steps=steps, killed=killed)  # unless it told
                 del self._held[design]
             elif (row := running.get(design)) is None or row.attempt != worker.attempt:
                 self._ask(worker, now=False)  # it has told what came of it, and is on its way out

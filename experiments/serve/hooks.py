@@ -1,4 +1,4 @@
-"""Hooks of schemathesis: half of the requests are of designs that exist, and of orders that are of the right form.
+"""Hooks of schemathesis: many requests are of designs that exist, and of orders that are right or nearly so.
 
 Without them nearly every request ends at the first check. `SCHEMATHESIS_HOOKS=experiments/serve/hooks.py` loads this.
 """

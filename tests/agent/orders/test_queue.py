@@ -113,6 +113,16 @@ def test_a_worker_that_dies_again_and_again_ends_its_design(queue: Queue, clock:
     assert kinds(queue, "a")[-1] == "ended"
 
 
+def test_a_worker_that_others_kill_says_little_about_its_design(queue: Queue, clock: Clock) -> None:
+    """It is tried a hundred times."""
+    queue.add(entry("a"), most=9)
+    for death in range(100):
+        assert row(queue, "a").state == "queued", death
+        queue.died("a", claimed(queue), steps=0, killed=True)
+        clock.now += 60
+    assert row(queue, "a").state == "failed"
+
+
 def test_what_the_surroundings_stopped_is_tried_again_without_end(queue: Queue, clock: Clock) -> None:
     """After a while."""
     queue.add(entry("a"), most=9)
