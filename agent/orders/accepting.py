@@ -31,6 +31,8 @@ __all__ = ["accept", "content_digest", "digest_of", "read_order", "sweep"]
 _NAME = "specification"  # stands for the file in messages
 _SOURCES = {"npz": ("npz",), "csv": ("csv", "tsv"), "parquet": ("parquet",), "ts": ("ts",)}
 _OTHERS = tuple(source for source in FILES if source not in _SOURCES)
+_ACCEPTING = "accepting"  # a file that lies in the folder of a design until the queue has it
+_BESIDE = (_ACCEPTING, "worker.log")  # files of a design's folder that nobody sent
 _MOST_MEMORY = 2**30  # bytes that examples may take
 
 
@@ -46,7 +48,7 @@ def content_digest(folder: Path) -> str:
         OSError: they cannot be read.
     """
     digest = hashlib.sha256()
-    for path in sorted(each for each in folder.iterdir() if each.is_file() and each.name != "worker.log"):
+    for path in sorted(each for each in folder.iterdir() if each.is_file() and each.name not in _BESIDE):
         content = path.read_bytes()
         digest.update(f"{path.name} {len(content)}\n".encode())
         digest.update(content)
@@ -127,6 +129,7 @@ def accept(order: Order, place: Place, queue: Queue, *, key: str | None, most: i
     asked = digest_of(order)
     if key is not None and (known := queue.known(key)) is not None and known.asked == asked:
         return known
+    queue.check_room(most)
     document, content = read_order(order)
     design = secrets.token_hex(16)
     partial = place.folder(f".{design}")
@@ -136,6 +139,7 @@ def accept(order: Order, place: Place, queue: Queue, *, key: str | None, most: i
             write_whole(partial / order.data.name, content)
         _check_data(partial)
         entry = Entry(id=design, name=document.value.design, sha256=content_digest(partial), key=key, asked=asked)
+        (partial / _ACCEPTING).touch()
         partial.rename(place.folder(design))
         try:
             row = queue.add(entry, most=most)
@@ -146,6 +150,8 @@ def accept(order: Order, place: Place, queue: Queue, *, key: str | None, most: i
         shutil.rmtree(partial, ignore_errors=True)
     if row.id != design:  # the same request, twice at once
         shutil.rmtree(place.folder(design), ignore_errors=True)
+    else:
+        (place.folder(design) / _ACCEPTING).unlink(missing_ok=True)
     return row
 
 
@@ -168,7 +174,12 @@ def _without(folder: Path, each: Problem) -> Problem:
 
 
 def sweep(place: Place, queue: Queue) -> None:
-    """Remove what a server that was killed had not accepted yet."""
+    """Remove what a server that was killed had not accepted yet, and nothing else."""
     for folder in place.designs.iterdir():
-        if folder.name.startswith(".") or queue.find(folder.name) is None:
+        if folder.name.startswith("."):
             shutil.rmtree(folder, ignore_errors=True)
+        elif (mark := folder / _ACCEPTING).exists():
+            if queue.find(folder.name) is None:
+                shutil.rmtree(folder, ignore_errors=True)
+            else:
+                mark.unlink()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ ENDED = ("met", "not_met", "possible", "impossible", "unusable", "failed", "canc
 _OPEN = ("queued", "running")
 _PATIENCE = 30.0  # seconds that a writer waits for another
 _MOST_DEATHS = 10  # of workers of one design in a row without a step between them
+_MOST_KILLS = 100  # the same where somebody else may have killed them
 _REST = 60.0  # seconds at most before a design is tried again
 _APPLICATION_ID = 0x5E1F_0A7  # marks a SQLite file as a queue of ours
 _SCHEMA = """
@@ -177,8 +178,7 @@ class Queue:
                 if known.asked != entry.asked:
                     raise KeyReusedError(f"this key came before with another request, which became design {known.id}")
                 return known
-            if db.execute(f"SELECT count(*) FROM designs WHERE {_IS_OPEN}").fetchone()[0] >= most:  # noqa: S608 - ours
-                raise QueueFullError(f"{most} designs are open: send it again when some of them have ended")
+            self._check_room(db, most)
             db.execute(
                 "INSERT INTO designs (id, name, sha256, key, asked, state, accepted) "
                 "VALUES (?, ?, ?, ?, ?, 'queued', ?)",
@@ -188,6 +188,15 @@ class Queue:
             row = self._one(db, "id = ?", entry.id)
         assert row is not None  # noqa: S101 - inserted in this transaction
         return row
+
+    def check_room(self, most: int) -> None:
+        """Whether one more may be open, before anything of it is read.
+
+        Raises:
+            QueueFullError: so many are open.
+        """
+        with self._opened() as db:
+            self._check_room(db, most)
 
     def find(self, design: str) -> Row | None:
         """The design of an id; None where there is none."""
@@ -223,10 +232,14 @@ class Queue:
         with self._opened() as db:
             return list(self._rows(db, "state = 'running' ORDER BY number"))
 
-    def claim(self) -> Row | None:
-        """The next design that may begin or go on, which a worker has from now on; None where there is none."""
+    def claim(self, *, without: Collection[str] = ()) -> Row | None:
+        """The next design that may begin or go on, which a worker has from now on; None where there is none.
+
+        Args:
+            without: designs whose earlier worker has not ended yet.
+        """
         with self._writing() as db:
-            row = self._one(db, "state = 'queued' AND not_before <= ? ORDER BY number LIMIT 1", self.clock())
+            row = self._one(db, _NEXT, self.clock(), json.dumps([*without]))
             if row is None:
                 return None
             db.execute("UPDATE designs SET state = 'running', attempt = attempt + 1 WHERE id = ?", (row.id,))
@@ -249,13 +262,14 @@ class Queue:
             else:
                 self._wait(db, design, why, seconds)
 
-    def died(self, design: str, attempt: int, *, steps: int) -> None:
+    def died(self, design: str, attempt: int, *, steps: int, killed: bool = False) -> None:
         """A worker ended without a word: its design goes on, unless that happens again and again without a step.
 
         Args:
             design: its id.
             attempt: that the worker was started with.
             steps: events of the life now.
+            killed: whether it ended by a signal that others send, which says little about the design.
         """
         with self._writing() as db:
             if (row := self._present(db, design, attempt)) is None:
@@ -264,7 +278,7 @@ class Queue:
             db.execute("UPDATE designs SET deaths = ?, steps = max(steps, ?) WHERE id = ?", (deaths, steps, design))
             if row.cancel:
                 self._end(db, design, "cancelled", _CANCELLED, None)
-            elif deaths >= _MOST_DEATHS:
+            elif deaths >= (_MOST_KILLS if killed else _MOST_DEATHS):
                 self._end(
                     db, design, "failed", f"its worker died {deaths} times in a row; what was finished is kept", None
                 )
@@ -302,6 +316,10 @@ class Queue:
                     self._end(db, row.id, "cancelled", _CANCELLED, None)
                 else:
                     self._wait(db, row.id, "the server was started again", 0.0)
+
+    def _check_room(self, db: sqlite3.Connection, most: int) -> None:
+        if db.execute(f"SELECT count(*) FROM designs WHERE {_IS_OPEN}").fetchone()[0] >= most:  # noqa: S608 - ours
+            raise QueueFullError(f"{most} designs are open: send it again when some of them have ended")
 
     def _end(self, db: sqlite3.Connection, design: str, state: str, told: str, answer: str | None) -> None:
         db.execute(
@@ -355,5 +373,6 @@ class Queue:
             db.execute("COMMIT")
 
 
+_NEXT = "state = 'queued' AND not_before <= ? AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY number LIMIT 1"
 _IS_OPEN = f"state IN {_OPEN}"
 _CANCELLED = "it was cancelled; what was finished is kept"

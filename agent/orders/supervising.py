@@ -25,6 +25,7 @@ __all__ = ["Supervisor"]
 _POLL = 0.2  # seconds between two looks
 _PATIENCE = 30.0  # seconds after which a worker that was asked to end is asked again, then killed
 _GRACE = 10.0  # the same where the server itself ends
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # also where memory is short
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -82,13 +83,14 @@ class Supervisor:
         for design, worker in list(self._held.items()):
             if worker.process.poll() is not None:
                 _end_group(worker.process)
-                self.queue.died(design, worker.attempt, steps=steps_of(self.place.home(design)))  # unless it told
+                steps, killed = steps_of(self.place.home(design)), -worker.process.returncode in _FROM_OUTSIDE
+                self.queue.died(design, worker.attempt, steps=steps, killed=killed)  # unless it told
                 del self._held[design]
             elif (row := running.get(design)) is None or row.attempt != worker.attempt:
                 self._ask(worker, now=False)  # it has told what came of it, and is on its way out
             elif row.cancel:
                 self._ask(worker, now=True)
-        while len(self._held) < self.at_once and (row := self.queue.claim()) is not None:
+        while len(self._held) < self.at_once and (row := self.queue.claim(without=self._held)) is not None:
             self._start(row)
 
     def _start(self, row: Row) -> None:
@@ -97,6 +99,9 @@ class Supervisor:
         try:
             with self.place.log(row.id).open("ab") as log:
                 process = _started(command, log.fileno())
+        except FileNotFoundError:
+            self.queue.finish(row.id, row.attempt, "failed", "its folder is not there any more", None)
+            return
         except OSError as error:
             self.queue.postpone(row.id, row.attempt, f"no worker can be started: {error.strerror}", seconds=30.0)
             return

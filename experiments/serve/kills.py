@@ -125,8 +125,8 @@ def main(
     chains = Counter[str]()
     for each in service.designs():
         home, bundle = service.place.home(each["id"]).root, service.place.made(each["id"]).bundle
-        problems = [*verified(home).problems, *check(bundle).problems]
-        chains[_searched(home)] += 1
+        problems = [*verified(home).problems, *(check(bundle).problems if bundle.exists() else ["no bundle"])]
+        chains[_searched(home)] += 1  # of one that failed there is none
         print(
             f"{each['number']}: {each['state']}, {each['attempts']} attempts, {len(problems)} problems {problems[:1]}"
         )
@@ -138,7 +138,7 @@ def main(
 def _searched(home: Path) -> str:
     """The hash of the last event of a search."""
     with reading(home) as ledger:
-        return next(event.previous for event in ledger.events() if isinstance(event.facts, Deployed))
+        return next((event.previous for event in ledger.events() if isinstance(event.facts, Deployed)), "none")
 
 
 if __name__ == "__main__":

@@ -74,6 +74,15 @@ def test_the_oldest_begins_first_and_ends(queue: Queue) -> None:
     assert kinds(queue, "a") == ["accepted", "begun", "ended"]
 
 
+def test_what_an_earlier_worker_still_has_is_left_alone(queue: Queue) -> None:
+    """The next one begins."""
+    for name in "ab":
+        queue.add(entry(name), most=9)
+    found = queue.claim(without={"a"})
+    assert found is not None
+    assert (found.id, queue.claim(without=["a"])) == ("b", None)
+
+
 def test_a_worker_of_an_earlier_attempt_changes_nothing(queue: Queue) -> None:
     """Neither state nor events."""
     queue.add(entry("a"), most=9)
@@ -102,6 +111,16 @@ def test_a_worker_that_dies_again_and_again_ends_its_design(queue: Queue, clock:
             break
     assert (found.state, found.deaths) == ("failed", 10)
     assert kinds(queue, "a")[-1] == "ended"
+
+
+def test_a_worker_that_others_kill_says_little_about_its_design(queue: Queue, clock: Clock) -> None:
+    """It is tried a hundred times."""
+    queue.add(entry("a"), most=9)
+    for death in range(100):
+        assert row(queue, "a").state == "queued", death
+        queue.died("a", claimed(queue), steps=0, killed=True)
+        clock.now += 60
+    assert row(queue, "a").state == "failed"
 
 
 def test_what_the_surroundings_stopped_is_tried_again_without_end(queue: Queue, clock: Clock) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,8 +24,11 @@ import pytest
 
 from agent.api.deploying import check
 from agent.api.verifying import verified
+from agent.orders.accepting import accept, sweep
+from agent.orders.order import Order
 from agent.orders.place import Place, holding, read_token
 from agent.orders.queue import Queue
+from agent.orders.supervising import Supervisor
 from agent.orders.working import work
 from selfnas.errors import InputError
 from tests.agent.conftest import inside
@@ -135,9 +139,6 @@ def test_a_running_design_is_cancelled_as_by_ctrl_c(tmp_path: Path) -> None:
 
 def accepted(place: Place, queue: Queue, specification: str) -> str:
     """A design that was accepted and given out."""
-    from agent.orders.accepting import accept
-    from agent.orders.order import Order
-
     row = accept(Order(specification=specification), place, queue, key=None, most=9)
     queue.claim()
     return row.id
@@ -196,6 +197,34 @@ def test_what_stops_a_worker(error: BaseException, state: str, tmp_path: Path, m
         row = queue.find(design)
         assert row is not None
         assert (row.state, row.answer) == (state, None)
+
+
+def test_a_design_without_its_folder_ends(tmp_path: Path) -> None:
+    """It has failed, and no worker is started."""
+    with holding(tmp_path) as place:
+        queue = Queue(place.queue, time.time)
+        queue.prepare()
+        design = accepted(place, queue, DECIDED)
+        queue.recover()
+        shutil.rmtree(place.folder(design))
+        Supervisor(place=place, queue=queue, at_once=1, workers=1, device="cpu").step()
+        row = queue.find(design)
+        assert row is not None
+        assert (row.state, row.told) == ("failed", "its folder is not there any more")
+
+
+def test_what_a_killed_server_had_not_accepted_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    """What the queue has stays, and so does what it never had."""
+    with holding(tmp_path) as place:
+        queue = Queue(place.queue, time.time)
+        queue.prepare()
+        design = accepted(place, queue, DECIDED)
+        for name in (design, "half", ".partial", "mine"):
+            place.folder(name).mkdir(exist_ok=True)
+            (place.folder(name) / ("accepting" if name != "mine" else "notes.txt")).touch()
+        sweep(place, queue)
+        assert {each.name for each in place.designs.iterdir()} == {design, "mine"}
+        assert [each.name for each in place.folder(design).iterdir()] == ["specification.yaml"]
 
 
 def test_the_token_is_for_its_owner_alone(tmp_path: Path) -> None:
