@@ -18,9 +18,8 @@ from agent.state.state import replay
 from agent.verify.verification import verify
 from selfnas.digests import canonical_json
 from selfnas.errors import InputError
-from tests.agent.conftest import inside
+from tests.agent.conftest import FEW, inside
 from tests.agent.interrupted import live_interrupted
-from tests.agent.life.test_refused_life import STREAM
 from tests.stress.forgeries import rewrite
 from tests.stress.forgery_edits import Edit, Events
 
@@ -29,7 +28,7 @@ from tests.stress.forgery_edits import Edit, Events
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with `few.yaml`, a life of one run in `once`, and the same with a continuation in `twice`."""
     place = tmp_path_factory.mktemp("continued")
-    (place / "few.yaml").write_text(STREAM)
+    (place / "few.yaml").write_text(FEW.format(epochs=2, examples=60))
     done = inside(place, "run", "few.yaml", "--home", "once", "--workers", "1", "--no-mirror")
     assert done.returncode == 0, done.stderr
     shutil.copytree(place / "once", place / "twice")

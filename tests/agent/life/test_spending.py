@@ -17,8 +17,7 @@ from agent.state.spending import attempt_of, next_attempt, spent
 from agent.state.state import replay
 from agent.verify.verification import verify
 from audits import load_suite
-from tests.agent.conftest import inside
-from tests.agent.life.test_refused_life import STREAM
+from tests.agent.conftest import FEW, inside
 from tests.stress.forgeries import rewrite
 from tests.stress.forgery_edits import Edit, Events
 
@@ -29,7 +28,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("spent")
     suite = load_suite("baseline").text.replace("approval: none", "approval: none\nattempts: paid")
     (place / "paying.yaml").write_text(suite.replace("suite: baseline", "suite: paying"))
-    (place / "few.yaml").write_text(f"{STREAM}audits: ./paying.yaml\n")
+    (place / "few.yaml").write_text(FEW.format(epochs=2, examples=60) + "audits: ./paying.yaml\n")
     for _ in range(2):
         done = inside(place, "run", "few.yaml", "--home", "home", "--workers", "1", "--no-mirror")
         assert done.returncode == 0, done.stderr
