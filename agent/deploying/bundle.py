@@ -17,6 +17,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,6 @@ from agent.gate.admission import recorded_findings
 from agent.ledger.events import Deployed, LatencyRecord
 from agent.state.state import Finalist, RunState, TaskState
 from audits import Suite
-from selfnas.artefacts import runner
 from selfnas.artefacts.latency import Latency, latency
 from selfnas.artefacts.onnx_program import OnnxProgram
 from selfnas.files import write_whole
@@ -162,8 +162,8 @@ def write_bundle(folder: Path, made: Bundle) -> None:
 
 
 def runner_text() -> bytes:
-    """The runner of this release."""
-    return Path(runner.__file__).read_bytes()
+    """The runner of this release; it is not imported, since it needs what the extra `onnx` installs."""
+    return (files("selfnas.artefacts") / "runner.py").read_bytes()
 
 
 def checksums(files: Mapping[str, bytes]) -> str:

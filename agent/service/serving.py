@@ -15,6 +15,7 @@ from agent.orders.queue import Queue
 from agent.orders.supervising import Supervisor
 from agent.service.app import Service, application
 from agent.service.guarding import Limits
+from selfnas.artefacts.libraries import versions
 from selfnas.errors import InputError
 
 __all__ = ["serve_designs"]
@@ -50,10 +51,11 @@ def serve_designs(
         device: that they train on.
 
     Raises:
-        InputError: the folder, the token or the address cannot be used.
+        InputError: the folder, the token or the address cannot be used, or the extra `onnx` is not installed.
     """
     import uvicorn
 
+    versions()
     if host in _EVERYWHERE and not names:
         raise InputError(f"--host {host}: say with --name under which name people reach this machine")
     with contextlib.ExitStack() as stack:
