@@ -17,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["HEADERS", "Access", "Guarded"]
+__all__ = ["HEADERS", "Access", "Guarded", "with_headers"]
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
@@ -83,6 +83,19 @@ class Access:
         return hmac.compare_digest(text.encode(), self.token.encode())
 
 
+def with_headers(send: Send) -> Send:
+    """Sends as `send` does, with `HEADERS` on every answer."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers[name] = value
+        await send(message)
+
+    return sent
+
+
 class Guarded:
     """An ASGI application that is asked only by those who may.
 
@@ -101,13 +114,7 @@ class Guarded:
                 await self._app(scope, receive, send)
             return
 
-        async def sent(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
-            await send(message)
-
+        sent = with_headers(send)
         refusal = self._refusal(scope)
         await (refusal or self._app)(scope, receive, sent)
 

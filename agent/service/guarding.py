@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from agent.desk.guarding import HEADERS, Access
+from agent.desk.guarding import Access, with_headers
 from agent.service.problems import problem
 
 __all__ = ["OPEN", "Guarded", "Limits"]
@@ -57,13 +57,7 @@ class Guarded:
                 await self._app(scope, receive, send)
             return
 
-        async def sent(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
-            await send(message)
-
+        sent = with_headers(send)
         headers = Headers(scope=scope)
         refusal = self._refusal(scope, headers) or self._too_large(scope, headers)
         if refusal is not None:
