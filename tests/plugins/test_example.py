@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.agent.conftest import inside
 from tests.plugins.conftest import ROOT, environment, installed, selfnas
 
 FOLDER = ROOT / "experiments" / "plugin"
@@ -71,12 +72,12 @@ def test_its_life_verifies_where_it_is_installed(site: Path, home: Path) -> None
 
 def test_what_depends_on_it_is_not_checkable_without_it(home: Path) -> None:
     """In one sentence for all events that need it, and exit code 1; audits and weights are checked all the same."""
-    done = selfnas("verify", "--home", home, place=home.parent, site=None)
+    done = inside(home.parent, "verify", "--home", home)
     assert done.returncode == 1
     assert f"'separable' is {MISSING}" in done.stdout
     assert done.stdout.count(MISSING) == 2
     assert "1 audit verdicts, 1 admissions, 1 weights, 3 baselines: 2 problem(s)" in done.stdout
-    deep = selfnas("verify", "--home", home, "--deep", place=home.parent, site=None)
+    deep = inside(home.parent, "verify", "--home", home, "--deep")
     assert deep.returncode == 1
     assert "Traceback" not in deep.stderr
 
@@ -84,7 +85,7 @@ def test_what_depends_on_it_is_not_checkable_without_it(home: Path) -> None:
 @pytest.mark.parametrize("command", [("status",), ("motifs", "list"), ("review", "list")])
 def test_a_life_can_be_looked_at_without_it(home: Path, command: tuple[str, ...]) -> None:
     """With a sentence that says what is missing, and no traceback."""
-    done = selfnas(*command, "--home", home, place=home.parent, site=None)
+    done = inside(home.parent, *command, "--home", home)
     assert done.returncode == 0, done.stderr
     assert "plug-in selfnas-example-parts 1.0" in done.stderr
     assert "is not installed, or with other content" in done.stderr
@@ -93,7 +94,7 @@ def test_a_life_can_be_looked_at_without_it(home: Path, command: tuple[str, ...]
 
 def test_a_report_is_made_of_what_can_be_read(site: Path, home: Path) -> None:
     """Without it the tasks in its space are left out; with it they are there."""
-    done = selfnas("report", home, "-o", "without.html", place=home.parent, site=None)
+    done = inside(home.parent, "report", home, "-o", "without.html")
     assert done.returncode == 0, done.stderr
     assert "0 task(s)" in done.stdout
     done = selfnas("report", home, "-o", "with.html", place=home.parent, site=site)
@@ -102,8 +103,8 @@ def test_a_report_is_made_of_what_can_be_read(site: Path, home: Path) -> None:
 
 def test_what_needs_its_networks_says_so(home: Path, tmp_path: Path) -> None:
     """To export one is refused in a sentence."""
-    (digest, *_) = selfnas("motifs", "list", "--home", home, place=home.parent, site=None).stdout.split()
-    done = selfnas("motifs", "export", digest, "-o", tmp_path / "x.pt2", "--home", home, place=home.parent, site=None)
+    (digest, *_) = inside(home.parent, "motifs", "list", "--home", home).stdout.split()
+    done = inside(home.parent, "motifs", "export", digest, "-o", tmp_path / "x.pt2", "--home", home)
     assert done.returncode == 1
     assert MISSING in done.stderr
     assert "Traceback" not in done.stderr
