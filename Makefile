@@ -48,11 +48,11 @@ test: $(READY_DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -q
 
 # The same tests with the lines that they run; it takes half as long again.
 coverage: $(READY_DEV)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q --cov --cov-report=term
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -q --cov --cov-report=term
 
 clean:
 	rm -rf $(VENV) .selfnas build *.egg-info

@@ -6,6 +6,10 @@ functions to `run`, measures the cells of its grid with `measure_grid`, and prin
 
 from __future__ import annotations
 
+import math
+import os
+import subprocess
+import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +33,7 @@ __all__ = [
     "mean_and_margin",
     "measure_grid",
     "print_table",
+    "processor_seconds",
     "run",
     "spread",
 ]
@@ -78,6 +83,21 @@ def interval(values: Iterable[float], *, groups: Iterable[Hashable] | None = Non
     """The mean and its 95 % interval, in words."""
     mean, margin = mean_and_margin(values, groups=groups)
     return f"{mean:{form}} [{mean - margin:{form}}, {mean + margin:{form}}]"
+
+
+def processor_seconds(process: subprocess.Popen[bytes]) -> float:
+    """Wait for a process that leads a session; processor seconds of all in it, to half a second each, or NaN."""
+    seconds: dict[str, float] = {}
+    while process.poll() is None:
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                values = status.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            except OSError:
+                continue  # it has ended
+            if int(values[3]) == process.pid:
+                seconds[status.parent.name] = (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
+        time.sleep(0.5)
+    return sum(seconds.values()) if seconds else math.nan
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:

@@ -21,7 +21,7 @@ from selfnas.data.originals import originals
 from selfnas.errors import InputError
 from selfnas.training.exported import ExportError, answered, network_outputs
 from selfnas.training.metrics import score
-from selfnas.training.training import predict
+from selfnas.training.outputs import predict
 
 __all__ = ["DesignFile", "written_files"]
 

@@ -212,7 +212,7 @@ class Watcher:
     def _numbers(self, split: Split) -> tuple[str, list[float]]:
         import torch
 
-        from selfnas.training.training import predict
+        from selfnas.training.outputs import predict
 
         order = by_content(split.x, split.labels)
         x, y = split.x[order], split.labels[order]

@@ -142,8 +142,7 @@ def _right(network: Network, task: Task) -> int | None:
     """On how many test examples the network answers the class."""
     import torch
 
-    from selfnas.training.outputs import predicted
-    from selfnas.training.training import predict
+    from selfnas.training.outputs import predict, predicted
 
     if not task.target.counted:
         return None

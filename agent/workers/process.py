@@ -215,8 +215,8 @@ def _cross_validated(job: LowJob, task: Task) -> LowAnswer:
 
 def _full(job: FullJob) -> FullAnswer:
     from selfnas.baselines.paired import hits_in_text
-    from selfnas.training.outputs import predicted
-    from selfnas.training.training import Examples, predict
+    from selfnas.training.outputs import predict, predicted
+    from selfnas.training.training import Examples
 
     task = _task(job)
     found = delivered(job, task)

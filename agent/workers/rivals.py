@@ -39,7 +39,7 @@ def _gain(
     from selfnas.baselines.differences import metric_difference
     from selfnas.networks.network import build_network
     from selfnas.spaces.named import parse_architecture
-    from selfnas.training.training import predict
+    from selfnas.training.outputs import predict
 
     if job.against is None or result.outputs is None:
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from agent.api.life import open_life
 from agent.stream.file import read_stream
 from experiments.everyday.files import write_stream
 from experiments.everyday.sets import SETS, EverydaySet, Places
-from experiments.harness import Rows, mean_and_margin, print_table, run
+from experiments.harness import Rows, mean_and_margin, print_table, processor_seconds, run
 from selfnas.baselines.comparing import fit_baseline
 from selfnas.data.tasks import Task, load_task
 from selfnas.errors import InputError, suggestion
@@ -107,7 +106,7 @@ def _live(name: str, stream: Path, home: Path, seed: int) -> Lived:
         process = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", "selfnas", *arguments], stdout=said, stderr=said, start_new_session=True
         )
-        processor = _watched(process)
+        processor = processor_seconds(process)
         said.seek(0)
         lived = Lived(
             name=name,
@@ -118,21 +117,6 @@ def _live(name: str, stream: Path, home: Path, seed: int) -> Lived:
             processor=processor,
         )
     return lived if lived.code else _with_results(lived, home)
-
-
-def _watched(process: subprocess.Popen[bytes]) -> float:
-    """Wait for a process that leads a session; processor seconds of all in it, to half a second each, or NaN."""
-    seconds: dict[str, float] = {}
-    while process.poll() is None:
-        for status in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                values = status.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-            except OSError:
-                continue  # it has ended
-            if int(values[3]) == process.pid:
-                seconds[status.parent.name] = (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
-        time.sleep(0.5)
-    return sum(seconds.values()) if seconds else math.nan
 
 
 def _with_results(lived: Lived, home: Path) -> Lived:

@@ -31,8 +31,9 @@ from selfnas.spaces.architecture import Architecture, Macro, TaskShape
 from selfnas.spaces.named import SPACES, parse_architecture
 from selfnas.spaces.operations import OPERATIONS, UNPROVED
 from selfnas.training.evaluation import Fidelity
+from selfnas.training.outputs import predict
 from selfnas.training.plans import goal_of, plan_for
-from selfnas.training.training import Examples, predict, train
+from selfnas.training.training import Examples, train
 
 RADIUS = 0.1
 # The best of four tried by hand on the validation split, with one seed.

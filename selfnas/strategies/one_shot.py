@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -29,7 +30,9 @@ from selfnas.spaces.architecture import Architecture, Space
 from selfnas.spaces.template import Vector
 from selfnas.strategies.evolution import RegularisedEvolution
 from selfnas.training.supernet import Supernet
-from selfnas.training.training import Examples
+
+if TYPE_CHECKING:
+    from selfnas.training.training import Examples  # Lightning, which takes seconds to import
 
 __all__ = ["OneShotPlan", "evolve_paths", "fair_paths", "score_paths", "train_paths"]
 

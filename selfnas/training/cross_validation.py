@@ -22,9 +22,10 @@ from torch import Tensor, nn
 from selfnas import seeding
 from selfnas.data.targets import Target, Targets
 from selfnas.training.evaluation import Fidelity
+from selfnas.training.outputs import predict
 from selfnas.training.refit import Trial, best_end, next_trial
 from selfnas.training.schedule import Schedule, fit_schedule, latest_best, validated_after
-from selfnas.training.training import Examples, Goal, TrainingPlan, Transfer, predict, train
+from selfnas.training.training import Examples, Goal, TrainingPlan, Transfer, train
 
 __all__ = ["CrossFit", "CrossTrained", "CrossValidated", "cross_fit", "cross_train", "cross_validate", "held_out"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -23,7 +23,9 @@ from selfnas.errors import InputError
 from selfnas.spaces.architecture import Space
 from selfnas.spaces.template import CellTemplate, Vector
 from selfnas.training.supernet import Supernet
-from selfnas.training.training import Examples
+
+if TYPE_CHECKING:
+    from selfnas.training.training import Examples  # Lightning, which takes seconds to import
 
 __all__ = ["Logits", "SupernetPlan", "SupernetSearch", "discretise", "most_skips", "search_supernet", "skips"]
 

@@ -19,7 +19,7 @@ from selfnas.data.targets import Target
 from selfnas.data.tasks import Task
 from selfnas.errors import SelfnasError
 from selfnas.training.metrics import METRICS, measure
-from selfnas.training.training import predict
+from selfnas.training.outputs import predict
 from selfnas.training.whole import WholeNetwork
 
 __all__ = [

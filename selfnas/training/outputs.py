@@ -10,12 +10,19 @@ import itertools
 from collections.abc import Callable, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from selfnas.data.targets import Target, TargetKind
 
-__all__ = ["in_units", "losses", "midmost", "predicted", "probabilities", "sorted_quantiles", "truth"]
+__all__ = ["in_units", "losses", "midmost", "predict", "predicted", "probabilities", "sorted_quantiles", "truth"]
+
+
+def predict(network: nn.Module, x: Tensor, *, batch_size: int = 256) -> Tensor:
+    """`(n, c)` logits of a network in evaluation mode, without gradients."""
+    network.eval()
+    with torch.no_grad():
+        return torch.cat([network(part) for part in torch.split(x, batch_size)])
 
 
 def probabilities(outputs: Tensor, target: Target) -> Tensor:

@@ -29,10 +29,11 @@ from selfnas.training.averaging import STATISTICS, WeightAverage
 from selfnas.training.evaluation import Fidelity
 from selfnas.training.losses import as_shares, constant_outputs, loss_for
 from selfnas.training.metrics import COUNTED, metric_for, score
+from selfnas.training.outputs import predict
 from selfnas.training.recipes import PLAIN, Recipe
 from selfnas.training.schedule import Schedule, fit_schedule, patience_in
 
-__all__ = ["Examples", "Goal", "TrainingPlan", "TrainingResult", "Transfer", "accuracy", "predict", "train"]
+__all__ = ["Examples", "Goal", "TrainingPlan", "TrainingResult", "Transfer", "accuracy", "train"]
 
 _FUSED = ("cpu", "cuda")  # devices on which one call updates all weights
 _OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
@@ -267,13 +268,6 @@ def train(
         steps=schedule.steps,
         outputs=tuple(watcher.outputs),
     )
-
-
-def predict(network: nn.Module, x: Tensor, *, batch_size: int = 256) -> Tensor:
-    """`(n, c)` logits of a network in evaluation mode, without gradients."""
-    network.eval()
-    with torch.no_grad():
-        return torch.cat([network(part) for part in torch.split(x, batch_size)])
 
 
 def accuracy(network: nn.Module, examples: Examples) -> float:

@@ -1,11 +1,13 @@
-"""Intervals and tables of the experiments."""
+"""Intervals, tables and processor time of the experiments."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from experiments.harness import interval, mean_and_margin, print_table
+from experiments.harness import interval, mean_and_margin, print_table, processor_seconds
 
 
 def test_mean_and_margin_by_hand() -> None:
@@ -35,3 +37,13 @@ def test_a_table_is_markdown_whose_columns_line_up(capsys: pytest.CaptureFixture
         "| a      | 10 |",
         "| longer | 7  |",
     ]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_processor_time_is_of_all_processes_of_a_session() -> None:
+    """Here of the child, for its parent only waits; it is looked at each half second."""
+    child = "import time\nwhile time.process_time() < 1.2: pass"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+    process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    assert 0.5 < processor_seconds(process) < 2.5
+    assert process.returncode == 0

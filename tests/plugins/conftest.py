@@ -60,8 +60,8 @@ def installed(source: Path, place: Path) -> Path:
     return place / "site"
 
 
-def selfnas(*words: str | Path, place: Path, site: Path | None) -> subprocess.CompletedProcess[str]:
-    """The command line of this checkout in a process of its own, with or without a directory of plug-ins."""
+def selfnas(*words: str | Path, place: Path, site: Path) -> subprocess.CompletedProcess[str]:
+    """The command line of this checkout in a process of its own, with a directory of plug-ins."""
     return subprocess.run(
         [sys.executable, "-m", "agent", *map(str, words)],
         cwd=place,
@@ -72,7 +72,7 @@ def selfnas(*words: str | Path, place: Path, site: Path | None) -> subprocess.Co
     )
 
 
-def environment(site: Path | None) -> dict[str, str]:
+def environment(site: Path) -> dict[str, str]:
     """One thread, wide terminals, this checkout first."""
-    path = os.pathsep.join(str(one) for one in (ROOT, site) if one is not None)
+    path = os.pathsep.join((str(ROOT), str(site)))
     return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "300", "PYTHONDONTWRITEBYTECODE": "1"}

@@ -12,9 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.agent.conftest import inside
 from tests.plugins.conftest import ROOT, environment, installed, selfnas
 
 FOLDER = ROOT / "experiments" / "plugin"
+# Trainings of a few steps, and two baselines: how long networks are trained does not matter here.
+SHORT = ("--set", "low.steps=0", "--set", "full.steps=0", "--set", "baselines=[nearest, linear]")
+RUN = ("run", FOLDER / "stream.yaml", "--home", "home", "--workers", "1", "--no-mirror", *SHORT)
 MISSING = "not checkable without plug-in selfnas-example-parts 1.0 (SHA-256 "
 
 pytestmark = pytest.mark.slow
@@ -39,8 +43,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def home(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A life of the stream in the plug-in's folder."""
     place = tmp_path_factory.mktemp("lived")
-    done = selfnas("run", FOLDER / "stream.yaml", "--home", "home", "--workers", "1", "--no-mirror", place=place,
-                   site=site)  # fmt: skip
+    done = selfnas(*RUN, place=place, site=site)
     assert done.returncode == 0, done.stdout + done.stderr
     return place / "home"
 
@@ -69,12 +72,12 @@ def test_its_life_verifies_where_it_is_installed(site: Path, home: Path) -> None
 
 def test_what_depends_on_it_is_not_checkable_without_it(home: Path) -> None:
     """In one sentence for all events that need it, and exit code 1; audits and weights are checked all the same."""
-    done = selfnas("verify", "--home", home, place=home.parent, site=None)
+    done = inside(home.parent, "verify", "--home", home)
     assert done.returncode == 1
     assert f"'separable' is {MISSING}" in done.stdout
     assert done.stdout.count(MISSING) == 2
-    assert "1 audit verdicts, 1 admissions, 1 weights, 5 baselines: 2 problem(s)" in done.stdout
-    deep = selfnas("verify", "--home", home, "--deep", place=home.parent, site=None)
+    assert "1 audit verdicts, 1 admissions, 1 weights, 3 baselines: 2 problem(s)" in done.stdout
+    deep = inside(home.parent, "verify", "--home", home, "--deep")
     assert deep.returncode == 1
     assert "Traceback" not in deep.stderr
 
@@ -82,7 +85,7 @@ def test_what_depends_on_it_is_not_checkable_without_it(home: Path) -> None:
 @pytest.mark.parametrize("command", [("status",), ("motifs", "list"), ("review", "list")])
 def test_a_life_can_be_looked_at_without_it(home: Path, command: tuple[str, ...]) -> None:
     """With a sentence that says what is missing, and no traceback."""
-    done = selfnas(*command, "--home", home, place=home.parent, site=None)
+    done = inside(home.parent, *command, "--home", home)
     assert done.returncode == 0, done.stderr
     assert "plug-in selfnas-example-parts 1.0" in done.stderr
     assert "is not installed, or with other content" in done.stderr
@@ -91,7 +94,7 @@ def test_a_life_can_be_looked_at_without_it(home: Path, command: tuple[str, ...]
 
 def test_a_report_is_made_of_what_can_be_read(site: Path, home: Path) -> None:
     """Without it the tasks in its space are left out; with it they are there."""
-    done = selfnas("report", home, "-o", "without.html", place=home.parent, site=None)
+    done = inside(home.parent, "report", home, "-o", "without.html")
     assert done.returncode == 0, done.stderr
     assert "0 task(s)" in done.stdout
     done = selfnas("report", home, "-o", "with.html", place=home.parent, site=site)
@@ -100,8 +103,8 @@ def test_a_report_is_made_of_what_can_be_read(site: Path, home: Path) -> None:
 
 def test_what_needs_its_networks_says_so(home: Path, tmp_path: Path) -> None:
     """To export one is refused in a sentence."""
-    (digest, *_) = selfnas("motifs", "list", "--home", home, place=home.parent, site=None).stdout.split()
-    done = selfnas("motifs", "export", digest, "-o", tmp_path / "x.pt2", "--home", home, place=home.parent, site=None)
+    (digest, *_) = inside(home.parent, "motifs", "list", "--home", home).stdout.split()
+    done = inside(home.parent, "motifs", "export", digest, "-o", tmp_path / "x.pt2", "--home", home)
     assert done.returncode == 1
     assert MISSING in done.stderr
     assert "Traceback" not in done.stderr
@@ -109,22 +112,21 @@ def test_what_needs_its_networks_says_so(home: Path, tmp_path: Path) -> None:
 
 def test_a_run_goes_on_with_the_very_plug_in_alone(site: Path, tmp_path: Path) -> None:
     """Killed in its search, it is refused to another version or content, and ended by what it began with."""
-    run = ("run", FOLDER / "stream.yaml", "--home", "home", "--workers", "1", "--no-mirror")
-    command = [sys.executable, "-m", "agent", *map(str, run)]
+    command = [sys.executable, "-m", "agent", *map(str, RUN)]
     process = subprocess.Popen(command, cwd=tmp_path, env=environment(site), stdout=subprocess.DEVNULL)
     _wait_for("evaluated", tmp_path / "home" / "ledger.db")
     process.send_signal(signal.SIGKILL)
     process.wait()
     other = _changed(site, tmp_path / "newer", version="1.1")
-    done = selfnas(*run, place=tmp_path, site=other)
+    done = selfnas(*RUN, place=tmp_path, site=other)
     assert done.returncode == 2
     assert "was cut off and plug-in selfnas-example-parts was another (1.0 → 1.1): finish it with" in done.stderr
     edited = _changed(site, tmp_path / "edited", version="1.0")
-    done = selfnas(*run, place=tmp_path, site=edited)
+    done = selfnas(*RUN, place=tmp_path, site=edited)
     assert done.returncode == 2
     assert "plug-in selfnas-example-parts 1.0 was another (SHA-256 " in done.stderr
     assert selfnas("verify", "--home", "home", place=tmp_path, site=edited).returncode == 1
-    done = selfnas(*run, place=tmp_path, site=site)
+    done = selfnas(*RUN, place=tmp_path, site=site)
     assert done.returncode == 0, done.stdout + done.stderr
     assert selfnas("verify", "--home", "home", place=tmp_path, site=site).returncode == 0
 
@@ -142,7 +144,8 @@ def _changed(site: Path, place: Path, *, version: str) -> Path:
 
 def _wait_for(kind: str, ledger: Path) -> None:
     """Until an event of that kind is written."""
-    for _ in range(600):
+    end = time.monotonic() + 300
+    while time.monotonic() < end:
         if ledger.is_file():
             try:
                 found = sqlite3.connect(f"file:{ledger}?mode=ro", uri=True).execute(

@@ -1,4 +1,4 @@
-"""Commands that only read a life answer at once: what training, solving and drawing need is not loaded."""
+"""Commands start at once: those that read a life load nothing heavy, and only processes that train load Lightning."""
 
 import os
 import subprocess
@@ -52,3 +52,12 @@ def test_reading_a_life_loads_nothing_heavy(words: tuple[str, ...], says: str, h
     assert (done.returncode, done.stderr) == (0, "")
     assert says in done.stdout
     assert done.stdout.endswith("loaded: []\n")
+
+
+def test_only_processes_that_train_load_lightning() -> None:
+    """Not those that live, verify, design or serve: workers train for them. It takes longer to load than torch."""
+    code = "import sys, agent.life.life, agent.verify.verification, agent.api.answering, agent.service.app; "
+    code += "print([name for name in ('torch', 'pytorch_lightning') if name in sys.modules])"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.stderr) == ("['torch']\n", "")

@@ -14,8 +14,9 @@ from selfnas.baselines.distillation import Lessons, _sharpened, _sharpness, dist
 from selfnas.data.targets import Target
 from selfnas.training.cross_validation import held_out
 from selfnas.training.evaluation import Fidelity
+from selfnas.training.outputs import predict
 from selfnas.training.recipes import RECIPES
-from selfnas.training.training import Examples, Goal, TrainingPlan, Transfer, predict, train
+from selfnas.training.training import Examples, Goal, TrainingPlan, Transfer, train
 
 TWO = Target.of_classes(2)
 NUMBER = Target(kind="regression", names=("price",), center=(0.0,), scale=(1.0,))

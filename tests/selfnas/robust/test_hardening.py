@@ -15,7 +15,8 @@ from selfnas.robust.region import MOST_RADIUS, Region
 from selfnas.spaces.architecture import TaskShape
 from selfnas.spaces.named import parse_architecture
 from selfnas.training.evaluation import Fidelity
-from selfnas.training.training import Examples, TrainingPlan, TrainingResult, predict, train
+from selfnas.training.outputs import predict
+from selfnas.training.training import Examples, TrainingPlan, TrainingResult, train
 
 _CELL = "nb201/c8n1r16t1hg4:|conv3x3~0|+|none~0|none~1|+|none~0|skip~1|none~2|"
 

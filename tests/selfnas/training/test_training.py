@@ -13,8 +13,9 @@ from selfnas.networks.network import build_network, inherit
 from selfnas.spaces.architecture import Macro, TaskShape
 from selfnas.spaces.named import SPACES, parse_architecture
 from selfnas.training.evaluation import Evaluation, Fidelity
+from selfnas.training.outputs import predict
 from selfnas.training.schedule import MOST_VALIDATIONS, fit_schedule
-from selfnas.training.training import Examples, TrainingPlan, accuracy, predict, train
+from selfnas.training.training import Examples, TrainingPlan, accuracy, train
 
 SHAPE = TaskShape(channels=1, size=(8, 8), classes=10)
 PLAN = TrainingPlan(learning_rate=8e-3)
