@@ -257,6 +257,7 @@ class Desk:
         with self.view.opened() as seen:
             place = items.found(seen, event)
             shown = items.item(seen, place)
+            author, barred = items.decider(seen, place, author=self.author, key=self.inbox.signer)
             chain = ancestry(place.task, place.finalist.digest) if place.task.is_readable else []
         at = listed.index(event) if event in listed else None
         return self.pages.page(
@@ -272,7 +273,8 @@ class Desk:
             listed=len(listed),
             previous=listed[at - 1] if at else None,
             following=next((one for one in listed[at + 1 if at is not None else 0 :] if one != event), None),
-            author=self.author,
+            author=author,
+            barred=barred,
             signer=short(self.inbox.signer),
             reason=reason,
             quoted_home=shlex.quote(str(self.view.home)),
@@ -342,7 +344,7 @@ def _awaiting(desk: Desk, handler: Callable[[Request], Awaitable[Response]]) -> 
 
 def _sentences(seen: Seen) -> dict[int, str]:
     """By number: what each decision of a person came to."""
-    return {one.seq: told(one) for *_, finalist in finalists(seen.state) for one in finalist.reviews}
+    return {one.seq: told(one, seen.state) for *_, finalist in finalists(seen.state) for one in finalist.reviews}
 
 
 def _query(text: str) -> dict[str, str]:

@@ -67,6 +67,7 @@ def write_finalist_files(exhibit: Exhibit, finalist: Finalist, findings: Sequenc
             **_validation(task, finalist),
             "constraint set": run.started.constraint_set.name,
             "suite": f"{suite.name} ({suite.digest[:12]})",
+            **({} if suite.approval == "none" else {"people": str(suite.review)}),
             **_spending(run, task, finalist),
         },
         calibration=calibration_of(suite) if task.kind == CALIBRATED_KIND else None,
