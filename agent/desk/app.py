@@ -27,7 +27,7 @@ from agent.desk.lineage import ancestry
 from agent.desk.live import live, mark
 from agent.desk.mlflow_records import address_of_run
 from agent.desk.play import Typed, cell_picture, library, tried
-from agent.desk.queue import SORTS, STAGES, Choice, Row, rows
+from agent.desk.queue import CONCERNS, SORTS, STAGES, Choice, Row, rows
 from agent.desk.rendering import Pages, static_file
 from agent.desk.trials import TRIAL_SORTS, Wanted, time_rows, trial_rows
 from agent.desk.view import Seen, View
@@ -90,6 +90,7 @@ class Desk:
             total=len(every),
             counts={**{name: count[name] for name in STAGES}, "all": len(every)},
             stages=STAGES,
+            concerns={name: told for name, (told, _) in CONCERNS.items()},
             tasks=sorted({row["task"] for row in every}),
             letters=list(self.inbox.letters()),
             heading=functools.partial(_heading, choice, SORTS),

@@ -30,7 +30,7 @@ _WORDS = {"p": "holds", "f": "broken", "n": "does not apply", "u": "left open", 
 _SAID = {"gain": "better", "loss": "worse", "open": "not told apart"}
 _RIGHT = re.compile(r"(\d+) of (\d+) (training inputs )?right")
 _CAPTIONS = {
-    "attributions": "What counts for the answer, on a few audit inputs: red speaks for it, blue against.",
+    "attributions": "What counts for the answer, red for it and blue against; titles say why an input is shown.",
     "confusion": "Answers against truths on the audit split: errors stand off the diagonal.",
     "labels": "Of each label, how often it is found, and how often wrongly.",
     "residuals": "Predictions against truths on the audit split.",
