@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from agent.ledger.events import Rejected
 from agent.ledger.home import EXAMPLE, Home
-from agent.mirror.review_tags import plain
+from agent.mirror.finalist_notes import plain
 from agent.report.summary import shown_score
 from agent.state.spending import attempt_of, spent_at
 from agent.state.state import Finalist, RunState, TaskState

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from agent.ledger.events import UNSET, Standing
-from agent.mirror.review_tags import plain
+from agent.mirror.finalist_notes import plain
 from agent.report.summary import Accuracy, score_of, shown_score
 from agent.state.rivals import rivals
 from agent.state.state import Finalist, RunState, TaskState

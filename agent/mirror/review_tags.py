@@ -6,8 +6,6 @@ MLflow client and imports nothing of MLflow.
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +13,7 @@ from urllib.parse import quote
 from agent.gate.counting import counted, terms_in_force
 from agent.gate.review import moment, stage
 from agent.ledger.events import SEND_BACK, MotifQuarantined, Standing
+from agent.mirror.finalist_notes import finalist_note, plain
 from agent.state.state import Finalist, LifeState, RunState, TaskState
 from audits.contract.reviewing import USUAL_TERMS, ReviewTerms
 
@@ -26,7 +25,6 @@ __all__ = [
     "fit",
     "found_runs",
     "note",
-    "plain",
     "reviewed_finalist",
     "reviewed_task",
     "write_standing",
@@ -146,19 +144,9 @@ def reviewed_finalist(
         "reviewer": last.author,
         "review_reason": last.reason or "none",
         **({} if count is None else {"people": str(count)}),
-        "mlflow.note.content": "Decided by people:\n\n" + "\n".join(lines),
+        "mlflow.note.content": "Decided by people:\n\n" + "\n".join(lines) + "\n\n" + finalist_note(task, finalist),
     }
     return tags, f"{finalist.standing} ({done}) · {task.name} · {finalist.digest[:12]}"
-
-
-def plain(text: object) -> str:
-    """What a person typed, shown as typed: no HTML, emphasis, link or image of theirs in a note.
-
-    Example:
-        >>> plain("<b> [x](http://y)")
-        '&lt;b&gt; \\\\[x\\\\](http://y)'
-    """
-    return re.sub(r"([\\`*_\[\]!])", r"\\\1", html.escape(str(text), quote=False))
 
 
 def reviewed_task(run: RunState, task: TaskState) -> tuple[dict[str, str], str]:
