@@ -25,7 +25,8 @@ def rows(seen: Seen) -> list[Row]:
     """Of all finalists, oldest first: the records of `review list --json`, with what the table shows of them."""
     found: list[Row] = []
     weights: dict[str, int] = {}
-    for record, (_, task, finalist) in zip(desk(seen.state), finalists(seen.state), strict=True):
+    put_aside = {motif.where for motif, _ in seen.state.quarantined.values()}
+    for record, (run, task, finalist) in zip(desk(seen.state), finalists(seen.state), strict=True):
         best = best_rival(task)
         beside = [rival for rival in rivals(task, finalist) if best is not None and rival.record == best.record]
         unit = " %" if task.metric in METRICS and METRICS[task.metric].unit == "share" else ""
@@ -41,6 +42,7 @@ def rows(seen: Seen) -> list[Row]:
                 "gain_shown": beside[0].difference if beside else "–",
                 "gain": beside[0].gain.estimate if beside and beside[0].gain else None,
                 "verdict": beside[0].verdict if beside else "open",
+                "put_aside": (run.number, task.name, finalist.digest) in put_aside,
             }
         )
     return [{**row, "same": weights[row["weights_sha256"]] if row["weights_sha256"] else 1} for row in found]
@@ -56,7 +58,7 @@ CONCERNS: Mapping[str, tuple[str, Callable[[Row], bool]]] = {
     "untested": ("something was not tested", lambda row: bool(row["untested"])),
     "behind": ("worse than a baseline", lambda row: any(one["verdict"] == "loss" for one in row["rivals"])),
     "otherwise": ("decided otherwise elsewhere", lambda row: _otherwise(row)),
-    "kept out": ("quarantined", lambda row: bool(row["quarantined"])),
+    "forbidden": ("in quarantine", lambda row: bool(row["put_aside"])),
 }
 
 

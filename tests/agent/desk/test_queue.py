@@ -34,7 +34,7 @@ def test_the_page_of_a_finalist_tells_what_a_decision_rests_on(visitor: Visitor,
         for words in (
             f"The audits say {audited.decision}", *audited.reasons, finalist.digest[:12], finalist.architecture,
             f"run {run.number}, event {finalist.event}", f"{finalist.trained.params:,} parameters",
-            f"selfnas review approve --event {finalist.event}", "test, hand-designed network" * bool(task.compared),
+            f"--event {finalist.event} --home", "test, hand-designed network" * bool(task.compared),
         ):  # fmt: skip
             assert words in text, words
         assert page.count("<tr") - 4 >= len(audited.findings)
@@ -101,7 +101,7 @@ def test_filters_and_orders_are_what_they_say(visitor: Visitor, home: Path) -> N
 
 def test_what_needs_a_look_can_be_filtered_and_comes_first(home: Path) -> None:
     """Each concern lists those that the records say it of, and no others; trouble sorts by what is worst."""
-    usual = {**View(home).made("rows", rows)[0], "untested": [], "rivals": [], "elsewhere": [], "quarantined": []}
+    usual = {**View(home).made("rows", rows)[0], "untested": [], "rivals": [], "elsewhere": [], "put_aside": False}
     people = {"decision": "approve", "wanted": 2, "by": ["Ann"], "met": False, "revoked": False, "sentence": "1 of 2"}
     changes: dict[str, dict[str, object]] = {
         "": {},
@@ -109,7 +109,7 @@ def test_what_needs_a_look_can_be_filtered_and_comes_first(home: Path) -> None:
         "untested": {"untested": [{"audit": "swap", "why": "nothing is named"}]},
         "behind": {"rivals": [{"verdict": "loss"}]},
         "otherwise": {"elsewhere": [{"standing": "admitted" if usual["standing"] == "refused" else "refused"}]},
-        "kept out": {"quarantined": ["no-skips"]},
+        "forbidden": {"put_aside": True},
     }
     every = [{**usual, "event": place, **change} for place, change in enumerate(changes.values())]
     assert set(changes) == {"", *CONCERNS}
