@@ -37,7 +37,7 @@ app.add_typer(review_app, name="review", help="What people decide about finalist
 app.add_typer(
     dossier_app,
     name="dossier",
-    help="What a regulator may be handed about one network, and whether the ledger bears it out.",
+    help="What a regulator may be handed about one network or a life, and whether the ledger bears it out.",
 )
 app.add_typer(keys_app, name="keys")
 app.add_typer(deploy_app, name="deploy", help="A network as a folder that runs with ONNX Runtime and NumPy alone.")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from agent.gate.admission import findings_of
+from agent.gate.counting import approved, terms_in_force
 from agent.gate.review import finalists
 from agent.ledger.events import UNSET
 from agent.ledger.store import Ledger
@@ -132,7 +133,11 @@ def trials(state: LifeState) -> pd.DataFrame:
 
 
 def motifs(state: LifeState) -> pd.DataFrame:
-    """One row for each admitted architecture, in order of admission; the quarantined are marked."""
+    """One row for each admitted architecture, in order of admission; the quarantined are marked.
+
+    What too few persons approved, as the suite in force counts them, has no `review`.
+    """
+    terms = terms_in_force(state)
     kept = [(motif, False) for motif in state.library]
     put_aside = [(motif, True) for motif, _ in state.quarantined.values()]
     rows = (
@@ -146,7 +151,7 @@ def motifs(state: LifeState) -> pd.DataFrame:
             "test": motif.test,
             "metric": motif.metric or "accuracy",
             "params": motif.params,
-            "review": motif.review,
+            "review": motif.review if approved(state, terms, motif) else "",
             "quarantined": quarantined,
             "weights_sha256": motif.weights_sha256,
         }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.gate.counting import counted, terms_in_force
 from agent.gate.review import Decision, review
 from agent.ledger.events import SEND_BACK, Event, Facts, LedgerError, Reviewed, Standing
 from agent.ledger.home import Home, hold
@@ -35,7 +36,8 @@ class Wish:
         seen: number of the latest event about it that the person knew; None for whatever there is.
         task: only finalists of this task; None for all.
         run: only finalists of the run with this number; None for all.
-        author: who decides; empty for the user of this session.
+        author: who decides; empty for the reviewer of whom the suite in force says that the key is, else for the user
+            of this session.
         reason: why.
     """
 
@@ -67,11 +69,11 @@ def decide(
     with reading(root):
         pass  # a home without a life is refused, not made
     with hold(root) as held, Ledger(held.ledger, clock=time.time) as ledger, of_life(ledger):
-        state = replay(ledger)
+        state, public = replay(ledger), "" if key is None else _public(key)
         said = [
             review(
-                state, wish.digest, wish.decision, author=wish.author or getpass.getuser(), reason=wish.reason,
-                task=wish.task, run=wish.run, event=wish.event, seen=wish.seen,
+                state, wish.digest, wish.decision, author=wish.author or _usual_author(state, public),
+                reason=wish.reason, task=wish.task, run=wish.run, event=wish.event, seen=wish.seen, key=public,
             )
             for wish in wishes
         ]  # fmt: skip
@@ -85,13 +87,34 @@ def decide(
         return tuple(map(_reviewed, ledger.append(said)))
 
 
-def told(event: Event[Reviewed]) -> str:
-    """What became of a decision, for the person who took it."""
+def told(event: Event[Reviewed], state: LifeState) -> str:
+    """What became of a decision, for the person who took it; with the count where several persons are wanted.
+
+    Args:
+        event: of the decision.
+        state: of the life, after it.
+    """
     said = event.facts
-    place = f"{said.digest[:12]} (task {said.task}, run {said.run})"
+    place = f"event {event.seq}: {said.digest[:12]} (task {said.task}, run {said.run})"
     if said.decision == SEND_BACK:
-        return f"event {event.seq}: {place} was sent back by {said.author}; it still stands {said.standing}"
-    return f"event {event.seq}: {place} now stands {said.standing}, by {said.author}"
+        return f"{place} was sent back by {said.author}; it still stands {said.standing}"
+    run = state.runs[said.run - 1]
+    finalist = run.tasks.named(said.task).finalist(said.digest)
+    count = counted(terms_in_force(state), run, finalist)
+    so_far = f"; {count}" if count.wanted > 1 and count.by else ""
+    pending = said.decision == "overrule" and said.standing == Standing.REFUSED and not count.revoked
+    return f"{place} {'still' if pending else 'now'} stands {said.standing}, by {said.author}{so_far}"
+
+
+def _public(key: Ed25519PrivateKey) -> str:
+    from agent.ledger.review_signature import key_text
+
+    return key_text(key.public_key())
+
+
+def _usual_author(state: LifeState, public: str) -> str:
+    named = terms_in_force(state).reviewer(public)
+    return getpass.getuser() if named is None else named.name
 
 
 def _signed(ledger: Ledger, state: LifeState, said: Reviewed, key: Ed25519PrivateKey) -> Reviewed:

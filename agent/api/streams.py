@@ -66,6 +66,7 @@ class Stream:
         baselines: what each task's winner is compared with: the usual ones of its kind, none, or some by name.
         curve_stop: whether low trainings are given up whose curve cannot reach the best any more.
         taught_before: what is done with audit examples that an earlier task was taught; None tells them.
+        run_by: who runs the life, where the audit suite leaves that person out of review.
 
     Raises:
         InputError: a field that a stream file could not have, or a task that is neither.
@@ -94,6 +95,7 @@ class Stream:
     curve_stop: bool = False
     baselines: Literal["auto", "none"] | Sequence[str] = "auto"
     taught_before: Literal["tell", "leave_out", "refuse"] | None = None
+    run_by: str | None = None
 
     def __post_init__(self) -> None:
         self.model()
@@ -123,6 +125,7 @@ class Stream:
             "curve_stop": self.curve_stop or None,
             "baselines": _baselines(self.baselines),
             "taught_before": self.taught_before,
+            "run_by": self.run_by,
             "tuning": self.tuning,
             "tasks": [_stated(task) for task in self.tasks],
         }

@@ -23,6 +23,17 @@ def new(
 
 
 @app.command()
+def show(
+    public: Annotated[Path, typer.Argument(metavar="FILE.pub", help="Public key file.")],
+) -> None:
+    """Print a public key in hexadecimal, as `reviewers` of an audit suite names it."""
+    from agent.ledger.review_signature import key_text
+    from agent.ledger.signature import public_key
+
+    typer.echo(key_text(public_key(public)))
+
+
+@app.command()
 def sign(
     key: Annotated[Path, typer.Option("--key", help="Private key file.")],
     home: Annotated[Path, typer.Option("--home", help="Directory of one agent's life.")] = Path(".selfnas"),

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from agent.commands.inspect import held_life, opened_life
 from agent.gate.admission import findings_of
+from agent.gate.counting import counted, terms_in_force
 from agent.ledger.events import OperatorRefused
 from agent.ledger.home import Home
 from agent.memory.operators import find_operator, operator_revocation
@@ -23,6 +24,7 @@ from agent.state.spending import spent_at
 from agent.state.state import LifeState, Motif, TaskState, replay
 from agent.state.taught import taught_sentence
 from audits import Finding
+from audits.contract.reviewing import USUAL_TERMS
 from selfnas.errors import InputError
 from selfnas.files import write_whole
 from selfnas.plugins import MissingPluginError
@@ -84,6 +86,10 @@ def show_motif(home: Path, digest: str, *, optional: bool = False) -> None:
             console.print(f"{told_figures(motif.metric, motif.validation, motif.test)}, {motif.params:,} parameters")
             console.print(f"weights: {Home(home).weights / (motif.weights_sha256 + '.safetensors')}", soft_wrap=True)
             console.print(f"pictures: {Home(home).pictures(motif.run, motif.task) / motif.digest[:12]}", soft_wrap=True)
+            if (terms := terms_in_force(state)) != USUAL_TERMS:
+                where = state.runs[motif.run - 1]
+                people = counted(terms, where, where.tasks.named(motif.task).finalist(motif.digest))
+                console.print(escape(f"people: {people}; the suite: {terms}"), soft_wrap=True, highlight=False)
             if (used := spent_at(state.runs[motif.run - 1], task, motif.digest)) is not None:
                 console.print(f"audit split: {used}", soft_wrap=True, highlight=False)
             if taught := taught_sentence(task.started):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from agent.gate.review import Decision
+    from agent.ledger.events import Event, Reviewed
 
 __all__ = ["app"]
 
@@ -36,7 +38,9 @@ def list_finalists(
     home: _Home = _DEFAULT_HOME,
     task: _Task = None,
     run: _Run = None,
-    awaiting: Annotated[bool, typer.Option("--awaiting", help="Only finalists that no person decided about.")] = False,
+    awaiting: Annotated[
+        bool, typer.Option("--awaiting", help="Only finalists that people must still decide about.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")] = False,
 ) -> None:
     """Every finalist: how it stands, why, and what people decided about it."""
@@ -47,6 +51,7 @@ def list_finalists(
 
     from agent.commands.inspect import opened_life
     from agent.desk.inbox import Inbox
+    from agent.gate.counting import counted, terms_in_force
     from agent.gate.review import finalists, moment, stage
     from agent.report.desk import desk
     from agent.state.state import replay
@@ -54,15 +59,19 @@ def list_finalists(
     console = Console()
     with opened_life(home) as ledger:
         state, times = replay(ledger), ledger.times()
+        terms = terms_in_force(state)
         if as_json:
             print(json.dumps(list(desk(state, task=task, run=run, awaiting=awaiting)), indent=1, ensure_ascii=False))
             return
     for held_by, held, finalist in finalists(state):
-        if task in (None, held.name) and run in (None, held_by.number) and not (awaiting and finalist.reviews):
-            waits = {"awaiting": ", awaiting review", "sent back": ", sent back"}.get(stage(finalist), "")
+        reached = stage(terms, held_by, finalist)
+        if task in (None, held.name) and run in (None, held_by.number) and (not awaiting or reached == "awaiting"):
+            waits = {"awaiting": ", awaiting review", "sent back": ", sent back"}.get(reached, "")
+            if (count := counted(terms, held_by, finalist)).wanted > 1:
+                waits += f", {count}"
             console.print(
                 f"[bold]{finalist.digest[:12]}[/]  {escape(held.name)}, run {held_by.number}: "
-                f"{finalist.standing}{waits} (event {finalist.event})"
+                f"{finalist.standing}{escape(waits)} (event {finalist.event})"
             )
             for reason in finalist.audited.reasons if finalist.audited else ():
                 console.print(f"  {escape(reason)}", soft_wrap=True, highlight=False)
@@ -135,7 +144,6 @@ def send_back(
 @app.command("take-in")
 def take_in(home: _Home = _DEFAULT_HOME, sign: _Sign = None, mirror: _Mirror = True) -> None:
     """Record decisions of the desk that wait since a life was being lived; `selfnas ui` does so by itself."""
-    from agent.api.reviewing import told
     from agent.commands.inspect import mirror_life
     from agent.desk.inbox import Inbox
     from agent.ledger.store import reading
@@ -144,8 +152,7 @@ def take_in(home: _Home = _DEFAULT_HOME, sign: _Sign = None, mirror: _Mirror = T
         pass  # says so where there is no life
     inbox = Inbox(home, key=_key(sign))
     done = inbox.take_in()
-    for event in done:
-        print(told(event))
+    _tell(home, done)
     left = list(inbox.letters())
     for letter in left:
         names = ", ".join(f"{wish.decision} {wish.digest[:12]} by {wish.author}" for wish in letter.wishes)
@@ -174,16 +181,27 @@ def _decide(
     sign: Path | None,
     mirror: bool,
 ) -> None:
-    from agent.api.reviewing import Wish, decide, told
+    from agent.api.reviewing import Wish, decide
     from agent.commands.inspect import mirror_life
 
     if not digest and event is None:
         raise typer.BadParameter("say which finalist: the beginning of its digest, or --event")
     wish = Wish(decision=decision, digest=digest, event=event, task=task, run=run, author=author, reason=reason)
-    for done in decide(home, [wish], key=_key(sign)):
-        print(told(done))
+    _tell(home, decide(home, [wish], key=_key(sign)))
     if mirror:
         mirror_life(home)
+
+
+def _tell(home: Path, done: Sequence[Event[Reviewed]]) -> None:
+    from agent.api.reviewing import told
+    from agent.commands.inspect import opened_life
+    from agent.state.state import replay
+
+    if done:
+        with opened_life(home) as ledger:
+            state = replay(ledger)
+            for event in done:
+                print(told(event, state))
 
 
 def _key(path: Path | None) -> Ed25519PrivateKey | None:

@@ -27,7 +27,7 @@ from agent.desk.lineage import ancestry
 from agent.desk.live import live, mark
 from agent.desk.mlflow_records import address_of_run
 from agent.desk.play import Typed, cell_picture, library, tried
-from agent.desk.queue import SORTS, STAGES, Choice, Row, rows
+from agent.desk.queue import CONCERNS, SORTS, STAGES, Choice, Row, rows
 from agent.desk.rendering import Pages, static_file
 from agent.desk.trials import TRIAL_SORTS, Wanted, time_rows, trial_rows
 from agent.desk.view import Seen, View
@@ -90,6 +90,7 @@ class Desk:
             total=len(every),
             counts={**{name: count[name] for name in STAGES}, "all": len(every)},
             stages=STAGES,
+            concerns={name: told for name, (told, _) in CONCERNS.items()},
             tasks=sorted({row["task"] for row in every}),
             letters=list(self.inbox.letters()),
             heading=functools.partial(_heading, choice, SORTS),
@@ -257,6 +258,7 @@ class Desk:
         with self.view.opened() as seen:
             place = items.found(seen, event)
             shown = items.item(seen, place)
+            author, barred = items.decider(seen, place, author=self.author, key=self.inbox.signer)
             chain = ancestry(place.task, place.finalist.digest) if place.task.is_readable else []
         at = listed.index(event) if event in listed else None
         return self.pages.page(
@@ -272,7 +274,8 @@ class Desk:
             listed=len(listed),
             previous=listed[at - 1] if at else None,
             following=next((one for one in listed[at + 1 if at is not None else 0 :] if one != event), None),
-            author=self.author,
+            author=author,
+            barred=barred,
             signer=short(self.inbox.signer),
             reason=reason,
             quoted_home=shlex.quote(str(self.view.home)),
@@ -342,7 +345,7 @@ def _awaiting(desk: Desk, handler: Callable[[Request], Awaitable[Response]]) -> 
 
 def _sentences(seen: Seen) -> dict[int, str]:
     """By number: what each decision of a person came to."""
-    return {one.seq: told(one) for *_, finalist in finalists(seen.state) for one in finalist.reviews}
+    return {one.seq: told(one, seen.state) for *_, finalist in finalists(seen.state) for one in finalist.reviews}
 
 
 def _query(text: str) -> dict[str, str]:

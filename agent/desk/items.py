@@ -10,6 +10,7 @@ from pathlib import Path
 from agent.desk.cells import difference, distance, read
 from agent.desk.view import Seen
 from agent.gate.admission import findings_of
+from agent.gate.counting import terms_in_force, uncounted, uncounted_of
 from agent.gate.review import finalists, moment, stage
 from agent.ledger.events import UNSET, Event, Reviewed, Standing
 from agent.ledger.review_signature import short, signature_fault
@@ -18,17 +19,18 @@ from agent.report.summary import Accuracy, score_of, shown_score
 from agent.state.rivals import Rival, best_rival, rivals
 from agent.state.state import Finalist, RunState, TaskState
 from audits import Finding
+from audits.contract.reviewing import USUAL_TERMS
 from selfnas.errors import InputError, SelfnasError
 from selfnas.training.metrics import METRICS
 
-__all__ = ["Place", "drawn", "found", "item", "pictures"]
+__all__ = ["Place", "decider", "drawn", "found", "item", "pictures"]
 
 _ORDER = {"gate": 0, "alarm": 1, "validity": 2, "advisory": 3}
 _WORDS = {"p": "holds", "f": "broken", "n": "does not apply", "u": "left open", "d": "answered in two ways"}
 _SAID = {"gain": "better", "loss": "worse", "open": "not told apart"}
 _RIGHT = re.compile(r"(\d+) of (\d+) (training inputs )?right")
 _CAPTIONS = {
-    "attributions": "What counts for the answer, on a few audit inputs: red speaks for it, blue against.",
+    "attributions": "What counts for the answer, red for it and blue against; titles say why an input is shown.",
     "confusion": "Answers against truths on the audit split: errors stand off the diagonal.",
     "labels": "Of each label, how often it is found, and how often wrongly.",
     "residuals": "Predictions against truths on the audit split.",
@@ -63,7 +65,7 @@ def found(seen: Seen, event: int) -> Place:
 
 def item(seen: Seen, place: Place) -> dict[str, object]:
     """What the page of a finalist shows, apart from what the queue shows of it."""
-    finalist, task = place.finalist, place.task
+    finalist, task, terms = place.finalist, place.task, terms_in_force(seen.state)
     findings = findings_of(finalist.audited) if finalist.audited else []
     times = seen.ledger.times_of(one.seq for one in finalist.reviews)
     return {
@@ -73,12 +75,24 @@ def item(seen: Seen, place: Place) -> dict[str, object]:
         "rules": list(_rules(place)),
         "neighbour": _neighbour(seen, place),
         "alike": list(_alike(seen, place)),
-        "history": [_decided(one, times) for one in finalist.reviews],
+        "terms": str(terms) if terms != USUAL_TERMS else "",
+        "history": [_decided(one, times, uncounted_of(terms, place.run, one.facts)) for one in finalist.reviews],
         "pictures": [
             {"name": path.stem, "caption": _CAPTIONS.get(path.stem, path.stem)}
             for path in pictures(seen, place) if path.stem != "cell"
         ],
     }  # fmt: skip
+
+
+def decider(seen: Seen, place: Place, *, author: str, key: str) -> tuple[str, str]:
+    """Who is taken to decide at a desk with that key, or with none, and why that would not count; empty where it does.
+
+    A key that the suite in force knows stands for its reviewer.
+    """
+    terms = terms_in_force(seen.state)
+    named = terms.reviewer(key)
+    who = author if named is None else named.name
+    return who, uncounted(terms, place.run, author=who, key=key)
 
 
 def pictures(seen: Seen, place: Place) -> list[Path]:
@@ -211,11 +225,12 @@ def _neighbour(seen: Seen, place: Place) -> Mapping[str, object] | None:
     }  # fmt: skip
 
 
-def _decided(one: Event[Reviewed], times: Mapping[int, float]) -> dict[str, object]:
+def _decided(one: Event[Reviewed], times: Mapping[int, float], why_not: str) -> dict[str, object]:
     said = one.facts
     return {
         "event": one.seq, "when": moment(times, one.seq), "author": said.author, "decision": said.decision,
         "standing": str(said.standing), "reason": said.reason, "signed": _signed_by(said),
+        "uncounted": why_not,
     }  # fmt: skip
 
 
@@ -227,10 +242,11 @@ def _signed_by(said: Reviewed) -> str:
 
 def _alike(seen: Seen, place: Place) -> Iterator[dict[str, object]]:
     """Other finalists with the very same weights."""
+    terms = terms_in_force(seen.state)
     weights = place.finalist.trained.weights_sha256
     for run, task, other in finalists(seen.state):
         if weights and other.trained.weights_sha256 == weights and other is not place.finalist:
             yield {
                 "event": other.event, "seen": other.latest, "task": task.name, "run": run.number,
-                "digest": other.digest, "standing": str(other.standing), "stage": stage(other),
+                "digest": other.digest, "standing": str(other.standing), "stage": stage(terms, run, other),
             }  # fmt: skip

@@ -15,7 +15,7 @@ from agent.report.summary import score_of, shown_score
 from agent.state.rivals import best_rival, rivals
 from selfnas.training.metrics import METRICS
 
-__all__ = ["SORTS", "STAGES", "Choice", "rows"]
+__all__ = ["CONCERNS", "SORTS", "STAGES", "Choice", "rows"]
 
 Row = Mapping[str, Any]
 STAGES = ("awaiting", "sent back", "decided", "all")
@@ -25,7 +25,8 @@ def rows(seen: Seen) -> list[Row]:
     """Of all finalists, oldest first: the records of `review list --json`, with what the table shows of them."""
     found: list[Row] = []
     weights: dict[str, int] = {}
-    for record, (_, task, finalist) in zip(desk(seen.state), finalists(seen.state), strict=True):
+    put_aside = {motif.where for motif, _ in seen.state.quarantined.values()}
+    for record, (run, task, finalist) in zip(desk(seen.state), finalists(seen.state), strict=True):
         best = best_rival(task)
         beside = [rival for rival in rivals(task, finalist) if best is not None and rival.record == best.record]
         unit = " %" if task.metric in METRICS and METRICS[task.metric].unit == "share" else ""
@@ -41,6 +42,7 @@ def rows(seen: Seen) -> list[Row]:
                 "gain_shown": beside[0].difference if beside else "–",
                 "gain": beside[0].gain.estimate if beside and beside[0].gain else None,
                 "verdict": beside[0].verdict if beside else "open",
+                "put_aside": (run.number, task.name, finalist.digest) in put_aside,
             }
         )
     return [{**row, "same": weights[row["weights_sha256"]] if row["weights_sha256"] else 1} for row in found]
@@ -50,9 +52,31 @@ def _number(value: float | None) -> float:
     return float("-inf") if value is None else float(value)
 
 
+# What a person may look for, in words of the page, and whether a row is such a one.
+CONCERNS: Mapping[str, tuple[str, Callable[[Row], bool]]] = {
+    "open vote": ("one has decided, more are wanted", lambda row: bool(row["people"]["by"]) and row["awaiting"]),
+    "untested": ("something was not tested", lambda row: bool(row["untested"])),
+    "behind": ("worse than a baseline", lambda row: any(one["verdict"] == "loss" for one in row["rivals"])),
+    "otherwise": ("decided otherwise elsewhere", lambda row: _otherwise(row)),
+    "forbidden": ("in quarantine", lambda row: bool(row["put_aside"])),
+}
+
+
+def _otherwise(row: Row) -> bool:
+    """Whether people left the same weights or architecture standing otherwise."""
+    return any(one["standing"] != row["standing"] for one in row["elsewhere"])
+
+
+def _trouble(row: Row) -> tuple[int, int, int]:
+    """What a person should look at first: contradictions, then what was not tested, then what loses to a baseline."""
+    return int(_otherwise(row)), len(row["untested"]), sum(one["verdict"] == "loss" for one in row["rivals"])
+
+
 # Title, what is compared, and whether the greatest comes first.
 SORTS: Mapping[str, tuple[str, Callable[[Row], Any], bool]] = {
     "event": ("event", lambda row: row["event"], False),
+    "trouble": ("trouble first", _trouble, True),
+    "people": ("people", lambda row: (len(row["people"]["by"]), -row["event"]), True),
     "task": ("task", lambda row: (row["task"], row["run"], row["event"]), False),
     "standing": ("stands", lambda row: (row["standing"] != Standing.REFUSED, row["event"]), False),
     "untested": ("not tested", lambda row: len(row["untested"]), True),
@@ -71,6 +95,7 @@ class Choice:
         stage: one of `STAGES`.
         standing: `admitted` or `refused`; empty for both.
         task: a name; empty for all.
+        concern: one of `CONCERNS`; empty for all.
         text: that stands somewhere in what is shown of a finalist; empty for any.
         sort: one of `SORTS`.
         down: whether the order is turned round.
@@ -79,6 +104,7 @@ class Choice:
     stage: str = "awaiting"
     standing: str = ""
     task: str = ""
+    concern: str = ""
     text: str = ""
     sort: str = "event"
     down: bool = False
@@ -87,10 +113,12 @@ class Choice:
     def of(query: Mapping[str, str]) -> Choice:
         """As an address says; what it says wrongly is left out."""
         chosen, standing, sort = query.get("stage", ""), query.get("standing", ""), query.get("sort", "")
+        concern = query.get("concern", "")
         return Choice(
             stage=chosen if chosen in STAGES else "awaiting",
             standing=standing if standing in list(Standing) else "",
             task=query.get("task", "")[:200],
+            concern=concern if concern in CONCERNS else "",
             text=query.get("text", "")[:200],
             sort=sort if sort in SORTS else "event",
             down=query.get("down", "") == "1",
@@ -107,6 +135,7 @@ class Choice:
             row
             for row in every
             if self.stage in ("all", row["stage"]) and self.standing in ("", row["standing"])
+            if not self.concern or CONCERNS[self.concern][1](row)
             if self.task in ("", row["task"]) and all(word in _text(row) for word in words)
         ]
         _, key, greatest = SORTS[self.sort]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from agent.gate.review import chosen
 from agent.ledger import events as ledger_events
 from agent.ledger.events import Event, Facts, LedgerError
+from agent.ledger.home import Home
 from agent.ledger.store import Ledger
 from agent.state.state import LifeState
 from selfnas.errors import InputError
 
-__all__ = ["Evidence", "Noted", "later_events", "read_evidence"]
+__all__ = ["Evidence", "Noted", "gathered", "later_events", "read_evidence", "weights_problems"]
 
 Kind = TypeVar("Kind", bound=Facts)
 
@@ -122,7 +124,7 @@ def read_evidence(
     where, held, finalist = chosen(state, digest, task=task, run=run)
     if finalist.trained.reason or not finalist.trained.weights_sha256:
         raise InputError(f"{finalist.digest[:12]} was not trained to the end: there is no network to tell of")
-    return _gathered(events, run=where.number, task=held.name, digest=finalist.digest)
+    return gathered(events, run=where.number, task=held.name, digest=finalist.digest)
 
 
 def later_events(evidence: Evidence, ledger: Ledger) -> list[Event[Facts]]:
@@ -137,7 +139,7 @@ def later_events(evidence: Evidence, ledger: Ledger) -> list[Event[Facts]]:
     return found
 
 
-def _gathered(events: Iterable[Event[Facts]], *, run: int, task: str, digest: str) -> Evidence:
+def gathered(events: Iterable[Event[Facts]], *, run: int, task: str, digest: str) -> Evidence:
     """Of a life's events those about one finalist."""
     found: Evidence | None = None
     began: Noted[ledger_events.RunStarted] | None = None
@@ -251,3 +253,15 @@ def _noted(event: Event[Facts], facts: Kind) -> Noted[Kind]:
 
 def _as(one: Noted[Any], facts: Kind) -> Noted[Kind]:
     return Noted(seq=one.seq, hash=one.hash, facts=facts)
+
+
+def weights_problems(found: Evidence, home: Home) -> Iterator[str]:
+    """The file that the dossier is about is the one that the ledger names."""
+    sha256 = found.trained.facts.weights_sha256
+    try:
+        content = home.weights_file(sha256).read_bytes()
+    except (OSError, InputError):
+        yield f"weights {sha256[:12]}… are not in this home"
+        return
+    if hashlib.sha256(content).hexdigest() != sha256:
+        yield f"weights {sha256[:12]}… of this home were changed"

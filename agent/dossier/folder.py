@@ -11,15 +11,13 @@ from typing import Any
 from agent.dossier.annex import SECTIONS, annex
 from agent.dossier.bom import bill
 from agent.dossier.evidence import Evidence
+from agent.dossier.files import ANNEX, BILL, MANIFEST, PAGE, PROVENANCE
 from agent.dossier.provenance import provenance
-from agent.dossier.statement import Statement
+from agent.dossier.statement import Statement, basis, plain
 
-__all__ = ["ANNEX", "BILL", "MANIFEST", "PAGE", "PROVENANCE", "Dossier", "made"]
+__all__ = ["Dossier", "made"]
 
 FORMAT = 1
-MANIFEST, BILL, ANNEX, PAGE, PROVENANCE = (
-    "dossier.json", "bom.cdx.json", "annex-iv.json", "annex-iv.md", "provenance.json",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,18 +93,5 @@ def _page(found: Evidence, statements: Sequence[Statement]) -> Iterator[str]:
         yield f"## {number}. {title}\n"
         for one in statements:
             if one.point.split(".")[0] == str(number):
-                yield f"- {_plain(one.text)} {_basis(one)}".rstrip()
+                yield f"- {plain(one.text)} {basis(one)}".rstrip()
         yield ""
-
-
-def _basis(one: Statement) -> str:
-    if not one.derived:
-        return "" if one.is_open else f"*({one.point}; stated by the provider)*"
-    first, more = one.events[0], len(one.events) - 1
-    last = f" and {more} more, the last {one.events[-1][0]} `{one.events[-1][1][:16]}`" if more else ""
-    return f"*({one.point}; derived from event {first[0]} `{first[1][:16]}`{last})*"
-
-
-def _plain(text: str) -> str:
-    """Text of a life that cannot make other text of the page."""
-    return " ".join(text.split()).replace("\\", "\\\\").replace("*", "\\*").replace("`", "\\`").replace("<", "&lt;")

@@ -31,7 +31,7 @@ class Decided:
         """What happened."""
         said = self.source.facts
         why = f" because: {self.reason}" if self.reason else ", and gave no reason"
-        overruled = f"overruled what stood: it is {said.standing} from then on"
+        overruled = f"overruled what stood: it stands {said.standing} from then on"
         told = {"approve": "approved the network", SEND_BACK: "sent the network back for another audit"}
         verb = told.get(said.decision, overruled)
         return f"{self.by} {verb}{why}."

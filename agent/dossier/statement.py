@@ -8,7 +8,7 @@ from typing import Protocol
 
 from selfnas.errors import InputError
 
-__all__ = ["OPEN", "Statement", "derived", "provided"]
+__all__ = ["OPEN", "Statement", "basis", "derived", "plain", "provided"]
 
 OPEN = "To be stated by the provider"
 
@@ -83,3 +83,17 @@ def provided(key: str, asked: str, stated: Mapping[str, str]) -> Statement:
     """A sentence that only the provider can state; as it was stated, where it was."""
     text = " ".join(stated.get(key, "").split())
     return Statement(key=key, text=text or f"{OPEN}: {asked}", asked=asked)
+
+
+def basis(one: Statement) -> str:
+    """What a sentence rests on, for people."""
+    if not one.derived:
+        return "" if one.is_open else f"*({one.point}; stated by the provider)*"
+    first, more = one.events[0], len(one.events) - 1
+    last = f" and {more} more, the last {one.events[-1][0]} `{one.events[-1][1][:16]}`" if more else ""
+    return f"*({one.point}; derived from event {first[0]} `{first[1][:16]}`{last})*"
+
+
+def plain(text: str) -> str:
+    """Text of a life that cannot make other text of the page."""
+    return " ".join(text.split()).replace("\\", "\\\\").replace("*", "\\*").replace("`", "\\`").replace("<", "&lt;")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from agent.dossier.annex import ASKED
-from agent.dossier.folder import Dossier
 from agent.dossier.statement import OPEN
 from selfnas.errors import InputError, cause, suggestion
 from selfnas.files import check_output, write_whole
@@ -15,7 +15,16 @@ from selfnas.files import check_output, write_whole
 __all__ = ["read_stated", "write_dossier"]
 
 
-def write_dossier(folder: Path, dossier: Dossier) -> None:
+class Written(Protocol):
+    """What has files."""
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Content of each file by its path in the folder."""
+        ...
+
+
+def write_dossier(folder: Path, dossier: Written) -> None:
     """Write its files into a folder that is made, or is empty.
 
     Raises:
@@ -29,6 +38,10 @@ def write_dossier(folder: Path, dossier: Dossier) -> None:
     for name in dossier.files:
         check_output(folder / name, (".json", ".md"), force=False)
     for name, content in dossier.files.items():
+        try:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be written: {cause(error)}") from error
         write_whole(folder / name, content)
 
 

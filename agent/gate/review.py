@@ -3,8 +3,9 @@
 A person *approves* what stands admitted, or *overrules*: reverses what stands. Overruling a refusal by the audits lets
 the network into the library, marked; overruling an admission revokes it. Only the audits can be overruled: a
 finalist needs a certificate of the constraint set in force, full training and weights. Before anybody has done either,
-a person may *send back* a finalist: ask for another audit, which leaves what stands. Author and reason are in the
-event and so in its hash; the time is where all times are, beside the events and in no hash.
+a person may *send back* a finalist: ask for another audit, which leaves what stands. Where the suite in force wants
+several persons (`agent/gate/counting.py`), a refusal stands until the last of them overruled it. Author and reason are
+in the event and so in its hash; the time is where all times are, beside the events and in no hash.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
+from agent.gate.counting import Voter, counted, joined, person, terms_in_force, uncounted
 from agent.ledger.events import SEND_BACK, Reviewed, Standing
 from agent.state.state import Finalist, LifeState, RunState, TaskState
+from audits.contract.reviewing import ReviewTerms
 from selfnas.errors import InputError
 
 __all__ = ["Decision", "answered", "chosen", "finalists", "moment", "only", "review", "stage"]
@@ -32,11 +35,15 @@ def finalists(state: LifeState) -> Iterator[tuple[RunState, TaskState, Finalist]
         yield from ((run, task, finalist) for finalist in task.finalists if finalist.outcome)
 
 
-def stage(finalist: Finalist) -> Stage:
-    """How far people are with a finalist: it awaits them, was sent back, or somebody approved or overruled."""
-    if not finalist.reviews:
-        return "awaiting"
-    return "sent back" if finalist.reviews[-1].facts.decision == SEND_BACK else "decided"
+def stage(terms: ReviewTerms, run: RunState, finalist: Finalist) -> Stage:
+    """How far people are with a finalist of a run: it awaits them, was sent back, or enough approved or overruled.
+
+    One whose admission a person ended is decided about, until somebody wants it back.
+    """
+    if finalist.reviews and finalist.reviews[-1].facts.decision == SEND_BACK:
+        return "sent back"
+    count = counted(terms, run, finalist)
+    return "decided" if count.met or (count.revoked and not count.by) else "awaiting"
 
 
 def review(
@@ -50,6 +57,7 @@ def review(
     run: int | None = None,
     event: int | None = None,
     seen: int | None = None,
+    key: str = "",
 ) -> Reviewed:
     """The decision about the only finalist whose digest begins so.
 
@@ -59,11 +67,12 @@ def review(
         run: only finalists of the run with this number; None for all.
         event: only the finalist about which this event decided; None for all.
         seen: number of the latest event about the finalist that the person knew; None for whatever there is.
+        key: public key that it is to be signed with, in hexadecimal; empty for none.
 
     Raises:
         InputError: no such finalist, or several; no author or reason; something was decided about it that the person
-            did not know; or a decision that nobody can take: there is no certificate, no weights, or another constraint
-            set is in force than the one it was certified under.
+            did not know; the suite in force does not count this person; or a decision that nobody can take: there is
+            no certificate, no weights, or another constraint set is in force than the one it was certified under.
     """
     where, held, finalist = chosen(state, digest, task=task, run=run, event=event)
     author, reason = typed_line(author, "--author"), typed_line(reason, "--reason")
@@ -72,15 +81,18 @@ def review(
     if decision != "approve" and not reason:
         raise InputError(f"{'an overrule' if decision == 'overrule' else 'to send back'} needs a --reason")
     _check_seen(finalist, seen)
-    if decision == SEND_BACK and stage(finalist) == "decided":
+    terms = terms_in_force(state)
+    if why := uncounted(terms, where, author=author, key=key):
+        raise InputError(f"{finalist.digest[:12]}: nothing was recorded: {why}")
+    if decision == SEND_BACK and stage(terms, where, finalist) == "decided":
         raise InputError(f"{finalist.digest[:12]} was decided about already: it can be overruled, not sent back")
     if decision == "approve" and finalist.standing != Standing.ADMITTED:
         raise InputError(f"{finalist.digest[:12]} stands refused: only `overrule` with a reason can let it in")
     if decision == "approve" and state.library.seq_at((where.number, held.name, finalist.digest)) is None:
         raise InputError(f"{finalist.digest[:12]} is quarantined by the constraint set in force: it cannot be approved")
-    standing = _standing_after(finalist, decision)
-    if decision != SEND_BACK and standing == Standing.ADMITTED:
+    if decision == "approve" or (decision == "overrule" and finalist.standing != Standing.ADMITTED):
         _check_admissible(state, where, held, finalist)
+    standing = _standing_after(terms, where, finalist, decision, person(terms, author=author, key=key))
     return Reviewed(
         run=where.number,
         task=held.name,
@@ -94,9 +106,14 @@ def review(
     )
 
 
-def _standing_after(finalist: Finalist, decision: Decision) -> Standing:
-    stands = finalist.standing == Standing.ADMITTED
-    return Standing.ADMITTED if stands == (decision != "overrule") else Standing.REFUSED
+def _standing_after(terms: ReviewTerms, run: RunState, finalist: Finalist, decision: Decision, who: Voter) -> Standing:
+    stands = finalist.standing or Standing.REFUSED
+    if decision != "overrule":
+        return stands
+    if stands == Standing.ADMITTED:
+        return Standing.REFUSED
+    votes = joined(counted(terms, run, finalist).by, who)
+    return Standing.ADMITTED if len(votes) >= terms.overrules else Standing.REFUSED
 
 
 def _check_seen(finalist: Finalist, seen: int | None) -> None:

@@ -240,6 +240,7 @@ class StreamRecord(Struct, frozen=True, kw_only=True):
         refit: whether finalists are trained once more on training and validation data; None is true.
         plugins: names of plug-ins whose parts the stream uses.
         taught_before: what is done with audit examples that an earlier task was taught; None tells them.
+        run_by: who runs the life, where a suite leaves that person out of review; None where nobody said.
     """
 
     stream: str
@@ -258,6 +259,7 @@ class StreamRecord(Struct, frozen=True, kw_only=True):
     refit: bool | None = None
     plugins: list[str] | None = None
     taught_before: str | None = None
+    run_by: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.policy.get("strategy"), str):

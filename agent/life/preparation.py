@@ -180,10 +180,25 @@ def _suite(
         suite = recorded or load_suite(reference(stream.audits, base))
         if recorded is None:
             problems.add(("audits",), *unproven_gates(suite))
+        problems.add(("audits",), *_people(suite, stream.run_by))
         names = {name for spec in stream.tasks for name in (spec.name, spec.succeeds) if name}
         problems.found += unplanted(suite.plants, names | {*lived})
         return suite
     return None
+
+
+def _people(suite: Suite, run_by: str | None) -> Iterator[str]:
+    """Why nobody could ever approve what this run finds, as its suite counts persons."""
+    terms = suite.review
+    if terms.runner != "excluded":
+        return
+    if run_by is None:
+        yield f"suite {suite.name!r} leaves whoever runs the life out of review: say who does with `run_by`"
+        return
+    left = [one.name for one in terms.reviewers if one.name.casefold() != run_by.casefold()]
+    most = max(terms.approvals, terms.overrules)
+    if terms.reviewers and len(left) < most:
+        yield f"suite {suite.name!r} wants {most} of its reviewers, and without {run_by} there are {len(left)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from agent.gate.counting import approved
 from agent.ledger.events import UNSET, Count, Recalled, Shape, Table, TaskStarted
 from agent.life.context import TaskContext
 from agent.memory.recall import order_by_expected_score, recall
@@ -54,7 +57,7 @@ def recalled_for(context: TaskContext, policy: SearchPolicy) -> list[Recalled]:
 
 def _admitted(context: TaskContext, policy: SearchPolicy, description: TaskDescription) -> list[Recalled]:
     """What the library has for a task so described."""
-    own = context.own
+    own, suite = context.own, context.prepared.suite
     recalled = recall(
         context.state.library,
         description,
@@ -63,7 +66,7 @@ def _admitted(context: TaskContext, policy: SearchPolicy, description: TaskDescr
         space=context.space.name,
         macro=context.macro,
         choices=context.choices,
-        reviewed_only=context.prepared.suite.approval == "before-reuse",
+        approved=partial(approved, context.state, suite.review) if suite.approval == "before-reuse" else None,
         first=own.service,
     )
     recalled = order_by_expected_score(recalled, context.past, task_digest=own.digest, first=own.service)

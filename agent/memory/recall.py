@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice, starmap
 from typing import TypeVar
@@ -49,7 +49,7 @@ def recall(
     space: str,
     macro: Macro,
     choices: Choices | None = None,
-    reviewed_only: bool = False,
+    approved: Callable[[Motif], bool] | None = None,
     first: Motif | None = None,
 ) -> tuple[Recollection, ...]:
     """At most `policy.recall` architectures that `space` can spell, no two of one digest, and before them `first`.
@@ -58,18 +58,18 @@ def recall(
     most alike task gives its best, then the next task its best, and round again: a misjudged likeness then
     costs one evaluation rather than all of them.
     What is recalled is stacked as `macro` says, unless the way in which it won is one of the `choices`.
-    With `reviewed_only` what no person let in gives nothing. Tasks below `policy.recall_trust_percent` give nothing.
+    With `approved` what it does not hold of gives nothing. Tasks below `policy.recall_trust_percent` give nothing.
     """
-    trust = policy.recall_trust_percent
+    trust, usable = policy.recall_trust_percent, approved or (lambda motif: True)
 
     def best_of(likeness: float, task: int) -> Iterator[tuple[float, Motif]]:
-        return ((likeness, motif) for motif in library.of_task(task) if motif.review or not reviewed_only)
+        return ((likeness, motif) for motif in library.of_task(task) if usable(motif))
 
     here, base = space_named(space), base_name(space)
     known = starmap(best_of, library.alike(base, description, percent=trust, digest=task_digest))
     alike = starmap(best_of, library.alike(base, description, percent=trust))
     chosen: dict[str, Recollection] = {}
-    if first is not None and (first.review or not reviewed_only):
+    if first is not None and usable(first):
         like = _likeness(description, first.description)
         again = _restacked(first.architecture, here, macro, choices)
         if again is not None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from agent.ledger.events import Rejected
 from agent.ledger.home import EXAMPLE, Home
-from agent.mirror.review_tags import plain
+from agent.mirror.finalist_notes import plain
 from agent.report.summary import shown_score
 from agent.state.spending import attempt_of, spent_at
 from agent.state.state import Finalist, RunState, TaskState
@@ -67,6 +67,7 @@ def write_finalist_files(exhibit: Exhibit, finalist: Finalist, findings: Sequenc
             **_validation(task, finalist),
             "constraint set": run.started.constraint_set.name,
             "suite": f"{suite.name} ({suite.digest[:12]})",
+            **({} if suite.approval == "none" else {"people": str(suite.review)}),
             **_spending(run, task, finalist),
         },
         calibration=calibration_of(suite) if task.kind == CALIBRATED_KIND else None,

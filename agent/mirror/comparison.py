@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from agent.gate.counting import terms_in_force
 from agent.ledger.events import Standing
 from agent.ledger.home import Home
 from agent.mirror.aliases import Registered, wrong_aliases
@@ -100,6 +101,7 @@ def _expected(
     """Every run of a finished task, by key and digest."""
     quarantined = {motif.where: failed_rules(reason) for motif, reason in state.quarantined.values()}
     restored = {state.library.by_seq(seq).where for seq in state.restored - state.quarantined.keys()}
+    terms = terms_in_force(state)
     for run in state.runs:
         suite = suite_of(run)
         for task in run.tasks:
@@ -117,7 +119,7 @@ def _expected(
             for finalist, plain in zip(task.finalists, before.finalists, strict=True):
                 record = finalist_record(before, plain, key=key)
                 if finalist.reviews:
-                    tags, name = reviewed_finalist(task, finalist, times=times)
+                    tags, name = reviewed_finalist(terms, run, task, finalist, times=times)
                     record = replace(record, name=name, tags={**record.tags, **tags})
                 motif = (run.number, task.name, finalist.digest)
                 if motif in quarantined:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from agent.ledger.events import UNSET, Standing
-from agent.mirror.review_tags import plain
+from agent.mirror.finalist_notes import plain
 from agent.report.summary import Accuracy, score_of, shown_score
 from agent.state.rivals import rivals
 from agent.state.state import Finalist, RunState, TaskState
@@ -112,5 +112,7 @@ def _rivals(task: TaskState, finalist: Finalist) -> Iterator[str]:
 def _standing(finalist: Finalist) -> str:
     if finalist.outcome == Standing.ADMITTED:
         return "Admitted by constraint gate and audits."
-    said = next(review.facts for review in finalist.reviews if review.facts.standing == Standing.ADMITTED)
-    return f"Refused by the audits, let in by {plain(said.author)}: {plain(said.reason)}."
+    at = next(at for at, one in enumerate(finalist.reviews) if one.facts.standing == Standing.ADMITTED)
+    said = [one.facts for one in finalist.reviews[: at + 1] if one.facts.decision == "overrule"]
+    people = "; ".join(f"{plain(one.author)}: {plain(one.reason)}" for one in said)
+    return f"Refused by the audits, let in by {people}."

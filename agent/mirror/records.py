@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from agent.gate.admission import findings_of
 from agent.ledger.events import UNSET, Event, PolicyDecided
+from agent.mirror.finalist_notes import finalist_note
 from agent.report.changes import changed, proof_in_words
 from agent.report.robustness import robust_figures
 from agent.report.shortfall import shortfall
@@ -118,6 +119,7 @@ def finalist_record(task: TaskState, finalist: Finalist, *, key: str) -> Record:
         "digest": finalist.digest,
         "architecture": finalist.architecture,
         "weights_sha256": trained.weights_sha256,
+        "mlflow.note.content": finalist_note(task, finalist),
     }
     metrics: dict[str, float | None] = {
         "validation": trained.validation,

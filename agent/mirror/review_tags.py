@@ -6,15 +6,16 @@ MLflow client and imports nothing of MLflow.
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from agent.gate.review import moment
+from agent.gate.counting import counted, terms_in_force
+from agent.gate.review import moment, stage
 from agent.ledger.events import SEND_BACK, MotifQuarantined, Standing
+from agent.mirror.finalist_notes import finalist_note, plain
 from agent.state.state import Finalist, LifeState, RunState, TaskState
+from audits.contract.reviewing import USUAL_TERMS, ReviewTerms
 
 __all__ = [
     "Register",
@@ -24,7 +25,6 @@ __all__ = [
     "fit",
     "found_runs",
     "note",
-    "plain",
     "reviewed_finalist",
     "reviewed_task",
     "write_standing",
@@ -106,12 +106,13 @@ def write_standing(
         times: Unix seconds of each event.
         register: called for what people let in and the registry lacks.
     """
+    terms = terms_in_force(state)
     for run in state.runs:
         for task in run.tasks.reviewed():
             key = keys[run.number, task.name]
             for finalist in task.finalists:
                 if finalist.reviews:
-                    _finalist(client, key, run, task, finalist, times=times, register=register)
+                    _finalist(client, terms, key, run, task, finalist, times=times, register=register)
             _task(client, key, run, task)
     for motif, reason in state.quarantined.values():
         _quarantine(client, keys[motif.run, motif.task], motif.digest, failed_rules(reason))
@@ -120,7 +121,9 @@ def write_standing(
         _quarantine(client, keys[motif.run, motif.task], motif.digest, "no")
 
 
-def reviewed_finalist(task: TaskState, finalist: Finalist, *, times: Mapping[int, float]) -> tuple[dict[str, str], str]:
+def reviewed_finalist(
+    terms: ReviewTerms, run: RunState, task: TaskState, finalist: Finalist, *, times: Mapping[int, float]
+) -> tuple[dict[str, str], str]:
     """Tags and name that decisions of people give the run of a finalist; `times` in Unix seconds by event."""
     lines = []
     for review in finalist.reviews:
@@ -130,25 +133,20 @@ def reviewed_finalist(task: TaskState, finalist: Finalist, *, times: Mapping[int
             f"{said.standing}. {plain(said.reason)}"
         )
     last = finalist.reviews[-1].facts
-    done = {"approve": "approved", SEND_BACK: "sent back"}.get(last.decision, "overruled")
+    done, count = {"approve": "approved", SEND_BACK: "sent back"}.get(last.decision, "overruled"), None
+    if terms != USUAL_TERMS:
+        count = counted(terms, run, finalist)
+        done = "awaiting" if stage(terms, run, finalist) == "awaiting" else done
+        lines.append(f"* {plain(count)}")
     tags = {
         "verdict": str(finalist.standing or ""),
         "review": done,
         "reviewer": last.author,
         "review_reason": last.reason or "none",
-        "mlflow.note.content": "Decided by people:\n\n" + "\n".join(lines),
+        **({} if count is None else {"people": str(count)}),
+        "mlflow.note.content": "Decided by people:\n\n" + "\n".join(lines) + "\n\n" + finalist_note(task, finalist),
     }
     return tags, f"{finalist.standing} ({done}) · {task.name} · {finalist.digest[:12]}"
-
-
-def plain(text: object) -> str:
-    """What a person typed, shown as typed: no HTML, emphasis, link or image of theirs in a note.
-
-    Example:
-        >>> plain("<b> [x](http://y)")
-        '&lt;b&gt; \\\\[x\\\\](http://y)'
-    """
-    return re.sub(r"([\\`*_\[\]!])", r"\\\1", html.escape(str(text), quote=False))
 
 
 def reviewed_task(run: RunState, task: TaskState) -> tuple[dict[str, str], str]:
@@ -182,6 +180,7 @@ def found_runs(client: Any, query: str) -> list[Any]:
 
 def _finalist(
     client: Any,
+    terms: ReviewTerms,
     key: str,
     run: RunState,
     task: TaskState,
@@ -190,7 +189,7 @@ def _finalist(
     times: Mapping[int, float],
     register: Register,
 ) -> None:
-    tags, name = reviewed_finalist(task, finalist, times=times)
+    tags, name = reviewed_finalist(terms, run, task, finalist, times=times)
     let_in = finalist.outcome == Standing.REFUSED and any(
         review.facts.standing == Standing.ADMITTED for review in finalist.reviews
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.gate.admission import findings_of
+from agent.gate.counting import Count, counted, terms_in_force
 from agent.gate.review import finalists, stage
 from agent.ledger.events import UNSET, Event, Reviewed
 from agent.report.robustness import robust_figures
@@ -13,6 +14,7 @@ from agent.state.rivals import rivals
 from agent.state.spending import spent_at
 from agent.state.state import Finalist, LifeState, RunState, TaskState
 from agent.state.taught import taught_count, taught_sentence
+from audits.contract.reviewing import ReviewTerms
 
 __all__ = ["desk"]
 
@@ -28,24 +30,38 @@ def desk(
         state: of the life.
         task: only finalists of this task; None for all.
         run: only finalists of the run with this number; None for all.
-        awaiting: only those about which no person has decided.
+        awaiting: only those that a person, or more of them, must still decide about.
+
+    Raises:
+        InputError: what the suite in force wants of people cannot be read.
     """
+    terms = terms_in_force(state)
     decided = [review for _, _, finalist in finalists(state) for review in finalist.reviews]
     for held_by, held, finalist in finalists(state):
-        if task in (None, held.name) and run in (None, held_by.number) and not (awaiting and finalist.reviews):
-            yield _item(state, held_by, held, finalist, decided)
+        if (
+            task in (None, held.name)
+            and run in (None, held_by.number)
+            and (not awaiting or stage(terms, held_by, finalist) == "awaiting")
+        ):
+            yield _item(state, terms, held_by, held, finalist, decided)
 
 
 def _item(
-    state: LifeState, run: RunState, task: TaskState, finalist: Finalist, decided: list[Event[Reviewed]]
+    state: LifeState,
+    terms: ReviewTerms,
+    run: RunState,
+    task: TaskState,
+    finalist: Finalist,
+    decided: list[Event[Reviewed]],
 ) -> dict[str, object]:
     trained, audited = finalist.trained, finalist.audited
     where = (run.number, task.name, finalist.digest)
+    reached = stage(terms, run, finalist)
     kept_out = [reason for motif, reason in state.quarantined.values() if motif.where == where]
     return {
         "event": finalist.event,
         "seen": finalist.latest,
-        "stage": stage(finalist),
+        "stage": reached,
         "run": run.number,
         "task": task.name,
         "digest": finalist.digest,
@@ -53,7 +69,8 @@ def _item(
         "weights_sha256": trained.weights_sha256,
         "parameters": trained.params,
         "standing": str(finalist.standing),
-        "awaiting": not finalist.reviews,
+        "awaiting": reached == "awaiting",
+        "people": _people(counted(terms, run, finalist)),
         "quarantined": [rule for reason in kept_out for rule in reason.failed],
         "audits": audited.decision if audited else "undecided",
         "failed": list(audited.failed) if audited else [],
@@ -76,11 +93,17 @@ def _item(
     }
 
 
+def _people(count: Count) -> dict[str, object]:
+    """How many persons approved or overruled so that it counts, and how many are wanted."""
+    return {"decision": count.decision, "wanted": count.wanted, "by": count.names, "met": count.met,
+            "revoked": count.revoked, "sentence": str(count)}  # fmt: skip
+
+
 def _said(review: Event[Reviewed]) -> dict[str, object]:
     said = review.facts
     return {
         "event": review.seq, "decision": said.decision, "standing": str(said.standing), "author": said.author,
-        "reason": said.reason,
+        "reason": said.reason, "signed": "" if said.signed is UNSET else said.signed.key,
     }  # fmt: skip
 
 

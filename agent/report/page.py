@@ -18,6 +18,7 @@ from agent.report import page_pictures as report_pictures
 from agent.report.changes import changed, evidence_in_words, proof_in_words
 from agent.report.deployments import deployment_rows
 from agent.report.figures import Evidence, figures, rejections
+from agent.report.parallel import parallel_picture, parallels
 from agent.report.robustness import held, robust_rows
 from agent.report.shortfall import shortfall
 from agent.report.summary import shown_score, told_figures
@@ -48,6 +49,7 @@ DEFINITIONS: Mapping[str, str] = {
 _CURVES = 24  # tasks drawn; the latest, so that a page of 200 tasks is made in seconds
 _MOTIFS = 12  # drawn
 _USES = 8  # of a sub-cell, named; the latest
+_SPACES = 3  # whose trials are drawn
 _ROWS = 400  # of one table
 _SAID = {"gain": "better", "loss": "worse", "open": "–"}
 
@@ -85,6 +87,7 @@ def render(evidence: Evidence, *, title: str = "") -> str:
         tasks=_task_table(tasks),
         curves=_encoded(report_pictures.curves_picture(drawn)) if drawn else "",
         curves_note=_curves_note(tasks, drawn),
+        parallels=_parallels(evidence),
         matrix=_encoded(report_pictures.matrix_picture(labels, evidence.transfers)) if evidence.transfers else "",
         shortfalls=_shortfalls(evidence),
         baselines=_baseline_table(evidence),
@@ -115,6 +118,18 @@ def render(evidence: Evidence, *, title: str = "") -> str:
 
 def _encoded(picture: bytes) -> str:
     return base64.b64encode(picture).decode("ascii")
+
+
+def _parallels(evidence: Evidence) -> list[dict[str, str]]:
+    """Operations against ranks, for the spaces with the most trials."""
+    return [
+        {
+            "name": one.space,
+            "picture": _encoded(parallel_picture(one)),
+            "note": f"{len(one.rows):,} scored trials of {one.groups:,} task(s) and fidelities in space {one.space}.",
+        }
+        for one in parallels(evidence.state)[:_SPACES]
+    ]
 
 
 def _figures(motif: Motif) -> str:

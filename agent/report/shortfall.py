@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.gate.admission import findings_of
+from agent.ledger.events import Standing
 from agent.report.summary import Accuracy, TestScore, score_of
 from agent.state.rivals import rivals
 from agent.state.state import Finalist, TaskState
@@ -209,6 +210,9 @@ def _reasons(finalist: Finalist) -> Iterator[str]:
     """Why it is not in, by the audits or by who revoked it."""
     if finalist.audited is not None:
         yield from finalist.audited.reasons
+    stood = [finalist.outcome, *(review.facts.standing for review in finalist.reviews)]
+    if Standing.ADMITTED not in stood:
+        return  # what people said is a vote to let it in, which waits for more
     for review in finalist.reviews[-1:]:
         yield f"{review.facts.author}: {review.facts.reason}"
 

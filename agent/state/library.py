@@ -46,6 +46,7 @@ class Motif:
         params: trainable numbers on that task.
         seq: number of the event that admitted it.
         review: `approved` or `overruled` (let in by a person against the audits); empty while no person has looked.
+            Whether enough persons approved says `agent/gate/counting.py`.
         metric: name of the task's metric; empty for accuracy.
     """
 

@@ -182,6 +182,9 @@ class Stream(StrictModel):
     baselines: Baselines | None = None  # what each task's winner is compared with; None is `auto`
     curve_stop: Literal[True] | None = None  # give up low trainings whose curve cannot reach the best any more
     taught_before: Literal["tell", "leave_out", "refuse"] | None = None  # audit examples
+    run_by: Annotated[str, Field(min_length=1, max_length=200)] | None = (
+        None  # left out of review where a suite says so
+    )
     tuning: TuningSection | None = None
     tasks: list[TaskSpec] = Field(min_length=1, max_length=10_000)
 

@@ -47,6 +47,7 @@ from agent.verify.snapshot import check_snapshot
 from agent.verify.tasks import TaskChecker
 from agent.verify.weights import InheritanceChecker
 from audits import Suite
+from audits.contract.reviewing import USUAL_TERMS
 from constraints import ConstraintSet
 from selfnas import plugins
 from selfnas.digests import canonical_json
@@ -303,7 +304,11 @@ class _Checker:
         self._motifs.run_begins(started, set_)
         self._composing.run_begins(set_)
         self._inheritance.run_begins(started)
-        self._reviews.run_begins(started, approval=suite.approval if suite else "before-reuse")
+        yield self._reviews.run_begins(
+            started,
+            approval=suite.approval if suite else "before-reuse",
+            terms=suite.review if suite else USUAL_TERMS,
+        )
         yield self._costs.run_begins(started)
         yield self._policies.run_begins(started)
 

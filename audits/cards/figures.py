@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from audits.cards.telling import telling
 from audits.contract.data import AuditData
 from audits.contract.examinee import Examinee, evaluation_mode
 from audits.methods.attribution import integrated_gradients
@@ -34,6 +35,8 @@ _STEPS = 32  # integration points; enough for a picture
 def attribution_figure(network: nn.Module, data: AuditData, *, seed: int, count: int = 6) -> Figure:
     """Integrated gradients over a few audit inputs: drawn over images, below series, and as bars of a table's columns.
 
+    They are those that say most about the network (`audits.cards.telling`): errors first, then the least certain.
+
     Raises:
         NetworkOutputError: outputs or attributions that are not finite.
     """
@@ -41,16 +44,17 @@ def attribution_figure(network: nn.Module, data: AuditData, *, seed: int, count:
 
     with evaluation_mode(network):
         examinee = Examinee(network, data, seed=seed)
-        chosen = examinee.sample(len(data.x), count, "figure")
+        told = telling(examinee, count)
+        chosen = torch.tensor([one.index for one in told])
         answers = examinee.predictions()[chosen]
         explained = examinee.explained(examinee.audit_logits()[chosen])
         attributions, _ = integrated_gradients(examinee, data.x[chosen], explained, steps=_STEPS)
     inputs = data.x[chosen].cpu().double().numpy()
     shown = attributions.numpy()
-    told = [
+    named = [
         [_told(each, data.target) for each in values] for values in (answers, truth(data.y[chosen].cpu(), data.target))
     ]
-    titles = [f"{answer} (is {true})" for answer, true in zip(*told, strict=True)]
+    titles = [f"{answer} (is {true})\n{one.why}" for answer, true, one in zip(*named, told, strict=True)]
     if inputs.ndim == _TABLE:
         return _table_figure(titles, inputs, shown, data.columns)
     limit = float(np.abs(shown.sum(1)).max()) or 1.0  # channels are drawn as their sum
@@ -59,13 +63,14 @@ def attribution_figure(network: nn.Module, data: AuditData, *, seed: int, count:
     rows = figure.subplots(2, columns, squeeze=False)
     for column in range(columns):
         top, bottom = rows[0][column], rows[1][column]
-        top.set_title(titles[column], fontsize=8)
+        top.set_title(titles[column], fontsize=8, color="firebrick" if told[column].wrong else "black")
         if inputs.ndim == 4:
             draw_image(top, bottom, inputs[column], shown[column], limit)
         else:
             draw_series(top, bottom, inputs[column], shown[column], limit)
     figure.suptitle(
-        "Integrated gradients from the mean training input: red speaks for the answer, blue against",
+        "Errors first, then the least certain. Integrated gradients from the mean training input:\n"
+        "red speaks for the answer, blue against",
         fontsize=9,
     )
     return figure
@@ -89,7 +94,9 @@ def _table_figure(
     panels[0].set_yticks(range(len(most)), names, fontsize=7)
     panels[0].invert_yaxis()
     figure.suptitle(
-        "Integrated gradients from the mean training row: what raises the answer, and what lowers it", fontsize=9
+        "Errors first, then the least certain. Integrated gradients from the mean training row:\n"
+        "what raises the answer, and what lowers it",
+        fontsize=9,
     )
     return figure
 

@@ -15,6 +15,7 @@ from pydantic import Field
 from audits.catalogue.registry import audit_named, audit_names, find_audit
 from audits.contract.finding import Role
 from audits.contract.plants import Plants, PlantSpec
+from audits.contract.reviewing import USUAL_TERMS, ReviewSpec, ReviewTerms, review_problems
 from selfnas import plugins
 from selfnas.documents import Document, PluginName, StrictModel, checked_text, parse_document, read_document
 from selfnas.errors import InputError, Problem, suggestion
@@ -43,6 +44,7 @@ class Suite:
         approval: whether a person must approve a network before its motifs are reused.
         untested: whether audits that had nothing to test are allowed, or refuse every network.
         attempts: whether networks audited on one split are counted alone, or each further one must show more.
+        review: how many persons must approve or overrule, and who counts.
         entries: in the file's order, one per audit.
         plants: nuisances and triggers of its own, by task.
         plugins: whose audits it uses; they must be in force while it is.
@@ -54,6 +56,7 @@ class Suite:
     approval: Literal["none", "before-reuse"]
     untested: Literal["allowed", "refused"] = "allowed"
     attempts: Literal["counted", "paid"] = "counted"
+    review: ReviewTerms = USUAL_TERMS
     entries: tuple[SuiteEntry, ...]
     plants: tuple[Plants, ...] = ()
     plugins: tuple[Plugin, ...] = ()
@@ -75,6 +78,8 @@ class Suite:
             meaning["untested"] = self.untested
         if self.attempts != "counted":
             meaning["attempts"] = self.attempts
+        if self.review != USUAL_TERMS:
+            meaning["review"] = self.review.meaning()
         if self.plugins:
             meaning["plugins"] = sorted(plugin.identity.origin for plugin in self.plugins)
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
@@ -107,6 +112,7 @@ class _File(StrictModel):
     approval: Literal["none", "before-reuse"] = "none"
     untested: Literal["allowed", "refused"] = "allowed"
     attempts: Literal["counted", "paid"] = "counted"
+    review: ReviewSpec | None = None
     audits: list[SuiteEntry]
     plants: list[PlantSpec] = Field(default_factory=list)
 
@@ -160,6 +166,7 @@ def _suite(document: Document[_File], *, file: str) -> Suite:
         approval=document.value.approval,
         untested=document.value.untested,
         attempts=document.value.attempts,
+        review=USUAL_TERMS if document.value.review is None else document.value.review.terms(),
         entries=tuple(document.value.audits),
         plants=tuple(
             spec.plants(document.problem(("plants", index, "task"), ""))
@@ -172,6 +179,9 @@ def _suite(document: Document[_File], *, file: str) -> Suite:
 
 
 def _problems(document: Document[_File]) -> Iterator[Problem]:
+    if document.value.review is not None:
+        for at, message in review_problems(document.value.review, document.value.approval):
+            yield document.problem(at, message)
     seen: set[str] = set()
     for index, entry in enumerate(document.value.audits):
         place = ("audits", index)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect, structs
 
-from agent.ledger.events import Event, Facts, RunStarted, StreamRecord
+from agent.ledger.events import Event, Facts, NamedText, RunStarted, StreamRecord
 from agent.ledger.store import Ledger, event_hash
 from selfnas.digests import canonical_json
 
@@ -21,7 +21,7 @@ _DEFAULTS: dict[str, Any] = {
     "admitted_count": {"low": "1", "high": "1", "exact": True},
     "admitted_seq": 0,
     "architecture": "nb201/c8n1r16:|conv3x3~0|+|none~0|none~1|+|skip~0|none~1|none~2|",
-    "audit_suite": {"name": "s", "text": ""},
+    "audit_suite": {"name": "s", "text": "suite: s\n"},
     "audit_suite_digest": "s",
     "author": "ann",
     "certificate": "{}",
@@ -99,6 +99,8 @@ def blank(kind: type[Kind], **facts: Any) -> Kind:
         for field in structs.fields(kind)
         if field.required and field.name not in facts
     }
+    if kind is RunStarted and "audit_suite" in lacking:
+        lacking["audit_suite"] = NamedText(name="s", text="suite: s\n")
     if kind is RunStarted and "stream" in lacking:
         lacking["stream"] = blank_stream()
     return kind(**lacking, **facts)

@@ -38,7 +38,9 @@ def test_a_stream_of_values_is_read_from_its_file(tmp_path: Path) -> None:
     """Arrays, rules and suite lie beside the file, and give the tasks, the set and the suite that they were."""
     task, rules, suite = noise(), parse_set(RULES), parse_suite(load_suite("baseline").text)
     budget = BudgetSection(evaluations=3)
-    stream = Stream(name="own", tasks=[task], constraints=rules, audits=suite, budget=budget, taught_before="refuse")
+    stream = Stream(
+        name="own", tasks=[task], constraints=rules, audits=suite, budget=budget, taught_before="refuse", run_by="Cy"
+    )
     document = read_stream(stream.write(tmp_path / "stream"))
     prepared = prepare(document)
     assert prepared.set_.digest == rules.digest
@@ -46,6 +48,7 @@ def test_a_stream_of_values_is_read_from_its_file(tmp_path: Path) -> None:
     assert [own.digest for own in prepared.tasks] == [task.digest]
     assert document.value.budget.evaluations == 3
     assert document.value.taught_before == "refuse"
+    assert document.value.run_by == "Cy"
     assert document.value == stream.model()
 
 

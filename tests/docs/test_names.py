@@ -28,6 +28,7 @@ _WRITTEN = {  # by commands, for people
     "audit-card.md",
     "card.md",
     "experiments/latency/this-machine.yaml",
+    "life.md",
     "rejections.md",
     "selfnas.json",
     "use.py",

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import audits.external.exported
-from agent.mirror.review_tags import plain
+from agent.mirror.finalist_notes import plain
 from audits.external.exported import load_exported
 from selfnas.data.datasets import read_npz
 from selfnas.errors import InputError

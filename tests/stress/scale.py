@@ -207,7 +207,7 @@ def begin(run: int) -> RunStarted:
         "stream": "scale", "space": "nb201", "seed": 0, "macro": macro, "policy": {"strategy": "random"},
         "budget": budget, "tasks": [{"name": f"task{index}"} for index in range(STREAM_TASKS)],
     }  # fmt: skip
-    file, digest = NamedText(name="none", text=""), "c" * 64
+    file, digest = NamedText(name="none", text="suite: none\n"), "c" * 64
     return RunStarted(
         run=run, stream=stream, stream_digest=digest, constraint_set=file, constraint_set_digest=digest,
         audit_suite=file, audit_suite_digest=digest,

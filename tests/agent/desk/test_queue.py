@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from agent.api.reviewing import Wish, decide
-from agent.desk.queue import Choice
+from agent.desk.queue import CONCERNS, Choice, rows
+from agent.desk.view import View
 from agent.gate.review import finalists
 from agent.ledger.store import reading
 from agent.state.state import replay
@@ -33,7 +34,7 @@ def test_the_page_of_a_finalist_tells_what_a_decision_rests_on(visitor: Visitor,
         for words in (
             f"The audits say {audited.decision}", *audited.reasons, finalist.digest[:12], finalist.architecture,
             f"run {run.number}, event {finalist.event}", f"{finalist.trained.params:,} parameters",
-            f"selfnas review approve --event {finalist.event}", "test, hand-designed network" * bool(task.compared),
+            f"--event {finalist.event} --home", "test, hand-designed network" * bool(task.compared),
         ):  # fmt: skip
             assert words in text, words
         assert page.count("<tr") - 4 >= len(audited.findings)
@@ -96,6 +97,28 @@ def test_filters_and_orders_are_what_they_say(visitor: Visitor, home: Path) -> N
         first = next(finalists(replay(ledger)))[2]
     assert first.event in listed(f"stage=all&text={first.digest[:10]}")
     assert listed("stage=all&text=nowhere-to-be-found") == []
+
+
+def test_what_needs_a_look_can_be_filtered_and_comes_first(home: Path) -> None:
+    """Each concern lists those that the records say it of, and no others; trouble sorts by what is worst."""
+    usual = {**View(home).made("rows", rows)[0], "untested": [], "rivals": [], "elsewhere": [], "put_aside": False}
+    people = {"decision": "approve", "wanted": 2, "by": ["Ann"], "met": False, "revoked": False, "sentence": "1 of 2"}
+    changes: dict[str, dict[str, object]] = {
+        "": {},
+        "open vote": {"people": people, "awaiting": True},
+        "untested": {"untested": [{"audit": "swap", "why": "nothing is named"}]},
+        "behind": {"rivals": [{"verdict": "loss"}]},
+        "otherwise": {"elsewhere": [{"standing": "admitted" if usual["standing"] == "refused" else "refused"}]},
+        "forbidden": {"put_aside": True},
+    }
+    every = [{**usual, "event": place, **change} for place, change in enumerate(changes.values())]
+    assert set(changes) == {"", *CONCERNS}
+    for place, name in enumerate(changes):
+        listed = [row["event"] for row in Choice.of({"stage": "all", "concern": name}).of_rows(every)]
+        assert listed == ([place] if name else list(range(len(every))))
+    first = [row["event"] for row in Choice.of({"stage": "all", "sort": "trouble"}).of_rows(every)]
+    assert [list(changes)[place] for place in first[:3]] == ["otherwise", "untested", "behind"]
+    assert Choice.of({"concern": "nothing such"}).concern == ""
 
 
 def test_an_address_keeps_what_was_chosen() -> None:

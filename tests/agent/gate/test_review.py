@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import pytest
 from msgspec import structs
 
@@ -10,89 +9,18 @@ from agent.gate.review import answered, only, review, stage
 from agent.ledger.events import (
     Admitted,
     Certified,
-    Event,
-    Facts,
     MotifQuarantined,
     Recalled,
-    Refused,
     Reviewed,
     RunStarted,
-    Shape,
     Standing,
     TaskStarted,
     Trained,
 )
-from agent.state.state import LifeState
-from agent.verify.reviews import ReviewChecker
+from audits.contract.reviewing import USUAL_TERMS
 from selfnas.errors import InputError
-from selfnas.spaces.architecture import Macro
-from selfnas.spaces.named import SPACES
-from tests.agent.made_up import as_event, blank
-
-ARCHITECTURES = [
-    SPACES["nb201"].decode(np.array([3, 3, index, 2, 3, 3], dtype=np.int8), macro=Macro(8, 1, 16)) for index in range(3)
-]
-GOOD, BAD, LOST = (architecture.digest for architecture in ARCHITECTURES)
-STARTED: dict[str, Any] = {"task_digest": "d", "description": {}, "shape": Shape(channels=1, size=[8, 8], classes=10)}
-
-
-class Story:
-    """A life written by hand: `GOOD` was admitted, `BAD` refused by audits, `LOST` could not be trained."""
-
-    def __init__(self) -> None:
-        self.state, self.events = LifeState(), list[Event[Facts]]()
-        self.tell(RunStarted, constraint_set_digest="c" * 64)
-        self.tell(TaskStarted, task="t", **STARTED)
-        for architecture in ARCHITECTURES:
-            lost = architecture.digest == LOST
-            common: dict[str, Any] = {"architecture": str(architecture), "digest": architecture.digest}
-            facts: dict[str, Any] = {
-                "validation": 0.9, "params": 10, "weights_sha256": "" if lost else "w" + architecture.digest[:8],
-            }  # fmt: skip
-            self.tell(Certified, **common, certificate="{}")
-            reason = "not finite" if lost else ""
-            self.tell(Trained, **common, **facts, reason=reason, test_correct=9, test_count=10)
-            if architecture.digest == GOOD:
-                self.tell(Admitted, **common, **facts, test=0.9, certificate="{}")
-            else:
-                self.tell(Refused, **common)
-
-    def tell(self, kind: type[Facts], **facts: Any) -> None:
-        """One more event."""
-        self.add(blank(kind, **facts))
-
-    def add(self, facts: Facts) -> None:
-        """One more event, as it is."""
-        event = as_event(facts, len(self.events))
-        self.events.append(event)
-        self.state.apply(event)
-
-    def decide(self, digest: str, decision: Any, *, author: str = "ann", reason: str = "because", **where: Any) -> None:
-        """A person decides."""
-        self.add(review(self.state, digest, decision, author=author, reason=reason, **where))
-
-    def problems(self) -> list[str]:
-        """What the verifier says of the decisions."""
-        checker, found, certified = ReviewChecker(), list[str](), dict[str, str]()
-        for event in self.events:
-            match event.facts:
-                case RunStarted() as started:
-                    checker.run_begins(started, approval="before-reuse")
-                case TaskStarted() as task:
-                    found += checker.task_begins(task)
-                case Certified() as one:
-                    certified[one.architecture] = one.certificate
-                case Trained() as trained:
-                    checker.trained(trained, certificate=certified.get(trained.architecture, ""))
-                case Reviewed() as decision:
-                    found += checker.reviewed(decision)
-                case Admitted() | Refused() as outcome:
-                    checker.decided(outcome)
-        return found
-
-    def standing(self) -> dict[str, str]:
-        """The library: digest and what people said."""
-        return {motif.digest: motif.review for motif in self.state.library}
+from tests.agent.gate.story import ARCHITECTURES, BAD, GOOD, LOST, STARTED, Story
+from tests.agent.made_up import as_event
 
 
 def test_decisions_change_the_library_and_verify() -> None:
@@ -227,7 +155,7 @@ def test_a_decision_without_certificate_is_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("decision", "message"), [(None, "without the approval"), ("approve", ""), ("overrule", "not stand admitted")]
+    ("decision", "message"), [(None, "with 0 of 1 approvals"), ("approve", ""), ("overrule", "not stand admitted")]
 )
 def test_reuse_without_approval_is_found(decision: Any, message: str) -> None:
     """Under a suite that asks for it, a task may recall what was approved and nothing else."""
@@ -246,7 +174,7 @@ def test_sending_back_leaves_what_stands_and_can_be_followed_by_a_decision() -> 
     for digest, stands in ((GOOD, "admitted"), (BAD, "refused")):
         story.decide(digest, "send back")
         finalist = story.state.runs[0].tasks[0].finalist(digest)
-        assert (finalist.standing, stage(finalist)) == (stands, "sent back")
+        assert (finalist.standing, stage(USUAL_TERMS, story.state.runs[0], finalist)) == (stands, "sent back")
     assert story.standing() == {GOOD: ""}
     story.decide(GOOD, "send back", reason="again")
     story.decide(GOOD, "approve")

@@ -118,7 +118,7 @@ def test_what_no_person_let_in_gives_nothing_where_review_is_asked_for(
         task_digest="digits",
         space="nb201",
         macro=MACRO,
-        reviewed_only=True,
+        approved=lambda motif: bool(motif.review),
     )
     assert [recollection.motif for recollection in found] == [library[1]]
 

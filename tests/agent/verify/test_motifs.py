@@ -56,7 +56,7 @@ def begun(checker: MotifChecker, name: str, suite: str = "s") -> None:
 
 def run_under(suite: str, **told: Any) -> RunStarted:
     """The beginning of a run under an audit suite."""
-    return made_up(RunStarted, audit_suite_digest=suite, audit_suite={"name": suite, "text": ""}, **told)
+    return made_up(RunStarted, audit_suite_digest=suite, audit_suite={"name": suite, "text": "suite: s\n"}, **told)
 
 
 def let_in(checker: MotifChecker, architecture: Architecture, seq: int) -> None:
@@ -266,7 +266,9 @@ def test_motifs_of_another_suite_are_named(checker: MotifChecker) -> None:
         state.apply(as_event(facts, number))
     assert suite_sentence(state, "home") == ""
     assert "than 'stricter'" in suite_sentence(state, "home", name="stricter", digest="t")
-    state.apply(as_event(made_up(RunStarted, audit_suite_digest="t", audit_suite={"name": "stricter", "text": ""}), 5))
+    state.apply(
+        as_event(made_up(RunStarted, audit_suite_digest="t", audit_suite={"name": "stricter", "text": "suite: s\n"}), 5)
+    )
     assert [motif.digest for motif in admitted_otherwise(state)] == [OPEN.digest]
     assert "selfnas audits run DIGEST --home home" in suite_sentence(state, "home")
 

@@ -187,6 +187,52 @@ def test_digest_follows_the_meaning(tmp_path: Path) -> None:
         assert load(tmp_path, GOOD.replace(old, new)).digest != digest
 
 
+REVIEW = """\
+approval: before-reuse
+review:
+  approvals: 2
+  reviewers:
+    - {name: Ann, key: "AAAA"}
+    - {name: Bob, key: "BBBB"}
+""".replace("A" * 4, "a" * 64).replace("B" * 4, "b" * 64)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("approvals: 2", "aprovals: 2", r"mine\.yaml:5:3: unknown key 'aprovals'; did you mean 'approvals'"),
+        ("approvals: 2", "approvals: 3", r"mine\.yaml:5:3: 3 of 2 reviewers can never be reached"),
+        ("approvals: 2", "approvals: 0", r"mine\.yaml:5:3: approvals: need at least 1"),
+        ("approvals: 2", "runner: exclude", r"mine\.yaml:5:3: runner: unknown 'exclude'; did you mean 'excluded'"),
+        ("name: Bob", "name: ann", r"mine\.yaml:8:8: reviewer 'ann' appears twice"),
+        ("name: Bob", "name: 'Bob '", r"mine\.yaml:8:8: a name is one line"),
+        ("b" * 64, "a" * 64, r"mine\.yaml:8:19: key aaaaaaaaaaaa appears twice: one person would count as two"),
+        ("b" * 64, "b" * 12, r"mine\.yaml:8:19: key: "),
+        ("before-reuse", "none", r"mine\.yaml:4:1: without `approval: before-reuse` nobody is waited for"),
+    ],
+)
+def test_mistakes_in_what_is_wanted_of_people_are_located(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """A typo is never a suite that asks for fewer."""
+    text = GOOD.replace("language: 1\n", f"language: 1\n{REVIEW}")
+    assert load(tmp_path, text).review.approvals == 2
+    with pytest.raises(InputError, match=message):
+        load(tmp_path, text.replace(old, new))
+
+
+def test_what_is_wanted_of_people_is_part_of_the_digest_and_needs_no_calibration(tmp_path: Path) -> None:
+    """Each key changes the digest; the order of reviewers does not, and the shipped calibration still holds."""
+    text = GOOD.replace("language: 1\n", f"language: 1\n{REVIEW}")
+    lines = text.splitlines()
+    turned = "\n".join([*lines[:6], lines[7], lines[6], *lines[8:]])
+    digest = load(tmp_path, text).digest
+    assert load(tmp_path, turned).digest == digest
+    for old, new in (("approvals: 2", "approvals: 1"), ("approvals: 2", "overrules: 2"), ("a" * 64, "c" * 64),
+                     ("approvals: 2", "approvals: 2\n  runner: excluded"), ("name: Bob", "name: Bo")):  # fmt: skip
+        assert load(tmp_path, text.replace(old, new)).digest != digest
+    shipped = SHIPPED.read_text()
+    assert calibration_of(load(tmp_path, shipped.replace("approval: none\n", REVIEW))) is not None
+
+
 def _entries() -> tuple[str, str]:
     start, middle = GOOD.index("  - audit: skill"), GOOD.index("  - audit: completeness")
     return GOOD[start:middle], GOOD[middle:]
