@@ -15,8 +15,8 @@ from agent.ledger.home import SurroundingsError
 from agent.stream.file import Stream
 from agent.stream.training import CrossValidationSection, FidelitySection
 from agent.workers import jobs
+from agent.workers.executor import Executor, WorkerDied
 from agent.workers.jobs import BaselineAnswer, FullAnswer, InheritAnswer, LowAnswer, ProxyAnswer, SupernetAnswer
-from agent.workers.pool import WorkerDied, Workers
 from agent.workers.timing import WorkTime
 from selfnas.data.tasks import TaskSpec
 from selfnas.plugins import Identity
@@ -119,7 +119,7 @@ class TrainedEvaluator:
         plugins: in force in this life, which workers must find with the same content.
     """
 
-    workers: Workers
+    workers: Executor
     work: WorkTime
     stream: Stream
     space: str
