@@ -111,6 +111,13 @@ def run_stream(
         typer.Option(metavar="+N", help="With --continue: further full trainings; default: as many as it had."),
     ] = None,
     device: Annotated[str, typer.Option(help="Torch device for training: auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    executor: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Who trains: local processes; ray, a Ray cluster started on this machine; or ray:HOST:PORT.",
+        ),
+    ] = "local",
     mirror: Annotated[bool, typer.Option(help="Mirror finished tasks to MLflow.")] = True,
     heartbeat: Annotated[
         float, typer.Option(min=0, help="Seconds between two lines of a log that say where the run is; 0: none.")
@@ -145,6 +152,7 @@ def run_stream(
                 base=Path() if stream is None else stream_folder(stream_path(stream)),
                 workers=workers,
                 device=device,
+                executor=executor,
                 observer=terminal,
             )
         elif stream is not None:
@@ -155,6 +163,7 @@ def run_stream(
                 settings=settings or (),
                 workers=workers,
                 device=device,
+                executor=executor,
                 accept_set=accept_set,
                 observer=terminal,
             )

@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 USERS, DEVELOPERS = "requirements.lock", "requirements-dev.lock"
 OURS = ("agent", "audits", "constraints", "selfnas")
+APART = {"ray": "requirements-ray.lock"}  # extras that tests do without, each with a lock of its own
 COPYLEFT = {"moocore"}  # LGPL-2.1-or-later, used as a library
 UNSTATED = {"cvc5", "huey"}  # their metadata names no licence; BSD-3-Clause and MIT by their projects' own pages
 
@@ -84,9 +85,26 @@ def test_each_lock_pins_what_is_needed_and_no_more(python: str) -> None:
     """
     groups = declared()
     run = needed([*groups.pop("run"), "setuptools"], python=python)
-    rest = needed([text for group in groups.values() for text in group], python=python) - run
+    rest = needed([text for name, group in groups.items() if name not in APART for text in group], python=python) - run
     assert run == locked(USERS).keys()
     assert rest == locked(DEVELOPERS).keys()
+
+
+@pytest.mark.parametrize(("extra", "lock"), APART.items())
+def test_the_lock_of_an_extra_apart_pins_what_it_needs(extra: str, lock: str) -> None:
+    """It includes the users' lock, agrees with the developers', and holds the extra with all that this needs."""
+    assert f"-r {USERS}" in (ROOT / lock).read_text().splitlines()
+    own = locked(lock)
+    assert len(own) == len(pins(lock))
+    assert {name: version for name, version in own.items() if locked().get(name, version) != version} == {}
+    assert own.keys().isdisjoint(locked(USERS))
+    stated = declared()[extra]
+    assert {canonicalize_name(Requirement(text).name) for text in stated} <= own.keys()
+    try:
+        metadata.version(extra)
+    except metadata.PackageNotFoundError:
+        pytest.skip(f"the extra {extra} is not installed")
+    assert needed(stated, python="3.11") - locked(USERS).keys() == own.keys()
 
 
 def test_what_is_locked_is_what_is_declared() -> None:
@@ -94,7 +112,8 @@ def test_what_is_locked_is_what_is_declared() -> None:
     for text in [text for group in declared().values() for text in group]:
         requirement = Requirement(text)
         assert [one.operator for one in requirement.specifier] == [">="], text
-        assert requirement.specifier.contains(locked()[canonicalize_name(requirement.name)]), text
+        versions = locked(USERS, DEVELOPERS, *APART.values())
+        assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)]), text
 
 
 def test_what_is_imported_is_declared() -> None:

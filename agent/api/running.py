@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from agent.api.life import Life
 from agent.api.streams import Stream
+from agent.cluster.choosing import executor_named
 from agent.ledger.home import Home, hold
 from agent.ledger.store import Ledger, reading
 from agent.life.observer import Observer, Unobserved
@@ -19,7 +20,6 @@ from agent.state.state import LifeState, RunState, replay
 from agent.stream.file import read_stream
 from agent.stream.shipped import stream_folder, stream_path
 from agent.workers import interrupt
-from agent.workers.pool import Workers, cores
 from selfnas.plugins import in_force
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def run(
     settings: Sequence[str] = (),
     workers: int | None = 1,
     device: str = "cpu",
+    executor: str = "local",
     accept_set: str = "",
     observer: Observer | None = None,
     method: str | None = None,
@@ -89,6 +90,8 @@ def run(
         settings: `key=value` each, as `--set` of the command line.
         workers: worker processes; None takes one per core. They change no event.
         device: torch device for training: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+        executor: who trains: `local` worker processes; with the extra `ray` also `ray`, a cluster that is started on
+            this machine, or `ray:HOST:PORT`, one that is there. It changes no event.
         accept_set: the beginning of the digest of another constraint set that the life goes on under.
         observer: told of progress; a `RunObserver` of the whole run too.
         method: how worker processes start, as `multiprocessing` names it; None chooses.
@@ -114,7 +117,7 @@ def run(
 
         return prepare(document, on_task=checks)
 
-    means = _Means(workers=workers, device=device, observer=observer, method=method)
+    means = _Means(workers=workers, device=device, executor=executor, observer=observer, method=method)
     _lived(place, prepared, means, accept_set=accept_set)
     return Life(place, base=stream_folder(path))
 
@@ -128,6 +131,7 @@ def continue_task(
     base: str | Path = "",
     workers: int | None = 1,
     device: str = "cpu",
+    executor: str = "local",
     observer: Observer | None = None,
     method: str | None = None,
 ) -> Life:
@@ -144,6 +148,8 @@ def continue_task(
         base: directory that relative paths of data start from, that of the stream file.
         workers: worker processes; None takes one per core. They change no event.
         device: torch device for training: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+        executor: who trains: `local` worker processes; with the extra `ray` also `ray`, a cluster that is started on
+            this machine, or `ray:HOST:PORT`, one that is there. It changes no event.
         observer: told of progress; a `RunObserver` of the whole run too.
         method: how worker processes start, as `multiprocessing` names it; None chooses.
 
@@ -167,7 +173,7 @@ def continue_task(
         with reading(place) as ledger, of_life(ledger):
             return prepared_continuation(replay(ledger), Home(place), task, more, base=folder, on_task=checks)
 
-    _lived(place, prepared, _Means(workers=workers, device=device, observer=observer, method=method))
+    _lived(place, prepared, _Means(workers=workers, device=device, executor=executor, observer=observer, method=method))
     return Life(place, base=folder)
 
 
@@ -177,6 +183,7 @@ class _Means:
 
     workers: int | None
     device: str
+    executor: str
     observer: Observer | None
     method: str | None
 
@@ -187,11 +194,11 @@ def _lived(
     """Prepare while the workers warm up, hold the home, live; `make` is handed what is told each task to be checked."""
     observer = means.observer or Unobserved()
     watching = observer if isinstance(observer, RunObserver) else _Partly(observer)
-    count = means.workers or cores()
     with ExitStack() as opened:
         opened.enter_context(interrupt.listening())
-        pool = opened.enter_context(Workers(count, method=means.method))
-        pool.warm_up()
+        named = executor_named(means.executor, workers=means.workers, device=means.device, method=means.method)
+        executor = opened.enter_context(closing(named))
+        executor.warm_up()
         # Imported while the workers import the same.
         from agent.life.life import Life as Living
         from agent.workers.device import chosen_device
@@ -204,10 +211,12 @@ def _lived(
         opened.enter_context(in_force(*prepared.plugins))
         held = opened.enter_context(hold(home))
         ledger = opened.enter_context(Ledger(held.ledger, clock=time.time))
-        living = Living(ledger, prepared, pool, home=held, device=chosen, observer=watching)
+        living = Living(ledger, prepared, executor, home=held, device=chosen, observer=watching)
         opened.callback(living.state.close)
         living.check_resumable(accept_set=accept_set)
-        begun = Begun(home=held, ledger=ledger, prepared=prepared, state=living.state, workers=count, work=living.work)
+        begun = Begun(
+            home=held, ledger=ledger, prepared=prepared, state=living.state, workers=executor.capacity, work=living.work
+        )
         watching.run_begins(begun)
         watching.run_ends(begun, living.run())
 

@@ -27,7 +27,7 @@ from agent.state.networks import restore_network
 from agent.state.opening import recollect
 from agent.state.recorded import recorded_spec
 from agent.state.state import LifeState, Motif, RunState
-from agent.workers.pool import Workers
+from agent.workers.executor import Executor
 from selfnas.data.batches import Batch, load_batches, read_examples, write_examples
 from selfnas.data.drift import InputProfile, by_content
 from selfnas.data.tasks import Split, Task, load_task, read_source
@@ -159,7 +159,7 @@ class Watcher:
             return False
         return len(self._new_examples()[1]) >= self._least
 
-    def search(self, workers: Workers, *, device: str, observer: Observer) -> Outcome:
+    def search(self, workers: Executor, *, device: str, observer: Observer) -> Outcome:
         """Search for a successor, or go on with the search that was cut off.
 
         Raises:

@@ -29,7 +29,7 @@ from agent.state.state import RunState
 from agent.tuning.decision import tune
 from agent.tuning.rehearsal import Rehearsal
 from agent.workers import interrupt
-from agent.workers.pool import Workers
+from agent.workers.executor import Executor
 from agent.workers.shared import is_large, share
 from agent.workers.timing import WorkTime
 from agent.workers.trained import TrainedEvaluator
@@ -59,7 +59,7 @@ class Life:
         self,
         ledger: Ledger,
         prepared: Prepared,
-        workers: Workers,
+        workers: Executor,
         *,
         home: Home,
         device: str,

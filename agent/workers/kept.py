@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["keep", "kept"]
+__all__ = ["keep", "kept", "write_whole"]
 
 
 def keep(weights: Mapping[str, Tensor], folder: Path) -> str:
@@ -20,18 +20,23 @@ def keep(weights: Mapping[str, Tensor], folder: Path) -> str:
 
     content = save({name: tensor.cpu().contiguous() for name, tensor in weights.items()})
     digest = hashlib.sha256(content).hexdigest()
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{digest}.{os.getpid()}.partial"
+    write_whole(folder / f"{digest}.safetensors", content)
+    return digest
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.stem}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(folder / f"{digest}.safetensors")
+        partial.replace(path)
     except OSError:
         partial.unlink(missing_ok=True)
         raise
-    return digest
 
 
 def kept(path: Path) -> Mapping[str, Tensor]:

@@ -17,17 +17,14 @@ from types import ModuleType, TracebackType
 
 from agent.workers import interrupt
 from agent.workers import process as worker
+from agent.workers.executor import DIED, Work, WorkerDied, untold
 
-__all__ = ["WorkerDied", "Workers", "cores"]
+__all__ = ["Workers", "cores"]
 
 
 def cores() -> int:
     """How many processor cores this process may use; all that there are where the system does not say."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-class WorkerDied(Exception):  # noqa: N818 - an outcome that callers record
-    """The process that did a job died twice on it."""
 
 
 _LOOK_SECONDS = 0.2  # between two looks whether Ctrl-C was pressed
@@ -87,15 +84,16 @@ def _patiently(future: Future[str]) -> str:
 
 
 class Workers:
-    """Use as a context manager; leaving it ends the processes at once.
+    """The executor of one machine. Use as a context manager; leaving it ends the processes at once.
 
     Args:
         count: number of processes.
         method: how they start, as `multiprocessing` names it; None chooses.
+        work: what they do with a job.
     """
 
-    def __init__(self, count: int, *, method: str | None = None) -> None:
-        self._count, self._method = count, method
+    def __init__(self, count: int, *, method: str | None = None, work: Work = worker.run_job) -> None:
+        self._count, self._method, self._work = count, method, work
         self._starting: threading.Thread | None = None  # asks the first question of the present pool
         self._waits_for_server = False
         self._expected: dict[str, Future[str]] = {}  # by job what was begun before it is asked for
@@ -107,7 +105,12 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end()
+        self.close()
+
+    @property
+    def capacity(self) -> int:
+        """How many processes there are."""
+        return self._count
 
     def warm_up(self) -> None:
         """Have the heavy imports begin now in another process, while the caller goes on with its own."""
@@ -132,9 +135,7 @@ class Workers:
             except BrokenProcessPool:
                 return  # who asks for them has the pool replaced
 
-    def answers(
-        self, jobs: Sequence[str], *, on_done: Callable[[], None] = lambda: None
-    ) -> tuple[str | WorkerDied, ...]:
+    def answers(self, jobs: Sequence[str], *, on_done: Callable[[], None] = untold) -> tuple[str | WorkerDied, ...]:
         """Answers to jobs, in the order of the jobs.
 
         A job whose process dies is tried once more on its own; a second death is its answer. Processes that died while
@@ -171,7 +172,7 @@ class Workers:
             try:
                 answers[index] = _patiently(self._submit(jobs[index]))
             except BrokenProcessPool:
-                answers[index] = WorkerDied("the worker process died twice on this job")
+                answers[index] = WorkerDied(DIED)
                 self._replace_pool()
             on_done()
         return tuple(answer for answer in answers if answer is not None)
@@ -198,7 +199,7 @@ class Workers:
 
     def _ask(self, job: str) -> Future[str]:
         with _deaf(), _without_script():
-            return self._pool.submit(worker.run_job, job)
+            return self._pool.submit(self._work, job)
 
     def _fresh_pool(self) -> ProcessPoolExecutor:
         context = _context(self._method)
@@ -209,10 +210,11 @@ class Workers:
 
     def _replace_pool(self) -> None:
         self._expected.clear()
-        self._end()
+        self.close()
         self._pool = self._fresh_pool()
 
-    def _end(self) -> None:
+    def close(self) -> None:
+        """End the processes at once."""
         if self._starting is not None and self._starting.is_alive():
             _kill_server()  # nothing works yet: whoever waits for it is told, and asks no more
             self._starting.join()

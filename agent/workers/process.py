@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from selfnas.data.tasks import Task
     from selfnas.networks.network import Network
 
-__all__ = ["HEAVY", "run_job", "start"]
+__all__ = ["HEAVY", "prepare", "run_job", "start"]
 
 # What jobs import that takes seconds.
 HEAVY = (
@@ -66,8 +66,13 @@ HEAVY = (
 
 
 def start() -> None:
-    """Prepare a fresh worker process: heavy imports, one torch thread, an end when the parent ends."""
+    """Prepare a fresh worker process, which ends when its parent ends."""
     follow_parent()
+    prepare()
+
+
+def prepare() -> None:
+    """Heavy imports, and one torch thread."""
     for module in HEAVY:
         importlib.import_module(module)
     import torch

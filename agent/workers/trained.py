@@ -15,8 +15,8 @@ from agent.ledger.home import SurroundingsError
 from agent.stream.file import Stream
 from agent.stream.training import CrossValidationSection, FidelitySection
 from agent.workers import jobs
+from agent.workers.executor import Executor, WorkerDied
 from agent.workers.jobs import BaselineAnswer, FullAnswer, InheritAnswer, LowAnswer, ProxyAnswer, SupernetAnswer
-from agent.workers.pool import WorkerDied, Workers
 from agent.workers.timing import WorkTime
 from selfnas.data.tasks import TaskSpec
 from selfnas.plugins import Identity
@@ -120,7 +120,7 @@ class TrainedEvaluator:
         examples: folder with the examples, prepared for workers to map; None has each worker read the source.
     """
 
-    workers: Workers
+    workers: Executor
     work: WorkTime
     stream: Stream
     space: str

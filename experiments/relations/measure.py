@@ -25,7 +25,8 @@ from agent.life.observer import Unobserved
 from agent.life.preparation import prepare
 from agent.state.state import replay
 from agent.stream.file import read_stream
-from agent.workers.pool import WorkerDied, Workers
+from agent.workers.executor import WorkerDied
+from agent.workers.pool import Workers
 from experiments.harness import Rows, interval, measure_grid, print_table, run
 from selfnas.documents import Document
 from selfnas.errors import InputError, suggestion

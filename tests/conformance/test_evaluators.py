@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from agent.stream.file import Stream
-from agent.workers.pool import WorkerDied
+from agent.workers.executor import WorkerDied
 from agent.workers.process import run_job
 from agent.workers.timing import WorkTime
 from agent.workers.trained import Examination, Examiner, SupernetTrainer, TrainedEvaluator

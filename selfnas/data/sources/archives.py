@@ -14,7 +14,7 @@ from selfnas.data.raw import as_examples, check_memory
 from selfnas.data.spec import TaskSpec
 from selfnas.errors import InputError, cause
 
-__all__ = ["read_archive"]
+__all__ = ["pair_of", "read_archive"]
 
 _PAIR = re.compile(r"^(.*)_TRAIN(\.[A-Za-z]+)$")
 _SPACES = re.compile(r"[\t ]+")
@@ -30,18 +30,22 @@ def read_archive(path: Path, spec: TaskSpec) -> dict[str, NDArray[Any]]:
     Raises:
         InputError: missing, too large, or lines of another form.
     """
-    match = _PAIR.fullmatch(path.name)
-    other = path.with_name(f"{match[1]}_TEST{match[2]}") if match else path
-    parts = {"_train": path, "_test": other} if match and other.is_file() else {"": path}
     arrays: dict[str, NDArray[Any]] = {}
     numbers = spec.target is not None and spec.target.kind == "regression"
-    for suffix, file in parts.items():
+    for suffix, file in pair_of(path).items():
         series, answers = _read(file, spec.most_bytes)
         if len({each.shape[0] for each in series}) > 1:
             raise InputError(f"{file}: series of unequally many dimensions")
         arrays[f"x{suffix}"] = as_examples(series).astype(np.float64)
         arrays[f"y{suffix}"] = _floats(answers, file, 0) if numbers else np.array(answers, dtype=np.str_)
     return arrays
+
+
+def pair_of(path: Path) -> dict[str, Path]:
+    """The file that a path names, and that of test examples beside it, if there is one; by the suffix of their keys."""
+    match = _PAIR.fullmatch(path.name)
+    other = path.with_name(f"{match[1]}_TEST{match[2]}") if match else path
+    return {"_train": path, "_test": other} if match and other.is_file() else {"": path}
 
 
 def _read(file: Path, most: int) -> tuple[list[Series], list[str]]:

@@ -21,7 +21,7 @@ from agent.state.drift import fold
 from agent.state.state import LifeState, replay
 from agent.stream.file import read_stream
 from agent.verify.verification import verify
-from agent.workers.pool import WorkerDied
+from agent.workers.executor import WorkerDied
 from agent.workers.process import run_job
 from selfnas.data.sources.packaged import read_packaged
 from selfnas.errors import InputError

@@ -21,8 +21,9 @@ from agent.ledger.store import GENESIS, Event, Ledger, LedgerError, event_hash
 from agent.state.state import replay
 from agent.verify.verification import verify
 from agent.workers import process as worker
+from agent.workers.executor import WorkerDied
 from agent.workers.kept import keep
-from agent.workers.pool import WorkerDied, Workers
+from agent.workers.pool import Workers
 from selfnas.errors import InputError
 from tests.agent.conftest import Run, inside
 from tests.agent.made_up import blank

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.workers.executor import WorkerDied
 from agent.workers.jobs import BaselineJob
-from agent.workers.pool import WorkerDied, Workers
+from agent.workers.pool import Workers
 from selfnas.data.tasks import TaskSpec, load_task
 
 SPEC = TaskSpec(name="rows", source="npz", path="rows.npz", kind="table")

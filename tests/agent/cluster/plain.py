@@ -1,0 +1,5 @@
+"""What Ray workers of tests are made with."""
+
+
+def nothing() -> None:
+    """No heavy imports."""
