@@ -251,7 +251,7 @@ class _Checker:
             case events.Designed() as answer:
                 self._checked["answered specifications"] += 1
                 if self._state is not None:
-                    yield check_designed(self._state, answer)
+                    yield check_designed(self._state, answer, seq=event.seq)
             case events.MotifRevised() as revised:
                 self._checked["motifs judged again"] += 1
                 yield self._motifs.judged_again(revised)

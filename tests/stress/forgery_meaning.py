@@ -11,9 +11,11 @@ from tests.stress.forgery_parts import (
     NAME,
     TEXT,
     Forgery,
+    answered_twice,
     better,
     both,
     certificates,
+    cooler,
     crashed,
     each,
     exchanged_weights,
@@ -378,6 +380,37 @@ MEANINGS: dict[str, Forgery] = {
         life="rivalled",
         edit=each("baselined", lambda one: [each_.update(at_hand=9999) for each_ in one["results"]]),
         found="rows at hand, there are",
+    ),
+    # what several findings say of the same answers
+    "a class that is recognised oftener": Forgery(
+        life="designed",
+        edit=both(finding("classes.fitted", estimate=0.9777), finding("classes.recall", estimate=0.9777)),
+        found="is not what its counts give",
+    ),
+    "more examples of the worst class than there are": Forgery(
+        life="designed", edit=finding("classes.recall", n=100), found="counts what there is not"
+    ),
+    "a class that is recognised for certain": Forgery(
+        life="designed", edit=finding("classes.recall", low=0.8), found="cannot be at least 0.800"
+    ),
+    "other answers right in the note on classes": Forgery(
+        life="designed",
+        edit=finding("classes.recall", estimate=1.0, note="class 5: 9 of 11 right; 0.818 of the others"),
+        found="of the others right, skill has",
+    ),
+    "occlusion on a few inputs": Forgery(
+        life="designed", edit=finding("focus.share", n=3), found="its suite asks for 24, which gives 12"
+    ),
+    "two temperatures of the same answers": Forgery(
+        life="designed",
+        edit=each("audited", cooler),
+        found="are of the same answers, and differ",
+    ),
+    "an excess of confidence taken off": Forgery(
+        life="designed", edit=finding("overconfidence.excess", estimate=0.0), found="is not the difference of what"
+    ),
+    "a specification answered twice": Forgery(
+        life="designed", edit=answered_twice, found="is not that which describes a file for it"
     ),
     # the watch
     "a drift found by something else": Forgery(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -17,9 +18,11 @@ __all__ = [
     "NAME",
     "TEXT",
     "Forgery",
+    "answered_twice",
     "better",
     "both",
     "certificates",
+    "cooler",
     "crashed",
     "each",
     "exchanged_weights",
@@ -87,6 +90,19 @@ def finding(label: str, **values: Any) -> Edit:
                 found.update(values)
 
     return both(each("audited", one), each("deployed", one))
+
+
+def cooler(audited: Payload) -> None:
+    """A temperature that is nearer to its lower limit."""
+    for found in audited["findings"]:
+        if (found["audit"], found["statistic"]) == ("overconfidence", "temperature"):
+            found["estimate"] = (found["estimate"] + found["low"]) / 2
+
+
+def answered_twice(events: Events) -> None:
+    """The same answer once more, after itself."""
+    place = [kind for kind, _ in events].index("designed")
+    events.insert(place + 1, copy.deepcopy(events[place]))
 
 
 def line(name: str, change: Callable[[Payload], object]) -> Edit:

@@ -24,8 +24,8 @@ __all__ = ["check_designed", "hits_differ"]
 _ROUNDING = 1e-6
 
 
-def check_designed(state: LifeState, made: events.Designed) -> Iterator[str]:
-    """Problems of an answer, without data; `state` is that before it."""
+def check_designed(state: LifeState, made: events.Designed, *, seq: int) -> Iterator[str]:
+    """Problems of an answer, without data; `state` is that before it, `seq` its place."""
     if not 1 <= made.run <= len(state.runs) or made.task not in state.runs[made.run - 1].tasks.names:
         yield "is of a run or task that this life does not have"
         return
@@ -42,6 +42,8 @@ def check_designed(state: LifeState, made: events.Designed) -> Iterator[str]:
     if [line.target for line in lines] != list(spec.read_targets):
         yield "its lines are not those of its specification"
         return
+    if any((each.facts.run, each.facts.specification) == (made.run, made.specification) for each in state.designed):
+        yield "answers a specification that was answered before on this run"
     yield from _unruled(spec, run)
     if made.digest is None:
         yield from _unanswered(task, made, lines)
@@ -53,6 +55,8 @@ def check_designed(state: LifeState, made: events.Designed) -> Iterator[str]:
     ):  # fmt: skip
         yield "no event before it describes the file that it chose"
         return
+    if state.deployed[-1].seq != seq - 1:  # both are written at once
+        yield "the event just before it is not that which describes a file for it"
     yield from _otherwise_measured(made, deployed)
     yield from _misjudged(spec, task, deployed, lines)
 

@@ -35,6 +35,7 @@ _MOST_BYTES = 256 * 2**20  # a larger file takes longer to read than all else th
 _ALIKE = 1e-3  # of a description; sums of thousands of numbers differ less between processors
 _COUNTED = ("neighbour_accuracy", "mean_accuracy")  # of which a tie may be decided otherwise
 _ALIKE_COUNTED = 0.01
+_LOOKS: Mapping[int, tuple[InputKind, ...]] = {0: ("table",), 1: ("series", "tokens"), 2: ("image",)}  # by sides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +107,8 @@ class ExampleChecker:
             yield f"there is no source {spec.source!r}"
         base = None if spec is None else self._base(spec)
         if spec is None or base is None:
+            if spec is not None:
+                yield from self._unasked(started, spec)
             return
         try:
             loaded = self._loaded(spec, base)
@@ -134,6 +137,18 @@ class ExampleChecker:
         if told != (wanted := list(announced(self._stream, loaded.inputs, loaded.target))):
             names = [", ".join(each) or "none" for each in (told, wanted)]
             yield f"it begins with baselines {names[0]}, its stream wants {names[1]}"
+
+    def _unasked(self, started: TaskStarted, spec: TaskSpec) -> Iterator[str]:
+        """The same where the examples are not at hand: what kind of task it is follows from the record."""
+        target, size = _target(started), started.shape.size
+        if started.audited_before is UNSET or self._stream is None or target is None:
+            return
+        kinds = _LOOKS.get(len(size), ()) if spec.kind is None else (spec.kind,)
+        wanted = [list(announced(self._stream, kind, target)) for kind in kinds]
+        told = [] if started.baselines is UNSET else started.baselines
+        if wanted and told not in wanted:
+            names = [", ".join(each) or "none" for each in (told, *wanted)]
+            yield f"it begins with baselines {names[0]}, its stream wants {' or '.join(names[1:])}"
 
     def _misnumbered(self, started: TaskStarted, wanted: Mapping[str, Prints]) -> Iterator[str]:
         """Whether the file that numbers the content of its examples numbers these; releases before had none."""
@@ -175,6 +190,14 @@ class ExampleChecker:
                 prints={name: task.prints[name] for name in PARTS} if task.prints else {},
             )
         return self._known[key]
+
+
+def _target(started: TaskStarted) -> Target | None:
+    """What is asked, as far as baselines differ by it; None where the record does not tell, as of quantiles."""
+    kind, outputs = "classification" if started.target is UNSET else started.target, started.shape.classes
+    if kind == "classification":
+        return Target.of_classes(outputs)
+    return Target(kind="multilabel", names=tuple(map(str, range(outputs)))) if kind == "multilabel" else None
 
 
 def _misshapen(shape: TaskShape, found: Mapping[str, float]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from agent.ledger import events
 from agent.state.taught import taught_count
 from agent.verify.meaning.counts import NOTED_SKILL, ROUNDING, is_interval, near, right_answers, wrong_numbers
 from agent.verify.meaning.examples import Sizes
+from agent.verify.meaning.together import disagreeing
 from audits import AUDITS, Finding, Suite
 from audits.catalogue.registry import find_audit
 from selfnas.training import intervals
@@ -25,7 +26,7 @@ _TURNED = 2  # answers of a count, on another processor
 _OF_SPLIT = (("classes", "recall"),)  # that count a part of the audit split
 _MEANS = (
     "focus", "completeness", "faithfulness", "randomisation", "sensitivity", "stability", "certified", "confidence",
-    "overconfidence",
+    "overconfidence", "underconfidence",
 )  # fmt: skip
 _GAP = re.compile(r"(\d+) of (\d+) training inputs right, (\d+) of (\d+) others")
 
@@ -101,6 +102,10 @@ class FindingChecker:
         yield from wrong_numbers(findings)
         if classes:
             yield from _wrong_counts(findings, noted=self._is_counting)
+        if classes and self._suite is not None:
+            train = 0 if self._sizes is None else self._sizes.train
+            count, noted = self._examples(), self._is_counting
+            yield from disagreeing(findings, self._suite, examples=count, trained=train, noted=noted)
         yield from self._miscounted(findings, audited)
         yield from self._audited_alike(audited)
 

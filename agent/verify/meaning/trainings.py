@@ -198,6 +198,7 @@ class TrainingChecker:
             return
         for one in self._evaluated:
             yield from (f"its evaluation of {one.architecture}: {problem}" for problem in _short(task, one))
+        yield from _taught_otherwise(task, self._tested)
         for tested in self._tested:
             yield from (
                 f"its full training of {tested.architecture}: {problem}" for problem in self._full(task, tested)
@@ -227,6 +228,17 @@ class TrainingChecker:
         if refit.steps not in wanted:
             told = f"{wanted.start}" if len(wanted) == 1 else f"{wanted.start} to {wanted.stop - 1}"
             yield f"trained a second time for {refit.steps} steps, its first training gives {told}"
+
+
+def _taught_otherwise(task: _Task, tested: Sequence[events.Trained | events.Compared]) -> Iterator[str]:
+    """Who teaches is found out once a task; of a series all are taught then, of a table those that it helps."""
+    told = {
+        "" if one.refit.teacher is events.UNSET else one.refit.teacher
+        for one in tested
+        if one.refit is not events.UNSET and one.refit.folds is not events.UNSET
+    }
+    if len(told if task.inputs == "series" else told - {""}) > 1:
+        yield f"its full trainings had other teachers on the same examples: {', '.join(sorted(told)) or 'none'}"
 
 
 def _fidelity(stream: Stream, name: str) -> Fidelity:

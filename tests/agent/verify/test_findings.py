@@ -102,6 +102,38 @@ def test_audits_count_all_examples_that_there_are(sizes: Sizes, told: dict[str, 
     assert [message in problem for problem in problems] == [True] * bool(message)
 
 
+def worst(hits: int, total: int, right: int, count: int, **told: Any) -> Finding:
+    """Of the class that is recognised least, as the audit writes it where `right` of `count` are right in all."""
+    others = (right - hits) / (count - total)
+    values = {
+        "estimate": hits / total / others, "low": 0.1, "high": 1.1, "n": total,
+        "note": f"class six: {hits} of {total} right; {others:.3f} of the others", **told,
+    }  # fmt: skip
+    return Finding(audit="classes", statistic="recall", threshold=0.25, decision="inconclusive", role="alarm", **values)
+
+
+@pytest.mark.parametrize(
+    ("told", "sizes", "message"),
+    [
+        ({}, SIZES, ""),
+        ({}, Sizes(train=400), ""),
+        ({"estimate": 0.9}, SIZES, "is not what its counts give"),
+        ({"estimate": 0.9}, Sizes(train=400), "is not what its counts give"),
+        ({"n": 50}, Sizes(train=400), "counts what there is not"),
+        ({"low": 0.9, "high": 1.1, "estimate": 1.0, "note": "class six: 5 of 6 right; 0.833 of the others"}, SIZES,
+         "of the others right, skill has"),
+        ({"low": 0.7}, SIZES, "cannot be at least 0.700"),
+        ({"note": ""}, SIZES, "does not say what it counted"),
+        ({"note": "class six, whose name is long..."}, SIZES, ""),
+    ],
+)  # fmt: skip
+def test_the_worst_class_is_told_by_counts(told: dict[str, Any], sizes: Sizes, message: str) -> None:
+    """Which belong to the right answers of all, also where the record alone tells how many examples there were."""
+    found = (skill(54, 60, 0.3), share(0, 60), worst(5, 6, 54, 60, **told))
+    problems = [problem for problem in begun(sizes).check(audited(found)) if "classes" in problem]
+    assert [message in problem for problem in problems] == [True] * bool(message)
+
+
 def trained(right: int, **told: Any) -> events.Trained:
     """Of eighty test examples so many were right."""
     hits = np.packbits(np.arange(80) < right).tobytes().hex()

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from agent.ledger import events
+from agent.ledger.home import Home
 from agent.stream.file import Stream
 from agent.stream.training import plan_digest
-from agent.verify.meaning.examples import Sizes
+from agent.verify.meaning.examples import ExampleChecker, Sizes
 from agent.verify.meaning.trainings import TrainingChecker
 from constraints import Certificate
 from constraints.judging.releases import unknown_engines
@@ -358,3 +359,41 @@ def test_rounds_of_an_earlier_release_of_a_strategy_are_told_and_not_accused(tmp
     never = verified("never", 4)
     assert never[0] == 1
     assert "a round is of release 4 of 'transfer', of which there were 3" in never[1]
+
+
+@pytest.mark.parametrize(
+    ("size", "told", "kind", "message"),
+    [
+        ((), ["constant", "nearest", "linear", "forest", "boosting"], None, ""),
+        ((), ["constant", "linear"], None, "its stream wants constant, nearest, linear, forest, boosting"),
+        ((8, 8), [], None, "it begins with baselines none"),
+        ((40,), ["constant", "nearest", "linear", "bag", "forest"], None, ""),
+        ((40,), ["constant", "nearest", "linear", "bag", "forest"], "series", "its stream wants constant, nearest"),
+    ],
+)
+def test_baselines_are_those_of_the_stream_also_in_a_life_without_its_data(
+    size: tuple[int, ...], told: list[str], kind: str | None, message: str, tmp_path: Path
+) -> None:
+    """The shape of an example tells what kind of task it is, or the stream does."""
+    task = {"name": "first", "source": "npz", "path": "elsewhere.npz"} | ({"kind": kind} if kind else {})
+    checker = ExampleChecker(Home(tmp_path))
+    recorded = Stream.model_validate({**STREAM, "space": "tabular", "tasks": [task]}).model_dump(mode="json")
+    checker.run_begins(made_up(events.RunStarted, stream=recorded))
+    shape = events.Shape(channels=1, size=list(size), classes=3)
+    started = made_up(events.TaskStarted, task="first", shape=shape, audited_before=0, baselines=told, description={})
+    problems = [problem for problem in checker.task_begins(started) if "baselines" in problem]
+    assert [message in problem for problem in problems] == [True] * bool(message)
+
+
+def test_all_networks_of_a_series_have_the_same_teacher() -> None:
+    """Who teaches is found out once, from the examples; a table's networks may do without."""
+    checker = TrainingChecker()
+    checker.run_begins(Stream.model_validate(STREAM))
+    for size, teachers, accused in (((40,), ("rocket", None), True), ((40,), ("rocket", "rocket"), False)):
+        shape = events.Shape(channels=1, size=list(size), classes=2)
+        checker.task_begins(made_up(events.TaskStarted, shape=shape), SMALL)
+        for teacher in teachers:
+            refit = {"steps": 74, "examples": 250, "folds": 3} | ({"teacher": teacher} if teacher else {})
+            list(checker.check(crossed(refit=refit)))
+        end = made_up(events.TaskFinished, winner=None, full_trainings=0)
+        assert any("had other teachers" in problem for problem in checker.check(end)) == accused
