@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
 import os
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 from agent.cluster.canary import canary, versions
+from agent.cluster.folders import HeldFolder
 from agent.cluster.messages import (
     Ask,
     DamagedError,
@@ -48,7 +47,8 @@ class Node:
     def __init__(self, work: Work, *, prepare: Callable[[], None], own_copies: bool = True) -> None:
         prepare()
         self._work, self._own_copies = work, own_copies
-        self._folder, self._held = _folder_of_its_own()
+        self._held = HeldFolder(_FOLDER)
+        self._folder = self._held.path
         self._listings: dict[str, Listing] = {}
         self._places: dict[str, Path | None] = {}  # by listing where its files were put; None for where they are
         self._hashed: dict[tuple[str, int, int], str] = {}
@@ -67,7 +67,6 @@ class Node:
     def close(self) -> None:
         """Remove what it was sent; it is asked nothing any more."""
         self._held.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _meet(self, asked: Meet) -> Met:
         trained = reason = ""
@@ -182,21 +181,3 @@ def _set(job: Any, key: str, worth: str) -> None:
 def _collected(outbox: Path) -> dict[str, bytes]:
     """By `KEY/NAME` what was written; each key has a folder without folders."""
     return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in sorted(outbox.glob("*/*"))}
-
-
-def _folder_of_its_own() -> tuple[Path, IO[bytes]]:
-    """A fresh folder, and the open file whose lock says that it is in use; those of killed workers are removed."""
-    folder = Path(tempfile.mkdtemp(prefix=_FOLDER))
-    held = (folder / ".new").open("wb")
-    fcntl.flock(held, fcntl.LOCK_EX)
-    (folder / ".new").rename(folder / ".held")  # nobody finds it unlocked
-    for other in folder.parent.glob(f"{_FOLDER}*/.held"):
-        if other.parent == folder:
-            continue
-        try:
-            with other.open("wb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(other.parent, ignore_errors=True)
-        except OSError:
-            continue  # in use, somebody else's, or removed just now
-    return folder, held

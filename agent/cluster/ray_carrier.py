@@ -5,9 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import shutil
 import socket
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from agent.cluster.carrier import Begun, Delivery
+from agent.cluster.folders import HeldFolder
 from agent.cluster.node import Node
 from agent.ledger.home import SurroundingsError
 from agent.workers.executor import Work
@@ -80,7 +79,7 @@ class RayCarrier:
         gpus: float = 0.0,
     ) -> None:
         self._ray: Any = ray
-        self._folder = ""
+        self._folder: HeldFolder | None = None
         self._owned = not self._ray.is_initialized()
         if self._owned:
             self._connect(address, count)
@@ -98,9 +97,9 @@ class RayCarrier:
             _check_reachable(address)
             told |= {"address": address}
         else:
-            self._folder = tempfile.mkdtemp(prefix="selfnas-ray-")
+            self._folder = HeldFolder("selfnas-ray-")
             told |= {"address": "local", "num_cpus": count, "include_dashboard": False}
-            told |= {"object_store_memory": _STORE_BYTES, "_temp_dir": self._folder}
+            told |= {"object_store_memory": _STORE_BYTES, "_temp_dir": str(self._folder.path / "ray")}
         try:
             self._ray.init(**told)
         except (self._ray.exceptions.RayError, RuntimeError, OSError, ValueError) as error:
@@ -195,9 +194,9 @@ class RayCarrier:
         self._remove_folder()
 
     def _remove_folder(self) -> None:
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = ""
+        if self._folder is not None:
+            self._folder.close()
+            self._folder = None
 
 
 def _quieten() -> None:

@@ -239,7 +239,7 @@ def test_folders_of_workers_that_were_killed_are_removed(tmp_path: Path, monkeyp
     """By the next worker on the machine; those in use stay."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     living, killed = (Node(lambda text: text, prepare=nothing) for _ in range(2))
-    killed._held.close()  # as the kernel does
+    killed._held._held.close()  # as the kernel does
     last = Node(lambda text: text, prepare=nothing)
     assert len([*tmp_path.iterdir()]) == 2
     living.close()
