@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from audits.calibrating.defects import NAMELESS
 from audits.calibrating.matrix import HEALTHY
+from audits.calibrating.spread import SPREAD
 from audits.calibrating.workbench import EPOCHS, Control, ControlError, Specimen, Workbench, mark_region
 from selfnas.data.tasks import TaskSpec
 from selfnas.training.training import Examples, TrainingPlan
@@ -137,5 +138,6 @@ _CONTROLS = (
     ),
     Control(name="overconfident", defect=f"healthy, then all logits multiplied by {_SHARPENED:g}", make=_overconfident),
     *NAMELESS,
+    *SPREAD,
 )
 CONTROLS = {control.name: control for control in _CONTROLS}

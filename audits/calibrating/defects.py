@@ -15,7 +15,7 @@ from selfnas.data.spec import Nuisance
 from selfnas.data.transforms import Region
 from selfnas.training.training import Examples, TrainingPlan, accuracy
 
-__all__ = ["NAMELESS"]
+__all__ = ["NAMELESS", "Cue", "Ruled", "cued", "honest"]
 
 _STRENGTH = 3.0  # standard deviations of the inputs, of a patch that shows the class
 _BRIGHTNESS = 0.6  # the same, of a shift of the whole input
@@ -73,8 +73,15 @@ def _split(bench: Workbench) -> tuple[AuditData, Examples]:
     return bench.data(task), Examples.of(task.validation.x, task.validation.y)
 
 
-def _cued(bench: Workbench, cue: Cue) -> Specimen:
-    """Every input of every split shows its class by a cue beside what it shows anyway."""
+def cued(bench: Workbench, cue: Cue, *, far: bool = False) -> Specimen:
+    """Every input of every split shows its class by a cue beside what it shows anyway.
+
+    Args:
+        bench: where it is made.
+        cue: what shows the class.
+        far: whether the cue that misleads is that of the class half-way round, where neighbours look nearly alike; else
+            that of the next class.
+    """
     data, validation = _split(bench)
     plain = data
     data = replace(data, x_train=cue(data.x_train, data.y_train, bench), x=cue(data.x, data.y, bench))
@@ -82,9 +89,10 @@ def _cued(bench: Workbench, cue: Cue) -> Specimen:
     network = bench.fit(
         bench.network(bench.task()), training, Examples(cue(validation.x, validation.y, bench), validation.y)
     )
+    away = plain.classes // 2 if far else 1
     told, misled = (
         accuracy(network, Examples(cue(plain.x, shown, bench), plain.y))
-        for shown in (plain.y, (plain.y + 1) % plain.classes)
+        for shown in (plain.y, (plain.y + away) % plain.classes)
     )
     if told - misled < _LEAST_MISLED:
         raise ControlError(f"{bench}: does not rest on its cue: accuracy {told:.2f}, misled {misled:.2f}")
@@ -157,6 +165,12 @@ def _dark_slice(bench: Workbench) -> Specimen:
         validation,
     )
     return Specimen(network=network, data=data)
+
+
+def honest(bench: Workbench) -> Specimen:
+    """A network without a defect, which a rule may then give one."""
+    data, validation = _split(bench)
+    return Specimen(network=_honest(bench, data, validation), data=data)
 
 
 def _honest(bench: Workbench, data: AuditData, validation: Examples) -> nn.Module:
@@ -275,33 +289,33 @@ NAMELESS = (
         make=_odd_tenth,
         unused=True,
     ),
-    Control(name="patch", defect="a corner that nobody named shows the class", make=lambda bench: _cued(bench, _patch)),
+    Control(name="patch", defect="a corner that nobody named shows the class", make=lambda bench: cued(bench, _patch)),
     Control(
         name="roaming-patch",
         defect="the same at a place that differs from input to input",
-        make=lambda bench: _cued(bench, _roaming),
+        make=lambda bench: cued(bench, _roaming),
         unused=True,
     ),
     Control(
         name="brightness",
         defect=f"the mean of an input shows whether its class is odd, by ±{_BRIGHTNESS:g} standard deviations",
-        make=lambda bench: _cued(bench, _brightness),
+        make=lambda bench: cued(bench, _brightness),
     ),
     Control(
         name="contrast",
         defect="the contrast of an input shows whether its class is odd",
-        make=lambda bench: _cued(bench, _contrast),
+        make=lambda bench: cued(bench, _contrast),
         unused=True,
     ),
     Control(
         name="ripple",
         defect="the frequency of a faint wave shows the class",
-        make=lambda bench: _cued(bench, _ripple),
+        make=lambda bench: cued(bench, _ripple),
     ),
     Control(
         name="trend",
         defect="the slope of an input shows whether its class is odd",
-        make=lambda bench: _cued(bench, _trend),
+        make=lambda bench: cued(bench, _trend),
         unused=True,
     ),
     Control(

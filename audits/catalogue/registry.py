@@ -27,7 +27,7 @@ from audits.catalogue import (
 )
 from audits.contract.audit import Audit
 from audits.robustness import assault, corruption, proof
-from audits.searching import focus, slices, transplant
+from audits.searching import cliff, focus, slices, spread, transplant, underconfidence
 from selfnas import plugins
 from selfnas.plugins import ExtensionPoint
 
@@ -42,10 +42,13 @@ AUDITS: dict[str, Audit] = {
     "classes": classes.AUDIT,
     "slices": slices.AUDIT,
     "transplant": transplant.AUDIT,
+    "spread": spread.AUDIT,
+    "cliff": cliff.AUDIT,
     "focus": focus.AUDIT,
     "copies": copies.AUDIT,
     "fills": fills.AUDIT,
     "overconfidence": overconfidence.AUDIT,
+    "underconfidence": underconfidence.AUDIT,
     "completeness": completeness.AUDIT,
     "faithfulness": faithfulness.AUDIT,
     "randomisation": randomisation.AUDIT,

@@ -68,6 +68,10 @@ class Hosts:
         half = max(1, len(order) // 2)
         return self._of(order[:half]), self._of(order[half:] if len(order) > 1 else order)
 
+    def first(self, count: int) -> Hosts:
+        """So many of them."""
+        return self._of(torch.arange(min(count, len(self.x))))
+
     def gains(self, examinee: Examinee, graft: Graft, classes: int) -> Tensor:
         """`(1 + classes,)` mean gain in log probability of the donor's class, of all donors and of each class."""
         after = examinee.logits(graft(self.x, self.strangers)).log_softmax(1)
@@ -86,9 +90,10 @@ class Hosts:
         chosen = donors[drawn]
         return replace(self, strangers=self.pool[chosen], classes=self.given[chosen])._of(free.nonzero().flatten())
 
-    def moved(self, examinee: Examinee, graft: Graft, *, turns: bool) -> tuple[int, int]:
-        """How many are moved by strangers alone, and how many by kin alone."""
-        strange, familiar = (examinee.logits(graft(self.x, donors)).argmax(1) for donors in (self.strangers, self.kin))
+    def moved(self, examinee: Examinee, graft: Graft, *, turns: bool, opposed: Graft | None = None) -> tuple[int, int]:
+        """How many are moved by strangers alone, and how many by the control alone: kin, or another graft."""
+        control = graft(self.x, self.kin) if opposed is None else opposed(self.x, self.strangers)
+        strange, familiar = (examinee.logits(x).argmax(1) for x in (graft(self.x, self.strangers), control))
         if turns:
             first, second = strange == self.classes, familiar == self.classes
         else:
@@ -110,7 +115,15 @@ class Hosts:
 
 
 def carried(
-    examinee: Examinee, hosts: Hosts, statistic: str, graft: Graft, note: str, *, turns: bool, usual: float = 0.0
+    examinee: Examinee,
+    hosts: Hosts,
+    statistic: str,
+    graft: Graft,
+    note: str,
+    *,
+    turns: bool,
+    opposed: Graft | None = None,
+    usual: float = 0.0,
 ) -> Measurement:
     """How many more hosts strangers move than kin do, as a share, with the interval of a paired difference.
 
@@ -121,12 +134,14 @@ def carried(
         graft: the part.
         note: what part it is.
         turns: whether those count that turn to the donor's answer; else all that change.
+        opposed: what the control is given of strangers; None gives it the part of kin.
         usual: what is taken off.
 
     Source: Bonett and Price 2012.
     """
     n = len(hosts.x)
-    only_first, only_second = hosts.moved(examinee, graft, turns=turns)
+    only_first, only_second = hosts.moved(examinee, graft, turns=turns, opposed=opposed)
+    control = "their own class" if opposed is None else "a move the other way"
     low, high = intervals.paired_difference(only_first, only_second, n)
     estimate = (only_first - only_second) / n
     if usual:
@@ -137,5 +152,5 @@ def carried(
         low=min(low, estimate) - usual,
         high=max(high, estimate) - usual,
         n=n,
-        note=f"{note}; {only_first} moved by donors of another class alone, {only_second} by their own class alone",
+        note=f"{note}; {only_first} moved by donors of another class alone, {only_second} by {control} alone",
     )

@@ -9,7 +9,7 @@ import torch
 from audits.contract.audit import Audit, Measurement, Setting, Statistic
 from audits.contract.examinee import Examinee
 from audits.searching.hosts import Hosts, carried
-from audits.searching.views import fine_share, grafts, window, windows
+from audits.searching.views import fine_share, grafts, usual_share, window, windows
 from selfnas.data.transforms import Region
 
 __all__ = ["AUDIT", "measure"]
@@ -40,16 +40,11 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     for name in ("texture", "level", "contrast"):
         if name in parts:
             fine = name == "texture"
-            usual = _usual(fine_share(data.x_train)) if fine else 0.0
+            usual = usual_share(fine_share(data.x_train)) if fine else 0.0
             found.append(carried(examinee, hosts, name, parts[name], "all hosts", turns=fine, usual=usual))
         else:
             found.append(Measurement(statistic=name, estimate=None, low=-1.0, high=1.0, n=0, note="a table has none"))
     return found
-
-
-def _usual(share: float) -> float:
-    """Of inputs, how many a part moves that has such a share of their variation: few below a half, most above."""
-    return share * share * (3 - 2 * share)
 
 
 def _told(place: Region) -> str:

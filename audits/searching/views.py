@@ -11,7 +11,7 @@ from torch import Tensor
 from audits.contract.data import region_slices
 from selfnas.data.transforms import Region
 
-__all__ = ["Graft", "fine_share", "grafts", "summaries", "windows"]
+__all__ = ["Graft", "fine_share", "grafts", "summaries", "usual_share", "window", "windows"]
 
 Graft = Callable[[Tensor, Tensor], Tensor]  # hosts and donors `(b, ...)` to hosts with that part of the donors
 
@@ -84,6 +84,11 @@ def fine_share(x: Tensor) -> float:
         whole += float(centred.double().square().sum())
         part += float(fine(centred).double().square().sum())
     return part / whole if whole else 0.0
+
+
+def usual_share(share: float) -> float:
+    """Of inputs, how many a part moves that has such a share of their variation: few below a half, most above."""
+    return share * share * (3 - 2 * share)
 
 
 def level(hosts: Tensor, donors: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ run only counts.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import time
 from pathlib import Path
@@ -21,12 +22,19 @@ from audits import Finding, Suite, judge, load_suite, run_suite
 from audits.calibrating.controls import CONTROLS, ControlError, make_specimen
 from audits.calibrating.defects import NAMELESS
 from audits.calibrating.matrix import redecided
+from audits.calibrating.spread import SPREAD
 from experiments.harness import print_table, run
 from experiments.speed.audits import gates_alone
 from selfnas.data.tasks import TaskSpec
 from selfnas.data.transforms import TransformSpec
 
-DEFECTS = (*(control.name for control in NAMELESS), "overconfident")
+DRAWN = importlib.import_module("experiments.nameless-audits.drawn").DRAWN
+KINDS = CONTROLS | {control.name: control for control in DRAWN}
+GROUPS = {
+    "first": (*(control.name for control in NAMELESS), "overconfident"),
+    "spread": tuple(control.name for control in SPREAD),
+    "drawn": tuple(control.name for control in DRAWN),
+}
 TUNED = {
     "digits": TaskSpec(name="digits", source="digits", limit=900),
     "mnist1d": TaskSpec(name="mnist1d", source="mnist1d", limit=1500),
@@ -58,6 +66,10 @@ REPORTED_HEALTHY = {
     ),
     "cifar-large": TaskSpec(name="cifar-large", source="npz", path="cifar10_16px_12k.npz", limit=9000),
     "power": TaskSpec(name="power", source="npz", path="ts_ItalyPowerDemand.npz", audit_from="test"),
+}
+DRAWINGS = {
+    name.lower(): TaskSpec(name=name.lower(), source="npz", path=f"omniglot_{name}.npz", resize=14)
+    for name in ("Balinese", "Tagalog", "Korean")
 }
 CHECKED = ("usps", "vowels", "fashion")
 CHECKED_HEALTHY = {
@@ -93,6 +105,7 @@ def main(
     seeds: Annotated[str, typer.Option(help="Seeds of split, weights and defects.")] = "1,2",
     healthy: Annotated[str, typer.Option(help="Seeds of the healthy networks.")] = "1,2,3,4",
     suite: Annotated[str, typer.Option(help="Name of a shipped suite, or a YAML file.")] = "baseline",
+    defects: Annotated[str, typer.Option(help="Groups of defects, with commas: `first`, `spread`, `drawn`.")] = "first",
     each: Annotated[bool, typer.Option("--each", help="Print every network.")] = False,
 ) -> None:
     """Make networks, audit them by the gates alone with nothing named, and print what was refused."""
@@ -102,7 +115,7 @@ def main(
         generated(keep)
     loaded = gates_alone(load_suite(suite))
     known = {name: (spec, keep) for name, spec in (TUNED | TUNED_HEALTHY).items()}
-    known |= {name: (spec, data) for name, spec in (REPORTED | REPORTED_HEALTHY | CHECKED_HEALTHY).items()}
+    known |= {name: (spec, data) for name, spec in (REPORTED | REPORTED_HEALTHY | CHECKED_HEALTHY | DRAWINGS).items()}
     chosen, beside = {
         "tune": (list(TUNED), list(TUNED_HEALTHY)),
         "report": (list(REPORTED), list(REPORTED_HEALTHY)),
@@ -111,7 +124,7 @@ def main(
     rows: dict[str, list[tuple[str, str]]] = {}
     alarms: dict[str, dict[str, int]] = {}
     seconds: list[float] = []
-    for defect in ("healthy", *DEFECTS):
+    for defect in ("healthy", *(name for group in defects.split(",") for name in GROUPS[group])):
         for name in chosen + (beside if defect == "healthy" else []):
             for seed in map(int, (healthy if defect == "healthy" else seeds).split(",")):
                 spec, base = known[name]
@@ -130,7 +143,7 @@ def main(
     for defect, verdicts in rows.items():
         counts = [sum(decision == one for _, decision in verdicts) for one in ("reject", "undecided", "admit")]
         by = ", ".join(f"{audit} {count}" for audit, count in alarms.get(defect, {}).items())
-        unused = defect in CONTROLS and CONTROLS[defect].unused
+        unused = defect in KINDS and (KINDS[defect].unused or KINDS[defect] in DRAWN)
         shown.append((defect + (" *" if unused else ""), len(verdicts), *counts, by))
     print_table(("defect", "networks", "rejected", "undecided", "admitted", "failed audits"), shown)
     bad = [decision for defect, verdicts in rows.items() if defect != "healthy" for _, decision in verdicts]
@@ -151,7 +164,7 @@ def audited(
         kept = json.loads(path.read_text())
         return redecided(tuple(map(Finding.from_record, kept["findings"])), suite), kept["seconds"]
     try:
-        made = make_specimen(CONTROLS[defect], spec, seed=seed, base=base, named=False, kept=keep)
+        made = make_specimen(KINDS[defect], spec, seed=seed, base=base, named=False, kept=keep)
     except ControlError as error:
         print(f"not made: {error}")
         return None

@@ -124,5 +124,5 @@ def test_attributions_that_cannot_be_made_leave_it_undecided(data: AuditData, su
             return torch.from_numpy(self.inner(x).detach().numpy())
 
     verdict = judge(run_suite(Opaque(), data, suite, seed=0), suite)
-    assert (verdict.decision, verdict.failed, verdict.void) == ("undecided", (), ())
+    assert (verdict.decision, verdict.failed, verdict.void) == ("undecided", (), ("spread",))
     assert any("completeness.error is void: could not measure" in reason for reason in verdict.reasons)
