@@ -102,8 +102,8 @@ def _lengths(
     folds = small.folds_in_full(count, table=table)
     if not folds:
         return []
-    teacher = table and stream.training.distils
     numbers = task.kind == "regression"
+    teacher = stream.training.distils and (table or (len(task.shape.size) == 1 and task.kind == "classification"))
     trials = trials_of(
         full, count, folds=folds, batch_size=batch, table=table, teacher=teacher, numbers=numbers, beyond=False
     )

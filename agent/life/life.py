@@ -6,17 +6,19 @@ Nothing here prints, draws or tracks: an `Observer` receives what happened.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from msgspec import UnsetType
 
 from agent.gate.domain import GuardedDomain
 from agent.gate.quarantine import recheck
 from agent.ledger.events import UNSET, Event, Facts, NamedText, PolicyDecided, PolicySet, RunFinished, RunStarted
-from agent.ledger.home import Home
+from agent.ledger.home import AGAIN, STEP, Home, StorageError, is_storage_fault
 from agent.ledger.store import Ledger
-from agent.life.context import Prepared, TaskContext
+from agent.life.context import Prepared, PreparedTask, TaskContext
 from agent.life.observer import Observer
 from agent.life.task import live_task
 from agent.memory.recall import past_tasks
@@ -28,10 +30,12 @@ from agent.tuning.decision import tune
 from agent.tuning.rehearsal import Rehearsal
 from agent.workers import interrupt
 from agent.workers.executor import Executor
+from agent.workers.shared import is_large, share
 from agent.workers.timing import WorkTime
 from agent.workers.trained import TrainedEvaluator
 from constraints import ConstraintSet, policy_digest
 from selfnas import plugins, seeding
+from selfnas.data.tasks import load_task
 from selfnas.errors import InputError
 from selfnas.spaces.stacked import stacked
 from selfnas.training.evaluation import Evaluator
@@ -88,7 +92,9 @@ class Life:
             for index in range(len(self.prepared.tasks)):
                 if index >= len(run.tasks) or run.tasks[index].finished is None:
                     context = self.context(run, index)
-                    live_task(context, self._evaluator(context), append=self.append, observer=self.observer)
+                    with self._examples(context.own) as folder:
+                        evaluator = self._evaluator(context, examples=folder)
+                        live_task(context, evaluator, append=self.append, observer=self.observer)
                 if self.prepared.envelope is not None and run.tuned <= index:
                     self.append(self._tune(run, index))
             self.append([RunFinished(tasks=len(run.tasks))])
@@ -104,7 +110,22 @@ class Life:
         """Hash of the latest event."""
         return self.ledger.head()[1]
 
-    def _evaluator(self, context: TaskContext) -> Evaluator:
+    @contextmanager
+    def _examples(self, own: PreparedTask) -> Iterator[Path | None]:
+        """A folder with the examples of a large task, for workers to map; None for others."""
+        if not is_large(own.shape, own.sizes):
+            yield None
+            return
+        with tempfile.TemporaryDirectory(dir=self.home.root, prefix=STEP) as folder:
+            try:
+                share(load_task(own.spec, base=self.prepared.base), Path(folder))
+            except OSError as error:
+                if is_storage_fault(error):
+                    raise StorageError(f"the examples of task {own.spec.name!r}: {error}; {AGAIN}") from error
+                raise
+            yield Path(folder)
+
+    def _evaluator(self, context: TaskContext, *, examples: Path | None) -> Evaluator:
         """What scores architectures on a task: its table in this process, or training by the workers."""
         own = context.own
         if own.table is not None:
@@ -123,6 +144,7 @@ class Life:
             weights=self.home.weights,
             pictures=self.home.pictures(context.run.number, own.spec.name),
             plugins=self.prepared.identities,
+            examples=examples,
         )
 
     def _tune(self, run: RunState, index: int) -> list[PolicyDecided]:

@@ -75,6 +75,8 @@ class _OnTask(StrictModel):
         device: a torch device.
         seed: decides everything random in the job.
         plugins: that the life has in force.
+        examples: folder with the examples, prepared (`agent.workers.shared`); where it is not, they are read from the
+            task's source.
     """
 
     task: TaskSpec
@@ -83,6 +85,7 @@ class _OnTask(StrictModel):
     device: str
     seed: int
     plugins: list[NeededPlugin] = Field(default_factory=list)
+    examples: str | None = None
 
 
 class _OfArchitecture(_OnTask):

@@ -38,6 +38,7 @@ from agent.workers.jobs import (
 from agent.workers.kept import keep
 from agent.workers.lifetime import follow_parent
 from agent.workers.rivals import answer_baseline
+from agent.workers.shared import shared
 from agent.workers.supernets import answer_inherit, answer_supernet
 from selfnas import seeding
 from selfnas.errors import InputError
@@ -144,13 +145,15 @@ def _plugins(job: Job) -> tuple[Plugin, ...]:
 
 def _task(job: Job) -> Task:
     """The task of a job, with the content that the job names."""
-    return _loaded(job.task.model_dump_json(exclude_none=True), job.base, job.task_digest)
+    return _loaded(job.task.model_dump_json(exclude_none=True), job.base, job.task_digest, job.examples)
 
 
 @functools.lru_cache(maxsize=4)
-def _loaded(spec: str, base: str, digest: str) -> Task:
+def _loaded(spec: str, base: str, digest: str, examples: str | None) -> Task:
     from selfnas.data.tasks import TaskSpec, load_task
 
+    if examples is not None and (found := shared(Path(examples), digest)) is not None:
+        return found
     task = load_task(TaskSpec.model_validate_json(spec), base=Path(base))
     if task.digest != digest:
         raise DataChangedError(

@@ -117,6 +117,7 @@ class TrainedEvaluator:
         weights: directory that keeps the weights of audited networks.
         pictures: directory for pictures of what audits saw.
         plugins: in force in this life, which workers must find with the same content.
+        examples: folder with the examples, prepared for workers to map; None has each worker read the source.
     """
 
     workers: Executor
@@ -132,6 +133,7 @@ class TrainedEvaluator:
     weights: Path
     pictures: Path
     plugins: tuple[Identity, ...] = ()
+    examples: Path | None = None
 
     def evaluate(self, requests: Sequence[Request], *, on_done: OnDone = unheard) -> list[Evaluation]:
         """Best validation accuracies after training at each request's fidelity, with the curves."""
@@ -223,7 +225,7 @@ class TrainedEvaluator:
             for one in self.plugins
         ]
         job = {"task": self.task, "task_digest": digest, "base": base, "device": self.device, "seed": seed}
-        return {**job, "plugins": needed}
+        return {**job, "plugins": needed, "examples": None if self.examples is None else str(self.examples)}
 
     def _on_space(self, seed: int) -> dict[str, Any]:
         return {**self._on_task(seed), "space": self.space, "macro": self.macro}

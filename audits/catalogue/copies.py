@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from audits.contract.audit import EVERY_KIND, Audit, Measurement, Setting, Statistic
+from audits.contract.data import AuditData
 from audits.contract.examinee import Examinee
 from audits.methods.measured import measured_share
+from selfnas import seeding
 
-__all__ = ["AUDIT", "measure"]
+__all__ = ["AUDIT", "before", "measure"]
 
 _CLOSE = 0.25  # of the usual distance between neighbours in training, below which two inputs are copies
 _ROWS = 2_000  # training inputs that are looked at for the usual distance
+_SOON = 2**24  # training values up to which it is measured before anything is trained
 _CELLS = 4_000_000  # distances at once; bounds memory
 
 
@@ -24,11 +27,26 @@ def measure(examinee: Examinee, settings: Mapping[str, float]) -> Sequence[Measu
     The network is asked nothing but whether it works: where this share is large, no audit of it that needs new inputs
     says anything.
     """
-    data = examinee.data
-    chosen = examinee.sample(len(data.x), int(settings["samples"]), "copies")
     examinee.audit_logits()
+    return _of_data(examinee.data, settings, examinee.sample)
+
+
+def before(data: AuditData, settings: Mapping[str, float]) -> Sequence[Measurement]:
+    """The same before there is a network; nothing of data so large that this takes more than seconds."""
+    if data.x_train.numel() > _SOON:
+        return ()
+
+    def sample(total: int, count: int, *names: str | int) -> Tensor:
+        draw = seeding.torch_generator(0, "audits", *names)
+        return torch.arange(total) if count >= total else torch.randperm(total, generator=draw)[:count].sort().values
+
+    return _of_data(data, settings, sample)
+
+
+def _of_data(data: AuditData, settings: Mapping[str, float], sample: Callable[..., Tensor]) -> Sequence[Measurement]:
+    chosen = sample(len(data.x), int(settings["samples"]), "copies")
     train = data.x_train.flatten(1)
-    rows = examinee.sample(len(train), _ROWS, "copies", "usual")
+    rows = sample(len(train), _ROWS, "copies", "usual")
     usual = float(_nearest(train[rows], train, own=rows).median()) if len(train) > 1 else 0.0
     nearest = _nearest(data.x[chosen].flatten(1).to(train.device), train)
     copied = int((nearest < _CLOSE * usual).sum())
@@ -51,6 +69,7 @@ def _nearest(x: Tensor, train: Tensor, *, own: Tensor | None = None) -> Tensor:
 AUDIT = Audit(
     name="copies",
     measure=measure,
+    before=before,
     counts_all=True,
     kinds=EVERY_KIND,
     statistics=(

@@ -141,13 +141,10 @@ class AuditData:
         x, y = torch.from_numpy(task.audit.x), torch.from_numpy(task.audit.y)
         if without is not None:
             x, y = x[torch.from_numpy(~without)], y[torch.from_numpy(~without)]
-        x_train, y_train = torch.from_numpy(task.train.x), torch.from_numpy(task.train.y)
-        if refit:
-            x_train = torch.cat([x_train, torch.from_numpy(task.validation.x)])
-            y_train = torch.cat([y_train, torch.from_numpy(task.validation.y)])
+        known = task.taught() if refit else task.train
         return AuditData(
-            x_train=x_train,
-            y_train=y_train,
+            x_train=torch.from_numpy(known.x),
+            y_train=torch.from_numpy(known.y),
             x=x,
             y=y,
             classes=task.shape.classes,
@@ -188,11 +185,19 @@ def _check_split(name: str, x: Tensor, y: Tensor, target: Target) -> None:
             f"{name} labels must be {str(wanted).removeprefix('torch.')} {shape} with at least one entry, "
             f"not {y.dtype} {tuple(y.shape)}"
         )
-    if not bool(torch.isfinite(x).all()) or not bool(torch.isfinite(y).all()):
+    if not _finite(x) or not _finite(y):
         raise InputError(f"{name} inputs hold values that are not finite")
     last = len(target.names) - 1 if target.counted else 1
     if target.kind != "regression" and (int(y.min()) < 0 or int(y.max()) > last):
         raise InputError(f"{name} labels must lie in 0..{last}, not {int(y.min())}..{int(y.max())}")
+
+
+def _finite(values: Tensor) -> bool:
+    """Whether all are finite, without a copy of them: extremes are NaN where a value is."""
+    if not values.numel():
+        return True
+    low, high = values.aminmax()
+    return math.isfinite(low) and math.isfinite(high)
 
 
 def _check_region(kind: str, named: Nuisance | Trigger, size: tuple[int, ...]) -> None:

@@ -135,11 +135,11 @@ def simple_outputs(data: AuditData, x: Tensor) -> Tensor:
 
 def centroid_classes(data: AuditData, x: Tensor) -> Tensor:
     """`(b,)` class of the nearest mean training input; the yardstick that needs no training and no settings."""
-    train = data.x_train.flatten(1).double()
+    train = data.x_train.flatten(1)
     count = len(data.target.names)
     centroids = torch.full((count, train.shape[1]), torch.inf, dtype=torch.float64, device=train.device)
     for label in set(data.y_train.tolist()):
-        centroids[label] = train[data.y_train == label].mean(0)
+        centroids[label] = train[data.y_train == label].double().mean(0)
     distances = torch.cdist(x.flatten(1).double().to(train.device), centroids)
     return distances.nan_to_num(nan=torch.inf).argmin(1).cpu()
 

@@ -17,6 +17,7 @@ Graft = Callable[[Tensor, Tensor], Tensor]  # hosts and donors `(b, ...)` to hos
 
 _PARTS = {1: 8, 2: 4}  # a window is such a part of a side, by the number of sides
 _COLUMNS = 64  # of a table, that are searched or summarised at most
+_VALUES = 2**24  # that are looked at together
 _FINEST = 0.25  # cycles a step, from which on texture is called fine
 _CHANNELS = 16  # whose means are summarised
 _LEAST = 1e-6
@@ -77,9 +78,12 @@ def fine(x: Tensor) -> Tensor:
 
 def fine_share(x: Tensor) -> float:
     """How much of the variation of inputs around their mean is in such waves, in [0, 1]."""
-    centred = x - x.mean(0, keepdim=True)
-    whole = float(centred.double().square().sum())
-    return float(fine(centred).double().square().sum()) / whole if whole else 0.0
+    middle, whole, part = x.mean(0, keepdim=True), 0.0, 0.0
+    for rows in torch.split(x, max(1, _VALUES // max(1, x[0].numel()))):
+        centred = rows - middle
+        whole += float(centred.double().square().sum())
+        part += float(fine(centred).double().square().sum())
+    return part / whole if whole else 0.0
 
 
 def level(hosts: Tensor, donors: Tensor) -> Tensor:

@@ -53,7 +53,10 @@ def wants_cross_fitting(findings: Sequence[Finding], data: AuditData, *, at_hand
 
 
 def undecidable(data: AuditData, suite: Suite, *, cross: int = 0) -> tuple[str, ...]:
-    """A sentence for each statistic of a gate that a faultless network could not pass on these data.
+    """A sentence for each statistic that keeps every network out, however good it is, on these data.
+
+    Either a gate that a faultless network could not pass on so few examples, or a gate or alarm that measures the data
+    alone, and does not pass or fails.
 
     Args:
         data: of the task.
@@ -64,12 +67,32 @@ def undecidable(data: AuditData, suite: Suite, *, cross: int = 0) -> tuple[str, 
         InputError: what the suite plants does not fit the data.
     """
     planted = with_plants(data, suite.plants)
-    return tuple(
-        sentence
-        for entry in suite.entries
-        if entry.role == "gate"
-        for sentence in _of_audit(planted, entry, audit_named(entry.audit), cross, paid=suite.attempts == "paid")
-    )
+    paid = suite.attempts == "paid"
+    told: list[str] = []
+    for entry in suite.entries:
+        audit = audit_named(entry.audit)
+        if entry.role == "gate":
+            told += _of_audit(planted, entry, audit, cross, paid=paid)
+        if entry.role in ("gate", "alarm") and audit.before is not None and data.target.kind in audit.kinds:
+            told += _of_data(planted, entry, audit)
+    return tuple(told)
+
+
+def _of_data(data: AuditData, entry: SuiteEntry, audit: Audit) -> Iterator[str]:
+    """Where data alone decide, whatever the network is."""
+    assert audit.before is not None  # noqa: S101 - the caller looked
+    for found in audit.before(data, audit.filled(entry.settings)):
+        statistic, threshold = audit.statistic(found.statistic), entry.thresholds.get(found.statistic)
+        if statistic is None or threshold is None or found.estimate is None:
+            continue
+        if decide(statistic.bound, found.estimate, found.low, found.high, threshold) == "fail":
+            limit = "at most" if statistic.bound == "ceiling" else "at least"
+            yield (
+                f"{entry.role} {audit.name}.{found.statistic} will refuse every network: {found.estimate:.2f} of its "
+                f"{found.n} audit examples [{found.low:.2f}, {found.high:.2f}] lie much closer to a training example "
+                f"than training examples lie to each other, {limit} {threshold:.2f} may; examples that belong "
+                "together, as days do that follow each other, need `groups`"
+            )
 
 
 def _of_audit(data: AuditData, entry: SuiteEntry, audit: Audit, cross: int, *, paid: bool) -> Iterator[str]:

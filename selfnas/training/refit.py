@@ -97,6 +97,7 @@ def trials_of(
     teacher: bool,
     numbers: bool = False,
     beyond: bool = True,
+    alone: bool = True,
 ) -> tuple[Trial, ...]:
     """How networks of a small task are trained to learn which length is right, and whether a teacher helps.
 
@@ -105,8 +106,9 @@ def trials_of(
     end. Where the whole is best, three times as long is tried too, which clean numbers want. With a teacher a third of
     the whole is enough: longer trainings answer no better, and know their rows by heart.
 
-    For images and series examples are varied in training, and one length is tried, with a teacher where there is one;
-    the best of its validations counts. Where numbers are asked of them, three times as long is tried too.
+    For images and series examples are varied in training, and one length is tried, without a teacher and with one where
+    there is one; the latest of its validations that chance does not tell from the best counts. Where numbers are asked
+    of them, three times as long is tried too.
 
     Args:
         full: what a full training is.
@@ -117,6 +119,7 @@ def trials_of(
         teacher: whether there is one.
         numbers: whether numbers are asked for.
         beyond: whether a table may be trained for longer than the whole.
+        alone: whether series that have a teacher are tried without it too; releases up to 0.1.0 did not.
 
     Example:
         >>> full = Fidelity(name="full", epochs=15, steps=800)
@@ -131,7 +134,8 @@ def trials_of(
             Trial(schedule=length, taught=teacher) for length in (replace(whole, parts=(whole.steps,)), longer)
         )
     if not table:
-        return (Trial(schedule=whole, taught=teacher),)
+        kinds = (False, True) if teacher and alone else (teacher,)
+        return tuple(Trial(schedule=whole, taught=taught) for taught in kinds)
     ends = sorted({min(whole.steps, max(_FEWEST, round(whole.steps / part))) for part in _SHORTER})
     lengths = [replace(whole, parts=(steps,)) for steps in ends]
     return (
@@ -171,9 +175,10 @@ def next_trial(trials: Sequence[Trial], scores: Mapping[int, Sequence[float]]) -
 def best_end(ends: Sequence[tuple[Trial, int]], curve: Sequence[float], *, examples: int, counted: bool) -> int:
     """Place of the validation that says how a network on all examples is trained.
 
-    Of the validations of a single trial it is the latest that chance does not tell from the best. Of several trials it
-    is the best of those without a teacher, the latest of equals, unless one with a teacher is as good: a teacher
-    steadies what chance makes of few examples, so it need not be better. A third of what chance may do is its margin.
+    Of trials with several validations it is the latest that chance does not tell from the best; of trials with one each
+    it is the best, the latest of equals. It is one without a teacher, unless the best with a teacher is as good: a
+    teacher steadies what chance makes of few examples, so it need not be better. A third of what chance may do is its
+    margin.
 
     Args:
         ends: of each point of the curve the trial and its steps so far.
@@ -187,12 +192,16 @@ def best_end(ends: Sequence[tuple[Trial, int]], curve: Sequence[float], *, examp
         >>> [best_end(ends, [0.8, taught], examples=400, counted=True) for taught in (0.78, 0.795)]
         [0, 1]
     """
-    if len({id(trial) for trial, _ in ends}) == 1:
-        return latest_near(curve, examples=examples, counted=counted)
     kinds = [[place for place, (trial, _) in enumerate(ends) if trial.taught == taught] for taught in (False, True)]
-    best = [own[latest_best([curve[place] for place in own])] for own in kinds if own]
+    chosen, best = list[int](), list[float]()
+    for own in filter(None, kinds):
+        scores = [curve[place] for place in own]
+        once = all(len(ends[place][0].schedule.parts) == 1 for place in own) and len(ends) > 1
+        found = latest_best(scores) if once else latest_near(scores, examples=examples, counted=counted)
+        chosen.append(own[found])
+        best.append(max(scores))
     margin = apart_by_chance(max(curve), examples=examples, counted=counted) / 3
-    return best[-1] if curve[best[-1]] >= curve[best[0]] - margin else best[0]
+    return chosen[-1] if best[-1] >= best[0] - margin else chosen[0]
 
 
 def tried(trials: Sequence[Trial], curve: Sequence[float]) -> list[int] | None:

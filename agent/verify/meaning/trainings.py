@@ -274,10 +274,11 @@ def _by_folds(
     plans = [
         trials_of(
             fidelity, count, folds=folds, batch_size=task.batch, table=task.table, teacher=taught, numbers=numbers,
-            beyond=beyond,
+            beyond=beyond, alone=alone,
         )
-        for taught in ((True,) if teacher else (False, True) if task.table and task.teachers else (False,))
+        for taught in ((True,) if teacher else (False, True) if task.teachers else (False,))
         for beyond in ((True, False) if task.table else (False,))
+        for alone in ((True,) if task.table or not taught else (True, False))  # False: as earlier releases did
         for numbers in ((False,) if task.table or task.counted else (True, False))  # False: as earlier releases did
     ]  # fmt: skip
     least = count - math.ceil(count / folds)
@@ -285,15 +286,14 @@ def _by_folds(
     best = [steps for trials in plans for trial in trials for steps in validated_after(trial.schedule)]
     if isinstance(tested, events.Trained):
         yield from _uncounted(task, tested.curve, {count})
-        ends = next((found for trials in plans if (found := _ends(trials, tested.curve))), None)
-        if ends is None:
+        may = [found for trials in plans if (found := _ends(trials, tested.curve))]
+        if not may:
             points = " or ".join(map(str, sorted({_points(trials, tested.curve) for trials in plans})))
             yield f"its curve has {len(tested.curve)} points, its plan gives {points}"
             return
-        places = [best_end(ends, tested.curve, examples=count, counted=task.counted)]
+        chosen = [ends[best_end(ends, tested.curve, examples=count, counted=task.counted)] for ends in may]
         if teacher is None:
-            places.append(latest_best(tested.curve))  # as earlier releases chose
-        chosen = [ends[place] for place in places]
+            chosen += [ends[latest_best(tested.curve)] for ends in may]  # as earlier releases chose
         if all(trial.taught != (teacher is not None) for trial, _ in chosen):
             yield f"its curve is best {'without' if teacher else 'with'} a teacher, and it says otherwise"
             return

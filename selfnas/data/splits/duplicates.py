@@ -193,25 +193,21 @@ def of_splits(rows: Mapping[str, Rows], found: Mapping[str, Prints]) -> dict[str
     return {name: found[each.part][each.rows] for name, each in rows.items()}
 
 
-def near_copies(held: NDArray[np.float32], test: NDArray[np.float32]) -> tuple[int, int]:
+def near_copies(held: Sequence[NDArray[np.float32]], test: NDArray[np.float32]) -> tuple[int, int]:
     """How many test examples are nearly, but not exactly, one of those held; of how many looked up.
 
     Nearly: their squared distance is a five-hundredth of that of two examples drawn at random, or less. At most a
     thousand test examples among ten thousand; none of fewer than 32 numbers.
 
     Args:
-        held: `(n, channels, *size)` images or series that a network is taught.
+        held: `(n, channels, *size)` images or series that a network is taught, in one part or several.
         test: `(m, channels, *size)`.
     """
-    numbers = int(np.prod(held.shape[1:]))
+    numbers = int(np.prod(test.shape[1:]))
     if numbers < _NEAR_NUMBERS:
         return 0, 0
     rng = generator(0, "near copies")
-    asked, among = (
-        each if len(each) <= most else each[np.sort(rng.choice(len(each), most, replace=False))]
-        for each, most in ((test, _COMPARED), (held, _AMONG))
-    )
-    flat, known = (np.nan_to_num(each.reshape(len(each), -1)).astype(np.float32) for each in (asked, among))
+    flat, known = _some([test], _COMPARED, rng), _some(held, _AMONG, rng)
     typical = 2 * float(known.var(axis=0, dtype=np.float64).sum())
     if not typical:
         return 0, len(flat)
@@ -222,6 +218,19 @@ def near_copies(held: NDArray[np.float32], test: NDArray[np.float32]) -> tuple[i
     closest = np.argpartition(apart, min(_LOOKED_AT, len(known)) - 1, axis=1)[:, :_LOOKED_AT]
     distances = ((known[closest] - flat[:, None]) ** 2).sum(axis=2, dtype=np.float64).min(axis=1)
     return int(((distances > 0) & (distances <= _NEAR * typical)).sum()), len(flat)
+
+
+def _some(parts: Sequence[NDArray[np.float32]], most: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """`(k, numbers)` at most so many examples of all parts, drawn, in their order; NaN is 0."""
+    count = sum(map(len, parts))
+    chosen = np.arange(count) if count <= most else np.sort(rng.choice(count, most, replace=False))
+    begins = np.cumsum([0, *map(len, parts)])
+    found = [
+        part[chosen[(chosen >= begin) & (chosen < end)] - begin]
+        for part, begin, end in zip(parts, begins, begins[1:], strict=False)
+    ]
+    flat: NDArray[np.float32] = np.concatenate(found).reshape(len(chosen), -1).astype(np.float32, copy=False)
+    return np.nan_to_num(flat, copy=False)
 
 
 def groups_of(

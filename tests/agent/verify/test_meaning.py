@@ -176,6 +176,34 @@ def test_a_teacher_is_where_the_curve_says_so(
     assert [each for each in found if problem in each] if problem else found == []
 
 
+ALONE, WORSE = (100, 120, 140, 150, 160, 170, 180, 170), (100, 110, 120, 120, 120, 120, 120, 120)
+
+
+@pytest.mark.parametrize(
+    ("counts", "steps", "teacher", "problem"),
+    [
+        (ALONE + WORSE, 84, None, ""),
+        (WORSE + ALONE, 84, "rocket", ""),
+        (ALONE + ALONE, 84, "rocket", ""),  # as good with a teacher
+        (ALONE, 84, "rocket", ""),  # earlier releases did not try without
+        (ALONE, 84, None, ""),  # nobody could teach
+        (ALONE + WORSE, 84, "rocket", "is best without a teacher, and it says otherwise"),
+        (WORSE + ALONE, 84, None, "is best with a teacher, and it says otherwise"),
+        (ALONE + WORSE[:7], 84, None, "its curve has 15 points, its plan gives"),
+        (ALONE + WORSE, 84, "forest", "forest taught it, by whom nothing of such a task"),
+    ],
+)
+def test_series_are_tried_without_their_teacher_too(
+    counts: tuple[int, ...], steps: int, teacher: str | None, problem: str
+) -> None:
+    """Eight validations of one length each way; what is better but for chance counts."""
+    curve = [count / 250 for count in counts]
+    refit = {"steps": steps, "examples": 250, "folds": 3} | ({"teacher": teacher} if teacher else {})
+    told = crossed(curve=curve, validation=max(curve), refit=refit)
+    found = problems_of(told, SMALL, size=(40,), training={"recipe": "strong"})
+    assert [each for each in found if problem in each] if problem else found == []
+
+
 def test_a_stream_that_has_no_teacher_is_held_to_it() -> None:
     """A plain recipe, or a slot of 0."""
     curve = [count / 250 for count in (150, 160, 180, 170, 190)]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
 from audits import AuditData, Suite
+from audits.catalogue import copies
 from audits.contract.finding import Decision, Finding
 from audits.verdicts.power import power, undecidable, wants_cross_fitting
 
@@ -86,3 +88,27 @@ def test_power_at_the_ends() -> None:
     """One example decides nothing; a limit that nothing can exceed is always kept."""
     assert power("ceiling", 0.1, 1, 0.0) == (0.0, 0.0)
     assert power("ceiling", 1.0, 5, 0.7) == (pytest.approx(1.0), 0.0)
+
+
+@pytest.mark.parametrize("repeated", [10, 90])
+def test_audit_examples_that_training_has_nearly_shown_are_told(data: AuditData, suite: Suite, repeated: int) -> None:
+    """The alarm asks no network, so it is answered before there is one: with few copies nothing is said."""
+    noise = 0.001 * torch.randn(data.x[:repeated].shape, generator=torch.Generator().manual_seed(0))
+    near = replace(data, x=torch.cat([data.x_train[:repeated] + noise, data.x[repeated:]]))
+    told = undecidable(near, suite)
+    if repeated == 10:
+        assert told == ()
+        return
+    (sentence,) = told
+    assert sentence.startswith("alarm copies.share will refuse every network: 0.56 of its 160 audit examples")
+    assert sentence.endswith("need `groups`")
+
+
+def test_nothing_that_takes_long_is_measured_before(
+    data: AuditData, suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of more values than are looked at in seconds."""
+    near = replace(data, x=data.x_train[: len(data.x)])
+    assert len(undecidable(near, suite)) == 1
+    monkeypatch.setattr(copies, "_SOON", near.x_train.numel() - 1)
+    assert undecidable(near, suite) == ()
