@@ -231,14 +231,23 @@ class TrainingChecker:
 
 
 def _taught_otherwise(task: _Task, tested: Sequence[events.Trained | events.Compared]) -> Iterator[str]:
-    """Who teaches is found out once a task; of a series all are taught then, of a table those that it helps."""
-    told = {
-        "" if one.refit.teacher is events.UNSET else one.refit.teacher
-        for one in tested
-        if one.refit is not events.UNSET and one.refit.folds is not events.UNSET
-    }
-    if len(told if task.inputs == "series" else told - {""}) > 1:
-        yield f"its full trainings had other teachers on the same examples: {', '.join(sorted(told)) or 'none'}"
+    """Who teaches is found out once a task, and teaches those that it helps; a series is tried without it too."""
+    told, alone = set[str](), False
+    for one in tested:
+        if one.refit is events.UNSET or one.refit.folds is events.UNSET:
+            continue
+        if one.refit.teacher is not events.UNSET:
+            told.add(one.refit.teacher)
+        elif task.inputs == "series" and isinstance(one, events.Trained) and task.both is not None:
+            fidelity, folds = _fidelity(task.stream, "full"), one.refit.folds
+            (trial,) = trials_of(
+                fidelity, task.both, folds=folds, batch_size=task.batch, table=False, teacher=False
+            )  # fmt: skip
+            alone |= len(one.curve) <= len(trial.schedule.parts) and max(one.curve, default=1.0) < 1
+    if len(told) > 1:
+        yield f"its full trainings had other teachers on the same examples: {', '.join(sorted(told))}"
+    elif told and alone:
+        yield f"{told.pop()} taught others of its full trainings, and this was not tried with it"
 
 
 def _fidelity(stream: Stream, name: str) -> Fidelity:

@@ -385,15 +385,26 @@ def test_baselines_are_those_of_the_stream_also_in_a_life_without_its_data(
     assert [message in problem for problem in problems] == [True] * bool(message)
 
 
-def test_all_networks_of_a_series_have_the_same_teacher() -> None:
-    """Who teaches is found out once, from the examples; a table's networks may do without."""
+@pytest.mark.parametrize(
+    ("curves", "teachers", "accused"),
+    [
+        ((ALONE, ALONE), ("rocket", None), True),  # it would have been tried with it too
+        ((WORSE + ALONE, ALONE + WORSE), ("rocket", None), False),
+        ((WORSE + ALONE, (250,) * 8), ("rocket", None), False),  # nothing was wrong without
+        ((ALONE, ALONE), ("rocket", "rocket"), False),  # as earlier releases did
+        ((ALONE, ALONE), (None, None), False),
+    ],
+)
+def test_networks_of_a_series_are_all_tried_with_its_teacher(
+    curves: tuple[tuple[int, ...], ...], teachers: tuple[str | None, ...], accused: bool
+) -> None:
+    """Who teaches is found out once, from the examples."""
     checker = TrainingChecker()
     checker.run_begins(Stream.model_validate(STREAM))
-    for size, teachers, accused in (((40,), ("rocket", None), True), ((40,), ("rocket", "rocket"), False)):
-        shape = events.Shape(channels=1, size=list(size), classes=2)
-        checker.task_begins(made_up(events.TaskStarted, shape=shape), SMALL)
-        for teacher in teachers:
-            refit = {"steps": 74, "examples": 250, "folds": 3} | ({"teacher": teacher} if teacher else {})
-            list(checker.check(crossed(refit=refit)))
-        end = made_up(events.TaskFinished, winner=None, full_trainings=0)
-        assert any("had other teachers" in problem for problem in checker.check(end)) == accused
+    checker.task_begins(made_up(events.TaskStarted, shape=events.Shape(channels=1, size=[40], classes=2)), SMALL)
+    for counts, teacher in zip(curves, teachers, strict=True):
+        refit = {"steps": 84, "examples": 250, "folds": 3} | ({"teacher": teacher} if teacher else {})
+        curve = [count / 250 for count in counts]
+        list(checker.check(crossed(refit=refit, curve=curve, validation=max(curve))))
+    end = made_up(events.TaskFinished, winner=None, full_trainings=0)
+    assert any("was not tried with it" in problem for problem in checker.check(end)) == accused
