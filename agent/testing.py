@@ -203,12 +203,16 @@ def _hears_ctrl_c(executor: Executor, place: Path, patience: float) -> None:
 
 
 def _interrupted(wait: Callable[[], object], timer: threading.Timer) -> bool:
-    with interrupt.listening():
-        timer.start()
-        try:
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:  # as shells start what runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with interrupt.listening():
+            timer.start()
             wait()
-        except KeyboardInterrupt:
-            return True
-        finally:
-            timer.cancel()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        timer.cancel()
+        signal.signal(signal.SIGINT, before)
     return False

@@ -123,7 +123,7 @@ class Life:
                 if is_storage_fault(error):
                     raise StorageError(f"the examples of task {own.spec.name!r}: {error}; {AGAIN}") from error
                 raise
-            yield Path(folder)
+            yield Path(folder).absolute()  # workers may stand elsewhere
 
     def _evaluator(self, context: TaskContext, *, examples: Path | None) -> Evaluator:
         """What scores architectures on a task: its table in this process, or training by the workers."""

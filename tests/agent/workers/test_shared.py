@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
 import pytest
 import torch
 
-from agent.ledger.home import Home
 from agent.life import life
+from agent.stream.training import FidelitySection, TrainingSection
+from agent.workers.executor import WorkerDied
+from agent.workers.jobs import LowJob
+from agent.workers.pool import Workers
+from agent.workers.process import run_job
 from agent.workers.shared import is_large, share, shared
 from audits.contract.data import AuditData
 from selfnas.data.tasks import SPLITS, Task, TaskSpec, load_task
 from selfnas.spaces.architecture import TaskShape
 from tests.agent.conftest import FEW, inside
-from tests.stress.forgeries import recorded_events
 
 
 def _made(kind: str, place: Path) -> Task:
@@ -88,17 +94,49 @@ def test_sizes_decide_what_is_large() -> None:
     assert not is_large(shape, {})
 
 
-def test_a_life_is_the_same_with_shared_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every fact of it, and nothing is left behind; workers read no source."""
+def test_a_job_gives_the_same_with_shared_examples(tmp_path: Path) -> None:
+    """A score and its curve, though the source is gone."""
+    rng, folder, arrays = np.random.default_rng(0), tmp_path / "shared", tmp_path / "two.npz"
+    np.savez(arrays, x=rng.standard_normal((120, 2, 30)), y=np.arange(120) % 3)
+    spec = TaskSpec(name="two", source="npz", path=arrays.name, kind="series")
+    task = load_task(spec, base=tmp_path)
+    folder.mkdir()
+    share(task, folder)
+    job = LowJob(
+        task=spec, task_digest=task.digest, base=str(tmp_path), device="cpu", seed=1,
+        architecture="series/c4n1r8hp:|conv3x3~0|+|none~0|none~1|+|skip~0|none~1|none~2|",
+        training=TrainingSection(), fidelity=FidelitySection(epochs=1, steps=8),
+    )  # fmt: skip
+    answers = [json.loads(run_job(job.model_dump_json(exclude_none=True)))]
+    arrays.unlink()
+    answers.append(json.loads(run_job(job.model_copy(update={"examples": str(folder)}).model_dump_json())))
+    assert answers[0]["reason"] == ""
+    assert [answer["curve"] for answer in answers] == [answers[0]["curve"]] * 2
+
+
+def test_a_life_shares_them_while_a_task_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The life holds, every job names the folder, and nothing is left behind."""
     (tmp_path / "few.yaml").write_text(FEW.format(epochs=1, examples=150))
-    told = []
-    for home, large in (("plain", False), ("mapped", True)):
-        monkeypatch.setattr(life, "is_large", lambda shape, sizes, large=large: large)
-        done = inside(tmp_path, "run", "few.yaml", "--home", home, "--workers", "1", "--no-mirror")
-        assert done.returncode == 0, done.stderr
-        told.append(recorded_events(Home(tmp_path / home))[0])
-        assert not [name for name in os.listdir(tmp_path / home) if name.startswith("step-")]
-    assert told[0] == told[1]
+    seen, asked = list[Path](), list[str]()
+    answers = Workers.answers
+
+    def watched(task: Task, folder: Path) -> None:
+        seen.append(folder)
+        share(task, folder)
+
+    def told(workers: Workers, jobs: Sequence[str], **named: Any) -> Sequence[str | WorkerDied]:
+        asked.extend(jobs)
+        return answers(workers, jobs, **named)
+
+    monkeypatch.setattr(Workers, "answers", told)
+    monkeypatch.setattr(life, "is_large", lambda shape, sizes: True)
+    monkeypatch.setattr(life, "share", watched)
+    done = inside(tmp_path, "run", "few.yaml", "--home", "home", "--workers", "1", "--no-mirror")
+    assert done.returncode == 0, done.stderr
+    assert [folder.parent for folder in seen] == [Path("home")]
+    assert all(Path(json.loads(text)["examples"]).is_absolute() for text in asked)
+    assert len(asked) >= 4
+    assert not [name for name in os.listdir(tmp_path / "home") if name.startswith("step-")]
 
 
 def test_a_full_disk_costs_no_architecture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
