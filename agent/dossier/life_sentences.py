@@ -76,14 +76,14 @@ def _gate(found: LifeEvidence) -> Iterator[Statement]:
             kept_out.update(one.facts.rules)
         elif isinstance(one.facts, events.Gated):
             gated[one.kind] += 1
-    told = ", ".join(f"{rule} {count:,}" for rule, count in sorted(kept_out.items())) or "nothing"
+    told = _listed(kept_out, none="nothing")
     yield derived(
         "gate:kept-out",
         f"Before any training, rules kept out of what strategies considered: {told}.",
         [found.head],
         rules=dict(sorted(kept_out.items())),
     )
-    told = ", ".join(f"{kind} {count:,}" for kind, count in sorted(gated.items())) or "none"
+    told = _listed(gated)
     yield derived(
         "gate:decided",
         f"Decisions of the constraint gate that are recorded with a certificate: {told}.",
@@ -95,7 +95,7 @@ def _gate(found: LifeEvidence) -> Iterator[Statement]:
 def _audits(found: LifeEvidence) -> Iterator[Statement]:
     trained = [one for one in found.events if isinstance(one.facts, events.Trained)]
     decided = Counter(one.facts.decision for one in found.events if isinstance(one.facts, events.Audited))
-    told = ", ".join(f"{name} {count:,}" for name, count in sorted(decided.items())) or "none"
+    told = _listed(decided)
     yield derived(
         "audits:decided",
         f"{len(trained):,} networks were trained in full; the audits decided: {told}.",
@@ -110,7 +110,7 @@ def _audits(found: LifeEvidence) -> Iterator[Statement]:
         for finding in one.facts.findings
         if finding.decision == "untested" and finding.role in ("gate", "alarm")
     )
-    told = ", ".join(f"{name} {count:,}" for name, count in sorted(untested.items())) or "none"
+    told = _listed(untested)
     yield derived(
         "audits:untested",
         f"Deciding findings that had nothing to test, by audit: {told}.",
@@ -139,7 +139,7 @@ def _people(found: LifeEvidence, *, names: bool) -> Iterator[Statement]:
     said = [one.facts for one in found.events if isinstance(one.facts, events.Reviewed)]
     by = Counter(one.decision for one in said)
     signed = sum(one.signed is not events.UNSET for one in said)
-    told = ", ".join(f"{name} {count:,}" for name, count in sorted(by.items())) or "none"
+    told = _listed(by)
     yield derived(
         "people:decided",
         f"Decisions of people: {told}; {signed:,} of {len(said):,} are signed.",
@@ -192,7 +192,7 @@ def _identity(one: Evidence) -> dict[str, object]:
 def _policy(found: LifeEvidence) -> Iterator[Statement]:
     decided = [one for one in found.events if isinstance(one.facts, events.PolicyDecided)]
     kinds = Counter(one.kind.removeprefix("policy.") for one in decided)
-    told = ", ".join(f"{name} {count:,}" for name, count in sorted(kinds.items())) or "none"
+    told = _listed(kinds)
     yield derived(
         "policy:decided",
         f"Decisions of the agent about its own search policy: {told}.",
@@ -235,7 +235,7 @@ def _afterwards(found: LifeEvidence) -> Iterator[Statement]:
     )
     batches = [one for one in found.events if isinstance(one.facts, events.WatchBatch)]
     verdicts = Counter(one.facts.verdict for one in batches if isinstance(one.facts, events.WatchBatch))
-    told = ", ".join(f"{name} {count:,}" for name, count in sorted(verdicts.items())) or "none"
+    told = _listed(verdicts)
     yield derived(
         "afterwards:watched",
         f"Batches of new data that networks were followed on, by verdict: {told}.",
@@ -249,3 +249,8 @@ def _afterwards(found: LifeEvidence) -> Iterator[Statement]:
         made or [found.head],
         files=[one.facts.artefact_sha256 for one in made if isinstance(one.facts, events.Deployed)],
     )
+
+
+def _listed(counts: Counter[str], *, none: str = "none") -> str:
+    """Names with their counts, in order."""
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or none
