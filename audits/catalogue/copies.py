@@ -9,7 +9,7 @@ from torch import Tensor
 
 from audits.contract.audit import EVERY_KIND, Audit, Measurement, Setting, Statistic
 from audits.contract.data import AuditData
-from audits.contract.examinee import Examinee
+from audits.contract.examinee import Examinee, some
 from audits.methods.measured import measured_share
 from selfnas import seeding
 
@@ -37,8 +37,7 @@ def before(data: AuditData, settings: Mapping[str, float]) -> Sequence[Measureme
         return ()
 
     def sample(total: int, count: int, *names: str | int) -> Tensor:
-        draw = seeding.torch_generator(0, "audits", *names)
-        return torch.arange(total) if count >= total else torch.randperm(total, generator=draw)[:count].sort().values
+        return some(total, count, seeding.torch_generator(0, "audits", *names))
 
     return _of_data(data, settings, sample)
 
@@ -70,6 +69,7 @@ AUDIT = Audit(
     name="copies",
     measure=measure,
     before=before,
+    remedy="examples that belong together, as days do that follow each other, need `groups`",
     counts_all=True,
     kinds=EVERY_KIND,
     statistics=(

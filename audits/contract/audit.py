@@ -86,6 +86,7 @@ class Audit:
             of cross-fitted answers; None where this does not follow from numbers alone.
         before: what it measures of every network alike, of data and settings, where it asks the data alone; nothing
             where that would take long.
+        remedy: what a person can do about the data where `before` keeps every network out.
         counts_all: whether its `n` is the number of audit examples, or `samples` of them where a suite asks for fewer.
         pools: whether it counts cross-fitted answers where there are any (`audits.contract.data.CrossFitted`).
         kinds: of target that it can measure on; on others it does not apply, which is said and never counted as a pass.
@@ -107,6 +108,7 @@ class Audit:
     kinds: tuple[TargetKind, ...] = ("classification",)
     best_case: BestCase | None = None
     before: Callable[[AuditData, Mapping[str, float]], Sequence[Measurement]] | None = None
+    remedy: str = ""
     counts_all: bool = False
     pools: bool = False
     about: About = ""

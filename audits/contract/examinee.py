@@ -15,7 +15,7 @@ from selfnas.data.targets import Target, TargetKind
 from selfnas.errors import SelfnasError
 from selfnas.training.outputs import midmost, predicted
 
-__all__ = ["Examinee", "NetworkOutputError", "evaluation_mode"]
+__all__ = ["Examinee", "NetworkOutputError", "evaluation_mode", "some"]
 
 _BATCH: Final = 256  # inputs per forward pass, as far as
 _VALUES: Final = 8_000_000  # input values per pass allow; bounds memory
@@ -48,9 +48,7 @@ class Examinee:
 
     def sample(self, total: int, count: int, *names: str | int) -> Tensor:
         """`(min(total, count),)` distinct indexes below `total`, ascending."""
-        if count >= total:
-            return torch.arange(total)
-        return torch.randperm(total, generator=self.generator(*names))[:count].sort().values
+        return some(total, count, self.generator(*names))
 
     def logits(self, x: Tensor, *, network: nn.Module | None = None) -> Tensor:
         """`(b, outputs)` float64 on the CPU, of the network or of another in its place.
@@ -143,3 +141,10 @@ def evaluation_mode(network: nn.Module) -> Iterator[None]:
             module.training = training
         for parameter, required in parameters:
             parameter.requires_grad_(required)
+
+
+def some(total: int, count: int, generator: torch.Generator) -> Tensor:
+    """`(min(total, count),)` distinct indexes below `total`, ascending."""
+    if count >= total:
+        return torch.arange(total)
+    return torch.randperm(total, generator=generator)[:count].sort().values

@@ -56,7 +56,7 @@ def undecidable(data: AuditData, suite: Suite, *, cross: int = 0) -> tuple[str, 
     """A sentence for each statistic that keeps every network out, however good it is, on these data.
 
     Either a gate that a faultless network could not pass on so few examples, or a gate or alarm that measures the data
-    alone, and does not pass or fails.
+    alone, and fails on them.
 
     Args:
         data: of the task.
@@ -89,9 +89,8 @@ def _of_data(data: AuditData, entry: SuiteEntry, audit: Audit) -> Iterator[str]:
             limit = "at most" if statistic.bound == "ceiling" else "at least"
             yield (
                 f"{entry.role} {audit.name}.{found.statistic} will refuse every network: {found.estimate:.2f} of its "
-                f"{found.n} audit examples [{found.low:.2f}, {found.high:.2f}] lie much closer to a training example "
-                f"than training examples lie to each other, {limit} {threshold:.2f} may; examples that belong "
-                "together, as days do that follow each other, need `groups`"
+                f"{found.n} audit examples [{found.low:.2f}, {found.high:.2f}] are {statistic.meaning}, "
+                f"{limit} {threshold:.2f} may be; {audit.remedy}"
             )
 
 
